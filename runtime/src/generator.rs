@@ -1,5 +1,7 @@
 //! The trait that every engine implements: a latent vector in, a picture out.
 
+use core::fmt;
+
 use crate::image::{PixelRange, Shape};
 
 /// What can be wrong with a call of [`Generator::generate`].
@@ -41,6 +43,87 @@ pub enum GenerateError {
     Engine,
 }
 
+impl fmt::Display for GenerateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::LatentLength { expected, found } => {
+                write!(
+                    f,
+                    "the generator takes {expected} latent numbers, found {found}: size the vector by latent_len()"
+                )
+            }
+            Self::ImageLength { expected, found } => {
+                write!(
+                    f,
+                    "the picture has {expected} values, the buffer {found}: size it by shape().len()"
+                )
+            }
+            Self::NonFiniteLatent { index } => {
+                write!(f, "latent number {index} is NaN or infinite")
+            }
+            Self::ClassMissing { classes } => {
+                write!(
+                    f,
+                    "the generator is conditional: name one of its {classes} classes, 0 to {}",
+                    classes.saturating_sub(1)
+                )
+            }
+            Self::ClassOutOfRange { classes: 0, found } => {
+                write!(
+                    f,
+                    "class {found} was asked for, but the generator is unconditional: pass no class"
+                )
+            }
+            Self::ClassOutOfRange { classes, found } => {
+                write!(
+                    f,
+                    "class {found} does not exist: the generator has {classes}, 0 to {}",
+                    classes.saturating_sub(1)
+                )
+            }
+            Self::Engine => write!(f, "the engine failed: ask it for its own error"),
+        }
+    }
+}
+
+impl core::error::Error for GenerateError {}
+
+/// Checks the arguments of [`Generator::generate`] against what `generator` says of itself; engines call it first.
+///
+/// # Errors
+/// [`GenerateError`], one variant for each way a call can be wrong.
+pub fn check_call<G: Generator + ?Sized>(
+    generator: &G,
+    latent: &[f32],
+    class: Option<usize>,
+    image: &[f32],
+) -> Result<(), GenerateError> {
+    if latent.len() != generator.latent_len() {
+        return Err(GenerateError::LatentLength {
+            expected: generator.latent_len(),
+            found: latent.len(),
+        });
+    }
+    let expected = generator.shape().len().ok_or(GenerateError::Engine)?;
+    if image.len() != expected {
+        return Err(GenerateError::ImageLength {
+            expected,
+            found: image.len(),
+        });
+    }
+    if let Some(index) = latent.iter().position(|x| !x.is_finite()) {
+        return Err(GenerateError::NonFiniteLatent { index });
+    }
+    match (generator.classes(), class) {
+        (0, None) => Ok(()),
+        (classes, None) => Err(GenerateError::ClassMissing { classes }),
+        (classes, Some(found)) if found >= classes => {
+            Err(GenerateError::ClassOutOfRange { classes, found })
+        }
+        (_, Some(_)) => Ok(()),
+    }
+}
+
 /// A trained generator, ready to make pictures. `generate` fills the caller's buffer and allocates only
 /// where the engine's own documentation says so.
 pub trait Generator {
@@ -57,5 +140,89 @@ pub trait Generator {
     ///
     /// # Errors
     /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then unspecified.
-    fn generate(&mut self, latent: &[f32], class: Option<usize>, image: &mut [f32]) -> Result<(), GenerateError>;
+    fn generate(
+        &mut self,
+        latent: &[f32],
+        class: Option<usize>,
+        image: &mut [f32],
+    ) -> Result<(), GenerateError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fake(usize);
+
+    impl Generator for Fake {
+        fn latent_len(&self) -> usize {
+            2
+        }
+        fn shape(&self) -> Shape {
+            Shape {
+                channels: 1,
+                height: 1,
+                width: 3,
+            }
+        }
+        fn range(&self) -> PixelRange {
+            PixelRange::UNIT
+        }
+        fn classes(&self) -> usize {
+            self.0
+        }
+        fn generate(
+            &mut self,
+            latent: &[f32],
+            class: Option<usize>,
+            image: &mut [f32],
+        ) -> Result<(), GenerateError> {
+            check_call(self, latent, class, image)
+        }
+    }
+
+    #[test]
+    fn every_way_a_call_can_be_wrong_is_told_apart() {
+        let call = |classes, latent: &[f32], class, len: usize| {
+            Fake(classes).generate(latent, class, &mut [0.0; 9][..len])
+        };
+        assert_eq!(call(0, &[0.0; 2], None, 3), Ok(()));
+        assert_eq!(call(4, &[0.0; 2], Some(3), 3), Ok(()));
+        assert_eq!(
+            call(0, &[0.0; 3], None, 3),
+            Err(GenerateError::LatentLength {
+                expected: 2,
+                found: 3
+            })
+        );
+        assert_eq!(
+            call(0, &[0.0; 2], None, 4),
+            Err(GenerateError::ImageLength {
+                expected: 3,
+                found: 4
+            })
+        );
+        assert_eq!(
+            call(0, &[0.0, f32::NAN], None, 3),
+            Err(GenerateError::NonFiniteLatent { index: 1 })
+        );
+        assert_eq!(
+            call(4, &[0.0; 2], None, 3),
+            Err(GenerateError::ClassMissing { classes: 4 })
+        );
+        assert_eq!(
+            call(4, &[0.0; 2], Some(4), 3),
+            Err(GenerateError::ClassOutOfRange {
+                classes: 4,
+                found: 4
+            })
+        );
+        assert_eq!(
+            call(0, &[0.0; 2], Some(0), 3),
+            Err(GenerateError::ClassOutOfRange {
+                classes: 0,
+                found: 0
+            })
+        );
+    }
 }

@@ -1,4 +1,18 @@
 //! Sample small image generators on small machines.
+//!
+//! A generator (the sampling half of a GAN or VAE) turns a short vector of random numbers, the latent, into a
+//! picture. This crate is what a device links to do that: seed to latent, latent to picture, picture to display.
+//!
+//! | module | what it does | needs |
+//! | --- | --- | --- |
+//! | [`latent`] | a seed becomes the same latent vector on every target; truncation, interpolation, walks | nothing |
+//! | [`generator`] | the trait that every engine implements | nothing |
+//! | [`image`] | pixel range, 8-bit conversion, whole-factor scaling, dithering | nothing |
+//! | `card` | what a model file says about itself, golden pictures | feature `alloc` |
+//! | `draw` | pictures as `embedded-graphics` drawables | feature `embedded-graphics` |
+//! | `engine::tract` | runs ONNX files after checking them | feature `tract` |
+//!
+//! Without features the crate is `no_std`, never allocates and has two small dependencies.
 #![no_std]
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -7,6 +21,10 @@ extern crate std;
 
 #[cfg(feature = "alloc")]
 pub mod card;
+#[cfg(feature = "embedded-graphics")]
+pub mod draw;
+#[cfg(feature = "tract")]
+pub mod engine;
 pub mod generator;
 pub mod image;
 pub mod latent;

@@ -1,0 +1,127 @@
+//! What can be wrong with a picture and its buffers.
+
+use core::fmt;
+
+use super::MAX_SIDE;
+
+/// What can be wrong with a shape, a pixel range or a buffer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// Neither grey nor red, green, blue.
+    Channels {
+        /// Channels asked for.
+        found: usize,
+    },
+    /// A height or width of 0 or above [`MAX_SIDE`].
+    Side {
+        /// Rows or columns asked for.
+        found: usize,
+    },
+    /// The number of values does not fit a `usize`.
+    TooLarge,
+    /// The ends of a pixel range are equal, not finite, or too close or too far apart.
+    Range {
+        /// The value meant as black.
+        low: f32,
+        /// The value meant as white.
+        high: f32,
+    },
+    /// The picture or row that is read has the wrong length.
+    Input {
+        /// Values needed.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// The buffer that is written has the wrong length.
+    Output {
+        /// Room needed.
+        expected: usize,
+        /// Room given.
+        found: usize,
+    },
+    /// The scratch buffer of an error-diffusing dither has the wrong length.
+    Scratch {
+        /// Numbers needed.
+        expected: usize,
+        /// Numbers given.
+        found: usize,
+    },
+    /// A row beyond the picture.
+    Row {
+        /// Rows of the picture.
+        height: usize,
+        /// Row asked for.
+        found: usize,
+    },
+    /// A picture cannot be enlarged by 0.
+    Factor,
+    /// Dithering needs 2 to 256 levels.
+    Levels {
+        /// Levels asked for.
+        found: usize,
+    },
+}
+
+impl fmt::Display for ImageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Channels { found } => write!(f, "a picture has 1 or 3 channels, found {found}"),
+            Self::Side { found } => write!(
+                f,
+                "a picture has 1 to {MAX_SIDE} rows and columns, found {found}"
+            ),
+            Self::TooLarge => write!(f, "the picture has more values than this machine can count"),
+            Self::Range { low, high } => {
+                write!(
+                    f,
+                    "the pixel range {low} to {high} is not one: give two finite, different numbers"
+                )
+            }
+            Self::Input { expected, found } => {
+                write!(
+                    f,
+                    "the picture or row to read has {found} values, expected {expected}"
+                )
+            }
+            Self::Output { expected, found } => {
+                write!(
+                    f,
+                    "the buffer to write has room for {found} values, expected exactly {expected}"
+                )
+            }
+            Self::Scratch { expected, found } => {
+                write!(
+                    f,
+                    "the dither's row buffer has room for {found} numbers, expected exactly {expected}"
+                )
+            }
+            Self::Row { height, found } => {
+                write!(f, "there is no row {found} in a picture of {height} rows")
+            }
+            Self::Factor => write!(f, "a picture can be enlarged by 1 or more, found 0"),
+            Self::Levels { found } => write!(f, "dithering makes 2 to 256 levels, found {found}"),
+        }
+    }
+}
+
+impl core::error::Error for ImageError {}
+
+/// `Ok` if an input of `found` values has the `expected` length.
+pub(super) const fn input(expected: usize, found: usize) -> Result<(), ImageError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(ImageError::Input { expected, found })
+    }
+}
+
+/// `Ok` if an output of `found` values has the `expected` length.
+pub(super) const fn output(expected: usize, found: usize) -> Result<(), ImageError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(ImageError::Output { expected, found })
+    }
+}

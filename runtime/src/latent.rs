@@ -1,1 +1,0 @@
-//! Seed to latent vector.
