@@ -1,1 +1,17 @@
-//! Training.
+//! Train small GANs and VAEs on a workstation and export their generators as plain ONNX.
+//!
+//! The program `dreamlet` is a thin shell over this library: [`config`] resolves settings, [`training`] makes a run
+//! folder, `export` turns its generator into an ONNX file, and `dreamlet-runtime` samples it.
+
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod export;
+pub mod files;
+pub mod nets;
+pub mod objective;
+pub mod random;
+pub mod report;
+pub mod sampling;
+pub mod training;

@@ -1,1 +1,5 @@
-fn main(){}
+//! The program `dreamlet`.
+
+fn main() -> std::process::ExitCode {
+    dreamlet_trainer::cli::main()
+}

@@ -1,0 +1,106 @@
+//! `dreamlet export RUN|CHECKPOINT --out model.onnx`
+
+use std::path::PathBuf;
+
+use burn::module::Module;
+use clap::Args;
+use dreamlet_runtime::card::{Card, Latent};
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
+use dreamlet_runtime::engine::validate::Limits;
+use dreamlet_runtime::generator::Generator as _;
+use dreamlet_runtime::image::{PixelRange, Shape};
+use dreamlet_runtime::latent::Distribution;
+
+use super::{CliResult, print, verify};
+use crate::export::{card, file::write_atomic, onnx};
+use crate::training::saved::Saved;
+
+/// Arguments of `dreamlet export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// A run folder, or one of its checkpoints
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    run: PathBuf,
+    /// Where to write the ONNX file; by default into the run's `export` folder
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Name on the model's card; by default the data set's and the configuration's
+    #[arg(long)]
+    name: Option<String>,
+    /// Author on the model's card
+    #[arg(long, default_value = "")]
+    author: String,
+    /// Licence on the model's card, such as MIT
+    #[arg(long, default_value = "")]
+    license: String,
+    /// Take the checkpoint with the best score instead of the newest
+    #[arg(long)]
+    best: bool,
+}
+
+impl ExportArgs {
+    pub(crate) fn of(run: PathBuf, out: PathBuf) -> Self {
+        Self {
+            run,
+            out: Some(out),
+            name: None,
+            author: String::new(),
+            license: String::new(),
+            best: false,
+        }
+    }
+}
+
+/// Exports and verifies.
+pub(crate) fn run(args: &ExportArgs) -> CliResult {
+    let saved = Saved::open(&args.run, args.best)?;
+    let name = args.name.clone().unwrap_or_else(|| saved.name());
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| saved.run.join("export").join(format!("{name}.onnx")));
+    let mut card = describe(&saved, &name)?;
+    card.author.clone_from(&args.author);
+    card.license.clone_from(&args.license);
+    let generator = saved.copy()?;
+    let mut model = onnx::trace(card.latent.len, None, |device, latent, _| {
+        generator.clone().to_device(device).forward(latent)
+    })?;
+    card::attach(&mut model, &card)?;
+    let mut engine = OnnxGenerator::from_bytes(
+        &onnx::to_bytes(&model),
+        &Limits::default(),
+        &Assumptions::default(),
+    )?;
+    card.golden = card::golden(&card, |latent, class, image| {
+        engine
+            .generate(latent, class, image)
+            .map_err(|e| e.to_string())
+    })?;
+    card::attach(&mut model, &card)?;
+    let bytes = onnx::to_bytes(&model);
+    write_atomic(&out, &bytes)?;
+    print(&format!(
+        "{}: {} bytes, from the checkpoint at step {}",
+        out.display(),
+        bytes.len(),
+        saved.state.step
+    ))?;
+    verify::verify(&out, Some(&saved))
+}
+
+/// The card, without golden samples.
+fn describe(saved: &Saved, name: &str) -> Result<Card, Box<dyn std::error::Error>> {
+    let config = &saved.config;
+    let (low, high) = config.model.output.range();
+    let latent = Latent {
+        len: config.model.latent,
+        distribution: Distribution::Normal,
+    };
+    let shape = Shape::new(config.data.channels, config.data.size, config.data.size)?;
+    let mut card = Card::new(name, latent, shape, PixelRange { low, high });
+    card.dataset.clone_from(&config.data.source);
+    card.config_hash = config.hash()?;
+    env!("CARGO_PKG_VERSION").clone_into(&mut card.trainer_version);
+    Ok(card)
+}

@@ -1,0 +1,70 @@
+//! The program `dreamlet`: one file for each verb.
+
+mod bench;
+mod export;
+mod presets;
+mod quickstart;
+mod sample;
+mod train;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+/// Train small GANs and VAEs, export their generators as ONNX, sample them.
+#[derive(Debug, Parser)]
+#[command(name = "dreamlet", version, about, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Train a preset or a configuration file, or go on with a run
+    Train(train::TrainArgs),
+    /// Write a run's generator as one ONNX file with its card, then verify it
+    Export(export::ExportArgs),
+    /// Compare what burn, tract and onnxruntime make of a file
+    Verify(verify::VerifyArgs),
+    /// Draw generated pictures
+    Sample(sample::SampleArgs),
+    /// The whole path on the built-in data: train, export, verify, sample
+    Quickstart(quickstart::QuickstartArgs),
+    /// Measure training steps on this machine
+    Bench(bench::BenchArgs),
+    /// List the presets, or print one
+    Presets(presets::PresetsArgs),
+}
+
+/// What a verb can fail with: anything that says what, where and what to do.
+pub(crate) type CliResult = Result<(), Box<dyn std::error::Error>>;
+
+/// Runs the program; returns its exit status.
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    let result = match Cli::parse().verb {
+        Verb::Train(args) => train::run(&args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Verify(args) => verify::run(&args),
+        Verb::Sample(args) => sample::run(&args),
+        Verb::Quickstart(args) => quickstart::run(&args),
+        Verb::Bench(args) => bench::run(&args),
+        Verb::Presets(args) => presets::run(&args),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line to standard output; a closed pipe ends the program quietly instead of panicking.
+pub(crate) fn print(text: &str) -> CliResult {
+    use std::io::Write;
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => Ok(other?),
+    }
+}

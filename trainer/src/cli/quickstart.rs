@@ -1,0 +1,55 @@
+//! `dreamlet quickstart`: the whole path on the built-in data in about two minutes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::export::{self, ExportArgs};
+use super::sample::{self, SampleArgs};
+use super::{CliResult, print};
+use crate::config::{Overrides, Source, resolve};
+use crate::device::DeviceChoice;
+use crate::training::{self, TrainOptions};
+
+/// Arguments of `dreamlet quickstart`.
+#[derive(Debug, Args)]
+pub(crate) struct QuickstartArgs {
+    /// Folder that holds the run folders
+    #[arg(long, default_value = "runs")]
+    out: PathBuf,
+    /// Seconds of training
+    #[arg(long, default_value_t = 75)]
+    seconds: u64,
+    /// Preset to train
+    #[arg(long, default_value = "vae-dense")]
+    preset: String,
+}
+
+pub(crate) fn run(args: &QuickstartArgs) -> CliResult {
+    let overrides = Overrides {
+        seconds: Some(args.seconds),
+        ..Overrides::default()
+    };
+    let mut config = resolve(&Source::Preset(args.preset.clone()), &overrides)?;
+    "quickstart".clone_into(&mut config.name);
+    print(&format!(
+        "1. train {} on the built-in glyphs for {} s",
+        args.preset, args.seconds
+    ))?;
+    let data = super::train::read_data(&config.data.source.parse()?, &config)?;
+    let options = TrainOptions {
+        out: args.out.clone(),
+        device: DeviceChoice::Auto,
+        stop: super::train::stop_on_signal(),
+        quiet: false,
+    };
+    let outcome = training::train(&config, &data, &options)?;
+    super::train::report(&outcome)?;
+    let model = outcome.run.join("export/model.onnx");
+    print(&format!("2. export {}", model.display()))?;
+    export::run(&ExportArgs::of(outcome.run.clone(), model.clone()))?;
+    let grid = outcome.run.join("quickstart.png");
+    print("3. sample it with the device runtime")?;
+    sample::run(&SampleArgs::of(model.clone(), grid.clone())?)?;
+    print(&format!("done: {} and {}", model.display(), grid.display()))
+}

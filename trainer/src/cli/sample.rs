@@ -1,0 +1,212 @@
+//! `dreamlet sample MODEL.onnx|RUN --seeds 0-35 --out grid.png`
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
+use dreamlet_runtime::generator::Generator;
+use dreamlet_runtime::image::{PixelRange, Shape};
+use dreamlet_runtime::latent::Distribution;
+
+use super::CliResult;
+use crate::report::terminal::{self, Environment, TerminalChoice};
+use crate::sampling::{
+    self, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds, Way, parse_range,
+    parse_shape, parse_truncation,
+};
+
+/// Pictures that are shown in the terminal when they go to files of their own.
+const SHOWN: usize = 64;
+
+/// Arguments of `dreamlet sample`.
+#[derive(Debug, Args)]
+pub(crate) struct SampleArgs {
+    /// An ONNX generator, or a run folder for its newest export
+    #[arg(value_name = "MODEL.onnx|RUN")]
+    model: PathBuf,
+    /// Seeds and ranges, such as 0-35 or 1,5,9-12
+    #[arg(long, default_value = "0-35", conflicts_with = "interpolate")]
+    seeds: Seeds,
+    /// N pictures from seed A to seed B
+    #[arg(long, value_name = "A,B,N")]
+    interpolate: Option<Interpolation>,
+    /// Interpolate along the straight line instead of the great circle
+    #[arg(long, requires = "interpolate")]
+    linear: bool,
+    /// Largest size of a latent component: smaller is more typical and less varied
+    #[arg(long, value_parser = parse_truncation)]
+    truncation: Option<f32>,
+    /// Class to sample, for a generator with classes
+    #[arg(long, value_name = "K")]
+    class: Option<usize>,
+    /// A PNG file for a sheet, a folder for one file a seed, or - for a sheet on standard output; without it the
+    /// pictures are only shown
+    #[arg(long, value_name = "FILE.png|DIR|-")]
+    out: Option<PathBuf>,
+    /// Pictures in a row of the sheet
+    #[arg(long)]
+    columns: Option<usize>,
+    /// Enlarge by a whole factor
+    #[arg(long, default_value_t = 1)]
+    scale: usize,
+    /// Show the pictures in the terminal
+    #[arg(long, value_enum, default_value_t)]
+    terminal: TerminalChoice,
+    /// Values of black and white, such as -1,1, for a generator without a card
+    #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true)]
+    range: Option<PixelRange>,
+    /// What the latents are drawn from, for a generator without a card
+    #[arg(long, value_enum)]
+    latent: Option<LatentChoice>,
+    /// Channels, height and width, for a generator without a card whose output is flat
+    #[arg(long, value_name = "C,H,W", value_parser = parse_shape)]
+    shape: Option<Shape>,
+    /// Number of classes, for a generator without a card that does not show it
+    #[arg(long, value_name = "COUNT")]
+    classes: Option<usize>,
+}
+
+impl SampleArgs {
+    /// A sheet of the seeds 0 to 35 of `model` in the file `out`, shown in the terminal if there is one.
+    pub(crate) fn of(model: PathBuf, out: PathBuf) -> Result<Self, SamplingError> {
+        Ok(Self {
+            model,
+            seeds: "0-35".parse()?,
+            interpolate: None,
+            linear: false,
+            truncation: None,
+            class: None,
+            out: Some(out),
+            columns: None,
+            scale: 1,
+            terminal: TerminalChoice::Auto,
+            range: None,
+            latent: None,
+            shape: None,
+            classes: None,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LatentChoice {
+    /// Independent N(0, 1) numbers
+    Normal,
+    /// Independent numbers from -1 to 1
+    Uniform,
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: &SampleArgs) -> CliResult {
+    let environment = Environment::of_process();
+    let output = args.out.as_deref().map(Output::from_path).transpose()?;
+    // The picture itself is on standard output: nothing else may be.
+    let choice = if output == Some(Output::Stdout) {
+        TerminalChoice::Off
+    } else {
+        args.terminal
+    };
+    if output.is_none() && terminal::protocol(choice, &environment).is_none() {
+        return Err(
+            "no terminal to show pictures in: write them with --out FILE.png, --out DIR or --out -"
+                .into(),
+        );
+    }
+    let assumptions = Assumptions {
+        range: args.range,
+        distribution: args.latent.map(|choice| match choice {
+            LatentChoice::Normal => Distribution::Normal,
+            LatentChoice::Uniform => Distribution::Uniform,
+        }),
+        shape: args.shape,
+        classes: args.classes,
+    };
+    let mut generator = sampling::open(&sampling::resolve(&args.model)?, &assumptions)?;
+    if generator.card().is_some() && assumptions != Assumptions::default() {
+        eprintln!(
+            "note: the model has a card; --range, --latent, --shape and --classes are for models without one and are ignored"
+        );
+    }
+    let request = Request {
+        latents: match args.interpolate {
+            Some(interpolation) => Latents::Between(
+                interpolation,
+                if args.linear {
+                    Way::Linear
+                } else {
+                    Way::Spherical
+                },
+            ),
+            None => Latents::Seeds(args.seeds.clone()),
+        },
+        truncation: args.truncation,
+        class: args.class,
+    };
+    let sheet = match &output {
+        Some(Output::Folder(folder)) => in_folder(&mut generator, &request, folder, args)?,
+        _ => {
+            // A row is the natural picture of an interpolation.
+            let columns = args.columns.or(args
+                .interpolate
+                .map(|i| usize::try_from(i.count).unwrap_or(1).min(16)));
+            let layout = Layout {
+                columns,
+                scale: args.scale,
+                ..Layout::default()
+            };
+            sampling::sheet(
+                &sampling::samples(&mut generator, &request)?,
+                generator.shape(),
+                layout,
+            )?
+        }
+    };
+    match &output {
+        Some(Output::Stdout) => sampling::print_png(&sheet)?,
+        Some(Output::File(path)) => {
+            crate::report::grid::save_png(&sheet, path)?;
+            eprintln!(
+                "wrote {}: {} pictures",
+                path.display(),
+                request.latents.count()
+            );
+        }
+        Some(Output::Folder(path)) => eprintln!(
+            "wrote {} files in {}",
+            request.latents.count(),
+            path.display()
+        ),
+        None => {}
+    }
+    match terminal::show(&sheet, choice, &environment, &mut std::io::stdout().lock()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other.map(|_shown| ())?),
+    }
+}
+
+/// Writes one file a picture; gives a sheet of the first ones, to be shown.
+fn in_folder(
+    generator: &mut OnnxGenerator,
+    request: &Request,
+    folder: &Path,
+    args: &SampleArgs,
+) -> Result<image::DynamicImage, SamplingError> {
+    sampling::make_folder(folder)?;
+    let shape = generator.shape();
+    let mut shown = Vec::new();
+    sampling::each_sample(generator, request, |sample| {
+        sampling::save_one(&sample, shape, args.scale, folder)?;
+        if shown.len() < SHOWN {
+            shown.push(sample);
+        }
+        Ok(())
+    })?;
+    sampling::sheet(
+        &shown,
+        shape,
+        Layout {
+            columns: args.columns,
+            ..Layout::default()
+        },
+    )
+}

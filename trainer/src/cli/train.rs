@@ -1,0 +1,238 @@
+//! `dreamlet train PRESET|--config FILE|--resume RUN`
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use clap::Args;
+
+use super::{CliResult, print};
+use crate::config::{Config, Overrides, Source, resolve};
+use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
+use crate::device::DeviceChoice;
+use crate::training::{self, Ending, Outcome, StopFlag, TrainError, TrainOptions};
+
+/// Arguments of `dreamlet train`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["preset", "config", "resume"]))]
+pub(crate) struct TrainArgs {
+    /// A preset; `dreamlet presets` lists them
+    preset: Option<String>,
+    /// A TOML file instead of a preset
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Go on with a run folder, bit for bit on the CPU
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "seed", "size", "channels", "out"])]
+    resume: Option<PathBuf>,
+    /// glyphs (built in), mnist, fashion-mnist, idx:DIR or folder:DIR
+    #[arg(long)]
+    data: Option<String>,
+    /// Height and width in pixels, a multiple of 4 from 16 to 128
+    #[arg(long)]
+    size: Option<usize>,
+    /// 1 for grey, 3 for RGB
+    #[arg(long)]
+    channels: Option<usize>,
+    /// Folder that holds the run folders
+    #[arg(long, default_value = "runs")]
+    out: PathBuf,
+    /// Change one setting, such as optimizer.batch=32
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Passes over the data
+    #[arg(long)]
+    epochs: Option<u64>,
+    /// Generator steps
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Wall-clock time, such as 90s, 10m or 2h
+    #[arg(long, value_parser = parse_time)]
+    time: Option<u64>,
+    /// Fixes initialization, shuffling and latents
+    #[arg(long)]
+    seed: Option<u64>,
+    /// auto, cpu, ndarray, cuda or vulkan
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Print the resolved configuration and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Seconds from `90`, `90s`, `10m`, `2h` or `1h30m`.
+fn parse_time(text: &str) -> Result<u64, String> {
+    let wrong = || format!("\"{text}\" is not a time; write 90s, 10m, 2h or 1h30m");
+    let (mut total, mut number) = (0_u64, String::new());
+    for c in text.chars() {
+        let unit = match c {
+            '0'..='9' => {
+                number.push(c);
+                continue;
+            }
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            _ => return Err(wrong()),
+        };
+        let n: u64 = number.parse().map_err(|_| wrong())?;
+        total = n
+            .checked_mul(unit)
+            .and_then(|s| s.checked_add(total))
+            .ok_or_else(wrong)?;
+        number.clear();
+    }
+    if !number.is_empty() {
+        total = number
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_add(total))
+            .ok_or_else(wrong)?;
+    }
+    if total == 0 { Err(wrong()) } else { Ok(total) }
+}
+
+pub(crate) fn run(args: &TrainArgs) -> CliResult {
+    let config = match &args.resume {
+        Some(run) => limits(training::run::read_config(run)?, args),
+        None => {
+            let source = match (&args.config, &args.preset) {
+                (Some(file), _) => Source::File(file.clone()),
+                (None, name) => Source::Preset(name.clone().unwrap_or_default()),
+            };
+            let mut sets = args.set.clone();
+            sets.extend(args.size.map(|n| format!("data.size={n}")));
+            sets.extend(args.channels.map(|n| format!("data.channels={n}")));
+            let overrides = Overrides {
+                sets,
+                data: args.data.clone(),
+                epochs: args.epochs,
+                steps: args.steps,
+                seconds: args.time,
+                seed: args.seed,
+            };
+            resolve(&source, &overrides)?
+        }
+    };
+    let spec: DataSpec = config.data.source.parse()?;
+    if args.dry_run {
+        return print(config.to_toml()?.trim_end());
+    }
+    args.device.open()?;
+    let data = read_data(&spec, &config)?;
+    let options = TrainOptions {
+        out: args.out.clone(),
+        device: args.device,
+        stop: stop_on_signal(),
+        quiet: false,
+    };
+    let outcome = match &args.resume {
+        Some(run) => training::resume(run, &config, &data, &options)?,
+        None => training::train(&config, &data, &options)?,
+    };
+    report(&outcome)
+}
+
+/// The limits given beside `--resume` replace the run's own.
+fn limits(mut config: Config, args: &TrainArgs) -> Config {
+    if args.epochs.is_some() || args.steps.is_some() || args.time.is_some() {
+        let t = &mut config.training;
+        (t.epochs, t.steps, t.seconds) = (
+            args.epochs.unwrap_or(0),
+            args.steps.unwrap_or(0),
+            args.time.unwrap_or(0),
+        );
+    }
+    config
+}
+
+/// Loads what a configuration names and says what it found.
+pub(crate) fn read_data(spec: &DataSpec, config: &Config) -> Result<Dataset, TrainError> {
+    let bar = Bar::default();
+    let (size, channels) = (Some(config.data.size), Some(config.data.channels));
+    let data = load(
+        spec,
+        &LoadOptions {
+            size,
+            channels,
+            progress: &bar,
+            ..LoadOptions::default()
+        },
+    )?;
+    for note in &data.notes {
+        eprintln!("note: {note}");
+    }
+    eprintln!(
+        "{}: {} training and {} test pictures, {}x{}x{}",
+        data.name,
+        data.train.len(),
+        data.test.len(),
+        data.channels,
+        data.height,
+        data.width
+    );
+    Ok(data)
+}
+
+/// A flag that Ctrl-C or a polite kill sets; a second Ctrl-C ends the program at once.
+pub(crate) fn stop_on_signal() -> StopFlag {
+    let stop = StopFlag::default();
+    let flag = stop.clone();
+    let set = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!(
+            "\nstopping after this step and a checkpoint; press Ctrl-C again to stop at once"
+        );
+    });
+    if let Err(e) = set {
+        eprintln!("Ctrl-C will end the program without a checkpoint: {e}");
+    }
+    stop
+}
+
+/// Says where everything is and what comes next.
+pub(crate) fn report(outcome: &Outcome) -> CliResult {
+    let (run, state) = (outcome.run.display(), &outcome.state);
+    let took = training::clock(std::time::Duration::from_secs_f64(state.seconds.max(0.0)));
+    print(&format!(
+        "{run}: {} steps, {} images in {took}",
+        state.step, state.images
+    ))?;
+    match outcome.ending {
+        Ending::Stopped => print(&format!(
+            "stopped; go on with: dreamlet train --resume {run}"
+        )),
+        Ending::Finished => print(&format!(
+            "look at {run}/samples, then: dreamlet export {run} --out model.onnx"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_and_nonsense_is_refused() {
+        for (text, seconds) in [
+            ("90", 90),
+            ("90s", 90),
+            ("10m", 600),
+            ("2h", 7200),
+            ("1h30m", 5400),
+        ] {
+            assert_eq!(parse_time(text), Ok(seconds));
+        }
+        for text in [
+            "",
+            "0",
+            "m",
+            "10d",
+            "-1",
+            "99999999999999999999h",
+            "9999999999999999h",
+        ] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
+    }
+}

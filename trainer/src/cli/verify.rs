@@ -1,0 +1,41 @@
+//! `dreamlet verify MODEL.onnx [--run RUN]`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{CliResult, print};
+use crate::export::verify::{Burn, Options};
+use crate::training::saved::Saved;
+
+/// Arguments of `dreamlet verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The ONNX file
+    model: PathBuf,
+    /// The run (or checkpoint) it was exported from: its generator is compared too
+    #[arg(long, value_name = "RUN")]
+    run: Option<PathBuf>,
+    /// Compare with the run's best checkpoint instead of its newest
+    #[arg(long, requires = "run")]
+    best: bool,
+}
+
+pub(crate) fn run(args: &VerifyArgs) -> CliResult {
+    let saved = args
+        .run
+        .as_ref()
+        .map(|path| Saved::open(path, args.best))
+        .transpose()?;
+    verify(&args.model, saved.as_ref())
+}
+
+/// Prints the largest difference of each pair of engines; an error when one is above the tolerance.
+pub(crate) fn verify(model: &Path, saved: Option<&Saved>) -> CliResult {
+    let mut burn = saved.map(|saved| {
+        move |latents: &[f32], _: Option<&[i64]>, rows: usize| saved.generate(latents, rows)
+    });
+    let burn = burn.as_mut().map(|f| f as Burn<'_>);
+    let report = crate::export::verify::verify(model, burn, &Options::default())?;
+    print(report.to_string().trim_end())
+}

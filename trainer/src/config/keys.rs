@@ -1,0 +1,375 @@
+//! The one list of keys, and the errors that quote it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// What a key's value may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A whole number from `.0` to `.1`.
+    Integer(i64, i64),
+    /// A number from `.0` to `.1`.
+    Number(f64, f64),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// One to eight whole numbers from `.0` to `.1`.
+    Integers(i64, i64),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => write!(f, "text in quotes"),
+            Self::Integer(low, i64::MAX) => write!(f, "a whole number, {low} or more"),
+            Self::Integer(low, high) => write!(f, "a whole number from {low} to {high}"),
+            Self::Number(low, high) => write!(f, "a number from {low} to {high}"),
+            Self::Choice(words) => write!(
+                f,
+                "one of {}",
+                words
+                    .iter()
+                    .map(|w| format!("\"{w}\""))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+            Self::Integers(low, high) => write!(
+                f,
+                "a list of one to eight whole numbers from {low} to {high}"
+            ),
+        }
+    }
+}
+
+/// One setting: where it stands, what it may be, what it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Section and name, such as `optimizer.batch`.
+    pub path: &'static str,
+    /// What its value may be.
+    pub kind: Kind,
+    /// What it does, in one line.
+    pub help: &'static str,
+}
+
+const fn key(path: &'static str, kind: Kind, help: &'static str) -> Key {
+    Key { path, kind, help }
+}
+
+/// Every key a configuration can hold.
+pub const KEYS: &[Key] = &[
+    key(
+        "name",
+        Kind::Text,
+        "name of the configuration and end of the run folder's name",
+    ),
+    key(
+        "data.source",
+        Kind::Text,
+        "glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR",
+    ),
+    key(
+        "data.size",
+        Kind::Integer(16, 128),
+        "height and width in pixels, a multiple of 4",
+    ),
+    key(
+        "data.channels",
+        Kind::Integer(1, 3),
+        "1 for grey, 3 for RGB",
+    ),
+    key("model.kind", Kind::Choice(&["gan", "vae"]), "the family"),
+    key(
+        "model.net",
+        Kind::Choice(&["dense", "dcgan", "dcgan-resize"]),
+        "shape of the nets",
+    ),
+    key(
+        "model.latent",
+        Kind::Integer(1, 4096),
+        "length of the latent vector",
+    ),
+    key(
+        "model.hidden",
+        Kind::Integers(1, 8192),
+        "dense nets: widths of the hidden layers",
+    ),
+    key(
+        "model.width",
+        Kind::Integer(1, 512),
+        "convolutional nets: feature maps at half the picture's size",
+    ),
+    key(
+        "model.output",
+        Kind::Choice(&["sigmoid", "tanh"]),
+        "last activation: pixels 0..1 or -1..1",
+    ),
+    key(
+        "gan.generator_loss",
+        Kind::Choice(&["minimax", "non-saturating"]),
+        "what the generator minimizes",
+    ),
+    key(
+        "gan.label_smoothing",
+        Kind::Number(0.5, 1.0),
+        "the discriminator's target on real pictures",
+    ),
+    key(
+        "gan.discriminator_steps",
+        Kind::Integer(1, 100),
+        "discriminator steps for each generator step",
+    ),
+    key(
+        "vae.likelihood",
+        Kind::Choice(&["bernoulli", "gaussian"]),
+        "log p(x|z)",
+    ),
+    key(
+        "vae.beta",
+        Kind::Number(0.0, 1000.0),
+        "weight of the Kullback-Leibler term",
+    ),
+    key(
+        "optimizer.batch",
+        Kind::Integer(2, 65536),
+        "pictures in one step",
+    ),
+    key(
+        "optimizer.learning_rate",
+        Kind::Number(1e-8, 1.0),
+        "Adam's step size",
+    ),
+    key(
+        "optimizer.discriminator_learning_rate",
+        Kind::Number(1e-8, 1.0),
+        "the discriminator's step size",
+    ),
+    key(
+        "optimizer.beta1",
+        Kind::Number(0.0, 0.9999),
+        "decay of Adam's first moment",
+    ),
+    key(
+        "optimizer.beta2",
+        Kind::Number(0.0, 0.999_999),
+        "decay of Adam's second moment",
+    ),
+    key(
+        "training.epochs",
+        Kind::Integer(0, i64::MAX),
+        "passes over the pictures, 0 for no limit",
+    ),
+    key(
+        "training.steps",
+        Kind::Integer(0, i64::MAX),
+        "generator steps, 0 for no limit",
+    ),
+    key(
+        "training.seconds",
+        Kind::Integer(0, i64::MAX),
+        "seconds of training, 0 for no limit",
+    ),
+    key(
+        "training.seed",
+        Kind::Integer(0, i64::MAX),
+        "fixes initialization, shuffling and latents",
+    ),
+    key(
+        "training.log_every",
+        Kind::Integer(1, 1_000_000),
+        "steps between two lines of stats.jsonl",
+    ),
+    key(
+        "training.sample_every",
+        Kind::Integer(1, i64::MAX),
+        "steps between two sample pictures",
+    ),
+    key(
+        "training.checkpoint_every",
+        Kind::Integer(1, i64::MAX),
+        "steps between two checkpoints",
+    ),
+    key(
+        "training.keep",
+        Kind::Integer(1, 10_000),
+        "how many of the newest checkpoints stay",
+    ),
+];
+
+/// The key at `path`.
+#[must_use]
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.path == path)
+}
+
+/// The word of `words` with the smallest edit distance to `word`, if it is near enough to be a slip.
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    words
+        .into_iter()
+        .map(|w| (distance(word, w), w))
+        .filter(|(d, w)| *d <= w.len().max(word.len()) / 2)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, w)| w)
+}
+
+/// Levenshtein's distance, in characters.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((y, pair), left) in b.iter().zip(row.windows(2)).zip(0..) {
+            let substituted = pair.first().copied().unwrap_or(0) + usize::from(*y != x);
+            let deleted = pair.last().copied().unwrap_or(0) + 1;
+            let inserted = next.get(left).copied().unwrap_or(0) + 1;
+            next.push(substituted.min(deleted).min(inserted));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// One variant for each way a configuration can be wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No preset of that name.
+    UnknownPreset {
+        /// What was asked for.
+        name: String,
+    },
+    /// The file cannot be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The text is not TOML.
+    Syntax {
+        /// File, preset or option.
+        origin: String,
+        /// The parser's words, with line and column.
+        message: String,
+    },
+    /// A key that does not exist.
+    UnknownKey {
+        /// File, preset or option.
+        origin: String,
+        /// The key as written.
+        key: String,
+    },
+    /// A key that exists in several sections was given without its section.
+    AmbiguousKey {
+        /// The key as written.
+        key: String,
+        /// The full names it could mean.
+        candidates: Vec<&'static str>,
+    },
+    /// The value has the wrong type or is out of range.
+    BadValue {
+        /// File, preset or option.
+        origin: String,
+        /// The key.
+        key: &'static Key,
+        /// What was found there.
+        found: String,
+    },
+    /// A key that the configuration needs is not there.
+    Missing {
+        /// The key.
+        key: &'static Key,
+    },
+    /// Two settings do not go together.
+    Conflict {
+        /// Which, why and what to do.
+        message: String,
+    },
+    /// `--set` without `=`.
+    BadSet {
+        /// The option as written.
+        text: String,
+    },
+    /// The configuration cannot be written as TOML.
+    Write(String),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownPreset { name } => {
+                let names = super::PRESETS.iter().map(|p| p.name);
+                write!(f, "there is no preset \"{name}\"")?;
+                if let Some(near) = nearest(name, names.clone()) {
+                    write!(f, "; did you mean \"{near}\"?")?;
+                }
+                write!(
+                    f,
+                    " Presets: {}. For a file of your own: --config FILE",
+                    names.collect::<Vec<_>>().join(", ")
+                )
+            }
+            Self::Read { path, source } => write!(
+                f,
+                "cannot read the configuration {}: {source}",
+                path.display()
+            ),
+            Self::Syntax { origin, message } => write!(f, "{origin} is not valid TOML: {message}"),
+            Self::UnknownKey { origin, key } => {
+                write!(f, "{origin}: there is no key \"{key}\"")?;
+                let last = key.rsplit('.').next().unwrap_or(key);
+                let near = nearest(key, KEYS.iter().map(|k| k.path)).or_else(|| {
+                    let short = nearest(
+                        last,
+                        KEYS.iter()
+                            .map(|k| k.path.rsplit('.').next().unwrap_or(k.path)),
+                    )?;
+                    KEYS.iter()
+                        .map(|k| k.path)
+                        .find(|p| p.rsplit('.').next() == Some(short))
+                });
+                match near.and_then(find) {
+                    Some(k) => write!(
+                        f,
+                        "; the nearest is \"{}\" ({}): {}",
+                        k.path, k.kind, k.help
+                    ),
+                    None => write!(f, "; `dreamlet presets --keys` lists them"),
+                }
+            }
+            Self::AmbiguousKey { key, candidates } => write!(
+                f,
+                "\"{key}\" could be {}: write the section too",
+                candidates.join(" or ")
+            ),
+            Self::BadValue { origin, key, found } => write!(
+                f,
+                "{origin}: {} must be {}, found {found} ({})",
+                key.path, key.kind, key.help
+            ),
+            Self::Missing { key } => write!(
+                f,
+                "the key \"{}\" is missing: {} ({}). Set it, or begin the file with preset = \"dcgan\" to take the rest from a preset",
+                key.path, key.kind, key.help
+            ),
+            Self::Conflict { message } => f.write_str(message),
+            Self::BadSet { text } => write!(
+                f,
+                "--set takes KEY=VALUE, such as --set optimizer.batch=32; found \"{text}\""
+            ),
+            Self::Write(message) => {
+                write!(f, "the configuration cannot be written as TOML: {message}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

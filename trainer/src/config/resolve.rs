@@ -1,0 +1,423 @@
+//! Preset or file, then `--set`, then flags: one validated configuration.
+
+use std::path::PathBuf;
+
+use toml::{Table, Value};
+
+use super::keys::{ConfigError, KEYS, Key, Kind, find};
+use super::{Config, ModelKind, NetKind, OutputActivation, preset};
+
+/// Where a configuration begins.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A preset's name.
+    Preset(String),
+    /// A TOML file; its key `preset` names what the keys it lacks are taken from.
+    File(PathBuf),
+}
+
+/// What the command line changes, the last word.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--set KEY=VALUE`, in order.
+    pub sets: Vec<String>,
+    /// `--data`.
+    pub data: Option<String>,
+    /// `--epochs`.
+    pub epochs: Option<u64>,
+    /// `--steps`.
+    pub steps: Option<u64>,
+    /// `--time`, in seconds.
+    pub seconds: Option<u64>,
+    /// `--seed`.
+    pub seed: Option<u64>,
+}
+
+/// Reads, merges and checks. A limit given as a flag (`--steps`, `--epochs`, `--time`) lifts the preset's other
+/// limits, so that `--time 10m` trains for ten minutes.
+///
+/// # Errors
+/// [`ConfigError`], which names the key, its allowed range and the nearest valid key.
+pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigError> {
+    let mut table = match source {
+        Source::Preset(name) => preset_table(name)?,
+        Source::File(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            let origin = path.display().to_string();
+            let mut own = parse(&origin, &text)?;
+            let mut base = match own.remove("preset") {
+                Some(Value::String(name)) => preset_table(&name)?,
+                Some(other) => {
+                    return Err(ConfigError::UnknownPreset {
+                        name: other.to_string(),
+                    });
+                }
+                None => Table::new(),
+            };
+            check(&origin, &own)?;
+            merge(&mut base, own);
+            base
+        }
+    };
+    for text in &overrides.sets {
+        set(&mut table, text)?;
+    }
+    if let Some(data) = &overrides.data {
+        put(&mut table, "data.source", Value::String(data.clone()));
+    }
+    let limits = [
+        ("training.epochs", overrides.epochs),
+        ("training.steps", overrides.steps),
+        ("training.seconds", overrides.seconds),
+    ];
+    if limits.iter().any(|(_, v)| v.is_some()) {
+        for (path, value) in limits {
+            put(
+                &mut table,
+                path,
+                Value::Integer(i64::try_from(value.unwrap_or(0)).unwrap_or(i64::MAX)),
+            );
+        }
+    }
+    if let Some(seed) = overrides.seed {
+        put(
+            &mut table,
+            "training.seed",
+            Value::Integer(i64::try_from(seed).unwrap_or(i64::MAX)),
+        );
+    }
+    check("the configuration", &table)?;
+    finish(table)
+}
+
+/// Parses a `config.toml` that a run wrote.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn from_text(origin: &str, text: &str) -> Result<Config, ConfigError> {
+    let table = parse(origin, text)?;
+    check(origin, &table)?;
+    finish(table)
+}
+
+fn preset_table(name: &str) -> Result<Table, ConfigError> {
+    let found = preset(name).ok_or_else(|| ConfigError::UnknownPreset {
+        name: name.to_owned(),
+    })?;
+    parse(found.name, found.toml)
+}
+
+fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
+    text.parse()
+        .map_err(|e: toml::de::Error| ConfigError::Syntax {
+            origin: origin.to_owned(),
+            message: e.to_string(),
+        })
+}
+
+fn merge(base: &mut Table, own: Table) {
+    for (name, value) in own {
+        match (base.get_mut(&name), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                base.insert(name, value);
+            }
+        }
+    }
+}
+
+fn put(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            table.insert(path.to_owned(), value);
+        }
+        Some((section, rest)) => {
+            let below = table
+                .entry(section)
+                .or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(below) = below {
+                put(below, rest, value);
+            }
+        }
+    }
+}
+
+fn set(table: &mut Table, text: &str) -> Result<(), ConfigError> {
+    let (name, value) = text.split_once('=').ok_or_else(|| ConfigError::BadSet {
+        text: text.to_owned(),
+    })?;
+    let (name, value) = (name.trim(), value.trim());
+    let candidates: Vec<&'static Key> = match find(name) {
+        Some(key) => vec![key],
+        None => KEYS
+            .iter()
+            .filter(|k| k.path.rsplit('.').next() == Some(name))
+            .collect(),
+    };
+    let key = match candidates.as_slice() {
+        [key] => *key,
+        [] => {
+            return Err(ConfigError::UnknownKey {
+                origin: "--set".to_owned(),
+                key: name.to_owned(),
+            });
+        }
+        several => {
+            return Err(ConfigError::AmbiguousKey {
+                key: name.to_owned(),
+                candidates: several.iter().map(|k| k.path).collect(),
+            });
+        }
+    };
+    let text_value =
+        matches!(key.kind, Kind::Text | Kind::Choice(_)) && !value.starts_with(['"', '\'']);
+    let parsed = if text_value {
+        Value::String(value.to_owned())
+    } else {
+        let line = format!("value = {value}");
+        let bad = || ConfigError::BadValue {
+            origin: "--set".to_owned(),
+            key,
+            found: format!("\"{value}\""),
+        };
+        line.parse::<Table>()
+            .map_err(|_| bad())?
+            .remove("value")
+            .ok_or_else(bad)?
+    };
+    check_value("--set", key, &parsed)?;
+    put(table, key.path, parsed);
+    Ok(())
+}
+
+fn check(origin: &str, table: &Table) -> Result<(), ConfigError> {
+    for (name, value) in table {
+        let unknown = |key: String| ConfigError::UnknownKey {
+            origin: origin.to_owned(),
+            key,
+        };
+        match value {
+            Value::Table(section) => {
+                for (inner, value) in section {
+                    let path = format!("{name}.{inner}");
+                    check_value(origin, find(&path).ok_or_else(|| unknown(path))?, value)?;
+                }
+            }
+            value => check_value(
+                origin,
+                find(name).ok_or_else(|| unknown(name.clone()))?,
+                value,
+            )?,
+        }
+    }
+    Ok(())
+}
+
+fn check_value(origin: &str, key: &'static Key, value: &Value) -> Result<(), ConfigError> {
+    let fits = match (key.kind, value) {
+        (Kind::Text, Value::String(_)) => true,
+        (Kind::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
+        (Kind::Integer(low, high), Value::Integer(n)) => (low..=high).contains(n),
+        (Kind::Number(low, high), Value::Float(x)) => (low..=high).contains(x),
+        #[allow(clippy::cast_precision_loss)]
+        (Kind::Number(low, high), Value::Integer(n)) => (low..=high).contains(&(*n as f64)),
+        (Kind::Integers(low, high), Value::Array(items)) => {
+            (1..=8).contains(&items.len())
+                && items
+                    .iter()
+                    .all(|v| v.as_integer().is_some_and(|n| (low..=high).contains(&n)))
+        }
+        _ => false,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(ConfigError::BadValue {
+            origin: origin.to_owned(),
+            key,
+            found: value.to_string(),
+        })
+    }
+}
+
+fn has(table: &Table, path: &str) -> bool {
+    match path.split_once('.') {
+        None => table.contains_key(path),
+        Some((section, rest)) => table
+            .get(section)
+            .and_then(Value::as_table)
+            .is_some_and(|t| has(t, rest)),
+    }
+}
+
+fn finish(mut table: Table) -> Result<Config, ConfigError> {
+    // TOML writes 1 where 1.0 is meant; both are numbers to a person.
+    for key in KEYS.iter().filter(|k| matches!(k.kind, Kind::Number(..))) {
+        if let Some((section, name)) = key.path.split_once('.')
+            && let Some(Value::Table(t)) = table.get_mut(section)
+            && let Some(Value::Integer(n)) = t.get(name).cloned()
+        {
+            #[allow(clippy::cast_precision_loss)]
+            t.insert(name.to_owned(), Value::Float(n as f64));
+        }
+    }
+    let kind = table
+        .get("model")
+        .and_then(|m| m.get("kind"))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let dense = table
+        .get("model")
+        .and_then(|m| m.get("net"))
+        .and_then(Value::as_str)
+        == Some("dense");
+    for key in KEYS {
+        let section = key.path.split('.').next().unwrap_or_default();
+        let other_kind = matches!(section, "gan" | "vae") && section != kind;
+        let gan_only = key.path == "optimizer.discriminator_learning_rate";
+        let needed = match key.path {
+            "model.hidden" => dense,
+            "model.width" => !dense,
+            _ => !(other_kind || gan_only && kind == "vae"),
+        };
+        if needed && !has(&table, key.path) {
+            return Err(ConfigError::Missing { key });
+        }
+        if !needed && has(&table, key.path) {
+            let message = format!(
+                "{} has no meaning for model.kind = \"{kind}\" with this model.net: remove it",
+                key.path
+            );
+            return Err(ConfigError::Conflict { message });
+        }
+    }
+    let config: Config = table
+        .try_into()
+        .map_err(|e: toml::de::Error| ConfigError::Syntax {
+            origin: "the configuration".to_owned(),
+            message: e.to_string(),
+        })?;
+    validate(&config)?;
+    Ok(config)
+}
+
+fn validate(config: &Config) -> Result<(), ConfigError> {
+    let conflict = |message: String| Err(ConfigError::Conflict { message });
+    if !config.data.size.is_multiple_of(4) {
+        let near = config.data.size / 4 * 4;
+        return conflict(format!(
+            "data.size must be a multiple of 4 from 16 to 128, found {}; {near} and {} are the nearest",
+            config.data.size,
+            near + 4
+        ));
+    }
+    if config.data.channels == 2 {
+        return conflict("data.channels must be 1 (grey) or 3 (RGB), found 2".to_owned());
+    }
+    if config.model.kind == ModelKind::Vae && config.model.net != NetKind::Dense {
+        return conflict("model.net must be \"dense\" for model.kind = \"vae\"".to_owned());
+    }
+    if config.model.kind == ModelKind::Vae && config.model.output != OutputActivation::Sigmoid {
+        return conflict("model.output must be \"sigmoid\" for model.kind = \"vae\": the likelihoods are on pixels from 0 to 1".to_owned());
+    }
+    if config.name.is_empty()
+        || !config
+            .name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        || config.name.starts_with('.')
+    {
+        return conflict(format!(
+            "name must be letters, digits, '-', '_' and '.', not beginning with '.'; found \"{}\"",
+            config.name
+        ));
+    }
+    let t = &config.training;
+    if t.epochs == 0 && t.steps == 0 && t.seconds == 0 {
+        return conflict(
+            "the run would never end: set training.epochs, training.steps or training.seconds"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(sets: &[&str]) -> Result<Config, ConfigError> {
+        let sets = sets.iter().map(|s| (*s).to_owned()).collect();
+        resolve(
+            &Source::Preset("dcgan".into()),
+            &Overrides {
+                sets,
+                ..Overrides::default()
+            },
+        )
+    }
+
+    #[test]
+    fn every_preset_resolves_and_survives_its_own_toml() {
+        for p in super::super::PRESETS {
+            let config = resolve(&Source::Preset(p.name.into()), &Overrides::default()).unwrap();
+            assert_eq!(config.name, p.name);
+            assert_eq!(
+                from_text("again", &config.to_toml().unwrap()).unwrap(),
+                config
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_one_and_its_range() {
+        let message = with(&["optimizer.bacth=3"]).unwrap_err().to_string();
+        assert!(
+            message.contains("optimizer.batch") && message.contains("from 2 to 65536"),
+            "{message}"
+        );
+        let message = with(&["sed=3"]).unwrap_err().to_string();
+        assert!(message.contains("training.seed"), "{message}");
+    }
+
+    #[test]
+    fn wrong_types_and_impossible_values_name_the_allowed_range() {
+        for (bad, expected) in [
+            ("batch=many", "from 2 to 65536"),
+            ("batch=1", "found 1"),
+            ("label_smoothing=2", "from 0.5 to 1"),
+            ("data.size=30", "28 and 32"),
+            ("net=dnse", "\"dense\""),
+            ("hidden=[3]", "no meaning"),
+            ("likelihood=bernoulli", "no meaning"),
+            ("nonsense", "KEY=VALUE"),
+        ] {
+            let message = with(&[bad]).unwrap_err().to_string();
+            assert!(message.contains(expected), "{bad}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_time_limit_lifts_the_presets_epochs() {
+        let overrides = Overrides {
+            seconds: Some(600),
+            ..Overrides::default()
+        };
+        let t = resolve(&Source::Preset("dcgan".into()), &overrides)
+            .unwrap()
+            .training;
+        assert_eq!((t.epochs, t.steps, t.seconds), (0, 0, 600));
+    }
+
+    #[test]
+    fn an_unknown_preset_names_the_nearest_one() {
+        let message = resolve(&Source::Preset("dcgn".into()), &Overrides::default())
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("did you mean \"dcgan\""), "{message}");
+    }
+}

@@ -1,0 +1,223 @@
+//! Which images come next.
+
+use dreamlet_runtime::latent::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::error::DataError;
+
+/// Domain of the shuffling streams; the step is the epoch.
+const DOMAIN: &str = "shuffle";
+
+/// Where a run stands in its data; all of [`Batches`] that a checkpoint must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Times the data set has been gone through.
+    pub epoch: u64,
+    /// Images of this epoch that have been handed out.
+    pub index: u64,
+}
+
+/// Indices of the images of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch<'a> {
+    /// The epoch they belong to; [`Augment`](super::Augment) wants it.
+    pub epoch: u64,
+    /// Indices into the training split, all different.
+    pub indices: &'a [u32],
+}
+
+/// Batches of image indices, without end. Every epoch has its own order, which depends on the seed and
+/// the epoch's number only; images that do not fill a last batch are left out of that epoch.
+///
+/// ```
+/// use dreamlet_trainer::data::Batches;
+/// let mut run = Batches::new(42, 1000, 64)?;
+/// (0..20).for_each(|_| drop(run.next_batch()));
+/// let mut resumed = Batches::resume(42, 1000, 64, run.position())?;
+/// assert_eq!(resumed.next_batch(), run.next_batch());
+/// # Ok::<(), dreamlet_trainer::data::DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Batches {
+    seed: u64,
+    batch: usize,
+    epoch: u64,
+    index: usize,
+    order: Vec<u32>,
+}
+
+impl Batches {
+    /// Begins at the first epoch of a data set of `images` images.
+    ///
+    /// # Errors
+    /// [`DataError::BatchSize`] unless `batch` is from 1 to `images`; [`DataError::Memory`] above 2^32 images.
+    pub fn new(seed: u64, images: usize, batch: usize) -> Result<Self, DataError> {
+        Self::resume(seed, images, batch, Position::default())
+    }
+
+    /// Goes on where another stood, with the same seed, images and batch.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and [`DataError::Position`] when the position is beyond the data set.
+    pub fn resume(
+        seed: u64,
+        images: usize,
+        batch: usize,
+        position: Position,
+    ) -> Result<Self, DataError> {
+        if batch == 0 || batch > images {
+            return Err(DataError::BatchSize { batch, images });
+        }
+        let last = u32::try_from(images).map_err(|_| DataError::Memory {
+            needed: images as u64,
+        })?;
+        let index = usize::try_from(position.index)
+            .ok()
+            .filter(|index| *index <= images)
+            .ok_or(DataError::Position {
+                index: position.index,
+                images,
+            })?;
+        let mut batches = Self {
+            seed,
+            batch,
+            epoch: position.epoch,
+            index,
+            order: (0..last).collect(),
+        };
+        batches.shuffle();
+        Ok(batches)
+    }
+
+    /// The next batch.
+    pub fn next_batch(&mut self) -> Batch<'_> {
+        if self.order.len() - self.index < self.batch {
+            self.epoch = self.epoch.wrapping_add(1);
+            self.index = 0;
+            self.shuffle();
+        }
+        let from = self.index;
+        self.index += self.batch;
+        Batch {
+            epoch: self.epoch,
+            indices: self.order.get(from..self.index).unwrap_or_default(),
+        }
+    }
+
+    /// Where this stands: what to give to [`Self::resume`].
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            index: self.index as u64,
+        }
+    }
+
+    /// Images in a batch.
+    #[must_use]
+    pub fn batch_size(&self) -> usize {
+        self.batch
+    }
+
+    /// Batches in an epoch.
+    #[must_use]
+    pub fn per_epoch(&self) -> usize {
+        self.order.len() / self.batch
+    }
+
+    /// The order of this epoch, from scratch.
+    fn shuffle(&mut self) {
+        for (place, index) in self.order.iter_mut().zip(0..) {
+            *place = index;
+        }
+        Stream::at(self.seed, DOMAIN, 0, self.epoch).shuffle(&mut self.order);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(batches: &mut Batches) -> Vec<u32> {
+        (0..batches.per_epoch())
+            .flat_map(|_| batches.next_batch().indices.to_vec())
+            .collect()
+    }
+
+    #[test]
+    fn an_epoch_has_every_image_at_most_once_and_drops_the_last_part() {
+        let mut batches = Batches::new(1, 103, 10).unwrap();
+        assert_eq!(batches.per_epoch(), 10);
+        let mut first = epoch(&mut batches);
+        let mut second = epoch(&mut batches);
+        assert_ne!(first, second);
+        assert_eq!(batches.position().epoch, 1);
+        for order in [&mut first, &mut second] {
+            order.sort_unstable();
+            order.dedup();
+            assert_eq!(order.len(), 100);
+            assert!(order.iter().all(|i| *i < 103));
+        }
+    }
+
+    #[test]
+    fn the_order_depends_on_seed_and_epoch_only() {
+        let mut a = Batches::new(5, 50, 5).unwrap();
+        let skipped = epoch(&mut a);
+        let expected = epoch(&mut a);
+        let mut b = Batches::resume(5, 50, 5, Position { epoch: 1, index: 0 }).unwrap();
+        assert_eq!(epoch(&mut b), expected);
+        // The batch size does not change the order either.
+        let mut c = Batches::new(5, 50, 25).unwrap();
+        assert_eq!(epoch(&mut c), skipped);
+        let mut d = Batches::new(6, 50, 5).unwrap();
+        assert_ne!(epoch(&mut d), skipped);
+    }
+
+    #[test]
+    fn resuming_anywhere_gives_the_same_batches() {
+        let mut run = Batches::new(9, 23, 4).unwrap();
+        for _ in 0..20 {
+            let mut resumed = Batches::resume(9, 23, 4, run.position()).unwrap();
+            for _ in 0..12 {
+                let mut ahead = run.clone();
+                assert_eq!(ahead.next_batch(), resumed.clone().next_batch());
+                resumed.next_batch();
+                run.next_batch();
+            }
+        }
+    }
+
+    #[test]
+    fn impossible_batches_and_positions_are_refused() {
+        assert!(matches!(
+            Batches::new(0, 10, 0),
+            Err(DataError::BatchSize { .. })
+        ));
+        assert!(matches!(
+            Batches::new(0, 10, 11),
+            Err(DataError::BatchSize { .. })
+        ));
+        assert!(matches!(
+            Batches::new(0, 0, 1),
+            Err(DataError::BatchSize { .. })
+        ));
+        let far = Position {
+            epoch: 0,
+            index: u64::MAX,
+        };
+        assert!(matches!(
+            Batches::resume(0, 10, 2, far),
+            Err(DataError::Position { .. })
+        ));
+    }
+
+    #[test]
+    fn the_first_order_is_pinned() {
+        let mut batches = Batches::new(0, 10, 10).unwrap();
+        assert_eq!(batches.next_batch().indices, PINNED);
+    }
+
+    /// Changing this breaks `--resume` of every run there is.
+    const PINNED: [u32; 10] = [5, 3, 2, 4, 8, 1, 9, 0, 6, 7];
+}

@@ -1,0 +1,229 @@
+//! A data set in memory: pixels, labels, class names.
+
+use sha2::{Digest, Sha256};
+
+use super::error::{BrokenFile, DataError};
+
+/// Images of one shape with or without labels. All images are there at once, one byte per channel.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Split {
+    pixels: Vec<u8>,
+    labels: Option<Vec<u16>>,
+    image_len: usize,
+}
+
+impl Split {
+    /// Takes `pixels`, the images one after the other, each planar (channel, row, column) and
+    /// `image_len` bytes, and one label per image, if there are labels.
+    ///
+    /// # Errors
+    /// [`DataError::Inconsistent`] when the pixels are not whole images or the labels are not as many as the images.
+    pub fn new(
+        pixels: Vec<u8>,
+        labels: Option<Vec<u16>>,
+        image_len: usize,
+    ) -> Result<Self, DataError> {
+        let images = pixels.len().checked_div(image_len).unwrap_or(0);
+        if images.checked_mul(image_len) != Some(pixels.len()) {
+            return Err(DataError::Inconsistent {
+                expected: images.saturating_mul(image_len),
+                found: pixels.len(),
+            });
+        }
+        if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != images) {
+            return Err(DataError::Inconsistent {
+                expected: images,
+                found: labels.len(),
+            });
+        }
+        Ok(Self {
+            pixels,
+            labels,
+            image_len,
+        })
+    }
+
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pixels.len().checked_div(self.image_len).unwrap_or(0)
+    }
+
+    /// Whether there is no image.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of one image: channels x rows x columns.
+    #[must_use]
+    pub fn image_len(&self) -> usize {
+        self.image_len
+    }
+
+    /// Image `index`, planar (channel, row, column), 0 black to 255 white.
+    #[must_use]
+    pub fn image(&self, index: usize) -> Option<&[u8]> {
+        let start = index.checked_mul(self.image_len)?;
+        self.pixels.get(start..start.checked_add(self.image_len)?)
+    }
+
+    /// Class of image `index`, an index into [`Dataset::classes`].
+    #[must_use]
+    pub fn label(&self, index: usize) -> Option<u16> {
+        self.labels.as_ref()?.get(index).copied()
+    }
+
+    /// All pixels, N x C x H x W.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// All labels, if the data set has any.
+    #[must_use]
+    pub fn labels(&self) -> Option<&[u16]> {
+        self.labels.as_deref()
+    }
+
+    /// Keeps the first `count` images at most.
+    pub(super) fn truncate(&mut self, count: usize) {
+        self.pixels.truncate(count.saturating_mul(self.image_len));
+        self.pixels.shrink_to_fit();
+        if let Some(labels) = &mut self.labels {
+            labels.truncate(count);
+        }
+    }
+
+    fn hash_into(&self, hash: &mut Sha256) {
+        hash.update((self.len() as u64).to_le_bytes());
+        hash.update(&self.pixels);
+        match &self.labels {
+            None => hash.update([0]),
+            Some(labels) => {
+                hash.update([1]);
+                let bytes: Vec<u8> = labels.iter().flat_map(|l| l.to_le_bytes()).collect();
+                hash.update(&bytes);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Split {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Split")
+            .field("images", &self.len())
+            .field("image_len", &self.image_len)
+            .field("labelled", &self.labels.is_some())
+            .finish()
+    }
+}
+
+/// A data set in memory.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Short name: `glyphs`, `mnist`, `fashion-mnist`, or the folder's.
+    pub name: String,
+    /// 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+    /// Rows of an image.
+    pub height: usize,
+    /// Columns of an image.
+    pub width: usize,
+    /// Names of the classes in the order of the labels; empty when there are no labels.
+    pub classes: Vec<String>,
+    /// Images to train on.
+    pub train: Split,
+    /// Images held back to measure with.
+    pub test: Split,
+    /// What the user should be told: skipped files, a split made here. One sentence each.
+    pub notes: Vec<String>,
+    /// Files that were skipped because they cannot be decoded (folders only).
+    pub broken: Vec<BrokenFile>,
+}
+
+impl Dataset {
+    /// SHA-256, in hexadecimal, of all that training depends on: shape, class names, pixels and labels of
+    /// both splits, in order. The same data gives the same fingerprint on every machine.
+    ///
+    /// Hashed: the text `dreamlet.dataset.1`, then as little-endian `u64` the channels, rows, columns and
+    /// number of classes, each class name as its length and bytes, and for each split the number of
+    /// images, the pixels, a byte 0 or 1 for "has labels" and the labels as `u16`.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"dreamlet.dataset.1");
+        for number in [self.channels, self.height, self.width, self.classes.len()] {
+            hash.update((number as u64).to_le_bytes());
+        }
+        for class in &self.classes {
+            hash.update((class.len() as u64).to_le_bytes());
+            hash.update(class.as_bytes());
+        }
+        self.train.hash_into(&mut hash);
+        self.test.hash_into(&mut hash);
+        super::files::hex(&hash.finalize())
+    }
+
+    /// Bytes (and generator outputs) of one image: channels x rows x columns.
+    #[must_use]
+    pub fn image_len(&self) -> usize {
+        self.train.image_len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiny() -> Dataset {
+        Dataset {
+            name: "tiny".into(),
+            channels: 1,
+            height: 1,
+            width: 2,
+            classes: vec!["a".into(), "b".into()],
+            train: Split::new(vec![1, 2, 3, 4], Some(vec![0, 1]), 2).unwrap(),
+            test: Split::new(vec![5, 6], None, 2).unwrap(),
+            notes: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn images_outside_the_split_are_none() {
+        let data = tiny();
+        assert_eq!(data.train.len(), 2);
+        assert_eq!(data.train.image(1), Some(&[3, 4][..]));
+        assert_eq!(data.train.image(2), None);
+        assert_eq!(data.train.image(usize::MAX), None);
+        assert_eq!(data.train.label(1), Some(1));
+        assert_eq!(data.train.label(2), None);
+        assert_eq!(data.test.label(0), None);
+    }
+
+    #[test]
+    fn a_split_that_does_not_add_up_is_refused() {
+        assert!(Split::new(vec![0; 5], None, 2).is_err());
+        assert!(Split::new(vec![0; 5], None, 0).is_err());
+        assert!(Split::new(vec![0; 4], Some(vec![0; 3]), 2).is_err());
+        assert!(Split::new(Vec::new(), None, 0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_fingerprint_sees_every_part_and_not_the_name() {
+        let base = tiny().fingerprint();
+        let changed = |change: fn(&mut Dataset)| {
+            let mut data = tiny();
+            change(&mut data);
+            data.fingerprint()
+        };
+        assert_eq!(base, changed(|d| d.name.push('x')));
+        assert_ne!(base, changed(|d| d.width = 1));
+        assert_ne!(base, changed(|d| d.classes[1].push('x')));
+        assert_ne!(base, changed(|d| d.train.pixels[3] = 9));
+        assert_ne!(base, changed(|d| d.train.labels = Some(vec![1, 1])));
+        assert_ne!(base, changed(|d| d.train.labels = None));
+        assert_ne!(base, changed(|d| d.test.pixels[0] = 9));
+    }
+}

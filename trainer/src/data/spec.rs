@@ -1,0 +1,192 @@
+//! `--data`: which data set is meant.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::error::DataError;
+
+/// The forms that `--data` takes, for help texts.
+pub const VALID_SPECS: [&str; 5] = ["glyphs", "mnist", "fashion-mnist", "idx:DIR", "folder:DIR"];
+
+/// Which data set is meant: what `--data` says, parsed.
+///
+/// ```
+/// use dreamlet_trainer::data::DataSpec;
+/// let spec: DataSpec = "folder:pictures/cats".parse()?;
+/// assert_eq!(spec, DataSpec::Folder("pictures/cats".into()));
+/// assert_eq!(spec.to_string(), "folder:pictures/cats");
+/// # Ok::<(), dreamlet_trainer::data::DataError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DataSpec {
+    /// Digits drawn by the program: 28x28 grey, 60,000 to train and 10,000 to test.
+    #[default]
+    Glyphs,
+    /// The MNIST handwritten digits.
+    Mnist,
+    /// Fashion-MNIST: articles of clothing.
+    FashionMnist,
+    /// A folder of IDX files, plain or gzipped.
+    Idx(PathBuf),
+    /// A folder of PNG, JPEG and BMP images.
+    Folder(PathBuf),
+}
+
+impl DataSpec {
+    /// A short name for run folders and cards: `glyphs`, `mnist`, `fashion-mnist`, or the folder's own name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            DataSpec::Glyphs => "glyphs".to_owned(),
+            DataSpec::Mnist => "mnist".to_owned(),
+            DataSpec::FashionMnist => "fashion-mnist".to_owned(),
+            DataSpec::Idx(folder) | DataSpec::Folder(folder) => folder
+                .canonicalize()
+                .ok()
+                .as_deref()
+                .unwrap_or(folder)
+                .file_name()
+                .map_or_else(|| "folder".to_owned(), |n| n.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+impl FromStr for DataSpec {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        if let Some((kind, folder)) = text.split_once(':') {
+            let spec: (&'static str, fn(PathBuf) -> DataSpec) = match kind {
+                "idx" => ("idx", DataSpec::Idx),
+                "folder" => ("folder", DataSpec::Folder),
+                _ => return Err(unknown(text, kind)),
+            };
+            return match folder {
+                "" => Err(DataError::NoFolderNamed { source: spec.0 }),
+                folder => Ok(spec.1(PathBuf::from(folder))),
+            };
+        }
+        match text {
+            "glyphs" => Ok(DataSpec::Glyphs),
+            "mnist" => Ok(DataSpec::Mnist),
+            "fashion-mnist" => Ok(DataSpec::FashionMnist),
+            "idx" => Err(DataError::NoFolderNamed { source: "idx" }),
+            "folder" => Err(DataError::NoFolderNamed { source: "folder" }),
+            other => Err(unknown(other, other)),
+        }
+    }
+}
+
+impl fmt::Display for DataSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DataSpec::Glyphs => f.write_str("glyphs"),
+            DataSpec::Mnist => f.write_str("mnist"),
+            DataSpec::FashionMnist => f.write_str("fashion-mnist"),
+            DataSpec::Idx(folder) => write!(f, "idx:{}", folder.display()),
+            DataSpec::Folder(folder) => write!(f, "folder:{}", folder.display()),
+        }
+    }
+}
+
+/// The error for `text`, whose part before the colon is `kind`.
+fn unknown(text: &str, kind: &str) -> DataError {
+    let wanted: String = kind
+        .chars()
+        .take(32)
+        .flat_map(char::to_lowercase)
+        .filter(|c| c.is_alphanumeric())
+        .collect();
+    let distance = |valid: &str| {
+        let bare: String = valid
+            .trim_end_matches(":DIR")
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .collect();
+        edit_distance(&wanted, &bare)
+    };
+    DataError::UnknownSource {
+        found: text.to_owned(),
+        nearest: VALID_SPECS
+            .into_iter()
+            .min_by_key(|valid| distance(valid))
+            .unwrap_or("glyphs"),
+    }
+}
+
+/// Insertions, deletions and replacements that turn `a` into `b` (Levenshtein distance).
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let Some((first, rest)) = row.split_first_mut() else {
+            return 0;
+        };
+        *first = left;
+        for (above, y) in rest.iter_mut().zip(b.chars()) {
+            let replace = diagonal + usize::from(x != y);
+            diagonal = *above;
+            left = replace.min(left + 1).min(*above + 1);
+            *above = left;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_are_read_back_as_they_print() {
+        for text in [
+            "glyphs",
+            "mnist",
+            "fashion-mnist",
+            "idx:a/b",
+            "folder:/x y/z:w",
+        ] {
+            let spec: DataSpec = text.parse().unwrap();
+            assert_eq!(spec.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_gives_the_nearest_valid_one() {
+        for (text, expected) in [
+            ("mnits", "mnist"),
+            ("MNIST", "mnist"),
+            ("fashion_mnist", "fashion-mnist"),
+            ("fashionmnist", "fashion-mnist"),
+            ("glyph", "glyphs"),
+            ("folders:/tmp", "folder:DIR"),
+            ("id:/tmp", "idx:DIR"),
+        ] {
+            match text.parse::<DataSpec>() {
+                Err(DataError::UnknownSource { nearest, .. }) => assert_eq!(nearest, expected),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_without_its_folder_says_so() {
+        for text in ["idx", "idx:", "folder", "folder:"] {
+            let error = text.parse::<DataSpec>().unwrap_err();
+            assert!(
+                matches!(error, DataError::NoFolderNamed { .. }),
+                "{text}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn edit_distances_are_those_of_the_definition() {
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!(edit_distance("", "abc"), 3);
+        assert_eq!(edit_distance("abc", ""), 3);
+        assert_eq!(edit_distance("same", "same"), 0);
+    }
+}

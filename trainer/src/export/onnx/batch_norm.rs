@@ -1,0 +1,358 @@
+//! Batch normalization into the weights beside it.
+//!
+//! In inference it is an affine map of each channel, `y = s x + t` with `s = gamma / sqrt(var + eps)` and
+//! `t = beta - s mean` (Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 2). A layer that is linear in its
+//! output channels takes it in exactly; computed in `f64` and rounded once.
+
+use super::ExportError;
+use super::draft::{Constant, Draft, Node, ValueId};
+
+/// `y = scale x + shift` of each channel.
+struct Affine {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+/// Removes every batch normalization of `draft`: folded where a layer takes it, else as Mul and Add.
+/// A bias that is added after a dense layer without one becomes its bias first.
+pub(super) fn fold(draft: &mut Draft) -> Result<(), ExportError> {
+    draft.prune();
+    merge_biases(draft);
+    while let Some(at) = draft
+        .nodes
+        .iter()
+        .position(|node| node.op == "BatchNormalization")
+    {
+        let node = draft.nodes.remove(at);
+        let input = first(&node)?;
+        let affine = Affine::of(draft, &node)?;
+        if fold_before(draft, input, at, &affine)? || fold_after(draft, node.output, &affine) {
+            draft.replace(node.output, input);
+        } else {
+            let rank = 1 + layout_rank(draft, input);
+            spell_out(draft, at, &node, &affine, rank);
+        }
+    }
+    draft.prune();
+    Ok(())
+}
+
+impl Affine {
+    fn of(draft: &Draft, node: &Node) -> Result<Self, ExportError> {
+        let epsilon = f64::from(node.float("epsilon").unwrap_or(1e-5));
+        let parameters: Option<Vec<&[f32]>> = node
+            .inputs
+            .iter()
+            .skip(1)
+            .map(|id| draft.constants.get(id).and_then(Constant::as_f32s))
+            .collect();
+        let Some([gamma, beta, mean, variance]) = parameters.as_deref() else {
+            return Err(ExportError::not_lowered(
+                "BatchNorm",
+                "its statistics are not constants",
+            ));
+        };
+        let scale: Vec<_> = gamma
+            .iter()
+            .zip(*variance)
+            .map(|(&g, &v)| f64::from(g) / (f64::from(v) + epsilon).sqrt())
+            .collect();
+        let shift = beta
+            .iter()
+            .zip(*mean)
+            .zip(&scale)
+            .map(|((&b, &m), s)| f64::from(b) - f64::from(m) * s)
+            .collect();
+        Ok(Self { scale, shift })
+    }
+
+    /// The same for `repeat` neighbours of each channel: what a dense layer sees whose outputs are then shaped into channels.
+    fn repeated(&self, repeat: usize) -> Self {
+        let spread = |values: &[f64]| {
+            values
+                .iter()
+                .flat_map(|&value| std::iter::repeat_n(value, repeat))
+                .collect()
+        };
+        Self {
+            scale: spread(&self.scale),
+            shift: spread(&self.shift),
+        }
+    }
+}
+
+fn first(node: &Node) -> Result<ValueId, ExportError> {
+    node.inputs
+        .first()
+        .copied()
+        .ok_or_else(|| ExportError::Capture {
+            reason: format!("{} has no input", node.op),
+        })
+}
+
+/// Gemm(x, w) + constant vector = Gemm(x, w, vector).
+fn merge_biases(draft: &mut Draft) {
+    let mut at = 0;
+    while at < draft.nodes.len() {
+        if merge_bias(draft, at).is_some() {
+            draft.nodes.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+fn merge_bias(draft: &mut Draft, at: usize) -> Option<()> {
+    let node = draft.nodes.get(at).filter(|node| node.op == "Add")?;
+    let output = node.output;
+    let (value, bias) = match *node.inputs {
+        [a, b] if draft.constants.contains_key(&b) => (a, b),
+        [a, b] if draft.constants.contains_key(&a) => (b, a),
+        _ => return None,
+    };
+    let producer = draft.producer(value)?;
+    let gemm = draft
+        .nodes
+        .get(producer)
+        .filter(|node| node.op == "Gemm" && node.inputs.len() == 2)?;
+    let outputs = *draft.constants.get(gemm.inputs.get(1)?)?.shape.get(1)?;
+    let bias = draft
+        .constants
+        .get(&bias)?
+        .as_f32s()
+        .filter(|bias| bias.len() == outputs)?
+        .to_vec();
+    if draft.consumers(value).len() != 1 || draft.image == value {
+        return None;
+    }
+    let bias = draft.constant(Constant::f32s(vec![outputs], bias));
+    draft.nodes.get_mut(producer)?.inputs.push(bias);
+    draft.replace(output, value);
+    Some(())
+}
+
+/// Folds into the layer that makes `input`, looking through what keeps channels apart. The node itself has
+/// been taken out at position `at`, so nothing may use `input` any more.
+fn fold_before(
+    draft: &mut Draft,
+    input: ValueId,
+    at: usize,
+    affine: &Affine,
+) -> Result<bool, ExportError> {
+    let mut value = input;
+    let mut repeat = 1;
+    // The node itself is gone; further up, its input's maker is one use.
+    let mut uses = 0;
+    loop {
+        if draft.consumers(value).len() != uses || draft.image == value {
+            return Ok(false);
+        }
+        uses = 1;
+        let Some(position) = draft.producer(value).filter(|&position| position < at) else {
+            return Ok(false);
+        };
+        let Some(node) = draft.nodes.get(position) else {
+            return Ok(false);
+        };
+        match node.op {
+            "Resize" => {}
+            "Reshape" => match spread(draft, node, affine.scale.len()) {
+                Some(spread) if repeat == 1 => repeat = spread,
+                _ => return Ok(false),
+            },
+            "Conv" | "ConvTranspose" if repeat == 1 => {
+                return Ok(scale_outputs(draft, position, affine).is_some());
+            }
+            "Gemm" => return Ok(scale_outputs(draft, position, &affine.repeated(repeat)).is_some()),
+            _ => return Ok(false),
+        }
+        value = first(node)?;
+    }
+}
+
+/// For a Reshape from a batch of vectors to `[N, channels, ...]`: how many neighbours become one channel.
+fn spread(draft: &Draft, node: &Node, channels: usize) -> Option<usize> {
+    let shape = draft.constants.get(node.inputs.get(1)?)?.as_i64s()?;
+    let (&batch, rest) = shape.split_first()?;
+    let (&first, inner) = rest.split_first()?;
+    let producer = draft.nodes.get(draft.producer(*node.inputs.first()?)?)?;
+    if batch != -1 || usize::try_from(first).ok()? != channels || producer.op != "Gemm" {
+        return None;
+    }
+    usize::try_from(inner.iter().product::<i64>()).ok()
+}
+
+/// Multiplies a layer's weights for each output channel, and its bias, by the affine map.
+fn scale_outputs(draft: &mut Draft, position: usize, affine: &Affine) -> Option<()> {
+    let node = draft.nodes.get(position)?.clone();
+    let weight_id = *node.inputs.get(1)?;
+    let weight = draft.constants.get(&weight_id)?;
+    let groups = usize::try_from(node.int("group").unwrap_or(1)).ok()?;
+    let (&[rows, columns], kernel) = weight.shape.split_first_chunk::<2>()?;
+    let kernel: usize = kernel.iter().product();
+    let channels = affine.scale.len();
+    // Output channel of the block of `kernel` weights at (row, column).
+    let channel = |block: usize| match node.op {
+        "Conv" => block.checked_div(columns),
+        "ConvTranspose" => {
+            let in_group = (block / columns).checked_div(rows.checked_div(groups)?)?;
+            Some(in_group * columns + block % columns)
+        }
+        _ => Some(block % columns),
+    };
+    let outputs = match node.op {
+        "Conv" => rows,
+        "ConvTranspose" => columns * groups,
+        _ => columns,
+    };
+    if outputs != channels || kernel == 0 {
+        return None;
+    }
+    let scaled = weight
+        .as_f32s()?
+        .chunks(kernel)
+        .enumerate()
+        .map(|(block, weights)| {
+            let scale = *affine.scale.get(channel(block)?)?;
+            Some(weights.iter().map(move |&w| (f64::from(w) * scale) as f32))
+        });
+    let scaled: Vec<f32> = scaled
+        .collect::<Option<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    let scaled = Constant::f32s(weight.shape.clone(), scaled);
+    let bias = match node.inputs.get(2) {
+        Some(id) => draft.constants.get(id)?.as_f32s()?.to_vec(),
+        None => vec![0.0; channels],
+    };
+    let bias = bias
+        .iter()
+        .zip(&affine.scale)
+        .zip(&affine.shift)
+        .map(|((&b, s), t)| (f64::from(b) * s + t) as f32)
+        .collect();
+    set_weights(draft, position, scaled, bias)
+}
+
+/// Folds into the one layer that uses `output`: a dense layer, or a convolution without padding (padding is
+/// zero before the shift, not after it).
+fn fold_after(draft: &mut Draft, output: ValueId, affine: &Affine) -> bool {
+    let [position] = *draft.consumers(output) else {
+        return false;
+    };
+    draft.image != output && scale_inputs(draft, position, output, affine).is_some()
+}
+
+fn scale_inputs(draft: &mut Draft, position: usize, input: ValueId, affine: &Affine) -> Option<()> {
+    let node = draft.nodes.get(position)?.clone();
+    let plain = match node.op {
+        "Gemm" => true,
+        "Conv" => {
+            node.int("group") == Some(1)
+                && node
+                    .ints("pads")
+                    .is_some_and(|pads| pads.iter().all(|&pad| pad == 0))
+        }
+        _ => false,
+    };
+    if !plain || node.inputs.first() != Some(&input) {
+        return None;
+    }
+    let weight = draft.constants.get(node.inputs.get(1)?)?;
+    let (&[rows, columns], kernel) = weight.shape.split_first_chunk::<2>()?;
+    let kernel: usize = kernel.iter().product();
+    let (inputs, outputs) = if node.op == "Gemm" {
+        (rows, columns)
+    } else {
+        (columns, rows)
+    };
+    if inputs != affine.scale.len() || kernel == 0 {
+        return None;
+    }
+    let mut bias: Vec<f64> = match node.inputs.get(2) {
+        Some(id) => draft
+            .constants
+            .get(id)?
+            .as_f32s()?
+            .iter()
+            .map(|&b| f64::from(b))
+            .collect(),
+        None => vec![0.0; outputs],
+    };
+    let mut scaled = Vec::with_capacity(weight.data.len());
+    for (block, weights) in weight.as_f32s()?.chunks(kernel).enumerate() {
+        let (row, column) = (block / columns, block % columns);
+        let (input, output) = if node.op == "Gemm" {
+            (row, column)
+        } else {
+            (column, row)
+        };
+        let (scale, shift) = (*affine.scale.get(input)?, *affine.shift.get(input)?);
+        *bias.get_mut(output)? += shift * weights.iter().map(|&w| f64::from(w)).sum::<f64>();
+        scaled.extend(weights.iter().map(|&w| (f64::from(w) * scale) as f32));
+    }
+    let scaled = Constant::f32s(weight.shape.clone(), scaled);
+    set_weights(
+        draft,
+        position,
+        scaled,
+        bias.into_iter().map(|b| b as f32).collect(),
+    )
+}
+
+/// Gives the layer at `position` weights of its own; others may share the old ones.
+fn set_weights(draft: &mut Draft, position: usize, weight: Constant, bias: Vec<f32>) -> Option<()> {
+    let weight = draft.constant(weight);
+    let bias = draft.constant(Constant::f32s(vec![bias.len()], bias));
+    let inputs = &mut draft.nodes.get_mut(position)?.inputs;
+    inputs.truncate(1);
+    inputs.extend([weight, bias]);
+    Some(())
+}
+
+/// Number of axes after the channel axis, as far as the value's maker tells.
+fn layout_rank(draft: &Draft, mut value: ValueId) -> usize {
+    while let Some(node) = draft.producer(value).and_then(|at| draft.nodes.get(at)) {
+        match node.op {
+            "Conv" | "ConvTranspose" | "Resize" => return 3,
+            "Gemm" => return 1,
+            "Reshape" => {
+                let shape = node.inputs.get(1).and_then(|id| draft.constants.get(id));
+                return shape.map_or(1, |shape| shape.data.len().saturating_sub(1));
+            }
+            _ => match node
+                .inputs
+                .iter()
+                .find(|id| !draft.constants.contains_key(id))
+            {
+                Some(&input) => value = input,
+                None => break,
+            },
+        }
+    }
+    1
+}
+
+/// The affine map as two operators in the place of `node`; `rank` is that of its input.
+fn spell_out(draft: &mut Draft, at: usize, node: &Node, affine: &Affine, rank: usize) {
+    let mut shape = vec![affine.scale.len()];
+    shape.resize(rank.saturating_sub(1).max(1), 1);
+    let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+    let scale = draft.constant(Constant::f32s(shape.clone(), narrow(&affine.scale)));
+    let shift = draft.constant(Constant::f32s(shape, narrow(&affine.shift)));
+    let product = draft.value();
+    let input = node.inputs.first().copied().unwrap_or_default();
+    let operator = |op, inputs, output| Node {
+        op,
+        inputs,
+        attributes: vec![],
+        output,
+    };
+    draft
+        .nodes
+        .insert(at, operator("Mul", vec![input, scale], product));
+    draft
+        .nodes
+        .insert(at + 1, operator("Add", vec![product, shift], node.output));
+}

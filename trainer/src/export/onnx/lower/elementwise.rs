@@ -1,0 +1,132 @@
+//! Operations on each element: arithmetic, activations, limits, conversions.
+
+use burn::backend::ir::{BinaryOpIr, CastOpIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
+use burn::tensor::DType;
+
+use super::super::draft::{ABSENT, Attribute, Constant, Data, ValueId};
+use super::super::emit::{FLOAT, INT64};
+use super::{ExportError, Extent, Lowering};
+
+impl Lowering<'_> {
+    pub(super) fn unary(&mut self, op: &'static str, ir: &UnaryOpIr) -> Result<(), ExportError> {
+        let input = self.read(&ir.input)?;
+        self.emit(op, &[input], vec![], &ir.out)
+    }
+
+    pub(super) fn binary(&mut self, op: &'static str, ir: &BinaryOpIr) -> Result<(), ExportError> {
+        let (lhs, rhs) = (self.read(&ir.lhs)?, self.read(&ir.rhs)?);
+        self.emit(op, &[lhs, rhs], vec![], &ir.out)
+    }
+
+    pub(super) fn scalar(&mut self, op: &'static str, ir: &ScalarOpIr) -> Result<(), ExportError> {
+        let lhs = self.read(&ir.lhs)?;
+        let rhs = self.scalar_constant(ir.rhs, &ir.lhs)?;
+        self.emit(op, &[lhs, rhs], vec![], &ir.out)
+    }
+
+    /// log(1 + x); ONNX has no operator of its own for it.
+    pub(super) fn log1p(&mut self, ir: &UnaryOpIr) -> Result<(), ExportError> {
+        let input = self.read(&ir.input)?;
+        let one = self.draft.constant(Constant::f32s(vec![], vec![1.0]));
+        let sum = self.draft.node("Add", &[input, one], vec![])?;
+        self.emit("Log", &[sum], vec![], &ir.out)
+    }
+
+    /// 1 / x, as a division: fewer engines know Reciprocal.
+    pub(super) fn recip(&mut self, ir: &UnaryOpIr) -> Result<(), ExportError> {
+        let input = self.read(&ir.input)?;
+        let one = self.draft.constant(Constant::f32s(vec![], vec![1.0]));
+        self.emit("Div", &[one, input], vec![], &ir.out)
+    }
+
+    pub(super) fn leaky_relu(&mut self, ir: &ScalarOpIr) -> Result<(), ExportError> {
+        let input = self.read(&ir.lhs)?;
+        let alpha = Attribute::Float(ir.rhs.elem::<f32>());
+        self.emit("LeakyRelu", &[input], vec![("alpha", alpha)], &ir.out)
+    }
+
+    pub(super) fn clamp(
+        &mut self,
+        tensor: &TensorIr,
+        min: Option<ScalarIr>,
+        max: Option<ScalarIr>,
+        out: &TensorIr,
+    ) -> Result<(), ExportError> {
+        let mut inputs = vec![self.read(tensor)?];
+        inputs.push(match min {
+            Some(min) => self.scalar_constant(min, tensor)?,
+            None => ABSENT,
+        });
+        if let Some(max) = max {
+            inputs.push(self.scalar_constant(max, tensor)?);
+        }
+        self.emit("Clip", &inputs, vec![], out)
+    }
+
+    pub(super) fn cast(&mut self, ir: &CastOpIr) -> Result<(), ExportError> {
+        let input = self.read(&ir.input)?;
+        if ir.input.dtype == ir.out.dtype {
+            self.write(&ir.out, input);
+            return Ok(());
+        }
+        let to = match ir.out.dtype {
+            DType::F32 => FLOAT,
+            DType::I64 | DType::I32 => INT64,
+            other => {
+                return Err(ExportError::ElementType {
+                    found: format!("{other:?}"),
+                });
+            }
+        };
+        self.emit("Cast", &[input], vec![("to", Attribute::Int(to))], &ir.out)
+    }
+
+    /// A tensor of one number, repeated; its shape must not depend on the batch.
+    pub(super) fn full(&mut self, out: &TensorIr, value: f64) -> Result<(), ExportError> {
+        let what = || ExportError::BatchDependent {
+            what: "a tensor filled with one number".into(),
+        };
+        let extents = self.extents(out).into_iter();
+        let shape: Vec<_> = extents
+            .map(|extent| match extent {
+                Extent::Fixed(extent) => Some(extent),
+                Extent::Batch => None,
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(what)?;
+        let len = shape.iter().product();
+        let data = match is_int(out.dtype)? {
+            true => Data::I64(vec![value as i64; len]),
+            false => Data::F32(vec![value as f32; len]),
+        };
+        let value = self.draft.constant(Constant { shape, data });
+        self.write(out, value);
+        Ok(())
+    }
+
+    /// A scalar of the same type as the elements of `like`.
+    fn scalar_constant(
+        &mut self,
+        scalar: ScalarIr,
+        like: &TensorIr,
+    ) -> Result<ValueId, ExportError> {
+        let data = match is_int(like.dtype)? {
+            true => Data::I64(vec![scalar.elem::<i64>()]),
+            false => Data::F32(vec![scalar.elem::<f32>()]),
+        };
+        Ok(self.draft.constant(Constant {
+            shape: vec![],
+            data,
+        }))
+    }
+}
+
+fn is_int(dtype: DType) -> Result<bool, ExportError> {
+    match dtype {
+        DType::F32 | DType::F64 => Ok(false),
+        DType::I64 | DType::I32 => Ok(true),
+        other => Err(ExportError::ElementType {
+            found: format!("{other:?}"),
+        }),
+    }
+}

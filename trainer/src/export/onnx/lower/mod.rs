@@ -1,0 +1,217 @@
+//! Recorded operations to ONNX operators, a function for each.
+
+mod conv;
+mod dense;
+mod elementwise;
+mod layout;
+mod softplus;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use burn::backend::ir::{
+    ActivationOperationIr as Activation, BaseOperationIr as Base, FloatOperationIr as Float,
+    IntOperationIr as Int, ModuleOperationIr as Module, NumericOperationIr as Numeric, OperationIr,
+    TensorId, TensorIr,
+};
+use burn::tensor::DType;
+
+use super::ExportError;
+use super::capture::{Extent, Trace, name};
+use super::draft::{Attributes, Constant, Data, Draft, ValueId};
+
+/// Lowers every operation of `trace`.
+pub(super) fn lower(trace: &Trace) -> Result<Draft, ExportError> {
+    let mut lowering = Lowering {
+        trace,
+        draft: Draft::default(),
+        values: HashMap::new(),
+    };
+    let latent = lowering.draft.value();
+    lowering.draft.latent = latent;
+    lowering.values.insert(trace.latent, latent);
+    if let Some(class) = trace.class {
+        let value = lowering.draft.value();
+        lowering.draft.class = Some(value);
+        lowering.values.insert(class, value);
+    }
+    let mut rest = trace.operations.as_slice();
+    while let Some((operation, after)) = rest.split_first() {
+        rest = match softplus::recognize(rest) {
+            Some((softplus, after)) => {
+                lowering.softplus(&softplus)?;
+                after
+            }
+            None => {
+                lowering.operation(operation)?;
+                after
+            }
+        };
+    }
+    lowering.draft.image =
+        *lowering
+            .values
+            .get(&trace.image)
+            .ok_or_else(|| ExportError::Image {
+                found: "a constant".into(),
+            })?;
+    Ok(lowering.draft)
+}
+
+/// The state of one lowering: which value holds which of burn's tensors.
+struct Lowering<'a> {
+    trace: &'a Trace,
+    draft: Draft,
+    values: HashMap<TensorId, ValueId>,
+}
+
+impl Lowering<'_> {
+    fn operation(&mut self, operation: &OperationIr) -> Result<(), ExportError> {
+        match operation {
+            OperationIr::BaseFloat(op) | OperationIr::BaseInt(op) => self.base(op, operation),
+            OperationIr::NumericFloat(_, op) | OperationIr::NumericInt(_, op) => {
+                self.numeric(op, operation)
+            }
+            OperationIr::Float(_, op) => self.float(op, operation),
+            OperationIr::Int(Int::IntoFloat(op)) => self.cast(op),
+            OperationIr::Module(op) => self.module(op, operation),
+            OperationIr::Activation(op) => self.activation(op, operation),
+            _ => Err(ExportError::not_lowered(name(operation), "")),
+        }
+    }
+
+    fn base(&mut self, op: &Base, operation: &OperationIr) -> Result<(), ExportError> {
+        match op {
+            Base::Reshape(op) => self.reshape(op),
+            Base::SwapDims(op) => self.swap_dims(op),
+            Base::Permute(op) => self.permute(op),
+            Base::Expand(op) => self.expand(op),
+            Base::Slice(op) => self.slice(op),
+            Base::Select(op) => self.select(op),
+            Base::RepeatDim(op) => self.repeat_dim(op),
+            Base::Cat(op) => self.cat(op),
+            Base::Cast(op) => self.cast(op),
+            Base::Ones(op) => self.full(&op.out, 1.0),
+            Base::Zeros(op) => self.full(&op.out, 0.0),
+            _ => Err(ExportError::not_lowered(name(operation), "")),
+        }
+    }
+
+    fn numeric(&mut self, op: &Numeric, operation: &OperationIr) -> Result<(), ExportError> {
+        match op {
+            Numeric::Add(op) => self.binary("Add", op),
+            Numeric::Sub(op) => self.binary("Sub", op),
+            Numeric::Mul(op) => self.binary("Mul", op),
+            Numeric::Div(op) => self.binary("Div", op),
+            Numeric::AddScalar(op) => self.scalar("Add", op),
+            Numeric::SubScalar(op) => self.scalar("Sub", op),
+            Numeric::MulScalar(op) => self.scalar("Mul", op),
+            Numeric::DivScalar(op) => self.scalar("Div", op),
+            Numeric::PowiScalar(op) => self.scalar("Pow", op),
+            Numeric::Neg(op) => self.unary("Neg", op),
+            Numeric::Abs(op) => self.unary("Abs", op),
+            Numeric::Clamp(op) => self.clamp(&op.tensor, Some(op.min), Some(op.max), &op.out),
+            Numeric::ClampMin(op) => self.clamp(&op.lhs, Some(op.rhs), None, &op.out),
+            Numeric::ClampMax(op) => self.clamp(&op.lhs, None, Some(op.rhs), &op.out),
+            Numeric::Full(op) => self.full(&op.out, op.value.elem::<f64>()),
+            _ => Err(ExportError::not_lowered(name(operation), "")),
+        }
+    }
+
+    fn float(&mut self, op: &Float, operation: &OperationIr) -> Result<(), ExportError> {
+        match op {
+            Float::Exp(op) => self.unary("Exp", op),
+            Float::Log(op) => self.unary("Log", op),
+            Float::Log1p(op) => self.log1p(op),
+            Float::Sqrt(op) => self.unary("Sqrt", op),
+            Float::Recip(op) => self.recip(op),
+            Float::Tanh(op) => self.unary("Tanh", op),
+            Float::PowfScalar(op) => self.scalar("Pow", op),
+            Float::IntoInt(op) => self.cast(op),
+            Float::Matmul(op) => self.matmul(op),
+            _ => Err(ExportError::not_lowered(name(operation), "")),
+        }
+    }
+
+    fn module(&mut self, op: &Module, operation: &OperationIr) -> Result<(), ExportError> {
+        match op {
+            Module::Linear(op) => self.linear(op),
+            Module::Embedding(op) => self.embedding(op),
+            Module::Conv2d(op) => self.conv2d(op),
+            Module::ConvTranspose2d(op) => self.conv_transpose2d(op),
+            Module::BatchNorm(op) => self.batch_norm(op),
+            Module::Interpolate(op) => self.interpolate(op),
+            _ => Err(ExportError::not_lowered(name(operation), "")),
+        }
+    }
+
+    fn activation(&mut self, op: &Activation, operation: &OperationIr) -> Result<(), ExportError> {
+        match op {
+            Activation::Relu(op) => self.unary("Relu", op),
+            Activation::LeakyRelu(op) => self.leaky_relu(op),
+            Activation::Sigmoid(op) => self.unary("Sigmoid", op),
+            _ => Err(ExportError::not_lowered(name(operation), "")),
+        }
+    }
+
+    /// The value of a tensor that is read: made before, or a constant.
+    fn read(&mut self, tensor: &TensorIr) -> Result<ValueId, ExportError> {
+        if let Some(&value) = self.values.get(&tensor.id) {
+            return Ok(value);
+        }
+        let data = self.trace.values.get(&tensor.id);
+        let data = data.ok_or_else(|| ExportError::Capture {
+            reason: format!("a tensor of shape {:?} has no source", tensor.shape),
+        })?;
+        let shape = data.shape().iter().copied().collect();
+        let data = match data.dtype() {
+            DType::F32 | DType::F64 => Data::F32(data.iter::<f32>().collect()),
+            DType::I64 | DType::I32 => Data::I64(data.iter::<i64>().collect()),
+            other => {
+                return Err(ExportError::ElementType {
+                    found: format!("{other:?}"),
+                });
+            }
+        };
+        let value = self.draft.constant(Constant { shape, data });
+        self.values.insert(tensor.id, value);
+        Ok(value)
+    }
+
+    fn write(&mut self, tensor: &TensorIr, value: ValueId) {
+        self.values.insert(tensor.id, value);
+    }
+
+    /// Adds an operator that makes `out`.
+    fn emit(
+        &mut self,
+        op: &'static str,
+        inputs: &[ValueId],
+        attributes: Attributes,
+        out: &TensorIr,
+    ) -> Result<(), ExportError> {
+        let value = self.draft.node(op, inputs, attributes)?;
+        self.write(out, value);
+        Ok(())
+    }
+
+    fn extents(&self, tensor: &TensorIr) -> Vec<Extent> {
+        let known = self.trace.extents.get(&tensor.id).cloned();
+        known.unwrap_or_else(|| {
+            tensor
+                .shape
+                .iter()
+                .map(|&extent| Extent::Fixed(extent))
+                .collect()
+        })
+    }
+}
+
+/// ONNX integers from sizes.
+fn ints(sizes: impl IntoIterator<Item = usize>) -> Vec<i64> {
+    sizes
+        .into_iter()
+        .map(|size| i64::try_from(size).unwrap_or(i64::MAX))
+        .collect()
+}

@@ -1,0 +1,291 @@
+//! The same pictures from every engine.
+//!
+//! [`verify`] makes pictures from the same seeds with burn (the trainer), tract (what devices run) and onnxruntime
+//! (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares each pair.
+
+mod error;
+pub mod locate;
+mod onnxruntime;
+mod report;
+pub mod signature;
+pub(super) mod tract;
+
+use std::path::Path;
+
+use dreamlet_runtime::card::GoldenMatch;
+use dreamlet_runtime::image::to_hwc_u8;
+use dreamlet_runtime::latent::Distribution;
+use prost::Message;
+use tract_onnx::pb::ModelProto;
+
+pub use error::VerifyError;
+pub use report::{Difference, Pair, Report};
+use signature::Signature;
+
+/// Batch sizes that are tried before the rest of the seeds goes in one batch.
+pub const BATCHES: [usize; 3] = [1, 3, 32];
+/// Largest file that is read: 1 GiB.
+const MAX_FILE: u64 = 1 << 30;
+
+/// The generator in the trainer: pictures `[batch, C, H, W]` from latent vectors `[batch, z]`, classes
+/// `[batch]` of a conditional generator, and the batch.
+pub type Burn<'a> = &'a mut dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String>;
+
+/// Whether onnxruntime takes part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnnxRuntime {
+    /// It must; its absence is an error.
+    Required,
+    /// If its library is found; else the report says how to get it.
+    #[default]
+    IfFound,
+    /// It does not.
+    Skip,
+}
+
+/// How to verify.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Number of seeds, from 0.
+    pub seeds: usize,
+    /// Largest absolute difference of a value that passes.
+    pub tolerance: f32,
+    /// Whether onnxruntime takes part.
+    pub onnxruntime: OnnxRuntime,
+    /// Distribution of the latents of a file without a card.
+    pub distribution: Distribution,
+    /// Number of classes of a conditional generator without a card.
+    pub classes: Option<usize>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seeds: 64,
+            tolerance: 1e-4,
+            onnxruntime: OnnxRuntime::IfFound,
+            distribution: Distribution::Normal,
+            classes: None,
+        }
+    }
+}
+
+/// Compares what the engines make of the file at `model`. The card's golden pictures, where it has
+/// some, are checked too.
+///
+/// # Errors
+/// [`VerifyError::Different`] with the pair, seed and position of the largest difference if one exceeds the tolerance;
+/// [`VerifyError::Golden`] for a golden picture; the other variants where an engine, the file or onnxruntime's library
+/// fails, or there is nothing to compare with.
+pub fn verify(
+    model: &Path,
+    burn: Option<Burn<'_>>,
+    options: &Options,
+) -> Result<Report, VerifyError> {
+    let read = |error: std::io::Error| VerifyError::Read {
+        path: model.to_path_buf(),
+        reason: error.to_string(),
+    };
+    let len = std::fs::metadata(model).map_err(read)?.len();
+    if len > MAX_FILE {
+        return Err(VerifyError::Read {
+            path: model.to_path_buf(),
+            reason: format!("{len} bytes, at most {MAX_FILE} are read"),
+        });
+    }
+    verify_bytes(&std::fs::read(model).map_err(read)?, burn, options)
+}
+
+/// [`verify`] of a file in memory.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_bytes(
+    model: &[u8],
+    burn: Option<Burn<'_>>,
+    options: &Options,
+) -> Result<Report, VerifyError> {
+    let proto = ModelProto::decode(model).map_err(|error| VerifyError::Signature {
+        reason: format!("not an ONNX file: {error}"),
+    })?;
+    let signature = Signature::of(&proto)?;
+    let classes = match (&signature.class, &signature.card) {
+        (None, _) => None,
+        (Some(_), Some(card)) if !card.classes.is_empty() => Some(card.classes.len()),
+        (Some(_), _) => Some(
+            options
+                .classes
+                .filter(|&classes| classes > 0)
+                .ok_or(VerifyError::Classes)?,
+        ),
+    };
+    let mut tract = tract::Tract::new(model, &signature)?;
+    let golden = check_golden(&mut tract, &signature)?;
+
+    let mut engines: Vec<Box<dyn Engine + '_>> = Vec::new();
+    let compared = burn.is_some();
+    if let Some(burn) = burn {
+        engines.push(Box::new(InBurn(burn)));
+    }
+    engines.push(Box::new(tract));
+    let mut missing = None;
+    if options.onnxruntime != OnnxRuntime::Skip {
+        match onnxruntime::OnnxRuntime::new(model, &signature) {
+            Ok(engine) => engines.push(Box::new(engine)),
+            Err(error @ VerifyError::Library(_))
+                if options.onnxruntime == OnnxRuntime::IfFound && (compared || golden > 0) =>
+            {
+                missing = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if engines.len() == 1 && golden == 0 {
+        return Err(VerifyError::NothingToCompare);
+    }
+    compare(&mut engines, &signature, classes, options, golden, missing)
+}
+
+/// An engine that takes part.
+pub(super) trait Engine {
+    fn name(&self) -> &'static str;
+    /// Pictures `[batch, C, H, W]`.
+    fn run(
+        &mut self,
+        latents: &[f32],
+        classes: Option<&[i64]>,
+        batch: usize,
+    ) -> Result<Vec<f32>, String>;
+}
+
+struct InBurn<'a>(Burn<'a>);
+
+impl Engine for InBurn<'_> {
+    fn name(&self) -> &'static str {
+        "burn"
+    }
+
+    fn run(
+        &mut self,
+        latents: &[f32],
+        classes: Option<&[i64]>,
+        batch: usize,
+    ) -> Result<Vec<f32>, String> {
+        (self.0)(latents, classes, batch)
+    }
+}
+
+fn compare(
+    engines: &mut [Box<dyn Engine + '_>],
+    signature: &Signature,
+    classes: Option<usize>,
+    options: &Options,
+    golden: usize,
+    missing: Option<String>,
+) -> Result<Report, VerifyError> {
+    let distribution = signature
+        .card
+        .as_ref()
+        .map_or(options.distribution, |card| card.latent.distribution);
+    let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
+    let mut report = Report::new(&names, options.tolerance, golden, missing);
+    let mut first = 0;
+    for batch in batches(options.seeds) {
+        let mut latents = vec![0.0; batch * signature.latent_len];
+        for (seed, latent) in (first..).zip(latents.chunks_mut(signature.latent_len)) {
+            distribution.fill(seed as u64, None, latent);
+        }
+        let chosen = classes.map(|classes| {
+            (first..first + batch)
+                .map(|seed| (seed % classes) as i64)
+                .collect::<Vec<_>>()
+        });
+        let mut pictures = Vec::with_capacity(engines.len());
+        for engine in engines.iter_mut() {
+            let name = engine.name();
+            let failed = |reason| VerifyError::Engine {
+                engine: name,
+                batch,
+                reason,
+            };
+            let made = engine
+                .run(&latents, chosen.as_deref(), batch)
+                .map_err(failed)?;
+            let expected = batch * signature.image_len();
+            if made.len() != expected {
+                return Err(failed(format!(
+                    "{} numbers, expected {expected}",
+                    made.len()
+                )));
+            }
+            if let Some((at, number)) = made
+                .iter()
+                .enumerate()
+                .find(|(_, number)| !number.is_finite())
+            {
+                return Err(failed(format!("the number {number} at position {at}")));
+            }
+            pictures.push(made);
+        }
+        report.add(&pictures, first as u64, batch, signature.image);
+        first += batch;
+    }
+    report.verdict()
+}
+
+/// How `seeds` are put into batches.
+fn batches(seeds: usize) -> Vec<usize> {
+    let mut left = seeds;
+    let mut batches = Vec::new();
+    for batch in BATCHES.into_iter().chain([usize::MAX]) {
+        let batch = batch.min(left);
+        if batch > 0 {
+            batches.push(batch);
+        }
+        left -= batch;
+    }
+    batches
+}
+
+/// Checks the card's golden pictures with tract and gives their number.
+fn check_golden(tract: &mut tract::Tract, signature: &Signature) -> Result<usize, VerifyError> {
+    let Some(card) = &signature.card else {
+        return Ok(0);
+    };
+    let mut latent = vec![0.0; signature.latent_len];
+    let mut bytes = vec![0; signature.image_len()];
+    for golden in &card.golden {
+        let failed = |reason: String| VerifyError::Golden {
+            seed: golden.seed,
+            reason,
+        };
+        card.latent
+            .distribution
+            .fill(golden.seed, None, &mut latent);
+        let class = golden.class.map(|class| [class as i64]);
+        let image = tract
+            .run(&latent, class.as_ref().map(|class| class.as_slice()), 1)
+            .map_err(failed)?;
+        to_hwc_u8(&image, card.image, card.range, &mut bytes)
+            .map_err(|error| failed(error.to_string()))?;
+        match golden
+            .check(card.tolerance, card.image, &bytes)
+            .map_err(|error| failed(error.to_string()))?
+        {
+            GoldenMatch::Exact | GoldenMatch::Within { .. } => {}
+            GoldenMatch::Different {
+                worst,
+                expected_mean,
+                found_mean,
+            } => {
+                return Err(failed(format!(
+                    "a block mean differs by {worst} of 255, the mean is {found_mean:.2} instead of {expected_mean:.2}"
+                )));
+            }
+        }
+    }
+    Ok(card.golden.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! The file in onnxruntime.
+
+use std::sync::{Arc, Mutex};
+
+use ort::environment::Environment;
+use ort::session::{Session, SessionInputValue};
+use ort::value::Tensor;
+
+use super::locate::{self, LibraryError};
+use super::signature::Signature;
+use super::{Engine, VerifyError};
+
+/// The process's one environment; onnxruntime allows no second one.
+static ENVIRONMENT: Mutex<Option<Arc<Environment>>> = Mutex::new(None);
+
+fn environment() -> Result<Arc<Environment>, LibraryError> {
+    let mut shared = ENVIRONMENT
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(environment) = shared.as_ref() {
+        return Ok(environment.clone());
+    }
+    let environment = Arc::new(locate::load()?);
+    *shared = Some(environment.clone());
+    Ok(environment)
+}
+
+/// onnxruntime with one thread on the CPU.
+pub(super) struct OnnxRuntime {
+    session: Session,
+    names: Signature,
+}
+
+impl OnnxRuntime {
+    pub(super) fn new(model: &[u8], signature: &Signature) -> Result<Self, VerifyError> {
+        let environment = environment().map_err(VerifyError::Library)?;
+        let failed = |reason: String| VerifyError::Engine {
+            engine: "onnxruntime",
+            batch: 0,
+            reason,
+        };
+        let session = Session::builder(&environment).map_err(|error| failed(error.to_string()))?;
+        let mut session = session
+            .with_intra_threads(1)
+            .map_err(|error| failed(error.to_string()))?;
+        let session = session
+            .commit_from_memory(model)
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(Self {
+            session,
+            names: signature.clone(),
+        })
+    }
+
+    fn pictures(
+        &mut self,
+        latents: &[f32],
+        classes: Option<&[i64]>,
+        batch: usize,
+    ) -> ort::Result<Vec<f32>> {
+        let latents = Tensor::from_array(([batch, self.names.latent_len], latents.to_vec()))?;
+        let mut inputs = vec![(self.names.latent.clone(), SessionInputValue::from(latents))];
+        if let (Some(name), Some(classes)) = (&self.names.class, classes) {
+            let classes = Tensor::from_array(([batch], classes.to_vec()))?;
+            inputs.push((name.clone(), SessionInputValue::from(classes)));
+        }
+        let outputs = self.session.run(inputs)?;
+        let output = outputs
+            .get(&self.names.output)
+            .ok_or_else(|| ort::Error::new("no output of that name"))?;
+        Ok(output.try_extract_tensor::<f32>()?.1.to_vec())
+    }
+}
+
+impl Engine for OnnxRuntime {
+    fn name(&self) -> &'static str {
+        "onnxruntime"
+    }
+
+    fn run(
+        &mut self,
+        latents: &[f32],
+        classes: Option<&[i64]>,
+        batch: usize,
+    ) -> Result<Vec<f32>, String> {
+        self.pictures(latents, classes, batch)
+            .map_err(|error| error.to_string())
+    }
+}

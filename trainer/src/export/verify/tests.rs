@@ -1,0 +1,178 @@
+//! Whole checks of exported generators.
+
+use super::*;
+use crate::export::onnx::{nets, to_bytes};
+use crate::export::save;
+use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::card::{Card, Latent};
+use dreamlet_runtime::image::{PixelRange, Shape};
+
+type Made<'a> = dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String> + 'a;
+
+/// A generator's burn side.
+fn in_burn(kind: &nets::Kind) -> Box<Made<'_>> {
+    Box::new(move |latents, classes, batch| {
+        let device = Device::flex();
+        let latents = TensorData::new(latents.to_vec(), [batch, kind.latent_len]);
+        let latents = Tensor::from_data(latents, &device);
+        let classes = classes
+            .map(|classes| Tensor::from_data(TensorData::new(classes.to_vec(), [batch]), &device));
+        let image = (kind.forward)(&device, latents, classes);
+        image
+            .into_data()
+            .try_to_vec()
+            .map_err(|error| format!("{error:?}"))
+    })
+}
+
+fn card(kind: &nets::Kind, model: &ModelProto) -> Card {
+    let signature = Signature::of(model).unwrap();
+    let [channels, height, width] = signature.image;
+    let range = if matches!(kind.name, "dense" | "conditional") {
+        PixelRange::UNIT
+    } else {
+        PixelRange::SIGNED
+    };
+    let latent = Latent {
+        len: kind.latent_len,
+        distribution: Distribution::Normal,
+    };
+    let mut card = Card::new(
+        kind.name,
+        latent,
+        Shape {
+            channels,
+            height,
+            width,
+        },
+        range,
+    );
+    card.classes = (0..kind.classes.unwrap_or(0))
+        .map(|class| class.to_string())
+        .collect();
+    card
+}
+
+/// The file with a card and golden pictures.
+fn whole(kind: &nets::Kind) -> Vec<u8> {
+    let model = kind.export();
+    let card = card(kind, &model);
+    let name = format!("dreamlet-whole-{}-{:p}.onnx", std::process::id(), kind);
+    let path = std::env::temp_dir().join(name);
+    let card = save(model, card, &path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    let written = Signature::of(&ModelProto::decode(bytes.as_slice()).unwrap()).unwrap();
+    assert_eq!(written.card, Some(card));
+    bytes
+}
+
+#[test]
+fn every_engine_makes_the_same_pictures_of_every_kind() {
+    for kind in nets::all() {
+        let mut burn = in_burn(&kind);
+        let report = verify_bytes(&whole(&kind), Some(&mut *burn), &Options::default()).unwrap();
+        eprintln!("{}: {report}", kind.name);
+        assert_eq!(report.batches, [1, 3, 32, 28]);
+        assert_eq!(report.golden, 8);
+        assert_eq!(
+            report.pairs.len(),
+            if report.missing.is_some() { 1 } else { 3 }
+        );
+    }
+}
+
+#[test]
+fn a_wrong_picture_is_named_by_pair_seed_and_position() {
+    let kind = nets::all().remove(0);
+    let mut right = in_burn(&kind);
+    let mut seen = 0;
+    let mut wrong = |latents: &[f32], classes: Option<&[i64]>, batch: usize| {
+        let mut pictures = right(latents, classes, batch)?;
+        seen += batch;
+        if seen > 36 {
+            pictures[2 * 784 + 5 * 28 + 7] += 0.01;
+        }
+        Ok(pictures)
+    };
+    let options = Options {
+        onnxruntime: OnnxRuntime::Skip,
+        ..Options::default()
+    };
+    let error = verify_bytes(&to_bytes(&kind.export()), Some(&mut wrong), &options).unwrap_err();
+    let VerifyError::Different { worst, report } = &error else {
+        panic!("{error}")
+    };
+    let largest = worst.largest.unwrap();
+    assert_eq!(
+        (worst.left, worst.right, largest.seed, largest.batch),
+        ("burn", "tract", 38, 28)
+    );
+    assert_eq!(largest.position, [0, 5, 7]);
+    assert!((report.largest().unwrap().difference - 0.01).abs() < 1e-3);
+    assert!(
+        error
+            .to_string()
+            .contains("burn and tract differ by 1.00e-2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_changed_weight_spoils_the_golden_pictures() {
+    let kind = nets::all().remove(0);
+    let mut model = ModelProto::decode(whole(&kind).as_slice()).unwrap();
+    let graph = model.graph.as_mut().unwrap();
+    let bias = graph
+        .initializer
+        .iter_mut()
+        .find(|tensor| tensor.name == "gemm_2_bias")
+        .unwrap();
+    bias.raw_data = 2.0f32.to_le_bytes().repeat(784);
+    let error = verify_bytes(&to_bytes(&model), None, &Options::default()).unwrap_err();
+    assert!(
+        matches!(error, VerifyError::Golden { seed: 0, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_engine_alone_verifies_nothing() {
+    let model = to_bytes(&nets::all().remove(0).export());
+    let options = Options {
+        onnxruntime: OnnxRuntime::Skip,
+        ..Options::default()
+    };
+    assert_eq!(
+        verify_bytes(&model, None, &options),
+        Err(VerifyError::NothingToCompare)
+    );
+}
+
+#[test]
+fn files_that_are_no_generators_are_refused() {
+    let options = Options::default();
+    assert!(matches!(
+        verify(Path::new("nowhere.onnx"), None, &options),
+        Err(VerifyError::Read { .. })
+    ));
+    for bytes in [b"".as_slice(), b"hello, this is no protobuf"] {
+        assert!(matches!(
+            verify_bytes(bytes, None, &options),
+            Err(VerifyError::Signature { .. })
+        ));
+    }
+    let conditional = to_bytes(&nets::all().pop().unwrap().export());
+    assert_eq!(
+        verify_bytes(&conditional, None, &options),
+        Err(VerifyError::Classes)
+    );
+}
+
+#[test]
+fn seeds_go_in_batches_of_1_3_32_and_the_rest() {
+    assert_eq!(batches(64), [1, 3, 32, 28]);
+    assert_eq!(batches(36), [1, 3, 32]);
+    assert_eq!(batches(2), [1, 1]);
+    assert!(batches(0).is_empty());
+}

@@ -1,0 +1,159 @@
+//! Layers with weights drawn from the run's streams, and parameter numbers that are the same in every run.
+
+use burn::module::{Param, ParamId, RunningState};
+use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::random::{Purpose, stream};
+
+/// How weights begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Weights N(0, 0.02²), batch normalization's scale N(1, 0.02²), biases 0 (Radford et al. 2016, section 4).
+    Dcgan,
+    /// Weights and biases U(−k, k) with k = 1/√fan-in, what the textbook VAE's usual implementations begin with.
+    FanIn,
+}
+
+/// Hands out layers; each parameter has its own stream, so that a layer's weights depend on its place alone.
+#[derive(Debug)]
+pub struct Init<'d> {
+    seed: u64,
+    purpose: Purpose,
+    scheme: Scheme,
+    device: &'d Device,
+    next: u64,
+}
+
+impl<'d> Init<'d> {
+    /// Layers for one net on `device`.
+    #[must_use]
+    pub fn new(seed: u64, purpose: Purpose, scheme: Scheme, device: &'d Device) -> Self {
+        Self {
+            seed,
+            purpose,
+            scheme,
+            device,
+            next: 1,
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+
+    fn id(&self, number: u64) -> ParamId {
+        let net = match self.purpose {
+            Purpose::GeneratorInit => 1_u64 << 32,
+            _ => 2_u64 << 32,
+        };
+        ParamId::from(net + number)
+    }
+
+    fn param<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        draw: impl FnOnce(&mut dreamlet_runtime::latent::Stream, &mut [f32]),
+    ) -> Param<Tensor<D>> {
+        let number = self.number();
+        let mut values = vec![0.0_f32; shape.iter().product()];
+        draw(&mut stream(self.seed, self.purpose, number), &mut values);
+        let tensor = Tensor::<D>::from_data(TensorData::new(values, shape), self.device);
+        let tensor = if self.device.is_autodiff() {
+            tensor.require_grad()
+        } else {
+            tensor
+        };
+        Param::initialized(self.id(number), tensor)
+    }
+
+    fn weight<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
+        match self.scheme {
+            Scheme::Dcgan => self.param(shape, |stream, values| {
+                stream.fill_normal(values);
+                values.iter_mut().for_each(|v| *v *= 0.02);
+            }),
+            Scheme::FanIn => self.uniform(shape, fan_in),
+        }
+    }
+
+    fn bias(&mut self, length: usize, fan_in: usize) -> Param<Tensor<1>> {
+        match self.scheme {
+            Scheme::Dcgan => self.param([length], |_, _| {}),
+            Scheme::FanIn => self.uniform([length], fan_in),
+        }
+    }
+
+    fn uniform<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
+        #[allow(clippy::cast_precision_loss)]
+        let k = 1.0 / (fan_in.max(1) as f32).sqrt();
+        self.param(shape, |stream, values| {
+            values
+                .iter_mut()
+                .for_each(|v| *v = (2.0 * stream.uniform() - 1.0) * k)
+        })
+    }
+
+    /// A dense layer, `[N, inputs]` to `[N, outputs]`.
+    pub fn linear(&mut self, inputs: usize, outputs: usize) -> Linear {
+        let mut layer = LinearConfig::new(inputs, outputs).init(self.device);
+        layer.weight = self.weight([inputs, outputs], inputs);
+        layer.bias = Some(self.bias(outputs, inputs));
+        layer
+    }
+
+    /// A convolution, `kernel`×`kernel` with `stride` and `padding`.
+    pub fn conv(
+        &mut self,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        bias: bool,
+    ) -> Conv2d {
+        let mut layer = Conv2dConfig::new([inputs, outputs], [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(
+                padding, padding, padding, padding,
+            ))
+            .with_bias(bias)
+            .init(self.device);
+        let fan_in = inputs * kernel * kernel;
+        layer.weight = self.weight([outputs, inputs, kernel, kernel], fan_in);
+        layer.bias = bias.then(|| self.bias(outputs, fan_in));
+        layer
+    }
+
+    /// A transposed convolution 4x4 with stride 2 and padding 1: it doubles height and width.
+    pub fn conv_transpose(&mut self, inputs: usize, outputs: usize, bias: bool) -> ConvTranspose2d {
+        let mut layer = ConvTranspose2dConfig::new([inputs, outputs], [4, 4])
+            .with_stride([2, 2])
+            .with_padding([1, 1])
+            .with_bias(bias)
+            .init(self.device);
+        let fan_in = inputs * 4;
+        layer.weight = self.weight([inputs, outputs, 4, 4], fan_in);
+        layer.bias = bias.then(|| self.bias(outputs, fan_in));
+        layer
+    }
+
+    /// Batch normalization over `channels` feature maps.
+    pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
+        let mut layer = BatchNormConfig::new(channels).init(self.device);
+        layer.gamma = self.param([channels], |stream, values| {
+            stream.fill_normal(values);
+            values.iter_mut().for_each(|v| *v = 1.0 + 0.02 * *v);
+        });
+        layer.beta = self.param([channels], |_, _| {});
+        let (mean, variance) = (self.number(), self.number());
+        layer.running_mean =
+            RunningState::with_id(self.id(mean), Tensor::zeros([channels], self.device));
+        layer.running_var =
+            RunningState::with_id(self.id(variance), Tensor::ones([channels], self.device));
+        layer
+    }
+}

@@ -1,0 +1,4 @@
+//! What is minimized: adversarial losses and the evidence lower bound, on logits.
+
+pub mod adversarial;
+pub mod elbo;

@@ -1,0 +1,54 @@
+//! Every random number of a run: counter-based streams, by the run's seed, a purpose and a step.
+//!
+//! No generator is carried along, so a resumed run draws exactly what an undisturbed one would have drawn.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::latent::Stream;
+
+/// What a stream is for; two purposes never share numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Initial weights of the generator or decoder.
+    GeneratorInit,
+    /// Initial weights of the discriminator or encoder.
+    DiscriminatorInit,
+    /// Latents of a training step.
+    Latents,
+    /// The noise of the reparameterization trick.
+    Reparameterization,
+    /// Projections and latents of the score that picks the best checkpoint.
+    Score,
+}
+
+impl Purpose {
+    fn domain(self) -> &'static str {
+        match self {
+            Self::GeneratorInit => "train.gen-init",
+            Self::DiscriminatorInit => "train.dis-init",
+            Self::Latents => "train.latents",
+            Self::Reparameterization => "train.reparam",
+            Self::Score => "train.score",
+        }
+    }
+}
+
+/// The stream of `seed` for `purpose` at `index` (a step, a parameter's number, …).
+#[must_use]
+pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
+    Stream::new(seed, purpose.domain(), index)
+}
+
+/// Independent standard normals, shape `[rows, columns]`.
+#[must_use]
+pub fn normals(
+    seed: u64,
+    purpose: Purpose,
+    index: u64,
+    rows: usize,
+    columns: usize,
+    device: &Device,
+) -> Tensor<2> {
+    let mut values = vec![0.0_f32; rows.saturating_mul(columns)];
+    stream(seed, purpose, index).fill_normal(&mut values);
+    Tensor::from_data(TensorData::new(values, [rows, columns]), device)
+}

@@ -1,0 +1,378 @@
+//! Pictures side by side in one, and PNG files that are whole or not there.
+
+use std::fmt;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use dreamlet_runtime::image::{ImageError, Shape};
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+
+use crate::files::write_atomic;
+
+/// Most pixels of a sheet: 64 Mi, so that a mistyped number of seeds does not fill the memory.
+pub const MAX_PIXELS: u64 = 1 << 26;
+/// The grey of the gaps: seen beside black pictures and beside white ones.
+const GAP_GREY: u8 = 0x50;
+
+/// What can be wrong with a sheet of pictures.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum GridError {
+    /// There is no picture to show.
+    Empty,
+    /// The shape is impossible.
+    Shape(ImageError),
+    /// A picture has another length than the shape says.
+    PictureLength {
+        /// Position of the picture.
+        index: usize,
+        /// Bytes it should have.
+        expected: usize,
+        /// Bytes it has.
+        found: usize,
+    },
+    /// The columns are 0, or the enlargement is.
+    Zero {
+        /// Which of them.
+        what: &'static str,
+    },
+    /// The sheet would have more than [`MAX_PIXELS`] pixels.
+    TooLarge {
+        /// Its width.
+        width: u64,
+        /// Its height.
+        height: u64,
+    },
+    /// The encoder failed.
+    Encode {
+        /// In its words.
+        reason: String,
+    },
+    /// The file could not be written.
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+impl fmt::Display for GridError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(f, "there is no picture to show"),
+            Self::Shape(error) => write!(f, "{error}"),
+            Self::PictureLength {
+                index,
+                expected,
+                found,
+            } => {
+                write!(
+                    f,
+                    "picture {index} has {found} bytes, its shape needs {expected}"
+                )
+            }
+            Self::Zero { what } => write!(f, "{what} is 0; give at least 1"),
+            Self::TooLarge { width, height } => write!(
+                f,
+                "a sheet of {width} x {height} pixels is more than {MAX_PIXELS}: take fewer pictures, a smaller scale, or \
+                 a folder with one file for each"
+            ),
+            Self::Encode { reason } => {
+                write!(f, "the picture could not be encoded as PNG: {reason}")
+            }
+            Self::Write { path, error } => write!(f, "cannot write {}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for GridError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Shape(error) => Some(error),
+            Self::Write { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A buffer for a sheet of `width` by `height` pixels, if that is not too large.
+fn sheet(width: u64, height: u64, channels: usize) -> Result<(u32, u32, Vec<u8>), GridError> {
+    let too_large = || GridError::TooLarge { width, height };
+    let pixels = width
+        .checked_mul(height)
+        .filter(|n| *n <= MAX_PIXELS)
+        .ok_or_else(too_large)?;
+    let side = |n: u64| u32::try_from(n).map_err(|_| too_large());
+    let bytes = usize::try_from(pixels)
+        .map_err(|_| too_large())?
+        .saturating_mul(channels);
+    Ok((side(width)?, side(height)?, vec![GAP_GREY; bytes]))
+}
+
+/// Rows of interleaved bytes, with 1 or 3 channels, as an image.
+fn image_of(
+    width: u32,
+    height: u32,
+    channels: usize,
+    bytes: Vec<u8>,
+) -> Result<DynamicImage, GridError> {
+    let image = match channels {
+        1 => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        _ => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
+    };
+    image.ok_or(GridError::TooLarge {
+        width: width.into(),
+        height: height.into(),
+    })
+}
+
+/// Arranges pictures of one shape in rows from left to right, `gap` pixels of grey between them and around.
+///
+/// Each picture is `height * width * channels` bytes in row, column, channel order. Without `columns` the sheet is as
+/// near to a square of pictures as it can be, wider rather than higher. The image is grey or RGB as the pictures are.
+///
+/// # Errors
+/// [`GridError`]: no pictures, one of the wrong length, 0 columns, or too many pixels.
+pub fn grid(
+    pictures: &[Vec<u8>],
+    shape: Shape,
+    columns: Option<usize>,
+    gap: usize,
+) -> Result<DynamicImage, GridError> {
+    let expected = shape.check().map_err(GridError::Shape)?;
+    if pictures.is_empty() {
+        return Err(GridError::Empty);
+    }
+    if columns == Some(0) {
+        return Err(GridError::Zero {
+            what: "the number of columns",
+        });
+    }
+    if let Some((index, picture)) = pictures
+        .iter()
+        .enumerate()
+        .find(|(_, p)| p.len() != expected)
+    {
+        return Err(GridError::PictureLength {
+            index,
+            expected,
+            found: picture.len(),
+        });
+    }
+    let count = pictures.len();
+    let square = (1..=count)
+        .find(|n| n.saturating_mul(*n) >= count)
+        .unwrap_or(count);
+    let columns = columns.unwrap_or(square).min(count);
+    let rows = count.div_ceil(columns);
+    let side = |cells: usize, size: usize| {
+        let (cells, size, gap) = (cells as u64, size as u64, gap as u64);
+        cells
+            .saturating_mul(size.saturating_add(gap))
+            .saturating_add(gap)
+    };
+    let (width, height, mut bytes) = sheet(
+        side(columns, shape.width),
+        side(rows, shape.height),
+        shape.channels,
+    )?;
+    let (row_len, stride) = (
+        shape.width * shape.channels,
+        width as usize * shape.channels,
+    );
+    for (i, picture) in pictures.iter().enumerate() {
+        let left = gap + i % columns * (shape.width + gap);
+        let top = gap + i / columns * (shape.height + gap);
+        for (y, row) in picture.chunks_exact(row_len).enumerate() {
+            let at = (top + y) * stride + left * shape.channels;
+            if let Some(to) = bytes.get_mut(at..at + row_len) {
+                to.copy_from_slice(row);
+            }
+        }
+    }
+    image_of(width, height, shape.channels, bytes)
+}
+
+/// Enlarges an image by a whole factor: each pixel becomes a square.
+///
+/// # Errors
+/// [`GridError::Zero`], or [`GridError::TooLarge`].
+pub fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, GridError> {
+    if factor == 0 {
+        return Err(GridError::Zero { what: "the scale" });
+    }
+    if factor == 1 {
+        return Ok(image.clone());
+    }
+    let grown = |side: u32| u64::from(side).saturating_mul(factor as u64);
+    let (width, height, _) = sheet(grown(image.width()), grown(image.height()), 0)?;
+    Ok(image.resize_exact(width, height, image::imageops::FilterType::Nearest))
+}
+
+/// One picture, `height * width * channels` bytes in row, column, channel order, as an image.
+///
+/// # Errors
+/// [`GridError`] if the shape is impossible or the picture has another length.
+pub fn picture(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
+    let expected = shape.check().map_err(GridError::Shape)?;
+    if bytes.len() != expected {
+        return Err(GridError::PictureLength {
+            index: 0,
+            expected,
+            found: bytes.len(),
+        });
+    }
+    // A checked shape has sides of at most 16,384.
+    image_of(
+        shape.width as u32,
+        shape.height as u32,
+        shape.channels,
+        bytes.to_vec(),
+    )
+}
+
+/// The bytes of a PNG file.
+///
+/// # Errors
+/// [`GridError::Encode`].
+pub fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
+    let mut bytes = Cursor::new(Vec::new());
+    image
+        .write_to(&mut bytes, ImageFormat::Png)
+        .map_err(|error| GridError::Encode {
+            reason: error.to_string(),
+        })?;
+    Ok(bytes.into_inner())
+}
+
+/// Writes a PNG file that is whole or not there: under a temporary name, synced, renamed.
+///
+/// # Errors
+/// [`GridError::Encode`] or [`GridError::Write`].
+pub fn save_png(image: &DynamicImage, path: &Path) -> Result<(), GridError> {
+    write_atomic(path, &png(image)?).map_err(|error| GridError::Write {
+        path: path.to_path_buf(),
+        error,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GREY: Shape = Shape {
+        channels: 1,
+        height: 2,
+        width: 3,
+    };
+
+    #[test]
+    fn pictures_stand_where_they_should_with_gaps_between_and_around() {
+        let pictures: Vec<Vec<u8>> = (0..5)
+            .map(|i| (0..6).map(|p| 10 * i + p).collect())
+            .collect();
+        let sheet = grid(&pictures, GREY, None, 1).unwrap().into_luma8();
+        // Five pictures: three columns, two rows.
+        assert_eq!(sheet.dimensions(), (1 + 3 * 4, 1 + 2 * 3));
+        for (x, y, pixel) in sheet.enumerate_pixels() {
+            let (column, row) = (x.saturating_sub(1) / 4, y.saturating_sub(1) / 3);
+            let i = row * 3 + column;
+            let expected = if x % 4 == 0 || y % 3 == 0 || i >= 5 {
+                GAP_GREY
+            } else {
+                (10 * i + (y % 3 - 1) * 3 + x % 4 - 1) as u8
+            };
+            assert_eq!(pixel.0, [expected], "({x}, {y})");
+        }
+    }
+
+    #[test]
+    fn columns_are_as_asked_or_as_many_as_pictures() {
+        let pictures = vec![vec![0; 6]; 4];
+        let size = |columns| grid(&pictures, GREY, columns, 0).unwrap().width();
+        assert_eq!(
+            (size(Some(1)), size(None), size(Some(4)), size(Some(99))),
+            (3, 6, 12, 12)
+        );
+    }
+
+    #[test]
+    fn colours_survive_png() {
+        let shape = Shape {
+            channels: 3,
+            height: 2,
+            width: 2,
+        };
+        let bytes: Vec<u8> = (0..12).map(|i| i * 20).collect();
+        let sheet = grid(std::slice::from_ref(&bytes), shape, None, 0).unwrap();
+        let read = image::load_from_memory(&png(&sheet).unwrap()).unwrap();
+        assert_eq!(read.into_rgb8().into_raw(), bytes);
+        assert_eq!(
+            picture(&bytes, shape).unwrap().into_rgb8().into_raw(),
+            bytes
+        );
+    }
+
+    #[test]
+    fn enlarging_makes_squares() {
+        let large = enlarge(&picture(&[1, 2, 3, 4, 5, 6], GREY).unwrap(), 3)
+            .unwrap()
+            .into_luma8();
+        assert_eq!(large.dimensions(), (9, 6));
+        for (x, y, pixel) in large.enumerate_pixels() {
+            assert_eq!(pixel.0, [(1 + y / 3 * 3 + x / 3) as u8]);
+        }
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_an_impossible_place_is_named() {
+        let folder = std::env::temp_dir().join(format!("dreamlet-grid-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let image = picture(&[9; 6], GREY).unwrap();
+        save_png(&image, &folder.join("one.png")).unwrap();
+        assert_eq!(
+            image::open(folder.join("one.png"))
+                .unwrap()
+                .into_luma8()
+                .into_raw(),
+            [9; 6]
+        );
+        let names: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["one.png"]);
+        let error = save_png(&image, &folder.join("no/such.png")).unwrap_err();
+        assert!(error.to_string().contains("such.png"), "{error}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        assert!(matches!(grid(&[], GREY, None, 1), Err(GridError::Empty)));
+        let short = grid(&[vec![0; 6], vec![0; 5]], GREY, None, 1);
+        assert!(matches!(
+            short,
+            Err(GridError::PictureLength {
+                index: 1,
+                expected: 6,
+                found: 5
+            })
+        ));
+        assert!(matches!(
+            grid(&[vec![0; 6]], GREY, Some(0), 1),
+            Err(GridError::Zero { .. })
+        ));
+        assert!(matches!(
+            grid(&[vec![0; 6]], GREY, None, usize::MAX),
+            Err(GridError::TooLarge { .. })
+        ));
+        let image = picture(&[0; 6], GREY).unwrap();
+        assert!(matches!(enlarge(&image, 0), Err(GridError::Zero { .. })));
+        assert!(matches!(
+            enlarge(&image, usize::MAX),
+            Err(GridError::TooLarge { .. })
+        ));
+    }
+}

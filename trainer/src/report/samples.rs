@@ -1,0 +1,94 @@
+//! The pictures a run leaves while it trains: real ones once, generated ones of the same latents again and again.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::image::{PixelRange, Shape, to_hwc_u8};
+use dreamlet_runtime::latent::fill_normal;
+
+use super::grid::{grid, save_png};
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::nets::Generator;
+
+/// Draws the first `count` training pictures.
+///
+/// # Errors
+/// Why the picture could not be drawn or written.
+pub fn reals(data: &Dataset, count: u64, path: &Path) -> Result<(), String> {
+    let shape = Shape {
+        channels: data.channels,
+        height: data.height,
+        width: data.width,
+    };
+    let count = usize::try_from(count)
+        .unwrap_or(usize::MAX)
+        .min(data.train.len());
+    let pictures: Vec<Vec<u8>> = (0..count)
+        .filter_map(|i| data.train.image(i))
+        .map(|chw| interleave(chw, shape))
+        .collect();
+    draw(&pictures, shape, path)
+}
+
+/// Draws what `generator` makes of the seeds 0 to `count`: the latents that `dreamlet sample --seeds` uses too.
+///
+/// # Errors
+/// Why the picture could not be drawn or written.
+pub fn fakes(
+    generator: &Generator,
+    config: &Config,
+    count: u64,
+    device: &Device,
+    path: &Path,
+) -> Result<(), String> {
+    let z = config.model.latent;
+    let shape = Shape {
+        channels: config.data.channels,
+        height: config.data.size,
+        width: config.data.size,
+    };
+    let (low, high) = config.model.output.range();
+    let length = shape.channels * shape.height * shape.width;
+    let mut pictures = Vec::new();
+    for first in (0..count).step_by(32) {
+        let seeds = first..count.min(first + 32);
+        let mut latents = Vec::new();
+        for seed in seeds {
+            let mut latent = vec![0.0; z];
+            fill_normal(seed, None, &mut latent);
+            latents.extend(latent);
+        }
+        let rows = latents.len() / z.max(1);
+        let batch = generator.forward(Tensor::from_data(
+            TensorData::new(latents, [rows, z]),
+            device,
+        ));
+        let values = batch
+            .into_data()
+            .try_to_vec::<f32>()
+            .map_err(|e| format!("{e:?}"))?;
+        for chw in values.chunks_exact(length) {
+            let mut picture = vec![0; length];
+            to_hwc_u8(chw, shape, PixelRange { low, high }, &mut picture)
+                .map_err(|e| e.to_string())?;
+            pictures.push(picture);
+        }
+    }
+    draw(&pictures, shape, path)
+}
+
+fn draw(pictures: &[Vec<u8>], shape: Shape, path: &Path) -> Result<(), String> {
+    let sheet = grid(pictures, shape, None, 2).map_err(|e| e.to_string())?;
+    save_png(&sheet, path).map_err(|e| e.to_string())
+}
+
+fn interleave(chw: &[u8], shape: Shape) -> Vec<u8> {
+    let plane = shape.height * shape.width;
+    let byte = |i: usize| {
+        chw.get(i % shape.channels * plane + i / shape.channels)
+            .copied()
+            .unwrap_or(0)
+    };
+    (0..plane * shape.channels).map(byte).collect()
+}

@@ -1,0 +1,109 @@
+//! Two pixels in each character: the upper half block in the foreground's colour, the lower half in the background's.
+
+use std::io::Write as _;
+
+use image::{DynamicImage, Rgb, RgbImage};
+
+/// Rows of half blocks, each ended by a reset and a line break. Colours are only written where they change.
+pub(super) fn encode(image: &DynamicImage, true_color: bool) -> Vec<u8> {
+    let image = image.to_rgb8();
+    let mut out = Vec::new();
+    for y in (0..image.height()).step_by(2) {
+        let mut shown = (None, None);
+        for x in 0..image.width() {
+            let (upper, lower) = (pixel(&image, x, y), pixel(&image, x, y + 1));
+            if shown.0 != upper {
+                color(&mut out, 38, upper, true_color);
+            }
+            if shown.1 != lower {
+                color(&mut out, 48, lower, true_color);
+            }
+            shown = (upper, lower);
+            out.extend_from_slice("▀".as_bytes());
+        }
+        out.extend_from_slice(b"\x1b[0m\n");
+    }
+    out
+}
+
+/// `None` below the last row: the terminal's own background.
+fn pixel(image: &RgbImage, x: u32, y: u32) -> Option<[u8; 3]> {
+    image.get_pixel_checked(x, y).map(|Rgb(color)| *color)
+}
+
+/// Selects the foreground (38) or background (48).
+fn color(out: &mut Vec<u8>, ground: u8, color: Option<[u8; 3]>, true_color: bool) {
+    // Writing to a vector cannot fail.
+    let _ = match color {
+        None => write!(out, "\x1b[{}m", ground + 1),
+        Some([r, g, b]) if true_color => write!(out, "\x1b[{ground};2;{r};{g};{b}m"),
+        Some(color) => write!(out, "\x1b[{ground};5;{}m", of_256(color)),
+    };
+}
+
+/// The nearest of xterm's 256 colours: 6 by 6 by 6 from 16 on (0, 95, 135, ... 255), 24 greys from 232 on (8, 18, ... 238).
+fn of_256([r, g, b]: [u8; 3]) -> u8 {
+    let step = |v: u8| {
+        if v < 48 {
+            0
+        } else if v < 115 {
+            1
+        } else {
+            (v - 35) / 40
+        }
+    };
+    let shown = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+    let [sr, sg, sb] = [r, g, b].map(step);
+    let mean = ((u16::from(r) + u16::from(g) + u16::from(b)) / 3) as u8;
+    let grey = (mean.saturating_sub(3) / 10).min(23);
+    let far = |other: [u8; 3]| -> u32 {
+        [r, g, b]
+            .iter()
+            .zip(other)
+            .map(|(a, b)| u32::from(a.abs_diff(b)).pow(2))
+            .sum()
+    };
+    if far([8 + 10 * grey; 3]) < far([sr, sg, sb].map(shown)) {
+        232 + grey
+    } else {
+        16 + 36 * sr + 6 * sg + sb
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::GrayImage;
+
+    #[test]
+    fn two_pixels_share_a_character_and_the_row_left_over_keeps_the_background() {
+        let image = DynamicImage::from(GrayImage::from_raw(1, 3, vec![0, 128, 255]).unwrap());
+        let text = String::from_utf8(encode(&image, true)).unwrap();
+        assert_eq!(
+            text,
+            "\x1b[38;2;0;0;0m\x1b[48;2;128;128;128m▀\x1b[0m\n\x1b[38;2;255;255;255m▀\x1b[0m\n"
+        );
+    }
+
+    #[test]
+    fn a_colour_is_written_once_for_a_run() {
+        let image = DynamicImage::from(GrayImage::from_pixel(5, 2, image::Luma([255])));
+        let text = String::from_utf8(encode(&image, false)).unwrap();
+        assert_eq!(text, "\x1b[38;5;231m\x1b[48;5;231m▀▀▀▀▀\x1b[0m\n");
+    }
+
+    #[test]
+    fn each_of_the_256_colours_is_its_own_nearest() {
+        let levels = [0u8, 95, 135, 175, 215, 255];
+        for (i, r) in (0u8..).zip(levels) {
+            for (j, g) in (0u8..).zip(levels) {
+                for (k, b) in (0u8..).zip(levels) {
+                    assert_eq!(of_256([r, g, b]), 16 + 36 * i + 6 * j + k);
+                }
+            }
+        }
+        for i in 0..24 {
+            assert_eq!(of_256([8 + 10 * i; 3]), 232 + i);
+        }
+    }
+}

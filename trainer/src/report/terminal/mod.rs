@@ -1,0 +1,307 @@
+//! A picture in the terminal, by the best means the terminal has.
+//!
+//! | means | terminals | picture |
+//! | --- | --- | --- |
+//! | kitty graphics protocol | kitty, Ghostty, Konsole | as it is |
+//! | sixel | foot, mlterm, WezTerm, iTerm2, mintty, contour | 64 greys or 216 colours |
+//! | half blocks | every other one that is not `dumb` | two pixels a character, in 24-bit colour or 256 |
+
+mod blocks;
+mod kitty;
+mod sixel;
+
+use std::io::{IsTerminal as _, Write};
+
+use clap::ValueEnum;
+use image::DynamicImage;
+use image::imageops::FilterType;
+
+use super::grid::{GridError, enlarge};
+
+/// Width that a terminal is taken to have when it does not say.
+const USUAL_COLUMNS: usize = 80;
+/// Pixels in the width of a character, for fitting; real ones are rarely narrower.
+const CELL_WIDTH: usize = 8;
+/// Small pictures are enlarged up to this many pixels.
+const COMFORTABLE_WIDTH: usize = 480;
+
+/// What the user asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TerminalChoice {
+    /// What the terminal is known to understand; nothing where standard output is no terminal
+    #[default]
+    Auto,
+    /// The kitty graphics protocol
+    Kitty,
+    /// Sixel graphics
+    Sixel,
+    /// Coloured half blocks
+    Blocks,
+    /// No picture
+    Off,
+}
+
+/// How a picture is written to a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// The kitty graphics protocol, with PNG data.
+    Kitty,
+    /// Sixel graphics.
+    Sixel,
+    /// Upper half blocks: foreground and background are one pixel each.
+    Blocks {
+        /// 24-bit colour, else the 256 of xterm.
+        true_color: bool,
+    },
+}
+
+/// What the environment says about the terminal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Standard output is a terminal.
+    pub is_terminal: bool,
+    /// Characters in a line, where that is known.
+    pub columns: Option<usize>,
+    /// `TERM`.
+    pub term: String,
+    /// `TERM_PROGRAM`.
+    pub term_program: String,
+    /// `COLORTERM`.
+    pub color_term: String,
+    /// `KITTY_WINDOW_ID` or `KONSOLE_VERSION` is set.
+    pub kitty: bool,
+}
+
+impl Environment {
+    /// That of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let text = |name: &str| std::env::var(name).unwrap_or_default();
+        let columns = console::Term::stdout()
+            .size_checked()
+            .map(|(_rows, columns)| usize::from(columns))
+            .or_else(|| text("COLUMNS").parse().ok());
+        Self {
+            is_terminal: std::io::stdout().is_terminal(),
+            columns: columns.filter(|n| *n > 0),
+            term: text("TERM"),
+            term_program: text("TERM_PROGRAM"),
+            color_term: text("COLORTERM"),
+            kitty: !text("KITTY_WINDOW_ID").is_empty() || !text("KONSOLE_VERSION").is_empty(),
+        }
+    }
+}
+
+/// How to show pictures here, or `None` for not at all. A protocol that the user names is used wherever output goes.
+#[must_use]
+pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Protocol> {
+    let Environment {
+        is_terminal,
+        columns: _,
+        term,
+        term_program,
+        color_term,
+        kitty,
+    } = environment;
+    let true_color =
+        matches!(color_term.as_str(), "truecolor" | "24bit") || term.ends_with("-direct");
+    let blocks = Protocol::Blocks { true_color };
+    match choice {
+        TerminalChoice::Off => None,
+        TerminalChoice::Kitty => Some(Protocol::Kitty),
+        TerminalChoice::Sixel => Some(Protocol::Sixel),
+        TerminalChoice::Blocks => Some(blocks),
+        TerminalChoice::Auto if !is_terminal || term.is_empty() || term == "dumb" => None,
+        // A multiplexer passes text on and keeps graphics to itself, whatever terminal it runs in.
+        TerminalChoice::Auto if term.starts_with("screen") || term.starts_with("tmux") => {
+            Some(blocks)
+        }
+        TerminalChoice::Auto => {
+            let is = |names: &[&str]| {
+                names
+                    .iter()
+                    .any(|name| term.starts_with(name) || term_program == name)
+            };
+            if *kitty || is(&["xterm-kitty", "xterm-ghostty", "ghostty"]) {
+                Some(Protocol::Kitty)
+            } else if is(&[
+                "foot",
+                "mlterm",
+                "contour",
+                "yaft",
+                "WezTerm",
+                "iTerm.app",
+                "mintty",
+            ]) {
+                Some(Protocol::Sixel)
+            } else {
+                Some(blocks)
+            }
+        }
+    }
+}
+
+/// The bytes that show `image` in a terminal of `columns` characters, with a line break at the end. A picture
+/// that is too wide is reduced to fit; small ones are enlarged where pixels are small.
+///
+/// # Errors
+/// [`GridError`] if the picture cannot be encoded.
+pub fn encode(
+    image: &DynamicImage,
+    protocol: Protocol,
+    columns: usize,
+) -> Result<Vec<u8>, GridError> {
+    let columns = columns.clamp(1, 1000);
+    match protocol {
+        Protocol::Kitty => kitty::encode(&fit_pixels(image, columns)?),
+        Protocol::Sixel => Ok(sixel::encode(&fit_pixels(image, columns)?)),
+        Protocol::Blocks { true_color } => Ok(blocks::encode(&narrow(image, columns), true_color)),
+    }
+}
+
+/// Shows `image` on `out` as `choice` says, and whether it did.
+///
+/// # Errors
+/// [`std::io::Error`] of `out`; an encoder's failure is one too.
+pub fn show(
+    image: &DynamicImage,
+    choice: TerminalChoice,
+    environment: &Environment,
+    out: &mut impl Write,
+) -> std::io::Result<bool> {
+    let Some(protocol) = protocol(choice, environment) else {
+        return Ok(false);
+    };
+    let columns = environment.columns.unwrap_or(USUAL_COLUMNS);
+    let bytes = encode(image, protocol, columns).map_err(std::io::Error::other)?;
+    out.write_all(&bytes)?;
+    out.flush()?;
+    Ok(true)
+}
+
+/// The image, reduced if it is wider than `width` pixels.
+fn narrow(image: &DynamicImage, width: usize) -> DynamicImage {
+    let limit = u32::try_from(width).unwrap_or(u32::MAX).max(1);
+    match image.width() > limit {
+        true => image.resize(limit, u32::MAX, FilterType::Triangle),
+        false => image.clone(),
+    }
+}
+
+/// The image in a size to look at, where the terminal shows pixels.
+fn fit_pixels(image: &DynamicImage, columns: usize) -> Result<DynamicImage, GridError> {
+    let room = columns.saturating_mul(CELL_WIDTH);
+    let factor = room.min(COMFORTABLE_WIDTH) / (image.width() as usize).max(1);
+    enlarge(&narrow(image, room), factor.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::GrayImage;
+
+    fn terminal(term: &str) -> Environment {
+        Environment {
+            is_terminal: true,
+            term: term.into(),
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn each_terminal_gets_what_it_understands() {
+        let auto = |e: &Environment| protocol(TerminalChoice::Auto, e);
+        assert_eq!(auto(&terminal("xterm-kitty")), Some(Protocol::Kitty));
+        assert_eq!(auto(&terminal("xterm-ghostty")), Some(Protocol::Kitty));
+        assert_eq!(auto(&terminal("foot-extra")), Some(Protocol::Sixel));
+        assert_eq!(
+            auto(&terminal("xterm-256color")),
+            Some(Protocol::Blocks { true_color: false })
+        );
+        let program = |name: &str| Environment {
+            term_program: name.into(),
+            ..terminal("xterm-256color")
+        };
+        assert_eq!(auto(&program("WezTerm")), Some(Protocol::Sixel));
+        assert_eq!(
+            auto(&program("vscode")),
+            Some(Protocol::Blocks { true_color: false })
+        );
+        let colors = Environment {
+            color_term: "truecolor".into(),
+            ..terminal("xterm-256color")
+        };
+        assert_eq!(auto(&colors), Some(Protocol::Blocks { true_color: true }));
+    }
+
+    #[test]
+    fn a_multiplexer_inside_kitty_gets_blocks() {
+        let inside = Environment {
+            kitty: true,
+            ..terminal("tmux-256color")
+        };
+        assert_eq!(
+            protocol(TerminalChoice::Auto, &inside),
+            Some(Protocol::Blocks { true_color: false })
+        );
+        let outside = Environment {
+            kitty: true,
+            ..terminal("xterm-256color")
+        };
+        assert_eq!(
+            protocol(TerminalChoice::Auto, &outside),
+            Some(Protocol::Kitty)
+        );
+    }
+
+    #[test]
+    fn nothing_is_shown_where_there_is_no_terminal_or_a_dumb_one_unless_asked() {
+        let piped = Environment {
+            is_terminal: false,
+            ..terminal("xterm-kitty")
+        };
+        for environment in [&piped, &terminal("dumb"), &terminal("")] {
+            assert_eq!(protocol(TerminalChoice::Auto, environment), None);
+            assert_eq!(
+                protocol(TerminalChoice::Sixel, environment),
+                Some(Protocol::Sixel)
+            );
+        }
+        assert_eq!(
+            protocol(TerminalChoice::Off, &terminal("xterm-kitty")),
+            None
+        );
+        let image = DynamicImage::from(GrayImage::new(4, 4));
+        let mut out = Vec::new();
+        assert!(!show(&image, TerminalChoice::Auto, &piped, &mut out).unwrap());
+        assert!(out.is_empty());
+        assert!(show(&image, TerminalChoice::Blocks, &piped, &mut out).unwrap());
+        assert!(!out.is_empty());
+    }
+
+    #[test]
+    fn wide_pictures_are_reduced_and_small_ones_enlarged() {
+        let image = |width, height| DynamicImage::from(GrayImage::new(width, height));
+        let size = |image: &DynamicImage| (image.width(), image.height());
+        assert_eq!(size(&narrow(&image(200, 100), 80)), (80, 40));
+        assert_eq!(size(&narrow(&image(60, 100), 80)), (60, 100));
+        assert_eq!(size(&fit_pixels(&image(100, 50), 80).unwrap()), (400, 200));
+        assert_eq!(
+            size(&fit_pixels(&image(1000, 500), 80).unwrap()),
+            (640, 320)
+        );
+        for columns in [0, 1, usize::MAX] {
+            for protocol in [
+                Protocol::Kitty,
+                Protocol::Sixel,
+                Protocol::Blocks { true_color: true },
+            ] {
+                assert!(
+                    !encode(&image(30, 20), protocol, columns)
+                        .unwrap()
+                        .is_empty()
+                );
+            }
+        }
+    }
+}

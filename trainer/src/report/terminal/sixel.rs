@@ -1,0 +1,227 @@
+//! Sixel graphics (DEC STD 070, chapter 9): bands of six rows, one pass over a band for each colour in it.
+
+use std::io::Write as _;
+
+use image::DynamicImage;
+
+/// Greys of a grey picture.
+const GREYS: u16 = 64;
+/// Steps of red, green and blue in a colour picture: 216 colours, within the 256 registers that terminals have.
+const STEPS: u16 = 6;
+
+/// The picture as sixels, with its size in the raster attributes and a line break behind.
+pub(super) fn encode(image: &DynamicImage) -> Vec<u8> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let grey = !image.color().has_color();
+    // One register number a pixel.
+    let pixels: Vec<u8> = match grey {
+        true => image
+            .to_luma8()
+            .into_raw()
+            .into_iter()
+            .map(|v| step(v, GREYS))
+            .collect(),
+        false => image
+            .to_rgb8()
+            .pixels()
+            .map(|p| {
+                p.0.iter()
+                    .fold(0, |register, v| register * STEPS as u8 + step(*v, STEPS))
+            })
+            .collect(),
+    };
+    let mut used = [false; 256];
+    for register in &pixels {
+        if let Some(used) = used.get_mut(usize::from(*register)) {
+            *used = true;
+        }
+    }
+    let registers: Vec<u8> = (0u8..=255)
+        .zip(used)
+        .filter_map(|(n, used)| used.then_some(n))
+        .collect();
+
+    let mut out = Vec::new();
+    // Writing to a vector cannot fail. P2 = 1: pixels that are not drawn stay as they are.
+    let _ = write!(out, "\x1bP0;1;0q\"1;1;{width};{height}");
+    for n in &registers {
+        let [r, g, b] = percent(*n, grey);
+        let _ = write!(out, "#{n};2;{r};{g};{b}");
+    }
+    for band in pixels.chunks(width.max(1) * 6) {
+        let mut first = true;
+        for n in &registers {
+            let row = band_of(band, width, *n);
+            if row.iter().all(|bits| *bits == 0) {
+                continue;
+            }
+            if !first {
+                out.push(b'$');
+            }
+            first = false;
+            let _ = write!(out, "#{n}");
+            runs(&row, &mut out);
+        }
+        out.push(b'-');
+    }
+    out.extend_from_slice(b"\x1b\\\n");
+    out
+}
+
+/// The nearest of `count` even steps from 0 to 255.
+fn step(value: u8, count: u16) -> u8 {
+    ((u16::from(value) * (count - 1) * 2 + 255) / 510) as u8
+}
+
+/// Red, green and blue of a register, in percent.
+fn percent(register: u8, grey: bool) -> [u16; 3] {
+    let of = |step: u16, count: u16| (step * 200 + count - 1) / (2 * (count - 1));
+    let n = u16::from(register);
+    match grey {
+        true => [of(n, GREYS); 3],
+        false => [n / (STEPS * STEPS), n / STEPS % STEPS, n % STEPS].map(|s| of(s, STEPS)),
+    }
+}
+
+/// The columns of a band: bit `i` is set where row `i` has this register.
+fn band_of(band: &[u8], width: usize, register: u8) -> Vec<u8> {
+    let mut columns = vec![0; width];
+    for (y, row) in band.chunks(width.max(1)).enumerate() {
+        for (bits, pixel) in columns.iter_mut().zip(row) {
+            *bits |= u8::from(*pixel == register) << y;
+        }
+    }
+    columns
+}
+
+/// Writes columns as sixel characters, runs of four and more as `!COUNT CHARACTER`; what is empty at the end is left out.
+fn runs(columns: &[u8], out: &mut Vec<u8>) {
+    let end = columns
+        .iter()
+        .rposition(|bits| *bits != 0)
+        .map_or(0, |last| last + 1);
+    for run in columns
+        .get(..end)
+        .unwrap_or_default()
+        .chunk_by(|a, b| a == b)
+    {
+        let character = 63 + run.first().copied().unwrap_or(0);
+        if run.len() >= 4 {
+            let _ = write!(out, "!{}", run.len());
+            out.push(character);
+        } else {
+            out.extend(std::iter::repeat_n(character, run.len()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{GrayImage, RgbImage};
+
+    /// Reads sixels back: a picture of percentages.
+    fn decode(bytes: &[u8]) -> (usize, usize, Vec<[u16; 3]>) {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let body = text
+            .strip_prefix("\x1bP0;1;0q\"1;1;")
+            .unwrap()
+            .strip_suffix("\x1b\\\n")
+            .unwrap();
+        let mut chars = body.chars().peekable();
+        let number = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>| {
+            let mut n = 0;
+            while let Some(digit) = chars.peek().and_then(|c| c.to_digit(10)) {
+                n = n * 10 + digit as usize;
+                chars.next();
+            }
+            n
+        };
+        let width = number(&mut chars);
+        assert_eq!(chars.next(), Some(';'));
+        let height = number(&mut chars);
+        let mut picture = vec![[999; 3]; width * height];
+        let mut palette = std::collections::HashMap::new();
+        let (mut x, mut y, mut register) = (0, 0, 0);
+        while let Some(c) = chars.next() {
+            let mut count = 1;
+            let sixel = match c {
+                '#' => {
+                    register = number(&mut chars);
+                    if chars.peek() == Some(&';') {
+                        let values = [0; 4].map(|_| {
+                            assert_eq!(chars.next(), Some(';'));
+                            number(&mut chars) as u16
+                        });
+                        assert_eq!(values[0], 2);
+                        palette.insert(register, [values[1], values[2], values[3]]);
+                    }
+                    continue;
+                }
+                '$' => {
+                    x = 0;
+                    continue;
+                }
+                '-' => {
+                    x = 0;
+                    y += 6;
+                    continue;
+                }
+                '!' => {
+                    count = number(&mut chars);
+                    chars.next().unwrap()
+                }
+                c => c,
+            };
+            for _ in 0..count {
+                for bit in 0..6 {
+                    if (sixel as u8 - 63) >> bit & 1 == 1 {
+                        picture[(y + bit) * width + x] = palette[&register];
+                    }
+                }
+                x += 1;
+            }
+        }
+        (width, height, picture)
+    }
+
+    #[test]
+    fn every_grey_pixel_is_drawn_within_a_step() {
+        let image = GrayImage::from_fn(37, 20, |x, y| image::Luma([(x * 7 + y * 3) as u8]));
+        let (width, height, picture) = decode(&encode(&DynamicImage::from(image.clone())));
+        assert_eq!((width, height), (37, 20));
+        for (pixel, shown) in image.pixels().zip(picture) {
+            let exact = f32::from(pixel.0[0]) / 2.55;
+            assert!(
+                shown.iter().all(|v| (f32::from(*v) - exact).abs() <= 1.4),
+                "{exact} {shown:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_coloured_pixel_is_drawn_within_a_step() {
+        let image = RgbImage::from_fn(16, 13, |x, y| {
+            image::Rgb([(x * 16) as u8, (y * 19) as u8, (x * y) as u8])
+        });
+        let (_, _, picture) = decode(&encode(&DynamicImage::from(image.clone())));
+        for (pixel, shown) in image.pixels().zip(picture) {
+            for (exact, shown) in pixel.0.iter().zip(shown) {
+                assert!((f32::from(shown) - f32::from(*exact) / 2.55).abs() <= 10.5);
+            }
+        }
+    }
+
+    #[test]
+    fn a_plain_picture_is_a_few_bytes() {
+        let bytes = encode(&DynamicImage::from(GrayImage::from_pixel(
+            100,
+            6,
+            image::Luma([255]),
+        )));
+        assert_eq!(
+            bytes,
+            b"\x1bP0;1;0q\"1;1;100;6#63;2;100;100;100#63!100~-\x1b\\\n"
+        );
+    }
+}

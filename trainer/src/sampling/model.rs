@@ -1,0 +1,116 @@
+//! Finding and opening the generator.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
+use dreamlet_runtime::engine::validate::{Limits, read};
+
+use super::SamplingError;
+
+/// The model file that `path` means: itself, or the newest `export/*.onnx` of a run folder.
+///
+/// # Errors
+/// [`SamplingError`] if there is no such file or folder, the folder is no run, or the run has no export.
+pub fn resolve(path: &Path) -> Result<PathBuf, SamplingError> {
+    let unreadable = |error| SamplingError::NoModel {
+        path: path.to_path_buf(),
+        error,
+    };
+    if !path.metadata().map_err(unreadable)?.is_dir() {
+        return Ok(path.to_path_buf());
+    }
+    if !path.join("config.toml").is_file() {
+        return Err(SamplingError::NotARun {
+            path: path.to_path_buf(),
+        });
+    }
+    let mut newest: Option<(SystemTime, PathBuf)> = None;
+    // A run that never exported may lack the folder.
+    for entry in std::fs::read_dir(path.join("export"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let file = entry.path();
+        let modified = entry
+            .metadata()
+            .and_then(|data| data.modified())
+            .unwrap_or(SystemTime::UNIX_EPOCH);
+        if file.extension().is_some_and(|e| e == "onnx") && file.is_file() {
+            // Of two with the same time the later name, so that the choice does not depend on the file system.
+            newest = newest.max(Some((modified, file)));
+        }
+    }
+    newest
+        .map(|(_, file)| file)
+        .ok_or_else(|| SamplingError::NotExported {
+            run: path.to_path_buf(),
+        })
+}
+
+/// Loads a generator. `assumptions` are for files without a card; a card goes before them.
+///
+/// # Errors
+/// [`SamplingError::Model`] if the file is refused or does not say all that is needed.
+pub fn open(path: &Path, assumptions: &Assumptions) -> Result<OnnxGenerator, SamplingError> {
+    let limits = Limits::default();
+    read(path, &limits)
+        .map_err(OnnxError::Model)
+        .and_then(|file| OnnxGenerator::from_bytes(&file, &limits, assumptions))
+        .map_err(|error| SamplingError::Model {
+            path: path.to_path_buf(),
+            error,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_means_its_newest_export() {
+        let run = std::env::temp_dir().join(format!("dreamlet-resolve-{}", std::process::id()));
+        std::fs::create_dir_all(run.join("export")).unwrap();
+        assert!(matches!(resolve(&run), Err(SamplingError::NotARun { .. })));
+        std::fs::write(run.join("config.toml"), "").unwrap();
+        let error = resolve(&run).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("dreamlet export {}", run.display())),
+            "{error}"
+        );
+        let now = SystemTime::now();
+        for (name, age) in [
+            ("a.onnx", 50),
+            ("b.onnx", 10),
+            ("c.onnx", 90),
+            ("newest.txt", 0),
+        ] {
+            let file = std::fs::File::create(run.join("export").join(name)).unwrap();
+            file.set_modified(now - std::time::Duration::from_secs(age))
+                .unwrap();
+        }
+        assert_eq!(resolve(&run).unwrap(), run.join("export/b.onnx"));
+        assert_eq!(
+            resolve(&run.join("export/a.onnx")).unwrap(),
+            run.join("export/a.onnx")
+        );
+        assert!(matches!(
+            resolve(&run.join("no.onnx")),
+            Err(SamplingError::NoModel { .. })
+        ));
+        std::fs::remove_dir_all(run).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_no_model_is_refused_by_name() {
+        let path =
+            std::env::temp_dir().join(format!("dreamlet-no-model-{}.onnx", std::process::id()));
+        std::fs::write(&path, b"GIF89a, not a model").unwrap();
+        let error = open(&path, &Assumptions::default()).unwrap_err();
+        assert!(error.to_string().contains("dreamlet-no-model"), "{error}");
+        std::fs::remove_file(path).unwrap();
+    }
+}

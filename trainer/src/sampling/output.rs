@@ -1,0 +1,170 @@
+//! Where pictures go: a sheet in a PNG file, a folder of PNG files, or standard output.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use dreamlet_runtime::image::Shape;
+use image::DynamicImage;
+
+use super::{Sample, SamplingError};
+use crate::report::grid::{enlarge, grid, picture, png, save_png};
+
+/// Where pictures go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A sheet of all as PNG on standard output.
+    Stdout,
+    /// A sheet of all in a PNG file.
+    File(PathBuf),
+    /// Each in a file of its own, named by its seed: `000012.png`.
+    Folder(PathBuf),
+}
+
+impl Output {
+    /// `-` is standard output, `NAME.png` a file, an existing folder or a name without ending a folder.
+    ///
+    /// # Errors
+    /// [`SamplingError::OutputKind`] for a name with another ending.
+    pub fn from_path(path: &Path) -> Result<Self, SamplingError> {
+        let ending = path
+            .extension()
+            .map(|e| e.to_string_lossy().to_ascii_lowercase());
+        match ending.as_deref() {
+            _ if path.as_os_str() == "-" => Ok(Self::Stdout),
+            _ if path.is_dir()
+                || path
+                    .as_os_str()
+                    .to_string_lossy()
+                    .ends_with(['/', std::path::MAIN_SEPARATOR]) =>
+            {
+                Ok(Self::Folder(path.to_path_buf()))
+            }
+            Some("png") => Ok(Self::File(path.to_path_buf())),
+            None => Ok(Self::Folder(path.to_path_buf())),
+            Some(_) => Err(SamplingError::OutputKind {
+                path: path.to_path_buf(),
+            }),
+        }
+    }
+}
+
+/// How a sheet is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Pictures in a row, else as near to a square as can be.
+    pub columns: Option<usize>,
+    /// Pixels between the pictures and around them, before enlarging.
+    pub gap: usize,
+    /// Whole factor of enlargement, 1 for none.
+    pub scale: usize,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            columns: None,
+            gap: 2,
+            scale: 1,
+        }
+    }
+}
+
+/// A sheet of samples.
+///
+/// # Errors
+/// [`SamplingError::Grid`] where there are none or too many.
+pub fn sheet(
+    samples: &[Sample],
+    shape: Shape,
+    layout: Layout,
+) -> Result<DynamicImage, SamplingError> {
+    let pictures: Vec<Vec<u8>> = samples.iter().map(|sample| sample.bytes.clone()).collect();
+    let sheet = grid(&pictures, shape, layout.columns, layout.gap)?;
+    Ok(enlarge(&sheet, layout.scale)?)
+}
+
+/// Writes one sample into a folder, enlarged: `000012.png`. Gives the path.
+///
+/// # Errors
+/// [`SamplingError::Grid`] where it cannot be written.
+pub fn save_one(
+    sample: &Sample,
+    shape: Shape,
+    scale: usize,
+    folder: &Path,
+) -> Result<PathBuf, SamplingError> {
+    let path = folder.join(format!("{:06}.png", sample.number));
+    save_png(&enlarge(&picture(&sample.bytes, shape)?, scale)?, &path)?;
+    Ok(path)
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// [`SamplingError::Folder`].
+pub fn make_folder(path: &Path) -> Result<(), SamplingError> {
+    std::fs::create_dir_all(path).map_err(|error| SamplingError::Folder {
+        path: path.to_path_buf(),
+        error,
+    })
+}
+
+/// Writes a PNG to standard output.
+///
+/// # Errors
+/// [`SamplingError::Stdout`].
+pub fn print_png(image: &DynamicImage) -> Result<(), SamplingError> {
+    let bytes = png(image)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(&bytes)
+        .and_then(|()| out.flush())
+        .map_err(SamplingError::Stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_says_what_the_output_is() {
+        let kind = |text: &str| Output::from_path(Path::new(text));
+        assert_eq!(kind("-").unwrap(), Output::Stdout);
+        assert_eq!(
+            kind("a/grid.PNG").unwrap(),
+            Output::File("a/grid.PNG".into())
+        );
+        assert_eq!(kind("pictures").unwrap(), Output::Folder("pictures".into()));
+        assert_eq!(kind("v1.2/").unwrap(), Output::Folder("v1.2/".into()));
+        assert!(matches!(
+            kind("grid.jpg"),
+            Err(SamplingError::OutputKind { .. })
+        ));
+    }
+
+    #[test]
+    fn files_are_named_by_the_seed_and_enlarged() {
+        let folder = std::env::temp_dir().join(format!("dreamlet-samples-{}", std::process::id()));
+        make_folder(&folder.join("a")).unwrap();
+        let shape = Shape {
+            channels: 1,
+            height: 1,
+            width: 2,
+        };
+        for (number, name) in [(12, "000012.png"), (u64::MAX, "18446744073709551615.png")] {
+            let sample = Sample {
+                number,
+                bytes: vec![0, 255],
+            };
+            let path = save_one(&sample, shape, 2, &folder.join("a")).unwrap();
+            assert_eq!(path, folder.join("a").join(name));
+            let read = image::open(path).unwrap().into_luma8();
+            assert_eq!(read.into_raw(), [0, 0, 255, 255, 0, 0, 255, 255]);
+        }
+        std::fs::write(folder.join("file"), "").unwrap();
+        assert!(matches!(
+            make_folder(&folder.join("file/b")),
+            Err(SamplingError::Folder { .. })
+        ));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

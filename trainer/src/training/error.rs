@@ -1,0 +1,161 @@
+//! What can stop a training run.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::config::keys::ConfigError;
+use crate::device::DeviceError;
+
+/// One variant for each way a run can end without its result.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The configuration.
+    Config(ConfigError),
+    /// The device.
+    Device(DeviceError),
+    /// The data set.
+    Data(crate::data::DataError),
+    /// A file of the run.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The data set is smaller than one batch.
+    TooFewPictures {
+        /// Pictures there are.
+        found: usize,
+        /// Pictures in a batch.
+        batch: usize,
+    },
+    /// A loss is NaN or infinite.
+    NonFinite {
+        /// The step.
+        step: u64,
+        /// The losses as text.
+        losses: String,
+        /// The newest checkpoint before it.
+        checkpoint: Option<PathBuf>,
+    },
+    /// The folder is not a run.
+    NotARun {
+        /// Which.
+        path: PathBuf,
+        /// What is missing.
+        missing: String,
+    },
+    /// Another process trains in this folder.
+    Busy {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A checkpoint is damaged.
+    Checkpoint {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// A picture could not be made.
+    Picture(String),
+}
+
+impl TrainError {
+    pub(crate) fn file<'p>(
+        path: &'p Path,
+        doing: &'static str,
+    ) -> impl FnOnce(io::Error) -> Self + use<'p> {
+        move |source| Self::File {
+            path: path.to_owned(),
+            doing,
+            source,
+        }
+    }
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(e) => e.fmt(f),
+            Self::Device(e) => e.fmt(f),
+            Self::Data(e) => e.fmt(f),
+            Self::File {
+                path,
+                doing,
+                source,
+            } => {
+                write!(f, "{doing} {}: {source}", path.display())?;
+                match source.kind() {
+                    io::ErrorKind::StorageFull => {
+                        write!(f, "; free some space and go on with --resume")
+                    }
+                    io::ErrorKind::PermissionDenied => {
+                        write!(f, "; choose another folder with --out")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::TooFewPictures { found, batch } => {
+                write!(
+                    f,
+                    "the data set has {found} training pictures, fewer than one batch of {batch}; set optimizer.batch to {found} or less, or add pictures"
+                )
+            }
+            Self::NonFinite {
+                step,
+                losses,
+                checkpoint,
+            } => {
+                write!(
+                    f,
+                    "the loss is no longer finite at step {step} ({losses}). "
+                )?;
+                match checkpoint {
+                    Some(path) => write!(f, "The last good checkpoint is {}. ", path.display())?,
+                    None => write!(f, "There is no checkpoint before it. ")?,
+                }
+                write!(
+                    f,
+                    "Begin a new run with a smaller optimizer.learning_rate (halve it first)"
+                )
+            }
+            Self::NotARun { path, missing } => {
+                write!(f, "{} is not a run folder: {missing}", path.display())
+            }
+            Self::Busy { path } => write!(
+                f,
+                "another process trains in {}; stop it first",
+                path.display()
+            ),
+            Self::Checkpoint { path, message } => {
+                write!(f, "the checkpoint {} is damaged: {message}", path.display())
+            }
+            Self::Picture(message) => write!(f, "cannot draw the picture: {message}"),
+        }
+    }
+}
+
+impl std::error::Error for TrainError {}
+
+impl From<ConfigError> for TrainError {
+    fn from(e: ConfigError) -> Self {
+        Self::Config(e)
+    }
+}
+
+impl From<DeviceError> for TrainError {
+    fn from(e: DeviceError) -> Self {
+        Self::Device(e)
+    }
+}
+
+impl From<crate::data::DataError> for TrainError {
+    fn from(e: crate::data::DataError) -> Self {
+        Self::Data(e)
+    }
+}

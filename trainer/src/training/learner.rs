@@ -1,0 +1,137 @@
+//! What a training loop needs of a family of models.
+
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::store::ModuleRecord;
+use burn::tensor::{Bytes, Device, Tensor};
+
+use super::gan::Gan;
+use super::vae::Vae;
+use crate::config::Config;
+use crate::nets::Generator;
+
+/// Names and bytes of everything that a checkpoint must hold.
+pub type Parts = Vec<(&'static str, Vec<u8>)>;
+
+/// A model in training.
+pub enum Learner {
+    /// Generator against discriminator.
+    Gan(Box<Gan>),
+    /// Encoder and decoder.
+    Vae(Box<Vae>),
+}
+
+impl Learner {
+    /// New nets on `device`, which must differentiate. `None` when the configuration has neither section.
+    #[must_use]
+    pub fn new(config: &Config, device: &Device) -> Option<Self> {
+        match (&config.gan, &config.vae) {
+            (Some(gan), _) => Some(Self::Gan(Box::new(Gan::new(config, gan, device)))),
+            (None, Some(vae)) => Some(Self::Vae(Box::new(Vae::new(config, vae, device)))),
+            (None, None) => None,
+        }
+    }
+
+    /// Names of the numbers that [`Learner::step`] returns.
+    #[must_use]
+    pub fn stats(&self) -> &'static [&'static str] {
+        match self {
+            Self::Gan(_) => Gan::STATS,
+            Self::Vae(_) => Vae::STATS,
+        }
+    }
+
+    /// Batches that one step takes from the data.
+    #[must_use]
+    pub fn batches_per_step(config: &Config) -> u64 {
+        config
+            .gan
+            .as_ref()
+            .map_or(1, |g| g.discriminator_steps as u64)
+    }
+
+    /// One training step; the result stays on the device, shape `[stats]`.
+    pub fn step(&mut self, step: u64, reals: &mut dyn FnMut() -> Tensor<4>) -> Tensor<1> {
+        match self {
+            Self::Gan(gan) => gan.step(step, reals),
+            Self::Vae(vae) => vae.step(step, reals),
+        }
+    }
+
+    /// The generator or decoder as it is used after training: no gradients, running statistics.
+    #[must_use]
+    pub fn generator(&self) -> Generator {
+        match self {
+            Self::Gan(gan) => gan.generator.valid(),
+            Self::Vae(vae) => vae.net.decoder.valid(),
+        }
+    }
+
+    /// The negative bound on `x` for a VAE.
+    #[must_use]
+    pub fn negative_bound(&self, x: Tensor<4>, index: u64) -> Option<f64> {
+        match self {
+            Self::Gan(_) => None,
+            Self::Vae(vae) => Some(vae.negative_bound(x, index)),
+        }
+    }
+
+    /// Everything a checkpoint must hold.
+    ///
+    /// # Errors
+    /// burn's words when a record cannot be written.
+    pub fn parts(&self) -> Result<Parts, String> {
+        match self {
+            Self::Gan(gan) => gan.parts(),
+            Self::Vae(vae) => vae.parts(),
+        }
+    }
+
+    /// Takes back what [`Learner::parts`] gave; `read` returns the bytes of a part by name.
+    ///
+    /// # Errors
+    /// What is missing or does not fit.
+    pub fn load(
+        &mut self,
+        read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    ) -> Result<(), String> {
+        match self {
+            Self::Gan(gan) => gan.load(read),
+            Self::Vae(vae) => vae.load(read),
+        }
+    }
+}
+
+pub(super) fn module_bytes<M: Module>(module: &M) -> Result<Vec<u8>, String> {
+    // Batch normalization keeps its last update apart until the next forward pass, and a record leaves it out;
+    // `valid` takes it in.
+    let _ = module.valid();
+    module
+        .clone()
+        .into_record()
+        .into_bytes()
+        .map(|b| b.to_vec())
+        .map_err(|e| e.to_string())
+}
+
+pub(crate) fn load_module<M: Module>(module: M, bytes: Vec<u8>) -> Result<M, String> {
+    let record =
+        ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
+    module.try_load_record(record).map_err(|e| e.to_string())
+}
+
+pub(super) fn optimizer_bytes(optimizer: &ModuleOptimizer) -> Result<Vec<u8>, String> {
+    optimizer
+        .into_bytes()
+        .map(|b| b.to_vec())
+        .map_err(|e| e.to_string())
+}
+
+pub(super) fn load_optimizer(
+    optimizer: ModuleOptimizer,
+    bytes: Vec<u8>,
+) -> Result<ModuleOptimizer, String> {
+    optimizer
+        .from_bytes(Bytes::from_bytes_vec(bytes))
+        .map_err(|e| e.to_string())
+}

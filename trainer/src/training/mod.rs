@@ -1,0 +1,18 @@
+//! The loop: batches in, steps, checkpoints, pictures and figures out.
+
+pub mod checkpoint;
+mod error;
+mod gan;
+mod learner;
+mod progress;
+pub mod run;
+pub mod saved;
+mod score;
+mod session;
+mod vae;
+mod window;
+
+pub use error::TrainError;
+pub use learner::{Learner, Parts};
+pub use progress::clock;
+pub use session::{Ending, Outcome, StopFlag, TrainOptions, resume, train};

@@ -1,0 +1,191 @@
+//! The run folder: one run, never overwritten.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::error::TrainError;
+use crate::config::Config;
+use crate::files::{folders, write_atomic};
+
+/// An open run folder; no other process can train in it meanwhile.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    log: File,
+    stats: File,
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Makes `out/NNNNN-DATA-NAME` with the next free number.
+    ///
+    /// # Errors
+    /// [`TrainError::File`] when the folder cannot be written.
+    pub fn create(out: &Path, config: &Config) -> Result<Self, TrainError> {
+        let doing = "making the run folder in";
+        fs::create_dir_all(out).map_err(TrainError::file(out, doing))?;
+        let data: String = config
+            .data
+            .source
+            .rsplit(['/', ':', '\\'])
+            .find(|s| !s.is_empty())
+            .unwrap_or("data")
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let taken = folders(out).map_err(TrainError::file(out, doing))?;
+        let mut number = taken
+            .iter()
+            .filter_map(|p| {
+                p.file_name()?
+                    .to_str()?
+                    .split('-')
+                    .next()?
+                    .parse::<u64>()
+                    .ok()
+            })
+            .max()
+            .map_or(1, |n| n + 1);
+        let path = loop {
+            let path = out.join(format!("{number:05}-{data}-{}", config.name));
+            match fs::create_dir(&path) {
+                Ok(()) => break path,
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                Err(e) => return Err(TrainError::file(&path, "making the run folder")(e)),
+            }
+        };
+        for folder in ["checkpoints", "samples", "export"] {
+            let folder = path.join(folder);
+            fs::create_dir(&folder).map_err(TrainError::file(&folder, "making"))?;
+        }
+        let file = path.join("config.toml");
+        write_atomic(&file, config.to_toml()?.as_bytes())
+            .map_err(TrainError::file(&file, "writing"))?;
+        Self::open(&path)
+    }
+
+    /// Opens an existing run for training.
+    ///
+    /// # Errors
+    /// [`TrainError::NotARun`], [`TrainError::Busy`] or [`TrainError::File`].
+    pub fn open(path: &Path) -> Result<Self, TrainError> {
+        read_config(path)?;
+        let append = |name: &str| {
+            let file = path.join(name);
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&file)
+                .map_err(TrainError::file(&file, "opening"))
+        };
+        let lock = append("run.lock")?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(TrainError::Busy {
+                    path: path.to_owned(),
+                });
+            }
+            // A file system without locks: go on without.
+            Err(fs::TryLockError::Error(_)) => {}
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            log: append("log.txt")?,
+            stats: append("stats.jsonl")?,
+            _lock: lock,
+        })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a line to `log.txt`.
+    pub fn log(&mut self, line: &str) {
+        let seconds = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs());
+        // A log that cannot be written must not end a run; the checkpoint that follows reports a full disk.
+        let _ = writeln!(self.log, "{seconds} {line}");
+    }
+
+    /// Adds a line to `stats.jsonl`.
+    ///
+    /// # Errors
+    /// [`TrainError::File`].
+    pub fn stats(&mut self, line: &serde_json::Value) -> Result<(), TrainError> {
+        let path = self.path.join("stats.jsonl");
+        writeln!(self.stats, "{line}").map_err(TrainError::file(&path, "writing"))
+    }
+
+    /// Drops the lines of `stats.jsonl` that come after `step`: a resumed run writes them again.
+    ///
+    /// # Errors
+    /// [`TrainError::File`].
+    pub fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
+        let path = self.path.join("stats.jsonl");
+        let text = fs::read_to_string(&path).map_err(TrainError::file(&path, "reading"))?;
+        let kept: String = text
+            .lines()
+            .filter(|line| {
+                serde_json::from_str::<serde_json::Value>(line)
+                    .ok()
+                    .and_then(|v| v.get("step")?.as_u64())
+                    .is_some_and(|s| s <= step)
+            })
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        write_atomic(&path, kept.as_bytes()).map_err(TrainError::file(&path, "writing"))?;
+        self.stats = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(TrainError::file(&path, "opening"))?;
+        Ok(())
+    }
+}
+
+/// The resolved configuration of a run.
+///
+/// # Errors
+/// [`TrainError::NotARun`] when there is no `config.toml`, or what is wrong in it.
+pub fn read_config(path: &Path) -> Result<Config, TrainError> {
+    let file = path.join("config.toml");
+    let text = fs::read_to_string(&file).map_err(|e| TrainError::NotARun {
+        path: path.to_owned(),
+        missing: format!("config.toml: {e}"),
+    })?;
+    Ok(crate::config::from_text(
+        &file.display().to_string(),
+        &text,
+    )?)
+}
+
+/// What the run was made with, the file `environment.json`.
+#[must_use]
+pub fn environment(device: &str) -> serde_json::Value {
+    let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|t| {
+        Some(
+            t.lines()
+                .find(|l| l.starts_with("model name"))?
+                .split_once(':')?
+                .1
+                .trim()
+                .to_owned(),
+        )
+    });
+    serde_json::json!({
+        "dreamlet": env!("CARGO_PKG_VERSION"),
+        "burn": "0.22",
+        "os": std::env::consts::OS,
+        "architecture": std::env::consts::ARCH,
+        "cpu": cpu,
+        "threads": std::thread::available_parallelism().map_or(1, usize::from),
+        "device": device,
+        "command": std::env::args().collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,136 @@
+//! A generator as a run saved it, ready to export or to compare with.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::checkpoint::{self, State};
+use super::error::TrainError;
+use super::learner::{load_module, module_bytes};
+use super::run::read_config;
+use crate::config::Config;
+use crate::nets::Generator;
+
+/// The generator of one checkpoint.
+#[derive(Debug)]
+pub struct Saved {
+    /// The run folder.
+    pub run: PathBuf,
+    /// The run's configuration.
+    pub config: Config,
+    /// Where the checkpoint stands.
+    pub state: State,
+    /// The generator, on the CPU, without gradients.
+    pub generator: Generator,
+}
+
+impl Saved {
+    /// Opens a run folder's newest (or best) checkpoint, or the checkpoint folder that `path` names.
+    ///
+    /// # Errors
+    /// [`TrainError::NotARun`] or [`TrainError::Checkpoint`].
+    pub fn open(path: &Path, best: bool) -> Result<Self, TrainError> {
+        let missing = |missing: &str| TrainError::NotARun {
+            path: path.to_owned(),
+            missing: missing.to_owned(),
+        };
+        let (run, checkpoint, state) = if path.join("state.json").is_file() {
+            let run = path
+                .ancestors()
+                .nth(2)
+                .filter(|p| p.join("config.toml").is_file());
+            let run = run.ok_or_else(|| {
+                missing(
+                    "the checkpoint does not lie in RUN/checkpoints, where RUN has a config.toml",
+                )
+            })?;
+            (
+                run.to_owned(),
+                path.to_owned(),
+                checkpoint::read_state(path)?,
+            )
+        } else {
+            read_config(path)?;
+            let (folder, state) = if best {
+                let best = checkpoint::best(path)
+                    .ok_or_else(|| missing("it has no scored checkpoint yet"))?;
+                let folder = checkpoint::folder(path, best.step);
+                let state = checkpoint::read_state(&folder)?;
+                (folder, state)
+            } else {
+                let (newest, damaged) = checkpoint::newest(path);
+                damaged
+                    .iter()
+                    .for_each(|message| eprintln!("skipped: {message}"));
+                newest.ok_or_else(|| {
+                    missing("it has no checkpoint yet; train it further with --resume")
+                })?
+            };
+            (path.to_owned(), folder, state)
+        };
+        let config = read_config(&run)?;
+        let bytes = checkpoint::read_part(&checkpoint, &state, "generator")?;
+        let empty = Generator::new(&config, &Device::flex());
+        let generator = load_module(empty, bytes).map_err(|message| TrainError::Checkpoint {
+            path: checkpoint,
+            message,
+        })?;
+        Ok(Self {
+            run,
+            config,
+            state,
+            generator,
+        })
+    }
+
+    /// A copy that shares nothing with the original. burn's batch normalization shares its running statistics among
+    /// clones, so a clone that is moved to another device takes the original's statistics along.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`] when burn cannot copy the weights.
+    pub fn copy(&self) -> Result<Generator, TrainError> {
+        let copied = module_bytes(&self.generator)
+            .and_then(|bytes| load_module(Generator::new(&self.config, &Device::flex()), bytes));
+        copied.map_err(|message| TrainError::Checkpoint {
+            path: self.run.clone(),
+            message,
+        })
+    }
+
+    /// Data set and configuration in one word, such as `mnist-dcgan`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let folder = self
+            .run
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        folder
+            .split_once('-')
+            .map_or(folder.clone(), |(_, rest)| rest.to_owned())
+    }
+
+    /// Pictures of `rows` latents, flattened `[rows, C, H, W]`.
+    ///
+    /// # Errors
+    /// Why burn could not compute them.
+    pub fn generate(&self, latents: &[f32], rows: usize) -> Result<Vec<f32>, String> {
+        let z = self.config.model.latent;
+        if latents.len() != rows * z {
+            return Err(format!(
+                "{rows} latents of {z} numbers are {} numbers, found {}",
+                rows * z,
+                latents.len()
+            ));
+        }
+        let latents = Tensor::from_data(
+            TensorData::new(latents.to_vec(), [rows, z]),
+            &Device::flex(),
+        );
+        self.generator
+            .forward(latents)
+            .into_data()
+            .try_to_vec::<f32>()
+            .map_err(|e| format!("{e:?}"))
+    }
+}

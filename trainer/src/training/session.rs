@@ -1,0 +1,415 @@
+//! A run from its first step to its end, and from a checkpoint to its end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::image::PixelRange;
+
+use super::checkpoint::{self, State};
+use super::error::TrainError;
+use super::learner::Learner;
+use super::progress::{Progress, Standing};
+use super::run::{RunFolder, environment, read_config};
+use super::score;
+use super::window::Window;
+use crate::config::Config;
+use crate::data::{Augment, Batches, Dataset, Position, gather};
+use crate::device::DeviceChoice;
+use crate::files::write_atomic;
+use crate::report::samples;
+
+/// Set to end a run after its current step, with a checkpoint.
+pub type StopFlag = Arc<AtomicBool>;
+
+/// How to train, apart from what.
+#[derive(Clone, Debug, Default)]
+pub struct TrainOptions {
+    /// Folder that holds the run folders.
+    pub out: PathBuf,
+    /// Where tensors live.
+    pub device: DeviceChoice,
+    /// Ends the run early.
+    pub stop: StopFlag,
+    /// No progress on standard error.
+    pub quiet: bool,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It did all it was configured to do.
+    Finished,
+    /// Somebody asked it to stop.
+    Stopped,
+}
+
+/// What a run left behind.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The run folder.
+    pub run: PathBuf,
+    /// The last checkpoint.
+    pub checkpoint: PathBuf,
+    /// Why it ended.
+    pub ending: Ending,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// Steps between two read-backs of the losses.
+const READ_EVERY: usize = 10;
+
+/// Pictures in `samples/` and `reals.png`.
+const PICTURES: u64 = 64;
+
+/// Trains from the first step in a new run folder under `options.out`.
+///
+/// # Errors
+/// [`TrainError`]; what was trained until the last checkpoint stays.
+pub fn train(
+    config: &Config,
+    data: &Dataset,
+    options: &TrainOptions,
+) -> Result<Outcome, TrainError> {
+    let (device, name) = options.device.open()?;
+    check_data(config, data)?;
+    let mut run = RunFolder::create(&options.out, config)?;
+    let file = run.path().join("environment.json");
+    let environment = serde_json::to_vec_pretty(&environment(name)).unwrap_or_default();
+    write_atomic(&file, &environment).map_err(TrainError::file(&file, "writing"))?;
+    samples::reals(data, PICTURES, &run.path().join("reals.png")).map_err(TrainError::Picture)?;
+    run.log(&format!("new run on {name}"));
+    Session::new(config, data, options, run, device, State::default())?.go()
+}
+
+/// Goes on with the newest whole checkpoint of `path`, bit for bit on the CPU.
+///
+/// `config` is the run's own configuration, perhaps with other limits.
+///
+/// # Errors
+/// [`TrainError`]; a run without a whole checkpoint begins again at step 0.
+pub fn resume(
+    path: &Path,
+    config: &Config,
+    data: &Dataset,
+    options: &TrainOptions,
+) -> Result<Outcome, TrainError> {
+    let (device, name) = options.device.open()?;
+    read_config(path)?;
+    check_data(config, data)?;
+    let mut run = RunFolder::open(path)?;
+    let (newest, damaged) = checkpoint::newest(path);
+    for message in damaged {
+        run.log(&format!("skipped: {message}"));
+        eprintln!("skipped: {message}");
+    }
+    let state = newest
+        .as_ref()
+        .map_or_else(State::default, |(_, state)| state.clone());
+    run.log(&format!("resumed at step {} on {name}", state.step));
+    run.rewind(state.step)?;
+    let mut session = Session::new(config, data, options, run, device, state.clone())?;
+    if let Some((folder, _)) = newest {
+        checkpoint::load(&folder, &state, &mut session.learner)?;
+    }
+    session.go()
+}
+
+fn check_data(config: &Config, data: &Dataset) -> Result<(), TrainError> {
+    let (found, batch) = (data.train.len(), config.optimizer.batch);
+    if found < batch {
+        Err(TrainError::TooFewPictures { found, batch })
+    } else {
+        Ok(())
+    }
+}
+
+struct Session<'a> {
+    config: &'a Config,
+    options: &'a TrainOptions,
+    run: RunFolder,
+    learner: Learner,
+    data: &'a Dataset,
+    batches: Batches,
+    pixels: Vec<f32>,
+    test: Tensor<4>,
+    device: Device,
+    training_device: Device,
+    state: State,
+    window: Window,
+    progress: Progress,
+    saved: Option<u64>,
+}
+
+impl<'a> Session<'a> {
+    fn new(
+        config: &'a Config,
+        data: &'a Dataset,
+        options: &'a TrainOptions,
+        run: RunFolder,
+        device: Device,
+        state: State,
+    ) -> Result<Self, TrainError> {
+        let training_device = device.clone().autodiff();
+        let missing = || TrainError::NotARun {
+            path: run.path().to_owned(),
+            missing: "config.toml has neither [gan] nor [vae]".to_owned(),
+        };
+        let learner = Learner::new(config, &training_device).ok_or_else(missing)?;
+        let rows = data.test.len().min(score::PICTURES);
+        let picture = data.channels * data.height * data.width;
+        let pixels = data.test.pixels().get(..rows * picture).unwrap_or_default();
+        let test = score::tensor(
+            pixels,
+            [rows, data.channels, data.height, data.width],
+            config.model.output.range(),
+            &device,
+        );
+        let position = Position {
+            epoch: state.epoch,
+            index: state.position,
+        };
+        let batches = Batches::resume(
+            config.training.seed,
+            data.train.len(),
+            config.optimizer.batch,
+            position,
+        )?;
+        let progress = Progress::new(options.quiet);
+        Ok(Self {
+            config,
+            options,
+            run,
+            learner,
+            data,
+            batches,
+            pixels: Vec::new(),
+            test,
+            device,
+            training_device,
+            state,
+            window: Window::default(),
+            progress,
+            saved: None,
+        })
+    }
+
+    fn go(mut self) -> Result<Outcome, TrainError> {
+        let before = Duration::from_secs_f64(self.state.seconds.max(0.0));
+        let start = Instant::now();
+        let (first_step, first_images) = (self.state.step, self.state.images);
+        let mut last_stats = (Instant::now(), self.state.images);
+        if self.state.step == 0 {
+            self.pictures()?;
+        }
+        let ending = loop {
+            self.state.seconds = (before + start.elapsed()).as_secs_f64();
+            if self.finished() {
+                break Ending::Finished;
+            }
+            if self.options.stop.load(Ordering::Relaxed) {
+                break Ending::Stopped;
+            }
+            self.step();
+            let t = &self.config.training;
+            let due = |every: u64| every > 0 && self.state.step.is_multiple_of(every);
+            let (log, sample, save) = (
+                due(t.log_every),
+                due(t.sample_every),
+                due(t.checkpoint_every),
+            );
+            if self.window.pending() >= READ_EVERY || log || save || sample {
+                self.read()?;
+                let seconds = start.elapsed().as_secs_f64().max(1e-9);
+                #[allow(clippy::cast_precision_loss)]
+                let rate = (self.state.images - first_images) as f64 / seconds;
+                self.show(rate, self.state.step - first_step, start.elapsed());
+            }
+            if log || save {
+                self.state.seconds = (before + start.elapsed()).as_secs_f64();
+                self.write_stats(&mut last_stats)?;
+            }
+            if sample {
+                self.pictures()?;
+            }
+            if save {
+                self.save()?;
+            }
+        };
+        self.read()?;
+        let checkpoint = if self.saved == Some(self.state.step) {
+            checkpoint::folder(self.run.path(), self.state.step)
+        } else {
+            self.save()?
+        };
+        if !self
+            .state
+            .step
+            .is_multiple_of(self.config.training.sample_every)
+        {
+            self.pictures()?;
+        }
+        self.progress.done();
+        self.run.log(&format!(
+            "{ending:?} at step {} after {:.1} s",
+            self.state.step, self.state.seconds
+        ));
+        Ok(Outcome {
+            run: self.run.path().to_owned(),
+            checkpoint,
+            ending,
+            state: self.state,
+        })
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        (self.batches.per_epoch() as u64 / Learner::batches_per_step(self.config)).max(1)
+    }
+
+    /// How much is done, from 0 to 1, by whichever limit is nearest; 1 is the end.
+    #[allow(clippy::cast_precision_loss)]
+    fn fraction(&self) -> f64 {
+        let t = &self.config.training;
+        let part = |done: f64, limit: u64| if limit == 0 { 0.0 } else { done / limit as f64 };
+        let total = t.epochs.saturating_mul(self.steps_per_epoch());
+        part(self.state.step as f64, total)
+            .max(part(self.state.step as f64, t.steps))
+            .max(part(self.state.seconds, t.seconds))
+    }
+
+    fn finished(&self) -> bool {
+        self.fraction() >= 1.0
+    }
+
+    fn step(&mut self) {
+        let (data, batches, pixels, device) = (
+            self.data,
+            &mut self.batches,
+            &mut self.pixels,
+            &self.training_device,
+        );
+        let (low, high) = self.config.model.output.range();
+        let seed = self.config.training.seed;
+        let stats = self.learner.step(self.state.step, &mut || {
+            let rows = gather(
+                data,
+                &batches.next_batch(),
+                Augment::default(),
+                seed,
+                PixelRange { low, high },
+                pixels,
+            );
+            let shape = [rows, data.channels, data.height, data.width];
+            Tensor::from_data(TensorData::new(std::mem::take(pixels), shape), device)
+        });
+        self.state.step += 1;
+        let position = self.batches.position();
+        (self.state.epoch, self.state.position) = (position.epoch, position.index);
+        self.state.images +=
+            Learner::batches_per_step(self.config) * self.config.optimizer.batch as u64;
+        self.window.push(self.state.step, stats);
+    }
+
+    fn read(&mut self) -> Result<(), TrainError> {
+        let Err(bad) = self.window.read() else {
+            return Ok(());
+        };
+        self.progress.done();
+        let losses: Vec<String> = self
+            .learner
+            .stats()
+            .iter()
+            .zip(&bad.losses)
+            .map(|(n, v)| format!("{n} {v}"))
+            .collect();
+        let checkpoint = checkpoint::newest(self.run.path()).0.map(|(path, _)| path);
+        let error = TrainError::NonFinite {
+            step: bad.step,
+            losses: losses.join(", "),
+            checkpoint,
+        };
+        self.run.log(&error.to_string());
+        Err(error)
+    }
+
+    fn show(&mut self, rate: f64, steps: u64, elapsed: Duration) {
+        let fraction = self.fraction();
+        #[allow(clippy::cast_precision_loss)]
+        let begun = if self.state.step == 0 {
+            0.0
+        } else {
+            fraction * (1.0 - steps as f64 / self.state.step as f64)
+        };
+        let left = (fraction - begun > 1e-9)
+            .then(|| elapsed.mul_f64(((1.0 - fraction) / (fraction - begun)).clamp(0.0, 1e6)));
+        let means = self.window.means();
+        let standing = Standing {
+            step: self.state.step,
+            epoch: self.state.epoch,
+            rate,
+            names: self.learner.stats(),
+            losses: &means,
+            fraction,
+            left,
+        };
+        self.progress.show(&standing);
+    }
+
+    fn write_stats(&mut self, last: &mut (Instant, u64)) -> Result<(), TrainError> {
+        if self.window.is_empty() {
+            return Ok(());
+        }
+        #[allow(clippy::cast_precision_loss)]
+        let rate = (self.state.images - last.1) as f64 / last.0.elapsed().as_secs_f64().max(1e-9);
+        let mut line = serde_json::Map::new();
+        line.insert("step".into(), self.state.step.into());
+        line.insert("epoch".into(), self.state.epoch.into());
+        line.insert("images".into(), self.state.images.into());
+        line.insert("seconds".into(), self.state.seconds.into());
+        line.insert("images_per_second".into(), rate.into());
+        for (name, value) in self.learner.stats().iter().zip(self.window.means()) {
+            line.insert((*name).to_owned(), value.into());
+        }
+        self.run.stats(&line.into())?;
+        self.window.clear();
+        *last = (Instant::now(), self.state.images);
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<PathBuf, TrainError> {
+        let (value, name) = score::score(&self.learner, self.config, &self.test, &self.device);
+        self.state.score = Some(value);
+        name.clone_into(&mut self.state.score_name);
+        let path = checkpoint::save(
+            self.run.path(),
+            &self.learner,
+            self.state.clone(),
+            self.config.training.keep,
+        )?;
+        self.saved = Some(self.state.step);
+        self.run.log(&format!(
+            "checkpoint at step {}, {name}: {value:.4}",
+            self.state.step
+        ));
+        Ok(path)
+    }
+
+    fn pictures(&mut self) -> Result<(), TrainError> {
+        let path = self
+            .run
+            .path()
+            .join("samples")
+            .join(format!("{:06}.png", self.state.step));
+        samples::fakes(
+            &self.learner.generator(),
+            self.config,
+            PICTURES,
+            &self.device,
+            &path,
+        )
+        .map_err(TrainError::Picture)
+    }
+}

@@ -1,0 +1,172 @@
+//! Nothing is lost: a run that was killed at any moment ends with the bytes of one that was never disturbed.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const STEPS: &str = "60";
+
+fn scratch(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// A small IDX data set: blobs whose place depends on the picture's number.
+fn data(folder: &Path) -> String {
+    for (split, count) in [("train", 400_u32), ("t10k", 64)] {
+        let mut images = vec![0, 0, 8, 3];
+        for n in [count, 16, 16] {
+            images.extend(n.to_be_bytes());
+        }
+        for i in 0..count {
+            for y in 0..16_u32 {
+                for x in 0..16_u32 {
+                    let near = (x + 16 - i % 16) % 16 < 5 && (y + 16 - i / 16 % 16) % 16 < 5;
+                    images.push(if near {
+                        200 + (i % 50) as u8
+                    } else {
+                        (i % 30) as u8
+                    });
+                }
+            }
+        }
+        fs::write(folder.join(format!("{split}-images-idx3-ubyte")), images).unwrap();
+        let mut labels = vec![0, 0, 8, 1];
+        labels.extend(count.to_be_bytes());
+        labels.extend((0..count).map(|i| (i % 10) as u8));
+        fs::write(folder.join(format!("{split}-labels-idx1-ubyte")), labels).unwrap();
+    }
+    format!("idx:{}", folder.display())
+}
+
+fn dreamlet() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+fn begin(preset: &str, data: &str, out: &Path) -> Command {
+    let mut command = dreamlet();
+    command
+        .args([
+            "train", preset, "--data", data, "--size", "16", "--steps", STEPS, "--out",
+        ])
+        .arg(out);
+    for set in [
+        "batch=16",
+        "checkpoint_every=7",
+        "sample_every=20",
+        "log_every=5",
+        "keep=2",
+        "seed=3",
+    ] {
+        command.args(["--set", set]);
+    }
+    command
+}
+
+fn only_run(out: &Path) -> Option<PathBuf> {
+    fs::read_dir(out)
+        .ok()?
+        .flatten()
+        .map(|e| e.path())
+        .find(|p| p.join("config.toml").is_file())
+}
+
+/// Name and bytes of the weights in the last checkpoint, and the figures of each step without times.
+fn result(run: &Path) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
+    let last = run
+        .join("checkpoints")
+        .join(format!("{:08}", STEPS.parse::<u64>().unwrap()));
+    let mut weights = Vec::new();
+    for entry in fs::read_dir(last).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if name.ends_with(".bpk") && !name.contains("optimizer") {
+            weights.push((name, fs::read(entry.path()).unwrap()));
+        }
+    }
+    weights.sort();
+    let stats = fs::read_to_string(run.join("stats.jsonl")).unwrap();
+    let figures = stats.lines().map(|line| {
+        let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+        for key in ["seconds", "images_per_second"] {
+            value.as_object_mut().unwrap().remove(key);
+        }
+        value.to_string()
+    });
+    (weights, figures.collect())
+}
+
+fn killed_run_equals_undisturbed_run(preset: &str, extra: &[&str]) {
+    let folder = scratch(&format!("resume-{preset}"));
+    let data = data(&folder);
+    let calm = folder.join("calm");
+    assert!(
+        begin(preset, &data, &calm)
+            .args(extra)
+            .status()
+            .unwrap()
+            .success()
+    );
+
+    let rough = folder.join("rough");
+    let mut kills = 0;
+    let mut patience = Duration::from_millis(40);
+    let mut child = begin(preset, &data, &rough).args(extra).spawn().unwrap();
+    let run = loop {
+        std::thread::sleep(patience);
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "the resumed run failed: {status}");
+            break only_run(&rough).unwrap();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        assert!(kills < 200, "the run never ends");
+        // Killed before the run folder was whole: nothing to resume, so begin again.
+        child = match only_run(&rough) {
+            Some(run) if run.join("export").is_dir() => dreamlet()
+                .args(["train", "--resume"])
+                .arg(run)
+                .spawn()
+                .unwrap(),
+            _ => {
+                let _ = fs::remove_dir_all(&rough);
+                begin(preset, &data, &rough).args(extra).spawn().unwrap()
+            }
+        };
+        patience += Duration::from_millis(35);
+    };
+    assert!(kills >= 3, "only {kills} kills: the test does not test");
+    let (expected, found) = (result(&only_run(&calm).unwrap()), result(&run));
+    assert_eq!(expected.0.len(), 2);
+    assert!(
+        expected.0 == found.0,
+        "{preset}: the weights differ after {kills} kills"
+    );
+    assert_eq!(
+        expected.1, found.1,
+        "{preset}: the figures differ after {kills} kills"
+    );
+}
+
+#[test]
+fn a_killed_dcgan_resumes_bit_for_bit() {
+    killed_run_equals_undisturbed_run(
+        "dcgan",
+        &["--set", "width=16", "--set", "discriminator_steps=2"],
+    );
+}
+
+#[test]
+fn a_killed_vae_resumes_bit_for_bit() {
+    killed_run_equals_undisturbed_run("vae-dense", &[]);
+}
