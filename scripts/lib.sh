@@ -1,0 +1,57 @@
+# Shared by the scripts of this folder; sourced, not run.
+
+# A command of the package manager, as root.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "needs root (no sudo here): $*" >&2
+    return 1
+  fi
+}
+
+# install_debian PACKAGE...: installs those that are missing, without questions; asks for root only then.
+install_debian() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  command -v apt-get >/dev/null || {
+    echo "install the equivalents of these Debian packages: ${missing[*]}" >&2
+    return 1
+  }
+  # A third-party list that fails must not stop us: what counts is whether the packages can be had.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q || true
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# stage NAME COMMAND...: runs it and prints how long it took; the report at the end is by stage_report.
+STAGES=()
+stage() {
+  local name=$1 begin=$SECONDS status=0
+  shift
+  printf '\n==> %s\n' "$name"
+  "$@" || status=$?
+  STAGES+=("$(printf '%5d s  %s%s' $((SECONDS - begin)) "$name" "$([ $status = 0 ] || echo "  FAILED ($status)")")")
+  if [ $status != 0 ]; then
+    stage_report
+    exit $status
+  fi
+}
+stage_report() {
+  printf '\nWhere the time went:\n'
+  printf '%s\n' "${STAGES[@]}"
+}
+
+# Whether rustc has a ready-made std (or, on bare metal, core) for a target.
+target_installed() {
+  [ -z "${DREAMLET_BUILD_STD:-}" ] && compgen -G "$(rustc --print target-libdir --target "$1")/libcore-*.rlib" >/dev/null
+}
+
+# The folder where cargo looks for the standard library's source.
+rust_src() {
+  echo "$(rustc --print sysroot)/lib/rustlib/src/rust"
+}

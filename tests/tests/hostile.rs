@@ -1,0 +1,238 @@
+//! Files from strangers: refused with a reason, or run; never a panic, never for long.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers may fail as the test itself may"
+)]
+
+use std::time::{Duration, Instant};
+
+use dreamlet_runtime::card::CARD_KEY;
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
+use dreamlet_runtime::engine::validate::{Limits, ModelError, inspect};
+use dreamlet_tests::onnx::{Message, dense, model, node, tensor, value};
+
+/// An emulator is some tens of times slower than the machines the promise of one second is for.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(target_arch = "x86_64") { 1 } else { 30 });
+
+fn load(file: &[u8]) -> Result<OnnxGenerator, OnnxError> {
+    let start = Instant::now();
+    let result = OnnxGenerator::from_bytes(file, &Limits::default(), &Assumptions::default());
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+    assert!(
+        !matches!(result, Err(OnnxError::Panicked(_))),
+        "{:?}",
+        result.err()
+    );
+    result
+}
+
+/// Why a file is refused; it must be by the check, before tract sees it.
+fn refused(file: &[u8]) -> ModelError {
+    match load(file) {
+        Err(OnnxError::Model(error)) => error,
+        Err(error) => panic!("not by the check: {error}"),
+        Ok(_) => panic!("accepted"),
+    }
+}
+
+fn sound() -> Vec<u8> {
+    dense(3, &[0.5; 12], [0.0; 4], &[])
+}
+
+/// The sound generator with other weights than its graph needs.
+fn with_weights(weights: Message) -> Vec<u8> {
+    with_nodes(
+        &[node("MatMul", &["latent", "weights"], "image")],
+        &[weights],
+    )
+}
+
+fn with_nodes(nodes: &[Message], tensors: &[Message]) -> Vec<u8> {
+    model(
+        nodes,
+        tensors,
+        &value("latent", &[0, 3]),
+        &value("image", &[0, 1, 2, 2]),
+        &[],
+    )
+}
+
+#[test]
+fn the_sound_file_is_accepted() {
+    load(&sound()).unwrap();
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused_or_whole() {
+    let file = sound();
+    for length in 0..file.len() {
+        let _ = inspect(&file[..length], &Limits::default());
+    }
+    for length in (0..file.len() - 1).step_by(file.len() / 12) {
+        load(&file[..length]).unwrap_err();
+    }
+}
+
+#[test]
+fn no_changed_byte_makes_it_panic_or_take_long() {
+    let file = sound();
+    for (i, value) in (0..file.len()).flat_map(|i| [0x00, 0x7f, 0x80, 0xff].map(|v| (i, v))) {
+        let mut changed = file.clone();
+        changed[i] = value;
+        let _ = inspect(&changed, &Limits::default());
+    }
+    for i in (0..file.len()).step_by(9) {
+        let mut changed = file.clone();
+        changed[i] ^= 0x11;
+        let _ = load(&changed);
+    }
+}
+
+#[test]
+fn what_is_no_model_is_refused() {
+    for file in [&b""[..], b"\x89PNG\r\n\x1a\n", &[0xff; 5000], &[0; 5000]] {
+        refused(file);
+    }
+    let huge = vec![0; Limits::default().file_bytes + 1];
+    assert!(matches!(refused(&huge), ModelError::FileSize { .. }));
+}
+
+#[test]
+fn impossible_and_mismatched_weights_are_refused() {
+    for dims in [
+        &[-1, 4][..],
+        &[0, 4],
+        &[i64::MAX, i64::MAX],
+        &[1 << 40, 4],
+        &[1; 100],
+    ] {
+        let error = refused(&with_weights(tensor("weights", dims, &[1.0; 12])));
+        assert!(
+            matches!(
+                error,
+                ModelError::TensorDims { .. }
+                    | ModelError::TensorLength { .. }
+                    | ModelError::TooBig { .. }
+            ),
+            "{dims:?}: {error}"
+        );
+    }
+    for count in [0, 11, 13] {
+        let weights = tensor("weights", &[3, 4], &vec![1.0; count]);
+        let error = refused(&with_weights(weights));
+        assert!(
+            matches!(error, ModelError::TensorLength { .. }),
+            "{count}: {error}"
+        );
+    }
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut values = [1.0; 12];
+        values[5] = bad;
+        let error = refused(&with_weights(tensor("weights", &[3, 4], &values)));
+        assert!(
+            matches!(error, ModelError::NonFinite { index: 5, .. }),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn weights_outside_the_file_are_refused() {
+    // data_location = EXTERNAL, and a place that escapes the folder.
+    let entry = Message::new()
+        .bytes(1, b"location")
+        .bytes(2, b"../../../../etc/passwd");
+    for weights in [
+        tensor("weights", &[3, 4], &[])
+            .message(13, &entry)
+            .int(14, 1),
+        tensor("weights", &[3, 4], &[1.0; 12]).message(13, &entry),
+    ] {
+        assert_eq!(refused(&with_weights(weights)), ModelError::ExternalData);
+    }
+}
+
+#[test]
+fn graphs_inside_of_nodes_are_refused_however_deep() {
+    // `If` with a graph attribute (field 5: attribute; its field 6: graph; type GRAPH is 5).
+    let nested = |inner: &Message| {
+        let attribute = Message::new()
+            .bytes(1, b"then_branch")
+            .message(6, &Message::new().message(1, inner))
+            .int(20, 5);
+        node("If", &["latent"], "image").message(5, &attribute)
+    };
+    let mut deep = node("Identity", &["latent"], "image");
+    for depth in 0..40 {
+        deep = nested(&deep);
+        if [0, 7, 39].contains(&depth) {
+            refused(&with_nodes(std::slice::from_ref(&deep), &[]));
+        }
+    }
+    let shallow = nested(&Message::new());
+    assert!(matches!(
+        refused(&with_nodes(&[shallow], &[])),
+        ModelError::Subgraph { .. }
+    ));
+}
+
+#[test]
+fn unknown_operators_missing_values_and_cycles_are_refused() {
+    let error = refused(&with_nodes(
+        &[node("RunCommand", &["latent"], "image")],
+        &[],
+    ));
+    assert!(matches!(error, ModelError::Operator { .. }), "{error}");
+    let foreign = node("Relu", &["latent"], "image").bytes(7, b"com.example");
+    let error = refused(&with_nodes(&[foreign], &[]));
+    assert!(matches!(error, ModelError::Operator { .. }), "{error}");
+    let cycle = [node("Relu", &["b"], "a"), node("Relu", &["a"], "b")];
+    let error = refused(&with_nodes(&cycle, &[]));
+    assert!(matches!(error, ModelError::Undefined { .. }), "{error}");
+    let error = refused(&with_nodes(&[], &[]));
+    assert!(matches!(error, ModelError::Undefined { .. }), "{error}");
+}
+
+#[test]
+fn a_small_file_that_asks_for_huge_pictures_is_refused() {
+    // Tile by large factors: a file of a few hundred bytes, a picture of 2^40 values.
+    let repeats: Vec<u8> = [1i64, 1 << 20, 1 << 20, 1]
+        .iter()
+        .flat_map(|x| x.to_le_bytes())
+        .collect();
+    let repeats = Message::new()
+        .int(1, 4)
+        .int(2, 7)
+        .bytes(8, b"repeats")
+        .bytes(9, &repeats);
+    let shape: Vec<u8> = [-1i64, 1, 1, 3]
+        .iter()
+        .flat_map(|x| x.to_le_bytes())
+        .collect();
+    let shape = Message::new()
+        .int(1, 4)
+        .int(2, 7)
+        .bytes(8, b"shape")
+        .bytes(9, &shape);
+    let nodes = [
+        node("Reshape", &["latent", "shape"], "row"),
+        node("Tile", &["row", "repeats"], "image"),
+    ];
+    refused(&with_nodes(&nodes, &[shape, repeats]));
+}
+
+#[test]
+fn a_broken_card_is_refused() {
+    for card in [
+        "",
+        "{",
+        "[]",
+        r#"{"format":1}"#,
+        r#"{"format":99}"#,
+        &"[".repeat(100_000),
+    ] {
+        let file = dense(3, &[0.5; 12], [0.0; 4], &[(CARD_KEY, card)]);
+        assert!(matches!(refused(&file), ModelError::Card(_)), "{card:.20}");
+    }
+}

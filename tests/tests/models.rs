@@ -1,0 +1,71 @@
+//! Every model that is kept in `models/` makes the pictures of its card on this target.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers may fail as the test itself may"
+)]
+
+use std::path::{Path, PathBuf};
+
+use dreamlet_runtime::card::GoldenMatch;
+use dreamlet_runtime::engine::tract::OnnxGenerator;
+use dreamlet_runtime::generator::Generator;
+
+fn models() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| std::fs::read_dir(entry.unwrap().path()).ok())
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "onnx"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "models/ holds no model");
+    files
+}
+
+#[test]
+fn every_model_makes_its_golden_pictures() {
+    for path in models() {
+        let mut generator = OnnxGenerator::open(&path).unwrap();
+        let card = generator.card().unwrap().clone();
+        assert!(
+            card.tolerance.levels <= 2,
+            "{}: the promise is 2/255",
+            path.display()
+        );
+        assert!(!card.golden.is_empty(), "{}: no golden", path.display());
+        let found = generator.check_golden().unwrap();
+        assert_eq!(found.len(), card.golden.len());
+        for (golden, found) in card.golden.iter().zip(found) {
+            let near = matches!(found, GoldenMatch::Exact | GoldenMatch::Within { .. });
+            assert!(
+                near,
+                "{} at seed {}: {found:?}",
+                path.display(),
+                golden.seed
+            );
+        }
+    }
+}
+
+#[test]
+fn every_model_is_small_and_says_where_it_comes_from() {
+    for path in models() {
+        let size = path.metadata().unwrap().len();
+        assert!(size < 3_000_000, "{}: {size} bytes", path.display());
+        let generator = OnnxGenerator::open(&path).unwrap();
+        let card = generator.card().unwrap();
+        assert_eq!(card.image, generator.shape());
+        for (field, text) in [
+            ("name", &card.name),
+            ("dataset", &card.dataset),
+            ("config_hash", &card.config_hash),
+            ("trainer_version", &card.trainer_version),
+            ("license", &card.license),
+        ] {
+            assert!(!text.is_empty(), "{}: no {field}", path.display());
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Both crates together, on the host only: what `dreamlet sample` makes of a file is what a device makes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers may fail as the test itself may"
+)]
+
+use std::path::PathBuf;
+
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
+use dreamlet_runtime::engine::validate::Limits;
+use dreamlet_runtime::generator::Generator;
+use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
+use dreamlet_runtime::latent::{Distribution, fill_normal};
+use dreamlet_tests::onnx::{dense, model, node, tensor, value};
+use dreamlet_trainer::sampling::{Latents, Request, SamplingError, open, samples};
+
+/// A file that is removed at the end.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let path =
+            std::env::temp_dir().join(format!("dreamlet-{}-{name}.onnx", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn dense_file() -> Vec<u8> {
+    let mut weights = vec![0.0; 80];
+    fill_normal(5, None, &mut weights);
+    dense(20, &weights, [0.0; 4], &[])
+}
+
+#[test]
+fn the_host_draws_what_a_device_draws() {
+    let bytes = dense_file();
+    let file = File::new("same", &bytes);
+    let mut generator = open(&file.0, &Assumptions::default()).unwrap();
+    let mut request = Request::new(Latents::Seeds("3,40-80".parse().unwrap()));
+    request.truncation = Some(0.8);
+    let found = samples(&mut generator, &request).unwrap();
+    assert_eq!(found.len(), 42);
+    let mut device =
+        OnnxGenerator::from_bytes(&bytes, &Limits::default(), &Assumptions::default()).unwrap();
+    for sample in found {
+        let (mut latent, mut image, mut picture) = ([0.0; 20], [0.0; 4], [0; 4]);
+        fill_normal(sample.number, Some(0.8), &mut latent);
+        device.generate(&latent, None, &mut image).unwrap();
+        to_hwc_u8(&image, device.shape(), device.range(), &mut picture).unwrap();
+        // Batches may add in another order: one level.
+        assert!(
+            sample
+                .bytes
+                .iter()
+                .zip(picture)
+                .all(|(a, b)| a.abs_diff(b) <= 1)
+        );
+    }
+}
+
+#[test]
+fn an_interpolation_begins_and_ends_at_its_seeds() {
+    let file = File::new("between", &dense_file());
+    let mut generator = open(&file.0, &Assumptions::default()).unwrap();
+    let ends = samples(
+        &mut generator,
+        &Request::new(Latents::Seeds("7,9".parse().unwrap())),
+    )
+    .unwrap();
+    let way = Latents::Between("7,9,50".parse().unwrap(), Default::default());
+    let found = samples(&mut generator, &Request::new(way)).unwrap();
+    assert_eq!(found.len(), 50);
+    for (end, place) in ends.iter().zip([0, 49]) {
+        let differences = found[place].bytes.iter().zip(&end.bytes);
+        assert!(differences.clone().all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+}
+
+#[test]
+fn a_strangers_generator_works_once_the_missing_facts_are_given() {
+    // Neither sigmoid nor tanh at the end: the file does not say what black and white are.
+    let bytes = model(
+        &[
+            node("Gemm", &["latent", "weights"], "flat"),
+            node("Relu", &["flat"], "image"),
+        ],
+        &[tensor("weights", &[3, 4], &[1.0; 12])],
+        &value("latent", &[0, 3]),
+        &value("image", &[0, 4]),
+        &[],
+    );
+    let file = File::new("stranger", &bytes);
+    let missing = |assumptions: &Assumptions| match open(&file.0, assumptions) {
+        Err(error @ SamplingError::Model { .. }) => error.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let mut assumptions = Assumptions::default();
+    assert!(missing(&assumptions).contains("--shape"));
+    assumptions.shape = dreamlet_trainer::sampling::parse_shape("1,2,2").ok();
+    assert!(missing(&assumptions).contains("--range"));
+    assumptions.range = Some(PixelRange {
+        low: 0.0,
+        high: 3.0,
+    });
+    assumptions.distribution = Some(Distribution::Uniform);
+    let mut generator = open(&file.0, &assumptions).unwrap();
+    let seeds = Latents::Seeds("0-9".parse().unwrap());
+    let mut request = Request::new(seeds);
+    assert_eq!(samples(&mut generator, &request).unwrap().len(), 10);
+    request.class = Some(1);
+    assert!(matches!(
+        samples(&mut generator, &request),
+        Err(SamplingError::Generate { classes: 0, .. })
+    ));
+}
