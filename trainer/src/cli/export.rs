@@ -5,14 +5,11 @@ use std::path::PathBuf;
 use burn::module::Module;
 use clap::Args;
 use dreamlet_runtime::card::{Card, Latent};
-use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
-use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 
 use super::{CliResult, print, verify};
-use crate::export::{card, file::write_atomic, onnx};
+use crate::export::{self, onnx};
 use crate::training::saved::Saved;
 
 /// Arguments of `dreamlet export`.
@@ -63,27 +60,14 @@ pub(crate) fn run(args: &ExportArgs) -> CliResult {
     card.author.clone_from(&args.author);
     card.license.clone_from(&args.license);
     let generator = saved.copy()?;
-    let mut model = onnx::trace(card.latent.len, None, |device, latent, _| {
+    let model = onnx::trace(card.latent.len, None, |device, latent, _| {
         generator.clone().to_device(device).forward(latent)
     })?;
-    card::attach(&mut model, &card)?;
-    let mut engine = OnnxGenerator::from_bytes(
-        &onnx::to_bytes(&model),
-        &Limits::default(),
-        &Assumptions::default(),
-    )?;
-    card.golden = card::golden(&card, |latent, class, image| {
-        engine
-            .generate(latent, class, image)
-            .map_err(|e| e.to_string())
-    })?;
-    card::attach(&mut model, &card)?;
-    let bytes = onnx::to_bytes(&model);
-    write_atomic(&out, &bytes)?;
+    export::save(model, card, &out)?;
     print(&format!(
         "{}: {} bytes, from the checkpoint at step {}",
         out.display(),
-        bytes.len(),
+        std::fs::metadata(&out)?.len(),
         saved.state.step
     ))?;
     verify::verify(&out, Some(&saved))
@@ -101,6 +85,5 @@ fn describe(saved: &Saved, name: &str) -> Result<Card, Box<dyn std::error::Error
     let mut card = Card::new(name, latent, shape, PixelRange { low, high });
     card.dataset.clone_from(&config.data.source);
     card.config_hash = config.hash()?;
-    env!("CARGO_PKG_VERSION").clone_into(&mut card.trainer_version);
     Ok(card)
 }

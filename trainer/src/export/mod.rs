@@ -14,12 +14,12 @@ pub mod verify;
 use std::path::Path;
 
 use dreamlet_runtime::card::Card;
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
+use dreamlet_runtime::engine::validate::Limits;
+use dreamlet_runtime::generator::Generator as _;
 use tract_onnx::pb::ModelProto;
 
 pub use error::ExportError;
-use verify::Engine as _;
-use verify::signature::Signature;
-use verify::tract::Tract;
 
 /// Writes `model` with `card` to `path`, whole or not at all, and gives back the card as it was written: with the
 /// golden pictures that tract makes from the file, and the version of this program.
@@ -27,23 +27,20 @@ use verify::tract::Tract;
 /// # Errors
 /// [`ExportError::Card`] where the card does not fit the graph or tract cannot run it; [`ExportError::Write`].
 pub fn save(mut model: ModelProto, mut card: Card, path: &Path) -> Result<Card, ExportError> {
-    let wrong = |error: verify::VerifyError| ExportError::Card {
+    let wrong = |error: OnnxError| ExportError::Card {
         field: "golden",
         reason: error.to_string(),
     };
     card.golden.clear();
     card.trainer_version = env!("CARGO_PKG_VERSION").into();
     card::attach(&mut model, &card)?;
-    let signature = Signature::of(&model).map_err(wrong)?;
-    let mut tract = Tract::new(&onnx::to_bytes(&model), &signature).map_err(wrong)?;
+    let file = onnx::to_bytes(&model);
+    let mut engine = OnnxGenerator::from_bytes(&file, &Limits::default(), &Assumptions::default())
+        .map_err(wrong)?;
     card.golden = card::golden(&card, |latent, class, image| {
-        let class = class.map(|class| [class as i64]);
-        let made = tract.run(latent, class.as_ref().map(<[i64; 1]>::as_slice), 1)?;
-        if made.len() != image.len() {
-            return Err(format!("{} numbers, expected {}", made.len(), image.len()));
-        }
-        image.copy_from_slice(&made);
-        Ok(())
+        engine
+            .generate(latent, class, image)
+            .map_err(|error| error.to_string())
     })?;
     card::attach(&mut model, &card)?;
     file::write_atomic(path, &onnx::to_bytes(&model))?;
