@@ -55,3 +55,30 @@ target_installed() {
 rust_src() {
   echo "$(rustc --print sysroot)/lib/rustlib/src/rust"
 }
+
+# cross_cargo TARGET SUBCOMMAND [ARGS...]: cargo for 64-bit or 32-bit ARM Linux, with Debian's cross linker and C compiler (tract
+# has kernels in assembly), and the emulator as what runs the binaries. std is built along where there is none ready-made.
+cross_cargo() {
+  local target=$1 gcc runner lower upper flags=()
+  shift
+  case $target in
+    aarch64-unknown-linux-gnu) gcc=aarch64-linux-gnu runner="qemu-aarch64 -cpu cortex-a72" ;;
+    armv7-unknown-linux-gnueabihf) gcc=arm-linux-gnueabihf runner="qemu-arm -cpu cortex-a7" ;;
+    *) echo "no linker is known for the target $target" >&2; return 2 ;;
+  esac
+  lower=${target//-/_}
+  upper=$(tr '[:lower:]' '[:upper:]' <<<"$lower")
+  local bootstrap=()
+  target_installed "$target" || {
+    flags+=(-Zbuild-std=std,panic_abort,panic_unwind,test)
+    # Lets a stable cargo take a -Z flag.
+    bootstrap+=(RUSTC_BOOTSTRAP=1)
+  }
+  local subcommand=$1
+  shift
+  # tract picks its kernels from /proc/cpuinfo, which under QEMU is the host's: so it is told.
+  env "${bootstrap[@]}" TRACT_CPU_AARCH64_KIND=a72 TRACT_CPU_ARM32_NEON=1 \
+    "CARGO_TARGET_${upper}_LINKER=$gcc-gcc" "CARGO_TARGET_${upper}_RUNNER=$runner -L /usr/$gcc" \
+    "CC_$lower=$gcc-gcc" "AR_$lower=$gcc-ar" \
+    cargo "$subcommand" --locked --target "$target" "${flags[@]}" "$@"
+}

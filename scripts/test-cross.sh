@@ -13,22 +13,11 @@ cd "$repo"
 export RUST_BACKTRACE=0
 targets=${DREAMLET_CROSS_TARGETS:-aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf thumbv7em-none-eabihf wasm32-unknown-unknown}
 
-# on_linux TARGET GCC-PREFIX QEMU [ARGS...]
 on_linux() {
-  local target=$1 gcc=$2 runner=$3 flags=()
-  shift 3
-  local lower=${target//-/_} upper
-  upper=$(tr '[:lower:]' '[:upper:]' <<<"$lower")
-  target_installed "$target" || {
-    flags+=(-Zbuild-std=std,panic_abort,panic_unwind,test)
-    # Lets a stable cargo take a -Z flag.
-    export RUSTC_BOOTSTRAP=1
-  }
-  env "CARGO_TARGET_${upper}_LINKER=$gcc-gcc" "CARGO_TARGET_${upper}_RUNNER=$runner -L /usr/$gcc" \
-    "CC_$lower=$gcc-gcc" "AR_$lower=$gcc-ar" \
-    cargo test --locked --profile ci --target "$target" "${flags[@]}" \
-    -p dreamlet-runtime -p dreamlet-tests --features dreamlet-runtime/tract,dreamlet-runtime/embedded-graphics \
-    --lib --tests "$@"
+  local target=$1
+  shift
+  cross_cargo "$target" test --profile ci -p dreamlet-runtime -p dreamlet-tests \
+    --features dreamlet-runtime/tract,dreamlet-runtime/embedded-graphics --lib --tests "$@"
 }
 
 # Only `core` exists in this build, so that `extern crate alloc` anywhere in it is a compile error.
@@ -38,13 +27,8 @@ on_bare() {
 
 for target in $targets; do
   case $target in
-    # tract picks its kernels from /proc/cpuinfo, which under QEMU is the host's: so it is told.
-    aarch64-unknown-linux-gnu)
-      export TRACT_CPU_AARCH64_KIND=a72
-      stage "tests on $target" on_linux "$target" aarch64-linux-gnu "qemu-aarch64 -cpu cortex-a72" "$@" ;;
-    armv7-unknown-linux-gnueabihf)
-      export TRACT_CPU_ARM32_NEON=1
-      stage "tests on $target" on_linux "$target" arm-linux-gnueabihf "qemu-arm -cpu cortex-a7" "$@" ;;
+    *-linux-*)
+      stage "tests on $target" on_linux "$target" "$@" ;;
     thumbv7em-none-eabihf | wasm32-unknown-unknown)
       stage "runtime without features for $target" on_bare "$target" ;;
     *)

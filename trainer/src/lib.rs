@@ -1,8 +1,9 @@
 //! Train small GANs and VAEs on a workstation and export their generators as plain ONNX.
 //!
 //! The program `dreamlet` is a thin shell over this library: [`config`] resolves settings, [`training`] makes a run
-//! folder, `export` turns its generator into an ONNX file, and `dreamlet-runtime` samples it.
+//! folder, [`export`] turns its generator into an ONNX file, and `dreamlet-runtime` samples it.
 
+pub mod benchmark;
 pub mod cli;
 pub mod config;
 pub mod data;
@@ -15,3 +16,4 @@ pub mod random;
 pub mod report;
 pub mod sampling;
 pub mod training;
+mod words;

@@ -2,14 +2,10 @@
 
 use std::path::PathBuf;
 
-use burn::module::Module;
 use clap::Args;
-use dreamlet_runtime::card::{Card, Latent};
-use dreamlet_runtime::image::{PixelRange, Shape};
-use dreamlet_runtime::latent::Distribution;
 
 use super::{CliResult, print, verify};
-use crate::export::{self, onnx};
+use crate::export;
 use crate::training::saved::Saved;
 
 /// Arguments of `dreamlet export`.
@@ -56,13 +52,10 @@ pub(crate) fn run(args: &ExportArgs) -> CliResult {
         .out
         .clone()
         .unwrap_or_else(|| saved.run.join("export").join(format!("{name}.onnx")));
-    let mut card = describe(&saved, &name)?;
+    let mut card = export::generator::card(&saved.config, &name)?;
     card.author.clone_from(&args.author);
     card.license.clone_from(&args.license);
-    let generator = saved.copy()?;
-    let model = onnx::trace(card.latent.len, None, |device, latent, _| {
-        generator.clone().to_device(device).forward(latent)
-    })?;
+    let model = export::generator::graph(&saved.generator, &saved.config)?;
     export::save(model, card, &out)?;
     print(&format!(
         "{}: {} bytes, from the checkpoint at step {}",
@@ -71,19 +64,4 @@ pub(crate) fn run(args: &ExportArgs) -> CliResult {
         saved.state.step
     ))?;
     verify::verify(&out, Some(&saved))
-}
-
-/// The card, without golden samples.
-fn describe(saved: &Saved, name: &str) -> Result<Card, Box<dyn std::error::Error>> {
-    let config = &saved.config;
-    let (low, high) = config.model.output.range();
-    let latent = Latent {
-        len: config.model.latent,
-        distribution: Distribution::Normal,
-    };
-    let shape = Shape::new(config.data.channels, config.data.size, config.data.size)?;
-    let mut card = Card::new(name, latent, shape, PixelRange { low, high });
-    card.dataset.clone_from(&config.data.source);
-    card.config_hash = config.hash()?;
-    Ok(card)
 }

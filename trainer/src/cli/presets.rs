@@ -19,7 +19,13 @@ pub(crate) struct PresetsArgs {
 pub(crate) fn run(args: &PresetsArgs) -> CliResult {
     if args.keys {
         for key in KEYS {
-            print(&format!("{:<40} {}; {}", key.path, key.help, key.kind))?;
+            let default = key
+                .default
+                .map_or_else(String::new, |value| format!(" [{value}]"));
+            print(&format!(
+                "{:<40} {}; {}{default}",
+                key.path, key.help, key.kind
+            ))?;
         }
         return Ok(());
     }

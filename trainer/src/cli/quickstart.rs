@@ -36,7 +36,7 @@ pub(crate) fn run(args: &QuickstartArgs) -> CliResult {
         "1. train {} on the built-in glyphs for {} s",
         args.preset, args.seconds
     ))?;
-    let data = super::train::read_data(&config.data.source.parse()?, &config)?;
+    let data = super::train::read_data(&config.data.source.parse()?, &config, false)?;
     let options = TrainOptions {
         out: args.out.clone(),
         device: DeviceChoice::Auto,

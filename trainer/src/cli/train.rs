@@ -53,6 +53,9 @@ pub(crate) struct TrainArgs {
     /// auto, cpu, ndarray, cuda or vulkan
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+    /// Decode a folder's pictures afresh and keep no copy of their pixels
+    #[arg(long)]
+    no_cache: bool,
     /// Print the resolved configuration and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -117,7 +120,7 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
         return print(config.to_toml()?.trim_end());
     }
     args.device.open()?;
-    let data = read_data(&spec, &config)?;
+    let data = read_data(&spec, &config, args.no_cache)?;
     let options = TrainOptions {
         out: args.out.clone(),
         device: args.device,
@@ -144,8 +147,15 @@ fn limits(mut config: Config, args: &TrainArgs) -> Config {
     config
 }
 
+/// Broken files that are named on the terminal.
+const BROKEN_SHOWN: usize = 5;
+
 /// Loads what a configuration names and says what it found.
-pub(crate) fn read_data(spec: &DataSpec, config: &Config) -> Result<Dataset, TrainError> {
+pub(crate) fn read_data(
+    spec: &DataSpec,
+    config: &Config,
+    no_cache: bool,
+) -> Result<Dataset, TrainError> {
     let bar = Bar::default();
     let (size, channels) = (Some(config.data.size), Some(config.data.channels));
     let data = load(
@@ -153,12 +163,22 @@ pub(crate) fn read_data(spec: &DataSpec, config: &Config) -> Result<Dataset, Tra
         &LoadOptions {
             size,
             channels,
+            no_cache,
             progress: &bar,
             ..LoadOptions::default()
         },
     )?;
     for note in &data.notes {
         eprintln!("note: {note}");
+    }
+    for file in data.broken.iter().take(BROKEN_SHOWN) {
+        eprintln!("  {}: {}", file.path.display(), file.reason);
+    }
+    if data.broken.len() > BROKEN_SHOWN {
+        eprintln!(
+            "  and {} more; the run's log.txt has them all",
+            data.broken.len() - BROKEN_SHOWN
+        );
     }
     eprintln!(
         "{}: {} training and {} test pictures, {}x{}x{}",

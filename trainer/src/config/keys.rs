@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::words::nearest;
+
 /// What a key's value may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
@@ -16,6 +18,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// One to eight whole numbers from `.0` to `.1`.
     Integers(i64, i64),
+    /// Yes or no.
+    Flag,
 }
 
 impl fmt::Display for Kind {
@@ -38,6 +42,7 @@ impl fmt::Display for Kind {
                 f,
                 "a list of one to eight whole numbers from {low} to {high}"
             ),
+            Self::Flag => write!(f, "true or false"),
         }
     }
 }
@@ -51,10 +56,24 @@ pub struct Key {
     pub kind: Kind,
     /// What it does, in one line.
     pub help: &'static str,
+    /// Its value, as TOML, where a configuration does not have it; `None` for those that each must have.
+    pub default: Option<&'static str>,
 }
 
 const fn key(path: &'static str, kind: Kind, help: &'static str) -> Key {
-    Key { path, kind, help }
+    Key {
+        path,
+        kind,
+        help,
+        default: None,
+    }
+}
+
+impl Key {
+    const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
 }
 
 /// Every key a configuration can hold.
@@ -79,6 +98,18 @@ pub const KEYS: &[Key] = &[
         Kind::Integer(1, 3),
         "1 for grey, 3 for RGB",
     ),
+    key(
+        "data.flip",
+        Kind::Flag,
+        "mirror every second training picture left and right",
+    )
+    .or("false"),
+    key(
+        "data.shift",
+        Kind::Integer(0, 32),
+        "move training pictures by up to so many pixels",
+    )
+    .or("0"),
     key("model.kind", Kind::Choice(&["gan", "vae"]), "the family"),
     key(
         "model.net",
@@ -201,33 +232,6 @@ pub const KEYS: &[Key] = &[
 #[must_use]
 pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|k| k.path == path)
-}
-
-/// The word of `words` with the smallest edit distance to `word`, if it is near enough to be a slip.
-pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    words
-        .into_iter()
-        .map(|w| (distance(word, w), w))
-        .filter(|(d, w)| *d <= w.len().max(word.len()) / 2)
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, w)| w)
-}
-
-/// Levenshtein's distance, in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for ((y, pair), left) in b.iter().zip(row.windows(2)).zip(0..) {
-            let substituted = pair.first().copied().unwrap_or(0) + usize::from(*y != x);
-            let deleted = pair.last().copied().unwrap_or(0) + 1;
-            let inserted = next.get(left).copied().unwrap_or(0) + 1;
-            next.push(substituted.min(deleted).min(inserted));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// One variant for each way a configuration can be wrong.

@@ -12,7 +12,8 @@ pub(crate) use resolve::from_text;
 pub use resolve::{Overrides, Source, resolve};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::files::sha256;
 
 /// Everything a run depends on, apart from the device it runs on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,10 @@ pub struct DataConfig {
     pub size: usize,
     /// 1 for grey, 3 for RGB.
     pub channels: usize,
+    /// Mirror every second training picture left and right.
+    pub flip: bool,
+    /// Move training pictures by up to so many pixels in both directions.
+    pub shift: u32,
 }
 
 /// The two families of generators.
@@ -199,9 +204,6 @@ impl Config {
     /// # Errors
     /// As [`Config::to_toml`].
     pub fn hash(&self) -> Result<String, keys::ConfigError> {
-        Ok(Sha256::digest(self.to_toml()?.as_bytes())
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect())
+        Ok(sha256(self.to_toml()?.as_bytes()))
     }
 }

@@ -177,20 +177,23 @@ fn set(table: &mut Table, text: &str) -> Result<(), ConfigError> {
     let parsed = if text_value {
         Value::String(value.to_owned())
     } else {
-        let line = format!("value = {value}");
-        let bad = || ConfigError::BadValue {
+        literal(value).map_err(|_| ConfigError::BadValue {
             origin: "--set".to_owned(),
             key,
             found: format!("\"{value}\""),
-        };
-        line.parse::<Table>()
-            .map_err(|_| bad())?
-            .remove("value")
-            .ok_or_else(bad)?
+        })?
     };
     check_value("--set", key, &parsed)?;
     put(table, key.path, parsed);
     Ok(())
+}
+
+/// One TOML value.
+fn literal(text: &str) -> Result<Value, ConfigError> {
+    let mut table = parse("a value", &format!("value = {text}"))?;
+    table.remove("value").ok_or(ConfigError::BadSet {
+        text: text.to_owned(),
+    })
 }
 
 fn check(origin: &str, table: &Table) -> Result<(), ConfigError> {
@@ -230,6 +233,7 @@ fn check_value(origin: &str, key: &'static Key, value: &Value) -> Result<(), Con
                     .iter()
                     .all(|v| v.as_integer().is_some_and(|n| (low..=high).contains(&n)))
         }
+        (Kind::Flag, Value::Boolean(_)) => true,
         _ => false,
     };
     if fits {
@@ -285,7 +289,11 @@ fn finish(mut table: Table) -> Result<Config, ConfigError> {
             _ => !(other_kind || gan_only && kind == "vae"),
         };
         if needed && !has(&table, key.path) {
-            return Err(ConfigError::Missing { key });
+            let default = key
+                .default
+                .map(literal)
+                .ok_or(ConfigError::Missing { key })?;
+            put(&mut table, key.path, default?);
         }
         if !needed && has(&table, key.path) {
             let message = format!(
@@ -398,6 +406,26 @@ mod tests {
         ] {
             let message = with(&[bad]).unwrap_err().to_string();
             assert!(message.contains(expected), "{bad}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_default_need_not_be_there() {
+        let text = preset("dcgan").unwrap().toml;
+        assert!(!text.contains("flip"));
+        assert!(!from_text("dcgan", text).unwrap().data.flip);
+        assert!(with(&["flip=true"]).unwrap().data.flip);
+        assert!(
+            with(&["flip=1"])
+                .unwrap_err()
+                .to_string()
+                .contains("true or false")
+        );
+        // Every default is a value that its key allows.
+        for key in KEYS {
+            if let Some(default) = key.default {
+                check_value("defaults", key, &literal(default).unwrap()).unwrap();
+            }
         }
     }
 

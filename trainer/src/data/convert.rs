@@ -4,9 +4,9 @@ use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma};
 
 use super::error::DataError;
-use super::files::try_zeros;
 use super::parallel;
 use super::progress::{Progress, Unit};
+use crate::files::try_zeros;
 
 /// Channels, rows and columns of planar images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -162,7 +162,7 @@ impl Dataset {
         }
         self.train.hash_into(&mut hash);
         self.test.hash_into(&mut hash);
-        super::files::hex(&hash.finalize())
+        crate::files::hex(&hash.finalize())
     }
 
     /// Bytes (and generator outputs) of one image: channels x rows x columns.

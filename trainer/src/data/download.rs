@@ -11,8 +11,8 @@ use ureq::Agent;
 use ureq::http::header;
 
 use super::error::DataError;
-use super::files;
 use super::progress::{Progress, Unit};
+use crate::files;
 
 /// Times one mirror is asked again after a broken transfer.
 const ATTEMPTS: u32 = 4;

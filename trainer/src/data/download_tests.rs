@@ -3,9 +3,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::super::files::TestFolder;
 use super::super::progress::Silent;
 use super::*;
+use crate::files::TestFolder;
 
 /// How the server behaves, one answer after the other; the last one is repeated.
 #[derive(Clone, Copy, Debug)]

@@ -196,8 +196,8 @@ fn missing(folder: &Path, file: &str) -> DataError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::files::TestFolder;
     use super::*;
+    use crate::files::TestFolder;
 
     fn images(count: u32, edge: u32) -> Vec<u8> {
         let mut bytes = vec![0, 0, 8, 3];

@@ -3,8 +3,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::super::files::TestFolder;
 use super::*;
+use crate::files::TestFolder;
 
 fn idx(dims: &[u32], items: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, UNSIGNED_BYTE, dims.len() as u8];

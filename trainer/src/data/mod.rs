@@ -21,7 +21,6 @@ mod convert;
 mod dataset;
 mod download;
 mod error;
-mod files;
 mod folder;
 mod glyphs;
 mod idx;

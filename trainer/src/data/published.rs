@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use super::LoadOptions;
 use super::download;
 use super::error::DataError;
-use super::files;
 use super::idx::{self, Images};
 use super::idx_folder::{self, Raw};
+use crate::files;
 
 /// A data set that others publish as four gzipped IDX files.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::super::files::TestFolder;
 use super::super::{DataSpec, load};
 use super::*;
+use crate::files::TestFolder;
 
 fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::error::DataError;
+use crate::words::distance;
 
 /// The forms that `--data` takes, for help texts.
 pub const VALID_SPECS: [&str; 5] = ["glyphs", "mnist", "fashion-mnist", "idx:DIR", "folder:DIR"];
@@ -98,41 +99,21 @@ fn unknown(text: &str, kind: &str) -> DataError {
         .flat_map(char::to_lowercase)
         .filter(|c| c.is_alphanumeric())
         .collect();
-    let distance = |valid: &str| {
+    let far = |valid: &str| {
         let bare: String = valid
             .trim_end_matches(":DIR")
             .chars()
             .filter(|c| c.is_alphanumeric())
             .collect();
-        edit_distance(&wanted, &bare)
+        distance(&wanted, &bare)
     };
     DataError::UnknownSource {
         found: text.to_owned(),
         nearest: VALID_SPECS
             .into_iter()
-            .min_by_key(|valid| distance(valid))
+            .min_by_key(|valid| far(valid))
             .unwrap_or("glyphs"),
     }
-}
-
-/// Insertions, deletions and replacements that turn `a` into `b` (Levenshtein distance).
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let Some((first, rest)) = row.split_first_mut() else {
-            return 0;
-        };
-        *first = left;
-        for (above, y) in rest.iter_mut().zip(b.chars()) {
-            let replace = diagonal + usize::from(x != y);
-            diagonal = *above;
-            left = replace.min(left + 1).min(*above + 1);
-            *above = left;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -180,13 +161,5 @@ mod tests {
                 "{text}: {error}"
             );
         }
-    }
-
-    #[test]
-    fn edit_distances_are_those_of_the_definition() {
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-        assert_eq!(edit_distance("", "abc"), 3);
-        assert_eq!(edit_distance("abc", ""), 3);
-        assert_eq!(edit_distance("same", "same"), 0);
     }
 }

@@ -64,9 +64,7 @@ pub enum ExportError {
     },
     /// The file could not be written.
     Write {
-        /// What was being done.
-        step: &'static str,
-        /// The file or folder.
+        /// The file.
         path: PathBuf,
         /// The system's words.
         reason: String,
@@ -134,9 +132,11 @@ impl fmt::Display for ExportError {
                 )
             }
             Self::Card { field, reason } => write!(f, "the card's `{field}` is wrong: {reason}"),
-            Self::Write { step, path, reason } => {
-                write!(f, "cannot {step} {}: {reason}", path.display())
-            }
+            Self::Write { path, reason } => write!(
+                f,
+                "cannot write {}: {reason}; choose another place with --out",
+                path.display()
+            ),
         }
     }
 }

@@ -1,13 +1,12 @@
 //! From a trained generator to a file that devices sample: ONNX, its card, and the check that every
 //! engine makes the same pictures from it.
 //!
-//! [`onnx::trace`] records a forward pass and writes it as ONNX, [`card`] describes the generator in the
-//! file's metadata, [`verify`] runs the file through several engines, [`file::write_atomic`] keeps a
-//! half-written file from ever being seen.
+//! [`generator`] takes what a run has trained, [`onnx::trace`] records its forward pass and writes it as ONNX, [`card`] describes it
+//! in the file's metadata, [`verify`] runs the file through several engines.
 
 pub mod card;
 mod error;
-pub mod file;
+pub mod generator;
 pub mod onnx;
 pub mod verify;
 
@@ -18,6 +17,8 @@ use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
 use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::generator::Generator as _;
 use tract_onnx::pb::ModelProto;
+
+use crate::files::write_atomic;
 
 pub use error::ExportError;
 
@@ -43,6 +44,9 @@ pub fn save(mut model: ModelProto, mut card: Card, path: &Path) -> Result<Card, 
             .map_err(|error| error.to_string())
     })?;
     card::attach(&mut model, &card)?;
-    file::write_atomic(path, &onnx::to_bytes(&model))?;
+    write_atomic(path, &onnx::to_bytes(&model)).map_err(|error| ExportError::Write {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    })?;
     Ok(card)
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::checkpoint::{self, State};
 use super::error::TrainError;
-use super::learner::{load_module, module_bytes};
+use super::learner::load_module;
 use super::run::read_config;
 use crate::config::Config;
 use crate::nets::Generator;
@@ -80,20 +80,6 @@ impl Saved {
             config,
             state,
             generator,
-        })
-    }
-
-    /// A copy that shares nothing with the original. burn's batch normalization shares its running statistics among
-    /// clones, so a clone that is moved to another device takes the original's statistics along.
-    ///
-    /// # Errors
-    /// [`TrainError::Checkpoint`] when burn cannot copy the weights.
-    pub fn copy(&self) -> Result<Generator, TrainError> {
-        let copied = module_bytes(&self.generator)
-            .and_then(|bytes| load_module(Generator::new(&self.config, &Device::flex()), bytes));
-        copied.map_err(|message| TrainError::Checkpoint {
-            path: self.run.clone(),
-            message,
         })
     }
 

@@ -82,6 +82,16 @@ pub fn train(
     write_atomic(&file, &environment).map_err(TrainError::file(&file, "writing"))?;
     samples::reals(data, PICTURES, &run.path().join("reals.png")).map_err(TrainError::Picture)?;
     run.log(&format!("new run on {name}"));
+    for note in &data.notes {
+        run.log(&format!("note: {note}"));
+    }
+    for file in &data.broken {
+        run.log(&format!(
+            "skipped: {}: {}",
+            file.path.display(),
+            file.reason
+        ));
+    }
     Session::new(config, data, options, run, device, State::default())?.go()
 }
 
@@ -293,11 +303,15 @@ impl<'a> Session<'a> {
         );
         let (low, high) = self.config.model.output.range();
         let seed = self.config.training.seed;
+        let augment = Augment {
+            flip: self.config.data.flip,
+            shift: self.config.data.shift,
+        };
         let stats = self.learner.step(self.state.step, &mut || {
             let rows = gather(
                 data,
                 &batches.next_batch(),
-                Augment::default(),
+                augment,
                 seed,
                 PixelRange { low, high },
                 pixels,

@@ -21,9 +21,9 @@ use sha2::{Digest, Sha256};
 
 use super::super::convert::Shape;
 use super::super::error::DataError;
-use super::super::files;
 use super::decode::Decoded;
 use super::scan::Listing;
+use crate::files;
 
 /// Names the format; a change of format or of decoding changes it.
 const MAGIC: &[u8; 8] = b"DRMPIX01";
@@ -119,7 +119,7 @@ impl Cache {
     /// Finds out before hours of decoding whether the result can be kept.
     pub(super) fn check_writable(&self) -> Result<(), DataError> {
         let probe = self.folder.join(format!(".{}.probe", std::process::id()));
-        files::write_atomically(&probe, &[])
+        files::write_atomic(&probe, &[])
             .and_then(|()| fs::remove_file(&probe))
             .map_err(|cause| unwritable(&self.folder, 0, cause))
     }
@@ -142,7 +142,7 @@ impl Cache {
         hash.update(&decoded.pixels);
         let sum = hash.finalize();
         let needed = (head.len() + sum.len()) as u64 + decoded.pixels.len() as u64;
-        files::write_atomically(&self.path, &[&head, &decoded.pixels, &sum])
+        files::write_atomic_parts(&self.path, &[&head, &decoded.pixels, &sum])
             .map_err(|cause| unwritable(&self.path, needed, cause))
     }
 }

@@ -10,10 +10,10 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 use super::super::LoadOptions;
 use super::super::convert::{Shape, luma};
 use super::super::error::DataError;
-use super::super::files::try_zeros;
 use super::super::parallel;
 use super::super::progress::Unit;
 use super::scan::Listing;
+use crate::files::try_zeros;
 
 /// Rows or columns a file may have.
 const MAX_EDGE: u32 = 32_768;

@@ -2,8 +2,8 @@ use std::fs;
 
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
-use super::super::files::TestFolder;
 use super::*;
+use crate::files::TestFolder;
 
 /// A picture of one colour.
 fn flat(folder: &TestFolder, name: &str, colour: [u8; 3]) {

@@ -14,10 +14,10 @@ use dreamlet_runtime::latent::Stream;
 use super::convert::Shape;
 use super::dataset::{Dataset, Split};
 use super::error::DataError;
-use super::files::try_zeros;
 use super::parallel;
 use super::progress::Unit;
 use super::{LoadOptions, assemble};
+use crate::files::try_zeros;
 
 /// Number of training images.
 const TRAIN: usize = 60_000;

@@ -1,5 +1,5 @@
-use super::super::files;
 use super::*;
+use crate::files;
 
 fn options() -> LoadOptions<'static> {
     LoadOptions {

@@ -1,7 +1,8 @@
 //! What can be wrong with a check.
 
 use core::fmt;
-use std::path::PathBuf;
+
+use dreamlet_runtime::engine::validate::ModelError;
 
 use super::locate::LibraryError;
 use super::report::{Pair, Report};
@@ -10,13 +11,8 @@ use super::report::{Pair, Report};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The file cannot be read.
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        reason: String,
-    },
+    /// The file cannot be read, or the runtime's check refuses it.
+    Refused(ModelError),
     /// The file is not a generator.
     Signature {
         /// What is wrong.
@@ -56,7 +52,7 @@ pub enum VerifyError {
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read { path, reason } => write!(f, "cannot read {}: {reason}", path.display()),
+            Self::Refused(error) => error.fmt(f),
             Self::Signature { reason } => write!(f, "the file is not a generator that can be checked: {reason}"),
             Self::Classes => f.write_str("the generator takes a class and has no card: say how many classes it has"),
             Self::Engine { engine, batch: 0, reason } => write!(f, "{engine} cannot load the file: {reason}"),

@@ -1,19 +1,21 @@
 //! The same pictures from every engine.
 //!
 //! [`verify`] makes pictures from the same seeds with burn (the trainer), tract (what devices run) and onnxruntime
-//! (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares each pair.
+//! (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares each pair. Golden pictures are made by the
+//! runtime's own engine; the batches go to tract as they are, because that engine would cut them up.
 
 mod error;
 pub mod locate;
-mod onnxruntime;
+pub(crate) mod onnxruntime;
 mod report;
 pub mod signature;
-pub(super) mod tract;
+mod tract;
 
 use std::path::Path;
 
 use dreamlet_runtime::card::GoldenMatch;
-use dreamlet_runtime::image::to_hwc_u8;
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
+use dreamlet_runtime::engine::validate::{self, Limits};
 use dreamlet_runtime::latent::Distribution;
 use prost::Message;
 use tract_onnx::pb::ModelProto;
@@ -24,8 +26,6 @@ use signature::Signature;
 
 /// Batch sizes that are tried before the rest of the seeds goes in one batch.
 pub const BATCHES: [usize; 3] = [1, 3, 32];
-/// Largest file that is read: 1 GiB.
-const MAX_FILE: u64 = 1 << 30;
 
 /// The generator in the trainer: pictures `[batch, C, H, W]` from latent vectors `[batch, z]`, classes
 /// `[batch]` of a conditional generator, and the batch.
@@ -82,18 +82,8 @@ pub fn verify(
     burn: Option<Burn<'_>>,
     options: &Options,
 ) -> Result<Report, VerifyError> {
-    let read = |error: std::io::Error| VerifyError::Read {
-        path: model.to_path_buf(),
-        reason: error.to_string(),
-    };
-    let len = std::fs::metadata(model).map_err(read)?.len();
-    if len > MAX_FILE {
-        return Err(VerifyError::Read {
-            path: model.to_path_buf(),
-            reason: format!("{len} bytes, at most {MAX_FILE} are read"),
-        });
-    }
-    verify_bytes(&std::fs::read(model).map_err(read)?, burn, options)
+    let bytes = validate::read(model, &Limits::default()).map_err(VerifyError::Refused)?;
+    verify_bytes(&bytes, burn, options)
 }
 
 /// [`verify`] of a file in memory.
@@ -105,6 +95,7 @@ pub fn verify_bytes(
     burn: Option<Burn<'_>>,
     options: &Options,
 ) -> Result<Report, VerifyError> {
+    validate::inspect(model, &Limits::default()).map_err(VerifyError::Refused)?;
     let proto = ModelProto::decode(model).map_err(|error| VerifyError::Signature {
         reason: format!("not an ONNX file: {error}"),
     })?;
@@ -119,8 +110,8 @@ pub fn verify_bytes(
                 .ok_or(VerifyError::Classes)?,
         ),
     };
-    let mut tract = tract::Tract::new(model, &signature)?;
-    let golden = check_golden(&mut tract, &signature)?;
+    let tract = tract::Tract::new(model, &signature)?;
+    let golden = check_golden(model, &signature)?;
 
     let mut engines: Vec<Box<dyn Engine + '_>> = Vec::new();
     let compared = burn.is_some();
@@ -147,7 +138,7 @@ pub fn verify_bytes(
 }
 
 /// An engine that takes part.
-pub(super) trait Engine {
+pub(crate) trait Engine {
     fn name(&self) -> &'static str;
     /// Pictures `[batch, C, H, W]`.
     fn run(
@@ -247,44 +238,34 @@ fn batches(seeds: usize) -> Vec<usize> {
     batches
 }
 
-/// Checks the card's golden pictures with tract and gives their number.
-fn check_golden(tract: &mut tract::Tract, signature: &Signature) -> Result<usize, VerifyError> {
+/// Makes the card's golden pictures again with the runtime's engine and gives their number.
+fn check_golden(model: &[u8], signature: &Signature) -> Result<usize, VerifyError> {
     let Some(card) = &signature.card else {
         return Ok(0);
     };
-    let mut latent = vec![0.0; signature.latent_len];
-    let mut bytes = vec![0; signature.image_len()];
-    for golden in &card.golden {
-        let failed = |reason: String| VerifyError::Golden {
-            seed: golden.seed,
-            reason,
-        };
-        card.latent
-            .distribution
-            .fill(golden.seed, None, &mut latent);
-        let class = golden.class.map(|class| [class as i64]);
-        let image = tract
-            .run(&latent, class.as_ref().map(|class| class.as_slice()), 1)
-            .map_err(failed)?;
-        to_hwc_u8(&image, card.image, card.range, &mut bytes)
-            .map_err(|error| failed(error.to_string()))?;
-        match golden
-            .check(card.tolerance, card.image, &bytes)
-            .map_err(|error| failed(error.to_string()))?
+    let made = OnnxGenerator::from_bytes(model, &Limits::default(), &Assumptions::default())
+        .and_then(|mut generator| generator.check_golden())
+        .map_err(|error| VerifyError::Engine {
+            engine: "the runtime's tract",
+            batch: 1,
+            reason: error.to_string(),
+        })?;
+    for (golden, found) in card.golden.iter().zip(&made) {
+        if let GoldenMatch::Different {
+            worst,
+            expected_mean,
+            found_mean,
+        } = found
         {
-            GoldenMatch::Exact | GoldenMatch::Within { .. } => {}
-            GoldenMatch::Different {
-                worst,
-                expected_mean,
-                found_mean,
-            } => {
-                return Err(failed(format!(
+            return Err(VerifyError::Golden {
+                seed: golden.seed,
+                reason: format!(
                     "a block mean differs by {worst} of 255, the mean is {found_mean:.2} instead of {expected_mean:.2}"
-                )));
-            }
+                ),
+            });
         }
     }
-    Ok(card.golden.len())
+    Ok(made.len())
 }
 
 #[cfg(test)]

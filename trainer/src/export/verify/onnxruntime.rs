@@ -26,13 +26,13 @@ fn environment() -> Result<Arc<Environment>, LibraryError> {
 }
 
 /// onnxruntime with one thread on the CPU.
-pub(super) struct OnnxRuntime {
+pub(crate) struct OnnxRuntime {
     session: Session,
     names: Signature,
 }
 
 impl OnnxRuntime {
-    pub(super) fn new(model: &[u8], signature: &Signature) -> Result<Self, VerifyError> {
+    pub(crate) fn new(model: &[u8], signature: &Signature) -> Result<Self, VerifyError> {
         let environment = environment().map_err(VerifyError::Library)?;
         let failed = |reason: String| VerifyError::Engine {
             engine: "onnxruntime",

@@ -8,7 +8,7 @@ use super::{Engine, VerifyError};
 type Plan = Arc<TypedRunnableModel>;
 
 /// tract, with a plan for each batch it has seen.
-pub(in crate::export) struct Tract {
+pub(super) struct Tract {
     model: InferenceModel,
     latent_len: usize,
     class: bool,
@@ -16,10 +16,7 @@ pub(in crate::export) struct Tract {
 }
 
 impl Tract {
-    pub(in crate::export) fn new(
-        mut model: &[u8],
-        signature: &Signature,
-    ) -> Result<Self, VerifyError> {
+    pub(super) fn new(mut model: &[u8], signature: &Signature) -> Result<Self, VerifyError> {
         // Shapes that a file notes for its inner values may name the batch, which is a number here.
         let model = onnx()
             .with_ignore_value_info(true)

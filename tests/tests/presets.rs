@@ -1,0 +1,90 @@
+//! Every preset, from its first steps to its ONNX file, on the host only: every engine makes the same pictures of it.
+//!
+//! onnxruntime takes part where `ORT_DYLIB_PATH` names it, ONNX's own checker where `DREAMLET_PYTHON` names a Python that has
+//! it; `scripts/test.sh` sets both.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helpers may fail as the test itself may"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dreamlet_trainer::config::{Overrides, PRESETS, Source, resolve};
+use dreamlet_trainer::data::{DataSpec, Dataset, LoadOptions, load};
+use dreamlet_trainer::export::verify::{BATCHES, OnnxRuntime, Options, verify};
+use dreamlet_trainer::export::{generator, save};
+use dreamlet_trainer::training::saved::Saved;
+use dreamlet_trainer::training::{TrainOptions, train};
+
+/// Trains a preset for a few steps, so that no normalization is left at its beginning, and exports it.
+fn trained(preset: &str, data: &Dataset, out: &Path) -> (Saved, PathBuf) {
+    let sets = ["optimizer.batch=16", "optimizer.learning_rate=0.01"];
+    let overrides = Overrides {
+        sets: sets.iter().map(|set| (*set).to_owned()).collect(),
+        steps: Some(4),
+        ..Overrides::default()
+    };
+    let config = resolve(&Source::Preset(preset.into()), &overrides).unwrap();
+    let options = TrainOptions {
+        out: out.to_owned(),
+        quiet: true,
+        ..TrainOptions::default()
+    };
+    let outcome = train(&config, data, &options).unwrap();
+    let saved = Saved::open(&outcome.run, false).unwrap();
+    let path = outcome.run.join("export/model.onnx");
+    let card = generator::card(&saved.config, preset).unwrap();
+    let model = generator::graph(&saved.generator, &saved.config).unwrap();
+    save(model, card, &path).unwrap();
+    (saved, path)
+}
+
+#[test]
+fn every_preset_makes_the_same_pictures_in_every_engine_at_every_batch() {
+    let folder = std::env::temp_dir().join(format!("dreamlet-presets-{}", std::process::id()));
+    let options = LoadOptions {
+        limit: Some(256),
+        ..LoadOptions::default()
+    };
+    let data = load(&DataSpec::Glyphs, &options).unwrap();
+    let mut files = Vec::new();
+    for preset in PRESETS {
+        let (saved, path) = trained(preset.name, &data, &folder);
+        let mut in_burn =
+            |latents: &[f32], _: Option<&[i64]>, rows: usize| saved.generate(latents, rows);
+        let options = Options {
+            onnxruntime: if std::env::var_os("ORT_DYLIB_PATH").is_some() {
+                OnnxRuntime::Required
+            } else {
+                OnnxRuntime::Skip
+            },
+            ..Options::default()
+        };
+        let report = verify(&path, Some(&mut in_burn), &options)
+            .unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+        println!("{}\n{report}", preset.name);
+        assert!(report.batches.starts_with(&BATCHES), "{}", preset.name);
+        assert!(report.golden > 0, "{}", preset.name);
+        // A generator whose picture does not depend on its latent would agree with anything.
+        let mut latents = vec![0.0; 2 * saved.config.model.latent];
+        dreamlet_runtime::latent::fill_normal(1, None, &mut latents);
+        let pictures = saved.generate(&latents, 2).unwrap();
+        let (one, other) = pictures.split_at(pictures.len() / 2);
+        assert_ne!(one, other, "{}", preset.name);
+        files.push(path);
+    }
+    if let Some(python) = std::env::var_os("DREAMLET_PYTHON") {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/check_onnx.py");
+        let checked = Command::new(python)
+            .arg(script)
+            .args(&files)
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&checked.stdout);
+        assert!(checked.status.success(), "{words}");
+        println!("{words}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
