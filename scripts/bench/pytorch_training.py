@@ -43,15 +43,15 @@ class Gan:
     def step(self, batch):
         for _ in range(self.discriminator_steps):
             real = torch.rand(batch, *self.shape)
-            with torch.no_grad():
-                fake = self.generator(torch.randn(batch, self.latent))
-            on_real, on_fake = self.discriminator(real), self.discriminator(fake)
+            fake = self.generator(torch.randn(batch, self.latent))
+            on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
             loss = F.binary_cross_entropy_with_logits(on_real, torch.full_like(on_real, 0.9))
             loss = loss + F.binary_cross_entropy_with_logits(on_fake, torch.zeros_like(on_fake))
             self.discriminator_adam.zero_grad(set_to_none=True)
             loss.backward()
             self.discriminator_adam.step()
-        logits = self.discriminator(self.generator(torch.randn(batch, self.latent)))
+        # As in PyTorch's own DCGAN example, and in dreamlet: the last pictures serve the generator's update too.
+        logits = self.discriminator(fake)
         loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
         self.generator_adam.zero_grad(set_to_none=True)
         loss.backward()
@@ -117,7 +117,7 @@ def resized(inputs, outputs, bias):
 # Name: how it is made, its batch.
 PRESETS = {
     "seed-gan": (seed_gan, 64),
-    "seed-vae": (lambda: Vae(256, 256), 64),
+    "seed-vae": (lambda: Vae(256, 256), 128),
     "vae-dense": (lambda: Vae(400, 20), 128),
     "dcgan": (lambda: convolutional(transposed), 64),
     "dcgan-resize": (lambda: convolutional(resized), 64),

@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Linear};
-use burn::tensor::{Device, Tensor, activation::leaky_relu};
+use burn::tensor::{Device, Tensor};
 
 use super::dense::Dense;
-use super::{Init, Scheme, pyramid};
+use super::{Init, Scheme, layers, pyramid};
 use crate::config::{Config, NetKind};
 use crate::random::Purpose;
 
@@ -82,11 +82,11 @@ impl Discriminator {
             Self::Conv(net) => {
                 let mut x = x;
                 for (i, conv) in net.convs.iter().enumerate() {
-                    x = conv.forward(x);
-                    if let Some(norm) = i.checked_sub(1).and_then(|i| net.norms.get(i)) {
-                        x = norm.forward(x);
-                    }
-                    x = leaky_relu(x, 0.2);
+                    x = layers::convolve(conv, x);
+                    x = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
+                        Some(norm) => layers::normalize_leak(norm, x),
+                        None => layers::leak(x),
+                    };
                 }
                 net.judge.forward(x.flatten(1, 3))
             }

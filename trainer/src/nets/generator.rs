@@ -4,10 +4,10 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
 use burn::nn::{BatchNorm, Linear};
-use burn::tensor::{Device, Tensor, activation::relu};
+use burn::tensor::{Device, Tensor};
 
 use super::dense::Dense;
-use super::{Init, Scheme, activate, pyramid};
+use super::{Init, Scheme, activate, layers, pyramid};
 use crate::config::{Config, ModelKind, NetKind, OutputActivation};
 use crate::random::Purpose;
 
@@ -79,8 +79,8 @@ impl Upsample {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Transposed(layer) => layer.forward(x),
-            Self::Resize(layer) => layer.conv.forward(layer.resize.forward(x)),
+            Self::Transposed(layer) => layers::convolve_transposed(layer, x),
+            Self::Resize(layer) => layers::convolve(&layer.conv, layer.resize.forward(x)),
         }
     }
 }
@@ -120,7 +120,9 @@ impl ConvGenerator {
         self.norms
             .iter()
             .zip(&self.ups)
-            .fold(start, |x, (norm, up)| up.forward(relu(norm.forward(x))))
+            .fold(start, |x, (norm, up)| {
+                up.forward(layers::normalize_relu(norm, x))
+            })
     }
 }
 

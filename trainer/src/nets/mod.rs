@@ -1,9 +1,11 @@
 //! Generators, discriminators, encoders and decoders, as burn modules.
 
+mod cpu;
 mod dense;
 mod discriminator;
 mod generator;
 mod init;
+mod layers;
 mod vae;
 
 pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator};

@@ -1,0 +1,272 @@
+//! The operations on burn-flex tensors, and with gradients.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::{Autodiff, AutodiffBackend, Flex, tensor::FloatTensor};
+
+use super::{Geometry, TrainingOps, conv, norm};
+
+impl TrainingOps for Flex {
+    fn gather(
+        big: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        conv::gather(&big, &weight, &geometry)
+    }
+
+    fn scatter(
+        small: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        conv::scatter(&small, &weight, &geometry)
+    }
+
+    fn correlate(
+        big: FloatTensor<Self>,
+        small: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        conv::correlate(&big, &small, &geometry)
+    }
+
+    fn normalize(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+        slope: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        norm::normalize(&x, &gamma, &beta, epsilon, slope)
+    }
+
+    fn normalize_backward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        epsilon: f64,
+        slope: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        norm::backward(
+            &x,
+            &gamma,
+            &beta,
+            &mean,
+            &variance,
+            output_gradient,
+            epsilon,
+            slope,
+        )
+    }
+
+    fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+        norm::leak(x, slope)
+    }
+
+    fn leak_backward(
+        output: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        slope: f64,
+    ) -> FloatTensor<Self> {
+        norm::leak_backward(&output, output_gradient, slope)
+    }
+}
+
+/// Of the backward pass of a convolution: which side its input was.
+#[derive(Clone, Copy, Debug)]
+enum Input {
+    Big,
+    Small,
+}
+
+#[derive(Debug)]
+struct Convolution;
+
+impl<B: TrainingOps> Backward<B, 2> for Convolution {
+    type State = (FloatTensor<B>, FloatTensor<B>, Geometry, Input);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [input_node, weight_node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (input, weight, geometry, side) = ops.state;
+        if let Some(node) = input_node {
+            let gradient = match side {
+                Input::Big => B::scatter(gradient.clone(), weight, geometry),
+                Input::Small => B::gather(gradient.clone(), weight, geometry),
+            };
+            grads.register::<B>(node.id, gradient);
+        }
+        if let Some(node) = weight_node {
+            let gradient = match side {
+                Input::Big => B::correlate(input, gradient, geometry),
+                Input::Small => B::correlate(gradient, input, geometry),
+            };
+            grads.register::<B>(node.id, gradient);
+        }
+    }
+}
+
+fn convolution<B: TrainingOps, C: CheckpointStrategy>(
+    input: FloatTensor<Autodiff<B, C>>,
+    weight: FloatTensor<Autodiff<B, C>>,
+    geometry: Geometry,
+    side: Input,
+) -> FloatTensor<Autodiff<B, C>> {
+    let run = |input, weight| match side {
+        Input::Big => B::gather(input, weight, geometry),
+        Input::Small => B::scatter(input, weight, geometry),
+    };
+    match Convolution
+        .prepare::<C>([input.node(), weight.node()])
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prep) => {
+            let (input, weight) = (input.into_primitive(), weight.into_primitive());
+            let output = run(input.clone(), weight.clone());
+            prep.finish((input, weight, geometry, side), output)
+        }
+        OpsKind::UnTracked(prep) => {
+            prep.finish(run(input.into_primitive(), weight.into_primitive()))
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Normalization;
+
+#[derive(Clone, Debug)]
+struct Normalized<T> {
+    x: T,
+    gamma: T,
+    beta: T,
+    mean: T,
+    variance: T,
+    epsilon: f64,
+    slope: f64,
+}
+
+impl<B: TrainingOps> Backward<B, 3> for Normalization {
+    type State = Normalized<FloatTensor<B>>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let s = ops.state;
+        let (x, gamma, beta) = B::normalize_backward(
+            s.x, s.gamma, s.beta, s.mean, s.variance, gradient, s.epsilon, s.slope,
+        );
+        for (node, gradient) in ops.parents.into_iter().zip([x, gamma, beta]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Leak;
+
+impl<B: TrainingOps> Backward<B, 1> for Leak {
+    type State = (FloatTensor<B>, f64);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (output, slope) = ops.state;
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::leak_backward(output, gradient, slope));
+        }
+    }
+}
+
+/// Second derivatives are asked for by nobody: burn has none either.
+fn once() -> ! {
+    panic!("a gradient of a gradient was asked for")
+}
+
+impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
+    fn gather(
+        big: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        convolution::<B, C>(big, weight, geometry, Input::Big)
+    }
+
+    fn scatter(
+        small: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        convolution::<B, C>(small, weight, geometry, Input::Small)
+    }
+
+    fn correlate(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Geometry) -> FloatTensor<Self> {
+        once()
+    }
+
+    fn normalize(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+        slope: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let prepared = Normalization
+            .prepare::<C>([x.node(), gamma.node(), beta.node()])
+            .compute_bound()
+            .stateful();
+        let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.into_primitive());
+        let (output, mean, variance) =
+            B::normalize(x.clone(), gamma.clone(), beta.clone(), epsilon, slope);
+        let output = match prepared {
+            OpsKind::Tracked(prep) => prep.finish(
+                Normalized {
+                    x,
+                    gamma,
+                    beta,
+                    mean: mean.clone(),
+                    variance: variance.clone(),
+                    epsilon,
+                    slope,
+                },
+                output,
+            ),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        };
+        (output, Self::from_inner(mean), Self::from_inner(variance))
+    }
+
+    fn normalize_backward(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f64,
+        _: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        once()
+    }
+
+    fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+        match Leak.prepare::<C>([x.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let output = B::leak(x.into_primitive(), slope);
+                prep.finish((output.clone(), slope), output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::leak(x.into_primitive(), slope)),
+        }
+    }
+
+    fn leak_backward(_: FloatTensor<Self>, _: FloatTensor<Self>, _: f64) -> FloatTensor<Self> {
+        once()
+    }
+}
