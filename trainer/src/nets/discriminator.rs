@@ -6,7 +6,8 @@ use burn::nn::{BatchNorm, Linear};
 use burn::tensor::{Device, Tensor};
 
 use super::dense::Dense;
-use super::{Init, Scheme, layers, pyramid};
+use super::layers::Maps;
+use super::{Init, Scheme, pyramid};
 use crate::config::{Config, NetKind};
 use crate::random::Purpose;
 
@@ -80,15 +81,15 @@ impl Discriminator {
         match self {
             Self::Dense(net) => net.layers.forward(x.flatten(1, 3)),
             Self::Conv(net) => {
-                let mut x = x;
+                let mut maps = Maps::new(x);
                 for (i, conv) in net.convs.iter().enumerate() {
-                    x = layers::convolve(conv, x);
-                    x = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
-                        Some(norm) => layers::normalize_leak(norm, x),
-                        None => layers::leak(x),
+                    maps = maps.convolve(conv);
+                    maps = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
+                        Some(norm) => maps.normalize_leak(norm),
+                        None => maps.leak(),
                     };
                 }
-                net.judge.forward(x.flatten(1, 3))
+                net.judge.forward(maps.into_tensor().flatten(1, 3))
             }
         }
     }

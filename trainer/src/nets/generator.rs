@@ -7,7 +7,8 @@ use burn::nn::{BatchNorm, Linear};
 use burn::tensor::{Device, Tensor};
 
 use super::dense::Dense;
-use super::{Init, Scheme, activate, layers, pyramid};
+use super::layers::Maps;
+use super::{Init, Scheme, activate, pyramid};
 use crate::config::{Config, ModelKind, NetKind, OutputActivation};
 use crate::random::Purpose;
 
@@ -42,8 +43,8 @@ pub enum Upsample {
 /// Nearest ×2, then a 3x3 convolution: no checkerboard (Odena et al. 2016).
 #[derive(Module, Debug)]
 pub struct ResizeConv {
-    resize: Interpolate2d,
-    conv: Conv2d,
+    pub(super) resize: Interpolate2d,
+    pub(super) conv: Conv2d,
 }
 
 /// The DCGAN generator (Radford et al. 2016): dense to the smallest map, then doublings.
@@ -77,10 +78,10 @@ impl Upsample {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Maps) -> Maps {
         match self {
-            Self::Transposed(layer) => layers::convolve_transposed(layer, x),
-            Self::Resize(layer) => layers::convolve(&layer.conv, layer.resize.forward(x)),
+            Self::Transposed(layer) => x.convolve_transposed(layer),
+            Self::Resize(layer) => x.resize_convolve(layer),
         }
     }
 }
@@ -120,9 +121,10 @@ impl ConvGenerator {
         self.norms
             .iter()
             .zip(&self.ups)
-            .fold(start, |x, (norm, up)| {
-                up.forward(layers::normalize_relu(norm, x))
+            .fold(Maps::new(start), |x, (norm, up)| {
+                up.forward(x.normalize_relu(norm))
             })
+            .into_tensor()
     }
 }
 

@@ -1,4 +1,6 @@
 //! Convolutions as matrix products over blocks of pictures that fit into a core's cache.
+//!
+//! Channels lie together, `[N, H, W, C]`: what a tap of the kernel reads or writes is a run of them.
 
 use burn::backend::flex::FlexTensor;
 use rayon::prelude::*;
@@ -29,253 +31,240 @@ impl Geometry {
         self.kernel * self.kernel
     }
 
-    /// For small row (or column) `at` and tap `tap`: the big one, if it is not padding.
-    fn source(&self, at: usize, tap: usize, extent: usize) -> Option<usize> {
-        (at * self.stride + tap)
-            .checked_sub(self.padding)
-            .filter(|&source| source < extent)
+    fn small_pixels(&self) -> usize {
+        self.small().iter().product()
     }
 
-    /// The small columns whose big column at `tap` is not padding, and the first of those big columns.
-    fn columns(&self, tap: usize) -> (core::ops::Range<usize>, usize) {
-        let [[_, width], [_, small_width]] = [self.big, self.small()];
-        let mut valid = (0..small_width).filter(|&at| self.source(at, tap, width).is_some());
-        match valid.next() {
-            Some(first) => {
-                let last = valid.next_back().unwrap_or(first);
-                let source = self.source(first, tap, width).unwrap_or(0);
-                (first..last + 1, source)
-            }
-            None => (0..0, 0),
-        }
+    fn big_pixels(&self) -> usize {
+        self.big.iter().product()
     }
-}
 
-/// Numbers in a block's column matrix: about a third of a usual second-level cache.
-const BLOCK: usize = 160_000;
-
-/// Pictures in a block when each has `rows` x `pixels` numbers of the column matrix.
-fn block(pictures: usize, rows: usize, pixels: usize) -> usize {
-    (BLOCK / (rows * pixels).max(1)).clamp(1, pictures.div_ceil(8).max(1))
-}
-
-/// Calls `each(column-matrix row, big row, small pixels)` of every tap and small row: rows of the column matrix are numbered by
-/// channel and tap, `small` is where the small row begins within a picture's pixels.
-#[inline(always)]
-fn for_each_row(
-    geometry: &Geometry,
-    channels: usize,
-    mut each: impl FnMut(usize, usize, core::ops::Range<usize>, usize),
-) {
-    let [height, width] = geometry.big;
-    let [small_height, small_width] = geometry.small();
-    let columns: Vec<_> = (0..geometry.kernel)
-        .map(|tap| geometry.columns(tap))
-        .collect();
-    for channel in 0..channels {
-        for down in 0..geometry.kernel {
-            for (right, (valid, first)) in columns.iter().enumerate() {
-                let row = (channel * geometry.kernel + down) * geometry.kernel + right;
-                for at in 0..small_height {
-                    if let Some(source) = geometry.source(at, down, height) {
-                        let begin = at * small_width;
-                        each(
-                            row,
-                            (channel * height + source) * width + first,
-                            begin + valid.start..begin + valid.end,
-                            begin,
-                        );
+    /// For each small pixel and each row of the kernel: the first of its taps that is not padding and how many follow each other,
+    /// and the big pixel under it. Runs of taps are runs of big pixels.
+    fn runs(&self) -> Vec<Run> {
+        let [[height, width], [small_height, small_width]] = [self.big, self.small()];
+        let span = |at: usize, extent: usize| {
+            let begin = at * self.stride;
+            let first = self.padding.saturating_sub(begin).min(self.kernel);
+            let last = (extent + self.padding)
+                .saturating_sub(begin)
+                .min(self.kernel);
+            (first, last.max(first), begin)
+        };
+        let mut runs = Vec::new();
+        for y in 0..small_height {
+            let (top, bottom, above) = span(y, height);
+            for x in 0..small_width {
+                let (left, right, before) = span(x, width);
+                for tap in top..bottom {
+                    if right > left {
+                        runs.push(Run {
+                            small: y * small_width + x,
+                            tap: tap * self.kernel + left,
+                            big: (above + tap - self.padding) * width + before + left
+                                - self.padding,
+                            len: right - left,
+                        });
                     }
                 }
             }
         }
+        runs
     }
 }
 
-/// Writes the column matrix of `pictures` (each `[channels, H, W]`) into `columns`, `[channels * taps, pictures * pixels]`, which
-/// holds zeros where padding is.
+/// Taps that follow each other in a kernel's row.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    small: usize,
+    tap: usize,
+    big: usize,
+    len: usize,
+}
+
+impl Run {
+    /// Where it begins in a picture's part of the column matrix, in units of channels.
+    fn column(&self, geometry: &Geometry) -> usize {
+        self.small * geometry.taps() + self.tap
+    }
+}
+
+/// Numbers in a block's column matrix: half of a usual second-level cache.
+const BLOCK: usize = 256 * 1024;
+
+/// Pictures in a block when each has `numbers` in the column matrix. At least eight blocks, so that threads have something to
+/// share; the number depends on shapes only.
+fn block(pictures: usize, numbers: usize) -> usize {
+    (BLOCK / numbers.max(1)).clamp(1, pictures.div_ceil(8).max(1))
+}
+
+/// The column matrix `[pictures * small pixels, taps * channels]` of `pictures` `[n, H, W, channels]`, zeros where padding is.
+fn unfold(pictures: &[f32], channels: usize, geometry: &Geometry, runs: &[Run]) -> Vec<f32> {
+    let columns_len = geometry.small_pixels() * geometry.taps() * channels;
+    let picture_len = geometry.big_pixels() * channels;
+    let count = pictures.len() / picture_len.max(1);
+    // Runs are in the order of the matrix, so that it is written from its beginning to its end, and only once.
+    let mut columns = Vec::with_capacity(count * columns_len);
+    for (index, picture) in pictures.chunks_exact(picture_len).enumerate() {
+        for run in runs {
+            let (from, to) = (run.big * channels, run.column(geometry) * channels);
+            columns.resize(index * columns_len + to, 0.0);
+            columns.extend_from_slice(
+                picture
+                    .get(from..from + run.len * channels)
+                    .unwrap_or_default(),
+            );
+        }
+        columns.resize((index + 1) * columns_len, 0.0);
+    }
+    columns
+}
+
+/// Adds a column matrix to the pictures, the adjoint of [`unfold`].
 #[inline(always)]
-fn unfold(
-    pictures: &[&[f32]],
-    channels: usize,
-    geometry: &Geometry,
-    pixels: usize,
-    columns: &mut [f32],
-) {
-    let width = pictures.len() * pixels;
-    for_each_row(geometry, channels, |row, from, to, _| {
-        for (index, picture) in pictures.iter().enumerate() {
-            let begin = row * width + index * pixels;
-            let into = columns.get_mut(begin + to.start..begin + to.end);
-            let source = picture.get(from..).unwrap_or_default();
-            if geometry.stride == 1 {
-                if let (Some(into), Some(source)) = (into, source.get(..to.len())) {
-                    into.copy_from_slice(source);
-                }
-            } else {
-                into.unwrap_or_default()
-                    .iter_mut()
-                    .zip(source.iter().step_by(geometry.stride))
-                    .for_each(|(into, from)| *into = *from);
+fn fold(columns: &[f32], channels: usize, geometry: &Geometry, runs: &[Run], pictures: &mut [f32]) {
+    let columns_len = geometry.small_pixels() * geometry.taps() * channels;
+    let picture_len = geometry.big_pixels() * channels;
+    for (picture, columns) in pictures
+        .chunks_exact_mut(picture_len)
+        .zip(columns.chunks_exact(columns_len))
+    {
+        for run in runs {
+            let (to, from) = (run.big * channels, run.column(geometry) * channels);
+            let len = run.len * channels;
+            if let (Some(into), Some(from)) =
+                (picture.get_mut(to..to + len), columns.get(from..from + len))
+            {
+                into.iter_mut()
+                    .zip(from)
+                    .for_each(|(into, from)| *into += from);
             }
         }
-    });
-}
-
-/// Adds the column matrix to the pictures, the adjoint of [`unfold`].
-#[inline(always)]
-fn fold(
-    columns: &[f32],
-    channels: usize,
-    geometry: &Geometry,
-    pixels: usize,
-    picture_len: usize,
-    pictures: &mut [f32],
-) {
-    let count = pictures.len() / picture_len.max(1);
-    let width = count * pixels;
-    for_each_row(geometry, channels, |row, to, from, _| {
-        for (index, picture) in pictures.chunks_exact_mut(picture_len).enumerate() {
-            let begin = row * width + index * pixels;
-            let source = columns
-                .get(begin + from.start..begin + from.end)
-                .unwrap_or_default();
-            picture
-                .get_mut(to..)
-                .unwrap_or_default()
-                .iter_mut()
-                .step_by(geometry.stride)
-                .zip(source)
-                .for_each(|(into, from)| *into += *from);
-        }
-    });
-}
-
-/// Copies `[n, channels, pixels]` to `[channels, n * pixels]`.
-fn channels_first(pictures: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
-    let count = pictures.len() / (channels * pixels).max(1);
-    let mut out = vec![0.0; pictures.len()];
-    for (channel, row) in out.chunks_exact_mut((count * pixels).max(1)).enumerate() {
-        let planes = pictures
-            .chunks_exact(pixels)
-            .skip(channel)
-            .step_by(channels);
-        for (into, plane) in row.chunks_exact_mut(pixels).zip(planes) {
-            into.copy_from_slice(plane);
-        }
     }
+}
+
+/// The weight `[S, B, rows, columns]` as a matrix `[taps * B, S]`.
+fn weight_matrix(weight: &FlexTensor, small: usize, channels: usize, taps: usize) -> FlexTensor {
+    let weight = contiguous(weight);
+    let numbers = numbers(&weight);
+    let mut out = vec![0.0; numbers.len()];
+    out.par_chunks_mut((channels * small).max(1))
+        .enumerate()
+        .for_each(|(tap, out)| {
+            for (channel, row) in out.chunks_exact_mut(small.max(1)).enumerate() {
+                let column = numbers.iter().skip(channel * taps + tap);
+                for (into, from) in row.iter_mut().zip(column.step_by(channels * taps)) {
+                    *into = *from;
+                }
+            }
+        });
+    tensor(out, [taps * channels, small])
+}
+
+/// [`weight_matrix`] back to `[S, B, taps]`.
+fn weight_from_matrix(matrix: &[f32], small: usize, channels: usize, taps: usize) -> Vec<f32> {
+    let mut out = vec![0.0; matrix.len()];
+    out.par_chunks_mut((channels * taps).max(1))
+        .enumerate()
+        .for_each(|(at, out)| {
+            for (channel, row) in out.chunks_exact_mut(taps.max(1)).enumerate() {
+                let column = matrix.iter().skip(channel * small + at);
+                for (into, from) in row.iter_mut().zip(column.step_by(channels * small)) {
+                    *into = *from;
+                }
+            }
+        });
     out
 }
 
-/// Copies `[channels, n * pixels]` to `[n, channels, pixels]`.
-fn pictures_first(rows: &[f32], channels: usize, pixels: usize, pictures: &mut [f32]) {
-    let count = pictures.len() / (channels * pixels).max(1);
-    for (channel, row) in rows.chunks_exact((count * pixels).max(1)).enumerate() {
-        let planes = pictures
-            .chunks_exact_mut(pixels)
-            .skip(channel)
-            .step_by(channels);
-        for (into, plane) in planes.zip(row.chunks_exact(pixels)) {
-            into.copy_from_slice(plane);
-        }
-    }
-}
-
-/// The weight `[S, B, rows, columns]` as a matrix `[S, B * taps]`.
-fn weight_matrix(weight: &FlexTensor, small: usize, rows: usize) -> FlexTensor {
-    contiguous(weight).reshape([small, rows].into())
-}
-
+/// A convolution: `big` `[N, H, W, B]` with `weight` `[S, B, rows, columns]` to `[N, h, w, S]`.
 pub(super) fn gather(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
-    let [count, channels, height, width] = extents(big);
+    let [count, _, _, channels] = extents(big);
     let [small] = extents(weight);
     let [small_height, small_width] = geometry.small();
-    let (pixels, rows) = (small_height * small_width, channels * geometry.taps());
-    let (big, weight) = (contiguous(big), weight_matrix(weight, small, rows));
-    let picture_len = channels * height * width;
-    let per_block = block(count, rows, pixels);
+    let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
+    let (big, weight) = (
+        contiguous(big),
+        weight_matrix(weight, small, channels, geometry.taps()),
+    );
+    let (picture_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
+    let per_block = block(count, pixels * rows);
     let mut out = vec![0.0; count * small * pixels];
     out.par_chunks_mut(per_block * small * pixels)
         .zip(numbers(&big).par_chunks(per_block * picture_len))
         .for_each(|(out, pictures)| {
-            let pictures: Vec<&[f32]> = pictures.chunks_exact(picture_len).collect();
-            let wide = pictures.len() * pixels;
-            let mut columns = vec![0.0; rows * wide];
-            vectorized(|| unfold(&pictures, channels, geometry, pixels, &mut columns));
-            let made = product(weight.clone(), tensor(columns, [rows, wide]));
-            pictures_first(numbers(&made), small, pixels, out);
+            let columns = unfold(pictures, channels, geometry, &runs);
+            let columns = tensor(columns, [out.len() / small.max(1), rows]);
+            let made = product(columns, weight.clone());
+            out.copy_from_slice(numbers(&made));
         });
-    tensor(out, [count, small, small_height, small_width])
+    tensor(out, [count, small_height, small_width, small])
 }
 
+/// A transposed convolution: `small` `[N, h, w, S]` with `weight` `[S, B, rows, columns]` to `[N, H, W, B]`.
 pub(super) fn scatter(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
-    let [count, small_channels, small_height, small_width] = extents(small);
+    let [count, _, _, small_channels] = extents(small);
     let [_, channels] = extents(weight);
     let [height, width] = geometry.big;
-    let (pixels, rows) = (small_height * small_width, channels * geometry.taps());
-    let (small, weight) = (
-        contiguous(small),
-        weight_matrix(weight, small_channels, rows),
-    );
-    let picture_len = channels * height * width;
-    let per_block = block(count, rows, pixels);
+    let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
+    let weight = transposed(&weight_matrix(
+        weight,
+        small_channels,
+        channels,
+        geometry.taps(),
+    ));
+    let small = contiguous(small).reshape([count * pixels, small_channels].into());
+    let (picture_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
+    let per_block = block(count, pixels * rows);
     let mut out = vec![0.0; count * picture_len];
     out.par_chunks_mut(per_block * picture_len)
-        .zip(numbers(&small).par_chunks(per_block * small_channels * pixels))
-        .for_each(|(out, pictures)| {
-            let wide = pictures.len() / small_channels.max(1);
-            let given = channels_first(pictures, small_channels, pixels);
-            let columns = product(transposed(&weight), tensor(given, [small_channels, wide]));
+        .enumerate()
+        .for_each(|(index, out)| {
+            let here = out.len() / picture_len.max(1);
+            let given = small.narrow(0, index * per_block * pixels, here * pixels);
+            let columns = product(given, weight.clone());
             let columns = numbers(&columns);
-            vectorized(|| fold(columns, channels, geometry, pixels, picture_len, out));
+            vectorized(|| fold(columns, channels, geometry, &runs, out));
         });
-    tensor(out, [count, channels, height, width])
+    tensor(out, [count, height, width, channels])
 }
 
+/// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N, h, w, S]`.
 pub(super) fn correlate(big: &FlexTensor, small: &FlexTensor, geometry: &Geometry) -> FlexTensor {
-    let [count, channels, height, width] = extents(big);
-    let [_, small_channels, small_height, small_width] = extents(small);
-    let pixels = small_height * small_width;
-    let (big, small) = (contiguous(big), contiguous(small));
-    let wide = count * pixels;
-    let given = tensor(
-        channels_first(numbers(&small), small_channels, pixels),
-        [small_channels, wide],
+    let [count, _, _, channels] = extents(big);
+    let [_, _, _, small_channels] = extents(small);
+    let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
+    let (big, small) = (
+        contiguous(big),
+        contiguous(small).reshape([count * pixels, small_channels].into()),
     );
-    // Slabs of big channels, each with the whole batch: sums are never cut.
-    let plane = height * width;
-    let slab = (2 * BLOCK / (geometry.taps() * wide).max(1)).clamp(1, channels.div_ceil(2));
-    let slabs: Vec<FlexTensor> = (0..channels.div_ceil(slab))
-        .into_par_iter()
-        .map(|index| {
-            let first = index * slab;
-            let here = slab.min(channels - first);
-            let pictures: Vec<&[f32]> = numbers(&big)
-                .chunks_exact(channels * plane)
-                .map(|picture| {
-                    picture
-                        .get(first * plane..(first + here) * plane)
-                        .unwrap_or_default()
-                })
-                .collect();
-            let rows = here * geometry.taps();
-            let mut columns = vec![0.0; rows * wide];
-            vectorized(|| unfold(&pictures, here, geometry, pixels, &mut columns));
-            // [rows, wide] x [wide, S]: rows of the result lie together in the weight.
-            product(tensor(columns, [rows, wide]), transposed(&given))
+    let (picture_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
+    let per_block = block(count, pixels * rows);
+    // The blocks' sums are added in their order, whichever thread made them.
+    let sums: Vec<FlexTensor> = numbers(&big)
+        .par_chunks(per_block * picture_len)
+        .enumerate()
+        .map(|(index, pictures)| {
+            let here = pictures.len() / picture_len.max(1) * pixels;
+            let columns = tensor(unfold(pictures, channels, geometry, &runs), [here, rows]);
+            let given = small.narrow(0, index * per_block * pixels, here);
+            product(transposed(&columns), given)
         })
         .collect();
-    let rows = channels * geometry.taps();
-    let mut out = vec![0.0; small_channels * rows];
-    let mut row = 0;
-    for slab in &slabs {
-        for line in numbers(slab).chunks_exact(small_channels.max(1)) {
-            for (into, from) in out.iter_mut().skip(row).step_by(rows).zip(line) {
-                *into = *from;
-            }
-            row += 1;
-        }
-    }
+    let mut total = vec![0.0; rows * small_channels];
+    let piece = total.len().div_ceil(8).max(1);
+    total
+        .par_chunks_mut(piece)
+        .enumerate()
+        .for_each(|(index, total)| {
+            vectorized(|| {
+                for sum in &sums {
+                    let sum = numbers(sum).get(index * piece..).unwrap_or_default();
+                    total.iter_mut().zip(sum).for_each(|(t, s)| *t += s);
+                }
+            });
+        });
+    let out = weight_from_matrix(&total, small_channels, channels, geometry.taps());
     tensor(
         out,
         [small_channels, channels, geometry.kernel, geometry.kernel],

@@ -23,13 +23,13 @@ pub(super) use conv::Geometry;
 /// convolution's output), `small` the other; a weight is `[small channels, big channels, rows, columns]` in both cases.
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait TrainingOps: Backend {
-    /// A convolution without bias: `big` `[N, B, H, W]` to `[N, S, h, w]`.
+    /// A convolution without bias: `big` `[N, H, W, B]` to `[N, h, w, S]`.
     fn gather(
         big: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self>;
-    /// A transposed convolution without bias: `small` `[N, S, h, w]` to `[N, B, H, W]`; the adjoint of `gather`.
+    /// A transposed convolution without bias: `small` `[N, h, w, S]` to `[N, H, W, B]`; the adjoint of `gather`.
     fn scatter(
         small: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -41,7 +41,7 @@ pub(super) trait TrainingOps: Backend {
         small: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self>;
-    /// Batch normalization over `[N, C, ...]` with the batch's statistics, then LeakyReLU of `slope` (0 for ReLU).
+    /// Batch normalization over `[..., C]` with the batch's statistics, then LeakyReLU of `slope` (0 for ReLU).
     /// Gives the output, mean and (biased) variance, the latter two `[C]`.
     fn normalize(
         x: FloatTensor<Self>,
@@ -77,7 +77,7 @@ pub(super) fn usable<const D: usize>(x: &Tensor<D>) -> bool {
     device.is_autodiff() && device.inner() == Device::flex()
 }
 
-/// A convolution, `[N, B, H, W]` with weights `[S, B, rows, columns]` to `[N, S, h, w]`, without bias.
+/// A convolution, `[N, H, W, B]` with weights `[S, B, rows, columns]` to `[N, h, w, S]`, without bias.
 pub(super) fn convolve(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as TrainingOps>::gather(
         x.into_dispatch(),
@@ -86,7 +86,7 @@ pub(super) fn convolve(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> T
     ))
 }
 
-/// A transposed convolution, `[N, S, h, w]` with weights `[S, B, rows, columns]` to `[N, B, H, W]`, without bias.
+/// A transposed convolution, `[N, h, w, S]` with weights `[S, B, rows, columns]` to `[N, H, W, B]`, without bias.
 pub(super) fn convolve_transposed(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -99,7 +99,7 @@ pub(super) fn convolve_transposed(
     ))
 }
 
-/// Batch normalization of training and LeakyReLU of `slope`; gives the output, mean and biased variance.
+/// Batch normalization of training over `[..., C]` and LeakyReLU of `slope`; gives the output, mean and biased variance.
 pub(super) fn normalize<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,

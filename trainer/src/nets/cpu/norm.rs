@@ -1,72 +1,24 @@
 //! Batch normalization with the batch's statistics (Ioffe and Szegedy 2015, algorithm 1), and LeakyReLU after it.
+//!
+//! Channels lie together, `[..., C]`: a row is one pixel, and loops run over the channels of a row.
 
+use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
+use burn::tensor::TensorData;
 use rayon::prelude::*;
 
 use super::matrix::{contiguous, into_numbers, numbers, tensor, vectorized};
 
-/// What the two passes need to know of `[N, C, ...]`.
-struct Layout {
-    shape: Vec<usize>,
-    channels: usize,
-    pixels: usize,
+/// Rows that are summed in single precision, before the sums go on in double: also what one task does at a time.
+const ROWS: usize = 256;
+
+/// Channels of `[..., C]`.
+fn channels(x: &FlexTensor) -> usize {
+    x.shape().iter().copied().last().unwrap_or(1).max(1)
 }
 
-impl Layout {
-    fn of(x: &FlexTensor) -> Self {
-        use burn::backend::TensorMetadata;
-        let shape = x.shape().to_vec();
-        let channels = shape.get(1).copied().unwrap_or(1);
-        let pixels = shape.iter().skip(2).product();
-        Self {
-            shape,
-            channels,
-            pixels,
-        }
-    }
-
-    fn picture(&self) -> usize {
-        (self.channels * self.pixels).max(1)
-    }
-
-    /// The pixels of one channel, picture by picture.
-    fn channel<'a>(&self, x: &'a [f32], channel: usize) -> impl Iterator<Item = &'a [f32]> {
-        x.chunks_exact(self.pixels.max(1))
-            .skip(channel)
-            .step_by(self.channels)
-    }
-
-    fn finish(&self, numbers: Vec<f32>) -> FlexTensor {
-        FlexTensor::from_data(burn::tensor::TensorData::new(numbers, self.shape.clone()))
-    }
-}
-
-/// Sums of `f` over two slices: eight lanes, then double precision, so that long sums stay exact and short loops vectorize.
-#[inline(always)]
-fn sums<const K: usize>(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> [f32; K]) -> [f64; K] {
-    const LANES: usize = 8;
-    let mut lanes = [[0.0_f32; LANES]; K];
-    let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let (left_rest, right_rest) = (left.remainder(), right.remainder());
-    for (a, b) in left.zip(right) {
-        for lane in 0..LANES {
-            if let (Some(a), Some(b)) = (a.get(lane), b.get(lane)) {
-                let terms = f(*a, *b);
-                for (lanes, term) in lanes.iter_mut().zip(terms) {
-                    if let Some(sum) = lanes.get_mut(lane) {
-                        *sum += term;
-                    }
-                }
-            }
-        }
-    }
-    let mut totals = lanes.map(|lanes| lanes.iter().map(|v| f64::from(*v)).sum::<f64>());
-    for (a, b) in left_rest.iter().zip(right_rest) {
-        for (total, term) in totals.iter_mut().zip(f(*a, *b)) {
-            *total += f64::from(term);
-        }
-    }
-    totals
+fn like(shape_of: &FlexTensor, numbers: Vec<f32>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(numbers, shape_of.shape()))
 }
 
 #[inline(always)]
@@ -74,6 +26,143 @@ fn leaky(z: f32, slope: f32) -> f32 {
     if z > 0.0 { z } else { z * slope }
 }
 
+/// Channels that a loop works on together, in arrays whose length the compiler knows.
+const LANES: usize = 16;
+
+/// A loop over rows, for `L` channels from channel `at`.
+trait Sweep {
+    fn run<const L: usize>(&mut self, at: usize);
+}
+
+/// Runs a loop for all channels, [`LANES`] at a time as long as they last.
+#[inline(always)]
+fn sweep(channels: usize, mut work: impl Sweep) {
+    let whole = channels - channels % LANES;
+    for at in (0..whole).step_by(LANES) {
+        work.run::<LANES>(at);
+    }
+    for at in whole..channels {
+        work.run::<1>(at);
+    }
+}
+
+/// `L` numbers of a row or of a list with a number for each channel; zeros where there are none, which does not happen.
+#[inline(always)]
+fn lanes<const L: usize>(numbers: &[f32], at: usize) -> [f32; L] {
+    let found = numbers.get(at..).and_then(|rest| rest.first_chunk::<L>());
+    found.copied().unwrap_or([0.0; L])
+}
+
+#[inline(always)]
+fn store<const L: usize>(numbers: &mut [f32], at: usize, values: [f32; L]) {
+    if let Some(into) = numbers
+        .get_mut(at..)
+        .and_then(|rest| rest.first_chunk_mut::<L>())
+    {
+        *into = values;
+    }
+}
+
+struct Sum<'a> {
+    rows: &'a [f32],
+    channels: usize,
+    sum: &'a mut [f32],
+}
+
+impl Sweep for Sum<'_> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, at: usize) {
+        let mut sum = [0.0; L];
+        for row in self.rows.chunks_exact(self.channels) {
+            let row = lanes::<L>(row, at);
+            for i in 0..L {
+                sum[i] += row[i];
+            }
+        }
+        store(self.sum, at, sum);
+    }
+}
+
+struct Squares<'a> {
+    rows: &'a [f32],
+    channels: usize,
+    mean: &'a [f32],
+    sum: &'a mut [f32],
+}
+
+impl Sweep for Squares<'_> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, at: usize) {
+        let (mean, mut sum) = (lanes::<L>(self.mean, at), [0.0; L]);
+        for row in self.rows.chunks_exact(self.channels) {
+            let row = lanes::<L>(row, at);
+            for i in 0..L {
+                sum[i] += (row[i] - mean[i]) * (row[i] - mean[i]);
+            }
+        }
+        store(self.sum, at, sum);
+    }
+}
+
+struct Apply<'a> {
+    rows: &'a [f32],
+    channels: usize,
+    scale: &'a [f32],
+    shift: &'a [f32],
+    slope: f32,
+    out: &'a mut [f32],
+}
+
+impl Sweep for Apply<'_> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, at: usize) {
+        let (scale, shift) = (lanes::<L>(self.scale, at), lanes::<L>(self.shift, at));
+        let rows = self.rows.chunks_exact(self.channels);
+        for (row, out) in rows.zip(self.out.chunks_exact_mut(self.channels)) {
+            let mut row = lanes::<L>(row, at);
+            for i in 0..L {
+                row[i] = leaky(row[i] * scale[i] + shift[i], self.slope);
+            }
+            store(out, at, row);
+        }
+    }
+}
+
+/// `K` sums for each channel. `add` adds a block of [`ROWS`] rows, which begins at the number given, to sums that begin at zero.
+/// The order of additions does not depend on the number of threads.
+fn totals<const K: usize>(
+    x: &[f32],
+    channels: usize,
+    add: impl Fn(usize, &[f32], &mut [Vec<f32>; K]) + Sync,
+) -> [Vec<f64>; K] {
+    let block = ROWS * channels;
+    let sums: Vec<[Vec<f32>; K]> = x
+        .par_chunks(block)
+        .enumerate()
+        .map(|(index, rows)| {
+            let mut sums = core::array::from_fn(|_| vec![0.0; channels]);
+            vectorized(|| add(index * block, rows, &mut sums));
+            sums
+        })
+        .collect();
+    let mut total = core::array::from_fn(|_| vec![0.0; channels]);
+    for sums in &sums {
+        for (total, sums) in total.iter_mut().zip(sums) {
+            total
+                .iter_mut()
+                .zip(sums)
+                .for_each(|(total, sum)| *total += f64::from(*sum));
+        }
+    }
+    total
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn single(numbers: impl Iterator<Item = f64>) -> Vec<f32> {
+    numbers.map(|n| n as f32).collect()
+}
+
+/// Normalizes `[..., C]` and applies LeakyReLU; gives the output, mean and biased variance.
 pub(super) fn normalize(
     x: &FlexTensor,
     gamma: &FlexTensor,
@@ -81,65 +170,168 @@ pub(super) fn normalize(
     epsilon: f64,
     slope: f64,
 ) -> (FlexTensor, FlexTensor, FlexTensor) {
-    let layout = Layout::of(x);
+    let channels = channels(x);
     let (x, gamma, beta) = (contiguous(x), contiguous(gamma), contiguous(beta));
     let values = numbers(&x);
     #[allow(clippy::cast_precision_loss)]
-    let count = (values.len() / layout.channels.max(1)).max(1) as f64;
+    let count = (values.len() / channels).max(1) as f64;
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
-    let statistics: Vec<(f64, f64)> = (0..layout.channels)
-        .into_par_iter()
-        .map(|channel| {
-            let planes = || layout.channel(values, channel);
-            let total = vectorized(|| {
-                planes()
-                    .map(|plane| sums(plane, plane, |v, _| [v])[0])
-                    .sum::<f64>()
-            });
-            let mean = total / count;
-            #[allow(clippy::cast_possible_truncation)]
-            let center = mean as f32;
-            let squares = vectorized(|| {
-                planes()
-                    .map(|plane| sums(plane, plane, |v, _| [(v - center) * (v - center)])[0])
-                    .sum::<f64>()
-            });
-            // Around the mean that was rounded, corrected by what the rounding took.
-            let variance = squares / count - (f64::from(center) - mean).powi(2);
-            (mean, variance)
-        })
-        .collect();
-    #[allow(clippy::cast_possible_truncation)]
-    let scales: Vec<(f32, f32)> = statistics
+    let [sum] = totals(values, channels, |_, rows, [sum]| {
+        sweep(
+            channels,
+            Sum {
+                rows,
+                channels,
+                sum,
+            },
+        );
+    });
+    let mean = single(sum.iter().map(|sum| sum / count));
+    let [squares] = totals(values, channels, |_, rows, [sum]| {
+        let mean = &mean;
+        sweep(
+            channels,
+            Squares {
+                rows,
+                channels,
+                mean,
+                sum,
+            },
+        );
+    });
+    // Around the mean as it was rounded, corrected by what the rounding took.
+    let variance: Vec<f64> = squares
         .iter()
-        .zip(numbers(&gamma).iter().zip(numbers(&beta)))
-        .map(|((mean, variance), (gamma, beta))| {
-            let scale = f64::from(*gamma) / (variance + epsilon).sqrt();
-            (scale as f32, (f64::from(*beta) - mean * scale) as f32)
-        })
+        .zip(sum.iter().zip(&mean))
+        .map(|(squares, (sum, mean))| squares / count - (f64::from(*mean) - sum / count).powi(2))
         .collect();
+    let scale: Vec<f64> = numbers(&gamma)
+        .iter()
+        .zip(&variance)
+        .map(|(gamma, variance)| f64::from(*gamma) / (variance + epsilon).sqrt())
+        .collect();
+    let shift = single(
+        numbers(&beta)
+            .iter()
+            .zip(sum.iter().zip(&scale))
+            .map(|(beta, (sum, scale))| f64::from(*beta) - sum / count * scale),
+    );
+    let scale = single(scale.into_iter());
     let mut out = vec![0.0; values.len()];
-    out.par_chunks_exact_mut(layout.picture())
-        .zip(values.par_chunks_exact(layout.picture()))
-        .for_each(|(out, picture)| {
-            let planes = out
-                .chunks_exact_mut(layout.pixels)
-                .zip(picture.chunks_exact(layout.pixels));
-            vectorized(|| {
-                for ((out, plane), (scale, shift)) in planes.zip(&scales) {
-                    for (out, v) in out.iter_mut().zip(plane) {
-                        *out = leaky(v * scale + shift, slope);
-                    }
-                }
-            });
+    out.par_chunks_mut(ROWS * channels)
+        .zip(values.par_chunks(ROWS * channels))
+        .for_each(|(out, values)| {
+            let work = Apply {
+                rows: values,
+                channels,
+                scale: &scale,
+                shift: &shift,
+                slope,
+                out,
+            };
+            vectorized(|| sweep(channels, work));
         });
-    #[allow(clippy::cast_possible_truncation)]
-    let column = |pick: fn(&(f64, f64)) -> f64| {
-        let numbers: Vec<f32> = statistics.iter().map(|pair| pick(pair) as f32).collect();
-        tensor(numbers, [layout.channels])
-    };
-    (layout.finish(out), column(|s| s.0), column(|s| s.1))
+    (
+        like(&x, out),
+        tensor(mean, [channels]),
+        tensor(single(variance.into_iter()), [channels]),
+    )
+}
+
+/// Of each channel, what [`through`] needs.
+struct Columns {
+    mean: Vec<f32>,
+    inverse: Vec<f32>,
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
+}
+
+/// [`Columns`] of `L` channels.
+struct Lanes<const L: usize> {
+    mean: [f32; L],
+    inverse: [f32; L],
+    gamma: [f32; L],
+    beta: [f32; L],
+}
+
+impl Columns {
+    #[inline(always)]
+    fn lanes<const L: usize>(&self, at: usize) -> Lanes<L> {
+        Lanes {
+            mean: lanes(&self.mean, at),
+            inverse: lanes(&self.inverse, at),
+            gamma: lanes(&self.gamma, at),
+            beta: lanes(&self.beta, at),
+        }
+    }
+}
+
+impl<const L: usize> Lanes<L> {
+    /// x̂, and the output's gradient through LeakyReLU, of lane `i`.
+    #[inline(always)]
+    fn through(&self, i: usize, v: f32, g: f32, slope: f32) -> (f32, f32) {
+        let normal = (v - self.mean[i]) * self.inverse[i];
+        let positive = normal * self.gamma[i] + self.beta[i] > 0.0;
+        (normal, if positive { g } else { g * slope })
+    }
+}
+
+struct GradientSums<'a> {
+    gradients: &'a [f32],
+    rows: &'a [f32],
+    channels: usize,
+    columns: &'a Columns,
+    slope: f32,
+    offsets: &'a mut [f32],
+    slants: &'a mut [f32],
+}
+
+impl Sweep for GradientSums<'_> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, at: usize) {
+        let columns = self.columns.lanes::<L>(at);
+        let (mut offset, mut slant) = ([0.0; L], [0.0; L]);
+        let rows = self.rows.chunks_exact(self.channels);
+        for (row, gradient) in rows.zip(self.gradients.chunks_exact(self.channels)) {
+            let (row, gradient) = (lanes::<L>(row, at), lanes::<L>(gradient, at));
+            for i in 0..L {
+                let (normal, g) = columns.through(i, row[i], gradient[i], self.slope);
+                offset[i] += g;
+                slant[i] += g * normal;
+            }
+        }
+        store(self.offsets, at, offset);
+        store(self.slants, at, slant);
+    }
+}
+
+struct GradientApply<'a> {
+    gradients: &'a mut [f32],
+    rows: &'a [f32],
+    channels: usize,
+    columns: &'a Columns,
+    slope: f32,
+    offset: &'a [f32],
+    slant: &'a [f32],
+}
+
+impl Sweep for GradientApply<'_> {
+    #[inline(always)]
+    fn run<const L: usize>(&mut self, at: usize) {
+        let columns = self.columns.lanes::<L>(at);
+        let (offset, slant) = (lanes::<L>(self.offset, at), lanes::<L>(self.slant, at));
+        let rows = self.rows.chunks_exact(self.channels);
+        for (row, out) in rows.zip(self.gradients.chunks_exact_mut(self.channels)) {
+            let (row, mut gradient) = (lanes::<L>(row, at), lanes::<L>(out, at));
+            for i in 0..L {
+                let (normal, g) = columns.through(i, row[i], gradient[i], self.slope);
+                gradient[i] =
+                    columns.gamma[i] * columns.inverse[i] * (g - offset[i] - normal * slant[i]);
+            }
+            store(out, at, gradient);
+        }
+    }
 }
 
 /// The gradients, by the paper's chain rule. With z = γ·x̂ + β and g = the output's gradient through LeakyReLU:
@@ -155,109 +347,81 @@ pub(super) fn backward(
     epsilon: f64,
     slope: f64,
 ) -> (FlexTensor, FlexTensor, FlexTensor) {
-    let layout = Layout::of(x);
+    let channels = channels(x);
     // The input's gradient takes the place of the output's.
     let (x, mut out) = (contiguous(x), into_numbers(gradient));
-    let (values, gradients) = (numbers(&x), out.as_slice());
-    let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(contiguous);
+    let values = numbers(&x);
+    let [gamma, beta, mean, variance] =
+        [gamma, beta, mean, variance].map(|t| numbers(&contiguous(t)).to_vec());
+    let inverse = single(
+        variance
+            .iter()
+            .map(|variance| 1.0 / (f64::from(*variance) + epsilon).sqrt()),
+    );
+    let columns = Columns {
+        mean,
+        inverse,
+        gamma,
+        beta,
+    };
     #[allow(clippy::cast_precision_loss)]
-    let count = (values.len() / layout.channels.max(1)).max(1) as f64;
+    let count = (values.len() / channels).max(1) as f64;
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
-    /// Numbers of one channel, in the precision of the pixels.
-    #[derive(Clone, Copy)]
-    struct Channel {
-        mean: f32,
-        inverse: f32,
-        gamma: f32,
-        beta: f32,
-    }
-    #[allow(clippy::cast_possible_truncation)]
-    let channels: Vec<Channel> = numbers(&gamma)
-        .iter()
-        .zip(numbers(&beta))
-        .zip(numbers(&mean).iter().zip(numbers(&variance)))
-        .map(|((gamma, beta), (mean, variance))| Channel {
-            mean: *mean,
-            inverse: (1.0 / (f64::from(*variance) + epsilon).sqrt()) as f32,
-            gamma: *gamma,
-            beta: *beta,
-        })
-        .collect();
-    #[inline(always)]
-    fn through(c: Channel, slope: f32, v: f32, g: f32) -> (f32, f32) {
-        let normal = (v - c.mean) * c.inverse;
-        let passed = if normal * c.gamma + c.beta > 0.0 {
-            g
-        } else {
-            g * slope
+    let [offsets, slants] = totals(&out, channels, |begin, gradients, [offsets, slants]| {
+        let work = GradientSums {
+            gradients,
+            rows: values.get(begin..).unwrap_or_default(),
+            channels,
+            columns: &columns,
+            slope,
+            offsets,
+            slants,
         };
-        (normal, passed)
-    }
-    let totals: Vec<[f64; 2]> = channels
-        .par_iter()
-        .enumerate()
-        .map(|(index, channel)| {
-            let planes = layout
-                .channel(values, index)
-                .zip(layout.channel(gradients, index));
-            let channel = *channel;
-            vectorized(|| {
-                planes.fold([0.0; 2], |total, (plane, gradient)| {
-                    let [a, b] = sums(plane, gradient, |v, g| {
-                        let (normal, g) = through(channel, slope, v, g);
-                        [g, g * normal]
-                    });
-                    [total[0] + a, total[1] + b]
-                })
-            })
-        })
-        .collect();
-    out.par_chunks_exact_mut(layout.picture())
-        .zip(values.par_chunks_exact(layout.picture()))
-        .for_each(|(out, picture)| {
-            let planes = out
-                .chunks_exact_mut(layout.pixels)
-                .zip(picture.chunks_exact(layout.pixels));
-            vectorized(|| {
-                for ((out, plane), (channel, total)) in planes.zip(channels.iter().zip(&totals)) {
-                    #[allow(clippy::cast_possible_truncation)]
-                    let [offset, slant] = total.map(|t| (t / count) as f32);
-                    let scale = channel.gamma * channel.inverse;
-                    for (out, v) in out.iter_mut().zip(plane) {
-                        let (normal, g) = through(*channel, slope, *v, *out);
-                        *out = scale * (g - offset - normal * slant);
-                    }
-                }
-            });
+        sweep(channels, work);
+    });
+    let (offset, slant) = (
+        single(offsets.iter().map(|sum| sum / count)),
+        single(slants.iter().map(|sum| sum / count)),
+    );
+    out.par_chunks_mut(ROWS * channels)
+        .zip(values.par_chunks(ROWS * channels))
+        .for_each(|(gradients, rows)| {
+            let work = GradientApply {
+                gradients,
+                rows,
+                channels,
+                columns: &columns,
+                slope,
+                offset: &offset,
+                slant: &slant,
+            };
+            vectorized(|| sweep(channels, work));
         });
-    #[allow(clippy::cast_possible_truncation)]
-    let column = |which: usize| {
-        let numbers: Vec<f32> = totals
-            .iter()
-            .map(|t| t.get(which).copied().unwrap_or(0.0) as f32)
-            .collect();
-        tensor(numbers, [layout.channels])
-    };
-    (layout.finish(out), column(1), column(0))
+    (
+        like(&x, out),
+        tensor(single(slants.into_iter()), [channels]),
+        tensor(single(offsets.into_iter()), [channels]),
+    )
 }
 
 /// Numbers that one task works through at a time.
 const PIECE: usize = 1 << 15;
 
+/// LeakyReLU.
 pub(super) fn leak(x: FlexTensor, slope: f64) -> FlexTensor {
-    let layout = Layout::of(&x);
+    let shape = x.shape();
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
     let mut out = into_numbers(x);
     out.par_chunks_mut(PIECE).for_each(|out| {
         vectorized(|| out.iter_mut().for_each(|v| *v = leaky(*v, slope)));
     });
-    layout.finish(out)
+    FlexTensor::from_data(TensorData::new(out, shape))
 }
 
+/// The gradient of [`leak`], from its output.
 pub(super) fn leak_backward(output: &FlexTensor, gradient: FlexTensor, slope: f64) -> FlexTensor {
-    let layout = Layout::of(output);
     let output = contiguous(output);
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
@@ -271,5 +435,5 @@ pub(super) fn leak_backward(output: &FlexTensor, gradient: FlexTensor, slope: f6
                 }
             });
         });
-    layout.finish(out)
+    like(&output, out)
 }

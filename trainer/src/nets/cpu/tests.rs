@@ -15,6 +15,16 @@ fn numbers<const D: usize>(salt: u64, shape: [usize; D]) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), &device).require_grad()
 }
 
+/// Channels last.
+fn last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+/// Channels first.
+fn first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
+}
+
 fn near<const D: usize>(what: &str, expected: Tensor<D>, found: Tensor<D>) {
     assert_eq!(expected.dims(), found.dims(), "{what}");
     let (a, b): (Vec<f32>, Vec<f32>) = (
@@ -63,7 +73,7 @@ fn convolutions_equal_burns_with_their_gradients() {
         let mut layer = config.init(&x.device());
         layer.weight = burn::module::Param::from_tensor(weight.clone());
         let expected = layer.forward(x.clone());
-        let found = convolve(x.clone(), weight.clone(), geometry);
+        let found = first(convolve(last(x.clone()), weight.clone(), geometry));
         near(&format!("case {case}"), expected.clone(), found.clone());
         let pull = numbers(200 + case as u64, expected.dims());
         let (a, b) = (
@@ -105,7 +115,11 @@ fn transposed_convolutions_equal_burns_with_their_gradients() {
         let mut layer = config.init(&x.device());
         layer.weight = burn::module::Param::from_tensor(weight.clone());
         let expected = layer.forward(x.clone());
-        let found = convolve_transposed(x.clone(), weight.clone(), geometry);
+        let found = first(convolve_transposed(
+            last(x.clone()),
+            weight.clone(),
+            geometry,
+        ));
         near(&format!("case {case}"), expected.clone(), found.clone());
         let pull = numbers(200 + case as u64, expected.dims());
         let (a, b) = (
@@ -138,8 +152,14 @@ fn normalization_equals_burns_with_its_gradients() {
             layer.gamma = burn::module::Param::from_tensor(gamma.clone());
             layer.beta = burn::module::Param::from_tensor(beta.clone());
             let expected = leaky_relu(layer.forward(x.clone()), slope);
-            let (found, _, _) =
-                normalize(x.clone(), gamma.clone(), beta.clone(), layer.epsilon, slope);
+            let (found, _, _) = normalize(
+                last(x.clone()),
+                gamma.clone(),
+                beta.clone(),
+                layer.epsilon,
+                slope,
+            );
+            let found = first(found);
             let what = format!("case {case}, slope {slope}");
             near(&what, expected.clone(), found.clone());
             let pull = numbers(330 + case as u64, shape);
@@ -171,7 +191,7 @@ fn normalization_equals_burns_with_its_gradients() {
 fn statistics_of_a_batch_far_from_zero_are_right() {
     let device = Device::flex().autodiff();
     let values: Vec<f32> = (0..4096).map(|i| 1000.0 + (i % 2) as f32).collect();
-    let x = Tensor::<4>::from_data(TensorData::new(values, [64, 1, 8, 8]), &device);
+    let x = Tensor::<4>::from_data(TensorData::new(values, [64, 8, 8, 1]), &device);
     let one = Tensor::<1>::ones([1], &device);
     let (_, mean, variance) = normalize(x, one.clone(), one, 1e-5, 0.0);
     assert!((mean.into_scalar::<f32>() - 1000.5).abs() < 1e-3);
