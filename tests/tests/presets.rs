@@ -15,7 +15,7 @@ use dreamlet_trainer::config::{Overrides, PRESETS, Source, resolve};
 use dreamlet_trainer::data::{DataSpec, Dataset, LoadOptions, load};
 use dreamlet_trainer::export::verify::{BATCHES, OnnxRuntime, Options, verify};
 use dreamlet_trainer::export::{generator, save};
-use dreamlet_trainer::training::saved::Saved;
+use dreamlet_trainer::training::saved::{Saved, Which};
 use dreamlet_trainer::training::{TrainOptions, train};
 
 /// Trains a preset for a few steps, so that no normalization is left at its beginning, and exports it.
@@ -33,9 +33,9 @@ fn trained(preset: &str, data: &Dataset, out: &Path) -> (Saved, PathBuf) {
         ..TrainOptions::default()
     };
     let outcome = train(&config, data, &options).unwrap();
-    let saved = Saved::open(&outcome.run, false).unwrap();
+    let saved = Saved::open(&outcome.run, Which::default()).unwrap();
     let path = outcome.run.join("export/model.onnx");
-    let card = generator::card(&saved.config, preset).unwrap();
+    let card = generator::card(&saved.config, &saved.state.classes, preset).unwrap();
     let model = generator::graph(&saved.generator, &saved.config).unwrap();
     save(model, card, &path).unwrap();
     (saved, path)
@@ -53,7 +53,7 @@ fn every_preset_makes_the_same_pictures_in_every_engine_at_every_batch() {
     for preset in PRESETS {
         let (saved, path) = trained(preset.name, &data, &folder);
         let mut in_burn =
-            |latents: &[f32], _: Option<&[i64]>, rows: usize| saved.generate(latents, rows);
+            |z: &[f32], classes: Option<&[i64]>, rows: usize| saved.generate(z, classes, rows);
         let options = Options {
             onnxruntime: if std::env::var_os("ORT_DYLIB_PATH").is_some() {
                 OnnxRuntime::Required
@@ -70,7 +70,7 @@ fn every_preset_makes_the_same_pictures_in_every_engine_at_every_batch() {
         // A generator whose picture does not depend on its latent would agree with anything.
         let mut latents = vec![0.0; 2 * saved.config.model.latent];
         dreamlet_runtime::latent::fill_normal(1, None, &mut latents);
-        let pictures = saved.generate(&latents, 2).unwrap();
+        let pictures = saved.generate(&latents, None, 2).unwrap();
         let (one, other) = pictures.split_at(pictures.len() / 2);
         assert_ne!(one, other, "{}", preset.name);
         files.push(path);

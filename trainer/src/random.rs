@@ -16,6 +16,16 @@ pub enum Purpose {
     Latents,
     /// The noise of the reparameterization trick.
     Reparameterization,
+    /// Differentiable augmentation of what the discriminator sees.
+    Augmentation,
+    /// Noise on what the discriminator sees.
+    InstanceNoise,
+    /// Which features are dropped.
+    Dropout,
+    /// Where between real and generated the gradient penalty looks.
+    PenaltyMix,
+    /// Latents that calibrate an average's batch normalization.
+    Calibration,
     /// Projections and latents of the score that picks the best checkpoint.
     Score,
 }
@@ -27,6 +37,11 @@ impl Purpose {
             Self::DiscriminatorInit => "train.dis-init",
             Self::Latents => "train.latents",
             Self::Reparameterization => "train.reparam",
+            Self::Augmentation => "train.diffaug",
+            Self::InstanceNoise => "train.noise",
+            Self::Dropout => "train.dropout",
+            Self::PenaltyMix => "train.penalty",
+            Self::Calibration => "train.calibrate",
             Self::Score => "train.score",
         }
     }

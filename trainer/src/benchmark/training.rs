@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::Times;
 use crate::config::Config;
 use crate::random::{Purpose, stream};
-use crate::training::Learner;
+use crate::training::{Learner, Moment, Reals};
 
 /// Steps before the measurement begins: the first ones allocate, compile and tune.
 pub const WARM_UP: u64 = 2;
@@ -30,15 +30,21 @@ pub fn steps(config: &Config, device: &Device, time: Duration) -> Option<Times> 
     stream(0, Purpose::Score, 0).fill_uniform(&mut pixels);
     let mut batch = || {
         let data = TensorData::new(pixels.clone(), [rows, channels, side, side]);
-        Tensor::<4>::from_data(data, &device)
+        let pixels = Tensor::<4>::from_data(data, &device);
+        let classes = (config.model.classes > 0).then(|| Tensor::zeros([rows], &device));
+        Reals { pixels, classes }
     };
     let mut learner = Learner::new(config, &device)?;
+    let moment = Moment {
+        fraction: 0.0,
+        augment: config.gan.as_ref().map_or(0.0, |gan| gan.augment),
+    };
     let mut times = Times::default();
     let mut begin = Instant::now();
     for step in 0.. {
         let before = Instant::now();
         // Reading the losses waits until the device has done the step.
-        let _ = learner.step(step, &mut batch).into_data();
+        let _ = learner.step(step, moment, &mut batch).into_data();
         if step < WARM_UP {
             begin = Instant::now();
             continue;

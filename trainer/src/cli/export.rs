@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliResult, print, verify};
 use crate::export;
-use crate::training::saved::Saved;
+use crate::training::saved::{Saved, Which};
 
 /// Arguments of `dreamlet export`.
 #[derive(Debug, Args)]
@@ -29,6 +29,9 @@ pub(crate) struct ExportArgs {
     /// Take the checkpoint with the best score instead of the newest
     #[arg(long)]
     best: bool,
+    /// Take the generator itself instead of its moving average
+    #[arg(long)]
+    raw: bool,
 }
 
 impl ExportArgs {
@@ -40,19 +43,27 @@ impl ExportArgs {
             author: String::new(),
             license: String::new(),
             best: false,
+            raw: false,
+        }
+    }
+
+    fn which(&self) -> Which {
+        Which {
+            best: self.best,
+            raw: self.raw,
         }
     }
 }
 
 /// Exports and verifies.
 pub(crate) fn run(args: &ExportArgs) -> CliResult {
-    let saved = Saved::open(&args.run, args.best)?;
+    let saved = Saved::open(&args.run, args.which())?;
     let name = args.name.clone().unwrap_or_else(|| saved.name());
     let out = args
         .out
         .clone()
         .unwrap_or_else(|| saved.run.join("export").join(format!("{name}.onnx")));
-    let mut card = export::generator::card(&saved.config, &name)?;
+    let mut card = export::generator::card(&saved.config, &saved.state.classes, &name)?;
     card.author.clone_from(&args.author);
     card.license.clone_from(&args.license);
     let model = export::generator::graph(&saved.generator, &saved.config)?;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CliResult, print};
 use crate::export::verify::{Burn, Options};
-use crate::training::saved::Saved;
+use crate::training::saved::{Saved, Which};
 
 /// Arguments of `dreamlet verify`.
 #[derive(Debug, Args)]
@@ -19,13 +19,19 @@ pub(crate) struct VerifyArgs {
     /// Compare with the run's best checkpoint instead of its newest
     #[arg(long, requires = "run")]
     best: bool,
+    /// Compare with the generator itself instead of its moving average
+    #[arg(long, requires = "run")]
+    raw: bool,
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> CliResult {
     let saved = args
         .run
         .as_ref()
-        .map(|path| Saved::open(path, args.best))
+        .map(|path| {
+            let (best, raw) = (args.best, args.raw);
+            Saved::open(path, Which { best, raw })
+        })
         .transpose()?;
     verify(&args.model, saved.as_ref())
 }
@@ -33,7 +39,9 @@ pub(crate) fn run(args: &VerifyArgs) -> CliResult {
 /// Prints the largest difference of each pair of engines; an error when one is above the tolerance.
 pub(crate) fn verify(model: &Path, saved: Option<&Saved>) -> CliResult {
     let mut burn = saved.map(|saved| {
-        move |latents: &[f32], _: Option<&[i64]>, rows: usize| saved.generate(latents, rows)
+        move |latents: &[f32], classes: Option<&[i64]>, rows: usize| {
+            saved.generate(latents, classes, rows)
+        }
     });
     let burn = burn.as_mut().map(|f| f as Burn<'_>);
     let report = crate::export::verify::verify(model, burn, &Options::default())?;

@@ -137,9 +137,21 @@ pub const KEYS: &[Key] = &[
         "last activation: pixels 0..1 or -1..1",
     ),
     key(
-        "gan.generator_loss",
-        Kind::Choice(&["minimax", "non-saturating"]),
-        "what the generator minimizes",
+        "model.classes",
+        Kind::Integer(0, 65_535),
+        "classes that can be asked for, 0 for none",
+    )
+    .or("0"),
+    key(
+        "gan.loss",
+        Kind::Choice(&[
+            "minimax",
+            "non-saturating",
+            "least-squares",
+            "hinge",
+            "wasserstein",
+        ]),
+        "what the two players minimize",
     ),
     key(
         "gan.label_smoothing",
@@ -151,6 +163,66 @@ pub const KEYS: &[Key] = &[
         Kind::Integer(1, 100),
         "discriminator steps for each generator step",
     ),
+    key(
+        "gan.discriminator_norm",
+        Kind::Choice(&["batch", "none", "spectral"]),
+        "what keeps the discriminator's layers in bounds",
+    )
+    .or("\"batch\""),
+    key(
+        "gan.dropout",
+        Kind::Number(0.0, 0.9),
+        "share of the discriminator's features that are dropped in a step",
+    )
+    .or("0.0"),
+    key(
+        "gan.average",
+        Kind::Number(0.0, 0.999_999),
+        "what the exported average of the generator keeps of itself at each step, 0 for no average",
+    )
+    .or("0.999"),
+    key(
+        "gan.r1",
+        Kind::Number(0.0, 1000.0),
+        "R1 penalty on the discriminator's gradient at real pictures, 0 for none",
+    )
+    .or("0.0"),
+    key(
+        "gan.r1_every",
+        Kind::Integer(1, 1000),
+        "discriminator steps from one R1 penalty to the next",
+    )
+    .or("16"),
+    key(
+        "gan.gradient_penalty",
+        Kind::Number(0.0, 1000.0),
+        "penalty on gradient lengths other than 1 between real and fake, 0 for none",
+    )
+    .or("0.0"),
+    key(
+        "gan.weight_clip",
+        Kind::Number(0.0, 10.0),
+        "largest size of a discriminator's weight, 0 for no limit",
+    )
+    .or("0.0"),
+    key(
+        "gan.instance_noise",
+        Kind::Number(0.0, 2.0),
+        "noise on what the discriminator sees at first; fades to 0",
+    )
+    .or("0.0"),
+    key(
+        "gan.augment",
+        Kind::Number(0.0, 1.0),
+        "probability of shift, cutout, brightness and contrast, for small data sets",
+    )
+    .or("0.0"),
+    key(
+        "gan.augment_target",
+        Kind::Number(0.0, 0.99),
+        "how sure of real pictures the discriminator may be; adapts gan.augment, 0 for fixed (0.6 is usual)",
+    )
+    .or("0.0"),
     key(
         "vae.likelihood",
         Kind::Choice(&["bernoulli", "gaussian"]),
@@ -186,6 +258,18 @@ pub const KEYS: &[Key] = &[
         Kind::Number(0.0, 0.999_999),
         "decay of Adam's second moment",
     ),
+    key(
+        "optimizer.weight_decay",
+        Kind::Number(0.0, 1.0),
+        "share of each weight that is added to its gradient",
+    )
+    .or("0.0"),
+    key(
+        "optimizer.schedule",
+        Kind::Choice(&["constant", "linear", "cosine"]),
+        "how step sizes go to 0 over the run",
+    )
+    .or("\"constant\""),
     key(
         "training.epochs",
         Kind::Integer(0, i64::MAX),

@@ -111,27 +111,68 @@ pub struct ModelConfig {
     pub width: Option<usize>,
     /// Last activation of the generator.
     pub output: OutputActivation,
+    /// Classes that are asked for and told apart; 0 for an unconditional model.
+    pub classes: usize,
 }
 
-/// What the generator minimizes.
+/// What the two players minimize; the formulas are in [`objective::adversarial`](crate::objective::adversarial).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum GeneratorLoss {
-    /// E\[log(1 − D(G(z)))\], the formula of Goodfellow et al. 2014, equation 1.
+pub enum AdversarialLoss {
+    /// Goodfellow et al. 2014, equation 1.
     Minimax,
-    /// −E\[log D(G(z))\], the same paper, section 3: strong gradients while the discriminator wins.
+    /// The same with the generator's −log D(G(z)): strong gradients while the discriminator wins.
     NonSaturating,
+    /// Mao et al. 2017.
+    LeastSquares,
+    /// Lim and Ye 2017.
+    Hinge,
+    /// Arjovsky et al. 2017; wants a gradient penalty, weight clipping or spectral normalization.
+    Wasserstein,
+}
+
+/// What keeps a discriminator's layers in bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiscriminatorNorm {
+    /// Batch normalization on all feature maps but the first; nothing in dense nets.
+    Batch,
+    /// Nothing: what gradient penalties want.
+    None,
+    /// Spectral normalization (Miyato et al. 2018).
+    Spectral,
 }
 
 /// Section `[gan]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GanConfig {
-    /// What the generator minimizes.
-    pub generator_loss: GeneratorLoss,
+    /// What the players minimize.
+    pub loss: AdversarialLoss,
     /// The discriminator's target on real pictures, 0.5 to 1 (one-sided, Salimans et al. 2016, section 3.4).
     pub label_smoothing: f64,
     /// Discriminator steps for each generator step.
     pub discriminator_steps: usize,
+    /// What keeps the discriminator's layers in bounds.
+    pub discriminator_norm: DiscriminatorNorm,
+    /// Share of the discriminator's features that are dropped in a step.
+    pub dropout: f64,
+    /// The share of itself that the average of the generator keeps at each step; 0 for no average.
+    pub average: f64,
+    /// γ of R1 (Mescheder et al. 2018); 0 for none.
+    pub r1: f64,
+    /// Discriminator steps from one R1 to the next, which counts as many times (Karras et al. 2020, "lazy").
+    pub r1_every: u64,
+    /// λ of the gradient penalty (Gulrajani et al. 2017); 0 for none.
+    pub gradient_penalty: f64,
+    /// Largest size of a discriminator's weight (Arjovsky et al. 2017); 0 for no limit.
+    pub weight_clip: f64,
+    /// Standard deviation of the noise on what the discriminator sees, in the range of pixels; it fades to 0 over the run
+    /// (Sønderby et al. 2017).
+    pub instance_noise: f64,
+    /// Probability of differentiable augmentation, at first where it adapts.
+    pub augment: f64,
+    /// What E\[sign(l(x))\] the probability adapts to (Karras et al. 2020, equation 1); 0 for a fixed probability.
+    pub augment_target: f64,
 }
 
 /// log p(x|z) of a VAE.
@@ -167,6 +208,35 @@ pub struct OptimizerConfig {
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
+    /// Share of each weight that is added to its gradient.
+    pub weight_decay: f64,
+    /// How the step sizes change over the run.
+    pub schedule: Schedule,
+}
+
+/// How step sizes change over a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Not at all.
+    Constant,
+    /// In the second half of the run, straight to 0.
+    Linear,
+    /// From the beginning, along half a cosine to 0 (Loshchilov and Hutter 2017).
+    Cosine,
+}
+
+impl Schedule {
+    /// What the step size is multiplied by at `fraction` of the run, 0 to 1.
+    #[must_use]
+    pub fn factor(self, fraction: f64) -> f64 {
+        let fraction = fraction.clamp(0.0, 1.0);
+        match self {
+            Self::Constant => 1.0,
+            Self::Linear => (2.0 * (1.0 - fraction)).min(1.0),
+            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * fraction).cos()),
+        }
+    }
 }
 
 /// Section `[training]`. The run ends at the first of `epochs`, `steps` and `seconds`; 0 means no such limit.

@@ -28,8 +28,15 @@ macro_rules! presets {
 }
 
 /// Every preset, simplest first.
-pub const PRESETS: &[Preset] =
-    presets!["seed-gan", "seed-vae", "vae-dense", "dcgan", "dcgan-resize"];
+pub const PRESETS: &[Preset] = presets![
+    "seed-gan",
+    "seed-vae",
+    "vae-dense",
+    "cvae-dense",
+    "dcgan",
+    "dcgan-resize",
+    "cgan"
+];
 
 /// The preset of that name.
 #[must_use]

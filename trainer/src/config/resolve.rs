@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::keys::{ConfigError, KEYS, Key, Kind, find};
-use super::{Config, ModelKind, NetKind, OutputActivation, preset};
+use super::{
+    AdversarialLoss, Config, DiscriminatorNorm, ModelKind, NetKind, OutputActivation, Schedule,
+    preset,
+};
 
 /// Where a configuration begins.
 #[derive(Clone, Debug)]
@@ -332,6 +335,27 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
     if config.model.kind == ModelKind::Vae && config.model.output != OutputActivation::Sigmoid {
         return conflict("model.output must be \"sigmoid\" for model.kind = \"vae\": the likelihoods are on pixels from 0 to 1".to_owned());
     }
+    if let Some(gan) = &config.gan {
+        let penalized = [
+            ("gan.r1", gan.r1),
+            ("gan.gradient_penalty", gan.gradient_penalty),
+        ];
+        let convolutional = config.model.net != NetKind::Dense;
+        if let Some((name, _)) = penalized.iter().find(|(_, weight)| *weight > 0.0)
+            && convolutional
+            && gan.discriminator_norm == DiscriminatorNorm::Batch
+        {
+            return conflict(format!(
+                "{name} is on each picture's own gradient, and batch normalization mixes the pictures of a batch: set gan.discriminator_norm to \"none\" or \"spectral\""
+            ));
+        }
+        let bounded = gan.gradient_penalty > 0.0
+            || gan.weight_clip > 0.0
+            || gan.discriminator_norm == DiscriminatorNorm::Spectral;
+        if gan.loss == AdversarialLoss::Wasserstein && !bounded {
+            return conflict("gan.loss = \"wasserstein\" is a distance only for a bounded discriminator: set gan.gradient_penalty (10 is usual), gan.weight_clip (0.01) or gan.discriminator_norm = \"spectral\"".to_owned());
+        }
+    }
     if config.name.is_empty()
         || !config
             .name
@@ -345,6 +369,16 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     let t = &config.training;
+    let noise = config
+        .gan
+        .as_ref()
+        .is_some_and(|gan| gan.instance_noise > 0.0);
+    if t.epochs == 0 && t.steps == 0 && (noise || config.optimizer.schedule != Schedule::Constant) {
+        return conflict(
+            "optimizer.schedule and gan.instance_noise go by steps, so that the clock changes no picture: set training.epochs or training.steps beside the time"
+                .to_owned(),
+        );
+    }
     if t.epochs == 0 && t.steps == 0 && t.seconds == 0 {
         return conflict(
             "the run would never end: set training.epochs, training.steps or training.seconds"
@@ -403,6 +437,8 @@ mod tests {
             ("hidden=[3]", "no meaning"),
             ("likelihood=bernoulli", "no meaning"),
             ("nonsense", "KEY=VALUE"),
+            ("gan.r1=1", "discriminator_norm"),
+            ("gan.loss=wasserstein", "gradient_penalty"),
         ] {
             let message = with(&[bad]).unwrap_err().to_string();
             assert!(message.contains(expected), "{bad}: {message}");
@@ -427,6 +463,21 @@ mod tests {
                 check_value("defaults", key, &literal(default).unwrap()).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn schedules_begin_at_one_and_end_at_zero() {
+        use super::super::Schedule;
+        for (schedule, end) in [
+            (Schedule::Constant, 1.0),
+            (Schedule::Linear, 0.0),
+            (Schedule::Cosine, 0.0),
+        ] {
+            assert!((schedule.factor(0.0) - 1.0).abs() < 1e-12);
+            assert!((schedule.factor(1.0) - end).abs() < 1e-12);
+            assert!(schedule.factor(0.75) <= schedule.factor(0.5));
+        }
+        assert!((Schedule::Linear.factor(0.75) - 0.5).abs() < 1e-12);
     }
 
     #[test]

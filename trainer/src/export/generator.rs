@@ -11,21 +11,24 @@ use crate::config::Config;
 use crate::data::DataSpec;
 use crate::nets::Generator;
 
-/// The ONNX graph of a generator, without a card: `latent` `[N, z]` to `image` `[N, C, H, W]`.
+/// The ONNX graph of a generator, without a card: `latent` `[N, z]` and, if it is conditional, `class` `[N]`, to `image`
+/// `[N, C, H, W]`.
 ///
 /// # Errors
 /// As [`onnx::trace`].
 pub fn graph(generator: &Generator, config: &Config) -> Result<ModelProto, ExportError> {
-    onnx::trace(config.model.latent, None, |device, latent, _| {
-        generator.valid().to_device(device).forward(latent)
+    let classes = Some(config.model.classes).filter(|classes| *classes > 0);
+    onnx::trace(config.model.latent, classes, |device, latent, class| {
+        generator.valid().to_device(device).forward(latent, class)
     })
 }
 
-/// What a device must know of a generator trained with `config`: the card without author, licence and golden pictures.
+/// What a device must know of a generator trained with `config`: the card without author, licence and golden pictures. `classes` are
+/// the names of a conditional generator's classes.
 ///
 /// # Errors
 /// [`ExportError::Card`] for a picture that no device can show.
-pub fn card(config: &Config, name: &str) -> Result<Card, ExportError> {
+pub fn card(config: &Config, classes: &[String], name: &str) -> Result<Card, ExportError> {
     let wrong = |field, reason: String| ExportError::Card { field, reason };
     let (low, high) = config.model.output.range();
     let latent = Latent {
@@ -42,6 +45,9 @@ pub fn card(config: &Config, name: &str) -> Result<Card, ExportError> {
         .source
         .parse::<DataSpec>()
         .map_or_else(|_| config.data.source.clone(), |spec| spec.name());
+    if config.model.classes > 0 {
+        card.classes = classes.to_vec();
+    }
     card.config_hash = config
         .hash()
         .map_err(|error| wrong("config_hash", error.to_string()))?;

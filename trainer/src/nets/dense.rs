@@ -23,6 +23,11 @@ impl Dense {
         Self { layers }
     }
 
+    /// The layers, in order.
+    pub(super) fn layers(&self) -> &[Linear] {
+        &self.layers
+    }
+
     /// `[N, first width]` to `[N, last width]`.
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let last = self.layers.len().saturating_sub(1);

@@ -1,29 +1,42 @@
-//! Discriminators: pictures `[N, C, H, W]` to one logit each, `[N, 1]`.
+//! Discriminators: pictures `[N, C, H, W]`, of a conditional one with classes `[N]`, to one logit each, `[N, 1]`.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, Linear};
-use burn::tensor::{Device, Tensor};
+use burn::nn::{BatchNorm, Embedding, Linear};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Int, Tensor};
 
 use super::dense::Dense;
 use super::layers::Maps;
+use super::spectral::Spectral;
 use super::{Init, Scheme, pyramid};
-use crate::config::{Config, NetKind};
+use crate::config::{Config, DiscriminatorNorm, NetKind};
 use crate::random::Purpose;
 
-/// Any discriminator of this program.
+/// Any discriminator of this program: features of a picture, and what they say.
 #[derive(Module, Debug)]
-pub enum Discriminator {
+pub struct Discriminator {
+    net: DiscriminatorNet,
+    judge: Linear,
+    bound: Option<Spectral>,
+    /// The projection of Miyato and Koyama 2018: for each class, the direction of its features.
+    classes: Option<Embedding>,
+}
+
+/// The net that makes features of a picture.
+#[derive(Module, Debug)]
+pub enum DiscriminatorNet {
     /// Dense layers.
     Dense(DenseDiscriminator),
     /// Halvings by convolution.
     Conv(ConvDiscriminator),
 }
 
-/// Dense layers from all pixels at once.
+/// Dense layers from all pixels at once, each with ReLU.
 #[derive(Module, Debug)]
 pub struct DenseDiscriminator {
     layers: Dense,
+    bounds: Vec<Spectral>,
 }
 
 /// The DCGAN discriminator: the generator mirrored, LeakyReLU 0.2, no batch normalization on the first map.
@@ -31,7 +44,19 @@ pub struct DenseDiscriminator {
 pub struct ConvDiscriminator {
     convs: Vec<Conv2d>,
     norms: Vec<BatchNorm>,
-    judge: Linear,
+    bounds: Vec<Spectral>,
+}
+
+/// A dense layer, its weight divided by its largest singular value where that is wanted.
+fn linear(layer: &Linear, bound: Option<&Spectral>, x: Tensor<2>) -> Tensor<2> {
+    let Some(bound) = bound else {
+        return layer.forward(x);
+    };
+    let y = x.matmul(bound.normalize(layer.weight.val()));
+    match &layer.bias {
+        Some(bias) => y + bias.val().unsqueeze(),
+        None => y,
+    }
 }
 
 impl Discriminator {
@@ -44,53 +69,115 @@ impl Discriminator {
             Scheme::Dcgan,
             device,
         );
+        let norm = config
+            .gan
+            .as_ref()
+            .map_or(DiscriminatorNorm::Batch, |gan| gan.discriminator_norm);
+        let spectral = norm == DiscriminatorNorm::Spectral;
         let (channels, size) = (config.data.channels, config.data.size);
-        match config.model.net {
+        let (net, judge, features) = match config.model.net {
             NetKind::Dense => {
-                let widths = [channels * size * size]
+                let widths: Vec<usize> = [channels * size * size]
                     .into_iter()
                     .chain(config.model.hidden.iter().rev().copied())
-                    .chain([1]);
-                Self::Dense(DenseDiscriminator {
-                    layers: Dense::new(&mut init, widths),
-                })
+                    .collect();
+                let features = widths.last().copied().unwrap_or(1);
+                let layers = Dense::new(&mut init, widths.iter().copied());
+                let judge = init.linear(features, 1);
+                let bounds = widths.iter().take(widths.len() - 1);
+                let bounds = bounds.filter(|_| spectral).copied().collect::<Vec<_>>();
+                let bounds = bounds
+                    .into_iter()
+                    .map(|rows| Spectral::new(&mut init, rows))
+                    .collect();
+                let net = DenseDiscriminator { layers, bounds };
+                (DiscriminatorNet::Dense(net), judge, features)
             }
             NetKind::Dcgan | NetKind::DcganResize => {
                 let (side, mut maps) = pyramid(size, config.model.width.unwrap_or(64));
                 maps.reverse();
+                let batch = norm == DiscriminatorNorm::Batch;
                 let inputs = [channels].into_iter().chain(maps.iter().copied());
                 let convs = inputs
                     .zip(&maps)
                     .enumerate()
-                    .map(|(i, (a, &b))| init.conv(a, b, 4, 2, 1, i == 0))
+                    .map(|(i, (a, &b))| init.conv(a, b, 4, 2, 1, i == 0 || !batch))
                     .collect();
-                let norms = maps.iter().skip(1).map(|&m| init.batch_norm(m)).collect();
-                let judge = init.linear(maps.last().copied().unwrap_or(1) * side * side, 1);
-                Self::Conv(ConvDiscriminator {
+                let norms = maps.iter().skip(1).filter(|_| batch);
+                let norms = norms.map(|&m| init.batch_norm(m)).collect();
+                let features = maps.last().copied().unwrap_or(1) * side * side;
+                let judge = init.linear(features, 1);
+                let bounds = maps.iter().filter(|_| spectral);
+                let bounds = bounds.map(|&m| Spectral::new(&mut init, m)).collect();
+                let net = ConvDiscriminator {
                     convs,
                     norms,
-                    judge,
-                })
+                    bounds,
+                };
+                (DiscriminatorNet::Conv(net), judge, features)
             }
+        };
+        let bound = spectral.then(|| Spectral::new(&mut init, features));
+        let classes = config.model.classes;
+        let classes = (classes > 0).then(|| init.blank_embedding(classes, features));
+        Self {
+            net,
+            judge,
+            bound,
+            classes,
         }
     }
 
-    /// Logits `[N, 1]`: positive for "real".
+    /// Features `[N, F]` of pictures.
     #[must_use]
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        match self {
-            Self::Dense(net) => net.layers.forward(x.flatten(1, 3)),
-            Self::Conv(net) => {
+    pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
+        match &self.net {
+            DiscriminatorNet::Dense(net) => {
+                let layers = net.layers.layers().iter().enumerate();
+                layers.fold(x.flatten(1, 3), |x: Tensor<2>, (i, layer)| {
+                    relu(linear(layer, net.bounds.get(i), x))
+                })
+            }
+            DiscriminatorNet::Conv(net) => {
                 let mut maps = Maps::new(x);
                 for (i, conv) in net.convs.iter().enumerate() {
-                    maps = maps.convolve(conv);
+                    maps = match net.bounds.get(i) {
+                        Some(bound) => {
+                            let mut conv = conv.clone();
+                            let weight = bound.normalize(conv.weight.val());
+                            conv.weight = Param::initialized(conv.weight.id, weight);
+                            maps.convolve(&conv)
+                        }
+                        None => maps.convolve(conv),
+                    };
                     maps = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
                         Some(norm) => maps.normalize_leak(norm),
                         None => maps.leak(),
                     };
                 }
-                net.judge.forward(maps.into_tensor().flatten(1, 3))
+                maps.into_tensor().flatten(1, 3)
             }
         }
+    }
+
+    /// Logits `[N, 1]` of [`Discriminator::features`]: positive for "real". A conditional discriminator without classes says whether
+    /// a picture is real, of whichever class.
+    #[must_use]
+    pub fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
+        let logits = linear(&self.judge, self.bound.as_ref(), features.clone());
+        match (&self.classes, class) {
+            (Some(table), Some(class)) => {
+                let [rows, width] = features.dims();
+                let direction = table.forward(class.reshape([rows, 1]));
+                logits + (direction.reshape([rows, width]) * features).sum_dim(1)
+            }
+            _ => logits,
+        }
+    }
+
+    /// Logits `[N, 1]` of pictures.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
+        self.judge(self.features(x), class)
     }
 }

@@ -1,10 +1,10 @@
-//! Generators: latent vectors `[N, z]` to pictures `[N, C, H, W]`. A VAE's decoder is one too.
+//! Generators: latent vectors `[N, z]`, of a conditional one with classes `[N]`, to pictures `[N, C, H, W]`. A VAE's decoder is one too.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
-use burn::nn::{BatchNorm, Linear};
-use burn::tensor::{Device, Tensor};
+use burn::nn::{BatchNorm, Embedding, Linear};
+use burn::tensor::{Device, Int, Tensor, activation::relu};
 
 use super::dense::Dense;
 use super::layers::Maps;
@@ -12,9 +12,22 @@ use super::{Init, Scheme, activate, pyramid};
 use crate::config::{Config, ModelKind, NetKind, OutputActivation};
 use crate::random::Purpose;
 
+/// Numbers that a class adds to the latent vector of a conditional net.
+const CLASS_FEATURES: usize = 16;
+
 /// Any generator of this program.
 #[derive(Module, Debug)]
-pub enum Generator {
+pub struct Generator {
+    /// What each class adds to the latent vector.
+    classes: Option<Embedding>,
+    net: GeneratorNet,
+    #[module(skip)]
+    output: OutputActivation,
+}
+
+/// The net that makes a picture of a latent vector.
+#[derive(Module, Debug)]
+pub enum GeneratorNet {
     /// Dense layers.
     Dense(DenseGenerator),
     /// A dense layer and doublings by convolution.
@@ -27,8 +40,6 @@ pub struct DenseGenerator {
     layers: Dense,
     channels: usize,
     size: usize,
-    #[module(skip)]
-    output: OutputActivation,
 }
 
 /// One doubling of height and width.
@@ -55,8 +66,6 @@ pub struct ConvGenerator {
     ups: Vec<Upsample>,
     maps: usize,
     side: usize,
-    #[module(skip)]
-    output: OutputActivation,
 }
 
 impl Upsample {
@@ -87,10 +96,10 @@ impl Upsample {
 }
 
 impl ConvGenerator {
-    fn new(init: &mut Init<'_>, config: &Config) -> Self {
+    fn new(init: &mut Init<'_>, config: &Config, inputs: usize) -> Self {
         let (side, maps) = pyramid(config.data.size, config.model.width.unwrap_or(64));
         let first = maps.first().copied().unwrap_or(64);
-        let project = init.linear(config.model.latent, first * side * side);
+        let project = init.linear(inputs, first * side * side);
         let norms = maps.iter().map(|&m| init.batch_norm(m)).collect();
         let outputs = maps
             .iter()
@@ -108,16 +117,18 @@ impl ConvGenerator {
             ups,
             maps: first,
             side,
-            output: config.model.output,
         }
     }
 
-    fn logits(&self, latent: Tensor<2>) -> Tensor<4> {
+    fn start(&self, latent: Tensor<2>) -> Tensor<4> {
         let [batch, _] = latent.dims();
-        let start = self
-            .project
+        self.project
             .forward(latent)
-            .reshape([batch, self.maps, self.side, self.side]);
+            .reshape([batch, self.maps, self.side, self.side])
+    }
+
+    fn logits(&self, latent: Tensor<2>) -> Tensor<4> {
+        let start = self.start(latent);
         self.norms
             .iter()
             .zip(&self.ups)
@@ -138,46 +149,117 @@ impl Generator {
         };
         let mut init = Init::new(config.training.seed, Purpose::GeneratorInit, scheme, device);
         let (channels, size) = (config.data.channels, config.data.size);
-        match config.model.net {
+        let conditional = config.model.classes > 0;
+        let classes = conditional.then(|| init.embedding(config.model.classes, CLASS_FEATURES));
+        let inputs = config.model.latent + if conditional { CLASS_FEATURES } else { 0 };
+        let net = match config.model.net {
             NetKind::Dense => {
-                let widths = [config.model.latent]
+                let widths = [inputs]
                     .into_iter()
                     .chain(config.model.hidden.iter().copied())
                     .chain([channels * size * size]);
-                Self::Dense(DenseGenerator {
+                GeneratorNet::Dense(DenseGenerator {
                     layers: Dense::new(&mut init, widths),
                     channels,
                     size,
-                    output: config.model.output,
                 })
             }
             NetKind::Dcgan | NetKind::DcganResize => {
-                Self::Conv(ConvGenerator::new(&mut init, config))
+                GeneratorNet::Conv(ConvGenerator::new(&mut init, config, inputs))
             }
+        };
+        Self {
+            classes,
+            net,
+            output: config.model.output,
         }
+    }
+
+    /// The net's input: the latent vectors and what the classes add. A conditional generator takes class 0 where none is given.
+    fn input(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
+        let Some(table) = &self.classes else {
+            return latent;
+        };
+        let [rows, _] = latent.dims();
+        let class = class.unwrap_or_else(|| Tensor::zeros([rows], &latent.device()));
+        let features = table.forward(class.reshape([rows, 1]));
+        Tensor::cat(vec![latent, features.reshape([rows, CLASS_FEATURES])], 1)
     }
 
     /// Pictures before the last activation, `[N, C, H, W]`.
     #[must_use]
-    pub fn logits(&self, latent: Tensor<2>) -> Tensor<4> {
-        match self {
-            Self::Dense(net) => {
-                let [batch, _] = latent.dims();
+    pub fn logits(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
+        let input = self.input(latent, class);
+        match &self.net {
+            GeneratorNet::Dense(net) => {
+                let [batch, _] = input.dims();
                 net.layers
-                    .forward(latent)
+                    .forward(input)
                     .reshape([batch, net.channels, net.size, net.size])
             }
-            Self::Conv(net) => net.logits(latent),
+            GeneratorNet::Conv(net) => net.logits(input),
         }
     }
 
-    /// Pictures `[N, C, H, W]` in the range of the last activation.
+    /// Pictures `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and classes `[N]`.
     #[must_use]
-    pub fn forward(&self, latent: Tensor<2>) -> Tensor<4> {
-        let output = match self {
-            Self::Dense(net) => net.output,
-            Self::Conv(net) => net.output,
+    pub fn forward(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
+        activate(self.logits(latent, class), self.output)
+    }
+
+    /// Sets the running statistics of every batch normalization to those of the batch that `latent` makes, layer by layer: what an
+    /// average of weights needs, whose statistics are no average of statistics.
+    pub fn calibrate(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) {
+        let GeneratorNet::Conv(net) = &self.net else {
+            return;
         };
-        activate(self.logits(latent), output)
+        let mut x = net.start(self.input(latent, class));
+        for (norm, up) in net.norms.iter().zip(&net.ups) {
+            let rows = x.clone().swap_dims(0, 1).flatten::<2>(1, 3);
+            let mean = rows.clone().mean_dim(1).squeeze_dim(1);
+            norm.running_mean.update(mean);
+            norm.running_var.update(rows.var_bias(1).squeeze_dim(1));
+            // An update waits until somebody asks for it so.
+            let (mean, variance) = (
+                norm.running_mean.value_sync(),
+                norm.running_var.value_sync(),
+            );
+            let [channels] = norm.gamma.dims();
+            let column = |t: Tensor<1>| t.reshape([1, channels, 1, 1]);
+            let scale = norm.gamma.val() / variance.add_scalar(norm.epsilon).sqrt();
+            let centered = x - column(mean);
+            let normal = centered * column(scale) + column(norm.beta.val());
+            x = up.forward(Maps::new(relu(normal))).into_tensor();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Overrides, Source, resolve};
+    use crate::random::normals;
+    use burn::module::Module;
+
+    #[test]
+    fn calibrated_statistics_are_those_of_the_batch() {
+        let overrides = Overrides {
+            sets: vec!["width=4".to_owned()],
+            ..Overrides::default()
+        };
+        let config = resolve(&Source::Preset("dcgan".into()), &overrides).unwrap();
+        let device = Device::flex();
+        let training = Generator::new(&config, &device.clone().autodiff());
+        let z = normals(5, Purpose::Score, 0, 64, 64, &device);
+        // In training, a picture is made with the statistics of its batch: so must it be after calibration.
+        let expected = training.logits(Tensor::from_inner(z.clone()), None).inner();
+        let ready = training.valid();
+        let before = (ready.logits(z.clone(), None) - expected.clone())
+            .abs()
+            .max();
+        ready.calibrate(z.clone(), None);
+        let after = (ready.logits(z, None) - expected).abs().max();
+        let (before, after) = (before.into_scalar::<f32>(), after.into_scalar::<f32>());
+        assert!(after < 1e-4 && before > 10.0 * after, "{before} {after}");
     }
 }

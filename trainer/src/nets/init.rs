@@ -2,7 +2,9 @@
 
 use burn::module::{Param, ParamId, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{
+    BatchNorm, BatchNormConfig, Embedding, EmbeddingConfig, Linear, LinearConfig, PaddingConfig2d,
+};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::random::{Purpose, stream};
@@ -154,6 +156,31 @@ impl<'d> Init<'d> {
             RunningState::with_id(self.id(mean), Tensor::zeros([channels], self.device));
         layer.running_var =
             RunningState::with_id(self.id(variance), Tensor::ones([channels], self.device));
+        layer
+    }
+
+    /// A random direction of `length` numbers that is kept from step to step and not trained.
+    pub(super) fn direction(&mut self, length: usize) -> RunningState<Tensor<1>> {
+        let number = self.number();
+        let mut values = vec![0.0; length];
+        stream(self.seed, self.purpose, number).fill_normal(&mut values);
+        let value = Tensor::from_data(TensorData::new(values, [length]), self.device);
+        RunningState::with_id(self.id(number), value)
+    }
+
+    /// A table with a row of `width` N(0, 1) numbers for each of `classes`.
+    pub fn embedding(&mut self, classes: usize, width: usize) -> Embedding {
+        let mut layer = EmbeddingConfig::new(classes, width).init(self.device);
+        layer.weight = self.param([classes, width], |stream, values| {
+            stream.fill_normal(values)
+        });
+        layer
+    }
+
+    /// A table with a row of `width` zeros for each of `classes`, where nothing is to depend on the class at first.
+    pub fn blank_embedding(&mut self, classes: usize, width: usize) -> Embedding {
+        let mut layer = EmbeddingConfig::new(classes, width).init(self.device);
+        layer.weight = self.param([classes, width], |_, _| {});
         layer
     }
 }

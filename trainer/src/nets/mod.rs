@@ -1,15 +1,18 @@
 //! Generators, discriminators, encoders and decoders, as burn modules.
 
+mod average;
 mod cpu;
 mod dense;
 mod discriminator;
 mod generator;
 mod init;
 mod layers;
+mod spectral;
 mod vae;
 
-pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator};
-pub use generator::{ConvGenerator, DenseGenerator, Generator, Upsample};
+pub use average::follow;
+pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator, DiscriminatorNet};
+pub use generator::{ConvGenerator, DenseGenerator, Generator, GeneratorNet, Upsample};
 pub use init::{Init, Scheme};
 pub use vae::Encoder;
 
@@ -80,10 +83,10 @@ mod tests {
                 )
                 .unwrap();
                 let z = Tensor::zeros([2, config.model.latent], &device);
-                let x = Generator::new(&config, &device).forward(z);
+                let x = Generator::new(&config, &device).forward(z, None);
                 assert_eq!(x.dims(), [2, channels, size, size], "{net}");
                 assert_eq!(
-                    Discriminator::new(&config, &device).forward(x).dims(),
+                    Discriminator::new(&config, &device).forward(x, None).dims(),
                     [2, 1],
                     "{net}"
                 );

@@ -1,28 +1,73 @@
-//! The losses of the two players (Goodfellow et al. 2014), computed on logits so that no log of 0 occurs.
+//! The losses of the two players, on logits.
+//!
+//! | loss | the discriminator minimizes | the generator minimizes | paper |
+//! | --- | --- | --- | --- |
+//! | minimax | −E\[log D(x)\] − E\[log(1 − D(G(z)))\] | E\[log(1 − D(G(z)))\] | Goodfellow et al. 2014, equation 1 |
+//! | non-saturating | the same | −E\[log D(G(z))\] | the same, section 3 |
+//! | least-squares | ½E\[(l(x) − 1)²\] + ½E\[l(G(z))²\] | ½E\[(l(G(z)) − 1)²\] | Mao et al. 2017, equation 9 |
+//! | hinge | E\[max(0, 1 − l(x))\] + E\[max(0, 1 + l(G(z)))\] | −E\[l(G(z))\] | Lim and Ye 2017 |
+//! | wasserstein | E\[l(G(z))\] − E\[l(x)\] | −E\[l(G(z))\] | Arjovsky et al. 2017 |
+//!
+//! l is the logit, D its sigmoid; no log of 0 occurs. Label smoothing replaces the 1 that real pictures are compared with, in the
+//! first three.
 
-use burn::tensor::{Tensor, activation::log_sigmoid};
+use burn::tensor::Tensor;
+use burn::tensor::activation::{log_sigmoid, relu};
 
-use crate::config::GeneratorLoss;
+use crate::config::AdversarialLoss;
 
-/// The discriminator's loss, shape `[1]`: −E\[s·log D(x) + (1 − s)·log(1 − D(x))\] − E\[log(1 − D(G(z)))\], equation 1
-/// of the paper with one-sided label smoothing s. Inputs are logits `[N, 1]`.
+fn square(x: Tensor<2>) -> Tensor<2> {
+    x.clone() * x
+}
+
+/// The discriminator's loss, shape `[1]`, from the logits `[N, 1]` of real and generated pictures, with one-sided label smoothing
+/// (Salimans et al. 2016, section 3.4).
 #[must_use]
-pub fn discriminator_loss(real: Tensor<2>, fake: Tensor<2>, smoothing: f64) -> Tensor<1> {
-    let yes = log_sigmoid(real.clone()).mul_scalar(smoothing);
-    let real_term = if smoothing < 1.0 {
-        yes + log_sigmoid(real.neg()).mul_scalar(1.0 - smoothing)
-    } else {
-        yes
-    };
-    (real_term.mean() + log_sigmoid(fake.neg()).mean()).neg()
+pub fn discriminator_loss(
+    real: Tensor<2>,
+    fake: Tensor<2>,
+    loss: AdversarialLoss,
+    smoothing: f64,
+) -> Tensor<1> {
+    match loss {
+        AdversarialLoss::Minimax | AdversarialLoss::NonSaturating => {
+            let yes = log_sigmoid(real.clone()).mul_scalar(smoothing);
+            let real_term = if smoothing < 1.0 {
+                yes + log_sigmoid(real.neg()).mul_scalar(1.0 - smoothing)
+            } else {
+                yes
+            };
+            (real_term.mean() + log_sigmoid(fake.neg()).mean()).neg()
+        }
+        AdversarialLoss::LeastSquares => {
+            let real = square(real.sub_scalar(smoothing)).mean();
+            (real + square(fake).mean()).mul_scalar(0.5)
+        }
+        AdversarialLoss::Hinge => {
+            relu(real.neg().add_scalar(1.0)).mean() + relu(fake.add_scalar(1.0)).mean()
+        }
+        AdversarialLoss::Wasserstein => fake.mean() - real.mean(),
+    }
 }
 
 /// The generator's loss, shape `[1]`, from the logits `[N, 1]` of its pictures.
 #[must_use]
-pub fn generator_loss(fake: Tensor<2>, loss: GeneratorLoss) -> Tensor<1> {
+pub fn generator_loss(fake: Tensor<2>, loss: AdversarialLoss) -> Tensor<1> {
     match loss {
-        GeneratorLoss::Minimax => log_sigmoid(fake.neg()).mean(),
-        GeneratorLoss::NonSaturating => log_sigmoid(fake).mean().neg(),
+        AdversarialLoss::Minimax => log_sigmoid(fake.neg()).mean(),
+        AdversarialLoss::NonSaturating => log_sigmoid(fake).mean().neg(),
+        AdversarialLoss::LeastSquares => square(fake.sub_scalar(1.0)).mean().mul_scalar(0.5),
+        AdversarialLoss::Hinge | AdversarialLoss::Wasserstein => fake.mean().neg(),
+    }
+}
+
+/// The logit above which a discriminator takes a picture for real.
+#[must_use]
+pub fn threshold(loss: AdversarialLoss) -> f64 {
+    if loss == AdversarialLoss::LeastSquares {
+        0.5
+    } else {
+        0.0
     }
 }
 
@@ -30,6 +75,14 @@ pub fn generator_loss(fake: Tensor<2>, loss: GeneratorLoss) -> Tensor<1> {
 mod tests {
     use super::*;
     use burn::tensor::Device;
+
+    const ALL: [AdversarialLoss; 5] = [
+        AdversarialLoss::Minimax,
+        AdversarialLoss::NonSaturating,
+        AdversarialLoss::LeastSquares,
+        AdversarialLoss::Hinge,
+        AdversarialLoss::Wasserstein,
+    ];
 
     fn logits(v: [f32; 2]) -> Tensor<2> {
         Tensor::from_floats([[v[0]], [v[1]]], &Device::flex())
@@ -42,33 +95,46 @@ mod tests {
     #[test]
     fn losses_equal_the_formulas() {
         let (real, fake) = ([0.3_f32, -1.2], [0.7_f32, -0.4]);
-        let expected = -((0.9 * d(0.3).ln()
-            + 0.1 * (1.0 - d(0.3)).ln()
-            + 0.9 * d(-1.2).ln()
-            + 0.1 * (1.0 - d(-1.2)).ln())
-            / 2.0)
-            - (((1.0 - d(0.7)).ln() + (1.0 - d(-0.4)).ln()) / 2.0);
-        let found: f32 = discriminator_loss(logits(real), logits(fake), 0.9).into_scalar();
-        assert!(
-            (f64::from(found) - expected).abs() < 1e-6,
-            "{found} {expected}"
-        );
-        let minimax: f32 = generator_loss(logits(fake), GeneratorLoss::Minimax).into_scalar();
-        assert!(
-            (f64::from(minimax) - ((1.0 - d(0.7)).ln() + (1.0 - d(-0.4)).ln()) / 2.0).abs() < 1e-6
-        );
-        let other: f32 = generator_loss(logits(fake), GeneratorLoss::NonSaturating).into_scalar();
-        assert!((f64::from(other) + (d(0.7).ln() + d(-0.4).ln()) / 2.0).abs() < 1e-6);
+        let (r, f) = ([0.3, -1.2], [0.7, -0.4]);
+        let mean = |v: [f64; 2]| (v[0] + v[1]) / 2.0;
+        let log_loss = -mean(r.map(|r| 0.9 * d(r).ln() + 0.1 * (1.0 - d(r)).ln()))
+            - mean(f.map(|f| (1.0 - d(f)).ln()));
+        let expected = [
+            (log_loss, mean(f.map(|f| (1.0 - d(f)).ln()))),
+            (log_loss, -mean(f.map(|f| d(f).ln()))),
+            (
+                0.5 * mean(r.map(|r| (r - 0.9).powi(2))) + 0.5 * mean(f.map(|f| f * f)),
+                0.5 * mean(f.map(|f| (f - 1.0).powi(2))),
+            ),
+            (
+                mean(r.map(|r| (1.0 - r).max(0.0))) + mean(f.map(|f| (1.0 + f).max(0.0))),
+                -mean(f),
+            ),
+            (mean(f) - mean(r), -mean(f)),
+        ];
+        for (loss, (discriminator, generator)) in ALL.into_iter().zip(expected) {
+            let found = discriminator_loss(logits(real), logits(fake), loss, 0.9);
+            let found = f64::from(found.into_scalar::<f32>());
+            assert!(
+                (found - discriminator).abs() < 1e-6,
+                "{loss:?}: {found} {discriminator}"
+            );
+            let found = f64::from(generator_loss(logits(fake), loss).into_scalar::<f32>());
+            assert!(
+                (found - generator).abs() < 1e-6,
+                "{loss:?}: {found} {generator}"
+            );
+        }
     }
 
     #[test]
     fn extreme_logits_stay_finite() {
         for v in [[200.0, -200.0], [-200.0, 200.0]] {
-            let loss: f32 = discriminator_loss(logits(v), logits([v[1], v[0]]), 0.9).into_scalar();
-            assert!(loss.is_finite());
-            for kind in [GeneratorLoss::Minimax, GeneratorLoss::NonSaturating] {
+            for loss in ALL {
+                let found = discriminator_loss(logits(v), logits([v[1], v[0]]), loss, 0.9);
+                assert!(found.into_scalar::<f32>().is_finite());
                 assert!(
-                    generator_loss(logits(v), kind)
+                    generator_loss(logits(v), loss)
                         .into_scalar::<f32>()
                         .is_finite()
                 );

@@ -10,6 +10,7 @@ use super::grid::{grid, save_png};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::nets::Generator;
+use crate::training::classes;
 
 /// Draws the first `count` training pictures.
 ///
@@ -31,7 +32,8 @@ pub fn reals(data: &Dataset, count: u64, path: &Path) -> Result<(), String> {
     draw(&pictures, shape, path)
 }
 
-/// Draws what `generator` makes of the seeds 0 to `count`: the latents that `dreamlet sample --seeds` uses too.
+/// Draws what `generator` makes of the seeds 0 to `count`, the latents that `dreamlet sample --seeds` uses too, in all classes in
+/// turn.
 ///
 /// # Errors
 /// Why the picture could not be drawn or written.
@@ -60,10 +62,10 @@ pub fn fakes(
             latents.extend(latent);
         }
         let rows = latents.len() / z.max(1);
-        let batch = generator.forward(Tensor::from_data(
-            TensorData::new(latents, [rows, z]),
-            device,
-        ));
+        let latents = Tensor::from_data(TensorData::new(latents, [rows, z]), device);
+        let begin = usize::try_from(first).unwrap_or(0);
+        let class = classes(begin, rows, config.model.classes, device);
+        let batch = generator.forward(latents, class);
         let values = batch
             .into_data()
             .try_to_vec::<f32>()

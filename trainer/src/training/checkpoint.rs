@@ -32,6 +32,12 @@ pub struct State {
     pub score: Option<f64>,
     /// What the score is.
     pub score_name: String,
+    /// Probability of differentiable augmentation, where it adapts.
+    #[serde(default)]
+    pub augment: f64,
+    /// Names of the classes of a conditional model.
+    #[serde(default)]
+    pub classes: Vec<String>,
     /// SHA-256 of each file of the checkpoint.
     pub files: BTreeMap<String, String>,
 }

@@ -33,6 +33,13 @@ pub enum TrainError {
         /// Pictures in a batch.
         batch: usize,
     },
+    /// A conditional model on a data set with other classes, or without labels.
+    Classes {
+        /// Classes the configuration has.
+        wanted: usize,
+        /// Classes the data set has, 0 without labels.
+        found: usize,
+    },
     /// A loss is NaN or infinite.
     NonFinite {
         /// The step.
@@ -106,6 +113,13 @@ impl fmt::Display for TrainError {
                     "the data set has {found} training pictures, fewer than one batch of {batch}; set optimizer.batch to {found} or less, or add pictures"
                 )
             }
+            Self::Classes { found: 0, .. } => f.write_str(
+                "a conditional model needs labels, and the data set has none: set model.classes=0, or take pictures in one sub-folder a class",
+            ),
+            Self::Classes { wanted, found } => write!(
+                f,
+                "model.classes is {wanted}, and the data set has {found} classes: set model.classes={found}, or 0 for an unconditional model"
+            ),
             Self::NonFinite {
                 step,
                 losses,

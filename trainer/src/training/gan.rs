@@ -1,18 +1,30 @@
 //! One adversarial step: the discriminator's turns, then the generator's.
 
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor, activation::sigmoid};
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::learner::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
-use crate::config::{Config, GanConfig};
-use crate::nets::{Discriminator, Generator};
-use crate::objective::adversarial::{discriminator_loss, generator_loss};
-use crate::random::{Purpose, normals};
+use super::learner::{
+    Moment, Parts, Reals, load_module, load_optimizer, module_bytes, optimizer_bytes,
+};
+use super::score;
+use crate::config::{AdversarialLoss, Config, GanConfig};
+use crate::nets::{Discriminator, Generator, follow};
+use crate::objective::adversarial::{discriminator_loss, generator_loss, threshold};
+use crate::objective::augment::Changes;
+use crate::objective::penalty::{gradient_penalty, r1};
+use crate::random::{Purpose, normals, stream};
 
-/// The two players and their optimizers.
+/// Latents that an average's batch normalization is calibrated with.
+const CALIBRATION: usize = 512;
+
+/// The two players, their optimizers and the generator's average.
 pub struct Gan {
     pub(super) generator: Generator,
+    /// Without gradients; `None` where no average is kept.
+    average: Option<Generator>,
     discriminator: Discriminator,
     generator_optimizer: ModuleOptimizer,
     discriminator_optimizer: ModuleOptimizer,
@@ -23,22 +35,55 @@ pub struct Gan {
 
 /// Adam as the configuration has it, ε = 1e-8.
 pub(super) fn adam(config: &Config) -> ModuleOptimizer {
+    let o = &config.optimizer;
     #[allow(clippy::cast_possible_truncation)]
-    let (beta1, beta2) = (config.optimizer.beta1 as f32, config.optimizer.beta2 as f32);
+    let (beta1, beta2, decay) = (o.beta1 as f32, o.beta2 as f32, o.weight_decay as f32);
     AdamConfig::new()
         .with_beta_1(beta1)
         .with_beta_2(beta2)
         .with_epsilon(1e-8)
+        .with_weight_decay((decay > 0.0).then(|| WeightDecayConfig::new(decay)))
         .init()
 }
 
+/// Keeps every trained weight within ± its number.
+struct Clip(f64);
+
+impl ModuleMapper for Clip {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let limit = self.0;
+        param.map(|weight| {
+            if weight.is_require_grad() {
+                let clipped = weight.inner().clamp(-limit, limit);
+                Tensor::from_inner(clipped).require_grad()
+            } else {
+                // Running statistics are no weights.
+                weight
+            }
+        })
+    }
+}
+
+/// How the discriminator sees a batch. What is drawn at random differs between real and generated pictures, so each has its own
+/// index.
+#[derive(Clone, Copy)]
+struct View {
+    index: u64,
+    moment: Moment,
+}
+
 impl Gan {
-    /// What [`Gan::step`] returns: both losses, and the mean of D(x) and D(G(z)).
-    pub const STATS: &'static [&'static str] = &["d_loss", "g_loss", "d_real", "d_fake"];
+    /// What [`Gan::step`] returns: both losses, the mean of D(x) and D(G(z)) (of the logits, where the loss has no probabilities),
+    /// the share of pictures that the discriminator got right, and the mean sign of the real pictures' logits.
+    pub const STATS: &'static [&'static str] =
+        &["d_loss", "g_loss", "d_real", "d_fake", "d_right", "d_sign"];
 
     pub(super) fn new(config: &Config, settings: &GanConfig, device: &Device) -> Self {
+        let generator = Generator::new(config, device);
+        let average = (settings.average > 0.0).then(|| generator.valid());
         Self {
-            generator: Generator::new(config, device),
+            generator,
+            average,
             discriminator: Discriminator::new(config, device),
             generator_optimizer: adam(config),
             discriminator_optimizer: adam(config),
@@ -48,15 +93,107 @@ impl Gan {
         }
     }
 
-    /// Step number `step` (from 0). `reals` gives one batch `[N, C, H, W]` for each discriminator turn.
-    pub(super) fn step(&mut self, step: u64, reals: &mut dyn FnMut() -> Tensor<4>) -> Tensor<1> {
+    /// The discriminator's logits of pictures, seen through augmentation, noise and dropout.
+    fn judge(
+        &self,
+        discriminator: &Discriminator,
+        x: Tensor<4>,
+        class: Option<Tensor<1, Int>>,
+        view: View,
+    ) -> Tensor<2> {
+        let seed = self.config.training.seed;
+        let [rows, channels, height, width] = x.dims();
+        let (low, high) = self.config.model.output.range();
+        let mut x = x;
+        if view.moment.augment > 0.0 {
+            let mut stream = stream(seed, Purpose::Augmentation, view.index);
+            let side = [height, width];
+            x = Changes::draw(&mut stream, rows, side, high - low, view.moment.augment).apply(x);
+        }
+        let noise = self.settings.instance_noise * (1.0 - view.moment.fraction);
+        if noise > 0.0 {
+            let pixels = channels * height * width;
+            let grain = normals(
+                seed,
+                Purpose::InstanceNoise,
+                view.index,
+                rows,
+                pixels,
+                &self.device,
+            );
+            x = x + grain
+                .reshape([rows, channels, height, width])
+                .mul_scalar(noise);
+        }
+        let mut features = discriminator.features(x);
+        if self.settings.dropout > 0.0 {
+            features = features.clone() * self.mask(features.dims(), view.index);
+        }
+        discriminator.judge(features, class)
+    }
+
+    /// Zeros where features are dropped, elsewhere what keeps their mean (Srivastava et al. 2014).
+    fn mask(&self, shape: [usize; 2], index: u64) -> Tensor<2> {
+        let [rows, columns] = shape;
+        let mut values = vec![0.0_f32; rows * columns];
+        let mut stream = stream(self.config.training.seed, Purpose::Dropout, index);
+        stream.fill_uniform(&mut values);
+        #[allow(clippy::cast_possible_truncation)]
+        let dropped = self.settings.dropout as f32;
+        let kept = 1.0 / (1.0 - dropped);
+        for value in &mut values {
+            *value = if *value <= dropped { 0.0 } else { kept };
+        }
+        Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+
+    /// What the penalties add to the discriminator's loss in its turn number `index`.
+    fn penalties(&self, real: &Reals, fake: &Tensor<4>, view: View) -> Option<Tensor<1>> {
+        let s = &self.settings;
+        let judge = |x: Tensor<4>| self.judge(&self.discriminator, x, real.classes.clone(), view);
+        let mut total = None;
+        if s.gradient_penalty > 0.0 {
+            let [rows, ..] = real.pixels.dims();
+            let mut mix = vec![0.0_f32; rows];
+            let mut stream = stream(self.config.training.seed, Purpose::PenaltyMix, view.index);
+            mix.iter_mut().for_each(|m| *m = stream.uniform());
+            let mix = Tensor::from_data(TensorData::new(mix, [rows]), &self.device);
+            let penalty = gradient_penalty(real.pixels.clone(), fake.clone(), mix, &judge);
+            total = Some(penalty.mul_scalar(s.gradient_penalty));
+        }
+        if s.r1 > 0.0 && view.index.is_multiple_of(s.r1_every) {
+            #[allow(clippy::cast_precision_loss)]
+            let weight = s.r1 * s.r1_every as f64;
+            let penalty = r1(real.pixels.clone(), &judge).mul_scalar(weight);
+            total = Some(match total {
+                Some(other) => other + penalty,
+                None => penalty,
+            });
+        }
+        total
+    }
+
+    /// Step number `step` (from 0). `reals` gives one batch for each discriminator turn.
+    pub(super) fn step(
+        &mut self,
+        step: u64,
+        moment: Moment,
+        reals: &mut dyn FnMut() -> Reals,
+    ) -> Tensor<1> {
         let o = &self.config.optimizer;
+        let (loss_kind, classes) = (self.settings.loss, self.config.model.classes > 0);
         let turns = u64::try_from(self.settings.discriminator_steps.max(1)).unwrap_or(1);
+        let factor = o.schedule.factor(moment.fraction);
         let mut last = None;
         for turn in 0..turns {
-            let real = reals();
-            let [rows, ..] = real.dims();
+            let mut real = reals();
+            real.classes = real.classes.filter(|_| classes);
+            let [rows, ..] = real.pixels.dims();
             let index = step.wrapping_mul(turns).wrapping_add(turn);
+            let view = |salt| View {
+                index: index.wrapping_mul(4).wrapping_add(salt),
+                moment,
+            };
             let latent = normals(
                 self.config.training.seed,
                 Purpose::Latents,
@@ -65,45 +202,107 @@ impl Gan {
                 self.config.model.latent,
                 &self.device,
             );
-            let fake = self.generator.forward(latent);
-            let on_real = self.discriminator.forward(real);
-            let on_fake = self.discriminator.forward(fake.clone().detach());
-            let loss = discriminator_loss(
+            // Generated pictures are asked for in the classes of the real ones.
+            let fake = self.generator.forward(latent, real.classes.clone());
+            let on_real = self.judge(
+                &self.discriminator,
+                real.pixels.clone(),
+                real.classes.clone(),
+                view(0),
+            );
+            let seen = fake.clone().detach();
+            let on_fake = self.judge(
+                &self.discriminator,
+                seen.clone(),
+                real.classes.clone(),
+                view(1),
+            );
+            let mut loss = discriminator_loss(
                 on_real.clone(),
                 on_fake.clone(),
+                loss_kind,
                 self.settings.label_smoothing,
             );
+            let shown = loss.clone().inner();
+            let counter = View { index, moment };
+            if let Some(penalty) = self.penalties(&real, &seen, counter) {
+                loss = loss + penalty;
+            }
             let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
-            let rate = o.discriminator_learning_rate.unwrap_or(o.learning_rate);
+            let rate = o.discriminator_learning_rate.unwrap_or(o.learning_rate) * factor;
             self.discriminator =
                 self.discriminator_optimizer
                     .step(rate, self.discriminator.clone(), gradients);
-            last = Some((
-                fake,
-                [
-                    loss.inner(),
-                    sigmoid(on_real.inner()).mean(),
-                    sigmoid(on_fake.inner()).mean(),
-                ],
-            ));
+            if self.settings.weight_clip > 0.0 {
+                let mut clip = Clip(self.settings.weight_clip);
+                self.discriminator = self.discriminator.clone().map(&mut clip);
+            }
+            let stats = self.stats(shown, on_real.inner(), on_fake.inner());
+            last = Some((fake, real.classes, stats, view(2)));
         }
-        let Some((fake, [d_loss, d_real, d_fake])) = last else {
+        let Some((fake, class, [d_loss, d_real, d_fake, d_right, d_sign], view)) = last else {
             return Tensor::zeros([Self::STATS.len()], &self.device);
         };
         // The generator's turn needs gradients through the discriminator, not of it.
-        let loss = generator_loss(
-            self.discriminator.clone().no_grad().forward(fake),
-            self.settings.generator_loss,
-        );
+        let frozen = self.discriminator.clone().no_grad();
+        let loss = generator_loss(self.judge(&frozen, fake, class, view), loss_kind);
         let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
-        self.generator =
-            self.generator_optimizer
-                .step(o.learning_rate, self.generator.clone(), gradients);
-        Tensor::cat(vec![d_loss, loss.inner(), d_real, d_fake], 0)
+        self.generator = self.generator_optimizer.step(
+            o.learning_rate * factor,
+            self.generator.clone(),
+            gradients,
+        );
+        if let Some(average) = self.average.take() {
+            // A young average forgets its beginning faster.
+            #[allow(clippy::cast_precision_loss)]
+            let ramp = (1.0 + step as f64) / (10.0 + step as f64);
+            let keep = self.settings.average.min(ramp);
+            self.average = Some(follow(average, &self.generator, keep));
+        }
+        Tensor::cat(
+            vec![d_loss, loss.inner(), d_real, d_fake, d_right, d_sign],
+            0,
+        )
+    }
+
+    /// The figures of a discriminator's turn, from its logits.
+    fn stats(&self, loss: Tensor<1>, real: Tensor<2>, fake: Tensor<2>) -> [Tensor<1>; 5] {
+        let kind = self.settings.loss;
+        let mean = |logits: Tensor<2>| match kind {
+            AdversarialLoss::Minimax | AdversarialLoss::NonSaturating => sigmoid(logits).mean(),
+            _ => logits.mean(),
+        };
+        let over = |logits: Tensor<2>| logits.greater_elem(threshold(kind)).float().mean();
+        let (real_over, fake_over) = (over(real.clone()), over(fake.clone()));
+        let right = (real_over.clone() - fake_over)
+            .add_scalar(1.0)
+            .mul_scalar(0.5);
+        let sign = real_over.mul_scalar(2.0).sub_scalar(1.0);
+        [loss, mean(real), mean(fake), right, sign]
+    }
+
+    /// The generator as it is used after training: the average, with its batch normalization calibrated, or `raw` the generator.
+    pub(super) fn ready(&self, raw: bool) -> Generator {
+        let Some(average) = self.average.as_ref().filter(|_| !raw) else {
+            return self.generator.valid();
+        };
+        let average = average.valid();
+        let device = self.device.clone().inner();
+        let latent = normals(
+            self.config.training.seed,
+            Purpose::Calibration,
+            0,
+            CALIBRATION,
+            self.config.model.latent,
+            &device,
+        );
+        let class = score::classes(0, CALIBRATION, self.config.model.classes, &device);
+        average.calibrate(latent, class);
+        average
     }
 
     pub(super) fn parts(&self) -> Result<Parts, String> {
-        Ok(vec![
+        let mut parts = vec![
             ("generator", module_bytes(&self.generator)?),
             ("discriminator", module_bytes(&self.discriminator)?),
             (
@@ -114,7 +313,11 @@ impl Gan {
                 "discriminator-optimizer",
                 optimizer_bytes(&self.discriminator_optimizer)?,
             ),
-        ])
+        ];
+        if self.average.is_some() {
+            parts.push(("average", module_bytes(&self.ready(false))?));
+        }
+        Ok(parts)
     }
 
     pub(super) fn load(
@@ -127,6 +330,9 @@ impl Gan {
             load_optimizer(adam(&self.config), read("generator-optimizer")?)?;
         self.discriminator_optimizer =
             load_optimizer(adam(&self.config), read("discriminator-optimizer")?)?;
+        if let Some(average) = self.average.take() {
+            self.average = Some(load_module(average, read("average")?)?);
+        }
         Ok(())
     }
 }

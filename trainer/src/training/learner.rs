@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Device, Tensor};
+use burn::tensor::{Bytes, Device, Int, Tensor};
 
 use super::gan::Gan;
 use super::vae::Vae;
@@ -12,6 +12,24 @@ use crate::nets::Generator;
 
 /// Names and bytes of everything that a checkpoint must hold.
 pub type Parts = Vec<(&'static str, Vec<u8>)>;
+
+/// One batch of training pictures.
+#[derive(Clone, Debug)]
+pub struct Reals {
+    /// `[N, C, H, W]` in the range of the generator.
+    pub pixels: Tensor<4>,
+    /// `[N]`, where the pictures have labels.
+    pub classes: Option<Tensor<1, Int>>,
+}
+
+/// Where a run stands, as far as a step depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moment {
+    /// How much of the run is done, 0 to 1.
+    pub fraction: f64,
+    /// Probability of differentiable augmentation.
+    pub augment: f64,
+}
 
 /// A model in training.
 pub enum Learner {
@@ -51,25 +69,30 @@ impl Learner {
     }
 
     /// One training step; the result stays on the device, shape `[stats]`.
-    pub fn step(&mut self, step: u64, reals: &mut dyn FnMut() -> Tensor<4>) -> Tensor<1> {
+    pub fn step(
+        &mut self,
+        step: u64,
+        moment: Moment,
+        reals: &mut dyn FnMut() -> Reals,
+    ) -> Tensor<1> {
         match self {
-            Self::Gan(gan) => gan.step(step, reals),
-            Self::Vae(vae) => vae.step(step, reals),
+            Self::Gan(gan) => gan.step(step, moment, reals),
+            Self::Vae(vae) => vae.step(step, moment, reals),
         }
     }
 
-    /// The generator or decoder as it is used after training: no gradients, running statistics.
+    /// The generator or decoder as it is used after training: the average where one is kept, no gradients, running statistics.
     #[must_use]
     pub fn generator(&self) -> Generator {
         match self {
-            Self::Gan(gan) => gan.generator.valid(),
+            Self::Gan(gan) => gan.ready(false),
             Self::Vae(vae) => vae.net.decoder.valid(),
         }
     }
 
     /// The negative bound on `x` for a VAE.
     #[must_use]
-    pub fn negative_bound(&self, x: Tensor<4>, index: u64) -> Option<f64> {
+    pub fn negative_bound(&self, x: Reals, index: u64) -> Option<f64> {
         match self {
             Self::Gan(_) => None,
             Self::Vae(vae) => Some(vae.negative_bound(x, index)),

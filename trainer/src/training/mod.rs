@@ -13,6 +13,7 @@ mod vae;
 mod window;
 
 pub use error::TrainError;
-pub use learner::{Learner, Parts};
+pub use learner::{Learner, Moment, Parts, Reals};
 pub use progress::clock;
+pub(crate) use score::classes;
 pub use session::{Ending, Outcome, StopFlag, TrainOptions, resume, train};

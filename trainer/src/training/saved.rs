@@ -20,8 +20,17 @@ pub struct Saved {
     pub config: Config,
     /// Where the checkpoint stands.
     pub state: State,
-    /// The generator, on the CPU, without gradients.
+    /// The generator (its average, where one was kept), on the CPU, without gradients.
     pub generator: Generator,
+}
+
+/// Which generator of a run is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Which {
+    /// Of the checkpoint with the best score instead of the newest.
+    pub best: bool,
+    /// The generator itself instead of its average.
+    pub raw: bool,
 }
 
 impl Saved {
@@ -29,7 +38,7 @@ impl Saved {
     ///
     /// # Errors
     /// [`TrainError::NotARun`] or [`TrainError::Checkpoint`].
-    pub fn open(path: &Path, best: bool) -> Result<Self, TrainError> {
+    pub fn open(path: &Path, which: Which) -> Result<Self, TrainError> {
         let missing = |missing: &str| TrainError::NotARun {
             path: path.to_owned(),
             missing: missing.to_owned(),
@@ -51,7 +60,7 @@ impl Saved {
             )
         } else {
             read_config(path)?;
-            let (folder, state) = if best {
+            let (folder, state) = if which.best {
                 let best = checkpoint::best(path)
                     .ok_or_else(|| missing("it has no scored checkpoint yet"))?;
                 let folder = checkpoint::folder(path, best.step);
@@ -69,7 +78,9 @@ impl Saved {
             (path.to_owned(), folder, state)
         };
         let config = read_config(&run)?;
-        let bytes = checkpoint::read_part(&checkpoint, &state, "generator")?;
+        let averaged = !which.raw && state.files.contains_key("average.bpk");
+        let part = if averaged { "average" } else { "generator" };
+        let bytes = checkpoint::read_part(&checkpoint, &state, part)?;
         let empty = Generator::new(&config, &Device::flex());
         let generator = load_module(empty, bytes).map_err(|message| TrainError::Checkpoint {
             path: checkpoint,
@@ -96,11 +107,16 @@ impl Saved {
             .map_or(folder.clone(), |(_, rest)| rest.to_owned())
     }
 
-    /// Pictures of `rows` latents, flattened `[rows, C, H, W]`.
+    /// Pictures of `rows` latents, of a conditional generator with as many classes, flattened `[rows, C, H, W]`.
     ///
     /// # Errors
     /// Why burn could not compute them.
-    pub fn generate(&self, latents: &[f32], rows: usize) -> Result<Vec<f32>, String> {
+    pub fn generate(
+        &self,
+        latents: &[f32],
+        classes: Option<&[i64]>,
+        rows: usize,
+    ) -> Result<Vec<f32>, String> {
         let z = self.config.model.latent;
         if latents.len() != rows * z {
             return Err(format!(
@@ -113,8 +129,14 @@ impl Saved {
             TensorData::new(latents.to_vec(), [rows, z]),
             &Device::flex(),
         );
+        if let Some(classes) = classes.filter(|classes| classes.len() != rows) {
+            return Err(format!("{rows} latents, but {} classes", classes.len()));
+        }
+        let classes = classes.map(|classes| {
+            Tensor::from_data(TensorData::new(classes.to_vec(), [rows]), &Device::flex())
+        });
         self.generator
-            .forward(latents)
+            .forward(latents, classes)
             .into_data()
             .try_to_vec::<f32>()
             .map_err(|e| format!("{e:?}"))

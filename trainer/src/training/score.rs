@@ -1,8 +1,8 @@
 //! The score that picks the best checkpoint: cheap enough for every checkpoint, comparable within one run only.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::learner::Learner;
+use super::learner::{Learner, Reals};
 use crate::config::Config;
 use crate::random::{Purpose, normals, stream};
 
@@ -17,13 +17,13 @@ const PROJECTIONS: u64 = 128;
 pub(crate) fn score(
     learner: &Learner,
     config: &Config,
-    test: &Tensor<4>,
+    test: &Reals,
     device: &Device,
 ) -> (f64, &'static str) {
     if let Some(bound) = learner.negative_bound(test.clone(), 0) {
         return (bound, "negative ELBO on test pictures, nats");
     }
-    let [rows, channels, height, width] = test.dims();
+    let [rows, channels, height, width] = test.pixels.dims();
     let generator = learner.generator();
     let mut fakes = Vec::new();
     let mut done = 0;
@@ -39,14 +39,18 @@ pub(crate) fn score(
         );
         fakes.extend(
             generator
-                .forward(latent)
+                .forward(latent, classes(done, n, config.model.classes, device))
                 .into_data()
                 .try_to_vec::<f32>()
                 .unwrap_or_default(),
         );
         done += n;
     }
-    let reals = test.to_data().try_to_vec::<f32>().unwrap_or_default();
+    let reals = test
+        .pixels
+        .to_data()
+        .try_to_vec::<f32>()
+        .unwrap_or_default();
     let (low, high) = config.model.output.range();
     let distance = sliced_wasserstein(
         &reals,
@@ -58,6 +62,22 @@ pub(crate) fn score(
         distance / f64::from(high - low),
         "sliced Wasserstein distance to test pictures, pixels 0..1",
     )
+}
+
+/// The classes of pictures number `first` and on, `[count]`: all of them in turn; `None` where there are none.
+#[must_use]
+pub(crate) fn classes(
+    first: usize,
+    count: usize,
+    classes: usize,
+    device: &Device,
+) -> Option<Tensor<1, Int>> {
+    (classes > 0).then(|| {
+        let values: Vec<i64> = (first..first + count)
+            .map(|i| i64::try_from(i % classes).unwrap_or(0))
+            .collect();
+        Tensor::from_data(TensorData::new(values, [count]), device)
+    })
 }
 
 /// Mean over random unit directions of the Wasserstein-1 distance between projections. Both sets have rows of

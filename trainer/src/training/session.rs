@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_runtime::image::PixelRange;
 
 use super::checkpoint::{self, State};
 use super::error::TrainError;
-use super::learner::Learner;
+use super::learner::{Learner, Moment, Reals};
 use super::progress::{Progress, Standing};
 use super::run::{RunFolder, environment, read_config};
 use super::score;
@@ -92,7 +92,17 @@ pub fn train(
             file.reason
         ));
     }
-    Session::new(config, data, options, run, device, State::default())?.go()
+    let state = beginning(config, data);
+    Session::new(config, data, options, run, device, state)?.go()
+}
+
+/// Where a run begins.
+fn beginning(config: &Config, data: &Dataset) -> State {
+    State {
+        augment: config.gan.as_ref().map_or(0.0, |gan| gan.augment),
+        classes: data.classes.clone(),
+        ..State::default()
+    }
 }
 
 /// Goes on with the newest whole checkpoint of `path`, bit for bit on the CPU.
@@ -118,7 +128,7 @@ pub fn resume(
     }
     let state = newest
         .as_ref()
-        .map_or_else(State::default, |(_, state)| state.clone());
+        .map_or_else(|| beginning(config, data), |(_, state)| state.clone());
     run.log(&format!("resumed at step {} on {name}", state.step));
     run.rewind(state.step)?;
     let mut session = Session::new(config, data, options, run, device, state.clone())?;
@@ -128,7 +138,27 @@ pub fn resume(
     session.go()
 }
 
+/// Labels of the pictures `which` as class numbers `[N]`; `None` for an unconditional model.
+fn labels(
+    config: &Config,
+    labels: Option<&[u16]>,
+    which: impl Iterator<Item = usize>,
+    device: &Device,
+) -> Option<Tensor<1, Int>> {
+    let labels = labels.filter(|_| config.model.classes > 0)?;
+    let values: Vec<i64> = which
+        .map(|index| labels.get(index).copied().map_or(0, i64::from))
+        .collect();
+    let count = values.len();
+    Some(Tensor::from_data(TensorData::new(values, [count]), device))
+}
+
 fn check_data(config: &Config, data: &Dataset) -> Result<(), TrainError> {
+    let (wanted, labelled) = (config.model.classes, data.train.labels().is_some());
+    let found = if labelled { data.classes.len() } else { 0 };
+    if wanted > 0 && wanted != found {
+        return Err(TrainError::Classes { wanted, found });
+    }
     let (found, batch) = (data.train.len(), config.optimizer.batch);
     if found < batch {
         Err(TrainError::TooFewPictures { found, batch })
@@ -145,7 +175,7 @@ struct Session<'a> {
     data: &'a Dataset,
     batches: Batches,
     pixels: Vec<f32>,
-    test: Tensor<4>,
+    test: Reals,
     device: Device,
     training_device: Device,
     state: State,
@@ -172,12 +202,16 @@ impl<'a> Session<'a> {
         let rows = data.test.len().min(score::PICTURES);
         let picture = data.channels * data.height * data.width;
         let pixels = data.test.pixels().get(..rows * picture).unwrap_or_default();
-        let test = score::tensor(
+        let test_pixels = score::tensor(
             pixels,
             [rows, data.channels, data.height, data.width],
             config.model.output.range(),
             &device,
         );
+        let test = Reals {
+            pixels: test_pixels,
+            classes: labels(config, data.test.labels(), 0..rows, &device),
+        };
         let position = Position {
             epoch: state.epoch,
             index: state.position,
@@ -290,11 +324,24 @@ impl<'a> Session<'a> {
             .max(part(self.state.seconds, t.seconds))
     }
 
+    /// How far schedules are: by steps alone, so that the clock changes no picture.
+    #[allow(clippy::cast_precision_loss)]
+    fn schedule_fraction(&self) -> f64 {
+        let t = &self.config.training;
+        let epochs = t.epochs.saturating_mul(self.steps_per_epoch());
+        let total = [epochs, t.steps].into_iter().filter(|n| *n > 0).min();
+        total.map_or(0.0, |total| self.state.step as f64 / total as f64)
+    }
+
     fn finished(&self) -> bool {
         self.fraction() >= 1.0
     }
 
     fn step(&mut self) {
+        let moment = Moment {
+            fraction: self.schedule_fraction(),
+            augment: self.state.augment,
+        };
         let (data, batches, pixels, device) = (
             self.data,
             &mut self.batches,
@@ -307,17 +354,19 @@ impl<'a> Session<'a> {
             flip: self.config.data.flip,
             shift: self.config.data.shift,
         };
-        let stats = self.learner.step(self.state.step, &mut || {
-            let rows = gather(
-                data,
-                &batches.next_batch(),
-                augment,
-                seed,
-                PixelRange { low, high },
-                pixels,
-            );
+        let config = self.config;
+        let stats = self.learner.step(self.state.step, moment, &mut || {
+            let batch = batches.next_batch();
+            let which = batch.indices.iter().map(|index| *index as usize);
+            let classes = labels(config, data.train.labels(), which, device);
+            let range = PixelRange { low, high };
+            let rows = gather(data, &batch, augment, seed, range, pixels);
             let shape = [rows, data.channels, data.height, data.width];
-            Tensor::from_data(TensorData::new(std::mem::take(pixels), shape), device)
+            let pixels = TensorData::new(std::mem::take(pixels), shape);
+            Reals {
+                pixels: Tensor::from_data(pixels, device),
+                classes,
+            }
         });
         self.state.step += 1;
         let position = self.batches.position();
@@ -329,6 +378,7 @@ impl<'a> Session<'a> {
 
     fn read(&mut self) -> Result<(), TrainError> {
         let Err(bad) = self.window.read() else {
+            self.adapt();
             return Ok(());
         };
         self.progress.done();
@@ -347,6 +397,29 @@ impl<'a> Session<'a> {
         };
         self.run.log(&error.to_string());
         Err(error)
+    }
+
+    /// Moves the probability of augmentation towards where the discriminator is as sure of real pictures as it may be: by as much as
+    /// goes from 0 to 1 in half a million pictures (Karras et al. 2020, section 3.1).
+    fn adapt(&mut self) {
+        let target = self
+            .config
+            .gan
+            .as_ref()
+            .map_or(0.0, |gan| gan.augment_target);
+        let sign = self.learner.stats().iter().position(|n| *n == "d_sign");
+        let (Some(sign), true) = (sign, target > 0.0) else {
+            return;
+        };
+        let steps = self.window.lately().to_vec();
+        #[allow(clippy::cast_precision_loss)]
+        let pictures =
+            (self.config.optimizer.batch as u64 * Learner::batches_per_step(self.config)) as f64;
+        for step in steps {
+            let sure = step.get(sign).copied().unwrap_or(target);
+            let change = (sure - target).signum() * pictures / 500_000.0;
+            self.state.augment = (self.state.augment + change).clamp(0.0, 0.8);
+        }
     }
 
     fn show(&mut self, rate: f64, steps: u64, elapsed: Duration) {
@@ -386,6 +459,14 @@ impl<'a> Session<'a> {
         line.insert("images_per_second".into(), rate.into());
         for (name, value) in self.learner.stats().iter().zip(self.window.means()) {
             line.insert((*name).to_owned(), value.into());
+        }
+        if self
+            .config
+            .gan
+            .as_ref()
+            .is_some_and(|gan| gan.augment_target > 0.0)
+        {
+            line.insert("augment".into(), self.state.augment.into());
         }
         self.run.stats(&line.into())?;
         self.window.clear();

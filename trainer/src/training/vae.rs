@@ -5,7 +5,9 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 
 use super::gan::adam;
-use super::learner::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
+use super::learner::{
+    Moment, Parts, Reals, load_module, load_optimizer, module_bytes, optimizer_bytes,
+};
 use crate::config::{Config, VaeConfig};
 use crate::nets::{Encoder, Generator};
 use crate::objective::elbo::{divergence, reconstruction, reparameterize};
@@ -48,13 +50,14 @@ impl Vae {
     fn terms(
         &self,
         net: &Autoencoder,
-        x: Tensor<4>,
+        reals: Reals,
         purpose: Purpose,
         index: u64,
         device: &Device,
     ) -> (Tensor<1>, Tensor<1>) {
+        let (x, class) = (reals.pixels, reals.classes);
         let [rows, ..] = x.dims();
-        let (mean, log_variance) = net.encoder.forward(x.clone());
+        let (mean, log_variance) = net.encoder.forward(x.clone(), class.clone());
         let noise = normals(
             self.config.training.seed,
             purpose,
@@ -65,13 +68,18 @@ impl Vae {
         );
         let z = reparameterize(mean.clone(), log_variance.clone(), noise);
         (
-            reconstruction(net.decoder.logits(z), x, self.settings.likelihood),
+            reconstruction(net.decoder.logits(z, class), x, self.settings.likelihood),
             divergence(mean, log_variance),
         )
     }
 
     /// Step number `step` (from 0) on one batch `[N, C, H, W]` of pixels from 0 to 1.
-    pub(super) fn step(&mut self, step: u64, reals: &mut dyn FnMut() -> Tensor<4>) -> Tensor<1> {
+    pub(super) fn step(
+        &mut self,
+        step: u64,
+        moment: Moment,
+        reals: &mut dyn FnMut() -> Reals,
+    ) -> Tensor<1> {
         let (error, kl) = self.terms(
             &self.net,
             reals(),
@@ -81,8 +89,9 @@ impl Vae {
         );
         let loss = error.clone() + kl.clone().mul_scalar(self.settings.beta);
         let gradients = GradientsParams::from_grads(loss.backward(), &self.net);
+        let o = &self.config.optimizer;
         self.net = self.optimizer.step(
-            self.config.optimizer.learning_rate,
+            o.learning_rate * o.schedule.factor(moment.fraction),
             self.net.clone(),
             gradients,
         );
@@ -90,7 +99,7 @@ impl Vae {
     }
 
     /// The negative evidence lower bound of `x` in nats a picture, with one draw of noise (β does not count).
-    pub(super) fn negative_bound(&self, x: Tensor<4>, index: u64) -> f64 {
+    pub(super) fn negative_bound(&self, x: Reals, index: u64) -> f64 {
         let device = self.device.clone().inner();
         let (error, kl) = self.terms(&self.net.valid(), x, Purpose::Score, index, &device);
         f64::from((error + kl).into_scalar::<f32>())

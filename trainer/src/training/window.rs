@@ -8,6 +8,7 @@ pub(super) struct Window {
     pending: Vec<(u64, Tensor<1>)>,
     sums: Vec<f64>,
     count: u64,
+    lately: Vec<Vec<f64>>,
 }
 
 /// The first step whose losses are not finite.
@@ -28,6 +29,7 @@ impl Window {
 
     /// Reads everything back in one transfer.
     pub(super) fn read(&mut self) -> Result<(), NotFinite> {
+        self.lately.clear();
         let (steps, tensors): (Vec<u64>, Vec<Tensor<1>>) =
             std::mem::take(&mut self.pending).into_iter().unzip();
         let Some(width) = tensors.first().map(|t| t.dims()[0].max(1)) else {
@@ -48,8 +50,14 @@ impl Window {
                 .zip(&losses)
                 .for_each(|(sum, v)| *sum += v);
             self.count += 1;
+            self.lately.push(losses);
         }
         Ok(())
+    }
+
+    /// The losses of each step that the last [`Window::read`] brought back.
+    pub(super) fn lately(&self) -> &[Vec<f64>] {
+        &self.lately
     }
 
     /// Means since the last [`Window::clear`].

@@ -185,11 +185,7 @@ impl<B: TrainingOps> Backward<B, 1> for Leak {
     }
 }
 
-/// Second derivatives are asked for by nobody: burn has none either.
-fn once() -> ! {
-    panic!("a gradient of a gradient was asked for")
-}
-
+/// The backward operations have no gradients of their own: burn differentiates once. Their results count as constants.
 impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
     fn gather(
         big: FloatTensor<Self>,
@@ -207,8 +203,13 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         convolution::<B, C>(small, weight, geometry, Input::Small)
     }
 
-    fn correlate(_: FloatTensor<Self>, _: FloatTensor<Self>, _: Geometry) -> FloatTensor<Self> {
-        once()
+    fn correlate(
+        big: FloatTensor<Self>,
+        small: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let [big, small] = [big, small].map(|tensor| tensor.into_primitive());
+        Self::from_inner(B::correlate(big, small, geometry))
     }
 
     fn normalize(
@@ -244,16 +245,25 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
     }
 
     fn normalize_backward(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: f64,
-        _: f64,
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        epsilon: f64,
+        slope: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        once()
+        let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.into_primitive());
+        let [mean, variance, gradient] =
+            [mean, variance, output_gradient].map(|tensor| tensor.into_primitive());
+        let (x, gamma, beta) =
+            B::normalize_backward(x, gamma, beta, mean, variance, gradient, epsilon, slope);
+        (
+            Self::from_inner(x),
+            Self::from_inner(gamma),
+            Self::from_inner(beta),
+        )
     }
 
     fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
@@ -266,7 +276,12 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         }
     }
 
-    fn leak_backward(_: FloatTensor<Self>, _: FloatTensor<Self>, _: f64) -> FloatTensor<Self> {
-        once()
+    fn leak_backward(
+        output: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        slope: f64,
+    ) -> FloatTensor<Self> {
+        let (output, gradient) = (output.into_primitive(), output_gradient.into_primitive());
+        Self::from_inner(B::leak_backward(output, gradient, slope))
     }
 }

@@ -7,6 +7,11 @@
 //!
 //! Results do not depend on the number of threads: work is cut by pictures or channels, never inside of a sum.
 
+#![allow(
+    clippy::too_many_arguments,
+    reason = "an operation takes all that its gradient needs"
+)]
+
 mod autodiff;
 mod conv;
 mod matrix;

@@ -336,7 +336,6 @@ impl Sweep for GradientApply<'_> {
 
 /// The gradients, by the paper's chain rule. With z = γ·x̂ + β and g = the output's gradient through LeakyReLU:
 /// ∂γ = Σ g·x̂, ∂β = Σ g, ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂)).
-#[allow(clippy::too_many_arguments)]
 pub(super) fn backward(
     x: &FlexTensor,
     gamma: &FlexTensor,

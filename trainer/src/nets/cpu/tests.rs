@@ -41,7 +41,9 @@ fn near<const D: usize>(what: &str, expected: Tensor<D>, found: Tensor<D>) {
 }
 
 /// Kernel, stride, padding, big size, big channels, small channels, pictures.
-const CASES: [(usize, usize, usize, [usize; 2], usize, usize, usize); 7] = [
+type Case = (usize, usize, usize, [usize; 2], usize, usize, usize);
+
+const CASES: [Case; 7] = [
     (4, 2, 1, [28, 28], 1, 6, 5),
     (4, 2, 1, [14, 14], 5, 7, 33),
     (4, 2, 1, [8, 12], 3, 2, 1),

@@ -1,0 +1,209 @@
+//! Differentiable augmentation (Zhao et al. 2020): what the discriminator sees, real or generated, is changed at random, so that it
+//! cannot learn a small data set by heart, and the generator's gradient goes through the change.
+
+use burn::tensor::{Tensor, TensorData};
+use dreamlet_runtime::latent::Stream;
+
+/// Largest shift, as a share of the picture's side.
+const SHIFT: f32 = 0.125;
+/// Side of the square that is cut out, as a share of the picture's side.
+const CUTOUT: f32 = 0.5;
+
+/// Shift, cutout, and brightness and contrast, each with `probability` for each picture, as numbers for a batch.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    rows: usize,
+    /// Multiplies what a pixel differs from its picture's mean by.
+    contrast: Vec<f32>,
+    /// Added to every pixel.
+    brightness: Vec<f32>,
+    /// Columns right and rows down.
+    shifts: Vec<[i32; 2]>,
+    /// Left and upper edge of the square that is cut out.
+    holes: Vec<Option<[i32; 2]>>,
+    side: [usize; 2],
+}
+
+impl Changes {
+    /// Draws the changes of `rows` pictures of `side` (height and width) whose pixels span `span` from black to white.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    pub fn draw(
+        stream: &mut Stream,
+        rows: usize,
+        side: [usize; 2],
+        span: f32,
+        probability: f64,
+    ) -> Self {
+        let mut changes = Self {
+            rows,
+            contrast: Vec::new(),
+            brightness: Vec::new(),
+            shifts: Vec::new(),
+            holes: Vec::new(),
+            side,
+        };
+        for _ in 0..rows {
+            // Always the same number of draws, so that one picture's luck does not move another's.
+            let coins: [bool; 3] =
+                core::array::from_fn(|_| f64::from(stream.uniform()) < probability);
+            let numbers: [f32; 6] = core::array::from_fn(|_| stream.uniform());
+            let among = |u: f32, extent: usize| {
+                let reach = (extent as f32 * SHIFT).round();
+                ((2.0 * reach + 1.0) * u).floor() - reach
+            };
+            let [height, width] = side;
+            changes.shifts.push(if coins[0] {
+                [
+                    among(numbers[0], width) as i32,
+                    among(numbers[1], height) as i32,
+                ]
+            } else {
+                [0, 0]
+            });
+            let edge = |u: f32, extent: usize| {
+                (u * extent as f32 - CUTOUT * extent as f32 / 2.0).round() as i32
+            };
+            let hole = [edge(numbers[2], width), edge(numbers[3], height)];
+            changes.holes.push(coins[1].then_some(hole));
+            changes.brightness.push(if coins[2] {
+                (numbers[4] - 0.5) * span * 0.5
+            } else {
+                0.0
+            });
+            changes
+                .contrast
+                .push(if coins[2] { numbers[5] + 0.5 } else { 1.0 });
+        }
+        changes
+    }
+
+    /// The pictures `[N, C, H, W]` changed. What a shift uncovers and a cutout covers is 0.
+    #[must_use]
+    pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let [_, channels, height, width] = x.dims();
+        let device = x.device();
+        let column = |values: &[f32]| {
+            let data = TensorData::new(values.to_vec(), [self.rows, 1, 1, 1]);
+            Tensor::<4>::from_data(data, &device)
+        };
+        let mut x = x;
+        if self.contrast.iter().any(|c| *c != 1.0) || self.brightness.iter().any(|b| *b != 0.0) {
+            let mean = x
+                .clone()
+                .reshape([self.rows, channels * height * width])
+                .mean_dim(1)
+                .reshape([self.rows, 1, 1, 1]);
+            let contrast = column(&self.contrast);
+            x = (x - mean.clone()) * contrast + mean + column(&self.brightness);
+        }
+        if self.shifts.iter().any(|s| *s != [0, 0]) {
+            // Shifts are products with matrices of zeros and ones, for which every device has gradients.
+            let move_by = |extent: usize, pick: fn(&[i32; 2]) -> i32| {
+                let mut data = vec![0.0; self.rows * extent * extent];
+                let matrices = data.chunks_exact_mut((extent * extent).max(1));
+                for (matrix, shift) in matrices.zip(&self.shifts) {
+                    for (to, row) in matrix.chunks_exact_mut(extent).enumerate() {
+                        let from = i64::try_from(to).unwrap_or(0) - i64::from(pick(shift));
+                        if let Some(entry) = usize::try_from(from).ok().and_then(|f| row.get_mut(f))
+                        {
+                            *entry = 1.0;
+                        }
+                    }
+                }
+                let shape = [self.rows, 1, extent, extent];
+                Tensor::<4>::from_data(TensorData::new(data, shape), &device)
+            };
+            let down = move_by(height, |s| s[1]);
+            let right = move_by(width, |s| s[0]).swap_dims(2, 3);
+            x = down
+                .expand([self.rows, channels, height, height])
+                .matmul(x)
+                .matmul(right.expand([self.rows, channels, width, width]));
+        }
+        if self.holes.iter().any(Option::is_some) {
+            x = x * Tensor::<4>::from_data(self.mask(), &device);
+        }
+        x
+    }
+
+    /// 0 where pixels are cut out, else 1, `[N, 1, H, W]`.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    fn mask(&self) -> TensorData {
+        let [height, width] = self.side;
+        let reach = |extent: usize| (extent as f32 * CUTOUT).round() as i32;
+        let mut mask = vec![1.0; self.rows * height * width];
+        let pictures = mask.chunks_exact_mut((height * width).max(1));
+        for (picture, hole) in pictures.zip(&self.holes) {
+            let Some([left, top]) = hole else { continue };
+            for (y, row) in (0..).zip(picture.chunks_exact_mut(width)) {
+                for (x, pixel) in (0..).zip(row) {
+                    let inside = (*left..left + reach(width)).contains(&x)
+                        && (*top..top + reach(height)).contains(&y);
+                    if inside {
+                        *pixel = 0.0;
+                    }
+                }
+            }
+        }
+        TensorData::new(mask, [self.rows, 1, height, width])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    fn stream() -> Stream {
+        Stream::new(3, "test.augment", 0)
+    }
+
+    fn pictures() -> Tensor<4> {
+        let device = Device::flex().autodiff();
+        let values = (1..=2 * 64).map(|v| v as f32).collect::<Vec<_>>();
+        Tensor::from_data(TensorData::new(values, [2, 1, 8, 8]), &device)
+    }
+
+    #[test]
+    fn probability_zero_changes_nothing() {
+        let changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 0.0);
+        let same = changes.apply(pictures()).into_data();
+        assert_eq!(same, pictures().into_data());
+    }
+
+    #[test]
+    fn a_shift_moves_pixels_and_uncovers_zeros() {
+        let mut changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 0.0);
+        changes.shifts = vec![[1, 0], [0, -1]];
+        let found: Vec<f32> = changes.apply(pictures()).into_data().try_to_vec().unwrap();
+        assert_eq!(found[..4], [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(found[64..68], [64.0 + 9.0, 74.0, 75.0, 76.0]);
+        assert_eq!(found[120..], [0.0; 8]);
+    }
+
+    #[test]
+    fn a_cutout_is_a_square_of_zeros_and_brightness_a_constant() {
+        let mut changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 0.0);
+        changes.holes = vec![Some([-2, 6]), None];
+        changes.brightness = vec![0.0, 0.5];
+        changes.contrast = vec![1.0, 2.0];
+        let found: Vec<f32> = changes.apply(pictures()).into_data().try_to_vec().unwrap();
+        let zeros = found[..64].iter().filter(|v| **v == 0.0).count();
+        assert_eq!(zeros, 2 * 2);
+        // Mean 96.5: the first pixel, 65, goes to 96.5 - 2 * 31.5 + 0.5.
+        assert!((found[64] - 34.0).abs() < 1e-4, "{}", found[64]);
+    }
+
+    #[test]
+    fn about_that_share_of_pictures_is_changed_and_gradients_go_through() {
+        let changes = Changes::draw(&mut stream(), 2000, [8, 8], 2.0, 0.3);
+        let share = changes.holes.iter().flatten().count() as f64 / 2000.0;
+        assert!((share - 0.3).abs() < 0.04, "{share}");
+        let changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 1.0);
+        let x = pictures().require_grad();
+        let gradients = changes.apply(x.clone()).sum().backward();
+        let gradient = x.grad(&gradients).unwrap().abs().sum().into_scalar::<f32>();
+        assert!(gradient > 1.0);
+    }
+}
