@@ -13,6 +13,7 @@ mod vae;
 mod window;
 
 pub use error::TrainError;
+pub(crate) use learner::load_module;
 pub use learner::{Learner, Parts};
 pub use progress::clock;
 pub use session::{Ending, Outcome, StopFlag, TrainOptions, resume, train};
