@@ -56,10 +56,7 @@ impl Log {
             };
             if log.step.is_none_or(|last| step >= last) {
                 log.step = Some(step);
-                log.images = fields
-                    .get("images")
-                    .and_then(Value::as_u64)
-                    .or(log.images);
+                log.images = fields.get("images").and_then(Value::as_u64).or(log.images);
             }
             if let Some(at) = fields.get("seconds").and_then(Value::as_f64) {
                 seconds.insert(step, at);

@@ -145,7 +145,11 @@ pub(super) fn curves(title: &str, series: &[&Series]) -> Option<String> {
         title,
         legend: &lines.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(),
         aside: &cut.map_or_else(String::new, |(low, high)| {
-            format!("the frame leaves out extremes; all values: {} to {}", number(low), number(high))
+            format!(
+                "the frame leaves out extremes; all values: {} to {}",
+                number(low),
+                number(high)
+            )
         }),
         summary: &format!("{title} over steps; at the end: {}", last_values.join(", ")),
         drawing: &drawing,
@@ -204,7 +208,9 @@ pub(super) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
             i % COLOURS
         );
     }
-    let centres: Vec<f64> = (0..BINS).map(|b| short((edge(b) + edge(b + 1)) / 2.0)).collect();
+    let centres: Vec<f64> = (0..BINS)
+        .map(|b| short((edge(b) + edge(b + 1)) / 2.0))
+        .collect();
     let hover = json!({
         "unit": unit, "suffix": " %",
         "x0": x.low, "x1": x.high,
@@ -258,7 +264,13 @@ pub(super) fn bars(title: &str, unit: &str, values: &[(String, f64)]) -> String 
         aside: "",
         summary: title,
         drawing: &drawing,
-        x: (Axis { low: 0.0, high: count }, ""),
+        x: (
+            Axis {
+                low: 0.0,
+                high: count,
+            },
+            "",
+        ),
         y,
         hover: &data(&hover),
     })
@@ -293,7 +305,11 @@ fn figure(f: &Figure<'_>) -> String {
     }
     let (x, unit) = f.x;
     // Without a unit the places on the axis are names, which the hover line tells.
-    for tick in if unit.is_empty() { Vec::new() } else { x.ticks(4.0) } {
+    for tick in if unit.is_empty() {
+        Vec::new()
+    } else {
+        x.ticks(4.0)
+    } {
         let at = x.at(tick);
         let class = if at > 0.93 { "x end" } else { "x" };
         let _ = write!(
@@ -309,7 +325,13 @@ fn figure(f: &Figure<'_>) -> String {
         .iter()
         .enumerate()
         .filter(|_| f.legend.len() > 1)
-        .map(|(i, name)| format!("<span class=\"key s{}\">{}</span>", i % COLOURS, escape(name)))
+        .map(|(i, name)| {
+            format!(
+                "<span class=\"key s{}\">{}</span>",
+                i % COLOURS,
+                escape(name)
+            )
+        })
         .collect();
     let aside = if f.aside.is_empty() {
         String::new()

@@ -128,8 +128,8 @@ impl Nets {
         for batch in self.batches(pictures) {
             let (mean, log_variance) = encoder.forward(batch);
             let [rows, _] = mean.dims();
-            let inner = mean.clone().mul(mean) + log_variance.clone().exp()
-                - log_variance.add_scalar(1.0);
+            let inner =
+                mean.clone().mul(mean) + log_variance.clone().exp() - log_variance.add_scalar(1.0);
             let values = values(inner.mul_scalar(0.5))?;
             for row in values.chunks(values.len() / rows.max(1)) {
                 sums.iter_mut()

@@ -41,7 +41,10 @@ fn events(run: &RunFiles) -> Vec<u8> {
     let mut all = Vec::new();
     for (prefix, log) in [
         ("train", run.stats.as_ref().ok()),
-        ("metrics", run.metrics.as_ref().and_then(|m| m.as_ref().ok())),
+        (
+            "metrics",
+            run.metrics.as_ref().and_then(|m| m.as_ref().ok()),
+        ),
     ] {
         all.extend(log.into_iter().flat_map(|log| scalars(prefix, log)));
     }

@@ -2,7 +2,7 @@
 
 /// CRC-32C (Castagnoli), reflected, as in RFC 3720, appendix B.4.
 #[must_use]
-pub fn crc32c(bytes: &[u8]) -> u32 {
+pub(super) fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         let low = (crc ^ u32::from(*byte)) & 0xff;
         (crc >> 8) ^ TABLE.get(low as usize).copied().unwrap_or(0)
@@ -35,7 +35,7 @@ fn masked(bytes: &[u8]) -> u32 {
 }
 
 /// Adds one record to `out`.
-pub fn append(out: &mut Vec<u8>, record: &[u8]) {
+pub(super) fn append(out: &mut Vec<u8>, record: &[u8]) {
     let length = (record.len() as u64).to_le_bytes();
     out.extend_from_slice(&length);
     out.extend_from_slice(&masked(&length).to_le_bytes());
