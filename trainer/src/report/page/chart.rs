@@ -145,15 +145,12 @@ pub(super) fn curves(title: &str, series: &[&Series]) -> Option<String> {
         title,
         legend: &lines.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(),
         aside: &cut.map_or_else(String::new, |(low, high)| {
-            format!(
-                "the frame leaves out extremes; all values: {} to {}",
-                number(low),
-                number(high)
-            )
+            format!("cropped, values are {} to {}", number(low), number(high))
         }),
         summary: &format!("{title} over steps; at the end: {}", last_values.join(", ")),
         drawing: &drawing,
         x: (x, "step"),
+        names: &[],
         y,
         hover: &data(&hover),
     }))
@@ -225,6 +222,7 @@ pub(super) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
         summary: title,
         drawing: &drawing,
         x: (x, unit),
+        names: &[],
         y,
         hover: &data(&hover),
     }))
@@ -271,6 +269,7 @@ pub(super) fn bars(title: &str, unit: &str, values: &[(String, f64)]) -> String 
             },
             "",
         ),
+        names: if names.len() <= 32 { &names } else { &[] },
         y,
         hover: &data(&hover),
     })
@@ -283,6 +282,8 @@ struct Figure<'a> {
     summary: &'a str,
     drawing: &'a str,
     x: (Axis, &'a str),
+    /// Names below evenly spread places on the x axis, instead of numbers.
+    names: &'a [&'a str],
     y: Axis,
     hover: &'a str,
 }
@@ -319,6 +320,16 @@ fn figure(f: &Figure<'_>) -> String {
             number(tick)
         );
     }
+    for (i, name) in f.names.iter().enumerate() {
+        #[allow(clippy::cast_precision_loss)]
+        let at = (i as f64 + 0.5) / f.names.len() as f64;
+        let _ = write!(
+            labels,
+            "<span class=\"x name\" style=\"left:{:.2}%\">{}</span>",
+            at * 100.0,
+            escape(name)
+        );
+    }
     // One curve needs no legend: the title names it.
     let legend: String = f
         .legend
@@ -342,8 +353,7 @@ fn figure(f: &Figure<'_>) -> String {
         "<figure class=\"chart\"><figcaption><b>{}</b>{legend}{aside}</figcaption>\
          <div class=\"plot\" tabindex=\"0\" role=\"img\" aria-label=\"{}\">\
          <svg viewBox=\"0 0 {SIDE} {SIDE}\" preserveAspectRatio=\"none\" aria-hidden=\"true\">{grid}{}</svg>\
-         {labels}<i class=\"cursor\"></i><div class=\"tip\"></div></div>\
-         <div class=\"unit\">{}</div>{}</figure>\n",
+         {labels}<span class=\"unit\">{}</span><i class=\"cursor\"></i><div class=\"tip\"></div></div>{}</figure>\n",
         escape(f.title),
         escape(f.summary),
         f.drawing,
@@ -373,19 +383,28 @@ fn plain((step, value): (u64, f64)) -> (f64, f64) {
     (step as f64, value)
 }
 
-/// An exponential moving average over about a twenty-fifth of the curve, without the bias towards its start.
+/// The mean over about a twentieth of the curve around each point, less at its ends: centred, so that it does not lag behind a fall.
 #[allow(clippy::cast_precision_loss)]
 fn moving_average(series: &Series) -> Vec<(f64, f64)> {
-    if series.points.len() < SMOOTH_FROM {
+    let count = series.points.len();
+    if count < SMOOTH_FROM {
         return Vec::new();
     }
-    let keep = 1.0 - 1.0 / (series.points.len() as f64 / 25.0).max(2.0);
-    let (mut sum, mut weight) = (0.0, 0.0);
+    let mut sums = vec![0.0];
+    let mut sum = 0.0;
+    for (_, value) in &series.points {
+        sum += value;
+        sums.push(sum);
+    }
+    let at = |i: usize| sums.get(i).copied().unwrap_or(sum);
     let mut smooth = Series::default();
-    for (step, value) in &series.points {
-        sum = sum * keep + value;
-        weight = weight * keep + 1.0;
-        smooth.points.push((*step, sum / weight));
+    for (i, (step, _)) in series.points.iter().enumerate() {
+        // As far to one side as to the other, or the ends would be pulled inwards.
+        let reach = (count / 40).max(1).min(i).min(count - 1 - i);
+        let (from, to) = (i - reach, i + reach + 1);
+        smooth
+            .points
+            .push((*step, (at(to) - at(from)) / (to - from) as f64));
     }
     smooth.thin(BUCKETS).into_iter().map(plain).collect()
 }
@@ -457,16 +476,27 @@ mod tests {
         let mut points: Vec<(u64, f64)> = (0..200).map(|s| (s, (s % 10) as f64)).collect();
         points[0].1 = 1e6;
         let chart = curves("Loss", &[&series("loss", points.clone())]).unwrap();
-        assert!(chart.contains("all values: 0 to 1,000,000"), "{chart}");
+        assert!(chart.contains("values are 0 to 1,000,000"), "{chart}");
         points.remove(0);
         let chart = curves("Loss", &[&series("loss", points)]).unwrap();
-        assert!(!chart.contains("all values"));
+        assert!(!chart.contains("cropped"));
     }
 
     #[test]
-    fn a_moving_average_of_a_constant_is_the_constant() {
-        let smooth = moving_average(&series("a", (0..100).map(|s| (s, 3.5)).collect()));
-        assert!(smooth.len() >= 50 && smooth.iter().all(|p| (p.1 - 3.5).abs() < 1e-12));
+    fn a_moving_average_follows_a_line_and_evens_out_noise() {
+        let line = moving_average(&series(
+            "a",
+            (0..100).map(|s| (s, 3.5 * s as f64)).collect(),
+        ));
+        assert!(line.iter().all(|(s, v)| (v - 3.5 * s).abs() < 1e-9));
+        let noise = |s: u64| if s.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let even = moving_average(&series("a", (0..400).map(|s| (s, noise(s))).collect()));
+        assert!(
+            even.iter()
+                .filter(|(s, _)| (20.0..380.0).contains(s))
+                .all(|(_, v)| v.abs() < 0.1)
+        );
+        assert!(moving_average(&series("a", vec![(0, 1.0)])).is_empty());
     }
 
     #[test]

@@ -82,10 +82,11 @@ fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, St
     let value = |i: usize| measure.get(i).copied().unwrap_or(0.0);
     order.sort_by(|a, b| value(*b).total_cmp(&value(*a)).then(a.cmp(b)));
     order.truncate(DIMENSIONS);
-    let mut rows = String::new();
+    let (mut rows, mut wide) = (String::new(), 0);
     for dimension in &order {
         let values = nets.generate(&line(nets, *dimension, &STOPS))?;
         let (png, width) = sheet(nets, &nets.to_bytes(&values), STOPS.len())?;
+        wide = display_width(width, 560);
         let _ = write!(
             rows,
             "<div class=\"row\"><span><b>z{dimension}</b> <small>{} {unit}</small></span>{}</div>",
@@ -93,7 +94,7 @@ fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, St
             image(
                 &png,
                 &format!("latent dimension {dimension} from −3 to 3"),
-                &format!("style=\"width:{}px\"", display_width(width, 560))
+                &format!("style=\"width:{wide}px\"")
             )
         );
     }
@@ -109,7 +110,7 @@ fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, St
         format!("The {} of {all} dimensions with {how}", order.len())
     };
     Ok(format!(
-        "{}<div class=\"rows\"><div class=\"row head\"><span></span><div><i>−3</i><i>0</i><i>3</i></div></div>{rows}</div>",
+        "{}<div class=\"rows\"><div class=\"row head\"><span></span><div style=\"width:{wide}px\"><i>−3</i><i>0</i><i>3</i></div></div>{rows}</div>",
         note(&format!(
             "{which}. One dimension goes from −3 to 3, the others stay at the latent of seed {TRAVERSAL_SEED}."
         ))
@@ -169,7 +170,7 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
             image(
                 &png,
                 &format!("from seed {from} to seed {to}"),
-                &format!("style=\"width:{}px\"", display_width(width, 560))
+                &format!("style=\"width:{}px\"", display_width(width, 600))
             )
         );
     }

@@ -19,6 +19,8 @@ const TOGETHER: [(&str, &[&str]); 2] = [
     ("Losses", &["d_loss", "g_loss"]),
     ("Mean of D(x) and of D(G(z))", &["d_real", "d_fake"]),
 ];
+/// Curves that come before the others, which go by name.
+const FIRST: [&str; 3] = ["loss", "reconstruction", "kl"];
 /// The number that comes last: it tells about the machine, not about the model.
 const SPEED: &str = "images_per_second";
 
@@ -186,7 +188,11 @@ fn of_log(log: &Log) -> String {
         left = rest;
         charts.extend(chart(title, &found));
     }
-    left.sort_by_key(|s| s.name == SPEED);
+    let place = |s: &&Series| {
+        let first = FIRST.iter().position(|name| *name == s.name);
+        (s.name == SPEED, first.unwrap_or(FIRST.len()))
+    };
+    left.sort_by_key(place);
     for series in left {
         let title = if series.name == SPEED {
             "Images a second"
