@@ -140,8 +140,10 @@ mod tests {
 
     #[test]
     fn thinning_keeps_the_peaks_and_the_order() {
-        let mut series = Series::default();
-        series.points = (0..10_000).map(|s| (s, 1.0)).collect();
+        let mut series = Series {
+            name: String::new(),
+            points: (0..10_000).map(|s| (s, 1.0)).collect(),
+        };
         series.points[4321].1 = 99.0;
         series.points[77].1 = -5.0;
         let thin = series.thin(200);

@@ -114,7 +114,11 @@ pub(super) fn curves(title: &str, series: &[&Series]) -> Option<String> {
     let mut drawing = String::new();
     for (i, line) in lines.iter().enumerate() {
         let class = i % COLOURS;
-        let faint = if line.smooth.is_empty() { "" } else { " faint" };
+        let faint = match (line.points.len(), line.smooth.is_empty()) {
+            (1, _) => " dot",
+            (_, true) => "",
+            (_, false) => " faint",
+        };
         let _ = write!(
             drawing,
             "<path class=\"line s{class}{faint}\" d=\"{}\"/>",
@@ -501,7 +505,7 @@ mod tests {
 
     #[test]
     fn a_histogram_counts_every_value_once() {
-        let set = vec![-1.0, -1.0, 0.0, 1.0, f64::NAN];
+        let set = [-1.0, -1.0, 0.0, 1.0, f64::NAN];
         let chart = histogram("Logits", "logit", &[("real", set[..4].to_vec())]).unwrap();
         let json = chart.split_once("json\">").unwrap().1;
         let json = json.split_once("</script>").unwrap().0;

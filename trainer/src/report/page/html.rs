@@ -65,7 +65,7 @@ pub(super) fn number(value: f64) -> String {
         "0".to_owned()
     } else if !value.is_finite() {
         value.to_string()
-    } else if size >= 1e15 || size < 1e-4 {
+    } else if !(1e-4..1e15).contains(&size) {
         format!("{value:.2e}")
     } else if size >= 1000.0 {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

@@ -38,8 +38,8 @@ pub(super) fn encoder(divergences: &[f64]) -> String {
     let unused = divergences.iter().filter(|v| **v < UNUSED).count();
     let sum: f64 = divergences.iter().sum();
     let count = match unused {
-        0 => format!("All {} dimensions are used", divergences.len()),
-        n => format!("{n} of {} dimensions are unused", divergences.len()),
+        0 => format!("None of the {} dimensions is unused", divergences.len()),
+        n => format!("{n} of the {} dimensions are unused", divergences.len()),
     };
     format!(
         "{}<div class=\"charts one\">{}</div>",

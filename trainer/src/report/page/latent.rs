@@ -74,9 +74,9 @@ pub(super) fn traversals(nets: &Nets, divergences: Option<&[f64]>) -> String {
 }
 
 fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, String> {
-    let (measure, unit) = match divergences {
-        Some(values) => (values.to_vec(), "nats"),
-        None => (effects(nets)?, "levels"),
+    let measure = match divergences {
+        Some(values) => values.to_vec(),
+        None => effects(nets)?,
     };
     let mut order: Vec<usize> = (0..measure.len()).collect();
     let value = |i: usize| measure.get(i).copied().unwrap_or(0.0);
@@ -85,11 +85,11 @@ fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, St
     let (mut rows, mut wide) = (String::new(), 0);
     for dimension in &order {
         let values = nets.generate(&line(nets, *dimension, &STOPS))?;
-        let (png, width) = sheet(nets, &nets.to_bytes(&values), STOPS.len())?;
+        let (png, width) = sheet(nets, &nets.bytes_of(&values), STOPS.len())?;
         wide = display_width(width, 560);
         let _ = write!(
             rows,
-            "<div class=\"row\"><span><b>z{dimension}</b> <small>{} {unit}</small></span>{}</div>",
+            "<div class=\"row\"><span><b>z{dimension}</b> <small>{}</small></span>{}</div>",
             number(value(*dimension)),
             image(
                 &png,
@@ -99,7 +99,7 @@ fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, St
         );
     }
     let how = if divergences.is_some() {
-        "the most information (KL)"
+        "the most information (KL in nats)"
     } else {
         "the largest effect on the picture (mean change from −3 to 3, in levels of 0 to 255)"
     };
@@ -122,7 +122,7 @@ fn effects(nets: &Nets) -> Result<Vec<f64>, String> {
     let length = nets.picture_len();
     let mut effects = Vec::new();
     for dimension in 0..nets.latent_len().min(MEASURED) {
-        let bytes = nets.to_bytes(&nets.generate(&line(nets, dimension, &[-3.0, 3.0]))?);
+        let bytes = nets.bytes_of(&nets.generate(&line(nets, dimension, &[-3.0, 3.0]))?);
         let (low, high) = bytes.split_at(length.min(bytes.len()));
         let sum: u64 = low
             .iter()
@@ -163,7 +163,7 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
             let t = column as f32 / (COLUMNS - 1) as f32;
             along.extend(between(nets, from, to, t)?);
         }
-        let (png, width) = sheet(nets, &nets.to_bytes(&nets.generate(&along)?), COLUMNS)?;
+        let (png, width) = sheet(nets, &nets.bytes_of(&nets.generate(&along)?), COLUMNS)?;
         let _ = write!(
             rows,
             "<div class=\"row\"><span><b>{from} → {to}</b></span>{}</div>",
@@ -205,7 +205,7 @@ fn walk(nets: &Nets) -> Result<String, String> {
                 let seed = |leg: u64| 100 + cell + cells * (leg % LEGS);
                 all.extend(between(nets, seed(leg), seed(leg + 1), t)?);
             }
-            let (png, wide) = sheet(nets, &nets.to_bytes(&nets.generate(&all)?), side)?;
+            let (png, wide) = sheet(nets, &nets.bytes_of(&nets.generate(&all)?), side)?;
             width = wide;
             files.push(png);
         }
@@ -233,7 +233,7 @@ pub(super) fn neighbours(nets: &Nets, data: &Dataset) -> String {
 }
 
 fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
-    let generated = nets.to_bytes(&nets.generate(&latents(nets, 0..NEIGHBOURS))?);
+    let generated = nets.bytes_of(&nets.generate(&latents(nets, 0..NEIGHBOURS))?);
     let length = nets.picture_len();
     let mut pairs = String::new();
     let mut distances = Vec::new();
@@ -297,7 +297,7 @@ pub(super) fn first(nets: &Nets, split: &Split, count: usize) -> Result<Vec<f32>
         ));
     }
     let end = split.len().min(count) * length;
-    Ok(nets.from_bytes(split.pixels().get(..end).unwrap_or_default()))
+    Ok(nets.pixels_of(split.pixels().get(..end).unwrap_or_default()))
 }
 
 /// Pictures of `count` seeds that nothing else of the report shows, `[N, C, H, W]`.

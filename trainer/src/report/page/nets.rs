@@ -107,13 +107,13 @@ impl Nets {
     }
 
     /// Values in the generator's range as bytes, in the same order.
-    pub(super) fn to_bytes(&self, values: &[f32]) -> Vec<u8> {
+    pub(super) fn bytes_of(&self, values: &[f32]) -> Vec<u8> {
         let range = self.range();
         values.iter().map(|v| range.to_u8(*v)).collect()
     }
 
     /// Bytes as values in the generator's range, in the same order.
-    pub(super) fn from_bytes(&self, bytes: &[u8]) -> Vec<f32> {
+    pub(super) fn pixels_of(&self, bytes: &[u8]) -> Vec<f32> {
         let range = self.range();
         bytes.iter().map(|b| range.from_u8(*b)).collect()
     }

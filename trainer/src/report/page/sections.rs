@@ -9,7 +9,6 @@ use super::chart::{curves as chart, step_text};
 use super::film::{Frame, display_width, film};
 use super::html::{escape, image, missing, note, number, table, whole};
 use super::nets::Nets;
-use crate::config::{ModelKind, NetKind};
 use crate::report::log::{Log, Series};
 use crate::report::run_files::RunFiles;
 use crate::training::clock;
@@ -28,15 +27,13 @@ const SPEED: &str = "images_per_second";
 pub(super) fn facts(run: &RunFiles, nets: Option<&Nets>) -> String {
     let mut facts: Vec<(&str, String)> = Vec::new();
     if let Ok(config) = &run.config {
-        let kind = match config.model.kind {
-            ModelKind::Gan => "GAN",
-            ModelKind::Vae => "VAE",
+        // By their names in the file: whatever nets there will be, they have one.
+        let word = |value: Result<Value, _>| match value {
+            Ok(Value::String(word)) => word,
+            _ => String::new(),
         };
-        let net = match config.model.net {
-            NetKind::Dense => "dense",
-            NetKind::Dcgan => "transposed convolutions",
-            NetKind::DcganResize => "resize and convolution",
-        };
+        let kind = word(serde_json::to_value(config.model.kind)).to_uppercase();
+        let net = word(serde_json::to_value(config.model.net));
         let data = &config.data;
         facts.push(("data", data.source.clone()));
         facts.push((
@@ -101,13 +98,18 @@ pub(super) fn samples(run: &RunFiles) -> String {
             "The run has no sample pictures yet: it makes the first when it begins, the next after training.sample_every steps.",
         ));
     } else if shown > 0 {
-        let which = if run.samples_found > shown {
+        let which = if run.samples_found > shown + run.samples_broken.len() {
             format!(" {shown} of {} sheets, evenly spread.", run.samples_found)
         } else {
             String::new()
         };
+        let how = if shown > 1 {
+            " Play, or move the slider."
+        } else {
+            ""
+        };
         out.push_str(&note(&format!(
-            "Always the same 64 latents, seeds 0 to 63.{which} Play, or move the slider."
+            "Always the same 64 latents, seeds 0 to 63.{which}{how}"
         )));
     }
     for message in &run.samples_broken {
