@@ -4,6 +4,7 @@ mod bench;
 mod export;
 mod presets;
 mod quickstart;
+mod report;
 mod sample;
 mod train;
 mod verify;
@@ -28,6 +29,8 @@ enum Verb {
     Verify(verify::VerifyArgs),
     /// Draw generated pictures
     Sample(sample::SampleArgs),
+    /// Write one HTML page about a run: curves, samples over time, latent space, figures
+    Report(report::ReportArgs),
     /// The whole path on the built-in data: train, export, verify, sample
     Quickstart(quickstart::QuickstartArgs),
     /// Measure training steps on this machine
@@ -47,6 +50,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Export(args) => export::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Sample(args) => sample::run(&args),
+        Verb::Report(args) => report::run(&args),
         Verb::Quickstart(args) => quickstart::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Presets(args) => presets::run(&args),

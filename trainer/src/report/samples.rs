@@ -85,7 +85,8 @@ fn draw(pictures: &[Vec<u8>], shape: Shape, path: &Path) -> Result<(), String> {
     save_png(&sheet, path).map_err(|e| e.to_string())
 }
 
-fn interleave(chw: &[u8], shape: Shape) -> Vec<u8> {
+/// Planar bytes (channel, row, column) as row, column, channel.
+pub(super) fn interleave(chw: &[u8], shape: Shape) -> Vec<u8> {
     let plane = shape.height * shape.width;
     let byte = |i: usize| {
         chw.get(i % shape.channels * plane + i / shape.channels)

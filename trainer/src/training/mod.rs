@@ -13,6 +13,7 @@ mod vae;
 mod window;
 
 pub use error::TrainError;
+pub(crate) use learner::load_module;
 pub use learner::{Learner, Moment, Parts, Reals};
 pub use progress::clock;
 pub(crate) use score::classes;

@@ -1,0 +1,82 @@
+//! What the other half of the model knows: the encoder's use of each dimension, or the discriminator's opinion.
+
+use super::chart::{bars, histogram};
+use super::html::{missing, note, number};
+use super::latent::{first, generated};
+use super::nets::Nets;
+use crate::data::Dataset;
+
+/// Test pictures that the encoder reads.
+const ENCODED: usize = 1024;
+/// Pictures of each kind that the discriminator sees.
+const JUDGED: usize = 512;
+/// Nats below which a latent dimension counts as unused.
+pub(super) const UNUSED: f64 = 0.01;
+
+/// KL of each latent dimension of a VAE in nats; `Ok(None)` for a GAN.
+pub(super) fn divergences(nets: &Nets, data: &Dataset) -> Result<Option<Vec<f64>>, String> {
+    if !nets.is_vae() {
+        return Ok(None);
+    }
+    // A small folder may have no test pictures.
+    let split = if data.test.is_empty() {
+        &data.train
+    } else {
+        &data.test
+    };
+    nets.divergences(&first(nets, split, ENCODED)?).map(Some)
+}
+
+/// The section on the encoder.
+pub(super) fn encoder(divergences: &[f64]) -> String {
+    let mut sorted: Vec<(String, f64)> = divergences
+        .iter()
+        .enumerate()
+        .map(|(i, v)| (format!("z{i}"), *v))
+        .collect();
+    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let unused = divergences.iter().filter(|v| **v < UNUSED).count();
+    let sum: f64 = divergences.iter().sum();
+    let count = match unused {
+        0 => format!("None of the {} dimensions is unused", divergences.len()),
+        n => format!("{n} of the {} dimensions are unused", divergences.len()),
+    };
+    format!(
+        "{}<div class=\"charts one\">{}</div>",
+        note(&format!(
+            "How much each latent dimension tells about a picture: KL(q(z|x) ‖ N(0, 1)), mean over test pictures, largest first. {count} \
+             (below {UNUSED} nats); the sum is {} nats.",
+            number(sum)
+        )),
+        bars("KL of each dimension, nats", "nats", &sorted)
+    )
+}
+
+/// The section on the discriminator.
+pub(super) fn discriminator(nets: &Nets, data: Option<&Dataset>) -> String {
+    match try_discriminator(nets, data) {
+        Ok(html) => html,
+        Err(reason) => missing(&reason),
+    }
+}
+
+fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, String> {
+    let mut sets = Vec::new();
+    for (name, split) in data
+        .into_iter()
+        .flat_map(|d| [("training", &d.train), ("test", &d.test)])
+        .filter(|(_, split)| !split.is_empty())
+    {
+        sets.push((name, nets.logits(&first(nets, split, JUDGED)?)?));
+    }
+    sets.push(("generated", nets.logits(&generated(nets, JUDGED as u64)?)?));
+    let chart = histogram("Logits of the discriminator", "logit", &sets)
+        .ok_or("The discriminator's logits are not finite.")?;
+    Ok(format!(
+        "{}<div class=\"charts one\">{chart}</div>",
+        note(&format!(
+            "Right of 0 it says \"real\". {JUDGED} pictures of each kind, with the running statistics of batch normalization. Hills that lie \
+             over each other mean that it cannot tell them apart; a training hill right of the test hill, that it learned the data by heart."
+        ))
+    ))
+}

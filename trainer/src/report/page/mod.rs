@@ -1,0 +1,213 @@
+//! One HTML page per run: everything inline, no network, no server.
+//!
+//! A run that is fresh, running or damaged has a page too: what is missing is said where it would have been.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use dreamlet_trainer::report::{page, run_files::RunFiles};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let run = RunFiles::read(Path::new("runs/00001-glyphs-dcgan"))?;
+//! let data = page::load_data(&run);
+//! let page = page::build(&run, data.as_ref().map_err(String::as_str), false);
+//! page::write(&page, Path::new("report.html"))?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod chart;
+mod film;
+mod html;
+mod judge;
+mod latent;
+mod nearest;
+mod nets;
+mod sections;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use self::html::{escape, missing};
+use self::nets::Nets;
+use super::ReportError;
+use super::run_files::RunFiles;
+use crate::data::{DataSpec, Dataset, LoadOptions, load};
+use crate::files::write_atomic;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Loads the pictures that a run was trained on, without the network.
+///
+/// # Errors
+/// Why not, in one sentence.
+pub fn load_data(run: &RunFiles) -> Result<Dataset, String> {
+    let config = run.config.as_ref().map_err(Clone::clone)?;
+    let spec: DataSpec = config.data.source.parse().map_err(|e| format!("{e}"))?;
+    let options = LoadOptions {
+        size: Some(config.data.size),
+        channels: Some(config.data.channels),
+        offline: true,
+        ..LoadOptions::default()
+    };
+    load(&spec, &options).map_err(|e| e.to_string())
+}
+
+/// One part of the page.
+struct Section {
+    /// Its place in the address, `#curves`.
+    id: &'static str,
+    title: &'static str,
+    body: String,
+}
+
+/// The page of a run as HTML. `data` are the pictures it was trained on, or why there are none. The nets are those of the newest
+/// checkpoint that is whole, or with `best` of the one with the best score.
+#[must_use]
+pub fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String {
+    let nets = if run.checkpoints.is_empty() {
+        Err("The run has no checkpoint yet.".to_owned())
+    } else {
+        Nets::open(&run.path, best)
+    };
+    let mut all = vec![
+        Section {
+            id: "samples",
+            title: "Samples over time",
+            body: sections::samples(run),
+        },
+        Section {
+            id: "curves",
+            title: "Curves",
+            body: sections::curves(run),
+        },
+    ];
+    match &nets {
+        Ok(nets) => all.extend(of_the_nets(nets, data)),
+        Err(reason) => all.push(Section {
+            id: "latent",
+            title: "Latent space",
+            body: missing(&format!(
+                "Traversals, interpolations and neighbours need a checkpoint. {reason}"
+            )),
+        }),
+    }
+    if let Some(evaluation) = &run.evaluation {
+        all.push(Section {
+            id: "figures",
+            title: "Figures",
+            body: sections::evaluation(evaluation),
+        });
+    }
+    all.push(Section {
+        id: "checkpoints",
+        title: "Checkpoints",
+        body: sections::checkpoints(run),
+    });
+    all.push(Section {
+        id: "configuration",
+        title: "Configuration",
+        body: sections::configuration(run),
+    });
+    let drawn = nets.as_ref().map_or_else(
+        |_| String::new(),
+        |nets| {
+            format!(
+                "; its own pictures are of the checkpoint at {}",
+                chart::step_text(nets.step())
+            )
+        },
+    );
+    document(run, &sections::facts(run, nets.as_ref().ok()), &drawn, &all)
+}
+
+/// The sections that need a checkpoint.
+fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
+    let without = |what: &str, reason: &str| {
+        missing(&format!(
+            "{what} the data set, which could not be loaded: {reason}"
+        ))
+    };
+    let divergences = match data {
+        Ok(data) => judge::divergences(nets, data),
+        Err(_) => Ok(None),
+    };
+    let known = divergences.as_ref().ok().and_then(Option::as_deref);
+    let (title, judged) = match (&divergences, data) {
+        (Ok(Some(values)), _) => ("Use of the latent dimensions", judge::encoder(values)),
+        (Err(reason), _) => ("Use of the latent dimensions", missing(reason)),
+        (Ok(None), Err(reason)) if nets.is_vae() => (
+            "Use of the latent dimensions",
+            without("The KL of each dimension needs", reason),
+        ),
+        (Ok(None), data) => ("Discriminator", judge::discriminator(nets, data.ok())),
+    };
+    vec![
+        Section {
+            id: "traversals",
+            title: "Latent traversals",
+            body: latent::traversals(nets, known),
+        },
+        Section {
+            id: "interpolations",
+            title: "Interpolations",
+            body: latent::interpolations(nets),
+        },
+        Section {
+            id: "neighbours",
+            title: "Nearest neighbours",
+            body: match data {
+                Ok(data) => latent::neighbours(nets, data),
+                Err(reason) => without("The nearest training pictures need", reason),
+            },
+        },
+        Section {
+            id: "judge",
+            title,
+            body: judged,
+        },
+    ]
+}
+
+fn document(run: &RunFiles, facts: &str, drawn: &str, sections: &[Section]) -> String {
+    let name = escape(&run.name);
+    let mut out = String::new();
+    // Writing to a string cannot fail. The policy lets nothing in from outside, whatever a run's files say.
+    let _ = write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src \
+         'unsafe-inline'\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{name} · dreamlet</title>\n<style>\n{STYLE}</style>\n\
+         <script>\n{SCRIPT}</script>\n</head>\n<body>\n<header>\n<p class=\"brand\">dreamlet report</p>\n<h1>{name}</h1>\n{facts}\n<nav>"
+    );
+    for section in sections {
+        let _ = write!(out, "<a href=\"#{}\">{}</a>", section.id, section.title);
+    }
+    out.push_str("</nav>\n</header>\n<main>\n");
+    for Section { id, title, body } in sections {
+        let _ = writeln!(
+            out,
+            "<section id=\"{id}\">\n<h2>{title}</h2>\n{body}\n</section>"
+        );
+    }
+    let _ = write!(
+        out,
+        "</main>\n<footer>made by dreamlet {}{drawn}</footer>\n</body>\n</html>\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    out
+}
+
+/// Writes a page so that a reader sees the old file or the new one, never a part.
+///
+/// # Errors
+/// [`ReportError::Write`].
+pub fn write(page: &str, path: &Path) -> Result<(), ReportError> {
+    write_atomic(path, page.as_bytes()).map_err(|source| ReportError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,199 @@
+//! The nets of a run as a report needs them. Nothing else of the report knows what nets there are.
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::image::{PixelRange, Shape};
+
+use crate::nets::{Discriminator, Encoder};
+use crate::training::checkpoint::{folder, read_part};
+use crate::training::load_module;
+use crate::training::saved::{Saved, Which};
+
+/// Pictures that go through a net together.
+const BATCH: usize = 32;
+
+/// The nets of one checkpoint, on the CPU.
+pub(super) struct Nets {
+    saved: Saved,
+    judge: Judge,
+}
+
+/// What stands beside the generator.
+enum Judge {
+    Encoder(Box<Encoder>),
+    Discriminator(Box<Discriminator>),
+    /// Why there is none.
+    Missing(String),
+}
+
+impl Nets {
+    /// Opens the newest checkpoint of `run` that is whole, or the best one.
+    ///
+    /// # Errors
+    /// Why there is no generator, in one sentence. A missing encoder or discriminator is told by who asks for it.
+    pub(super) fn open(run: &Path, best: bool) -> Result<Self, String> {
+        let which = Which { best, raw: false };
+        let saved = Saved::open(run, which).map_err(|e| e.to_string())?;
+        let device = Device::flex();
+        let part = |name: &str| {
+            read_part(&folder(&saved.run, saved.state.step), &saved.state, name)
+                .map_err(|e| e.to_string())
+        };
+        let judge = if saved.config.vae.is_some() {
+            part("encoder")
+                .and_then(|bytes| load_module(Encoder::new(&saved.config, &device), bytes))
+                .map(|net| Judge::Encoder(Box::new(net)))
+        } else {
+            part("discriminator")
+                .and_then(|bytes| load_module(Discriminator::new(&saved.config, &device), bytes))
+                .map(|net| Judge::Discriminator(Box::new(net)))
+        };
+        Ok(Self {
+            judge: judge.unwrap_or_else(Judge::Missing),
+            saved,
+        })
+    }
+
+    /// The step of the checkpoint.
+    pub(super) fn step(&self) -> u64 {
+        self.saved.state.step
+    }
+
+    /// Whether this is a VAE.
+    pub(super) fn is_vae(&self) -> bool {
+        self.saved.config.vae.is_some()
+    }
+
+    /// Numbers that the generator learned.
+    pub(super) fn parameters(&self) -> usize {
+        self.saved.generator.num_params()
+    }
+
+    /// Length of a latent vector.
+    pub(super) fn latent_len(&self) -> usize {
+        self.saved.config.model.latent
+    }
+
+    /// Shape of a picture.
+    pub(super) fn shape(&self) -> Shape {
+        let data = &self.saved.config.data;
+        Shape {
+            channels: data.channels,
+            height: data.size,
+            width: data.size,
+        }
+    }
+
+    /// Numbers of a picture, at least 1.
+    pub(super) fn picture_len(&self) -> usize {
+        let shape = self.shape();
+        (shape.channels * shape.height * shape.width).max(1)
+    }
+
+    fn range(&self) -> PixelRange {
+        let (low, high) = self.saved.config.model.output.range();
+        PixelRange { low, high }
+    }
+
+    /// Pictures of latent vectors that follow each other, planar (channel, row, column), in the generator's range. `class` gives the
+    /// class of each picture of a conditional generator; its remainder by the number of classes counts.
+    pub(super) fn generate(
+        &self,
+        latents: &[f32],
+        class: impl Fn(usize) -> usize,
+    ) -> Result<Vec<f32>, String> {
+        let (z, count) = (self.latent_len().max(1), self.saved.config.model.classes);
+        let mut all = Vec::new();
+        for (first, some) in (0..).step_by(BATCH).zip(latents.chunks(BATCH * z)) {
+            let rows = some.len() / z;
+            let classes: Option<Vec<i64>> = (count > 0).then(|| {
+                (first..first + rows)
+                    .map(|i| i64::try_from(class(i) % count).unwrap_or(0))
+                    .collect()
+            });
+            all.extend(self.saved.generate(some, classes.as_deref(), rows)?);
+        }
+        Ok(all)
+    }
+
+    /// Values in the generator's range as bytes, in the same order.
+    pub(super) fn bytes_of(&self, values: &[f32]) -> Vec<u8> {
+        let range = self.range();
+        values.iter().map(|v| range.to_u8(*v)).collect()
+    }
+
+    /// Bytes as values in the generator's range, in the same order.
+    pub(super) fn pixels_of(&self, bytes: &[u8]) -> Vec<f32> {
+        let range = self.range();
+        bytes.iter().map(|b| range.from_u8(*b)).collect()
+    }
+
+    /// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats, mean over the pictures `[N, C, H, W]`:
+    /// ½ (μ² + σ² − 1 − log σ²) (Kingma and Welling 2014, appendix B).
+    pub(super) fn divergences(&self, pictures: &[f32]) -> Result<Vec<f64>, String> {
+        let Judge::Encoder(encoder) = &self.judge else {
+            return Err(self.no("encoder"));
+        };
+        if self.saved.config.model.classes > 0 {
+            return Err("A conditional encoder needs the pictures' classes too.".to_owned());
+        }
+        let mut sums = vec![0.0; self.latent_len()];
+        for batch in self.batches(pictures) {
+            let (mean, log_variance) = encoder.forward(batch, None);
+            let [rows, _] = mean.dims();
+            let inner =
+                mean.clone().mul(mean) + log_variance.clone().exp() - log_variance.add_scalar(1.0);
+            let values = values(inner.mul_scalar(0.5))?;
+            for row in values.chunks(values.len() / rows.max(1)) {
+                sums.iter_mut()
+                    .zip(row)
+                    .for_each(|(sum, v)| *sum += f64::from(*v));
+            }
+        }
+        #[allow(clippy::cast_precision_loss)]
+        let count = (pictures.len() / self.picture_len()).max(1) as f64;
+        Ok(sums.into_iter().map(|sum| sum / count).collect())
+    }
+
+    /// The discriminator's logit of each picture `[N, C, H, W]`, positive for "real".
+    pub(super) fn logits(&self, pictures: &[f32]) -> Result<Vec<f64>, String> {
+        let Judge::Discriminator(discriminator) = &self.judge else {
+            return Err(self.no("discriminator"));
+        };
+        let mut all = Vec::new();
+        for batch in self.batches(pictures) {
+            all.extend(
+                values(discriminator.forward(batch, None))?
+                    .into_iter()
+                    .map(f64::from),
+            );
+        }
+        Ok(all)
+    }
+
+    fn no(&self, what: &str) -> String {
+        match &self.judge {
+            Judge::Missing(reason) => format!("The checkpoint has no {what} to ask: {reason}"),
+            _ => format!("The model has no {what}."),
+        }
+    }
+
+    fn batches<'a>(&'a self, pictures: &'a [f32]) -> impl Iterator<Item = Tensor<4>> + 'a {
+        let (shape, length) = (self.shape(), self.picture_len());
+        pictures.chunks(BATCH * length).map(move |some| {
+            let rows = some.len() / length;
+            let some = some.get(..rows * length).unwrap_or_default().to_vec();
+            let dims = [rows, shape.channels, shape.height, shape.width];
+            Tensor::from_data(TensorData::new(some, dims), &Device::flex())
+        })
+    }
+}
+
+fn values(tensor: Tensor<2>) -> Result<Vec<f32>, String> {
+    tensor
+        .into_data()
+        .try_to_vec::<f32>()
+        .map_err(|e| format!("{e:?}"))
+}

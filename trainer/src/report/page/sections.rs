@@ -1,0 +1,368 @@
+//! The sections that come from the files of a run alone.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::chart::{curves as chart, step_text};
+use super::film::{Frame, display_width, film};
+use super::html::{escape, image, missing, note, number, table, whole};
+use super::nets::Nets;
+use crate::report::log::{Log, Series};
+use crate::report::run_files::RunFiles;
+use crate::training::clock;
+
+/// Curves that belong into one chart, and its title; every other number has a chart of its own.
+const TOGETHER: [(&str, &[&str]); 2] = [
+    ("Losses", &["d_loss", "g_loss"]),
+    ("Mean of D(x) and of D(G(z))", &["d_real", "d_fake"]),
+];
+/// Curves that come before the others, which go by name.
+const FIRST: [&str; 3] = ["loss", "reconstruction", "kl"];
+/// The number that comes last: it tells about the machine, not about the model.
+const SPEED: &str = "images_per_second";
+
+/// The tiles under the title.
+pub(super) fn facts(run: &RunFiles, nets: Option<&Nets>) -> String {
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    if let Ok(config) = &run.config {
+        // By their names in the file: whatever nets there will be, they have one.
+        let word = |value: Result<Value, _>| match value {
+            Ok(Value::String(word)) => word,
+            _ => String::new(),
+        };
+        let kind = word(serde_json::to_value(config.model.kind)).to_uppercase();
+        let net = word(serde_json::to_value(config.model.net));
+        let data = &config.data;
+        facts.push(("data", data.source.clone()));
+        facts.push((
+            "pictures",
+            format!(
+                "{0}×{0}, {1}",
+                data.size,
+                if data.channels == 1 { "grey" } else { "RGB" }
+            ),
+        ));
+        facts.push(("preset", config.name.clone()));
+        facts.push(("model", format!("{kind}, {net}")));
+        facts.push(("latent", config.model.latent.to_string()));
+    }
+    if let Some(nets) = nets {
+        facts.push(("parameters", whole(nets.parameters() as u64)));
+    }
+    let log = run.stats.as_ref().ok();
+    let state = run.state();
+    let newest = |of_log: Option<u64>, of_state: Option<u64>| of_log.max(of_state).map(whole);
+    facts.extend(
+        newest(log.and_then(|l| l.step), state.map(|s| s.step)).map(|text| ("steps", text)),
+    );
+    facts.extend(
+        newest(log.and_then(|l| l.images), state.map(|s| s.images)).map(|text| ("images", text)),
+    );
+    let seconds = log
+        .and_then(Log::duration)
+        .into_iter()
+        .chain(state.map(|s| s.seconds))
+        .filter(|s| s.is_finite())
+        .fold(-1.0, f64::max);
+    if let Ok(time) = Duration::try_from_secs_f64(seconds) {
+        facts.push(("time", clock(time)));
+    }
+    if let Ok(config) = &run.config {
+        facts.push(("seed", config.training.seed.to_string()));
+    }
+    if let Ok(Value::Object(environment)) = &run.environment {
+        let text = |key: &str| environment.get(key).and_then(Value::as_str);
+        facts.extend(text("device").map(|d| ("device", d.to_owned())));
+    }
+    let tiles: String = facts
+        .iter()
+        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(value)))
+        .collect();
+    let mut out = format!("<dl class=\"facts\">{tiles}</dl>");
+    if let Err(reason) = &run.config {
+        out.push_str(&missing(&format!(
+            "The configuration cannot be used: {reason}."
+        )));
+    }
+    out
+}
+
+/// The samples of always the same latents, and real pictures beside them.
+pub(super) fn samples(run: &RunFiles) -> String {
+    let mut out = String::new();
+    let shown = run.samples.len();
+    if shown == 0 && run.samples_broken.is_empty() {
+        out.push_str(&missing(
+            "The run has no sample pictures yet: it makes the first when it begins, the next after training.sample_every steps.",
+        ));
+    } else if shown > 0 {
+        let which = if run.samples_found > shown + run.samples_broken.len() {
+            format!(" {shown} of {} sheets, evenly spread.", run.samples_found)
+        } else {
+            String::new()
+        };
+        let how = if shown > 1 {
+            " Play, or move the slider."
+        } else {
+            ""
+        };
+        out.push_str(&note(&format!(
+            "Always the same 64 latents, seeds 0 to 63.{which}{how}"
+        )));
+    }
+    for message in &run.samples_broken {
+        out.push_str(&missing(message));
+    }
+    let frames: Vec<Frame<'_>> = run
+        .samples
+        .iter()
+        .map(|sheet| Frame {
+            png: &sheet.png,
+            label: step_text(sheet.step),
+        })
+        .collect();
+    out.push_str("<div class=\"side\">");
+    if let Some(last) = run.samples.last() {
+        let width = display_width(last.width, SHEET);
+        out.push_str(&titled(
+            "generated",
+            &film("generated pictures", &frames, width),
+        ));
+    }
+    match &run.reals {
+        Ok(sheet) => {
+            let style = format!("style=\"width:{}px\"", display_width(sheet.width, SHEET));
+            let picture = image(&sheet.png, "real training pictures", &style);
+            out.push_str(&titled("real", &picture));
+        }
+        Err(message) => out.push_str(&missing(message)),
+    }
+    out.push_str("</div>");
+    out
+}
+
+/// Width of a sheet in CSS pixels, about.
+const SHEET: u32 = 500;
+
+fn titled(title: &str, body: &str) -> String {
+    format!(
+        "<div class=\"titled\"><h3>{}</h3>{body}</div>",
+        escape(title)
+    )
+}
+
+/// Charts of everything in `stats.jsonl` and `metrics.jsonl`.
+pub(super) fn curves(run: &RunFiles) -> String {
+    let mut out = String::new();
+    let mut charts = String::new();
+    match &run.stats {
+        Err(message) => out.push_str(&missing(message)),
+        Ok(log) => {
+            out.push_str(&broken("stats.jsonl", log));
+            charts.push_str(&of_log(log));
+            if charts.is_empty() {
+                out.push_str(&missing(
+                    "stats.jsonl has no numbers yet: the run writes them every training.log_every steps.",
+                ));
+            }
+        }
+    }
+    match &run.metrics {
+        None => {}
+        Some(Err(message)) => out.push_str(&missing(message)),
+        Some(Ok(log)) => {
+            out.push_str(&broken("metrics.jsonl", log));
+            charts.push_str(&of_log(log));
+        }
+    }
+    format!("{out}<div class=\"charts\">{charts}</div>")
+}
+
+fn of_log(log: &Log) -> String {
+    let mut charts = String::new();
+    let mut left: Vec<&Series> = log.series.iter().collect();
+    for (title, names) in TOGETHER {
+        let (found, rest): (Vec<&Series>, Vec<&Series>) = left
+            .into_iter()
+            .partition(|s| names.contains(&s.name.as_str()));
+        left = rest;
+        charts.extend(chart(title, &found));
+    }
+    let place = |s: &&Series| {
+        let first = FIRST.iter().position(|name| *name == s.name);
+        (s.name == SPEED, first.unwrap_or(FIRST.len()))
+    };
+    left.sort_by_key(place);
+    for series in left {
+        let title = if series.name == SPEED {
+            "Images a second"
+        } else {
+            &series.name
+        };
+        charts.extend(chart(title, &[series]));
+    }
+    charts
+}
+
+fn broken(file: &str, log: &Log) -> String {
+    match log.broken.as_slice() {
+        [] => String::new(),
+        [first] => missing(&format!("Line {first} of {file} is damaged and left out.")),
+        [first, rest @ ..] => missing(&format!(
+            "{} lines of {file} are damaged and left out, the first is line {first}.",
+            rest.len() + 1
+        )),
+    }
+}
+
+/// `eval.json` as tables: one for each object in it.
+pub(super) fn evaluation(evaluation: &Result<Value, String>) -> String {
+    let value = match evaluation {
+        Ok(value) => value,
+        Err(message) => return missing(message),
+    };
+    let mut out = String::new();
+    let mut plain = Vec::new();
+    let mut groups: Vec<(String, &Value)> = Vec::new();
+    match value {
+        Value::Object(fields) => {
+            groups.extend(fields.iter().map(|(name, value)| (name.clone(), value)));
+        }
+        Value::Array(items) => {
+            groups.extend((1..).zip(items).map(|(i, value)| (i.to_string(), value)));
+        }
+        other => plain.push(vec!["value".to_owned(), leaf(other)]),
+    }
+    for (name, value) in groups {
+        if matches!(value, Value::Object(_) | Value::Array(_)) {
+            let mut rows = Vec::new();
+            flatten("", value, &mut rows);
+            let _ = write!(out, "<h3>{}</h3>{}", escape(&name), pairs(&rows));
+        } else {
+            plain.push(vec![name, leaf(value)]);
+        }
+    }
+    if !plain.is_empty() {
+        out.insert_str(0, &pairs(&plain));
+    }
+    if out.is_empty() {
+        out = missing("eval.json has no figures.");
+    }
+    out
+}
+
+fn pairs(rows: &[Vec<String>]) -> String {
+    table(&["figure", "value"], rows)
+}
+
+/// Nested names are joined by dots; serde_json itself refuses what is nested deeper than 128.
+fn flatten(path: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
+    let join = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
+    };
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                flatten(&join(name), value, rows);
+            }
+        }
+        Value::Array(items) if items.iter().any(|i| i.is_object() || i.is_array()) => {
+            for (i, value) in items.iter().enumerate() {
+                flatten(&join(&i.to_string()), value, rows);
+            }
+        }
+        value => rows.push(vec![path.to_owned(), leaf(value)]),
+    }
+}
+
+fn leaf(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(n) if n.is_f64() => n.as_f64().map_or_else(|| n.to_string(), number),
+        Value::Array(items) => items.iter().map(leaf).collect::<Vec<_>>().join(", "),
+        Value::Null => "–".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// The checkpoints there are, with their scores.
+pub(super) fn checkpoints(run: &RunFiles) -> String {
+    if run.checkpoints.is_empty() {
+        return missing(
+            "The run has no checkpoint yet: it saves one every training.checkpoint_every steps and at its end.",
+        );
+    }
+    let mut names = Vec::new();
+    let rows: Vec<Vec<String>> = run
+        .checkpoints
+        .iter()
+        .map(|checkpoint| match &checkpoint.state {
+            Ok(state) => {
+                if !state.score_name.is_empty() && !names.contains(&state.score_name) {
+                    names.push(state.score_name.clone());
+                }
+                let score = state.score.map_or_else(|| "–".to_owned(), number);
+                let time = Duration::try_from_secs_f64(state.seconds)
+                    .map_or_else(|_| "–".to_owned(), clock);
+                vec![
+                    whole(checkpoint.step),
+                    whole(state.epoch),
+                    whole(state.images),
+                    time,
+                    score,
+                    if checkpoint.best { "best" } else { "" }.to_owned(),
+                ]
+            }
+            Err(message) => {
+                let dash = || "–".to_owned();
+                vec![
+                    whole(checkpoint.step),
+                    dash(),
+                    dash(),
+                    dash(),
+                    dash(),
+                    message.clone(),
+                ]
+            }
+        })
+        .collect();
+    let what = if names.is_empty() {
+        String::new()
+    } else {
+        note(&format!(
+            "Score: {}; smaller is better, within this run.",
+            names.join("; ")
+        ))
+    };
+    format!(
+        "{what}{}",
+        table(&["step", "epoch", "images", "time", "score", ""], &rows)
+    )
+}
+
+/// `config.toml` and `environment.json` as they are.
+pub(super) fn configuration(run: &RunFiles) -> String {
+    let block = |title: &str, text: &Result<String, String>| {
+        let body = match text {
+            Ok(text) => format!("<pre>{}</pre>", escape(text.trim_end())),
+            Err(message) => missing(message),
+        };
+        titled(title, &body)
+    };
+    let environment = run
+        .environment
+        .as_ref()
+        .map(|value| serde_json::to_string_pretty(value).unwrap_or_default())
+        .map_err(Clone::clone);
+    format!(
+        "<div class=\"side texts\">{}{}</div>",
+        block("config.toml", &run.config_text),
+        block("environment.json", &environment)
+    )
+}

@@ -1,0 +1,175 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::config::{Overrides, Source, resolve};
+use crate::data::Split;
+use crate::device::DeviceChoice;
+use crate::files::TestFolder;
+use crate::training::{TrainOptions, train};
+
+fn data() -> Dataset {
+    let options = LoadOptions {
+        limit: Some(96),
+        ..LoadOptions::default()
+    };
+    let mut data = load(&DataSpec::Glyphs, &options).unwrap();
+    let few = data.test.pixels()[..40 * data.test.image_len()].to_vec();
+    data.test = Split::new(few, None, data.train.image_len()).unwrap();
+    data
+}
+
+fn trained(folder: &TestFolder, preset: &str, sets: &[&str]) -> std::path::PathBuf {
+    let overrides = Overrides {
+        sets: [
+            "training.log_every=2",
+            "training.sample_every=4",
+            "optimizer.batch=16",
+        ]
+        .iter()
+        .chain(sets)
+        .map(|s| (*s).to_owned())
+        .collect(),
+        steps: Some(8),
+        ..Overrides::default()
+    };
+    let config = resolve(&Source::Preset(preset.into()), &overrides).unwrap();
+    let options = TrainOptions {
+        out: folder.0.clone(),
+        device: DeviceChoice::Cpu,
+        quiet: true,
+        ..TrainOptions::default()
+    };
+    train(&config, &data(), &options).unwrap().run
+}
+
+fn page(run: &Path, data: Result<&Dataset, &str>) -> String {
+    build(&RunFiles::read(run).unwrap(), data, false)
+}
+
+/// What every page must hold: unique identifiers, links that lead somewhere, nothing from outside.
+fn check(html: &str) {
+    let after = |mark: &str| -> Vec<String> {
+        html.split(mark)
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().to_owned())
+            .collect()
+    };
+    let ids = after(" id=\"");
+    let unique: HashSet<&String> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len());
+    for link in after("href=\"") {
+        assert!(ids.iter().any(|id| link == format!("#{id}")), "{link}");
+    }
+    for source in after("src=\"") {
+        assert!(source.starts_with("data:image/png;base64,"), "{source:.40}");
+    }
+    assert!(!html.contains("<link") && !html.contains("@import") && !html.contains("url("));
+}
+
+#[test]
+fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
+    let folder = TestFolder::new();
+    let run = trained(
+        &folder,
+        "vae-dense",
+        &["model.hidden=[16]", "model.latent=5"],
+    );
+    let data = data();
+    let html = page(&run, Ok(&data));
+    check(&html);
+    assert!(!html.contains("class=\"missing\""), "something is missing");
+    assert!(html.contains("All 5 dimensions, those with the most information"));
+    assert!(html.contains("KL of each dimension"));
+    assert_eq!(html.matches("from −3 to 3\"").count(), 5);
+    assert_eq!(html.matches("and training picture").count(), 16);
+    for chart in [
+        "<b>loss</b>",
+        "<b>kl</b>",
+        "<b>reconstruction</b>",
+        "<b>Images a second</b>",
+    ] {
+        assert!(html.contains(chart), "{chart}");
+    }
+    // The same run makes the same page.
+    assert!(html == page(&run, Ok(&data)));
+}
+
+#[test]
+fn a_gan_has_the_logits_of_its_discriminator_with_and_without_data() {
+    let folder = TestFolder::new();
+    let run = trained(&folder, "dcgan", &["model.width=4", "model.latent=16"]);
+    let html = page(&run, Ok(&data()));
+    check(&html);
+    assert!(!html.contains("class=\"missing\""), "something is missing");
+    assert!(html.contains(">training</span>") && html.contains(">generated</span>"));
+    assert!(html.contains("The 12 of 16 dimensions with the largest effect"));
+    let html = page(&run, Err("no <b>network</b>"));
+    check(&html);
+    assert!(html.contains("Logits of the discriminator"));
+    assert!(html.contains("The nearest training pictures need the data set, which could not be loaded: no &lt;b&gt;network"));
+}
+
+#[test]
+fn a_run_without_anything_still_has_a_page_that_says_what_is_missing() {
+    let folder = TestFolder::new();
+    folder.write("stats.jsonl", b"{\"step\":1,\"loss\":1}\nhalf a li");
+    folder.write("config.toml", b"name = \"<script>alert(1)</script>\"");
+    folder.write("eval.json", b"{");
+    folder.write("metrics.jsonl", b"{\"step\":1,\"fid<img>\":3}\n");
+    folder.write("samples/000001.png", b"no picture");
+    folder.write("checkpoints/00000001/state.json", b"{}");
+    let html = page(&folder.0, Err("there is no configuration"));
+    check(&html);
+    for sentence in [
+        "Line 2 of stats.jsonl is damaged",
+        "The configuration cannot be used",
+        "eval.json is damaged",
+        "000001.png is damaged",
+        "The run has no reals.png.",
+        "The run has no environment.json.",
+        "need a checkpoint",
+    ] {
+        assert!(html.contains(sentence), "{sentence}");
+    }
+    assert!(!html.contains("<script>alert") && !html.contains("fid<img>"));
+    assert!(html.contains("fid&lt;img&gt;"));
+}
+
+#[test]
+fn a_damaged_discriminator_leaves_the_other_sections() {
+    let folder = TestFolder::new();
+    let run = trained(&folder, "seed-gan", &["model.hidden=[16]"]);
+    let state = run.join("checkpoints/00000008/state.json");
+    // The file is gone and the state no longer names it: a checkpoint by another program.
+    let mut value: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
+    value["files"]
+        .as_object_mut()
+        .unwrap()
+        .remove("discriminator.bpk");
+    std::fs::write(&state, value.to_string()).unwrap();
+    let html = page(&run, Ok(&data()));
+    check(&html);
+    assert!(html.contains("The checkpoint has no discriminator to ask"));
+    assert!(html.contains("Interpolations") && html.contains("and training picture"));
+}
+
+#[test]
+fn figures_are_shown_with_their_stamps_whatever_their_shape() {
+    let folder = TestFolder::new();
+    folder.write("stats.jsonl", b"");
+    folder.write(
+        "eval.json",
+        br#"{"seed":7,"frechet":{"value":12.3456,"extractor":{"name":"mlp","sha256":"abc"},"counts":[10,20]}}"#,
+    );
+    let html = page(&folder.0, Err("none"));
+    for cell in [
+        "<td>seed</td><td>7</td>",
+        "<h3>frechet</h3>",
+        "<td>value</td><td>12.35</td>",
+        "<td>extractor.sha256</td><td>abc</td>",
+        "<td>counts</td><td>10, 20</td>",
+    ] {
+        assert!(html.contains(cell), "{cell}");
+    }
+}
