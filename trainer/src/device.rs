@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 /// What `--device` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,13 @@ pub enum DeviceError {
     Unknown(String),
     /// This program was built without it.
     NotBuilt(&'static str),
+    /// It is built in, and does not work here.
+    Unusable {
+        /// Its name.
+        name: &'static str,
+        /// The driver's words.
+        reason: String,
+    },
 }
 
 impl fmt::Display for DeviceError {
@@ -41,6 +48,10 @@ impl fmt::Display for DeviceError {
             Self::NotBuilt(name) => write!(
                 f,
                 "this build has no {name} device; build with `cargo build --release -p dreamlet-trainer --features {name}`, or take --device cpu"
+            ),
+            Self::Unusable { name, reason } => write!(
+                f,
+                "the {name} device does not work here: {reason}. Check the driver, or take --device cpu"
             ),
         }
     }
@@ -63,25 +74,52 @@ impl FromStr for DeviceChoice {
     }
 }
 
+/// Opens a device and computes something on it: drivers that are missing show only then, and by a panic.
+#[allow(dead_code, reason = "builds without a GPU have nothing to try")]
+fn tried(
+    name: &'static str,
+    open: impl FnOnce() -> Device,
+) -> Result<(Device, &'static str), DeviceError> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let device = open();
+        let two = Tensor::<1>::ones([2], &device).sum().into_scalar::<f32>();
+        (two == 2.0).then_some(device)
+    }));
+    std::panic::set_hook(hook);
+    let reason = match result {
+        Ok(Some(device)) => return Ok((device, name)),
+        Ok(None) => "it computes 1 + 1 wrongly".to_owned(),
+        Err(panic) => panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "it does not say why".to_owned()),
+    };
+    Err(DeviceError::Unusable { name, reason })
+}
+
 impl DeviceChoice {
     /// Opens the device, without automatic differentiation.
     ///
     /// # Errors
-    /// [`DeviceError::NotBuilt`] names the cargo feature to build with.
+    /// [`DeviceError::NotBuilt`] names the cargo feature to build with; [`DeviceError::Unusable`] has the driver's words.
     pub fn open(self) -> Result<(Device, &'static str), DeviceError> {
         match self {
-            Self::Auto if cfg!(feature = "cuda") => Self::Cuda.open(),
-            Self::Auto if cfg!(feature = "vulkan") => Self::Vulkan.open(),
-            Self::Auto | Self::Cpu => Ok((Device::flex(), "cpu")),
+            Self::Auto => Self::Cuda
+                .open()
+                .or_else(|_| Self::Vulkan.open())
+                .or_else(|_| Self::Cpu.open()),
+            Self::Cpu => Ok((Device::flex(), "cpu")),
             #[cfg(feature = "ndarray")]
             Self::Ndarray => Ok((Device::ndarray(), "ndarray")),
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok((Device::cuda(0), "cuda")),
+            Self::Cuda => tried("cuda", || Device::cuda(0)),
             #[cfg(feature = "vulkan")]
-            Self::Vulkan => Ok((
-                Device::vulkan(burn::tensor::DeviceKind::DefaultDevice),
-                "vulkan",
-            )),
+            Self::Vulkan => tried("vulkan", || {
+                Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)
+            }),
             #[allow(unreachable_patterns)]
             Self::Ndarray => Err(DeviceError::NotBuilt("ndarray")),
             #[allow(unreachable_patterns)]
@@ -95,6 +133,13 @@ impl DeviceChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_that_panics_is_an_error_with_its_words() {
+        let error = tried("cuda", || panic!("no driver")).unwrap_err();
+        assert!(error.to_string().contains("no driver"), "{error}");
+        assert!(tried("cpu", Device::flex).is_ok());
+    }
 
     #[test]
     fn a_device_this_build_lacks_names_the_feature_to_build_with() {
