@@ -1,5 +1,6 @@
 //! Generators, discriminators, encoders and decoders, as burn modules.
 
+mod classifier;
 mod cpu;
 mod dense;
 mod discriminator;
@@ -8,6 +9,7 @@ mod init;
 mod layers;
 mod vae;
 
+pub use classifier::Classifier;
 pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator};
 pub use generator::{ConvGenerator, DenseGenerator, Generator, Upsample};
 pub use init::{Init, Scheme};

@@ -2,11 +2,11 @@
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, activation::log_sigmoid};
 
 use super::gan::adam;
 use super::learner::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
-use crate::config::{Config, VaeConfig};
+use crate::config::{Config, Likelihood, VaeConfig};
 use crate::nets::{Encoder, Generator};
 use crate::objective::elbo::{divergence, reconstruction, reparameterize};
 use crate::random::{Purpose, normals};
@@ -94,6 +94,53 @@ impl Vae {
         let device = self.device.clone().inner();
         let (error, kl) = self.terms(&self.net.valid(), x, Purpose::Score, index, &device);
         f64::from((error + kl).into_scalar::<f32>())
+    }
+
+    /// −log of the importance-weighted bound (Burda et al. 2016, equation 8) of each picture of `x` `[N, C, H, W]`, whose pixels are
+    /// 0 or 1, with `draws` latents a picture, in nats. For the Bernoulli likelihood.
+    pub(super) fn importance_bound(&self, x: Tensor<4>, draws: u64, index: u64) -> Vec<f64> {
+        let device = self.device.clone().inner();
+        let net = self.net.valid();
+        let [rows, ..] = x.dims();
+        let (mean, log_variance) = net.encoder.forward(x.clone());
+        let flat: Tensor<2> = x.flatten(1, 3);
+        let mut weights: Vec<Vec<f64>> = vec![Vec::new(); rows];
+        for draw in 0..draws {
+            let noise = normals(
+                self.config.training.seed,
+                Purpose::Score,
+                (1 << 41) + index * draws + draw,
+                rows,
+                self.config.model.latent,
+                &device,
+            );
+            let z = reparameterize(mean.clone(), log_variance.clone(), noise.clone());
+            let logits: Tensor<2> = net.decoder.logits(z.clone()).flatten(1, 3);
+            // log p(x|z); log p(z) and log q(z|x) without −½ log 2π, which both have.
+            let likelihood = (log_sigmoid(logits.clone().neg()) + flat.clone() * logits).sum_dim(1);
+            let prior = z.powi_scalar(2).sum_dim(1).mul_scalar(-0.5);
+            let posterior = (noise.powi_scalar(2) + log_variance.clone())
+                .sum_dim(1)
+                .mul_scalar(-0.5);
+            let weight = (likelihood + prior - posterior).into_data();
+            let weight = weight.try_into_vec::<f32>().unwrap_or_default();
+            for (all, weight) in weights.iter_mut().zip(weight) {
+                all.push(f64::from(weight));
+            }
+        }
+        let bound = |all: Vec<f64>| {
+            let largest = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = all.iter().map(|weight| (weight - largest).exp()).sum();
+            #[allow(clippy::cast_precision_loss)]
+            let draws = all.len() as f64;
+            -(largest + (sum / draws).ln())
+        };
+        weights.into_iter().map(bound).collect()
+    }
+
+    /// What pixels are under the model.
+    pub(super) fn likelihood(&self) -> Likelihood {
+        self.settings.likelihood
     }
 
     pub(super) fn parts(&self) -> Result<Parts, String> {
