@@ -94,6 +94,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let bar = Bar::default();
     let mut model = open(args)?;
     let data = load(args, &model, &bar)?;
+    let vae = matches!(&model, Model::Run(saved, _) if saved.config.vae.is_some());
     let mut folder = None;
     let source: &mut dyn Source = match &mut model {
         Model::Run(_, source) | Model::File(source) => source,
@@ -114,7 +115,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         None => None,
     };
     let classes = source.classes();
-    let own = extractor.is_none();
+    refuse_impossible(args, classes, extractor.is_none(), data.height, vae)?;
     let options = Options {
         samples: args.samples.min(source.available().unwrap_or(usize::MAX)),
         seed: args.seed,
@@ -146,7 +147,6 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     } else {
         Vec::new()
     };
-    refuse_impossible(args, classes, own, data.height, bounds.is_empty())?;
     found.report.figures.extend(bounds);
     if let Some(folder) = &args.dump_features {
         evaluator.dump(&found, folder)?;
@@ -171,7 +171,7 @@ fn refuse_impossible(
     classes: usize,
     own: bool,
     size: usize,
-    no_bounds: bool,
+    vae: bool,
 ) -> Result<(), EvaluationError> {
     let asked = |metric| args.metrics.contains(&metric);
     let missing = [
@@ -192,7 +192,7 @@ fn refuse_impossible(
         ),
         (
             Metric::Likelihood,
-            no_bounds,
+            !vae,
             "a run folder of a VAE: a file holds the decoder alone",
         ),
     ];
@@ -264,7 +264,7 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
     for index in evaluation::worst(&nearest.distances, WORST) {
         let neighbour = nearest.indices.get(index).map_or(0, |i| *i as usize);
         for planar in [
-            found.pixels.get(index * length..(index + 1) * length),
+            found.pixels().get(index * length..(index + 1) * length),
             data.train.image(neighbour),
         ] {
             let values: Vec<f32> = planar

@@ -71,11 +71,17 @@ struct Value {
 pub struct Evaluation {
     /// The figures.
     pub report: Report,
-    /// Generated pictures, planar.
-    pub pixels: Vec<u8>,
     /// For each generated picture the nearest training picture in pixels, if memorization was measured.
     pub nearest: Option<Nearest>,
     set: Set,
+}
+
+impl Evaluation {
+    /// The generated pictures, planar, one after the other.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.set.pixels
+    }
 }
 
 /// Measures generators against one data set.
@@ -138,7 +144,7 @@ impl<'a> Evaluator<'a> {
             real_labels,
             radii: None,
             floor: Vec::new(),
-            floor_rows: floor_indices.len(),
+            floor_rows: 0,
             directions: sliced::directions(data.image_len()),
             training: None,
             options,
@@ -150,6 +156,7 @@ impl<'a> Evaluator<'a> {
         let floor = evaluator.kept(&data.train, "held", &floor_indices)?;
         if floor_indices.len() >= LEAST {
             evaluator.floor = evaluator.measure(&floor);
+            evaluator.floor_rows = floor_indices.len();
         }
         // What a real picture is taken for by the classifier.
         if let Some(probabilities) = &evaluator.real.probabilities {
@@ -545,7 +552,6 @@ impl<'a> Evaluator<'a> {
         };
         Ok(Evaluation {
             report,
-            pixels: set.pixels.clone(),
             nearest,
             set,
         })

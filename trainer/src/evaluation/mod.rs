@@ -40,6 +40,8 @@ mod similarity;
 mod sliced;
 mod source;
 mod symmetric;
+#[cfg(test)]
+mod tests;
 
 pub use classifier::{TrainedClassifier, hold_out};
 pub use error::EvaluationError;

@@ -220,7 +220,7 @@ impl fmt::Display for Report {
             )?;
             writeln!(
                 f,
-                "real/real  {} training pictures that the classifier did not see, in place of the generated ones",
+                "real/real  {} training pictures that no classifier has seen, in place of the generated ones",
                 stamp.floor
             )?;
             writeln!(f, "seed       {}", stamp.seed)?;

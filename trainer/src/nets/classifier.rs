@@ -3,15 +3,15 @@
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Linear};
-use burn::tensor::activation::relu;
+use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Device, Tensor};
 
 use super::layers::Maps;
 use super::{Init, Scheme, pyramid};
 use crate::random::Purpose;
 
-/// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2, a dense layer with ReLU that gives the
-/// features, and one logit a class: the trunk of [`Discriminator`](super::Discriminator) with another head.
+/// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2, a dense layer with LeakyReLU (no
+/// feature dies) that gives the features, and one logit a class: the trunk of [`Discriminator`](super::Discriminator) with another head.
 #[derive(Module, Debug)]
 pub struct Classifier {
     convs: Vec<Conv2d>,
@@ -56,7 +56,7 @@ impl Classifier {
             .fold(Maps::new(x), |maps, (conv, norm)| {
                 maps.convolve(conv).normalize_leak(norm)
             });
-        let features = relu(self.describe.forward(maps.into_tensor().flatten(1, 3)));
+        let features = leaky_relu(self.describe.forward(maps.into_tensor().flatten(1, 3)), 0.2);
         let logits = self.decide.forward(features.clone());
         (features, logits)
     }

@@ -161,3 +161,29 @@ impl Vae {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Overrides, Source, resolve};
+
+    #[test]
+    fn one_draw_of_the_importance_bound_is_the_evidence_bound_and_more_draws_are_tighter() {
+        let config = resolve(&Source::Preset("vae-dense".into()), &Overrides::default()).unwrap();
+        let device = Device::flex();
+        let settings = config.vae.clone().unwrap();
+        let vae = Vae::new(&config, &settings, &device.clone().autodiff());
+        let side = config.data.size;
+        let x = normals(1, Purpose::Score, 7, 40, side * side, &device)
+            .greater_elem(0.0)
+            .float()
+            .reshape([40, 1, side, side]);
+        let mean = |bounds: Vec<f64>| bounds.iter().sum::<f64>() / bounds.len() as f64;
+        let evidence = vae.negative_bound(x.clone(), 3);
+        let single = mean(vae.importance_bound(x.clone(), 1, 3));
+        let many = mean(vae.importance_bound(x, 30, 3));
+        // Both take the divergence differently, as a formula and by its draws.
+        assert!((single - evidence).abs() < 2.0, "{single} {evidence}");
+        assert!(many < single, "{many} {single}");
+    }
+}
