@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod evaluation;
 pub mod export;
 pub mod files;
 pub mod nets;

@@ -1,6 +1,7 @@
 //! The program `dreamlet`: one file for each verb.
 
 mod bench;
+mod eval;
 mod export;
 mod presets;
 mod quickstart;
@@ -27,6 +28,8 @@ enum Verb {
     Export(export::ExportArgs),
     /// Compare what burn, tract and onnxruntime make of a file
     Verify(verify::VerifyArgs),
+    /// Measure how good a generator's pictures are
+    Eval(eval::EvalArgs),
     /// Draw generated pictures
     Sample(sample::SampleArgs),
     /// Write one HTML page about a run: curves, samples over time, latent space, figures
@@ -49,6 +52,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Eval(args) => eval::run(&args),
         Verb::Sample(args) => sample::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Quickstart(args) => quickstart::run(&args),

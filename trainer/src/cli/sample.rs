@@ -89,11 +89,20 @@ impl SampleArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum LatentChoice {
+pub(crate) enum LatentChoice {
     /// Independent N(0, 1) numbers
     Normal,
     /// Independent numbers from -1 to 1
     Uniform,
+}
+
+impl LatentChoice {
+    pub(crate) fn distribution(self) -> Distribution {
+        match self {
+            Self::Normal => Distribution::Normal,
+            Self::Uniform => Distribution::Uniform,
+        }
+    }
 }
 
 /// Runs the verb.
@@ -114,10 +123,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     }
     let assumptions = Assumptions {
         range: args.range,
-        distribution: args.latent.map(|choice| match choice {
-            LatentChoice::Normal => Distribution::Normal,
-            LatentChoice::Uniform => Distribution::Uniform,
-        }),
+        distribution: args.latent.map(LatentChoice::distribution),
         shape: args.shape,
         classes: args.classes,
     };

@@ -1,6 +1,7 @@
 //! Generators, discriminators, encoders and decoders, as burn modules.
 
 mod average;
+mod classifier;
 mod cpu;
 mod dense;
 mod discriminator;
@@ -11,6 +12,7 @@ mod spectral;
 mod vae;
 
 pub use average::follow;
+pub use classifier::Classifier;
 pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator, DiscriminatorNet};
 pub use generator::{ConvGenerator, DenseGenerator, Generator, GeneratorNet, Upsample};
 pub use init::{Init, Scheme};

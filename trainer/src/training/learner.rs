@@ -7,7 +7,7 @@ use burn::tensor::{Bytes, Device, Int, Tensor};
 
 use super::gan::Gan;
 use super::vae::Vae;
-use crate::config::Config;
+use crate::config::{Config, Likelihood};
 use crate::nets::Generator;
 
 /// Names and bytes of everything that a checkpoint must hold.
@@ -96,6 +96,18 @@ impl Learner {
         match self {
             Self::Gan(_) => None,
             Self::Vae(vae) => Some(vae.negative_bound(x, index)),
+        }
+    }
+
+    /// −log of the importance-weighted bound of each picture of `x`, whose pixels are 0 or 1, for a VAE with the Bernoulli
+    /// likelihood; `draws` latents a picture.
+    #[must_use]
+    pub fn importance_bound(&self, x: Reals, draws: u64, index: u64) -> Option<Vec<f64>> {
+        match self {
+            Self::Vae(vae) if vae.likelihood() == Likelihood::Bernoulli => {
+                Some(vae.importance_bound(x, draws, index))
+            }
+            Self::Gan(_) | Self::Vae(_) => None,
         }
     }
 

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::checkpoint::{self, State};
 use super::error::TrainError;
-use super::learner::load_module;
+use super::learner::{Learner, load_module};
 use super::run::read_config;
 use crate::config::Config;
 use crate::nets::Generator;
@@ -22,6 +22,8 @@ pub struct Saved {
     pub state: State,
     /// The generator (its average, where one was kept), on the CPU, without gradients.
     pub generator: Generator,
+    /// The checkpoint's folder.
+    checkpoint: PathBuf,
 }
 
 /// Which generator of a run is meant.
@@ -83,7 +85,7 @@ impl Saved {
         let bytes = checkpoint::read_part(&checkpoint, &state, part)?;
         let empty = Generator::new(&config, &Device::flex());
         let generator = load_module(empty, bytes).map_err(|message| TrainError::Checkpoint {
-            path: checkpoint,
+            path: checkpoint.clone(),
             message,
         })?;
         Ok(Self {
@@ -91,7 +93,21 @@ impl Saved {
             config,
             state,
             generator,
+            checkpoint,
         })
+    }
+
+    /// All nets of the checkpoint, on the CPU; `None` for a configuration without a family.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`].
+    pub fn learner(&self) -> Result<Option<Learner>, TrainError> {
+        let learner = Learner::new(&self.config, &Device::flex().autodiff());
+        learner
+            .map(|mut learner| {
+                checkpoint::load(&self.checkpoint, &self.state, &mut learner).map(|()| learner)
+            })
+            .transpose()
     }
 
     /// Data set and configuration in one word, such as `mnist-dcgan`.

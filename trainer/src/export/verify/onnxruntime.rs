@@ -25,6 +25,14 @@ fn environment() -> Result<Arc<Environment>, LibraryError> {
     Ok(environment)
 }
 
+/// A session of any file, with as many threads as onnxruntime likes, or why there is none.
+pub(crate) fn session(model: &[u8]) -> Result<Session, String> {
+    let environment = environment().map_err(|error| error.to_string())?;
+    Session::builder(&environment)
+        .and_then(|mut builder| builder.commit_from_memory(model))
+        .map_err(|error| error.to_string())
+}
+
 /// onnxruntime with one thread on the CPU.
 pub(crate) struct OnnxRuntime {
     session: Session,

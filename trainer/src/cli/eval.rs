@@ -1,0 +1,304 @@
+//! `dreamlet eval RUN|MODEL.onnx|FOLDER --data mnist`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use dreamlet_runtime::engine::tract::Assumptions;
+use dreamlet_runtime::engine::validate::{Limits, ModelError, read};
+use dreamlet_runtime::image::{PixelRange, Shape};
+
+use super::sample::LatentChoice;
+use super::{CliResult, print};
+use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
+use crate::evaluation::likelihood::{self, BoundOptions};
+use crate::evaluation::{
+    self, Evaluation, EvaluationError, Evaluator, FolderSource, Metric, OnnxExtractor, OnnxSource,
+    Options, Source,
+};
+use crate::export::{generator, onnx};
+use crate::report::grid::{enlarge, save_png};
+use crate::sampling::{parse_range, parse_shape};
+use crate::training::saved::{Saved, Which};
+
+/// Generated pictures that are shown beside their nearest training pictures.
+const WORST: usize = 16;
+
+/// Arguments of `dreamlet eval`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// A run folder, an ONNX generator, or a folder of pictures
+    #[arg(value_name = "RUN|MODEL.onnx|FOLDER")]
+    model: PathBuf,
+    /// The real pictures: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR; a run knows its own
+    #[arg(long)]
+    data: Option<DataSpec>,
+    /// Only these, such as frechet,precision-recall; all that are possible by default
+    #[arg(long, value_delimiter = ',')]
+    metrics: Vec<Metric>,
+    /// Generated pictures, and as many test pictures if there are so many
+    #[arg(long, default_value_t = 10_000)]
+    samples: usize,
+    /// Seed of the first picture, and of every choice
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// A feature extractor [N, C, H, W] to [N, F] instead of the classifier that is trained on the data's labels
+    #[arg(long, value_name = "FILE.onnx")]
+    extractor: Option<PathBuf>,
+    /// Values of black and white that the extractor takes
+    #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true, default_value = "0,1")]
+    extractor_range: PixelRange,
+    /// The run's best checkpoint instead of its newest
+    #[arg(long)]
+    best: bool,
+    /// The run's generator itself instead of its moving average
+    #[arg(long)]
+    raw: bool,
+    /// Draws for each picture of the importance-weighted bound of a VAE; 0 leaves it out
+    #[arg(long, default_value_t = 50)]
+    draws: usize,
+    /// Test pictures of the importance-weighted bound
+    #[arg(long, default_value_t = 1000)]
+    bound_pictures: usize,
+    /// One JSON object instead of the table
+    #[arg(long)]
+    json: bool,
+    /// Folder for memorization.png: the generated pictures nearest to training pictures, each beside its neighbour
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Folder for features, pixels and probabilities as .npy files
+    #[arg(long, value_name = "DIR")]
+    dump_features: Option<PathBuf>,
+    /// Train the classifier and compute all features afresh, and keep nothing
+    #[arg(long)]
+    no_cache: bool,
+    /// Values of black and white, such as -1,1, for a generator without a card
+    #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true)]
+    range: Option<PixelRange>,
+    /// What the latents are drawn from, for a generator without a card
+    #[arg(long, value_enum)]
+    latent: Option<LatentChoice>,
+    /// Channels, height and width, for a generator without a card whose output is flat
+    #[arg(long, value_name = "C,H,W", value_parser = parse_shape)]
+    shape: Option<Shape>,
+    /// Number of classes, for a generator without a card that does not show it
+    #[arg(long, value_name = "COUNT")]
+    classes: Option<usize>,
+}
+
+/// What the path means.
+enum Model {
+    Run(Box<Saved>, OnnxSource),
+    File(OnnxSource),
+    Folder(PathBuf),
+}
+
+/// Runs the verb.
+pub(crate) fn run(args: &EvalArgs) -> CliResult {
+    let bar = Bar::default();
+    let mut model = open(args)?;
+    let data = load(args, &model, &bar)?;
+    let vae = matches!(&model, Model::Run(saved, _) if saved.config.vae.is_some());
+    let mut folder = None;
+    let source: &mut dyn Source = match &mut model {
+        Model::Run(_, source) | Model::File(source) => source,
+        Model::Folder(path) => {
+            let options = LoadOptions {
+                size: Some(data.height),
+                channels: Some(data.channels),
+                no_cache: args.no_cache,
+                progress: &bar,
+                ..LoadOptions::default()
+            };
+            let loaded = data::load(&DataSpec::Folder(path.clone()), &options)?;
+            folder.insert(FolderSource::new(&loaded))
+        }
+    };
+    let extractor = match &args.extractor {
+        Some(path) => Some(OnnxExtractor::open(path, args.extractor_range)?),
+        None => None,
+    };
+    let classes = source.classes();
+    refuse_impossible(args, classes, extractor.is_none(), data.height, vae)?;
+    let options = Options {
+        samples: args.samples.min(source.available().unwrap_or(usize::MAX)),
+        seed: args.seed,
+        metrics: if args.metrics.is_empty() {
+            Metric::ALL.to_vec()
+        } else {
+            args.metrics.clone()
+        },
+        extractor,
+        cache: if args.no_cache {
+            None
+        } else {
+            Some(data::cache_dir()?)
+        },
+        progress: &bar,
+    };
+    let mut evaluator = Evaluator::new(&data, options)?;
+    let mut found = evaluator.evaluate(&args.model.display().to_string(), source)?;
+    let bounds = if let Model::Run(saved, _) = &model
+        && wants(args, Metric::Likelihood)
+    {
+        let options = BoundOptions {
+            draws: args.draws,
+            pictures: args.bound_pictures,
+            seed: args.seed,
+            progress: &bar,
+        };
+        likelihood::figures(saved, &data, &options, &evaluator)?
+    } else {
+        Vec::new()
+    };
+    found.report.figures.extend(bounds);
+    if let Some(folder) = &args.dump_features {
+        evaluator.dump(&found, folder)?;
+    }
+    if let Some(folder) = &args.out {
+        draw_worst(&found, &data, folder)?;
+    }
+    if args.json {
+        print(&serde_json::to_string(&found.report)?)
+    } else {
+        print(found.report.to_string().trim_end())
+    }
+}
+
+fn wants(args: &EvalArgs, metric: Metric) -> bool {
+    args.metrics.is_empty() || args.metrics.contains(&metric)
+}
+
+/// A metric that was asked for by name must not be missing in silence.
+fn refuse_impossible(
+    args: &EvalArgs,
+    classes: usize,
+    own: bool,
+    size: usize,
+    vae: bool,
+) -> Result<(), EvaluationError> {
+    let asked = |metric| args.metrics.contains(&metric);
+    let missing = [
+        (
+            Metric::InceptionScore,
+            !own,
+            "the classifier's probabilities: leave --extractor out",
+        ),
+        (
+            Metric::ClassAccuracy,
+            classes == 0 || !own,
+            "a conditional generator, and the classifier instead of --extractor",
+        ),
+        (
+            Metric::MsSsim,
+            size < 11,
+            "pictures of at least 11 pixels a side",
+        ),
+        (
+            Metric::Likelihood,
+            !vae,
+            "a run folder of a VAE: a file holds the decoder alone",
+        ),
+    ];
+    match missing.into_iter().find(|(m, is, _)| *is && asked(*m)) {
+        Some((metric, _, needs)) => Err(EvaluationError::NotPossible {
+            metric: metric.name(),
+            needs,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
+    let path = args.model.to_string_lossy();
+    let path = Path::new(path.strip_prefix("folder:").unwrap_or(&path));
+    if path.is_dir() && !path.join("config.toml").is_file() && !path.join("state.json").is_file() {
+        return Ok(Model::Folder(path.to_owned()));
+    }
+    if path.is_dir() {
+        let which = Which {
+            best: args.best,
+            raw: args.raw,
+        };
+        let saved = Saved::open(path, which)?;
+        let graph = generator::graph(&saved.generator, &saved.config)?;
+        let classes = saved.config.model.classes;
+        let assumptions = Assumptions {
+            classes: Some(classes).filter(|classes| *classes > 0),
+            ..Assumptions::default()
+        };
+        let source = OnnxSource::new(&onnx::to_bytes(&graph), &assumptions)?;
+        return Ok(Model::Run(Box::new(saved), source));
+    }
+    let file = read(path, &Limits::default()).map_err(|error: ModelError| error.to_string())?;
+    let assumptions = Assumptions {
+        range: args.range,
+        distribution: args.latent.map(LatentChoice::distribution),
+        shape: args.shape,
+        classes: args.classes,
+    };
+    Ok(Model::File(OnnxSource::new(&file, &assumptions)?))
+}
+
+/// The real pictures, in the shape of the generated ones.
+fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn std::error::Error>> {
+    let (spec, shape) = match model {
+        Model::Run(saved, source) => {
+            let own = saved.config.data.source.parse::<DataSpec>();
+            let spec = args.data.clone().map_or(own, Ok)?;
+            (Some(spec), Some(source.shape()))
+        }
+        Model::File(source) => (args.data.clone(), Some(source.shape())),
+        Model::Folder(_) => (args.data.clone(), None),
+    };
+    let options = LoadOptions {
+        size: shape.map(|[_, height, _]| height),
+        channels: shape.map(|[channels, _, _]| channels),
+        no_cache: args.no_cache,
+        progress: bar,
+        ..LoadOptions::default()
+    };
+    let data = data::load(&spec.ok_or(EvaluationError::NoData)?, &options)?;
+    for note in &data.notes {
+        eprintln!("note: {note}");
+    }
+    Ok(data)
+}
+
+/// Writes the pictures nearest to training pictures, each left of its neighbour.
+fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
+    let Some(nearest) = &found.nearest else {
+        return Err("--out is for the metric memorization: add it to --metrics".into());
+    };
+    let shape = Shape::new(data.channels, data.height, data.width)?;
+    let length = data.image_len();
+    let mut pictures = Vec::new();
+    for index in evaluation::worst(&nearest.distances, WORST) {
+        let neighbour = nearest.indices.get(index).map_or(0, |i| *i as usize);
+        for planar in [
+            found.pixels().get(index * length..(index + 1) * length),
+            data.train.image(neighbour),
+        ] {
+            let values: Vec<f32> = planar
+                .into_iter()
+                .flatten()
+                .map(|b| f32::from(*b))
+                .collect();
+            let mut bytes = vec![0; length];
+            let range = PixelRange {
+                low: 0.0,
+                high: 255.0,
+            };
+            dreamlet_runtime::image::to_hwc_u8(&values, shape, range, &mut bytes)?;
+            pictures.push(bytes);
+        }
+    }
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join("memorization.png");
+    let sheet = crate::report::grid::grid(&pictures, shape, Some(8), 2)?;
+    save_png(&enlarge(&sheet, (112 / data.height.max(1)).max(1))?, &path)?;
+    eprintln!(
+        "wrote {}: {WORST} generated pictures, each left of its nearest training picture",
+        path.display()
+    );
+    Ok(())
+}

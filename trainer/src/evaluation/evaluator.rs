@@ -1,0 +1,700 @@
+//! Real pictures and their features once, figures of as many generators as are wanted.
+
+use std::path::{Path, PathBuf};
+
+use dreamlet_runtime::latent::Stream;
+
+use super::cache::Slot;
+use super::classifier::{TrainedClassifier, hold_out, likeliest};
+use super::error::EvaluationError;
+use super::matrix::{Matrix, count};
+use super::memorization::{Nearest, memorization};
+use super::neighbours::{Radii, overlap};
+use super::onnx::OnnxExtractor;
+use super::report::{Better, ExtractorStamp, Figure, Metric, Report, Stamp};
+use super::source::Source;
+use super::{gaussian::Gaussian, inception, kernel, npy, similarity, sliced};
+use crate::data::{Dataset, Progress, Split, Unit};
+
+/// The fewest pictures on each side.
+const LEAST: usize = 50;
+
+/// How to evaluate.
+pub struct Options<'a> {
+    /// Generated pictures; as many test pictures go against them, if there are so many.
+    pub samples: usize,
+    /// Number of the first generated picture; also chooses the real pictures and the pairs.
+    pub seed: u64,
+    /// What to measure; a metric that the pictures cannot have is left out.
+    pub metrics: Vec<Metric>,
+    /// A feature extractor instead of the own classifier.
+    pub extractor: Option<OnnxExtractor>,
+    /// Folder for the classifier and for features of real pictures; `None` keeps nothing.
+    pub cache: Option<PathBuf>,
+    /// Hears how far it has come.
+    pub progress: &'a dyn Progress,
+}
+
+enum Extractor {
+    Classifier(TrainedClassifier),
+    Onnx(Box<OnnxExtractor>),
+}
+
+/// Pictures with their features and, from a classifier, class probabilities.
+#[derive(Default)]
+struct Set {
+    pixels: Vec<u8>,
+    features: Matrix,
+    probabilities: Option<Matrix>,
+}
+
+/// Training pictures, for memorization: their features, and how near the real pictures come to them in pixels and in features.
+struct Training {
+    features: Matrix,
+    in_pixels: Nearest,
+    in_features: Nearest,
+}
+
+/// One number that was measured.
+struct Value {
+    key: &'static str,
+    name: &'static str,
+    value: f64,
+    error: Option<f64>,
+    better: Better,
+    method: String,
+    /// Whether it is of features, and of real pictures.
+    of: [bool; 2],
+}
+
+/// What one evaluation gives.
+pub struct Evaluation {
+    /// The figures.
+    pub report: Report,
+    /// For each generated picture the nearest training picture in pixels, if memorization was measured.
+    pub nearest: Option<Nearest>,
+    set: Set,
+}
+
+impl Evaluation {
+    /// The generated pictures, planar, one after the other.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.set.pixels
+    }
+}
+
+/// Measures generators against one data set.
+pub struct Evaluator<'a> {
+    data: &'a Dataset,
+    options: Options<'a>,
+    fingerprint: String,
+    extractor: Extractor,
+    shape: [usize; 3],
+    real: Set,
+    real_labels: Vec<u16>,
+    radii: Option<Radii>,
+    floor: Vec<Value>,
+    floor_rows: usize,
+    directions: Matrix,
+    training: Option<Training>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// Trains or loads the classifier and computes all that does not depend on a generator.
+    ///
+    /// # Errors
+    /// [`EvaluationError`]: too few pictures, no labels and no extractor, or an extractor that fails.
+    pub fn new(data: &'a Dataset, mut options: Options<'a>) -> Result<Self, EvaluationError> {
+        let fingerprint = data.fingerprint();
+        let shape = [data.channels, data.height, data.width];
+        let rows = options.samples.min(data.test.len());
+        if rows < LEAST {
+            return Err(EvaluationError::TooFew {
+                what: "pictures on one side",
+                needed: LEAST,
+                found: rows,
+            });
+        }
+        let extractor = match options.extractor.take() {
+            Some(extractor) => Extractor::Onnx(Box::new(extractor)),
+            None => Extractor::Classifier(TrainedClassifier::of(
+                data,
+                &fingerprint,
+                options.cache.as_deref(),
+                options.progress,
+            )?),
+        };
+        let real_indices = choose(options.seed, "eval.real", data.test.len(), rows);
+        let (held, _) = hold_out(data);
+        let floor_indices: Vec<usize> = choose(options.seed, "eval.floor", held.len(), rows)
+            .into_iter()
+            .filter_map(|index| held.get(index).map(|at| *at as usize))
+            .collect();
+        let real_labels = real_indices
+            .iter()
+            .filter_map(|i| data.test.label(*i))
+            .collect();
+        let mut evaluator = Self {
+            data,
+            fingerprint,
+            extractor,
+            shape,
+            real: Set::default(),
+            real_labels,
+            radii: None,
+            floor: Vec::new(),
+            floor_rows: 0,
+            directions: sliced::directions(data.image_len()),
+            training: None,
+            options,
+        };
+        evaluator.real = evaluator.kept(&data.test, "test", &real_indices)?;
+        if evaluator.wants(Metric::PrecisionRecall) || evaluator.wants(Metric::DensityCoverage) {
+            evaluator.radii = Some(Radii::of(&evaluator.real.features));
+        }
+        let floor = evaluator.kept(&data.train, "held", &floor_indices)?;
+        if floor_indices.len() >= LEAST {
+            evaluator.floor = evaluator.measure(&floor);
+            evaluator.floor_rows = floor_indices.len();
+        }
+        // What a real picture is taken for by the classifier.
+        if let Some(probabilities) = &evaluator.real.probabilities {
+            let hits = probabilities.iter().zip(&evaluator.real_labels);
+            let hits = hits.filter(|(row, label)| likeliest(row) == Some(usize::from(**label)));
+            let value = count(hits.count()) / count(evaluator.real.features.rows().max(1));
+            evaluator.floor.push(accuracy(value));
+        }
+        if evaluator.wants(Metric::Memorization) {
+            evaluator.training = Some(evaluator.training(&real_indices)?);
+        }
+        Ok(evaluator)
+    }
+
+    fn wants(&self, metric: Metric) -> bool {
+        self.options.metrics.contains(&metric)
+    }
+
+    /// What the figures of features stand on.
+    #[must_use]
+    pub fn stamp(&self) -> ExtractorStamp {
+        let features = self.real.features.width();
+        match &self.extractor {
+            Extractor::Classifier(net) => ExtractorStamp {
+                name: format!(
+                    "dreamlet classifier v{} of {}",
+                    super::classifier::VERSION,
+                    self.data.name
+                ),
+                sha256: net.sha256.clone(),
+                accuracy: Some(net.accuracy),
+                engine: "burn-flex".into(),
+                features,
+            },
+            Extractor::Onnx(file) => ExtractorStamp {
+                name: file.name.clone(),
+                sha256: file.sha256.clone(),
+                accuracy: None,
+                engine: file.engine_name.into(),
+                features,
+            },
+        }
+    }
+
+    fn describe(&mut self, pixels: Vec<u8>, what: &str) -> Result<Set, EvaluationError> {
+        let rows = pixels.len() / self.data.image_len().max(1);
+        let progress = self.options.progress;
+        progress.start(
+            &format!("features of {what}"),
+            Some(rows as u64),
+            Unit::Images,
+        );
+        let found = match &mut self.extractor {
+            Extractor::Classifier(net) => net
+                .run(&pixels, progress)
+                .map(|(features, probabilities)| (features, Some(probabilities))),
+            Extractor::Onnx(file) => file
+                .run(&pixels, self.shape, progress)
+                .map(|features| (features, None)),
+        };
+        progress.finish();
+        let (features, probabilities) = found?;
+        if let Some(picture) = features.first_not_finite() {
+            return Err(EvaluationError::NotFinite {
+                what: "the features",
+                picture,
+            });
+        }
+        Ok(Set {
+            pixels,
+            features,
+            probabilities,
+        })
+    }
+
+    fn slot(&self, kind: &str, indices: &[usize]) -> Option<Slot> {
+        let root: &Path = self.options.cache.as_deref()?;
+        let extractor = match &self.extractor {
+            Extractor::Classifier(net) => net.sha256.clone(),
+            Extractor::Onnx(file) => {
+                format!("{} {} {:?}", file.sha256, file.engine_name, file.range())
+            }
+        };
+        let indices: Vec<u8> = indices
+            .iter()
+            .flat_map(|i| (*i as u64).to_le_bytes())
+            .collect();
+        let parts = [self.fingerprint.as_bytes(), extractor.as_bytes(), &indices];
+        Some(Slot::new(root, kind, &parts))
+    }
+
+    /// Features of real pictures, from the cache if they are there.
+    fn kept(
+        &mut self,
+        split: &Split,
+        kind: &str,
+        indices: &[usize],
+    ) -> Result<Set, EvaluationError> {
+        let pixels: Vec<u8> = indices
+            .iter()
+            .filter_map(|i| split.image(*i))
+            .flatten()
+            .copied()
+            .collect();
+        let slot = self.slot(kind, indices);
+        let matrices = if matches!(self.extractor, Extractor::Classifier(_)) {
+            2
+        } else {
+            1
+        };
+        if let Some(found) = slot.as_ref().and_then(|slot| slot.read_matrices(matrices)) {
+            let mut found = found.into_iter();
+            return Ok(Set {
+                pixels,
+                features: found.next().unwrap_or_default(),
+                probabilities: found.next(),
+            });
+        }
+        let set = self.describe(pixels, "real pictures")?;
+        if let Some(slot) = slot {
+            let matrices: Vec<&Matrix> = [&set.features]
+                .into_iter()
+                .chain(&set.probabilities)
+                .collect();
+            slot.write_matrices(&matrices);
+        }
+        Ok(set)
+    }
+
+    fn training(&mut self, real: &[usize]) -> Result<Training, EvaluationError> {
+        let data = self.data;
+        let all: Vec<usize> = (0..data.train.len()).collect();
+        let features = self.kept(&data.train, "train", &all)?.features;
+        let slot = self.slot("nearest", real);
+        let kept = slot.as_ref().and_then(|slot| slot.read_matrices(2));
+        if let Some([in_pixels, in_features]) = kept.as_deref()
+            && let Some(in_pixels) = Nearest::from_matrix(in_pixels)
+            && let Some(in_features) = Nearest::from_matrix(in_features)
+        {
+            return Ok(Training {
+                features,
+                in_pixels,
+                in_features,
+            });
+        }
+        let found = Training {
+            in_pixels: Nearest::in_pixels(&self.real.pixels, data.train.pixels(), data.image_len()),
+            in_features: Nearest::in_features(&self.real.features, &features),
+            features,
+        };
+        if let (Some(slot), Some(a), Some(b)) = (
+            slot,
+            found.in_pixels.to_matrix(),
+            found.in_features.to_matrix(),
+        ) {
+            slot.write_matrices(&[&a, &b]);
+        }
+        Ok(found)
+    }
+
+    /// All that compares a set with the real pictures, whether it is generated or real itself.
+    fn measure(&self, set: &Set) -> Vec<Value> {
+        let mut values = Vec::new();
+        let mut push = |key, name, value, error, better, method: String, of| {
+            values.push(Value {
+                key,
+                name,
+                value,
+                error,
+                better,
+                method,
+                of,
+            });
+        };
+        let (features, both) = (&set.features, [true, true]);
+        if self.wants(Metric::Frechet) {
+            let value = Gaussian::of(&self.real.features).frechet_distance(&Gaussian::of(features));
+            let method = "Gaussians fitted to features, f64".to_owned();
+            push(
+                "frechet_distance",
+                "Fréchet distance",
+                value,
+                None,
+                Better::Lower,
+                method,
+                both,
+            );
+        }
+        if self.wants(Metric::Kernel) {
+            let found = kernel::kernel_distance(&self.real.features, features);
+            let method = format!(
+                "unbiased MMD², degree 3, {} subsets of {}",
+                found.subsets, found.size
+            );
+            push(
+                "kernel_distance",
+                "kernel distance",
+                found.mean,
+                Some(found.error),
+                Better::Lower,
+                method,
+                both,
+            );
+        }
+        if self.wants(Metric::InceptionScore)
+            && let Some(probabilities) = &set.probabilities
+        {
+            let (mean, deviation) = inception::inception_score(probabilities);
+            let method = format!(
+                "{} parts of the set, ± is their deviation",
+                inception::SPLITS
+            );
+            push(
+                "inception_score",
+                "inception score",
+                mean,
+                Some(deviation),
+                Better::Higher,
+                method,
+                [true, false],
+            );
+        }
+        if let Some(radii) = &self.radii {
+            let found = overlap(&self.real.features, radii, features, &Radii::of(features));
+            if self.wants(Metric::PrecisionRecall) {
+                let method = "balls to the 3rd neighbour".to_owned();
+                push(
+                    "precision",
+                    "precision",
+                    found.precision,
+                    None,
+                    Better::Higher,
+                    method.clone(),
+                    both,
+                );
+                push(
+                    "recall",
+                    "recall",
+                    found.recall,
+                    None,
+                    Better::Higher,
+                    method,
+                    both,
+                );
+            }
+            if self.wants(Metric::DensityCoverage) {
+                let method = "balls to the 5th neighbour".to_owned();
+                push(
+                    "density",
+                    "density",
+                    found.density,
+                    None,
+                    Better::Higher,
+                    method.clone(),
+                    both,
+                );
+                push(
+                    "coverage",
+                    "coverage",
+                    found.coverage,
+                    None,
+                    Better::Higher,
+                    method,
+                    both,
+                );
+            }
+        }
+        if self.wants(Metric::SlicedWasserstein) {
+            let width = self.data.image_len();
+            let value =
+                sliced::sliced_wasserstein(&self.real.pixels, &set.pixels, width, &self.directions);
+            let method = format!("pixels 0 to 1, {} directions", sliced::DIRECTIONS);
+            push(
+                "sliced_wasserstein",
+                "sliced Wasserstein distance",
+                value,
+                None,
+                Better::Lower,
+                method,
+                [false, true],
+            );
+        }
+        let scales = similarity::scales(self.shape[1], self.shape[2]);
+        if self.wants(Metric::MsSsim) && scales > 0 {
+            let rows = set.pixels.len() / self.data.image_len().max(1);
+            let pairs = similarity::pairs(rows, self.options.seed);
+            let (mean, error) = similarity::mean_similarity(&set.pixels, self.shape, &pairs);
+            let method = format!("{} random pairs, {scales} of 5 scales fit", pairs.len());
+            push(
+                "ms_ssim",
+                "MS-SSIM between pictures",
+                mean,
+                Some(error),
+                Better::Floor,
+                method,
+                [false, false],
+            );
+        }
+        values
+    }
+
+    /// Generates pictures and measures them.
+    ///
+    /// # Errors
+    /// [`EvaluationError`]: pictures of another shape, a generator that fails, too few pictures.
+    pub fn evaluate(
+        &mut self,
+        model: &str,
+        source: &mut dyn Source,
+    ) -> Result<Evaluation, EvaluationError> {
+        if source.shape() != self.shape {
+            return Err(EvaluationError::Shape {
+                generated: source.shape(),
+                real: self.shape,
+            });
+        }
+        let (pixels, classes) = self.generate(source)?;
+        let set = self.describe(pixels, "generated pictures")?;
+        let fakes = set.features.rows();
+        if fakes < LEAST {
+            return Err(EvaluationError::TooFew {
+                what: "generated pictures",
+                needed: LEAST,
+                found: fakes,
+            });
+        }
+        let mut values = self.measure(&set);
+        if self.wants(Metric::ClassAccuracy)
+            && !classes.is_empty()
+            && let Some(probabilities) = &set.probabilities
+        {
+            let hits = probabilities.iter().zip(&classes);
+            let hits = hits
+                .filter(|(row, class)| likeliest(row) == Some(**class))
+                .count();
+            values.push(accuracy(count(hits) / count(fakes)));
+        }
+        let extractor = self.stamp();
+        let inception =
+            extractor.features == 2048 && extractor.name.to_lowercase().contains("inception");
+        let mut figures: Vec<Figure> = values
+            .into_iter()
+            .map(|value| {
+                let floor = self.floor.iter().find(|floor| floor.key == value.key);
+                let mut figure = self.figure(value, floor.map(|f| f.value), &extractor, fakes);
+                if figure.key == "frechet_distance" && inception {
+                    figure.name = "Fréchet inception distance (FID)".into();
+                }
+                figure
+            })
+            .collect();
+        let mut nearest = None;
+        if let Some(training) = &self.training {
+            let width = self.data.image_len();
+            let in_pixels = Nearest::in_pixels(&set.pixels, self.data.train.pixels(), width);
+            let in_features = Nearest::in_features(&set.features, &training.features);
+            for (own, baseline, names, of) in [
+                (&in_pixels, &training.in_pixels, PIXEL_NAMES, false),
+                (&in_features, &training.in_features, FEATURE_NAMES, true),
+            ] {
+                let found = memorization(&own.distances, &baseline.distances);
+                let threshold = found.threshold;
+                let methods = [
+                    format!(
+                        "nearer to a training picture than {threshold:.4}, as 1 % of the test pictures are"
+                    ),
+                    "median distance to the nearest training picture, over that of test pictures"
+                        .to_owned(),
+                ];
+                let numbers = [(found.share, 0.01), (found.median_ratio, 1.0)];
+                for ((key, name), (method, (value, floor))) in
+                    names.into_iter().zip(methods.into_iter().zip(numbers))
+                {
+                    let value = Value {
+                        key,
+                        name,
+                        value,
+                        error: None,
+                        better: Better::Floor,
+                        method,
+                        of: [of, true],
+                    };
+                    figures.push(self.figure(value, Some(floor), &extractor, fakes));
+                }
+            }
+            nearest = Some(in_pixels);
+        }
+        let report = Report {
+            model: model.to_owned(),
+            dreamlet: env!("CARGO_PKG_VERSION"),
+            figures,
+            notes: Vec::new(),
+        };
+        Ok(Evaluation {
+            report,
+            nearest,
+            set,
+        })
+    }
+
+    /// The pictures and their classes, class i mod n for picture i.
+    fn generate(&self, source: &mut dyn Source) -> Result<(Vec<u8>, Vec<usize>), EvaluationError> {
+        let total = self
+            .options
+            .samples
+            .min(source.available().unwrap_or(usize::MAX));
+        let first = if source.available().is_some() {
+            0
+        } else {
+            self.options.seed
+        };
+        let progress = self.options.progress;
+        progress.start("generating", Some(total as u64), Unit::Images);
+        let (mut pixels, mut classes) = (Vec::new(), Vec::new());
+        let mut made = Ok(());
+        for from in (0..total).step_by(512) {
+            let rows = (total - from).min(512);
+            let batch: Vec<usize> = match source.classes() {
+                0 => Vec::new(),
+                n => (from..from + rows).map(|index| index % n).collect(),
+            };
+            match source.pictures(first.wrapping_add(from as u64), rows, &batch) {
+                Ok(more) => pixels.extend(more),
+                Err(error) => {
+                    made = Err(error);
+                    break;
+                }
+            }
+            classes.extend(batch);
+            progress.advance(rows as u64);
+        }
+        progress.finish();
+        made.map(|()| (pixels, classes))
+    }
+
+    fn figure(
+        &self,
+        value: Value,
+        floor: Option<f64>,
+        extractor: &ExtractorStamp,
+        fakes: usize,
+    ) -> Figure {
+        let [of_features, of_reals] = value.of;
+        Figure {
+            key: value.key,
+            name: value.name.to_owned(),
+            value: value.value,
+            error: value.error,
+            floor,
+            better: value.better,
+            method: value.method,
+            stamp: Stamp {
+                extractor: of_features.then(|| extractor.clone()),
+                data: self.data.name.clone(),
+                fingerprint: self.fingerprint.chars().take(16).collect(),
+                split: "test",
+                real: if of_reals {
+                    self.real.features.rows()
+                } else {
+                    0
+                },
+                fake: fakes,
+                floor: self.floor_rows,
+                seed: self.options.seed,
+            },
+        }
+    }
+
+    /// The stamp of a figure of the run's own nets on test pictures.
+    #[must_use]
+    pub fn likelihood_stamp(&self, real: usize) -> Stamp {
+        Stamp {
+            extractor: None,
+            data: self.data.name.clone(),
+            fingerprint: self.fingerprint.chars().take(16).collect(),
+            split: "test",
+            real,
+            fake: 0,
+            floor: self.floor_rows,
+            seed: self.options.seed,
+        }
+    }
+
+    /// Writes what the figures were computed from as `.npy` files, for `scripts/bench/metrics.py`.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Write`].
+    pub fn dump(&self, evaluation: &Evaluation, folder: &Path) -> Result<(), EvaluationError> {
+        std::fs::create_dir_all(folder).map_err(|error| EvaluationError::Write {
+            path: folder.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let set = &evaluation.set;
+        npy::matrix(folder, "real.npy", &self.real.features)?;
+        npy::matrix(folder, "fake.npy", &set.features)?;
+        if let Some(probabilities) = &set.probabilities {
+            npy::matrix(folder, "fake_probabilities.npy", probabilities)?;
+        }
+        npy::pictures(folder, "real_pixels.npy", &self.real.pixels, self.shape)?;
+        npy::pictures(folder, "fake_pixels.npy", &set.pixels, self.shape)?;
+        npy::matrix(folder, "directions.npy", &self.directions)?;
+        let pairs = similarity::pairs(set.features.rows(), self.options.seed);
+        npy::indices(folder, "pairs.npy", &pairs)?;
+        if let Some(training) = &self.training {
+            npy::matrix(folder, "train.npy", &training.features)?;
+        }
+        Ok(())
+    }
+}
+
+const PIXEL_NAMES: [(&str, &str); 2] = [
+    ("memorized_share_pixels", "nearer than new, pixels"),
+    ("memorized_ratio_pixels", "nearest distance ratio, pixels"),
+];
+const FEATURE_NAMES: [(&str, &str); 2] = [
+    ("memorized_share_features", "nearer than new, features"),
+    (
+        "memorized_ratio_features",
+        "nearest distance ratio, features",
+    ),
+];
+
+fn accuracy(value: f64) -> Value {
+    Value {
+        key: "class_accuracy",
+        name: "class accuracy",
+        value,
+        error: None,
+        better: Better::Higher,
+        method: "the classifier finds the class that was asked for".into(),
+        of: [true, false],
+    }
+}
+
+/// `count` of `from` indices, chosen by the seed, in random order.
+fn choose(seed: u64, domain: &str, from: usize, count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..from).collect();
+    Stream::new(seed, domain, 0).shuffle(&mut order);
+    order.truncate(count);
+    order
+}

@@ -1,0 +1,155 @@
+//! The bounds of a run's VAE on test pictures.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::latent::Stream;
+
+use super::error::EvaluationError;
+use super::evaluator::Evaluator;
+use super::matrix::count;
+use super::report::{Better, Figure};
+use crate::config::Likelihood;
+use crate::data::{Dataset, Progress, Unit};
+use crate::training::Reals;
+use crate::training::saved::Saved;
+
+/// Pictures in a call.
+const BATCH: usize = 250;
+
+/// How to measure bounds.
+pub struct BoundOptions<'a> {
+    /// Draws for each picture of the importance-weighted bound; 0 leaves it out.
+    pub draws: usize,
+    /// Test pictures of the importance-weighted bound.
+    pub pictures: usize,
+    /// Fixes the binarization.
+    pub seed: u64,
+    /// Hears how far it has come.
+    pub progress: &'a dyn Progress,
+}
+
+/// The negative evidence lower bound on all test pictures as they are, and the importance-weighted one on binarized pixels, each drawn with
+/// its grey value as probability (Burda et al. 2016, section 5), in nats a picture. Empty for a GAN.
+///
+/// # Errors
+/// [`EvaluationError::Run`] if the encoder cannot be read, [`EvaluationError::NotFinite`].
+pub fn figures(
+    saved: &Saved,
+    data: &Dataset,
+    options: &BoundOptions<'_>,
+    evaluator: &Evaluator<'_>,
+) -> Result<Vec<Figure>, EvaluationError> {
+    let (Some(vae), Some(learner)) = (&saved.config.vae, saved.learner()?) else {
+        return Ok(Vec::new());
+    };
+    let shape = |rows| [rows, data.channels, data.height, data.width];
+    let classes = saved.config.model.classes;
+    let reals = |values: Vec<f32>, rows: usize, index: u64| {
+        let device = Device::flex();
+        let labels = data.test.labels().filter(|_| classes > 0).map(|labels| {
+            let first = usize::try_from(index).unwrap_or(usize::MAX) * BATCH;
+            let labels = labels.iter().skip(first).take(rows);
+            let values: Vec<i64> = labels.map(|label| i64::from(*label)).collect();
+            let rows = values.len();
+            Tensor::from_data(TensorData::new(values, [rows]), &device)
+        });
+        Reals {
+            pixels: Tensor::from_data(TensorData::new(values, shape(rows)), &device),
+            classes: labels,
+        }
+    };
+    let batches = |pictures: usize| {
+        let pixels = data.test.pixels().chunks(BATCH * data.image_len().max(1));
+        pixels.zip(0_u64..).take(pictures.div_ceil(BATCH))
+    };
+    let progress = options.progress;
+    progress.start(
+        "evidence lower bound",
+        Some(data.test.len() as u64),
+        Unit::Images,
+    );
+    let (mut total, mut seen) = (0.0, 0);
+    for (pixels, index) in batches(data.test.len()) {
+        let rows = pixels.len() / data.image_len().max(1);
+        let grey = pixels.iter().map(|byte| f32::from(*byte) / 255.0).collect();
+        total += learner
+            .negative_bound(reals(grey, rows, index), index)
+            .unwrap_or(f64::NAN)
+            * count(rows);
+        seen += rows;
+        progress.advance(rows as u64);
+    }
+    progress.finish();
+    let pixels = match vae.likelihood {
+        Likelihood::Bernoulli => "Bernoulli",
+        Likelihood::Gaussian => "Gaussian, σ 0.1, without its constant",
+    };
+    let figure = |key, name: &str, value: f64, error, method, real| Figure {
+        key,
+        name: name.to_owned(),
+        value,
+        error,
+        floor: None,
+        better: Better::Lower,
+        method,
+        stamp: evaluator.likelihood_stamp(real),
+    };
+    let bound = total / count(seen.max(1));
+    finite(bound)?;
+    let method = format!("nats a picture, grey pixels, {pixels}, 1 draw");
+    let mut found = vec![figure(
+        "negative_elbo",
+        "negative ELBO",
+        bound,
+        None,
+        method,
+        seen,
+    )];
+    if options.draws == 0 || vae.likelihood != Likelihood::Bernoulli {
+        return Ok(found);
+    }
+    let pictures = options.pictures.min(data.test.len());
+    progress.start(
+        "importance-weighted bound",
+        Some(pictures as u64),
+        Unit::Images,
+    );
+    let mut all = Vec::new();
+    for (pixels, index) in batches(pictures) {
+        let rows = (pixels.len() / data.image_len().max(1)).min(pictures - all.len());
+        let mut stream = Stream::new(options.seed, "eval.binarize", index);
+        let binary = pixels.iter().take(rows * data.image_len()).map(|byte| {
+            let grey = f32::from(*byte) / 255.0;
+            f32::from(u8::from(stream.uniform() < grey))
+        });
+        let x = reals(binary.collect(), rows, index);
+        let bounds = learner.importance_bound(x, options.draws as u64, index);
+        all.extend(bounds.unwrap_or_default());
+        progress.advance(rows as u64);
+    }
+    progress.finish();
+    let n = count(all.len().max(1));
+    let mean = all.iter().sum::<f64>() / n;
+    finite(mean)?;
+    let variance = all.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    let method = format!("nats a picture, binarized pixels, {} draws", options.draws);
+    let error = Some((variance / n).sqrt());
+    found.push(figure(
+        "negative_iwae",
+        "importance-weighted bound",
+        mean,
+        error,
+        method,
+        all.len(),
+    ));
+    Ok(found)
+}
+
+fn finite(bound: f64) -> Result<(), EvaluationError> {
+    match bound.is_finite() {
+        true => Ok(()),
+        false => Err(EvaluationError::NotFinite {
+            what: "the bounds",
+            picture: 0,
+        }),
+    }
+}

@@ -1,0 +1,200 @@
+//! Whether generated pictures are copies of training pictures.
+
+use serde::Serialize;
+
+use super::matrix::{Matrix, Pixels, Rows, count, each_distance};
+
+/// For each picture, where the nearest training picture is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Nearest {
+    /// Distance to it.
+    pub distances: Vec<f32>,
+    /// Its index.
+    pub indices: Vec<u32>,
+}
+
+impl Nearest {
+    pub(super) fn of(pictures: &dyn Rows, training: &dyn Rows, center: &[f64]) -> Self {
+        let mut best = vec![(f32::INFINITY, 0_u32); pictures.rows()];
+        each_distance(
+            pictures,
+            training,
+            center,
+            &mut best,
+            |best, _, first, row| {
+                for (distance, index) in row.iter().zip(first..) {
+                    if *distance < best.0 {
+                        *best = (*distance, u32::try_from(index).unwrap_or(u32::MAX));
+                    }
+                }
+            },
+        );
+        Self {
+            distances: best.iter().map(|(square, _)| square.sqrt()).collect(),
+            indices: best.iter().map(|(_, index)| *index).collect(),
+        }
+    }
+
+    /// In pixels from 0 to 1, `width` to a picture.
+    #[must_use]
+    pub fn in_pixels(pictures: &[u8], training: &[u8], width: usize) -> Self {
+        let rows = |bytes| Pixels { bytes, width };
+        let mean = mean(training, width);
+        Self::of(&rows(pictures), &rows(training), &mean)
+    }
+
+    /// In features.
+    #[must_use]
+    pub fn in_features(pictures: &Matrix, training: &Matrix) -> Self {
+        Self::of(pictures, training, &training.mean())
+    }
+
+    /// As the two rows of a matrix, for the cache; `None` where an index is too large to be exact.
+    pub(super) fn to_matrix(&self) -> Option<Matrix> {
+        #[allow(clippy::cast_precision_loss)]
+        let indices: Option<Vec<f32>> = self
+            .indices
+            .iter()
+            .map(|index| (*index < 1 << 24).then_some(*index as f32))
+            .collect();
+        let values = [self.distances.clone(), indices?].concat();
+        Some(Matrix::new(values, self.distances.len()))
+    }
+
+    /// Back from [`Nearest::to_matrix`].
+    pub(super) fn from_matrix(matrix: &Matrix) -> Option<Self> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let indices = matrix.row(1)?.iter().map(|index| *index as u32).collect();
+        Some(Self {
+            distances: matrix.row(0)?.to_vec(),
+            indices,
+        })
+    }
+}
+
+fn mean(bytes: &[u8], width: usize) -> Vec<f64> {
+    let mut sums = vec![0_u64; width];
+    for row in bytes.chunks_exact(width.max(1)) {
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(sum, byte)| *sum += u64::from(*byte));
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let total = (bytes.len() / width.max(1)).max(1) as f64 * 255.0;
+    #[allow(clippy::cast_precision_loss)]
+    let mean = sums.iter().map(|sum| *sum as f64 / total).collect();
+    mean
+}
+
+/// How near generated pictures come to training pictures, against how near test pictures come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Memorization {
+    /// Share of generated pictures nearer to a training picture than the nearest 1 % of test pictures are. About 0.01 for pictures that
+    /// are like new real ones; near 1 for copies.
+    pub share: f64,
+    /// The 1st percentile of the distances from test to training pictures.
+    pub threshold: f64,
+    /// Median distance of the generated pictures over that of the test pictures. Under 1: nearer than new pictures are.
+    pub median_ratio: f64,
+}
+
+/// Compares the distances of generated and of test pictures to their nearest training pictures.
+#[must_use]
+pub fn memorization(generated: &[f32], test: &[f32]) -> Memorization {
+    let threshold = quantile(test, 0.01);
+    let nearer = generated
+        .iter()
+        .filter(|d| f64::from(**d) < threshold)
+        .count();
+    Memorization {
+        share: count(nearer) / count(generated.len().max(1)),
+        threshold,
+        median_ratio: quantile(generated, 0.5) / quantile(test, 0.5).max(f64::MIN_POSITIVE),
+    }
+}
+
+/// The quantile with linear interpolation between the order statistics, as numpy has it.
+fn quantile(values: &[f32], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let place = share * count(sorted.len().saturating_sub(1));
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let below = place.floor() as usize;
+    let at = |index: usize| sorted.get(index).copied().map(f64::from);
+    let Some(low) = at(below) else {
+        return f64::NAN;
+    };
+    let high = at(below + 1).unwrap_or(low);
+    low + (high - low) * (place - place.floor())
+}
+
+/// The `count` pictures whose distance to the training pictures is smallest, nearest first.
+#[must_use]
+pub fn worst(distances: &[f32], count: usize) -> Vec<usize> {
+    let mut order: Vec<(usize, f32)> = distances.iter().copied().enumerate().collect();
+    order.sort_by(|(i, a), (j, b)| a.total_cmp(b).then(i.cmp(j)));
+    order
+        .into_iter()
+        .take(count)
+        .map(|(index, _)| index)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::matrix::random;
+    use super::*;
+
+    #[test]
+    fn copies_are_found_and_named() {
+        let training = random(1, 3000, 12);
+        let test = random(2, 500, 12);
+        let fresh = random(3, 500, 12);
+        let copied: Vec<usize> = (0..500).map(|i| i * 5 + 1).collect();
+        let copies = training.select(&copied);
+        let baseline = Nearest::in_features(&test, &training);
+        let of = |set| {
+            memorization(
+                &Nearest::in_features(set, &training).distances,
+                &baseline.distances,
+            )
+        };
+        let (honest, caught) = (of(&fresh), of(&copies));
+        assert!(
+            honest.share < 0.05 && (honest.median_ratio - 1.0).abs() < 0.1,
+            "{honest:?}"
+        );
+        assert!(
+            caught.share > 0.99 && caught.median_ratio < 0.01,
+            "{caught:?}"
+        );
+        let nearest = Nearest::in_features(&copies, &training);
+        assert!(
+            nearest
+                .indices
+                .iter()
+                .zip(&copied)
+                .all(|(found, index)| *found as usize == *index)
+        );
+        assert_eq!(
+            Nearest::from_matrix(&nearest.to_matrix().unwrap()).unwrap(),
+            nearest
+        );
+    }
+
+    #[test]
+    fn quantiles_are_interpolated_and_the_worst_come_first() {
+        assert_eq!(quantile(&[4.0, 1.0, 2.0, 3.0], 0.5), 2.5);
+        assert_eq!(quantile(&[1.0, 2.0], 0.0), 1.0);
+        assert!(quantile(&[], 0.5).is_nan());
+        assert_eq!(worst(&[3.0, 1.0, 2.0, 1.0], 3), [1, 3, 2]);
+    }
+
+    #[test]
+    fn pixel_distances_are_in_units_of_white() {
+        let nearest = Nearest::in_pixels(&[0, 0, 255, 255], &[255, 0, 255, 255], 2);
+        assert!((nearest.distances[0] - 1.0).abs() < 1e-6);
+        assert!(nearest.distances[1] < 1e-3);
+        assert_eq!(nearest.indices, [0, 1]);
+    }
+}

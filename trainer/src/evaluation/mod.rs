@@ -1,0 +1,59 @@
+//! How good generated pictures are: distances to real pictures, fidelity and variety, memorization, likelihood.
+//!
+//! Every figure carries what it was measured with: the feature extractor and its hash, the numbers of pictures, the split, the seed,
+//! and the same figure for other real pictures in place of the generated ones. Pictures are 8-bit on both sides.
+//!
+//! ```no_run
+//! use dreamlet_trainer::data::{self, DataSpec, LoadOptions, Silent};
+//! use dreamlet_trainer::evaluation::{Evaluator, Metric, OnnxSource, Options};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let data = data::load(&DataSpec::Mnist, &LoadOptions::default())?;
+//! let mut evaluator = Evaluator::new(&data, Options {
+//!     samples: 10_000,
+//!     seed: 0,
+//!     metrics: vec![Metric::Frechet, Metric::PrecisionRecall],
+//!     extractor: None,
+//!     cache: None,
+//!     progress: &Silent,
+//! })?;
+//! let mut model = OnnxSource::new(&std::fs::read("digits.onnx")?, &Default::default())?;
+//! println!("{}", evaluator.evaluate("digits.onnx", &mut model)?.report);
+//! # Ok(())
+//! # }
+//! ```
+
+mod cache;
+mod classifier;
+mod error;
+mod evaluator;
+mod gaussian;
+mod inception;
+mod kernel;
+pub mod likelihood;
+mod matrix;
+mod memorization;
+mod neighbours;
+mod npy;
+mod onnx;
+mod report;
+mod similarity;
+mod sliced;
+mod source;
+mod symmetric;
+#[cfg(test)]
+mod tests;
+
+pub use classifier::{TrainedClassifier, hold_out};
+pub use error::EvaluationError;
+pub use evaluator::{Evaluation, Evaluator, Options};
+pub use gaussian::Gaussian;
+pub use inception::inception_score;
+pub use kernel::{KernelDistance, kernel_distance};
+pub use matrix::Matrix;
+pub use memorization::{Memorization, Nearest, memorization, worst};
+pub use neighbours::{Overlap, Radii, overlap};
+pub use onnx::OnnxExtractor;
+pub use report::{Better, ExtractorStamp, Figure, Metric, Report, Stamp};
+pub use similarity::mean_similarity;
+pub use sliced::{directions, sliced_wasserstein};
+pub use source::{FolderSource, FunctionSource, OnnxSource, Source};

@@ -1,0 +1,98 @@
+//! numpy's `.npy` files, version 1.0.
+
+use std::path::Path;
+
+use super::error::EvaluationError;
+use super::matrix::Matrix;
+use crate::files::write_atomic_parts;
+
+/// The head of a file of little-endian numbers of type `kind` (`<f4`, `|u1`, …) in row-major order.
+fn head(kind: &str, shape: &[usize]) -> Vec<u8> {
+    let dims: String = shape.iter().map(|n| format!("{n}, ")).collect();
+    let mut text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({dims}), }}");
+    // The numbers begin at a multiple of 64, and the head ends with a new line.
+    let padding = 63 - (10 + text.len()) % 64;
+    text.push_str(&" ".repeat(padding));
+    text.push('\n');
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    [
+        b"\x93NUMPY\x01\x00".as_slice(),
+        &length.to_le_bytes(),
+        text.as_bytes(),
+    ]
+    .concat()
+}
+
+fn write(folder: &Path, name: &str, head: &[u8], body: &[u8]) -> Result<(), EvaluationError> {
+    let path = folder.join(name);
+    write_atomic_parts(&path, &[head, body]).map_err(|error| EvaluationError::Write {
+        path,
+        reason: error.to_string(),
+    })
+}
+
+/// Writes a matrix as `f32`, shape `(rows, width)`.
+pub(super) fn matrix(folder: &Path, name: &str, matrix: &Matrix) -> Result<(), EvaluationError> {
+    let body: Vec<u8> = matrix
+        .values()
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
+    write(
+        folder,
+        name,
+        &head("<f4", &[matrix.rows(), matrix.width()]),
+        &body,
+    )
+}
+
+/// Writes pictures as bytes, shape `(N, C, H, W)`.
+pub(super) fn pictures(
+    folder: &Path,
+    name: &str,
+    pixels: &[u8],
+    [channels, height, width]: [usize; 3],
+) -> Result<(), EvaluationError> {
+    let rows = pixels.len() / (channels * height * width).max(1);
+    write(
+        folder,
+        name,
+        &head("|u1", &[rows, channels, height, width]),
+        pixels,
+    )
+}
+
+/// Writes numbers as `i64`, shape `(rows, width)`.
+pub(super) fn indices<const N: usize>(
+    folder: &Path,
+    name: &str,
+    rows: &[[usize; N]],
+) -> Result<(), EvaluationError> {
+    let all = rows.iter().flatten();
+    let body: Vec<u8> = all.flat_map(|n| (*n as u64).to_le_bytes()).collect();
+    write(folder, name, &head("<i8", &[rows.len(), N]), &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::TestFolder;
+
+    #[test]
+    fn a_file_is_what_numpy_writes() {
+        let folder = TestFolder::new();
+        matrix(
+            &folder.0,
+            "a.npy",
+            &Matrix::new(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3),
+        )
+        .unwrap();
+        let bytes = std::fs::read(folder.0.join("a.npy")).unwrap();
+        assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");
+        let text = std::str::from_utf8(&bytes[10..128]).unwrap();
+        assert!(text.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, ), }"));
+        assert!(text.ends_with(" \n"));
+        assert_eq!(bytes.len(), 128 + 24);
+        assert_eq!(&bytes[128..132], &1.0_f32.to_le_bytes());
+    }
+}

@@ -1,0 +1,261 @@
+//! Figures with their stamps, as a table and as JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What can be measured; `--metrics` takes the names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Fréchet distance of features.
+    Frechet,
+    /// Kernel distance of features.
+    Kernel,
+    /// Inception score of the classifier.
+    InceptionScore,
+    /// Improved precision and recall.
+    PrecisionRecall,
+    /// Density and coverage.
+    DensityCoverage,
+    /// Sliced Wasserstein distance in pixels.
+    SlicedWasserstein,
+    /// MS-SSIM between generated pictures.
+    MsSsim,
+    /// Share of pictures in the class that was asked for.
+    ClassAccuracy,
+    /// Nearest training pictures.
+    Memorization,
+    /// A VAE's bounds on test pictures.
+    Likelihood,
+}
+
+impl Metric {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Frechet,
+        Self::Kernel,
+        Self::InceptionScore,
+        Self::PrecisionRecall,
+        Self::DensityCoverage,
+        Self::SlicedWasserstein,
+        Self::MsSsim,
+        Self::ClassAccuracy,
+        Self::Memorization,
+        Self::Likelihood,
+    ];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Frechet => "frechet",
+            Self::Kernel => "kernel",
+            Self::InceptionScore => "inception-score",
+            Self::PrecisionRecall => "precision-recall",
+            Self::DensityCoverage => "density-coverage",
+            Self::SlicedWasserstein => "sliced-wasserstein",
+            Self::MsSsim => "ms-ssim",
+            Self::ClassAccuracy => "class-accuracy",
+            Self::Memorization => "memorization",
+            Self::Likelihood => "likelihood",
+        }
+    }
+}
+
+impl std::str::FromStr for Metric {
+    type Err = super::EvaluationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let names = Self::ALL.map(Self::name);
+        Self::ALL
+            .into_iter()
+            .find(|metric| metric.name() == text)
+            .ok_or_else(|| super::EvaluationError::UnknownMetric {
+                found: text.to_owned(),
+                nearest: crate::words::nearest(text, names).map_or("frechet", |near| {
+                    names
+                        .into_iter()
+                        .find(|name| *name == near)
+                        .unwrap_or("frechet")
+                }),
+            })
+    }
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// Smaller figures.
+    Lower,
+    /// Larger figures.
+    Higher,
+    /// Figures near to the floor.
+    Floor,
+}
+
+/// What features came from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExtractorStamp {
+    /// Name of the file, or what classifier it is.
+    pub name: String,
+    /// SHA-256 of the file or of the weights.
+    pub sha256: String,
+    /// Share of the test pictures that the classifier puts into their class.
+    pub accuracy: Option<f64>,
+    /// What computed it.
+    pub engine: String,
+    /// Numbers in a feature vector.
+    pub features: usize,
+}
+
+/// What a figure was measured on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stamp {
+    /// What features came from; none for figures of pixels.
+    pub extractor: Option<ExtractorStamp>,
+    /// Name of the data set.
+    pub data: String,
+    /// First digits of the data set's fingerprint.
+    pub fingerprint: String,
+    /// Where the real pictures come from.
+    pub split: &'static str,
+    /// Number of real pictures.
+    pub real: usize,
+    /// Number of generated pictures.
+    pub fake: usize,
+    /// Number of other real pictures that stand in for the generated ones in the floor.
+    pub floor: usize,
+    /// Seed of the first latent, and of the choice of real pictures and pairs.
+    pub seed: u64,
+}
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Its key, such as `frechet_distance`.
+    pub key: &'static str,
+    /// Its name for people.
+    pub name: String,
+    /// The figure.
+    pub value: f64,
+    /// Its standard error (standard deviation over parts for the inception score).
+    pub error: Option<f64>,
+    /// The same for real pictures against real ones.
+    pub floor: Option<f64>,
+    /// Which way is better.
+    pub better: Better,
+    /// How it was measured.
+    pub method: String,
+    /// On what.
+    pub stamp: Stamp,
+}
+
+/// All figures of one model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The file or folder.
+    pub model: String,
+    /// Version of this program.
+    pub dreamlet: &'static str,
+    /// The figures.
+    pub figures: Vec<Figure>,
+    /// What else should be known.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// The figure with a key.
+    #[must_use]
+    pub fn figure(&self, key: &str) -> Option<&Figure> {
+        self.figures.iter().find(|figure| figure.key == key)
+    }
+}
+
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.3}"),
+        size if size >= 0.001 || size == 0.0 => format!("{value:.4}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.model)?;
+        writeln!(
+            f,
+            "{:<34} {:>18} {:>12}  {:<7} how",
+            "figure", "value", "real/real", "better"
+        )?;
+        for figure in &self.figures {
+            let value = match figure.error {
+                Some(error) => format!("{} ± {}", number(figure.value), number(error)),
+                None => number(figure.value),
+            };
+            let floor = figure.floor.map_or("-".to_owned(), number);
+            let better = match figure.better {
+                Better::Lower => "lower",
+                Better::Higher => "higher",
+                Better::Floor => "as real",
+            };
+            let stamp = &figure.stamp;
+            let counts = match (stamp.real, stamp.fake) {
+                (real, 0) => format!("{real} {} pictures", stamp.split),
+                (0, fake) => format!("{fake} generated"),
+                (real, fake) => format!("{fake} generated, {real} {}", stamp.split),
+            };
+            writeln!(
+                f,
+                "{:<34} {value:>18} {floor:>12}  {better:<7} {counts}; {}",
+                figure.name, figure.method
+            )?;
+        }
+        if let Some(stamp) = self.figures.first().map(|figure| &figure.stamp) {
+            writeln!(
+                f,
+                "data       {}, fingerprint {}",
+                stamp.data, stamp.fingerprint
+            )?;
+            writeln!(
+                f,
+                "real/real  {} training pictures that no classifier has seen, in place of the generated ones",
+                stamp.floor
+            )?;
+            writeln!(f, "seed       {}", stamp.seed)?;
+        }
+        let extractor = self
+            .figures
+            .iter()
+            .find_map(|figure| figure.stamp.extractor.as_ref());
+        if let Some(extractor) = extractor {
+            let accuracy = extractor.accuracy.map_or(String::new(), |share| {
+                format!(", test accuracy {:.2} %", share * 100.0)
+            });
+            writeln!(
+                f,
+                "extractor  {}, {} features{accuracy}, {}, SHA-256 {}",
+                extractor.name, extractor.features, extractor.engine, extractor.sha256
+            )?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note       {note}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_a_slip_gives_the_nearest() {
+        for metric in Metric::ALL {
+            assert_eq!(metric.name().parse::<Metric>().unwrap(), metric);
+        }
+        let error = "freshet".parse::<Metric>().unwrap_err().to_string();
+        assert!(error.contains("did you mean frechet?"), "{error}");
+    }
+}

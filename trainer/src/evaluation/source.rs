@@ -1,0 +1,213 @@
+//! Where the pictures come from that are evaluated.
+
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
+use dreamlet_runtime::engine::validate::Limits;
+use dreamlet_runtime::generator::Generator;
+use dreamlet_runtime::image::PixelRange;
+use dreamlet_runtime::latent::Distribution;
+use rayon::prelude::*;
+
+use super::error::EvaluationError;
+use crate::data::Dataset;
+
+/// Pictures by number, as planar bytes (channel, row, column).
+pub trait Source {
+    /// Channels, rows and columns.
+    fn shape(&self) -> [usize; 3];
+    /// Number of classes that can be asked for, 0 for none.
+    fn classes(&self) -> usize {
+        0
+    }
+    /// How many pictures there are, `None` where there is no end.
+    fn available(&self) -> Option<usize> {
+        None
+    }
+    /// Pictures `first..first + count`; `classes` has one for each where [`Source::classes`] is not 0.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Generate`].
+    fn pictures(
+        &mut self,
+        first: u64,
+        count: usize,
+        classes: &[usize],
+    ) -> Result<Vec<u8>, EvaluationError>;
+}
+
+/// A generator in the runtime's engine. Picture i is that of seed i, the one that `dreamlet sample --seeds i` draws.
+#[derive(Debug)]
+pub struct OnnxSource {
+    generators: Vec<OnnxGenerator>,
+}
+
+impl OnnxSource {
+    /// Loads the file once for each thread.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Generate`] if the file is refused or does not say all that is needed.
+    pub fn new(file: &[u8], assumptions: &Assumptions) -> Result<Self, EvaluationError> {
+        let open = |_| OnnxGenerator::from_bytes(file, &Limits::default(), assumptions);
+        let generators: Result<Vec<_>, _> = (0..rayon::current_num_threads()).map(open).collect();
+        Ok(Self {
+            generators: generators.map_err(|error| EvaluationError::Generate {
+                reason: error.to_string(),
+            })?,
+        })
+    }
+
+    /// Names of the classes, as the card has them.
+    #[must_use]
+    pub fn class_names(&self) -> &[String] {
+        let card = self.generators.first().and_then(OnnxGenerator::card);
+        card.map(|card| card.classes.as_slice()).unwrap_or_default()
+    }
+}
+
+impl Source for OnnxSource {
+    fn shape(&self) -> [usize; 3] {
+        self.generators.first().map_or([0; 3], |g| {
+            let shape = g.shape();
+            [shape.channels, shape.height, shape.width]
+        })
+    }
+
+    fn classes(&self) -> usize {
+        self.generators.first().map_or(0, Generator::classes)
+    }
+
+    fn pictures(
+        &mut self,
+        first: u64,
+        count: usize,
+        classes: &[usize],
+    ) -> Result<Vec<u8>, EvaluationError> {
+        let share = count.div_ceil(self.generators.len().max(1)).max(1);
+        let parts: Result<Vec<Vec<u8>>, EvaluationError> = self
+            .generators
+            .par_iter_mut()
+            .enumerate()
+            .map(|(index, generator)| {
+                let from = (index * share).min(count);
+                let rows = share.min(count - from);
+                let seeds = (first + from as u64..).take(rows);
+                let classes = classes.get(from..from + rows);
+                let distribution = generator.distribution();
+                let latents = latents(distribution, generator.latent_len(), seeds);
+                let mut images = vec![0.0; rows * generator.image_len()];
+                generator
+                    .generate_batch(&latents, classes, &mut images)
+                    .map_err(|error| EvaluationError::Generate {
+                        reason: error.to_string(),
+                    })?;
+                let range = generator.range();
+                Ok(images.iter().map(|value| range.to_u8(*value)).collect())
+            })
+            .collect();
+        Ok(parts?.concat())
+    }
+}
+
+fn latents(distribution: Distribution, len: usize, seeds: impl Iterator<Item = u64>) -> Vec<f32> {
+    seeds
+        .flat_map(|seed| {
+            let mut latent = vec![0.0; len];
+            distribution.fill(seed, None, &mut latent);
+            latent
+        })
+        .collect()
+}
+
+/// A generator that is a function: latents `[N, z]` one after the other, N(0, 1), and classes, to pictures `[N, C, H, W]` in `range`. For
+/// figures while a model trains.
+#[derive(Debug)]
+pub struct FunctionSource<F> {
+    /// Length of the latent vector.
+    pub latent: usize,
+    /// Channels, rows and columns.
+    pub shape: [usize; 3],
+    /// Number of classes, 0 for none.
+    pub classes: usize,
+    /// Values of black and white.
+    pub range: PixelRange,
+    /// Latents and classes to pictures.
+    pub function: F,
+}
+
+impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for FunctionSource<F> {
+    fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn pictures(
+        &mut self,
+        first: u64,
+        count: usize,
+        classes: &[usize],
+    ) -> Result<Vec<u8>, EvaluationError> {
+        let latents = latents(Distribution::Normal, self.latent, (first..).take(count));
+        let failed = |reason| EvaluationError::Generate { reason };
+        let values = (self.function)(&latents, classes).map_err(failed)?;
+        let expected = count * self.shape.iter().product::<usize>();
+        if values.len() != expected {
+            return Err(failed(format!(
+                "{count} pictures are {expected} values, found {}",
+                values.len()
+            )));
+        }
+        Ok(values
+            .iter()
+            .map(|value| self.range.to_u8(*value))
+            .collect())
+    }
+}
+
+/// The pictures of a folder, training and test pictures alike.
+#[derive(Debug)]
+pub struct FolderSource {
+    shape: [usize; 3],
+    pixels: Vec<u8>,
+}
+
+impl FolderSource {
+    /// All pictures of a loaded folder.
+    #[must_use]
+    pub fn new(folder: &Dataset) -> Self {
+        Self {
+            shape: [folder.channels, folder.height, folder.width],
+            pixels: [folder.train.pixels(), folder.test.pixels()].concat(),
+        }
+    }
+}
+
+impl Source for FolderSource {
+    fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn available(&self) -> Option<usize> {
+        Some(self.pixels.len() / self.shape.iter().product::<usize>().max(1))
+    }
+
+    /// Beyond the last picture there are none: the answer is shorter then.
+    fn pictures(
+        &mut self,
+        first: u64,
+        count: usize,
+        _: &[usize],
+    ) -> Result<Vec<u8>, EvaluationError> {
+        let length = self.shape.iter().product::<usize>();
+        let from = usize::try_from(first)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(length);
+        let pictures = self
+            .pixels
+            .iter()
+            .skip(from)
+            .take(count.saturating_mul(length));
+        Ok(pictures.copied().collect())
+    }
+}

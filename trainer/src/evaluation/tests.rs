@@ -1,0 +1,145 @@
+//! The whole way, on small sets.
+
+use dreamlet_runtime::image::PixelRange;
+
+use super::*;
+use crate::data::{DataSpec, Dataset, LoadOptions, Silent, Split, load};
+use crate::files::TestFolder;
+
+/// 1200 training and 300 test glyphs.
+fn glyphs() -> Dataset {
+    let options = LoadOptions {
+        limit: Some(1200),
+        ..LoadOptions::default()
+    };
+    let mut data = load(&DataSpec::Glyphs, &options).unwrap();
+    let pixels = data.test.pixels()[..300 * 784].to_vec();
+    let labels = data.test.labels().unwrap()[..300].to_vec();
+    data.test = Split::new(pixels, Some(labels), 784).unwrap();
+    data
+}
+
+fn options(folder: &TestFolder) -> Options<'static> {
+    Options {
+        samples: 300,
+        seed: 3,
+        metrics: Metric::ALL.to_vec(),
+        extractor: None,
+        cache: Some(folder.0.clone()),
+        progress: &Silent,
+    }
+}
+
+/// A conditional "generator" that returns training pictures of the class, `skip` classes further on.
+fn copies(data: &Dataset, skip: usize) -> impl Source {
+    let data = data.clone();
+    let mut next = 0;
+    FunctionSource {
+        latent: 4,
+        shape: [1, 28, 28],
+        classes: 10,
+        range: PixelRange::UNIT,
+        function: move |_: &[f32], classes: &[usize]| {
+            let mut out = Vec::new();
+            for class in classes {
+                let wanted = u16::try_from((class + skip) % 10).unwrap();
+                while data.train.label(next % 1200) != Some(wanted) {
+                    next += 1;
+                }
+                let picture = data.train.image(next % 1200).unwrap();
+                out.extend(picture.iter().map(|byte| f32::from(*byte) / 255.0));
+                next += 1;
+            }
+            Ok(out)
+        },
+    }
+}
+
+#[test]
+fn copies_of_training_pictures_are_good_by_every_figure_but_memorization() {
+    let (data, folder) = (glyphs(), TestFolder::new());
+    let mut evaluator = Evaluator::new(&data, options(&folder)).unwrap();
+    let report = evaluator
+        .evaluate("copies", &mut copies(&data, 0))
+        .unwrap()
+        .report;
+    let value = |key: &str| report.figure(key).unwrap().value;
+    let floor = |key: &str| report.figure(key).unwrap().floor.unwrap();
+    assert!(value("frechet_distance") < 4.0 * floor("frechet_distance"));
+    assert!(value("precision") > 0.7 && value("recall") > 0.7);
+    assert!(value("class_accuracy") > 0.8);
+    assert_eq!(value("memorized_share_pixels"), 1.0);
+    assert_eq!(value("memorized_share_features"), 1.0);
+    // Every figure says what it stands on.
+    for figure in &report.figures {
+        assert_eq!(
+            (figure.stamp.fake, figure.stamp.floor, figure.stamp.seed),
+            (300, 300, 3)
+        );
+        if let Some(extractor) = &figure.stamp.extractor {
+            assert!(extractor.sha256.len() == 64 && extractor.accuracy.unwrap() > 0.8);
+        }
+    }
+    let wrong = evaluator
+        .evaluate("wrong", &mut copies(&data, 1))
+        .unwrap()
+        .report;
+    assert!(wrong.figure("class_accuracy").unwrap().value < 0.2);
+}
+
+#[test]
+fn noise_is_bad_and_a_second_evaluator_reads_the_same_figures_from_the_cache() {
+    let (data, folder) = (glyphs(), TestFolder::new());
+    let noise = || FunctionSource {
+        latent: 784,
+        shape: [1, 28, 28],
+        classes: 0,
+        range: PixelRange::SIGNED,
+        function: |latents: &[f32], _: &[usize]| Ok(latents.to_vec()),
+    };
+    let mut first = Evaluator::new(&data, options(&folder)).unwrap();
+    let found = first.evaluate("noise", &mut noise()).unwrap().report;
+    let far = found.figure("frechet_distance").unwrap();
+    assert!(far.value > 20.0 * far.floor.unwrap(), "{far:?}");
+    assert!(found.figure("coverage").unwrap().value < 0.1);
+    assert!(found.figure("class_accuracy").is_none());
+    let mut second = Evaluator::new(&data, options(&folder)).unwrap();
+    assert_eq!(
+        second.evaluate("noise", &mut noise()).unwrap().report,
+        found
+    );
+}
+
+#[test]
+fn pictures_of_another_shape_and_too_few_are_refused() {
+    let (data, folder) = (glyphs(), TestFolder::new());
+    let few = Options {
+        samples: 20,
+        ..options(&folder)
+    };
+    assert!(matches!(
+        Evaluator::new(&data, few).err(),
+        Some(EvaluationError::TooFew { found: 20, .. })
+    ));
+    let only = Options {
+        metrics: vec![Metric::SlicedWasserstein],
+        ..options(&folder)
+    };
+    let mut evaluator = Evaluator::new(&data, only).unwrap();
+    let mut other = FunctionSource {
+        latent: 1,
+        shape: [3, 32, 32],
+        classes: 0,
+        range: PixelRange::UNIT,
+        function: |_: &[f32], _: &[usize]| Ok(Vec::new()),
+    };
+    let error = evaluator
+        .evaluate("other", &mut other)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("3 channels") && error.contains("32x32"),
+        "{error}"
+    );
+}

@@ -1,0 +1,63 @@
+//! A small classifier, whose penultimate layer describes pictures by what tells their classes apart.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, Linear};
+use burn::tensor::activation::leaky_relu;
+use burn::tensor::{Device, Tensor};
+
+use super::layers::Maps;
+use super::{Init, Scheme, pyramid};
+use crate::random::Purpose;
+
+/// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2, a dense layer with LeakyReLU (no
+/// feature dies) that gives the features, and one logit a class: the trunk of [`Discriminator`](super::Discriminator) with another head.
+#[derive(Module, Debug)]
+pub struct Classifier {
+    convs: Vec<Conv2d>,
+    norms: Vec<BatchNorm>,
+    describe: Linear,
+    decide: Linear,
+}
+
+impl Classifier {
+    /// Numbers of the penultimate layer.
+    pub const FEATURES: usize = 64;
+
+    /// A new classifier of pictures `[N, channels, size, size]` with weights from `seed`.
+    #[must_use]
+    pub fn new(channels: usize, size: usize, classes: usize, seed: u64, device: &Device) -> Self {
+        let mut init = Init::new(seed, Purpose::DiscriminatorInit, Scheme::FanIn, device);
+        // Larger pictures get thinner maps: the cost of a net grows with both.
+        let (side, mut maps) = pyramid(size, if size > 32 { 16 } else { 32 });
+        maps.reverse();
+        let inputs = [channels].into_iter().chain(maps.iter().copied());
+        let convs = inputs
+            .zip(&maps)
+            .map(|(a, &b)| init.conv(a, b, 4, 2, 1, false))
+            .collect();
+        let norms = maps.iter().map(|&m| init.batch_norm(m)).collect();
+        let flat = maps.last().copied().unwrap_or(1) * side * side;
+        Self {
+            convs,
+            norms,
+            describe: init.linear(flat, Self::FEATURES),
+            decide: init.linear(Self::FEATURES, classes),
+        }
+    }
+
+    /// Pictures `[N, C, H, W]` to features `[N, 64]` and logits `[N, classes]`.
+    #[must_use]
+    pub fn forward(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+        let maps = self
+            .convs
+            .iter()
+            .zip(&self.norms)
+            .fold(Maps::new(x), |maps, (conv, norm)| {
+                maps.convolve(conv).normalize_leak(norm)
+            });
+        let features = leaky_relu(self.describe.forward(maps.into_tensor().flatten(1, 3)), 0.2);
+        let logits = self.decide.forward(features.clone());
+        (features, logits)
+    }
+}
