@@ -15,5 +15,6 @@ pub mod objective;
 pub mod random;
 pub mod report;
 pub mod sampling;
+pub mod sweep;
 pub mod training;
 mod words;
