@@ -88,6 +88,7 @@ pub(crate) fn run(args: &SweepArgs) -> CliResult {
         let count = retry_failed(&mut sweep)?;
         eprintln!("{count} failed trials go on");
     }
+    note_rungs(&sweep.spec);
     let mut launcher = launcher(args, &sweep)?;
     let stop = super::train::stop_on_signal();
     let ending = crate::sweep::run(&mut sweep, launcher.as_mut(), &stop, &mut tell)?;
@@ -179,8 +180,22 @@ fn finish(args: &SweepArgs, sweep: &Sweep, ending: Ending) -> CliResult {
     ))
 }
 
+/// Says so when there are too few trials for the last rung.
+fn note_rungs(spec: &Spec) {
+    let rungs = schedule::rungs(spec.algorithm, spec.budget).len();
+    let needed = schedule::trials_for_all_rungs(spec.algorithm, rungs);
+    if (spec.trials as u64) < needed {
+        eprintln!(
+            "note: no trial may get all of its budget: {} trials are thinned out {} times; take {needed} trials, or a larger budget.min",
+            spec.trials,
+            rungs - 1
+        );
+    }
+}
+
 /// What the sweep would do.
 fn plan(spec: &Spec) -> CliResult {
+    note_rungs(spec);
     let rungs: Vec<String> = schedule::rungs(spec.algorithm, spec.budget)
         .iter()
         .map(u64::to_string)

@@ -161,7 +161,7 @@ fn record(
             let reached = Reached {
                 rung: trial.rung,
                 step: trial.target,
-                value: *value,
+                value: twelve_digits(*value),
             };
             trial.state = State::Ended;
             trial.reached.push(reached);
@@ -199,6 +199,11 @@ fn record(
     put(sweep, trial)?;
     watch(sweep, ended.trial, &event)?;
     Ok(again)
+}
+
+/// As many digits as every reader of JSON gives back to the last bit, and more than a figure has.
+fn twelve_digits(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value)
 }
 
 fn put(sweep: &mut Sweep, trial: Trial) -> Result<(), SweepError> {

@@ -207,7 +207,7 @@ fn halving_finds_what_random_search_finds_with_far_fewer_steps() {
 #[test]
 fn a_trial_that_diverges_is_marked_and_ranks_last() {
     let folder = TestFolder::new();
-    let mut sweep = open(&folder.0, "random", 40, 1);
+    let mut sweep = open(&folder.0, "random", 40, 2);
     let mut launcher = Simulated::new(&sweep, 3, curve);
     finish(&mut sweep, &mut launcher);
     let failed: Vec<&Trial> = sweep
@@ -238,7 +238,7 @@ fn a_sweep_killed_again_and_again_ends_with_the_table_of_an_undisturbed_one() {
         let sweep = loop {
             let mut sweep = open(&rough, algorithm, 27, 2);
             let mut launcher = Simulated::new(&sweep, places, curve);
-            launcher.polls_left = Some(3);
+            launcher.polls_left = Some(2);
             match run(&mut sweep, &mut launcher, &StopFlag::default(), &mut quiet) {
                 Ok(ending) => {
                     assert_eq!(ending, Ending::Finished);

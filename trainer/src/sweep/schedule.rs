@@ -25,6 +25,18 @@ pub fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
     rungs
 }
 
+/// How many trials it takes until one is sure to get all of the budget: ηᵏ for k + 1 rungs.
+#[must_use]
+pub fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
+    match algorithm {
+        Algorithm::Random => 1,
+        Algorithm::Asha { eta, .. } => {
+            let above = u32::try_from(rungs.saturating_sub(1)).unwrap_or(u32::MAX);
+            eta.saturating_pow(above)
+        }
+    }
+}
+
 /// What a free worker should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
