@@ -153,9 +153,9 @@ fn a_trial_that_cannot_train_is_marked_and_a_wrong_metric_ends_the_sweep() {
     assert!(!output.status.success());
     let said = text(&output.stderr);
     assert!(said.contains("did you mean \"loss\"?"), "{said}");
-    // A step size that is allowed and does not work, twice: no trial comes to a figure.
-    let hot = good.replace("\"glyphs\"", "\"idx:nowhere\"");
-    fs::write(&file, hot).unwrap();
+    // Data that is not there: each trial's process says so, and no trial comes to a figure.
+    let lost = good.replace("\"glyphs\"", "\"idx:nowhere\"");
+    fs::write(&file, lost).unwrap();
     let output = sweep(&folder, &["--out", "data"]);
     assert!(!output.status.success());
     let said = text(&output.stderr);

@@ -26,6 +26,7 @@ enum LauncherChoice {
 
 /// Arguments of `dreamlet sweep`.
 #[derive(Debug, Args)]
+#[command(after_long_help = FILE_HELP)]
 pub(crate) struct SweepArgs {
     /// What to search: a TOML file
     sweep: PathBuf,
@@ -70,6 +71,37 @@ fn device_name(text: &str) -> Result<String, crate::device::DeviceError> {
     text.parse::<DeviceChoice>()?;
     Ok(text.to_owned())
 }
+
+/// The sweep file, for `dreamlet sweep --help`.
+const FILE_HELP: &str = "\
+SWEEP.toml:
+  preset = \"vae-dense\"         or config = \"mine.toml\", beside this file
+  data = \"glyphs\"              as --data of `dreamlet train`
+  metric = \"score\"             the checkpoint's score, or a field of the run's metrics.jsonl or stats.jsonl
+  goal = \"min\"                 or \"max\"
+  trials = 27
+  seed = 0                     fixes what each trial draws
+  algorithm = \"asha\"           asynchronous successive halving, or \"random\"
+
+  [budget]                     of one trial at most, in steps or in images
+  images = 180000
+  min = 20000                  asha: what each trial gets at first
+  eta = 3                      asha: the best one in eta goes on, with eta times more
+
+  [set]                        settings that all trials share
+  \"data.size\" = 28
+
+  [parameters]                 settings to search; `dreamlet presets --keys` lists what there is
+  \"optimizer.learning_rate\" = { log = [1e-4, 1e-2] }
+  \"optimizer.beta1\" = { uniform = [0.0, 0.9] }
+  \"data.shift\" = { integer = [0, 4] }                    { integer = [16, 64], step = 16 } for some of them
+  \"optimizer.batch\" = { choice = [32, 64, 128] }
+
+  [slurm]                      for --launcher slurm: more arguments for sbatch
+  options = [\"--partition=gpu\", \"--time=2:00:00\"]
+
+The folder holds results.csv, sweep.svg, best.toml and a run folder for each trial. Kill the sweep at any moment: the same command goes on.
+Failed trials count as the worst. trials may grow later; all else that fixes the trials must stay.";
 
 /// Trials that the table on the terminal shows.
 const SHOWN: usize = 30;
@@ -229,9 +261,10 @@ pub(crate) fn work(args: &WorkerArgs) -> CliResult {
     };
     let result = super::train::run(&train);
     // Another task trains this run: the result is for that one to write.
-    let busy =
-        |e: &Box<dyn std::error::Error>| matches!(e.downcast_ref(), Some(TrainError::Busy { .. }));
-    if !result.as_ref().is_err_and(busy) {
+    let busy = result
+        .as_ref()
+        .is_err_and(|e| matches!(e.downcast_ref(), Some(TrainError::Busy { .. })));
+    if !busy {
         let left = WorkerResult {
             target: job.target,
             error: result.as_ref().err().map(ToString::to_string),

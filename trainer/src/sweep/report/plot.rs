@@ -106,14 +106,14 @@ impl Axis {
         }
     }
 
-    /// Over all figures, with a little room; logarithmic when they are positive and span more than two decades.
+    /// Over all figures, with a little room; logarithmic when they are positive and span more than a decade.
     fn of_figures(values: &[f64]) -> Self {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if !low.is_finite() || !high.is_finite() {
             return Self::new(0.0, 1.0, false, mark);
         }
-        if low > 0.0 && high / low > 100.0 {
+        if low > 0.0 && high / low > 10.0 {
             return Self::new(low / 1.3, high * 1.3, true, mark);
         }
         let room = if high > low {
@@ -168,14 +168,14 @@ fn log_marks(low: f64, high: f64) -> Vec<f64> {
         .collect()
 }
 
-/// About four round numbers between the ends.
+/// About five round numbers between the ends.
 fn linear_marks(low: f64, high: f64) -> Vec<f64> {
-    let rough = (high - low) / 4.0;
+    let rough = (high - low) / 5.0;
     if !(rough.is_finite() && rough > 0.0) {
         return vec![low];
     }
     let ten = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0]
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
         .map(|m| m * ten)
         .into_iter()
         .find(|s| *s >= rough)
@@ -183,7 +183,8 @@ fn linear_marks(low: f64, high: f64) -> Vec<f64> {
     let mut marks = Vec::new();
     let mut n = (low / step).ceil();
     while n * step <= high + step * 1e-9 && marks.len() < 20 {
-        marks.push(n * step);
+        // Without the sign of -0.
+        marks.push(n * step + 0.0);
         n += 1.0;
     }
     marks
@@ -340,8 +341,9 @@ mod tests {
 
     #[test]
     fn marks_are_round_and_inside_the_axis() {
-        assert_eq!(linear_marks(16.0, 128.0), [50.0, 100.0]);
-        assert_eq!(linear_marks(0.0, 0.9).len(), 2);
+        assert_eq!(linear_marks(16.0, 128.0), [25.0, 50.0, 75.0, 100.0, 125.0]);
+        assert_eq!(linear_marks(0.0, 0.9).len(), 5);
+        assert_eq!(mark(linear_marks(-10.0, 90.0)[0]), "0");
         assert_eq!(log_marks(16.0, 64.0), [20.0, 50.0]);
         assert_eq!(linear_marks(3.0, 3.0), [3.0]);
     }
