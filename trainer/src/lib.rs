@@ -16,5 +16,6 @@ pub mod objective;
 pub mod random;
 pub mod report;
 pub mod sampling;
+pub mod sweep;
 pub mod training;
 mod words;

@@ -7,6 +7,7 @@ mod presets;
 mod quickstart;
 mod report;
 mod sample;
+mod sweep;
 mod train;
 mod verify;
 
@@ -40,6 +41,11 @@ enum Verb {
     Bench(bench::BenchArgs),
     /// List the presets, or print one
     Presets(presets::PresetsArgs),
+    /// Try settings drawn at random in many short runs, and find the best
+    Sweep(sweep::SweepArgs),
+    /// Train one trial of a sweep; tasks on a cluster run it
+    #[command(hide = true)]
+    SweepWorker(sweep::WorkerArgs),
 }
 
 /// What a verb can fail with: anything that says what, where and what to do.
@@ -58,6 +64,8 @@ pub fn main() -> std::process::ExitCode {
         Verb::Quickstart(args) => quickstart::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Presets(args) => presets::run(&args),
+        Verb::Sweep(args) => sweep::run(&args),
+        Verb::SweepWorker(args) => sweep::work(&args),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

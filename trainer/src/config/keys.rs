@@ -48,7 +48,7 @@ impl fmt::Display for Kind {
 }
 
 /// One setting: where it stands, what it may be, what it does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
     /// Section and name, such as `optimizer.batch`.
     pub path: &'static str,

@@ -8,8 +8,8 @@ mod presets;
 mod resolve;
 
 pub use presets::{PRESETS, Preset, preset};
-pub(crate) use resolve::from_text;
 pub use resolve::{Overrides, Source, resolve};
+pub(crate) use resolve::{check_value, from_text};
 
 use serde::{Deserialize, Serialize};
 

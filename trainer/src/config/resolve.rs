@@ -222,7 +222,15 @@ fn check(origin: &str, table: &Table) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn check_value(origin: &str, key: &'static Key, value: &Value) -> Result<(), ConfigError> {
+/// Whether `value` is one that `key` allows.
+///
+/// # Errors
+/// [`ConfigError::BadValue`] with what it may be.
+pub(crate) fn check_value(
+    origin: &str,
+    key: &'static Key,
+    value: &Value,
+) -> Result<(), ConfigError> {
     let fits = match (key.kind, value) {
         (Kind::Text, Value::String(_)) => true,
         (Kind::Choice(words), Value::String(word)) => words.contains(&word.as_str()),

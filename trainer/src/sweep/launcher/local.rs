@@ -1,0 +1,230 @@
+//! Child processes on this machine.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use super::{Ended, Exit, Job, Launcher, outcome};
+use crate::sweep::error::SweepError;
+use crate::sweep::folder::run_in;
+
+/// Trains a number of trials at a time, each in a process `dreamlet train` of its own.
+#[derive(Debug)]
+pub struct Local {
+    program: PathBuf,
+    device: String,
+    places: usize,
+    threads: usize,
+    children: Vec<Running>,
+    adopted: Vec<Job>,
+}
+
+#[derive(Debug)]
+struct Running {
+    job: Job,
+    child: Child,
+    /// Where this process's words begin in the log.
+    log_from: u64,
+}
+
+/// The log of a trial's processes, in its folder.
+const LOG: &str = "train.log";
+
+impl Local {
+    /// `places` processes of `program` at a time, which share the machine's cores.
+    #[must_use]
+    pub fn new(program: PathBuf, device: String, places: usize) -> Self {
+        let places = places.max(1);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            program,
+            device,
+            places,
+            threads: (cores / places).max(1),
+            children: Vec::new(),
+            adopted: Vec::new(),
+        }
+    }
+
+    fn start(&self, job: &Job) -> Result<Running, SweepError> {
+        fs::create_dir_all(&job.out).map_err(SweepError::file(&job.out, "making"))?;
+        let path = job.out.join(LOG);
+        let file = |e| SweepError::file(&path, "opening")(e);
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(file)?;
+        let log_from = log.metadata().map_err(file)?.len();
+        let mut command = Command::new(&self.program);
+        command
+            .args(job.arguments(&self.device))
+            .env("RAYON_NUM_THREADS", self.threads.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        // Ctrl-C on the terminal goes to the sweep alone, which then asks its children once: a second request would end them at
+        // once.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.spawn().map_err(|source| SweepError::Launch {
+            program: self.program.display().to_string(),
+            source,
+        })?;
+        Ok(Running {
+            job: job.clone(),
+            child,
+            log_from,
+        })
+    }
+}
+
+impl Launcher for Local {
+    fn places(&self) -> usize {
+        self.places
+    }
+
+    fn submit(&mut self, jobs: &[Job]) -> Result<(), SweepError> {
+        for job in jobs {
+            let running = self.start(job)?;
+            self.children.push(running);
+        }
+        Ok(())
+    }
+
+    fn adopt(&mut self, job: &Job) -> Result<bool, SweepError> {
+        let under_way = is_locked(&job.out);
+        if under_way {
+            self.adopted.push(job.clone());
+        }
+        Ok(under_way)
+    }
+
+    fn poll(&mut self) -> Result<Vec<Ended>, SweepError> {
+        let mut ended = Vec::new();
+        let mut children = std::mem::take(&mut self.children).into_iter();
+        while let Some(mut running) = children.next() {
+            let over = match running.child.try_wait() {
+                Ok(None) => {
+                    self.children.push(running);
+                    continue;
+                }
+                Ok(Some(status)) => exit_of(status, &running.job.out.join(LOG), running.log_from),
+                Err(e) => Exit::Gone(e.to_string()),
+            };
+            match outcome(&running.job, &over) {
+                Ok(outcome) => ended.push(Ended {
+                    trial: running.job.trial,
+                    outcome,
+                }),
+                Err(e) => {
+                    self.children.extend(children);
+                    return Err(e);
+                }
+            }
+        }
+        let adopted = std::mem::take(&mut self.adopted);
+        for job in adopted {
+            if is_locked(&job.out) {
+                self.adopted.push(job);
+            } else {
+                let outcome = outcome(&job, &Exit::Gone("its process ended".to_owned()))?;
+                ended.push(Ended {
+                    trial: job.trial,
+                    outcome,
+                });
+            }
+        }
+        Ok(ended)
+    }
+
+    fn stop(&mut self) {
+        // What an earlier process started is not asked: it goes on, and the next sweep takes it over again.
+        self.adopted.clear();
+        for running in &mut self.children {
+            ask_to_stop(&mut running.child);
+        }
+    }
+
+    fn ends_with_us(&self) -> bool {
+        !self.children.is_empty()
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_millis(50)
+    }
+}
+
+/// Whether a process trains in the run folder under `out`: it holds the folder's lock.
+fn is_locked(out: &Path) -> bool {
+    let Some(run) = run_in(out) else { return false };
+    let Ok(lock) = File::open(run.join("run.lock")) else {
+        return false;
+    };
+    matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock))
+}
+
+/// The exit status of a process that was asked twice to stop.
+const INTERRUPTED: i32 = 130;
+
+fn exit_of(status: ExitStatus, log: &Path, from: u64) -> Exit {
+    match status.code() {
+        Some(0) => Exit::Well,
+        Some(code) if code != INTERRUPTED => Exit::Error(
+            last_words(log, from).unwrap_or_else(|| format!("it ended with status {code}")),
+        ),
+        _ => Exit::Gone(status.to_string()),
+    }
+}
+
+/// The last line of a log that begins with `error: `, or the last one that is not empty.
+fn last_words(log: &Path, from: u64) -> Option<String> {
+    let mut file = File::open(log).ok()?;
+    file.seek(SeekFrom::Start(from)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(1 << 20).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines = text.lines().rev().map(str::trim).filter(|l| !l.is_empty());
+    let last = lines.clone().next()?;
+    let said = lines.find_map(|l| l.strip_prefix("error: "));
+    Some(said.unwrap_or(last).to_owned())
+}
+
+#[cfg(unix)]
+fn ask_to_stop(child: &mut Child) {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    if let Ok(pid) = i32::try_from(child.id()) {
+        // It may be over already, which is what was wanted.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    }
+}
+
+/// Elsewhere there is no polite way; the newest checkpoint is whole all the same.
+#[cfg(not(unix))]
+fn ask_to_stop(child: &mut Child) {
+    let _ = child.kill();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::TestFolder;
+
+    #[test]
+    fn the_reason_of_a_failure_is_its_error_line_and_not_an_older_one() {
+        let folder = TestFolder::new();
+        let old = b"error: an old one\n";
+        let log = folder.write(
+            "train.log",
+            &[old, &b"step 1\nerror: the loss\nand more\n"[..]].concat(),
+        );
+        let from = old.len() as u64;
+        assert_eq!(last_words(&log, from), Some("the loss".to_owned()));
+        let log = folder.write("train.log", &[old, &b"killed\n"[..]].concat());
+        assert_eq!(last_words(&log, from), Some("killed".to_owned()));
+        assert_eq!(last_words(&log, from + 7), None);
+    }
+}

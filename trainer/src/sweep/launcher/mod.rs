@@ -1,0 +1,147 @@
+//! What trains the trials: processes on this machine, or a cluster.
+
+mod local;
+mod outcome;
+mod slurm;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use local::Local;
+pub use outcome::{Exit, outcome};
+pub use slurm::{Slurm, WorkerResult, result_file};
+
+use super::error::SweepError;
+use super::folder::{Sweep, run_in};
+use super::spec::Metric;
+use super::trial::Trial;
+use crate::config::Source;
+
+/// One piece of work: a trial, up to the end of its rung.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The trial's number.
+    pub trial: usize,
+    /// Training steps at the end.
+    pub target: u64,
+    /// The folder that holds the trial's run folder.
+    pub out: PathBuf,
+    /// What is read when it is there.
+    pub metric: Metric,
+    begin: Vec<String>,
+}
+
+impl Job {
+    /// The work that `trial` has before it.
+    #[must_use]
+    pub fn of(sweep: &Sweep, trial: &Trial) -> Self {
+        let mut begin = match &sweep.spec.source {
+            Source::Preset(name) => vec![name.clone()],
+            Source::File(path) => vec!["--config".to_owned(), path.display().to_string()],
+        };
+        begin.extend(
+            sweep
+                .spec
+                .data
+                .iter()
+                .flat_map(|d| ["--data".to_owned(), d.clone()]),
+        );
+        let mut sets = sweep.spec.sets(trial.trial);
+        // A first rung shorter than the distance between two lines of figures would have none.
+        let every = sweep.spec.config(trial.trial).ok();
+        if let Some(config) = every
+            && let Ok(first) = sweep.steps(trial.trial, 0)
+            && config.training.log_every > first
+        {
+            sets.push(format!("training.log_every={first}"));
+        }
+        begin.extend(sets.into_iter().flat_map(|s| ["--set".to_owned(), s]));
+        Self {
+            trial: trial.trial,
+            target: trial.target,
+            out: sweep.out(trial.trial),
+            metric: sweep.spec.metric.clone(),
+            begin,
+        }
+    }
+
+    /// The arguments of `dreamlet` that do the work: `train …` for a new run, `train --resume …` for one that is there.
+    #[must_use]
+    pub fn arguments(&self, device: &str) -> Vec<String> {
+        let mut arguments = vec!["train".to_owned()];
+        match run_in(&self.out) {
+            Some(run) => arguments.extend(["--resume".to_owned(), run.display().to_string()]),
+            None => {
+                arguments.extend(self.begin.iter().cloned());
+                arguments.extend(["--out".to_owned(), self.out.display().to_string()]);
+            }
+        }
+        arguments.extend(["--steps".to_owned(), self.target.to_string()]);
+        arguments.extend(["--device".to_owned(), device.to_owned()]);
+        arguments
+    }
+}
+
+/// What became of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The run came to the job's target.
+    Reached {
+        /// The metric there.
+        value: f64,
+    },
+    /// The run cannot go on.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// The process ended before the target; the run can be resumed.
+    Died {
+        /// What is known of its end.
+        reason: String,
+        /// The newest checkpoint, in steps.
+        step: u64,
+    },
+}
+
+/// A job that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// The trial's number.
+    pub trial: usize,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Something that trains.
+pub trait Launcher {
+    /// How many jobs it takes at a time.
+    fn places(&self) -> usize;
+
+    /// Starts jobs.
+    ///
+    /// # Errors
+    /// When they cannot be started at all; a job that fails later is told by [`Launcher::poll`].
+    fn submit(&mut self, jobs: &[Job]) -> Result<(), SweepError>;
+
+    /// Takes over a job that an earlier process submitted, and returns `true`, if it is still under way.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn adopt(&mut self, job: &Job) -> Result<bool, SweepError>;
+
+    /// The jobs that are over since the last call.
+    ///
+    /// # Errors
+    /// When that cannot be found out, or a run has no such metric.
+    fn poll(&mut self) -> Result<Vec<Ended>, SweepError>;
+
+    /// Asks the jobs to stop after a checkpoint.
+    fn stop(&mut self);
+
+    /// Whether jobs end when this process asks them to; otherwise they go on without it.
+    fn ends_with_us(&self) -> bool;
+
+    /// How long to wait between two calls of [`Launcher::poll`].
+    fn pause(&self) -> Duration;
+}

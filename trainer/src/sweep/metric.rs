@@ -1,0 +1,131 @@
+//! The figure of a run at a step, from the files that training leaves behind.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::error::SweepError;
+use super::spec::Metric;
+use crate::training::checkpoint;
+
+/// The files that hold figures, one JSON object with a `step` a line; the first that has the field counts.
+const FILES: [&str; 2] = ["metrics.jsonl", "stats.jsonl"];
+
+/// What a file says of a step and is no figure of merit.
+const NOT_FIGURES: [&str; 5] = ["step", "epoch", "images", "seconds", "images_per_second"];
+
+/// The metric of `run` at `step`: the last line of it that is no later. `None` when it is there and is not a finite number.
+///
+/// # Errors
+/// [`SweepError::NoMetric`] when the run has no such figure, [`SweepError::File`].
+pub fn value_at(run: &Path, metric: &Metric, step: u64) -> Result<Option<f64>, SweepError> {
+    let missing = |found| SweepError::NoMetric {
+        metric: metric.name().to_owned(),
+        run: run.to_owned(),
+        found,
+    };
+    let name = match metric {
+        Metric::Score => {
+            return match checkpoint::newest(run) {
+                (Some((_, state)), _) => Ok(state.score.filter(|s| s.is_finite())),
+                (None, _) => Err(missing(fields(run)?)),
+            };
+        }
+        Metric::Field(name) => name,
+    };
+    for file in FILES {
+        let mut last = None;
+        for line in lines(&run.join(file))? {
+            let at = line.get("step").and_then(Value::as_u64);
+            if let (Some(at), Some(value)) = (at, line.get(name))
+                && at <= step
+            {
+                last = Some(value.as_f64().filter(|v| v.is_finite()));
+            }
+        }
+        if let Some(value) = last {
+            return Ok(value);
+        }
+    }
+    Err(missing(fields(run)?))
+}
+
+/// Names of the figures that `run` has.
+fn fields(run: &Path) -> Result<Vec<String>, SweepError> {
+    let mut names = Vec::new();
+    for file in FILES {
+        for line in lines(&run.join(file))? {
+            for (name, _) in line.as_object().into_iter().flatten() {
+                if !NOT_FIGURES.contains(&name.as_str()) && !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// The lines of a file that are JSON; one that a kill cut short is not. None when there is no such file.
+fn lines(path: &Path) -> Result<Vec<Value>, SweepError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(SweepError::file(path, "reading the figures in")(e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::TestFolder;
+
+    fn field(name: &str) -> Metric {
+        Metric::Field(name.to_owned())
+    }
+
+    #[test]
+    fn the_last_line_that_is_not_later_counts_and_metrics_come_before_stats() {
+        let run = TestFolder::new();
+        run.write(
+            "metrics.jsonl",
+            b"{\"step\":10,\"frechet\":9.0}\n{\"step\":20,\"frechet\":7.5}\n{\"step\":30,\"frechet\":8.0}\n{\"step\":40,\"fre",
+        );
+        run.write(
+            "stats.jsonl",
+            b"{\"step\":20,\"frechet\":1.0,\"loss\":3.5,\"seconds\":2}\n",
+        );
+        assert_eq!(value_at(&run.0, &field("frechet"), 29).unwrap(), Some(7.5));
+        assert_eq!(value_at(&run.0, &field("frechet"), 30).unwrap(), Some(8.0));
+        assert_eq!(value_at(&run.0, &field("loss"), 30).unwrap(), Some(3.5));
+    }
+
+    #[test]
+    fn a_figure_that_is_not_finite_is_there_and_no_number() {
+        let run = TestFolder::new();
+        run.write("stats.jsonl", b"{\"step\":20,\"loss\":null}\n");
+        assert_eq!(value_at(&run.0, &field("loss"), 20).unwrap(), None);
+    }
+
+    #[test]
+    fn a_name_that_no_file_has_is_refused_with_those_there_are() {
+        let run = TestFolder::new();
+        run.write(
+            "stats.jsonl",
+            b"{\"step\":20,\"seconds\":1,\"recall\":0.5}\n",
+        );
+        let message = value_at(&run.0, &field("recal"), 20)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("did you mean \"recall\"?"), "{message}");
+        assert!(!message.contains("seconds"), "{message}");
+        let message = value_at(&run.0, &Metric::Score, 20)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("\"score\""), "{message}");
+    }
+}

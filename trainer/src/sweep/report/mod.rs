@@ -1,0 +1,31 @@
+//! What a sweep found: a table, `results.csv`, `sweep.svg`, and the best settings to copy.
+
+mod best;
+mod plot;
+mod table;
+
+pub use best::{best_toml, train_command};
+pub use plot::svg;
+pub use table::{csv, table};
+
+use super::error::SweepError;
+use super::folder::Sweep;
+use super::trial::best;
+use crate::files::write_atomic;
+
+/// Writes `results.csv`, `sweep.svg` and, when a trial came to a figure, `best.toml` into the sweep folder.
+///
+/// # Errors
+/// [`SweepError::File`].
+pub fn write(sweep: &Sweep) -> Result<(), SweepError> {
+    let put = |name: &str, text: String| {
+        let path = sweep.path.join(name);
+        write_atomic(&path, text.as_bytes()).map_err(SweepError::file(&path, "writing"))
+    };
+    put("results.csv", csv(sweep))?;
+    put("sweep.svg", svg(sweep))?;
+    match best(&sweep.trials, sweep.spec.goal) {
+        Some(trial) => put("best.toml", best_toml(sweep, trial)?),
+        None => Ok(()),
+    }
+}

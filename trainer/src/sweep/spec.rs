@@ -1,0 +1,439 @@
+//! The sweep file: what to search, how, and for how long.
+
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::error::SweepError;
+use super::parameter::Parameter;
+use super::read::{Section, flatten};
+use crate::config::{self, Config, Overrides, Source, check_value};
+use crate::data::DataSpec;
+
+/// Which figure of a run is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// The score of the checkpoint, smaller is better.
+    Score,
+    /// A field of `metrics.jsonl`, or else of `stats.jsonl`.
+    Field(String),
+}
+
+impl Metric {
+    /// Its name, as in the sweep file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Score => "score",
+            Self::Field(name) => name,
+        }
+    }
+}
+
+/// Which end of the metric is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Small is good.
+    Min,
+    /// Large is good.
+    Max,
+}
+
+impl Goal {
+    /// Orders the better of two figures first.
+    #[must_use]
+    pub fn compare(self, a: f64, b: f64) -> std::cmp::Ordering {
+        match self {
+            Self::Min => a.total_cmp(&b),
+            Self::Max => b.total_cmp(&a),
+        }
+    }
+}
+
+/// In what the budget is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Training steps.
+    Steps,
+    /// Training pictures: fair where the batch is searched too.
+    Images,
+}
+
+/// How trials are given their budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Each trial gets all of it (Bergstra and Bengio 2012).
+    Random,
+    /// Asynchronous successive halving (Li et al. 2020): each begins with `min`, the best one in `eta` goes on with `eta` times more.
+    Asha {
+        /// Budget of the first rung.
+        min: u64,
+        /// Reduction factor, 2 or more.
+        eta: u64,
+    },
+}
+
+/// A validated sweep file.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// What trials begin with.
+    pub source: Source,
+    /// `--data` of the trials.
+    pub data: Option<String>,
+    /// What is compared.
+    pub metric: Metric,
+    /// Which end of it is good.
+    pub goal: Goal,
+    /// How many trials.
+    pub trials: usize,
+    /// Fixes what the trials draw.
+    pub seed: u64,
+    /// How trials are given their budget.
+    pub algorithm: Algorithm,
+    /// In what the budget is counted.
+    pub unit: Unit,
+    /// Budget of one trial at most.
+    pub budget: u64,
+    /// Settings that all trials share.
+    pub fixed: Vec<(String, Value)>,
+    /// Settings that are searched.
+    pub parameters: Vec<Parameter>,
+    /// More arguments for `sbatch`.
+    pub slurm: Vec<String>,
+}
+
+/// Settings of a trial: key and value, in the order of the parameters.
+pub type Settings = Vec<(&'static str, Value)>;
+
+const KEYS: &[&str] = &[
+    "preset",
+    "config",
+    "data",
+    "metric",
+    "goal",
+    "trials",
+    "seed",
+    "algorithm",
+    "budget",
+    "set",
+    "parameters",
+    "slurm",
+];
+const BUDGET_KEYS: &[&str] = &["steps", "images", "min", "eta"];
+const SLURM_KEYS: &[&str] = &["options"];
+
+/// More trials than anybody waits for; also bounds the memory of a mistyped number.
+const MOST_TRIALS: i64 = 10_000;
+
+impl Spec {
+    /// Reads and checks a sweep file. `config = "FILE"` in it is relative to the file's folder.
+    ///
+    /// # Errors
+    /// [`SweepError`], which names the key and what it may be.
+    pub fn read(path: &Path) -> Result<Self, SweepError> {
+        let text =
+            std::fs::read_to_string(path).map_err(SweepError::file(path, "reading the sweep"))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&path.display().to_string(), &text, folder)
+    }
+
+    /// [`Spec::read`] of a text; `folder` is where a `config` lies.
+    ///
+    /// # Errors
+    /// As [`Spec::read`].
+    pub fn parse(origin: &str, text: &str, folder: &Path) -> Result<Self, SweepError> {
+        let table: Table = text
+            .parse()
+            .map_err(|e: toml::de::Error| SweepError::Syntax {
+                origin: origin.to_owned(),
+                message: e.to_string(),
+            })?;
+        let top = Section::new(origin, "", &table, KEYS)?;
+        let budget = top.table("budget")?.ok_or_else(|| {
+            top.missing(
+                "budget",
+                "[budget] with steps = 2000 or images = 200000 for each trial",
+            )
+        })?;
+        let budget = Section::new(origin, "budget.", budget, BUDGET_KEYS)?;
+        let (unit, most) = budget_of(&budget)?;
+        let spec = Self {
+            source: source(&top, folder)?,
+            data: top.text("data")?.map(str::to_owned),
+            metric: match top.text("metric")?.unwrap_or("score") {
+                "score" => Metric::Score,
+                field => Metric::Field(field.to_owned()),
+            },
+            goal: match top.word("goal", &["min", "max"])? {
+                Some("max") => Goal::Max,
+                _ => Goal::Min,
+            },
+            trials: top
+                .integer("trials", 1, MOST_TRIALS)?
+                .and_then(|n| usize::try_from(n).ok())
+                .ok_or_else(|| {
+                    top.missing(
+                        "trials",
+                        "how many sets of settings to try, such as trials = 20",
+                    )
+                })?,
+            seed: top
+                .integer("seed", 0, i64::MAX)?
+                .map_or(0, i64::unsigned_abs),
+            algorithm: algorithm(&top, &budget, most)?,
+            unit,
+            budget: most,
+            fixed: fixed(origin, &top)?,
+            parameters: parameters(origin, &top)?,
+            slurm: slurm(origin, &top)?,
+        };
+        if spec.goal == Goal::Max && spec.metric == Metric::Score {
+            return Err(top.bad(
+                "goal",
+                "\"min\" with metric = \"score\": a small score is good",
+            ));
+        }
+        if let Some(data) = &spec.data {
+            data.parse::<DataSpec>()?;
+        }
+        for parameter in &spec.parameters {
+            if spec.fixed.iter().any(|(key, _)| key == parameter.key.path) {
+                return Err(SweepError::Twice {
+                    origin: origin.to_owned(),
+                    key: parameter.key.path.to_owned(),
+                });
+            }
+        }
+        for trial in 0..spec.trials {
+            spec.config(trial)?;
+        }
+        Ok(spec)
+    }
+
+    /// The settings of trial number `trial`.
+    #[must_use]
+    pub fn settings(&self, trial: usize) -> Settings {
+        self.parameters
+            .iter()
+            .map(|p| (p.key.path, p.sample(self.seed, trial as u64)))
+            .collect()
+    }
+
+    /// `KEY=VALUE` for each of `--set` that makes trial number `trial`, the fixed ones first.
+    #[must_use]
+    pub fn sets(&self, trial: usize) -> Vec<String> {
+        let fixed = self.fixed.iter().map(|(k, v)| (k.as_str(), v.clone()));
+        fixed
+            .chain(self.settings(trial))
+            .map(|(key, value)| format!("{key}={}", plain(&value)))
+            .collect()
+    }
+
+    /// The whole configuration of trial number `trial`, with the limits of the preset or file.
+    ///
+    /// # Errors
+    /// [`SweepError::Trial`] when its settings do not go together.
+    pub fn config(&self, trial: usize) -> Result<Config, SweepError> {
+        let overrides = Overrides {
+            sets: self.sets(trial),
+            data: self.data.clone(),
+            ..Overrides::default()
+        };
+        config::resolve(&self.source, &overrides).map_err(|source| SweepError::Trial {
+            trial,
+            settings: describe(&self.settings(trial)),
+            source,
+        })
+    }
+
+    /// Whether `self` goes on with the sweep `old`: all that fixes its trials is the same, and there are no fewer of them.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn continues(&self, old: &Self) -> Result<(), &'static str> {
+        let same = [
+            (same_source(&self.source, &old.source), "preset or config"),
+            (self.data == old.data, "data"),
+            (self.metric == old.metric, "metric"),
+            (self.goal == old.goal, "goal"),
+            (self.seed == old.seed, "seed"),
+            (self.algorithm == old.algorithm, "algorithm, min or eta"),
+            (
+                (self.unit, self.budget) == (old.unit, old.budget),
+                "[budget]",
+            ),
+            (self.fixed == old.fixed, "[set]"),
+            (self.parameters == old.parameters, "[parameters]"),
+            (self.trials >= old.trials, "and larger number of trials"),
+        ];
+        match same.into_iter().find(|(same, _)| !same) {
+            Some((_, what)) => Err(what),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Files are compared by what is in them: the sweep folder has a copy.
+fn same_source(a: &Source, b: &Source) -> bool {
+    match (a, b) {
+        (Source::Preset(a), Source::Preset(b)) => a == b,
+        (Source::File(a), Source::File(b)) => match (std::fs::read(a), std::fs::read(b)) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// A value as `--set` takes it: words without quotes.
+#[must_use]
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::String(word) => word.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// `key = value, key = value`.
+#[must_use]
+pub fn describe(settings: &[(&'static str, Value)]) -> String {
+    let parts: Vec<String> = settings
+        .iter()
+        .map(|(key, value)| format!("{key} = {}", plain(value)))
+        .collect();
+    parts.join(", ")
+}
+
+fn source(top: &Section<'_>, folder: &Path) -> Result<Source, SweepError> {
+    match (top.text("preset")?, top.text("config")?) {
+        (Some(name), None) => Ok(Source::Preset(name.to_owned())),
+        (None, Some(file)) => Ok(Source::File(folder.join(PathBuf::from(file)))),
+        (Some(_), Some(_)) => Err(top.bad("config", "absent where there is a preset: take one")),
+        (None, None) => Err(top.missing(
+            "preset",
+            "preset = \"vae-dense\" (`dreamlet presets` lists them) or config = \"mine.toml\"",
+        )),
+    }
+}
+
+fn budget_of(budget: &Section<'_>) -> Result<(Unit, u64), SweepError> {
+    let number = |key| {
+        budget
+            .integer(key, 1, i64::MAX)
+            .map(|n| n.map(i64::unsigned_abs))
+    };
+    match (number("steps")?, number("images")?) {
+        (Some(n), None) => Ok((Unit::Steps, n)),
+        (None, Some(n)) => Ok((Unit::Images, n)),
+        (Some(_), Some(_)) => {
+            Err(budget.bad("images", "absent where there are steps: take one of them"))
+        }
+        (None, None) => Err(budget.missing(
+            "budget.steps",
+            "steps = 2000 or images = 200000: what one trial gets at most",
+        )),
+    }
+}
+
+fn algorithm(top: &Section<'_>, budget: &Section<'_>, most: u64) -> Result<Algorithm, SweepError> {
+    let asha = match top.word("algorithm", &["random", "asha"])? {
+        Some("asha") => true,
+        Some(_) => false,
+        None => return Err(top.missing("algorithm", "algorithm = \"random\" or \"asha\"")),
+    };
+    if !asha {
+        for key in ["min", "eta"] {
+            if budget.has(key) {
+                return Err(budget.bad(
+                    key,
+                    "absent with algorithm = \"random\": it is for \"asha\"",
+                ));
+            }
+        }
+        return Ok(Algorithm::Random);
+    }
+    let highest = i64::try_from(most).unwrap_or(i64::MAX);
+    let min = budget
+        .integer("min", 1, highest)?
+        .ok_or_else(|| {
+            budget.missing(
+                "budget.min",
+                "min = 200: what each trial gets before the first choice",
+            )
+        })?
+        .unsigned_abs();
+    let eta = budget.integer("eta", 2, 100)?.map_or(3, i64::unsigned_abs);
+    Ok(Algorithm::Asha { min, eta })
+}
+
+/// Settings that the sweep sets, and what to do instead.
+fn reserved(key: &str) -> Option<&'static str> {
+    match key {
+        "name" => Some("the sweep names its runs"),
+        "training.steps" | "training.epochs" | "training.seconds" => {
+            Some("[budget] says how long a trial trains, in steps or images")
+        }
+        _ => None,
+    }
+}
+
+fn refuse_reserved(origin: &str, key: &str) -> Result<(), SweepError> {
+    match reserved(key) {
+        Some(instead) => Err(SweepError::Reserved {
+            origin: origin.to_owned(),
+            key: key.to_owned(),
+            instead,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn fixed(origin: &str, top: &Section<'_>) -> Result<Vec<(String, Value)>, SweepError> {
+    let mut fixed = Vec::new();
+    for (key, value) in flatten(origin, top.table("set")?)? {
+        refuse_reserved(origin, key.path)?;
+        check_value(origin, key, value)?;
+        fixed.push((key.path.to_owned(), value.clone()));
+    }
+    Ok(fixed)
+}
+
+fn parameters(origin: &str, top: &Section<'_>) -> Result<Vec<Parameter>, SweepError> {
+    let help = "[parameters] with a range for each setting to search, such as \"optimizer.learning_rate\" = { log = [1e-5, 1e-2] }";
+    let table = top
+        .table("parameters")?
+        .filter(|t| !t.is_empty())
+        .ok_or_else(|| top.missing("parameters", help))?;
+    let mut parameters = Vec::new();
+    for (key, value) in flatten(origin, Some(table))? {
+        refuse_reserved(origin, key.path)?;
+        parameters.push(Parameter::read(origin, key, value)?);
+    }
+    Ok(parameters)
+}
+
+fn slurm(origin: &str, top: &Section<'_>) -> Result<Vec<String>, SweepError> {
+    let Some(table) = top.table("slurm")? else {
+        return Ok(Vec::new());
+    };
+    let section = Section::new(origin, "slurm.", table, SLURM_KEYS)?;
+    let wrong = || {
+        section.bad(
+            "options",
+            "a list of arguments for sbatch, such as [\"--partition=gpu\", \"--time=2:00:00\"]",
+        )
+    };
+    let Some(options) = table.get("options") else {
+        return Ok(Vec::new());
+    };
+    options
+        .as_array()
+        .ok_or_else(wrong)?
+        .iter()
+        .map(|v| v.as_str().map(str::to_owned).ok_or_else(wrong))
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "spec_tests.rs"]
+mod tests;
