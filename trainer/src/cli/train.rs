@@ -21,7 +21,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Go on with a run folder, bit for bit on the CPU
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "seed", "size", "channels", "out"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "seed", "size", "channels", "out", "eval_every", "patience", "on_collapse"])]
     resume: Option<PathBuf>,
     /// glyphs (built in), mnist, fashion-mnist, idx:DIR or folder:DIR
     #[arg(long)]
@@ -53,6 +53,15 @@ pub(crate) struct TrainArgs {
     /// auto, cpu, ndarray, cuda or vulkan
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+    /// Steps between two measurements of quality, for metrics.jsonl; they pick the best checkpoint
+    #[arg(long, value_name = "STEPS")]
+    eval_every: Option<u64>,
+    /// End after so many measurements without a better one
+    #[arg(long, value_name = "COUNT")]
+    patience: Option<u64>,
+    /// ignore, stop or rollback: what to do when all generated pictures are alike
+    #[arg(long, value_name = "WHAT")]
+    on_collapse: Option<String>,
     /// Decode a folder's pictures afresh and keep no copy of their pixels
     #[arg(long)]
     no_cache: bool,
@@ -104,6 +113,10 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
             let mut sets = args.set.clone();
             sets.extend(args.size.map(|n| format!("data.size={n}")));
             sets.extend(args.channels.map(|n| format!("data.channels={n}")));
+            sets.extend(args.eval_every.map(|n| format!("training.eval_every={n}")));
+            sets.extend(args.patience.map(|n| format!("training.patience={n}")));
+            let on_collapse = args.on_collapse.as_ref();
+            sets.extend(on_collapse.map(|w| format!("training.on_collapse={w}")));
             let overrides = Overrides {
                 sets,
                 data: args.data.clone(),
@@ -221,6 +234,12 @@ pub(crate) fn report(outcome: &Outcome) -> CliResult {
     match outcome.ending {
         Ending::Stopped => print(&format!(
             "stopped; go on with: dreamlet train --resume {run}"
+        )),
+        Ending::Collapsed => print(&format!(
+            "the generator collapsed; look at {run}/samples and {run}/log.txt, then begin again with other settings, or export the best checkpoint: dreamlet export {run} --best --out model.onnx"
+        )),
+        Ending::Patience => print(&format!(
+            "no better for as long as it was to wait; the best: dreamlet export {run} --best --out model.onnx"
         )),
         Ending::Finished => print(&format!(
             "look at {run}/samples, then: dreamlet export {run} --out model.onnx"

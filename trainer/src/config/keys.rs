@@ -310,6 +310,30 @@ pub const KEYS: &[Key] = &[
         Kind::Integer(1, 10_000),
         "how many of the newest checkpoints stay",
     ),
+    key(
+        "training.eval_every",
+        Kind::Integer(0, i64::MAX),
+        "steps between two measurements of quality (metrics.jsonl), 0 for none",
+    )
+    .or("0"),
+    key(
+        "training.eval_samples",
+        Kind::Integer(100, 100_000),
+        "pictures on each side of a measurement",
+    )
+    .or("2000"),
+    key(
+        "training.patience",
+        Kind::Integer(0, 1_000_000),
+        "measurements without a better one after which the run ends, 0 for never",
+    )
+    .or("0"),
+    key(
+        "training.on_collapse",
+        Kind::Choice(&["ignore", "stop", "rollback"]),
+        "what to do when all generated pictures are alike: tell only, end, or go back to the best checkpoint",
+    )
+    .or("\"ignore\""),
 ];
 
 /// The key at `path`.

@@ -258,6 +258,26 @@ pub struct TrainingConfig {
     pub checkpoint_every: u64,
     /// How many of the newest checkpoints stay.
     pub keep: usize,
+    /// Steps between two measurements of quality; 0 for none.
+    pub eval_every: u64,
+    /// Pictures on each side of a measurement.
+    pub eval_samples: usize,
+    /// Measurements without a better one after which the run ends; 0 for never.
+    pub patience: u64,
+    /// What to do when all generated pictures are alike.
+    pub on_collapse: OnCollapse,
+}
+
+/// What to do when all generated pictures are alike. It is told in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnCollapse {
+    /// Go on.
+    Ignore,
+    /// End the run.
+    Stop,
+    /// Go back to the nets of the best checkpoint, at most three times, then end the run.
+    Rollback,
 }
 
 impl Config {

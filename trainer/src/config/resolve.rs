@@ -377,6 +377,12 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     let t = &config.training;
+    if t.patience > 0 && t.eval_every == 0 {
+        return conflict(
+            "training.patience counts measurements: set training.eval_every (--eval-every) too"
+                .to_owned(),
+        );
+    }
     let noise = config
         .gan
         .as_ref()

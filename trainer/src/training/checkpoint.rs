@@ -35,6 +35,15 @@ pub struct State {
     /// Probability of differentiable augmentation, where it adapts.
     #[serde(default)]
     pub augment: f64,
+    /// The best measurement so far, where quality is measured.
+    #[serde(default)]
+    pub best_measured: Option<f64>,
+    /// Measurements since.
+    #[serde(default)]
+    pub stale: u64,
+    /// Times the run went back to its best checkpoint because the generator had collapsed.
+    #[serde(default)]
+    pub rollbacks: u64,
     /// Names of the classes of a conditional model.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -102,7 +111,7 @@ pub fn save(
     fs::rename(&temporary, &target).map_err(TrainError::file(&target, doing))?;
     sync_folder(&all).map_err(TrainError::file(&all, doing))?;
     if let Some(score) = state.score.filter(|s| s.is_finite())
-        && best(run).is_none_or(|b| score < b.score)
+        && best(run).is_none_or(|b| b.score_name != state.score_name || score < b.score)
     {
         let json = serde_json::to_vec_pretty(&Best {
             step: state.step,

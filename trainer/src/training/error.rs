@@ -70,6 +70,8 @@ pub enum TrainError {
     },
     /// A picture could not be made.
     Picture(String),
+    /// Quality could not be measured.
+    Evaluation(String),
 }
 
 impl TrainError {
@@ -149,6 +151,10 @@ impl fmt::Display for TrainError {
             Self::Checkpoint { path, message } => {
                 write!(f, "the checkpoint {} is damaged: {message}", path.display())
             }
+            Self::Evaluation(message) => write!(
+                f,
+                "quality cannot be measured: {message}. Or train without --eval-every"
+            ),
             Self::Picture(message) => write!(f, "cannot draw the picture: {message}"),
         }
     }

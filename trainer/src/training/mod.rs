@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 mod error;
+mod evaluating;
 mod gan;
 mod learner;
 mod progress;
@@ -10,6 +11,7 @@ pub mod saved;
 mod score;
 mod session;
 mod vae;
+mod watch;
 mod window;
 
 pub use error::TrainError;

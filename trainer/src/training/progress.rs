@@ -82,6 +82,15 @@ impl Progress {
         }
     }
 
+    /// Says something that is to stay.
+    pub(crate) fn tell(&self, message: &str) {
+        match &self.bar {
+            _ if self.quiet => {}
+            Some(bar) => bar.println(message),
+            None => eprintln!("{message}"),
+        }
+    }
+
     /// Takes the bar away.
     pub(crate) fn done(&self) {
         if let Some(bar) = &self.bar {

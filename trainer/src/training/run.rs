@@ -123,30 +123,52 @@ impl RunFolder {
         writeln!(self.stats, "{line}").map_err(TrainError::file(&path, "writing"))
     }
 
-    /// Drops the lines of `stats.jsonl` that come after `step`: a resumed run writes them again.
+    /// Adds a line to `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// [`TrainError::File`].
+    pub fn metrics(&mut self, line: &serde_json::Value) -> Result<(), TrainError> {
+        let path = self.path.join("metrics.jsonl");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(TrainError::file(&path, "opening"))?;
+        writeln!(file, "{line}").map_err(TrainError::file(&path, "writing"))
+    }
+
+    /// Drops the lines of `stats.jsonl` and `metrics.jsonl` that come after `step`: a resumed run writes them again.
     ///
     /// # Errors
     /// [`TrainError::File`].
     pub fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
+        let metrics = self.path.join("metrics.jsonl");
+        if metrics.is_file() {
+            rewind(&metrics, step)?;
+        }
         let path = self.path.join("stats.jsonl");
-        let text = fs::read_to_string(&path).map_err(TrainError::file(&path, "reading"))?;
-        let kept: String = text
-            .lines()
-            .filter(|line| {
-                serde_json::from_str::<serde_json::Value>(line)
-                    .ok()
-                    .and_then(|v| v.get("step")?.as_u64())
-                    .is_some_and(|s| s <= step)
-            })
-            .flat_map(|line| [line, "\n"])
-            .collect();
-        write_atomic(&path, kept.as_bytes()).map_err(TrainError::file(&path, "writing"))?;
+        rewind(&path, step)?;
         self.stats = OpenOptions::new()
             .append(true)
             .open(&path)
             .map_err(TrainError::file(&path, "opening"))?;
         Ok(())
     }
+}
+
+fn rewind(path: &Path, step: u64) -> Result<(), TrainError> {
+    let text = fs::read_to_string(path).map_err(TrainError::file(path, "reading"))?;
+    let kept: String = text
+        .lines()
+        .filter(|line| {
+            serde_json::from_str::<serde_json::Value>(line)
+                .ok()
+                .and_then(|v| v.get("step")?.as_u64())
+                .is_some_and(|s| s <= step)
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    write_atomic(path, kept.as_bytes()).map_err(TrainError::file(path, "writing"))
 }
 
 /// The resolved configuration of a run.

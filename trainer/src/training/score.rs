@@ -14,14 +14,13 @@ const PROJECTIONS: u64 = 128;
 /// sliced Wasserstein distance (Rabin et al. 2011) between 512 pictures and 512 test pictures in pixels from 0
 /// to 1, mean over 128 random directions. `test` is `[N, C, H, W]` in the range of the generator.
 #[must_use]
-pub(crate) fn score(
-    learner: &Learner,
-    config: &Config,
-    test: &Reals,
-    device: &Device,
-) -> (f64, &'static str) {
+pub(crate) fn score(learner: &Learner, config: &Config, test: &Reals, device: &Device) -> Score {
     if let Some(bound) = learner.negative_bound(test.clone(), 0) {
-        return (bound, "negative ELBO on test pictures, nats");
+        return Score {
+            value: bound,
+            name: "negative ELBO on test pictures, nats",
+            variety: None,
+        };
     }
     let [rows, channels, height, width] = test.pixels.dims();
     let generator = learner.generator();
@@ -58,10 +57,37 @@ pub(crate) fn score(
         channels * height * width,
         config.training.seed,
     );
-    (
-        distance / f64::from(high - low),
-        "sliced Wasserstein distance to test pictures, pixels 0..1",
-    )
+    let picture = channels * height * width;
+    Score {
+        value: distance / f64::from(high - low),
+        name: "sliced Wasserstein distance to test pictures, pixels 0..1",
+        variety: Some(spread(&fakes, picture) / spread(&reals, picture).max(1e-9)),
+    }
+}
+
+/// How good a model is at a checkpoint.
+pub(crate) struct Score {
+    /// Smaller is better.
+    pub(crate) value: f64,
+    /// What it is.
+    pub(crate) name: &'static str,
+    /// How different generated pictures are from each other, as a share of how different real ones are; for GANs.
+    pub(crate) variety: Option<f64>,
+}
+
+/// Mean Euclidean distance between one picture and the next.
+#[allow(clippy::cast_precision_loss)]
+fn spread(pictures: &[f32], len: usize) -> f64 {
+    let pairs = pictures
+        .chunks_exact(len.max(1))
+        .zip(pictures.chunks_exact(len.max(1)).skip(1));
+    let (mut total, mut count) = (0.0, 0_usize);
+    for (a, b) in pairs {
+        let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+        total += squares.sum::<f64>().sqrt();
+        count += 1;
+    }
+    total / count.max(1) as f64
 }
 
 /// The classes of pictures number `first` and on, `[count]`: all of them in turn; `None` where there are none.
@@ -138,6 +164,12 @@ pub(crate) fn tensor(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_pictures_have_no_spread() {
+        assert_eq!(spread(&[1.0, 2.0, 1.0, 2.0, 1.0, 2.0], 2), 0.0);
+        assert_eq!(spread(&[0.0, 0.0, 3.0, 4.0], 2), 5.0);
+    }
 
     #[test]
     fn the_distance_of_a_shift_is_its_projection_and_of_equal_sets_zero() {

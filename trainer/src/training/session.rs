@@ -10,12 +10,14 @@ use dreamlet_runtime::image::PixelRange;
 
 use super::checkpoint::{self, State};
 use super::error::TrainError;
+use super::evaluating::{CHOSEN, CHOSEN_NAME, Evaluating};
 use super::learner::{Learner, Moment, Reals};
 use super::progress::{Progress, Standing};
 use super::run::{RunFolder, environment, read_config};
 use super::score;
+use super::watch::Watch;
 use super::window::Window;
-use crate::config::Config;
+use crate::config::{Config, OnCollapse};
 use crate::data::{Augment, Batches, Dataset, Position, gather};
 use crate::device::DeviceChoice;
 use crate::files::write_atomic;
@@ -44,6 +46,10 @@ pub enum Ending {
     Finished,
     /// Somebody asked it to stop.
     Stopped,
+    /// Its quality had not become better for as long as it was to wait.
+    Patience,
+    /// All generated pictures were alike.
+    Collapsed,
 }
 
 /// What a run left behind.
@@ -182,7 +188,13 @@ struct Session<'a> {
     window: Window,
     progress: Progress,
     saved: Option<u64>,
+    evaluating: Option<Evaluating<'a>>,
+    watch: Watch,
+    collapsed: bool,
 }
+
+/// Times a run goes back to its best checkpoint before it ends.
+const ROLLBACKS: u64 = 3;
 
 impl<'a> Session<'a> {
     fn new(
@@ -222,6 +234,7 @@ impl<'a> Session<'a> {
             config.optimizer.batch,
             position,
         )?;
+        let evaluating = Evaluating::new(config, data, options.quiet)?;
         let progress = Progress::new(options.quiet);
         Ok(Self {
             config,
@@ -238,6 +251,9 @@ impl<'a> Session<'a> {
             window: Window::default(),
             progress,
             saved: None,
+            evaluating,
+            watch: Watch::default(),
+            collapsed: false,
         })
     }
 
@@ -251,6 +267,13 @@ impl<'a> Session<'a> {
         }
         let ending = loop {
             self.state.seconds = (before + start.elapsed()).as_secs_f64();
+            let patience = self.config.training.patience;
+            if self.collapsed {
+                break Ending::Collapsed;
+            }
+            if patience > 0 && self.state.stale >= patience {
+                break Ending::Patience;
+            }
             if self.finished() {
                 break Ending::Finished;
             }
@@ -260,11 +283,9 @@ impl<'a> Session<'a> {
             self.step();
             let t = &self.config.training;
             let due = |every: u64| every > 0 && self.state.step.is_multiple_of(every);
-            let (log, sample, save) = (
-                due(t.log_every),
-                due(t.sample_every),
-                due(t.checkpoint_every),
-            );
+            let (log, sample, evaluate) =
+                (due(t.log_every), due(t.sample_every), due(t.eval_every));
+            let save = due(t.checkpoint_every) || evaluate;
             if self.window.pending() >= READ_EVERY || log || save || sample {
                 self.read()?;
                 let seconds = start.elapsed().as_secs_f64().max(1e-9);
@@ -279,15 +300,19 @@ impl<'a> Session<'a> {
             if sample {
                 self.pictures()?;
             }
-            if save {
-                self.save()?;
+            if evaluate {
+                self.evaluate()?;
+            } else if save {
+                self.save(None)?;
             }
         };
         self.read()?;
         let checkpoint = if self.saved == Some(self.state.step) {
             checkpoint::folder(self.run.path(), self.state.step)
+        } else if self.evaluating.is_some() {
+            self.evaluate()?
         } else {
-            self.save()?
+            self.save(None)?
         };
         if !self
             .state
@@ -469,14 +494,63 @@ impl<'a> Session<'a> {
             line.insert("augment".into(), self.state.augment.into());
         }
         self.run.stats(&line.into())?;
+        let right = self.learner.stats().iter().position(|n| *n == "d_right");
+        let means = self.window.means();
+        if let Some(right) = right.and_then(|at| means.get(at)) {
+            let message = self
+                .watch
+                .discriminator(self.state.step, *right, self.config);
+            self.warn(message);
+        }
         self.window.clear();
         *last = (Instant::now(), self.state.images);
         Ok(())
     }
 
-    fn save(&mut self) -> Result<PathBuf, TrainError> {
-        let (value, name) = score::score(&self.learner, self.config, &self.test, &self.device);
-        self.state.score = Some(value);
+    /// Measures quality, then saves.
+    fn evaluate(&mut self) -> Result<PathBuf, TrainError> {
+        let Some(evaluating) = &mut self.evaluating else {
+            return self.save(None);
+        };
+        let figures = evaluating.measure(&self.learner, self.config)?;
+        let mut line = serde_json::Map::new();
+        line.insert("step".into(), self.state.step.into());
+        line.insert("images".into(), self.state.images.into());
+        line.insert("seconds".into(), self.state.seconds.into());
+        for (key, value) in &figures {
+            line.insert((*key).to_owned(), (*value).into());
+        }
+        self.run.metrics(&line.into())?;
+        let words: Vec<String> = figures.iter().map(|(k, v)| format!("{k} {v:.4}")).collect();
+        self.progress
+            .tell(&format!("step {}: {}", self.state.step, words.join("  ")));
+        let chosen = figures.iter().find(|(key, _)| *key == CHOSEN);
+        let chosen = chosen.map(|(_, value)| *value);
+        match (chosen, self.state.best_measured) {
+            (Some(value), best) if best.is_none_or(|best| value < best) => {
+                self.state.best_measured = Some(value);
+                self.state.stale = 0;
+            }
+            _ => self.state.stale += 1,
+        }
+        self.save(chosen)
+    }
+
+    /// Saves a checkpoint; where quality is measured, `measured` is what picks the best one.
+    fn save(&mut self, measured: Option<f64>) -> Result<PathBuf, TrainError> {
+        let mut score = score::score(&self.learner, self.config, &self.test, &self.device);
+        if let Some(variety) = score.variety {
+            let (message, collapsed) = self.watch.variety(variety);
+            self.warn(message);
+            if collapsed && self.go_back()? {
+                score = score::score(&self.learner, self.config, &self.test, &self.device);
+            }
+        }
+        let (value, name) = match &self.evaluating {
+            Some(_) => (measured, CHOSEN_NAME),
+            None => (Some(score.value), score.name),
+        };
+        self.state.score = value;
         name.clone_into(&mut self.state.score_name);
         let path = checkpoint::save(
             self.run.path(),
@@ -485,11 +559,44 @@ impl<'a> Session<'a> {
             self.config.training.keep,
         )?;
         self.saved = Some(self.state.step);
-        self.run.log(&format!(
-            "checkpoint at step {}, {name}: {value:.4}",
-            self.state.step
-        ));
+        self.run.log(&match value {
+            Some(value) => format!("checkpoint at step {}, {name}: {value:.4}", self.state.step),
+            None => format!("checkpoint at step {}", self.state.step),
+        });
         Ok(path)
+    }
+
+    fn warn(&mut self, message: Option<String>) {
+        if let Some(message) = message {
+            self.progress
+                .tell(&format!("step {}: {message}", self.state.step));
+            self.run
+                .log(&format!("step {}: {message}", self.state.step));
+        }
+    }
+
+    /// The generator has collapsed: does what the configuration says, and whether other nets are in place now.
+    fn go_back(&mut self) -> Result<bool, TrainError> {
+        let again = self.config.training.on_collapse == OnCollapse::Rollback
+            && self.state.rollbacks < ROLLBACKS;
+        let best = checkpoint::best(self.run.path()).filter(|best| best.step < self.state.step);
+        match best {
+            Some(best) if again => {
+                let folder = checkpoint::folder(self.run.path(), best.step);
+                let state = checkpoint::read_state(&folder)?;
+                checkpoint::load(&folder, &state, &mut self.learner)?;
+                self.state.rollbacks += 1;
+                self.warn(Some(format!(
+                    "back to the nets of step {}; other latents and pictures follow than did the first time",
+                    best.step
+                )));
+                Ok(true)
+            }
+            _ => {
+                self.collapsed = self.config.training.on_collapse != OnCollapse::Ignore;
+                Ok(false)
+            }
+        }
     }
 
     fn pictures(&mut self) -> Result<(), TrainError> {

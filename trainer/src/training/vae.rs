@@ -189,6 +189,10 @@ mod tests {
             .float()
             .reshape([40, 1, side, side]);
         let mean = |bounds: Vec<f64>| bounds.iter().sum::<f64>() / bounds.len() as f64;
+        let x = Reals {
+            pixels: x,
+            classes: None,
+        };
         let evidence = vae.negative_bound(x.clone(), 3);
         let single = mean(vae.importance_bound(x.clone(), 1, 3));
         let many = mean(vae.importance_bound(x, 30, 3));

@@ -1,0 +1,84 @@
+//! Figures while a model trains: distances to test pictures every so many steps, for `metrics.jsonl`.
+
+use dreamlet_runtime::engine::tract::Assumptions;
+
+use super::error::TrainError;
+use super::learner::Learner;
+use crate::config::Config;
+use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
+use crate::evaluation::{EvaluationError, Evaluator, Metric, OnnxSource, Options};
+use crate::export::{generator, onnx};
+
+/// Key of the figure that picks the best checkpoint.
+pub(super) const CHOSEN: &str = "frechet_distance";
+/// Its name.
+pub(super) const CHOSEN_NAME: &str = "Fréchet distance of the data set's own classifier";
+
+/// The real side, computed once.
+pub(super) struct Evaluating<'a> {
+    evaluator: Evaluator<'a>,
+}
+
+fn failed(error: EvaluationError) -> TrainError {
+    TrainError::Evaluation(error.to_string())
+}
+
+impl<'a> Evaluating<'a> {
+    /// `None` where the configuration asks for no figures.
+    pub(super) fn new(
+        config: &Config,
+        data: &'a Dataset,
+        quiet: bool,
+    ) -> Result<Option<Self>, TrainError> {
+        if config.training.eval_every == 0 {
+            return Ok(None);
+        }
+        let mut metrics = vec![Metric::Frechet, Metric::PrecisionRecall];
+        if config.model.classes > 0 {
+            metrics.push(Metric::ClassAccuracy);
+        }
+        let bar = Bar::default();
+        let progress: &dyn Progress = if quiet { &Silent } else { &bar };
+        // What is heard while the real side is made must not be heard at every step.
+        let classifier = Options {
+            samples: config.training.eval_samples,
+            seed: config.training.seed,
+            metrics,
+            extractor: None,
+            cache: cache_dir().ok(),
+            progress: &Silent,
+        };
+        progress.start(
+            "real pictures for the figures",
+            None,
+            crate::data::Unit::Images,
+        );
+        let evaluator = Evaluator::new(data, classifier).map_err(failed);
+        progress.finish();
+        Ok(Some(Self {
+            evaluator: evaluator?,
+        }))
+    }
+
+    /// Keys and values of the figures of the generator as it would be exported now.
+    pub(super) fn measure(
+        &mut self,
+        learner: &Learner,
+        config: &Config,
+    ) -> Result<Vec<(&'static str, f64)>, TrainError> {
+        let model = generator::graph(&learner.generator(), config)
+            .map_err(|error| TrainError::Evaluation(error.to_string()))?;
+        let classes = config.model.classes;
+        let assumptions = Assumptions {
+            classes: Some(classes).filter(|classes| *classes > 0),
+            ..Assumptions::default()
+        };
+        let mut source = OnnxSource::new(&onnx::to_bytes(&model), &assumptions).map_err(failed)?;
+        let found = self
+            .evaluator
+            .evaluate("this run", &mut source)
+            .map_err(failed)?;
+        let figures = found.report.figures.iter();
+        Ok(figures.map(|figure| (figure.key, figure.value)).collect())
+    }
+}
