@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dreamlet_runtime::latent::Stream;
 
 use super::cache::Slot;
-use super::classifier::{TrainedClassifier, hold_out, likeliest};
+use super::classifier::{TrainedClassifier, VERSION, hold_out, likeliest};
 use super::error::EvaluationError;
 use super::matrix::{Matrix, count};
 use super::memorization::{Nearest, memorization};
@@ -36,7 +36,7 @@ pub struct Options<'a> {
 }
 
 enum Extractor {
-    Classifier(TrainedClassifier),
+    Classifier(Box<TrainedClassifier>),
     Onnx(Box<OnnxExtractor>),
 }
 
@@ -118,12 +118,12 @@ impl<'a> Evaluator<'a> {
         }
         let extractor = match options.extractor.take() {
             Some(extractor) => Extractor::Onnx(Box::new(extractor)),
-            None => Extractor::Classifier(TrainedClassifier::of(
+            None => Extractor::Classifier(Box::new(TrainedClassifier::of(
                 data,
                 &fingerprint,
                 options.cache.as_deref(),
                 options.progress,
-            )?),
+            )?)),
         };
         let real_indices = choose(options.seed, "eval.real", data.test.len(), rows);
         let (held, _) = hold_out(data);
@@ -181,11 +181,7 @@ impl<'a> Evaluator<'a> {
         let features = self.real.features.width();
         match &self.extractor {
             Extractor::Classifier(net) => ExtractorStamp {
-                name: format!(
-                    "dreamlet classifier v{} of {}",
-                    super::classifier::VERSION,
-                    self.data.name
-                ),
+                name: format!("dreamlet classifier v{} of {}", VERSION, self.data.name),
                 sha256: net.sha256.clone(),
                 accuracy: Some(net.accuracy),
                 engine: "burn-flex".into(),
@@ -235,7 +231,7 @@ impl<'a> Evaluator<'a> {
     fn slot(&self, kind: &str, indices: &[usize]) -> Option<Slot> {
         let root: &Path = self.options.cache.as_deref()?;
         let extractor = match &self.extractor {
-            Extractor::Classifier(net) => net.sha256.clone(),
+            Extractor::Classifier(net) => format!("{} {VERSION}", net.sha256),
             Extractor::Onnx(file) => {
                 format!("{} {} {:?}", file.sha256, file.engine_name, file.range())
             }
