@@ -1,19 +1,21 @@
 //! Real pictures and their features once, figures of as many generators as are wanted.
 
+mod measure;
+
 use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::latent::Stream;
 
 use super::cache::Slot;
-use super::classifier::{TrainedClassifier, hold_out, likeliest};
+use super::classifier::{TrainedClassifier, VERSION, hold_out, likeliest};
 use super::error::EvaluationError;
 use super::matrix::{Matrix, count};
 use super::memorization::{Nearest, memorization};
-use super::neighbours::{Radii, overlap};
+use super::neighbours::Radii;
 use super::onnx::OnnxExtractor;
 use super::report::{Better, ExtractorStamp, Figure, Metric, Report, Stamp};
+use super::sliced;
 use super::source::Source;
-use super::{gaussian::Gaussian, inception, kernel, npy, similarity, sliced};
 use crate::data::{Dataset, Progress, Split, Unit};
 
 /// The fewest pictures on each side.
@@ -36,7 +38,7 @@ pub struct Options<'a> {
 }
 
 enum Extractor {
-    Classifier(TrainedClassifier),
+    Classifier(Box<TrainedClassifier>),
     Onnx(Box<OnnxExtractor>),
 }
 
@@ -118,12 +120,12 @@ impl<'a> Evaluator<'a> {
         }
         let extractor = match options.extractor.take() {
             Some(extractor) => Extractor::Onnx(Box::new(extractor)),
-            None => Extractor::Classifier(TrainedClassifier::of(
+            None => Extractor::Classifier(Box::new(TrainedClassifier::of(
                 data,
                 &fingerprint,
                 options.cache.as_deref(),
                 options.progress,
-            )?),
+            )?)),
         };
         let real_indices = choose(options.seed, "eval.real", data.test.len(), rows);
         let (held, _) = hold_out(data);
@@ -181,11 +183,7 @@ impl<'a> Evaluator<'a> {
         let features = self.real.features.width();
         match &self.extractor {
             Extractor::Classifier(net) => ExtractorStamp {
-                name: format!(
-                    "dreamlet classifier v{} of {}",
-                    super::classifier::VERSION,
-                    self.data.name
-                ),
+                name: format!("dreamlet classifier v{} of {}", VERSION, self.data.name),
                 sha256: net.sha256.clone(),
                 accuracy: Some(net.accuracy),
                 engine: "burn-flex".into(),
@@ -235,7 +233,7 @@ impl<'a> Evaluator<'a> {
     fn slot(&self, kind: &str, indices: &[usize]) -> Option<Slot> {
         let root: &Path = self.options.cache.as_deref()?;
         let extractor = match &self.extractor {
-            Extractor::Classifier(net) => net.sha256.clone(),
+            Extractor::Classifier(net) => format!("{} {VERSION}", net.sha256),
             Extractor::Onnx(file) => {
                 format!("{} {} {:?}", file.sha256, file.engine_name, file.range())
             }
@@ -315,147 +313,6 @@ impl<'a> Evaluator<'a> {
             slot.write_matrices(&[&a, &b]);
         }
         Ok(found)
-    }
-
-    /// All that compares a set with the real pictures, whether it is generated or real itself.
-    fn measure(&self, set: &Set) -> Vec<Value> {
-        let mut values = Vec::new();
-        let mut push = |key, name, value, error, better, method: String, of| {
-            values.push(Value {
-                key,
-                name,
-                value,
-                error,
-                better,
-                method,
-                of,
-            });
-        };
-        let (features, both) = (&set.features, [true, true]);
-        if self.wants(Metric::Frechet) {
-            let value = Gaussian::of(&self.real.features).frechet_distance(&Gaussian::of(features));
-            let method = "Gaussians fitted to features, f64".to_owned();
-            push(
-                "frechet_distance",
-                "Fréchet distance",
-                value,
-                None,
-                Better::Lower,
-                method,
-                both,
-            );
-        }
-        if self.wants(Metric::Kernel) {
-            let found = kernel::kernel_distance(&self.real.features, features);
-            let method = format!(
-                "unbiased MMD², degree 3, {} subsets of {}",
-                found.subsets, found.size
-            );
-            push(
-                "kernel_distance",
-                "kernel distance",
-                found.mean,
-                Some(found.error),
-                Better::Lower,
-                method,
-                both,
-            );
-        }
-        if self.wants(Metric::InceptionScore)
-            && let Some(probabilities) = &set.probabilities
-        {
-            let (mean, deviation) = inception::inception_score(probabilities);
-            let method = format!(
-                "{} parts of the set, ± is their deviation",
-                inception::SPLITS
-            );
-            push(
-                "inception_score",
-                "inception score",
-                mean,
-                Some(deviation),
-                Better::Higher,
-                method,
-                [true, false],
-            );
-        }
-        if let Some(radii) = &self.radii {
-            let found = overlap(&self.real.features, radii, features, &Radii::of(features));
-            if self.wants(Metric::PrecisionRecall) {
-                let method = "balls to the 3rd neighbour".to_owned();
-                push(
-                    "precision",
-                    "precision",
-                    found.precision,
-                    None,
-                    Better::Higher,
-                    method.clone(),
-                    both,
-                );
-                push(
-                    "recall",
-                    "recall",
-                    found.recall,
-                    None,
-                    Better::Higher,
-                    method,
-                    both,
-                );
-            }
-            if self.wants(Metric::DensityCoverage) {
-                let method = "balls to the 5th neighbour".to_owned();
-                push(
-                    "density",
-                    "density",
-                    found.density,
-                    None,
-                    Better::Higher,
-                    method.clone(),
-                    both,
-                );
-                push(
-                    "coverage",
-                    "coverage",
-                    found.coverage,
-                    None,
-                    Better::Higher,
-                    method,
-                    both,
-                );
-            }
-        }
-        if self.wants(Metric::SlicedWasserstein) {
-            let width = self.data.image_len();
-            let value =
-                sliced::sliced_wasserstein(&self.real.pixels, &set.pixels, width, &self.directions);
-            let method = format!("pixels 0 to 1, {} directions", sliced::DIRECTIONS);
-            push(
-                "sliced_wasserstein",
-                "sliced Wasserstein distance",
-                value,
-                None,
-                Better::Lower,
-                method,
-                [false, true],
-            );
-        }
-        let scales = similarity::scales(self.shape[1], self.shape[2]);
-        if self.wants(Metric::MsSsim) && scales > 0 {
-            let rows = set.pixels.len() / self.data.image_len().max(1);
-            let pairs = similarity::pairs(rows, self.options.seed);
-            let (mean, error) = similarity::mean_similarity(&set.pixels, self.shape, &pairs);
-            let method = format!("{} random pairs, {scales} of 5 scales fit", pairs.len());
-            push(
-                "ms_ssim",
-                "MS-SSIM between pictures",
-                mean,
-                Some(error),
-                Better::Floor,
-                method,
-                [false, false],
-            );
-        }
-        values
     }
 
     /// Generates pictures and measures them.
@@ -638,32 +495,6 @@ impl<'a> Evaluator<'a> {
             floor: self.floor_rows,
             seed: self.options.seed,
         }
-    }
-
-    /// Writes what the figures were computed from as `.npy` files, for `scripts/bench/metrics.py`.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Write`].
-    pub fn dump(&self, evaluation: &Evaluation, folder: &Path) -> Result<(), EvaluationError> {
-        std::fs::create_dir_all(folder).map_err(|error| EvaluationError::Write {
-            path: folder.to_owned(),
-            reason: error.to_string(),
-        })?;
-        let set = &evaluation.set;
-        npy::matrix(folder, "real.npy", &self.real.features)?;
-        npy::matrix(folder, "fake.npy", &set.features)?;
-        if let Some(probabilities) = &set.probabilities {
-            npy::matrix(folder, "fake_probabilities.npy", probabilities)?;
-        }
-        npy::pictures(folder, "real_pixels.npy", &self.real.pixels, self.shape)?;
-        npy::pictures(folder, "fake_pixels.npy", &set.pixels, self.shape)?;
-        npy::matrix(folder, "directions.npy", &self.directions)?;
-        let pairs = similarity::pairs(set.features.rows(), self.options.seed);
-        npy::indices(folder, "pairs.npy", &pairs)?;
-        if let Some(training) = &self.training {
-            npy::matrix(folder, "train.npy", &training.features)?;
-        }
-        Ok(())
     }
 }
 

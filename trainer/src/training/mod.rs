@@ -8,6 +8,7 @@ mod learner;
 mod progress;
 pub mod run;
 pub mod saved;
+mod saving;
 mod score;
 mod session;
 mod vae;

@@ -10,14 +10,14 @@ use dreamlet_runtime::image::PixelRange;
 
 use super::checkpoint::{self, State};
 use super::error::TrainError;
-use super::evaluating::{CHOSEN, CHOSEN_NAME, Evaluating};
+use super::evaluating::Evaluating;
 use super::learner::{Learner, Moment, Reals};
 use super::progress::{Progress, Standing};
 use super::run::{RunFolder, environment, read_config};
 use super::score;
 use super::watch::Watch;
 use super::window::Window;
-use crate::config::{Config, OnCollapse};
+use crate::config::Config;
 use crate::data::{Augment, Batches, Dataset, Position, gather};
 use crate::device::DeviceChoice;
 use crate::files::write_atomic;
@@ -173,28 +173,25 @@ fn check_data(config: &Config, data: &Dataset) -> Result<(), TrainError> {
     }
 }
 
-struct Session<'a> {
-    config: &'a Config,
-    options: &'a TrainOptions,
-    run: RunFolder,
-    learner: Learner,
-    data: &'a Dataset,
-    batches: Batches,
-    pixels: Vec<f32>,
-    test: Reals,
-    device: Device,
-    training_device: Device,
-    state: State,
-    window: Window,
-    progress: Progress,
-    saved: Option<u64>,
-    evaluating: Option<Evaluating<'a>>,
-    watch: Watch,
-    collapsed: bool,
+pub(super) struct Session<'a> {
+    pub(super) config: &'a Config,
+    pub(super) options: &'a TrainOptions,
+    pub(super) run: RunFolder,
+    pub(super) learner: Learner,
+    pub(super) data: &'a Dataset,
+    pub(super) batches: Batches,
+    pub(super) pixels: Vec<f32>,
+    pub(super) test: Reals,
+    pub(super) device: Device,
+    pub(super) training_device: Device,
+    pub(super) state: State,
+    pub(super) window: Window,
+    pub(super) progress: Progress,
+    pub(super) saved: Option<u64>,
+    pub(super) evaluating: Option<Evaluating<'a>>,
+    pub(super) watch: Watch,
+    pub(super) collapsed: bool,
 }
-
-/// Times a run goes back to its best checkpoint before it ends.
-const ROLLBACKS: u64 = 3;
 
 impl<'a> Session<'a> {
     fn new(
@@ -505,98 +502,6 @@ impl<'a> Session<'a> {
         self.window.clear();
         *last = (Instant::now(), self.state.images);
         Ok(())
-    }
-
-    /// Measures quality, then saves.
-    fn evaluate(&mut self) -> Result<PathBuf, TrainError> {
-        let Some(evaluating) = &mut self.evaluating else {
-            return self.save(None);
-        };
-        let figures = evaluating.measure(&self.learner, self.config)?;
-        let mut line = serde_json::Map::new();
-        line.insert("step".into(), self.state.step.into());
-        line.insert("images".into(), self.state.images.into());
-        line.insert("seconds".into(), self.state.seconds.into());
-        for (key, value) in &figures {
-            line.insert((*key).to_owned(), (*value).into());
-        }
-        self.run.metrics(&line.into())?;
-        let words: Vec<String> = figures.iter().map(|(k, v)| format!("{k} {v:.4}")).collect();
-        self.progress
-            .tell(&format!("step {}: {}", self.state.step, words.join("  ")));
-        let chosen = figures.iter().find(|(key, _)| *key == CHOSEN);
-        let chosen = chosen.map(|(_, value)| *value);
-        match (chosen, self.state.best_measured) {
-            (Some(value), best) if best.is_none_or(|best| value < best) => {
-                self.state.best_measured = Some(value);
-                self.state.stale = 0;
-            }
-            _ => self.state.stale += 1,
-        }
-        self.save(chosen)
-    }
-
-    /// Saves a checkpoint; where quality is measured, `measured` is what picks the best one.
-    fn save(&mut self, measured: Option<f64>) -> Result<PathBuf, TrainError> {
-        let mut score = score::score(&self.learner, self.config, &self.test, &self.device);
-        if let Some(variety) = score.variety {
-            let (message, collapsed) = self.watch.variety(variety);
-            self.warn(message);
-            if collapsed && self.go_back()? {
-                score = score::score(&self.learner, self.config, &self.test, &self.device);
-            }
-        }
-        let (value, name) = match &self.evaluating {
-            Some(_) => (measured, CHOSEN_NAME),
-            None => (Some(score.value), score.name),
-        };
-        self.state.score = value;
-        name.clone_into(&mut self.state.score_name);
-        let path = checkpoint::save(
-            self.run.path(),
-            &self.learner,
-            self.state.clone(),
-            self.config.training.keep,
-        )?;
-        self.saved = Some(self.state.step);
-        self.run.log(&match value {
-            Some(value) => format!("checkpoint at step {}, {name}: {value:.4}", self.state.step),
-            None => format!("checkpoint at step {}", self.state.step),
-        });
-        Ok(path)
-    }
-
-    fn warn(&mut self, message: Option<String>) {
-        if let Some(message) = message {
-            self.progress
-                .tell(&format!("step {}: {message}", self.state.step));
-            self.run
-                .log(&format!("step {}: {message}", self.state.step));
-        }
-    }
-
-    /// The generator has collapsed: does what the configuration says, and whether other nets are in place now.
-    fn go_back(&mut self) -> Result<bool, TrainError> {
-        let again = self.config.training.on_collapse == OnCollapse::Rollback
-            && self.state.rollbacks < ROLLBACKS;
-        let best = checkpoint::best(self.run.path()).filter(|best| best.step < self.state.step);
-        match best {
-            Some(best) if again => {
-                let folder = checkpoint::folder(self.run.path(), best.step);
-                let state = checkpoint::read_state(&folder)?;
-                checkpoint::load(&folder, &state, &mut self.learner)?;
-                self.state.rollbacks += 1;
-                self.warn(Some(format!(
-                    "back to the nets of step {}; other latents and pictures follow than did the first time",
-                    best.step
-                )));
-                Ok(true)
-            }
-            _ => {
-                self.collapsed = self.config.training.on_collapse != OnCollapse::Ignore;
-                Ok(false)
-            }
-        }
     }
 
     fn pictures(&mut self) -> Result<(), TrainError> {

@@ -1,0 +1,106 @@
+//! Checkpoints of a session: measured, watched, written.
+
+use std::path::PathBuf;
+
+use super::error::TrainError;
+use super::evaluating::{CHOSEN, CHOSEN_NAME};
+use super::session::Session;
+use super::{checkpoint, score};
+use crate::config::OnCollapse;
+
+/// Times a run goes back to its best checkpoint before it ends.
+const ROLLBACKS: u64 = 3;
+
+impl Session<'_> {
+    /// Measures quality, then saves.
+    pub(super) fn evaluate(&mut self) -> Result<PathBuf, TrainError> {
+        let Some(evaluating) = &mut self.evaluating else {
+            return self.save(None);
+        };
+        let figures = evaluating.measure(&self.learner, self.config)?;
+        let mut line = serde_json::Map::new();
+        line.insert("step".into(), self.state.step.into());
+        line.insert("images".into(), self.state.images.into());
+        line.insert("seconds".into(), self.state.seconds.into());
+        for (key, value) in &figures {
+            line.insert((*key).to_owned(), (*value).into());
+        }
+        self.run.metrics(&line.into())?;
+        let words: Vec<String> = figures.iter().map(|(k, v)| format!("{k} {v:.4}")).collect();
+        self.progress
+            .tell(&format!("step {}: {}", self.state.step, words.join("  ")));
+        let chosen = figures.iter().find(|(key, _)| *key == CHOSEN);
+        let chosen = chosen.map(|(_, value)| *value);
+        match (chosen, self.state.best_measured) {
+            (Some(value), best) if best.is_none_or(|best| value < best) => {
+                self.state.best_measured = Some(value);
+                self.state.stale = 0;
+            }
+            _ => self.state.stale += 1,
+        }
+        self.save(chosen)
+    }
+
+    /// Saves a checkpoint; where quality is measured, `measured` is what picks the best one.
+    pub(super) fn save(&mut self, measured: Option<f64>) -> Result<PathBuf, TrainError> {
+        let mut score = score::score(&self.learner, self.config, &self.test, &self.device);
+        if let Some(variety) = score.variety {
+            let (message, collapsed) = self.watch.variety(variety);
+            self.warn(message);
+            if collapsed && self.go_back()? {
+                score = score::score(&self.learner, self.config, &self.test, &self.device);
+            }
+        }
+        let (value, name) = match &self.evaluating {
+            Some(_) => (measured, CHOSEN_NAME),
+            None => (Some(score.value), score.name),
+        };
+        self.state.score = value;
+        name.clone_into(&mut self.state.score_name);
+        let path = checkpoint::save(
+            self.run.path(),
+            &self.learner,
+            self.state.clone(),
+            self.config.training.keep,
+        )?;
+        self.saved = Some(self.state.step);
+        self.run.log(&match value {
+            Some(value) => format!("checkpoint at step {}, {name}: {value:.4}", self.state.step),
+            None => format!("checkpoint at step {}", self.state.step),
+        });
+        Ok(path)
+    }
+
+    pub(super) fn warn(&mut self, message: Option<String>) {
+        if let Some(message) = message {
+            self.progress
+                .tell(&format!("step {}: {message}", self.state.step));
+            self.run
+                .log(&format!("step {}: {message}", self.state.step));
+        }
+    }
+
+    /// The generator has collapsed: does what the configuration says, and whether other nets are in place now.
+    fn go_back(&mut self) -> Result<bool, TrainError> {
+        let again = self.config.training.on_collapse == OnCollapse::Rollback
+            && self.state.rollbacks < ROLLBACKS;
+        let best = checkpoint::best(self.run.path()).filter(|best| best.step < self.state.step);
+        match best {
+            Some(best) if again => {
+                let folder = checkpoint::folder(self.run.path(), best.step);
+                let state = checkpoint::read_state(&folder)?;
+                checkpoint::load(&folder, &state, &mut self.learner)?;
+                self.state.rollbacks += 1;
+                self.warn(Some(format!(
+                    "back to the nets of step {}; other latents and pictures follow than did the first time",
+                    best.step
+                )));
+                Ok(true)
+            }
+            _ => {
+                self.collapsed = self.config.training.on_collapse != OnCollapse::Ignore;
+                Ok(false)
+            }
+        }
+    }
+}
