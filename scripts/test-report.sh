@@ -83,7 +83,7 @@ for run in "$vae" "$gan" runs/damaged; do
   "$DREAMLET" report "$run"
 done
 inspect vae "$PWD/$vae/report.html" 5
-inspect gan "$PWD/$gan/report.html" 4
+inspect gan "$PWD/$gan/report.html" 5
 inspect damaged "$PWD/runs/damaged/report.html" 5
 echo "look at $PWD/*.png"
 exit $failed
