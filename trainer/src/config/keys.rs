@@ -225,9 +225,44 @@ pub const KEYS: &[Key] = &[
     .or("0.0"),
     key(
         "vae.likelihood",
-        Kind::Choice(&["bernoulli", "gaussian"]),
+        Kind::Choice(&[
+            "bernoulli",
+            "continuous-bernoulli",
+            "gaussian",
+            "gaussian-learned",
+        ]),
         "log p(x|z)",
     ),
+    key(
+        "vae.sigma",
+        Kind::Number(0.001, 10.0),
+        "standard deviation of the gaussian likelihood, in units of the pixel range",
+    )
+    .or("0.1"),
+    key(
+        "vae.warmup",
+        Kind::Integer(0, i64::MAX),
+        "steps in which beta rises from 0, 0 for none",
+    )
+    .or("0"),
+    key(
+        "vae.cycle",
+        Kind::Integer(0, i64::MAX),
+        "steps of a cycle in whose first half beta rises, 0 for none",
+    )
+    .or("0"),
+    key(
+        "vae.free_bits",
+        Kind::Number(0.0, 10.0),
+        "nats below which a latent dimension's divergence does not count as smaller",
+    )
+    .or("0.0"),
+    key(
+        "vae.samples",
+        Kind::Integer(1, 1000),
+        "draws of the importance-weighted bound, 1 for the evidence lower bound",
+    )
+    .or("1"),
     key(
         "vae.beta",
         Kind::Number(0.0, 1000.0),

@@ -175,14 +175,18 @@ pub struct GanConfig {
     pub augment_target: f64,
 }
 
-/// log p(x|z) of a VAE.
+/// log p(x|z) of a VAE; the formulas are in [`objective::elbo`](crate::objective::elbo).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {
     /// Cross-entropy with grey values as probabilities.
     Bernoulli,
-    /// Unit-free Gaussian with σ = 0.1 of the pixel range.
+    /// The same as a density on 0 to 1.
+    ContinuousBernoulli,
+    /// A Gaussian with the standard deviation `sigma`.
     Gaussian,
+    /// A Gaussian whose standard deviation suits the pictures best.
+    GaussianLearned,
 }
 
 /// Section `[vae]`.
@@ -190,8 +194,18 @@ pub enum Likelihood {
 pub struct VaeConfig {
     /// log p(x|z).
     pub likelihood: Likelihood,
+    /// Standard deviation of the Gaussian likelihood, in units of the pixel range.
+    pub sigma: f64,
     /// Weight of the Kullback–Leibler term (Higgins et al. 2017).
     pub beta: f64,
+    /// Steps in which β rises from 0; 0 for none.
+    pub warmup: u64,
+    /// Steps of a cycle in whose first half β rises from 0, again and again; 0 for none.
+    pub cycle: u64,
+    /// Nats below which a latent dimension's divergence does not count as smaller.
+    pub free_bits: f64,
+    /// Draws of the importance-weighted bound that is trained on; 1 for the evidence lower bound.
+    pub samples: usize,
 }
 
 /// Section `[optimizer]`: Adam (Kingma and Ba 2015), ε = 1e-8.

@@ -33,6 +33,7 @@ pub const PRESETS: &[Preset] = presets![
     "seed-vae",
     "vae-dense",
     "cvae-dense",
+    "vae-conv",
     "dcgan",
     "dcgan-resize",
     "cgan"

@@ -337,8 +337,11 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
     if config.data.channels == 2 {
         return conflict("data.channels must be 1 (grey) or 3 (RGB), found 2".to_owned());
     }
-    if config.model.kind == ModelKind::Vae && config.model.net != NetKind::Dense {
-        return conflict("model.net must be \"dense\" for model.kind = \"vae\"".to_owned());
+    if let Some(vae) = &config.vae
+        && vae.samples > 1
+        && (vae.beta != 1.0 || vae.warmup > 0 || vae.cycle > 0 || vae.free_bits > 0.0)
+    {
+        return conflict("vae.samples above 1 trains on the importance-weighted bound, which has no Kullback-Leibler term to weigh: leave vae.beta at 1, vae.warmup, vae.cycle and vae.free_bits at 0".to_owned());
     }
     if config.model.kind == ModelKind::Vae && config.model.output != OutputActivation::Sigmoid {
         return conflict("model.output must be \"sigmoid\" for model.kind = \"vae\": the likelihoods are on pixels from 0 to 1".to_owned());

@@ -80,8 +80,10 @@ pub fn figures(
     }
     progress.finish();
     let pixels = match vae.likelihood {
-        Likelihood::Bernoulli => "Bernoulli",
-        Likelihood::Gaussian => "Gaussian, σ 0.1, without its constant",
+        Likelihood::Bernoulli => "Bernoulli".to_owned(),
+        Likelihood::ContinuousBernoulli => "continuous Bernoulli".to_owned(),
+        Likelihood::Gaussian => format!("Gaussian, σ {}", vae.sigma),
+        Likelihood::GaussianLearned => "Gaussian, σ that suits each batch best".to_owned(),
     };
     let figure = |key, name: &str, value: f64, error, method, real| Figure {
         key,

@@ -1,21 +1,25 @@
 //! The encoder of a VAE: pictures to the mean and log-variance of q(z|x).
 
 use burn::module::Module;
-use burn::nn::{Embedding, Linear};
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
 
-use super::{Init, Scheme};
-use crate::config::Config;
+use super::layers::Maps;
+use super::{Init, Scheme, pyramid};
+use crate::config::{Config, NetKind};
 use crate::random::Purpose;
 
 /// Numbers that a class adds to the pixels of a conditional encoder.
 const CLASS_FEATURES: usize = 16;
 
-/// Dense layers with two heads.
+/// Dense layers, or halvings by convolution with batch normalization and LeakyReLU (the decoder mirrored), with two heads.
 #[derive(Module, Debug)]
 pub struct Encoder {
     /// What each class adds to the pixels.
     classes: Option<Embedding>,
+    convs: Vec<Conv2d>,
+    norms: Vec<BatchNorm>,
     hidden: Vec<Linear>,
     mean: Linear,
     log_variance: Linear,
@@ -31,7 +35,20 @@ impl Encoder {
             Scheme::FanIn,
             device,
         );
-        let mut inputs = config.data.channels * config.data.size * config.data.size;
+        let (channels, size) = (config.data.channels, config.data.size);
+        let mut inputs = channels * size * size;
+        let (mut convs, mut norms) = (Vec::new(), Vec::new());
+        if config.model.net != NetKind::Dense {
+            let (side, mut maps) = pyramid(size, config.model.width.unwrap_or(64));
+            maps.reverse();
+            let mut from = channels;
+            for &to in &maps {
+                convs.push(init.conv(from, to, 4, 2, 1, false));
+                norms.push(init.batch_norm(to));
+                from = to;
+            }
+            inputs = from * side * side;
+        }
         let mut hidden = Vec::new();
         let mut classes = None;
         if config.model.classes > 0 {
@@ -46,6 +63,8 @@ impl Encoder {
         let log_variance = init.linear(inputs, config.model.latent);
         Self {
             classes,
+            convs,
+            norms,
             hidden,
             mean,
             log_variance,
@@ -56,6 +75,16 @@ impl Encoder {
     #[must_use]
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> (Tensor<2>, Tensor<2>) {
         let [rows, ..] = x.dims();
+        let x = match self.convs.as_slice() {
+            [] => x,
+            convs => convs
+                .iter()
+                .zip(&self.norms)
+                .fold(Maps::new(x), |maps, (conv, norm)| {
+                    maps.convolve(conv).normalize_leak(norm)
+                })
+                .into_tensor(),
+        };
         let mut input: Tensor<2> = x.flatten(1, 3);
         if let Some(table) = &self.classes {
             let class = class.unwrap_or_else(|| Tensor::zeros([rows], &input.device()));

@@ -1,42 +1,75 @@
-//! The evidence lower bound (Kingma and Welling 2014, equation 3), in nats a picture.
+//! The evidence lower bound (Kingma and Welling 2014, equation 3), in nats a picture, and the importance-weighted one.
+//!
+//! log p(x|z), summed over pixels x from 0 to 1, where l is the decoder's logit and λ its sigmoid:
+//!
+//! | likelihood | log p(x\|z) of a pixel | source |
+//! | --- | --- | --- |
+//! | `bernoulli` | x·log λ + (1 − x)·log(1 − λ), grey values as probabilities | Kingma and Welling 2014, appendix C |
+//! | `continuous-bernoulli` | the same + log C(λ), C = l / tanh(l/2): a density on 0 to 1 | Loaiza-Ganem and Cunningham 2019, equation 5 |
+//! | `gaussian` | −(x − λ)²/2σ² − ½·log 2πσ² with σ as configured | |
+//! | `gaussian-learned` | the same with the σ that suits the batch best, σ² = mean (x − λ)² | Rybkin et al. 2021, section 4 |
 
-use burn::tensor::{Tensor, activation::log_sigmoid};
+use burn::tensor::activation::{log_sigmoid, sigmoid};
+use burn::tensor::{Int, Tensor};
 
 use crate::config::Likelihood;
 
-/// Standard deviation of the Gaussian likelihood, in units of the pixel range.
-pub const GAUSSIAN_SIGMA: f64 = 0.1;
+/// Smallest variance of a pixel that is learned: a quarter of a grey level, squared.
+const LEAST_VARIANCE: f64 = 1e-6;
 
-/// −E\[log p(x|z)\], shape `[1]`: summed over pixels, mean over the batch. `logits` and `x` are `[N, C, H, W]`, x from 0
-/// to 1. Bernoulli: cross-entropy of grey values as probabilities. Gaussian: mean sigmoid(logits), σ = 0.1,
-/// without the constant log(σ√(2π)).
+/// log p(x|z) of each picture, `[N]`. `logits` and `x` are `[N, C, H, W]`, x from 0 to 1; `sigma` is the Gaussian's standard
+/// deviation in units of the pixel range.
 #[must_use]
-pub fn reconstruction(logits: Tensor<4>, x: Tensor<4>, likelihood: Likelihood) -> Tensor<1> {
-    #[allow(clippy::cast_precision_loss)]
-    let batch = x.dims()[0] as f64;
-    let summed = match likelihood {
-        // −x·log σ(l) − (1 − x)·log(1 − σ(l)) = −log σ(−l) − x·l
-        Likelihood::Bernoulli => (log_sigmoid(logits.clone().neg()) + x * logits).neg().sum(),
-        Likelihood::Gaussian => {
-            let difference = burn::tensor::activation::sigmoid(logits) - x;
-            difference
-                .clone()
-                .mul(difference)
-                .sum()
-                .div_scalar(2.0 * GAUSSIAN_SIGMA * GAUSSIAN_SIGMA)
+pub fn log_likelihood(
+    logits: Tensor<4>,
+    x: Tensor<4>,
+    likelihood: Likelihood,
+    sigma: f64,
+) -> Tensor<1> {
+    let pixels = match likelihood {
+        // x·log σ(l) + (1 − x)·log(1 − σ(l)) = log σ(−l) + x·l
+        Likelihood::Bernoulli => log_sigmoid(logits.clone().neg()) + x * logits,
+        Likelihood::ContinuousBernoulli => {
+            // C is even and flat at 0, where its formula is 0/0.
+            let away = logits.clone().abs().clamp_min(1e-2);
+            let constant = (away.clone() / away.mul_scalar(0.5).tanh()).log();
+            log_sigmoid(logits.clone().neg()) + x * logits + constant
+        }
+        Likelihood::Gaussian | Likelihood::GaussianLearned => {
+            let difference = sigmoid(logits) - x;
+            let squares = difference.clone() * difference;
+            let variance = if likelihood == Likelihood::Gaussian {
+                Tensor::full([1, 1, 1, 1], sigma * sigma, &squares.device())
+            } else {
+                // At the best σ the bound does not change with σ: it may count as a constant.
+                let best = squares.clone().mean().detach().clamp_min(LEAST_VARIANCE);
+                best.reshape([1, 1, 1, 1])
+            };
+            let density = variance.clone().mul_scalar(std::f64::consts::TAU).log();
+            (squares / variance + density).mul_scalar(-0.5)
         }
     };
-    summed.div_scalar(batch)
+    let [rows, ..] = pixels.dims();
+    pixels.flatten::<2>(1, 3).sum_dim(1).reshape([rows])
 }
 
-/// KL(q(z|x) ‖ N(0, I)), shape `[1]`: summed over latents, mean over the batch (appendix B of the paper):
-/// −½ Σ (1 + log σ² − μ² − σ²).
+/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension, mean over the batch, `[z]` (appendix B of the paper): −½(1 + log σ² − μ² − σ²).
 #[must_use]
-pub fn divergence(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
-    #[allow(clippy::cast_precision_loss)]
-    let batch = mean.dims()[0] as f64;
+pub fn divergences(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
+    let [_, columns] = mean.dims();
     let inner = log_variance.clone().add_scalar(1.0) - mean.clone().mul(mean) - log_variance.exp();
-    inner.sum().mul_scalar(-0.5 / batch)
+    inner.mul_scalar(-0.5).mean_dim(0).reshape([columns])
+}
+
+/// The divergence that is minimized, shape `[1]`: no dimension counts less than `free` nats, so that none is given up early (free
+/// bits, Kingma et al. 2016, appendix C.8).
+#[must_use]
+pub fn with_free_bits(divergences: Tensor<1>, free: f64) -> Tensor<1> {
+    if free > 0.0 {
+        divergences.clamp_min(free).sum()
+    } else {
+        divergences.sum()
+    }
 }
 
 /// The reparameterization trick: z = μ + exp(½ log σ²)·ε.
@@ -45,36 +78,143 @@ pub fn reparameterize(mean: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>
     mean + log_variance.mul_scalar(0.5).exp() * noise
 }
 
+/// log p(z) − log q(z|x) of each latent vector, `[N]`, where z = μ + σ·ε: ½ Σ (ε² + log σ² − z²).
+#[must_use]
+pub fn log_prior_ratio(z: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>) -> Tensor<1> {
+    let [rows, _] = z.dims();
+    let terms = noise.clone() * noise + log_variance - z.clone() * z;
+    terms.sum_dim(1).mul_scalar(0.5).reshape([rows])
+}
+
+/// The importance-weighted bound (Burda et al. 2016, equation 8), shape `[1]`, from log weights log p(x, z) − log q(z|x) `[k·N]`,
+/// the k draws of all pictures one after the other.
+#[must_use]
+pub fn importance_weighted(log_weights: Tensor<1>, draws: usize) -> Tensor<1> {
+    let [all] = log_weights.dims();
+    let weights = log_weights.reshape([draws, all / draws.max(1)]);
+    let largest = weights.clone().max_dim(0).detach();
+    let sum = (weights - largest.clone()).exp().mean_dim(0);
+    (sum.log() + largest).mean()
+}
+
+/// β at a step: `beta` after a linear rise over `warmup` steps; or, with `cycle`, a rise over the first half of each so many steps (Fu
+/// et al. 2019).
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn beta_at(step: u64, beta: f64, warmup: u64, cycle: u64) -> f64 {
+    let rise = |at: u64, over: u64| (at as f64 / over.max(1) as f64).min(1.0);
+    if cycle > 0 {
+        beta * rise(step % cycle, cycle.div_ceil(2))
+    } else if warmup > 0 {
+        beta * rise(step, warmup)
+    } else {
+        beta
+    }
+}
+
+/// Classes repeated for each of `draws` draws.
+#[must_use]
+pub fn repeated(classes: Option<Tensor<1, Int>>, draws: usize) -> Option<Tensor<1, Int>> {
+    classes.map(|classes| classes.repeat_dim(0, draws))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use burn::tensor::Device;
 
-    #[test]
-    fn divergence_of_the_prior_from_itself_is_zero_and_grows_as_the_formula_says() {
+    fn value(t: Tensor<1>) -> f64 {
+        f64::from(t.into_scalar::<f32>())
+    }
+
+    fn one(logits: [f32; 2], x: [f32; 2], likelihood: Likelihood) -> f64 {
         let device = Device::flex();
-        let zero = Tensor::<2>::zeros([3, 4], &device);
-        assert!(
-            divergence(zero.clone(), zero.clone())
-                .into_scalar::<f32>()
-                .abs()
-                < 1e-7
-        );
-        let one = Tensor::<2>::ones([3, 4], &device);
-        // 4 latents, each ½(μ² + σ² − 1 − log σ²) = ½(1 + e − 1 − 1)
-        let expected = 4.0 * 0.5 * (std::f32::consts::E - 1.0);
-        assert!((divergence(one.clone(), one).into_scalar::<f32>() - expected).abs() < 1e-5);
+        let logits = Tensor::<4>::from_floats([[[logits]]], &device);
+        let x = Tensor::<4>::from_floats([[[x]]], &device);
+        value(log_likelihood(logits, x, likelihood, 0.1))
+    }
+
+    fn d(l: f64) -> f64 {
+        1.0 / (1.0 + (-l).exp())
     }
 
     #[test]
-    fn bernoulli_reconstruction_is_the_cross_entropy_of_grey_values() {
+    fn the_divergence_of_the_prior_from_itself_is_zero_and_grows_as_the_formula_says() {
         let device = Device::flex();
-        let logits = Tensor::<4>::from_floats([[[[0.5, -2.0]]]], &device);
-        let x = Tensor::<4>::from_floats([[[[0.25, 1.0]]]], &device);
-        let d = |l: f64| 1.0 / (1.0 + (-l).exp());
-        let expected = -(0.25 * d(0.5).ln() + 0.75 * (1.0 - d(0.5)).ln() + d(-2.0).ln());
-        let found =
-            f64::from(reconstruction(logits, x, Likelihood::Bernoulli).into_scalar::<f32>());
-        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        let zero = Tensor::<2>::zeros([3, 4], &device);
+        assert!(value(divergences(zero.clone(), zero.clone()).sum()).abs() < 1e-7);
+        let ones = Tensor::<2>::ones([3, 4], &device);
+        // Each ½(μ² + σ² − 1 − log σ²) = ½(1 + e − 1 − 1)
+        let each = 0.5 * (std::f64::consts::E - 1.0);
+        let found = divergences(ones.clone(), ones.clone());
+        assert!((value(found.clone().sum()) - 4.0 * each).abs() < 1e-5);
+        assert!((value(with_free_bits(found.clone(), 0.5)) - 4.0 * each).abs() < 1e-5);
+        assert!((value(with_free_bits(found, 2.0)) - 8.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn likelihoods_equal_their_formulas() {
+        let (l, x) = ([0.5_f64, -2.0], [0.25_f64, 1.0]);
+        let sum = |f: &dyn Fn(f64, f64) -> f64| f(l[0], x[0]) + f(l[1], x[1]);
+        let entropy = |l: f64, x: f64| x * d(l).ln() + (1.0 - x) * (1.0 - d(l)).ln();
+        let normalized = |l: f64, x: f64| {
+            let constant = 2.0 * (1.0 - 2.0 * d(l)).atanh() / (1.0 - 2.0 * d(l));
+            entropy(l, x) + constant.ln()
+        };
+        let best = sum(&|l, x| (d(l) - x).powi(2)) / 2.0;
+        let normal = |variance: f64| {
+            move |l: f64, x: f64| {
+                -0.5 * ((d(l) - x).powi(2) / variance + (std::f64::consts::TAU * variance).ln())
+            }
+        };
+        for (likelihood, expected) in [
+            (Likelihood::Bernoulli, sum(&entropy)),
+            (Likelihood::ContinuousBernoulli, sum(&normalized)),
+            (Likelihood::Gaussian, sum(&normal(0.01))),
+            (Likelihood::GaussianLearned, sum(&normal(best))),
+        ] {
+            let found = one([0.5, -2.0], [0.25, 1.0], likelihood);
+            assert!(
+                (found - expected).abs() < 1e-4 * expected.abs(),
+                "{likelihood:?}: {found} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_continuous_bernoulli_is_a_density() {
+        for logit in [0.0_f32, 0.005, 0.3, -4.0] {
+            let steps = 2000;
+            let total: f64 = (0..steps)
+                .map(|i| {
+                    let x = (i as f32 + 0.5) / steps as f32;
+                    // The other pixel, at λ = ½, has the density 1 everywhere.
+                    one([logit, 0.0], [x, 0.5], Likelihood::ContinuousBernoulli).exp()
+                })
+                .sum();
+            assert!(
+                (total / f64::from(steps) - 1.0).abs() < 1e-3,
+                "{logit}: {total}"
+            );
+        }
+    }
+
+    #[test]
+    fn equal_weights_give_their_value_and_others_the_log_of_the_mean() {
+        let device = Device::flex();
+        let same = Tensor::<1>::from_floats([-300.0, -1.0, -300.0, -1.0], &device);
+        assert!((value(importance_weighted(same, 2)) + 150.5).abs() < 1e-3);
+        let other = Tensor::<1>::from_floats([0.0, f32::ln(3.0)], &device);
+        assert!((value(importance_weighted(other, 2)) - 2.0_f64.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn beta_rises_once_or_again_and_again() {
+        assert_eq!(beta_at(7, 2.0, 0, 0), 2.0);
+        assert_eq!(beta_at(5, 2.0, 10, 0), 1.0);
+        assert_eq!(beta_at(50, 2.0, 10, 0), 2.0);
+        assert_eq!(beta_at(0, 2.0, 0, 100), 0.0);
+        assert_eq!(beta_at(125, 2.0, 0, 100), 1.0);
+        assert_eq!(beta_at(160, 2.0, 0, 100), 2.0);
     }
 }

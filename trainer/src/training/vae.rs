@@ -10,7 +10,10 @@ use super::learner::{
 };
 use crate::config::{Config, Likelihood, VaeConfig};
 use crate::nets::{Encoder, Generator};
-use crate::objective::elbo::{divergence, reconstruction, reparameterize};
+use crate::objective::elbo::{
+    beta_at, divergences, importance_weighted, log_likelihood, log_prior_ratio, reparameterize,
+    repeated, with_free_bits,
+};
 use crate::random::{Purpose, normals};
 
 /// Encoder and decoder, trained together.
@@ -18,6 +21,13 @@ use crate::random::{Purpose, normals};
 pub(super) struct Autoencoder {
     pub(super) encoder: Encoder,
     pub(super) decoder: Generator,
+}
+
+/// What both bounds are made of.
+struct Terms {
+    likelihood: Tensor<1>,
+    ratio: Tensor<1>,
+    divergences: Tensor<1>,
 }
 
 /// The autoencoder and its optimizer.
@@ -47,47 +57,75 @@ impl Vae {
         }
     }
 
+    /// Draws latents of pictures; gives log p(x|z) and log p(z) − log q(z|x) of each, `[draws·N]`, and the divergence of each
+    /// latent dimension, `[z]`.
     fn terms(
         &self,
         net: &Autoencoder,
         reals: Reals,
+        draws: usize,
         purpose: Purpose,
         index: u64,
         device: &Device,
-    ) -> (Tensor<1>, Tensor<1>) {
-        let (x, class) = (reals.pixels, reals.classes);
+    ) -> Terms {
+        let (x, class) = (reals.pixels, reals.classes.filter(|_| self.conditional()));
         let [rows, ..] = x.dims();
         let (mean, log_variance) = net.encoder.forward(x.clone(), class.clone());
+        let divergences = divergences(mean.clone(), log_variance.clone());
         let noise = normals(
             self.config.training.seed,
             purpose,
             index,
-            rows,
+            rows * draws,
             self.config.model.latent,
             device,
         );
-        let z = reparameterize(mean.clone(), log_variance.clone(), noise);
-        (
-            reconstruction(net.decoder.logits(z, class), x, self.settings.likelihood),
-            divergence(mean, log_variance),
-        )
+        let (mean, log_variance, x) = match draws {
+            1 => (mean, log_variance, x),
+            _ => (
+                mean.repeat_dim(0, draws),
+                log_variance.repeat_dim(0, draws),
+                x.repeat_dim(0, draws),
+            ),
+        };
+        let z = reparameterize(mean, log_variance.clone(), noise.clone());
+        let logits = net.decoder.logits(z.clone(), repeated(class, draws));
+        Terms {
+            likelihood: log_likelihood(logits, x, self.settings.likelihood, self.settings.sigma),
+            ratio: log_prior_ratio(z, log_variance, noise),
+            divergences,
+        }
     }
 
-    /// Step number `step` (from 0) on one batch `[N, C, H, W]` of pixels from 0 to 1.
+    fn conditional(&self) -> bool {
+        self.config.model.classes > 0
+    }
+
+    /// Step number `step` (from 0) on one batch of pixels from 0 to 1.
     pub(super) fn step(
         &mut self,
         step: u64,
         moment: Moment,
         reals: &mut dyn FnMut() -> Reals,
     ) -> Tensor<1> {
-        let (error, kl) = self.terms(
+        let s = &self.settings;
+        let terms = self.terms(
             &self.net,
             reals(),
+            s.samples,
             Purpose::Reparameterization,
             step,
             &self.device,
         );
-        let loss = error.clone() + kl.clone().mul_scalar(self.settings.beta);
+        let error = terms.likelihood.clone().mean().neg();
+        let kl = terms.divergences.clone().sum();
+        let loss = if s.samples > 1 {
+            importance_weighted(terms.likelihood + terms.ratio, s.samples).neg()
+        } else {
+            let beta = beta_at(step, s.beta, s.warmup, s.cycle);
+            let minimized = with_free_bits(terms.divergences, s.free_bits);
+            error.clone() + minimized.mul_scalar(beta)
+        };
         let gradients = GradientsParams::from_grads(loss.backward(), &self.net);
         let o = &self.config.optimizer;
         self.net = self.optimizer.step(
@@ -101,8 +139,9 @@ impl Vae {
     /// The negative evidence lower bound of `x` in nats a picture, with one draw of noise (β does not count).
     pub(super) fn negative_bound(&self, x: Reals, index: u64) -> f64 {
         let device = self.device.clone().inner();
-        let (error, kl) = self.terms(&self.net.valid(), x, Purpose::Score, index, &device);
-        f64::from((error + kl).into_scalar::<f32>())
+        let terms = self.terms(&self.net.valid(), x, 1, Purpose::Score, index, &device);
+        let bound = terms.likelihood.mean() - terms.divergences.sum();
+        -f64::from(bound.into_scalar::<f32>())
     }
 
     /// −log of the importance-weighted bound (Burda et al. 2016, equation 8) of each picture of `x` `[N, C, H, W]`, whose pixels are
