@@ -45,7 +45,7 @@ impl Session<'_> {
     pub(super) fn save(&mut self, measured: Option<f64>) -> Result<PathBuf, TrainError> {
         let mut score = score::score(&self.learner, self.config, &self.test, &self.device);
         if let Some(variety) = score.variety {
-            let (message, collapsed) = self.watch.variety(variety);
+            let (message, collapsed) = self.watch.variety(self.state.step, variety);
             self.warn(message);
             if collapsed && self.go_back()? {
                 score = score::score(&self.learner, self.config, &self.test, &self.device);

@@ -8,6 +8,8 @@ const WINNING: f64 = 0.99;
 const LONG: u64 = 500;
 /// How different generated pictures must be from each other, as a share of how different real ones are.
 const ALIKE: f64 = 0.4;
+/// Steps in which a generator that has learned nothing yet makes ever the same, and may.
+const YOUNG: u64 = 1000;
 
 /// Looks at a run's figures and says when something is wrong, once.
 #[derive(Debug, Default)]
@@ -48,8 +50,8 @@ impl Watch {
 
     /// From how different generated pictures are from each other, as a share of how different real ones are: what to tell, if anything,
     /// and whether the generator has collapsed.
-    pub(super) fn variety(&mut self, share: f64) -> (Option<String>, bool) {
-        if share >= ALIKE {
+    pub(super) fn variety(&mut self, step: u64, share: f64) -> (Option<String>, bool) {
+        if share >= ALIKE || step < YOUNG {
             self.told_alike = false;
             return (None, false);
         }
@@ -88,9 +90,10 @@ mod tests {
     #[test]
     fn pictures_that_are_all_alike_are_a_collapse() {
         let mut watch = Watch::default();
-        assert_eq!(watch.variety(0.9), (None, false));
-        let (message, collapsed) = watch.variety(0.1);
+        assert_eq!(watch.variety(10, 0.1), (None, false));
+        assert_eq!(watch.variety(2000, 0.9), (None, false));
+        let (message, collapsed) = watch.variety(2100, 0.1);
         assert!(collapsed && message.unwrap().contains("10 %"));
-        assert_eq!(watch.variety(0.1), (None, true));
+        assert_eq!(watch.variety(2100, 0.1), (None, true));
     }
 }
