@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dreamlet_runtime::card::GoldenMatch;
+use dreamlet_runtime::card::{Card, GoldenMatch};
 use dreamlet_runtime::engine::tract::OnnxGenerator;
 use dreamlet_runtime::generator::Generator;
 
@@ -47,6 +47,17 @@ fn every_model_makes_its_golden_pictures() {
                 golden.seed
             );
         }
+    }
+}
+
+#[test]
+fn every_models_card_and_golden_samples_lie_beside_it_too() {
+    for path in models() {
+        let beside = path.with_file_name("card.json");
+        let text = std::fs::read_to_string(&beside)
+            .unwrap_or_else(|error| panic!("{}: {error}", beside.display()));
+        let generator = OnnxGenerator::open(&path).unwrap();
+        assert_eq!(Some(&Card::from_json(&text).unwrap()), generator.card());
     }
 }
 

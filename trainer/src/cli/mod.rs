@@ -1,6 +1,7 @@
 //! The program `dreamlet`: one file for each verb.
 
 mod bench;
+mod card;
 mod eval;
 mod export;
 mod presets;
@@ -31,6 +32,8 @@ enum Verb {
     Verify(verify::VerifyArgs),
     /// Measure how good a generator's pictures are
     Eval(eval::EvalArgs),
+    /// Print what a file says about itself, golden samples included, as JSON
+    Card(card::CardArgs),
     /// Draw generated pictures
     Sample(sample::SampleArgs),
     /// Write one HTML page about a run: curves, samples over time, latent space, figures
@@ -59,6 +62,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Export(args) => export::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Eval(args) => eval::run(&args),
+        Verb::Card(args) => card::run(&args),
         Verb::Sample(args) => sample::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Quickstart(args) => quickstart::run(&args),

@@ -1,0 +1,29 @@
+//! `dreamlet card MODEL.onnx`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use dreamlet_runtime::engine::validate::{Limits, inspect, read};
+
+use super::{CliResult, print};
+
+/// Arguments of `dreamlet card`.
+#[derive(Debug, Args)]
+pub(crate) struct CardArgs {
+    /// The ONNX file
+    model: PathBuf,
+}
+
+/// Prints the card in the file's metadata as JSON.
+pub(crate) fn run(args: &CardArgs) -> CliResult {
+    let limits = Limits::default();
+    let found = inspect(&read(&args.model, &limits)?, &limits)?;
+    let card = found.card.ok_or_else(|| {
+        format!(
+            "{} has no card: dreamlet did not export it. `dreamlet sample` takes the facts it lacks as flags",
+            args.model.display()
+        )
+    })?;
+    let value: serde_json::Value = serde_json::from_str(&card.to_json()?)?;
+    print(&serde_json::to_string_pretty(&value)?)
+}
