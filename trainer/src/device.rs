@@ -113,6 +113,7 @@ impl DeviceChoice {
                 .or_else(|_| Self::Cpu.open()),
             Self::Cpu => Ok((Device::flex(), "cpu")),
             #[cfg(feature = "ndarray")]
+            #[allow(deprecated, reason = "kept to compare with until burn drops it")]
             Self::Ndarray => Ok((Device::ndarray(), "ndarray")),
             #[cfg(feature = "cuda")]
             Self::Cuda => tried("cuda", || Device::cuda(0)),
