@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::engine::validate::{Limits, ModelError, read};
 use dreamlet_runtime::image::{PixelRange, Shape};
 
-use super::sample::LatentChoice;
+use super::stranger::StrangerArgs;
 use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
 use crate::evaluation::likelihood::{self, BoundOptions};
@@ -15,9 +14,8 @@ use crate::evaluation::{
     self, Evaluation, EvaluationError, Evaluator, FolderSource, Metric, OnnxExtractor, OnnxSource,
     Options, Source,
 };
-use crate::export::{generator, onnx};
 use crate::report::grid::{enlarge, save_png};
-use crate::sampling::{parse_range, parse_shape};
+use crate::sampling::parse_range;
 use crate::training::saved::{Saved, Which};
 
 /// Generated pictures that are shown beside their nearest training pictures.
@@ -71,18 +69,8 @@ pub(crate) struct EvalArgs {
     /// Train the classifier and compute all features afresh, and keep nothing
     #[arg(long)]
     no_cache: bool,
-    /// Values of black and white, such as -1,1, for a generator without a card
-    #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true)]
-    range: Option<PixelRange>,
-    /// What the latents are drawn from, for a generator without a card
-    #[arg(long, value_enum)]
-    latent: Option<LatentChoice>,
-    /// Channels, height and width, for a generator without a card whose output is flat
-    #[arg(long, value_name = "C,H,W", value_parser = parse_shape)]
-    shape: Option<Shape>,
-    /// Number of classes, for a generator without a card that does not show it
-    #[arg(long, value_name = "COUNT")]
-    classes: Option<usize>,
+    #[command(flatten)]
+    stranger: StrangerArgs,
 }
 
 /// What the path means.
@@ -220,23 +208,14 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
             raw: args.raw,
         };
         let saved = Saved::open(path, which)?;
-        let graph = generator::graph(&saved.generator, &saved.config)?;
-        let classes = saved.config.model.classes;
-        let assumptions = Assumptions {
-            classes: Some(classes).filter(|classes| *classes > 0),
-            ..Assumptions::default()
-        };
-        let source = OnnxSource::new(&onnx::to_bytes(&graph), &assumptions)?;
+        let source = OnnxSource::trained(&saved.generator, &saved.config)?;
         return Ok(Model::Run(Box::new(saved), source));
     }
     let file = read(path, &Limits::default()).map_err(|error: ModelError| error.to_string())?;
-    let assumptions = Assumptions {
-        range: args.range,
-        distribution: args.latent.map(LatentChoice::distribution),
-        shape: args.shape,
-        classes: args.classes,
-    };
-    Ok(Model::File(OnnxSource::new(&file, &assumptions)?))
+    Ok(Model::File(OnnxSource::new(
+        &file,
+        &args.stranger.assumptions(),
+    )?))
 }
 
 /// The real pictures, in the shape of the generated ones.

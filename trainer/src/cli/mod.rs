@@ -8,6 +8,7 @@ mod presets;
 mod quickstart;
 mod report;
 mod sample;
+mod stranger;
 mod sweep;
 mod train;
 mod verify;

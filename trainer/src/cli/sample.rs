@@ -2,17 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::generator::Generator;
-use dreamlet_runtime::image::{PixelRange, Shape};
-use dreamlet_runtime::latent::Distribution;
 
 use super::CliResult;
+use super::stranger::StrangerArgs;
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
-    self, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds, Way, parse_range,
-    parse_shape, parse_truncation,
+    self, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds, Way,
+    parse_truncation,
 };
 
 /// Pictures that are shown in the terminal when they go to files of their own.
@@ -52,18 +51,8 @@ pub(crate) struct SampleArgs {
     /// Show the pictures in the terminal
     #[arg(long, value_enum, default_value_t)]
     terminal: TerminalChoice,
-    /// Values of black and white, such as -1,1, for a generator without a card
-    #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true)]
-    range: Option<PixelRange>,
-    /// What the latents are drawn from, for a generator without a card
-    #[arg(long, value_enum)]
-    latent: Option<LatentChoice>,
-    /// Channels, height and width, for a generator without a card whose output is flat
-    #[arg(long, value_name = "C,H,W", value_parser = parse_shape)]
-    shape: Option<Shape>,
-    /// Number of classes, for a generator without a card that does not show it
-    #[arg(long, value_name = "COUNT")]
-    classes: Option<usize>,
+    #[command(flatten)]
+    stranger: StrangerArgs,
 }
 
 impl SampleArgs {
@@ -80,28 +69,8 @@ impl SampleArgs {
             columns: None,
             scale: 1,
             terminal: TerminalChoice::Auto,
-            range: None,
-            latent: None,
-            shape: None,
-            classes: None,
+            stranger: StrangerArgs::default(),
         })
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum LatentChoice {
-    /// Independent N(0, 1) numbers
-    Normal,
-    /// Independent numbers from -1 to 1
-    Uniform,
-}
-
-impl LatentChoice {
-    pub(crate) fn distribution(self) -> Distribution {
-        match self {
-            Self::Normal => Distribution::Normal,
-            Self::Uniform => Distribution::Uniform,
-        }
     }
 }
 
@@ -121,12 +90,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
                 .into(),
         );
     }
-    let assumptions = Assumptions {
-        range: args.range,
-        distribution: args.latent.map(LatentChoice::distribution),
-        shape: args.shape,
-        classes: args.classes,
-    };
+    let assumptions = args.stranger.assumptions();
     let mut generator = sampling::open(&sampling::resolve(&args.model)?, &assumptions)?;
     if generator.card().is_some() && assumptions != Assumptions::default() {
         eprintln!(

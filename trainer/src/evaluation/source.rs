@@ -8,7 +8,9 @@ use dreamlet_runtime::latent::Distribution;
 use rayon::prelude::*;
 
 use super::error::EvaluationError;
+use crate::config::Config;
 use crate::data::Dataset;
+use crate::export::{generator, onnx};
 
 /// Pictures by number, as planar bytes (channel, row, column).
 pub trait Source {
@@ -53,6 +55,25 @@ impl OnnxSource {
                 reason: error.to_string(),
             })?,
         })
+    }
+
+    /// A trained generator, as the graph that would be exported.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Generate`] if it cannot be exported.
+    pub fn trained(
+        generator: &crate::nets::Generator,
+        config: &Config,
+    ) -> Result<Self, EvaluationError> {
+        let graph =
+            generator::graph(generator, config).map_err(|error| EvaluationError::Generate {
+                reason: error.to_string(),
+            })?;
+        let assumptions = Assumptions {
+            classes: Some(config.model.classes).filter(|classes| *classes > 0),
+            ..Assumptions::default()
+        };
+        Self::new(&onnx::to_bytes(&graph), &assumptions)
     }
 
     /// Names of the classes, as the card has them.

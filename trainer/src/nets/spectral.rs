@@ -20,7 +20,7 @@ fn unit(v: Tensor<2>) -> Tensor<2> {
 }
 
 impl Spectral {
-    /// For a weight of `rows` rows: the first extent of a convolution's weight, the second of a dense layer's.
+    /// For a weight whose first extent is `rows`.
     pub(super) fn new(init: &mut Init<'_>, rows: usize) -> Self {
         Self {
             left: init.direction(rows),

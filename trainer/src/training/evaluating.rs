@@ -1,13 +1,10 @@
 //! Figures while a model trains: distances to test pictures every so many steps, for `metrics.jsonl`.
 
-use dreamlet_runtime::engine::tract::Assumptions;
-
 use super::error::TrainError;
 use super::learner::Learner;
 use crate::config::Config;
 use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
 use crate::evaluation::{EvaluationError, Evaluator, Metric, OnnxSource, Options};
-use crate::export::{generator, onnx};
 
 /// Key of the figure that picks the best checkpoint.
 pub(super) const CHOSEN: &str = "frechet_distance";
@@ -66,14 +63,7 @@ impl<'a> Evaluating<'a> {
         learner: &Learner,
         config: &Config,
     ) -> Result<Vec<(&'static str, f64)>, TrainError> {
-        let model = generator::graph(&learner.generator(), config)
-            .map_err(|error| TrainError::Evaluation(error.to_string()))?;
-        let classes = config.model.classes;
-        let assumptions = Assumptions {
-            classes: Some(classes).filter(|classes| *classes > 0),
-            ..Assumptions::default()
-        };
-        let mut source = OnnxSource::new(&onnx::to_bytes(&model), &assumptions).map_err(failed)?;
+        let mut source = OnnxSource::trained(&learner.generator(), config).map_err(failed)?;
         let found = self
             .evaluator
             .evaluate("this run", &mut source)

@@ -1,5 +1,7 @@
 //! One adversarial step: the discriminator's turns, then the generator's.
 
+use std::cell::OnceCell;
+
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
@@ -25,6 +27,8 @@ pub struct Gan {
     pub(super) generator: Generator,
     /// Without gradients; `None` where no average is kept.
     average: Option<Generator>,
+    /// The generator as it is used after training, once it was asked for in this step.
+    ready: OnceCell<Generator>,
     discriminator: Discriminator,
     generator_optimizer: ModuleOptimizer,
     discriminator_optimizer: ModuleOptimizer,
@@ -84,6 +88,7 @@ impl Gan {
         Self {
             generator,
             average,
+            ready: OnceCell::new(),
             discriminator: Discriminator::new(config, device),
             generator_optimizer: adam(config),
             discriminator_optimizer: adam(config),
@@ -180,6 +185,7 @@ impl Gan {
         moment: Moment,
         reals: &mut dyn FnMut() -> Reals,
     ) -> Tensor<1> {
+        self.ready.take();
         let o = &self.config.optimizer;
         let (loss_kind, classes) = (self.settings.loss, self.config.model.classes > 0);
         let turns = u64::try_from(self.settings.discriminator_steps.max(1)).unwrap_or(1);
@@ -281,9 +287,14 @@ impl Gan {
         [loss, mean(real), mean(fake), right, sign]
     }
 
-    /// The generator as it is used after training: the average, with its batch normalization calibrated, or `raw` the generator.
-    pub(super) fn ready(&self, raw: bool) -> Generator {
-        let Some(average) = self.average.as_ref().filter(|_| !raw) else {
+    /// The generator as it is used after training: the average, with its batch normalization calibrated, or the generator itself
+    /// where no average is kept. Samples, score, figures and checkpoint of one step share the calibration.
+    pub(super) fn ready(&self) -> Generator {
+        self.ready.get_or_init(|| self.make_ready()).valid()
+    }
+
+    fn make_ready(&self) -> Generator {
+        let Some(average) = &self.average else {
             return self.generator.valid();
         };
         let average = average.valid();
@@ -315,7 +326,7 @@ impl Gan {
             ),
         ];
         if self.average.is_some() {
-            parts.push(("average", module_bytes(&self.ready(false))?));
+            parts.push(("average", module_bytes(&self.ready())?));
         }
         Ok(parts)
     }
@@ -324,6 +335,7 @@ impl Gan {
         &mut self,
         read: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     ) -> Result<(), String> {
+        self.ready.take();
         self.generator = load_module(self.generator.clone(), read("generator")?)?;
         self.discriminator = load_module(self.discriminator.clone(), read("discriminator")?)?;
         self.generator_optimizer =

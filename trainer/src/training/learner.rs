@@ -85,7 +85,7 @@ impl Learner {
     #[must_use]
     pub fn generator(&self) -> Generator {
         match self {
-            Self::Gan(gan) => gan.ready(false),
+            Self::Gan(gan) => gan.ready(),
             Self::Vae(vae) => vae.net.decoder.valid(),
         }
     }
