@@ -10,20 +10,20 @@
 //! | [`image`] | pixel range, 8-bit conversion, whole-factor scaling, dithering | nothing |
 //! | `card` | what a model file says about itself, golden pictures | feature `alloc` |
 //! | `draw` | pictures as `embedded-graphics` drawables | feature `embedded-graphics` |
+//! | [`engine::compiled`] | runs compiled models where they lie, without a heap | nothing |
 //! | `engine::tract` | runs ONNX files after checking them | feature `tract` |
 //!
 //! Without features the crate is `no_std`, never allocates and has two small dependencies.
 #![no_std]
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 extern crate std;
 
 #[cfg(feature = "alloc")]
 pub mod card;
 #[cfg(feature = "embedded-graphics")]
 pub mod draw;
-#[cfg(feature = "tract")]
 pub mod engine;
 pub mod generator;
 pub mod image;

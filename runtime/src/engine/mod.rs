@@ -1,6 +1,10 @@
 //! Engines: what runs a generator.
 //!
-//! [`validate`] looks at an ONNX file before any engine sees it; [`tract`] runs it.
+//! [`compiled`] runs files of `dreamlet compile` where they lie, without a heap. With feature `tract`, `validate` looks at an ONNX
+//! file before any engine sees it and `tract` runs it.
 
+pub mod compiled;
+#[cfg(feature = "tract")]
 pub mod tract;
+#[cfg(feature = "tract")]
 pub mod validate;

@@ -1,0 +1,208 @@
+//! One axis of a convolution: which taps an output position has, and what they read.
+
+use super::format::{Convolution, MapShape};
+
+/// Longest kernel on an axis.
+pub const MAX_KERNEL: usize = 32;
+
+/// One axis of a convolution or transposed convolution.
+///
+/// Outputs are taken in [`phases`](Self::phases): phase `r` has the outputs `r`, `r + phases`, `r + 2 * phases`, … A convolution has one phase, a
+/// transposed one as many as its stride (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4): within a
+/// phase all outputs have the same taps. The output number `q` of a phase reads, by tap `t`, the input position
+/// `q * step + taps[t].offset`, or nothing if the input has no such position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// Positions of the input.
+    pub input: usize,
+    /// Positions of the output.
+    pub output: usize,
+    /// Taps of the kernel.
+    pub kernel: usize,
+    /// Stride.
+    pub stride: usize,
+    /// Zeros before the input; of a transposed convolution, outputs that are cut off.
+    pub pad: usize,
+    /// Distance between taps.
+    pub dilation: usize,
+    /// Whether the convolution is transposed.
+    pub transposed: bool,
+}
+
+/// One tap of a phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tap {
+    /// Position in the kernel.
+    pub kernel: usize,
+    /// What is added to an output's position for the input's.
+    pub offset: isize,
+}
+
+/// The taps of a phase, in the order of their position in the kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Taps {
+    taps: [Tap; MAX_KERNEL],
+    len: usize,
+}
+
+impl Taps {
+    /// The taps.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Tap] {
+        self.taps.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Axis {
+    /// Rows and columns of a convolution.
+    #[must_use]
+    pub fn pair(convolution: &Convolution, input: MapShape, output: MapShape) -> [Self; 2] {
+        let sides = [(input.height, output.height), (input.width, output.width)];
+        let axis = |i: usize, (input, output): (u32, u32)| Self {
+            input: input as usize,
+            output: output as usize,
+            kernel: convolution.kernel[i] as usize,
+            stride: convolution.stride[i] as usize,
+            pad: convolution.pad[i] as usize,
+            dilation: convolution.dilation[i] as usize,
+            transposed: convolution.transposed,
+        };
+        [axis(0, sides[0]), axis(1, sides[1])]
+    }
+
+    /// Number of phases.
+    #[must_use]
+    pub fn phases(&self) -> usize {
+        if self.transposed { self.stride } else { 1 }
+    }
+
+    /// Outputs of phase `phase`.
+    #[must_use]
+    pub fn outputs(&self, phase: usize) -> usize {
+        self.output
+            .saturating_sub(phase)
+            .div_ceil(self.phases().max(1))
+    }
+
+    /// Input positions from one output of a phase to the next.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        if self.transposed { 1 } else { self.stride }
+    }
+
+    /// The taps of phase `phase`; of a kernel longer than [`MAX_KERNEL`], the first ones.
+    #[must_use]
+    pub fn taps(&self, phase: usize) -> Taps {
+        let mut taps = Taps {
+            taps: [Tap::default(); MAX_KERNEL],
+            len: 0,
+        };
+        for kernel in 0..self.kernel.min(MAX_KERNEL) {
+            let reach = (kernel * self.dilation) as isize;
+            let offset = if self.transposed {
+                let distance = (phase + self.pad) as isize - reach;
+                let stride = self.stride.max(1) as isize;
+                if distance.rem_euclid(stride) != 0 {
+                    continue;
+                }
+                distance.div_euclid(stride)
+            } else {
+                reach - self.pad as isize
+            };
+            if let Some(tap) = taps.taps.get_mut(taps.len) {
+                *tap = Tap { kernel, offset };
+                taps.len += 1;
+            }
+        }
+        taps
+    }
+
+    /// Of `len` outputs of a phase from output `first` on, those whose input position by `offset` exists: from and to, counted from `first`.
+    #[must_use]
+    pub fn inside(&self, offset: isize, first: usize, len: usize) -> (usize, usize) {
+        let step = self.step().max(1);
+        // The least q with q * step + offset >= 0, and the least with q * step + offset >= input.
+        let begin = if offset < 0 {
+            offset.unsigned_abs().div_ceil(step)
+        } else {
+            0
+        };
+        let room = self.input as isize - offset;
+        let end = if room > 0 {
+            room.unsigned_abs().div_ceil(step)
+        } else {
+            0
+        };
+        let from = begin.saturating_sub(first).min(len);
+        let to = end.saturating_sub(first).min(len);
+        (from, to.max(from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every product of the convolution's definition is found once, and no other.
+    #[test]
+    fn phases_and_taps_cover_the_definition() {
+        for transposed in [false, true] {
+            for (input, kernel, stride, pad, dilation, extra) in [
+                (7, 4, 2, 1, 1, 0),
+                (5, 3, 1, 1, 1, 0),
+                (6, 3, 2, 1, 1, 1),
+                (8, 5, 2, 2, 1, 1),
+                (4, 2, 3, 0, 2, 1),
+                (9, 3, 2, 2, 2, 0),
+                (3, 1, 4, 0, 1, 0),
+            ] {
+                let reach = (kernel - 1) * dilation + 1;
+                let output = if transposed {
+                    (input - 1) * stride + reach + extra - 2 * pad
+                } else {
+                    (input + 2 * pad - reach) / stride + 1
+                };
+                let axis = Axis {
+                    input,
+                    output,
+                    kernel,
+                    stride,
+                    pad,
+                    dilation,
+                    transposed,
+                };
+                let mut found = std::vec::Vec::new();
+                for phase in 0..axis.phases() {
+                    for tap in axis.taps(phase).as_slice() {
+                        let outputs = axis.outputs(phase);
+                        for first in 0..outputs {
+                            let (from, to) = axis.inside(tap.offset, first, outputs - first);
+                            for q in (first + from..first + to).take(usize::from(from == 0)) {
+                                let read = (q * axis.step()) as isize + tap.offset;
+                                found.push((q * axis.phases() + phase, tap.kernel, read));
+                            }
+                        }
+                    }
+                }
+                let mut expected = std::vec::Vec::new();
+                for o in 0..output {
+                    for k in 0..kernel {
+                        for i in 0..input {
+                            let meets = if transposed {
+                                i * stride + k * dilation == o + pad
+                            } else {
+                                o * stride + k * dilation == i + pad
+                            };
+                            if meets {
+                                expected.push((o, k, i as isize));
+                            }
+                        }
+                    }
+                }
+                found.sort_unstable();
+                expected.sort_unstable();
+                assert_eq!(found, expected, "{axis:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+use core::fmt;
+
+/// What can be wrong with a compiled model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The file is shorter than its header.
+    TooShort {
+        /// Bytes a header has.
+        expected: usize,
+        /// Bytes of the file.
+        found: usize,
+    },
+    /// The first eight bytes are others.
+    Magic,
+    /// The file was written in a format that this version does not read.
+    Version {
+        /// The newest version that is read.
+        newest: u16,
+        /// The file's.
+        found: u16,
+    },
+    /// The file is not as long as it says.
+    Length {
+        /// Bytes by the header.
+        expected: u64,
+        /// Bytes of the file.
+        found: usize,
+    },
+    /// The bytes are not those that were written.
+    Checksum {
+        /// By the header.
+        expected: u32,
+        /// Of the bytes.
+        found: u32,
+    },
+    /// The file does not begin at an address that is a multiple of 4 (better: 64).
+    Unaligned,
+    /// A field of the header has a value that cannot be.
+    Header {
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: u32,
+    },
+    /// A field of a layer has a value that cannot be.
+    Layer {
+        /// Which layer, from 0.
+        layer: usize,
+        /// Name of the field.
+        field: &'static str,
+        /// Its value.
+        found: u32,
+    },
+    /// A layer's tensor or buffer lies outside its section, or at an address that is not a multiple of its alignment.
+    Range {
+        /// Which layer, from 0.
+        layer: usize,
+        /// Which of its ranges.
+        what: &'static str,
+        /// First byte.
+        offset: u64,
+        /// Bytes.
+        len: u64,
+        /// Bytes of the section.
+        section: u64,
+    },
+    /// A layer writes over what it still reads.
+    Overlap {
+        /// Which layer, from 0.
+        layer: usize,
+    },
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::TooShort { expected, found } => {
+                write!(
+                    f,
+                    "a compiled model has a header of {expected} bytes, the file has {found}: is it a file of `dreamlet compile`?"
+                )
+            }
+            Self::Magic => write!(
+                f,
+                "this is no compiled model: make one with `dreamlet compile model.onnx`"
+            ),
+            Self::Version { newest, found } => {
+                write!(
+                    f,
+                    "the model has format {found}, this version of dreamlet-runtime reads up to {newest}: update it, or compile the model with the matching dreamlet"
+                )
+            }
+            Self::Length { expected, found } => {
+                write!(
+                    f,
+                    "the model should have {expected} bytes, it has {found}: it was cut off or padded on its way"
+                )
+            }
+            Self::Checksum { expected, found } => {
+                write!(
+                    f,
+                    "the model is damaged: checksum {expected:08x} was written, its bytes give {found:08x}: copy it again"
+                )
+            }
+            Self::Unaligned => {
+                write!(
+                    f,
+                    "the model does not lie at a multiple of 4 bytes: embed it with include_model!, or copy it to aligned memory"
+                )
+            }
+            Self::Header { field, found } => write!(
+                f,
+                "the model's header has {field} = {found}, which cannot be"
+            ),
+            Self::Layer {
+                layer,
+                field,
+                found,
+            } => {
+                write!(
+                    f,
+                    "layer {layer} of the model has {field} = {found}, which cannot be"
+                )
+            }
+            Self::Range {
+                layer,
+                what,
+                offset,
+                len,
+                section,
+            } => {
+                write!(
+                    f,
+                    "layer {layer} of the model has its {what} at bytes {offset} to {} of {section}, or not aligned",
+                    offset.saturating_add(len)
+                )
+            }
+            Self::Overlap { layer } => {
+                write!(f, "layer {layer} of the model writes over what it reads")
+            }
+        }
+    }
+}
+
+impl core::error::Error for FormatError {}

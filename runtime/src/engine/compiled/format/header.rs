@@ -1,0 +1,171 @@
+//! The first bytes of the file.
+
+use super::FormatError;
+use crate::image::{PixelRange, Shape};
+use crate::latent::Distribution;
+
+/// The first eight bytes of the file.
+pub const MAGIC: [u8; 8] = *b"dreamlet";
+/// The format that is written, and the newest one that is read.
+pub const VERSION: u16 = 1;
+/// Bytes of the header.
+pub const HEADER_LEN: usize = 64;
+/// Where the checksummed bytes begin.
+pub(crate) const CHECKED_FROM: usize = 20;
+
+mod field {
+    pub(super) const VERSION: usize = 8;
+    pub(super) const FILE_LEN: usize = 12;
+    pub(super) const CHECKSUM: usize = 16;
+    pub(super) const SCRATCH_LEN: usize = 20;
+    pub(super) const LATENT_LEN: usize = 24;
+    pub(super) const CLASSES: usize = 28;
+    pub(super) const CHANNELS: usize = 32;
+    pub(super) const HEIGHT: usize = 36;
+    pub(super) const WIDTH: usize = 40;
+    pub(super) const LOW: usize = 44;
+    pub(super) const HIGH: usize = 48;
+    pub(super) const LAYERS: usize = 52;
+    pub(super) const CARD_LEN: usize = 56;
+    pub(super) const DISTRIBUTION: usize = 60;
+}
+
+/// What the header says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Header {
+    /// Bytes of the whole file.
+    pub file_len: u32,
+    /// [`checksum`](super::checksum) of the bytes from 20 to the end.
+    pub checksum: u32,
+    /// Bytes of scratch memory for one picture, without room to align it.
+    pub scratch_len: u32,
+    /// Numbers of the latent vector.
+    pub latent_len: u32,
+    /// Classes that can be asked for, 0 for none.
+    pub classes: u32,
+    /// Shape of the picture.
+    pub shape: Shape,
+    /// What black and white are in the picture.
+    pub range: PixelRange,
+    /// What the latent vector is drawn from.
+    pub distribution: Distribution,
+    /// Number of layers.
+    pub layers: u32,
+    /// Bytes of the card, JSON; 0 for none.
+    pub card_len: u32,
+}
+
+const fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// Scratch bytes that [`Engine::generate`](crate::engine::compiled::Engine::generate) needs for the model in `file`, room to align them
+/// included; 0 if `file` is no compiled model. To size a static:
+///
+/// ```
+/// # mod firmware {
+/// # use dreamlet_runtime::engine::compiled::scratch_len;
+/// # const DIGITS: &[u8] = &[];
+/// static mut SCRATCH: [u8; scratch_len(DIGITS)] = [0; scratch_len(DIGITS)];
+/// # }
+/// ```
+#[must_use]
+pub const fn scratch_len(file: &[u8]) -> usize {
+    if file.len() < HEADER_LEN {
+        return 0;
+    }
+    let mut i = 0;
+    while i < MAGIC.len() {
+        if file[i] != MAGIC[i] {
+            return 0;
+        }
+        i += 1;
+    }
+    word(file, field::SCRATCH_LEN) as usize + super::ALIGNMENT - 1
+}
+
+impl Header {
+    /// Reads a header and checks magic and version, nothing else.
+    ///
+    /// # Errors
+    /// [`FormatError`].
+    pub fn parse(file: &[u8]) -> Result<Self, FormatError> {
+        let Some(bytes) = file.first_chunk::<HEADER_LEN>() else {
+            return Err(FormatError::TooShort {
+                expected: HEADER_LEN,
+                found: file.len(),
+            });
+        };
+        if bytes[..MAGIC.len()] != MAGIC {
+            return Err(FormatError::Magic);
+        }
+        let version = u16::from_le_bytes([bytes[field::VERSION], bytes[field::VERSION + 1]]);
+        if version == 0 || version > VERSION {
+            return Err(FormatError::Version {
+                newest: VERSION,
+                found: version,
+            });
+        }
+        let word = |at| word(bytes, at);
+        let distribution = match word(field::DISTRIBUTION) {
+            0 => Distribution::Normal,
+            1 => Distribution::Uniform,
+            found => {
+                return Err(FormatError::Header {
+                    field: "distribution",
+                    found,
+                });
+            }
+        };
+        Ok(Self {
+            file_len: word(field::FILE_LEN),
+            checksum: word(field::CHECKSUM),
+            scratch_len: word(field::SCRATCH_LEN),
+            latent_len: word(field::LATENT_LEN),
+            classes: word(field::CLASSES),
+            shape: Shape {
+                channels: word(field::CHANNELS) as usize,
+                height: word(field::HEIGHT) as usize,
+                width: word(field::WIDTH) as usize,
+            },
+            range: PixelRange {
+                low: f32::from_bits(word(field::LOW)),
+                high: f32::from_bits(word(field::HIGH)),
+            },
+            distribution,
+            layers: word(field::LAYERS),
+            card_len: word(field::CARD_LEN),
+        })
+    }
+
+    /// Writes the header.
+    pub fn emit(&self, bytes: &mut [u8; HEADER_LEN]) {
+        let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let fields = [
+            (field::VERSION, u32::from(VERSION)),
+            (field::FILE_LEN, self.file_len),
+            (field::CHECKSUM, self.checksum),
+            (field::SCRATCH_LEN, self.scratch_len),
+            (field::LATENT_LEN, self.latent_len),
+            (field::CLASSES, self.classes),
+            (field::CHANNELS, size(self.shape.channels)),
+            (field::HEIGHT, size(self.shape.height)),
+            (field::WIDTH, size(self.shape.width)),
+            (field::LOW, self.range.low.to_bits()),
+            (field::HIGH, self.range.high.to_bits()),
+            (field::LAYERS, self.layers),
+            (field::CARD_LEN, self.card_len),
+            (
+                field::DISTRIBUTION,
+                match self.distribution {
+                    Distribution::Normal => 0,
+                    Distribution::Uniform => 1,
+                },
+            ),
+        ];
+        bytes[..MAGIC.len()].copy_from_slice(&MAGIC);
+        for (at, value) in fields {
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The compiled engine: a generator in one flat file that is used where it lies, in flash or mapped from disk. No parsing to speak
+//! of, no heap, no panic, scratch memory of a size known beforehand. `format.md` beside this file describes the bytes.
+
+mod axis;
+mod check;
+pub mod format;
+mod model;
+
+pub use axis::{Axis, MAX_KERNEL, Tap, Taps};
+pub use check::few_scratch;
+pub use format::scratch_len;
+#[doc(hidden)]
+pub use model::Aligned;
+pub use model::Model;

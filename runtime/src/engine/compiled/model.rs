@@ -1,0 +1,193 @@
+//! A compiled model, where it lies.
+
+use super::check::check;
+use super::format::{ALIGNMENT, FormatError, HEADER_LEN, Header, LAYER_LEN, Layer, checksum};
+use crate::image::{PixelRange, Shape};
+use crate::latent::Distribution;
+
+/// Most layers.
+const MAX_LAYERS: u32 = 1 << 12;
+
+/// A compiled model that has been checked. It borrows the file's bytes and copies nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'m> {
+    header: Header,
+    layers: &'m [u8],
+    card: &'m [u8],
+    weights: &'m [u8],
+}
+
+impl<'m> Model<'m> {
+    /// Checks a file of `dreamlet compile` and makes it ready. The bytes must begin at a multiple of 4, as
+    /// [`include_model!`](crate::include_model) and memory maps do. Takes the time of reading the bytes once.
+    ///
+    /// # Errors
+    /// [`FormatError`] with the first thing that is wrong.
+    pub fn new(file: &'m [u8]) -> Result<Self, FormatError> {
+        let header = Header::parse(file)?;
+        if header.file_len as usize != file.len() {
+            return Err(FormatError::Length {
+                expected: header.file_len.into(),
+                found: file.len(),
+            });
+        }
+        let found = checksum(file.get(super::format::CHECKED_FROM..).unwrap_or_default());
+        if found != header.checksum {
+            return Err(FormatError::Checksum {
+                expected: header.checksum,
+                found,
+            });
+        }
+        if !file.as_ptr().addr().is_multiple_of(4) {
+            return Err(FormatError::Unaligned);
+        }
+        check_header(&header)?;
+        let (layers, rest) = section(file, HEADER_LEN, header.layers as usize * LAYER_LEN).ok_or(
+            FormatError::Header {
+                field: "number of layers",
+                found: header.layers,
+            },
+        )?;
+        let card_error = FormatError::Header {
+            field: "bytes of the card",
+            found: header.card_len,
+        };
+        let (card, rest) = section(file, rest, header.card_len as usize).ok_or(card_error)?;
+        let weights = file
+            .get(rest.next_multiple_of(ALIGNMENT)..)
+            .ok_or(card_error)?;
+        let model = Self {
+            header,
+            layers,
+            card,
+            weights,
+        };
+        for (index, layer) in model.layers().enumerate() {
+            check(index, &layer?, &header, weights.len())?;
+        }
+        Ok(model)
+    }
+
+    /// The header.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The layers, in the order they are run. Of a checked model none is an error.
+    pub fn layers(&self) -> impl ExactSizeIterator<Item = Result<Layer, FormatError>> + use<'m> {
+        let records: &'m [[u8; LAYER_LEN]] = self.layers.as_chunks().0;
+        records
+            .iter()
+            .enumerate()
+            .map(|(index, record)| Layer::parse(index, record))
+    }
+
+    /// The section of weights.
+    #[must_use]
+    pub const fn weights(&self) -> &'m [u8] {
+        self.weights
+    }
+
+    /// The card: JSON for `Card::from_json`, which needs feature `alloc`. Empty if there is none.
+    #[must_use]
+    pub const fn card(&self) -> &'m [u8] {
+        self.card
+    }
+
+    /// Numbers of the latent vector.
+    #[must_use]
+    pub const fn latent_len(&self) -> usize {
+        self.header.latent_len as usize
+    }
+
+    /// What the latent vector is drawn from.
+    #[must_use]
+    pub const fn distribution(&self) -> Distribution {
+        self.header.distribution
+    }
+
+    /// Shape of the picture.
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        self.header.shape
+    }
+
+    /// What black and white are in the picture.
+    #[must_use]
+    pub const fn range(&self) -> PixelRange {
+        self.header.range
+    }
+
+    /// Classes that can be asked for, 0 for none.
+    #[must_use]
+    pub const fn classes(&self) -> usize {
+        self.header.classes as usize
+    }
+
+    /// Numbers of a picture.
+    #[must_use]
+    pub const fn image_len(&self) -> usize {
+        // Checked when the model was made.
+        match self.header.shape.len() {
+            Some(len) => len,
+            None => 0,
+        }
+    }
+
+    /// Scratch bytes for one picture, room to align them included. In a constant: [`scratch_len`](super::scratch_len).
+    #[must_use]
+    pub const fn scratch_len(&self) -> usize {
+        self.header.scratch_len as usize + ALIGNMENT - 1
+    }
+}
+
+fn section(file: &[u8], from: usize, len: usize) -> Option<(&[u8], usize)> {
+    let end = from.checked_add(len)?;
+    Some((file.get(from..end)?, end))
+}
+
+fn check_header(header: &Header) -> Result<(), FormatError> {
+    let wrong = |field, found| Err(FormatError::Header { field, found });
+    if header.latent_len == 0 || header.latent_len > 1 << 16 {
+        return wrong("numbers of the latent vector", header.latent_len);
+    }
+    if header.classes > 1 << 16 {
+        return wrong("classes", header.classes);
+    }
+    if header.shape.check().is_err() {
+        return wrong(
+            "values of a picture",
+            u32::try_from(header.shape.len().unwrap_or(0)).unwrap_or(u32::MAX),
+        );
+    }
+    if header.range.check().is_err() {
+        return wrong("pixel range", header.range.low.to_bits());
+    }
+    if header.layers == 0 || header.layers > MAX_LAYERS {
+        return wrong("number of layers", header.layers);
+    }
+    if header.scratch_len > 1 << 30 {
+        return wrong("bytes of scratch memory", header.scratch_len);
+    }
+    Ok(())
+}
+
+/// Bytes at a multiple of 64, for [`include_model!`](crate::include_model).
+#[doc(hidden)]
+#[repr(C, align(64))]
+pub struct Aligned<T: ?Sized>(pub T);
+
+/// Embeds a compiled model in the program, at an address that suits it: a `&'static [u8]`.
+///
+/// ```ignore
+/// static DIGITS: &[u8] = dreamlet_runtime::include_model!("digits.dream");
+/// ```
+#[macro_export]
+macro_rules! include_model {
+    ($path:expr $(,)?) => {{
+        const MODEL: &$crate::engine::compiled::Aligned<[u8]> =
+            &$crate::engine::compiled::Aligned(*::core::include_bytes!($path));
+        &MODEL.0
+    }};
+}
