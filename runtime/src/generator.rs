@@ -39,6 +39,20 @@ pub enum GenerateError {
         /// The class the caller passed.
         found: usize,
     },
+    /// Another number of classes than of pictures was passed.
+    ClassCount {
+        /// Pictures asked for.
+        expected: usize,
+        /// Classes passed.
+        found: usize,
+    },
+    /// The scratch memory is too small.
+    ScratchLength {
+        /// Bytes the engine needs.
+        expected: usize,
+        /// Bytes the caller gave.
+        found: usize,
+    },
     /// The engine failed; its own words are in its log or its richer error.
     Engine,
 }
@@ -81,6 +95,15 @@ impl fmt::Display for GenerateError {
                     classes.saturating_sub(1)
                 )
             }
+            Self::ClassCount { expected, found } => {
+                write!(f, "{expected} pictures need as many classes, found {found}")
+            }
+            Self::ScratchLength { expected, found } => {
+                write!(
+                    f,
+                    "the engine needs {expected} bytes of scratch memory, found {found}: size it by scratch_len()"
+                )
+            }
             Self::Engine => write!(f, "the engine failed: ask it for its own error"),
         }
     }
@@ -98,23 +121,57 @@ pub fn check_call<G: Generator + ?Sized>(
     class: Option<usize>,
     image: &[f32],
 ) -> Result<(), GenerateError> {
-    if latent.len() != generator.latent_len() {
-        return Err(GenerateError::LatentLength {
-            expected: generator.latent_len(),
-            found: latent.len(),
+    let image_len = generator.shape().len().ok_or(GenerateError::Engine)?;
+    check_arguments(
+        generator.latent_len(),
+        image_len,
+        generator.classes(),
+        latent,
+        class,
+        image,
+    )
+}
+
+/// [`check_call`] by what a generator says of itself.
+pub(crate) fn check_arguments(
+    latent_len: usize,
+    image_len: usize,
+    classes: usize,
+    latent: &[f32],
+    class: Option<usize>,
+    image: &[f32],
+) -> Result<(), GenerateError> {
+    // In this order: what is wrong with the vector's length is told first.
+    let input = check_input(latent_len, classes, latent, class);
+    if let Err(GenerateError::LatentLength { .. }) = input {
+        return input;
+    }
+    if image.len() != image_len {
+        return Err(GenerateError::ImageLength {
+            expected: image_len,
+            found: image.len(),
         });
     }
-    let expected = generator.shape().len().ok_or(GenerateError::Engine)?;
-    if image.len() != expected {
-        return Err(GenerateError::ImageLength {
-            expected,
-            found: image.len(),
+    input
+}
+
+/// The same without a picture.
+pub(crate) fn check_input(
+    latent_len: usize,
+    classes: usize,
+    latent: &[f32],
+    class: Option<usize>,
+) -> Result<(), GenerateError> {
+    if latent.len() != latent_len {
+        return Err(GenerateError::LatentLength {
+            expected: latent_len,
+            found: latent.len(),
         });
     }
     if let Some(index) = latent.iter().position(|x| !x.is_finite()) {
         return Err(GenerateError::NonFiniteLatent { index });
     }
-    match (generator.classes(), class) {
+    match (classes, class) {
         (0, None) => Ok(()),
         (classes, None) => Err(GenerateError::ClassMissing { classes }),
         (classes, Some(found)) if found >= classes => {

@@ -381,15 +381,9 @@ impl Check<'_> {
             layer.op,
             Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..)
         );
-        let writes_over = |read: Option<Range>| match (read, output) {
-            (Some(read), Some(output)) => read.meets(output) && !(in_place && read == output),
-            _ => false,
-        };
-        let sums_over = match (layer.op, input, second) {
-            (Op::FewConv(_), Some(input), Some(second)) => input.meets(second),
-            _ => false,
-        };
-        if writes_over(input) || writes_over(second) || sums_over {
+        let meet = |a: Option<Range>, b: Option<Range>| a.zip(b).is_some_and(|(a, b)| a.meets(b));
+        let over_input = meet(input, output) && !(in_place && input == output);
+        if over_input || meet(second, output) || meet(second, input) {
             return Err(FormatError::Overlap { layer: self.index });
         }
         Ok(())

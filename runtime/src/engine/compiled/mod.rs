@@ -2,13 +2,21 @@
 //! of, no heap, no panic, scratch memory of a size known beforehand. `format.md` beside this file describes the bytes.
 
 mod axis;
+mod batch;
 mod check;
+mod engine;
 pub mod format;
+mod kernels;
 mod model;
+mod plain;
+mod rows;
+mod run;
 
 pub use axis::{Axis, MAX_KERNEL, Tap, Taps};
 pub use check::few_scratch;
+pub use engine::{Compiled, Engine};
 pub use format::scratch_len;
+pub use kernels::Level;
 #[doc(hidden)]
 pub use model::Aligned;
 pub use model::Model;

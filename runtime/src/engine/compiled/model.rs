@@ -167,7 +167,7 @@ fn check_header(header: &Header) -> Result<(), FormatError> {
     if header.layers == 0 || header.layers > MAX_LAYERS {
         return wrong("number of layers", header.layers);
     }
-    if header.scratch_len > 1 << 30 {
+    if header.scratch_len > 1 << 30 || !(header.scratch_len as usize).is_multiple_of(ALIGNMENT) {
         return wrong("bytes of scratch memory", header.scratch_len);
     }
     Ok(())

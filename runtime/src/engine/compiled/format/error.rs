@@ -65,7 +65,7 @@ pub enum FormatError {
         /// Bytes of the section.
         section: u64,
     },
-    /// A layer writes over what it still reads.
+    /// A layer's buffers overlap: it would write over what it still reads.
     Overlap {
         /// Which layer, from 0.
         layer: usize,
@@ -137,7 +137,7 @@ impl fmt::Display for FormatError {
                 )
             }
             Self::Overlap { layer } => {
-                write!(f, "layer {layer} of the model writes over what it reads")
+                write!(f, "layer {layer} of the model has buffers that overlap")
             }
         }
     }

@@ -7,6 +7,7 @@ mod checksum;
 mod error;
 mod header;
 mod layer;
+mod record;
 
 pub use checksum::checksum;
 pub use error::FormatError;

@@ -1,0 +1,218 @@
+//! Several pictures at once.
+
+use super::engine::Engine;
+use super::format::{Layer, Op, Place};
+use super::kernels::{as_bytes, as_bytes_mut};
+use super::run::{dense, run};
+use crate::generator::GenerateError;
+
+/// Dense layers that follow one another.
+#[derive(Clone, Copy, Debug)]
+struct DenseRun {
+    first: usize,
+    end: usize,
+    /// Numbers of the longest vector between them.
+    widest: usize,
+}
+
+impl DenseRun {
+    /// Bytes of the vectors of `count` pictures, before and after a layer.
+    fn bytes(&self, count: usize) -> usize {
+        self.widest.saturating_mul(count).saturating_mul(8)
+    }
+}
+
+impl Engine<'_> {
+    /// Makes several pictures: `latents` and `images` hold them one after another, `classes` one class for each, or none. With more
+    /// scratch memory than [`Model::scratch_len`], best [`Self::batch_scratch_len`], dense layers read their weights once for several pictures.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub fn generate_batch(
+        &self,
+        latents: &[f32],
+        classes: Option<&[usize]>,
+        scratch: &mut [u8],
+        images: &mut [f32],
+    ) -> Result<(), GenerateError> {
+        let (latent_len, image_len) = (self.model.latent_len(), self.model.image_len());
+        let count = latents.len() / latent_len.max(1);
+        if latents.len() != count * latent_len {
+            return Err(GenerateError::LatentLength {
+                expected: (count + 1) * latent_len,
+                found: latents.len(),
+            });
+        }
+        if images.len() != count * image_len {
+            return Err(GenerateError::ImageLength {
+                expected: count * image_len,
+                found: images.len(),
+            });
+        }
+        if let Some(classes) = classes
+            && classes.len() != count
+        {
+            return Err(GenerateError::ClassCount {
+                expected: count,
+                found: classes.len(),
+            });
+        }
+        let class = |i: usize| classes.and_then(|classes| classes.get(i).copied());
+        for (i, (latent, image)) in latents
+            .chunks_exact(latent_len)
+            .zip(images.chunks_exact(image_len))
+            .enumerate()
+        {
+            self.check(latent, class(i), image)?;
+        }
+        let scratch = self.aligned(scratch)?;
+        let (single, shared) = scratch
+            .split_at_mut_checked(self.model.header().scratch_len as usize)
+            .ok_or(GenerateError::Engine)?;
+        let run = self.dense_run();
+        let at_once = match run {
+            Some(run) => (shared.len() / run.bytes(1).max(1)).min(count),
+            None => 0,
+        };
+        if let Some(run) = run
+            && at_once > 1
+        {
+            let mut done = 0;
+            for (latents, images) in latents
+                .chunks(at_once * latent_len)
+                .zip(images.chunks_mut(at_once * image_len))
+            {
+                let shared = shared
+                    .get_mut(..run.bytes(at_once))
+                    .ok_or(GenerateError::Engine)?;
+                self.dense_batch(run, latents, |i| class(done + i), single, shared, images)
+                    .ok_or(GenerateError::Engine)?;
+                done += at_once;
+            }
+            return Ok(());
+        }
+        for (i, (latent, image)) in latents
+            .chunks_exact(latent_len)
+            .zip(images.chunks_exact_mut(image_len))
+            .enumerate()
+        {
+            self.layers(0, latent, class(i), single, image)?;
+        }
+        Ok(())
+    }
+
+    /// Scratch bytes with which [`Self::generate_batch`] is fastest for `count` pictures.
+    #[must_use]
+    pub fn batch_scratch_len(&self, count: usize) -> usize {
+        let shared = self.dense_run().map_or(0, |run| run.bytes(count));
+        self.model.scratch_len().saturating_add(shared)
+    }
+
+    /// The first dense layers that follow one another.
+    fn dense_run(&self) -> Option<DenseRun> {
+        let mut run: Option<DenseRun> = None;
+        let mut output = Place::None;
+        for (index, layer) in self.model.layers().enumerate() {
+            let layer = layer.ok()?;
+            let floats = layer.op == Op::Dense && layer.requantization.is_none();
+            match &mut run {
+                None if floats => {
+                    let input = usize::try_from(layer.input_shape.len()).ok()?;
+                    let width = usize::try_from(layer.output_shape.len()).ok()?;
+                    run = Some(DenseRun {
+                        first: index,
+                        end: index + 1,
+                        widest: input.max(width),
+                    });
+                }
+                None => {}
+                Some(run) if floats && layer.input == output => {
+                    run.end = index + 1;
+                    run.widest = run
+                        .widest
+                        .max(usize::try_from(layer.output_shape.len()).ok()?);
+                }
+                Some(_) => break,
+            }
+            output = layer.output;
+        }
+        run
+    }
+
+    /// Runs the layers before `dense` for each picture, the dense layers for all together, and the rest for each again.
+    fn dense_batch(
+        &self,
+        dense_run: DenseRun,
+        latents: &[f32],
+        class: impl Fn(usize) -> Option<usize>,
+        single: &mut [u8],
+        shared: &mut [u8],
+        images: &mut [f32],
+    ) -> Option<()> {
+        let latent_len = self.model.latent_len();
+        let image_len = self.model.image_len();
+        let count = latents.len() / latent_len.max(1);
+        let (mut input, mut output) = shared.split_at_mut_checked(shared.len() / 2)?;
+        let first = self.model.layers().nth(dense_run.first)?.ok()?;
+        let width = usize::try_from(first.input_shape.len())
+            .ok()?
+            .checked_mul(4)?;
+        for (i, latent) in latents.chunks_exact(latent_len).enumerate() {
+            let context = self.context(latent, class(i));
+            for layer in self.model.layers().take(dense_run.first) {
+                run(&layer.ok()?, &context, single, &mut [])?;
+            }
+            let from = match first.input {
+                Place::Latent => as_bytes(latent),
+                Place::Scratch(offset) => single.get(offset as usize..)?.get(..width)?,
+                _ => return None,
+            };
+            input
+                .get_mut(i * width..)?
+                .get_mut(..width)?
+                .copy_from_slice(from);
+        }
+        let context = self.context(&[], None);
+        let mut last: Option<Layer> = None;
+        for layer in self
+            .model
+            .layers()
+            .skip(dense_run.first)
+            .take(dense_run.end - dense_run.first)
+        {
+            let layer = layer.ok()?;
+            if layer.output == Place::Image {
+                return dense(&layer, &context, input, count, as_bytes_mut(images));
+            }
+            dense(&layer, &context, input, count, output)?;
+            core::mem::swap(&mut input, &mut output);
+            last = Some(layer);
+        }
+        let last = last?;
+        let Place::Scratch(offset) = last.output else {
+            return None;
+        };
+        let width = usize::try_from(last.output_shape.len())
+            .ok()?
+            .checked_mul(4)?;
+        for (i, (latent, image)) in latents
+            .chunks_exact(latent_len)
+            .zip(images.chunks_exact_mut(image_len))
+            .enumerate()
+        {
+            // What the layers before the dense ones have left for later ones was of another picture.
+            let context = self.context(latent, class(i));
+            for layer in self.model.layers().take(dense_run.first) {
+                run(&layer.ok()?, &context, single, &mut [])?;
+            }
+            let from = input.get(i * width..)?.get(..width)?;
+            single
+                .get_mut(offset as usize..)?
+                .get_mut(..width)?
+                .copy_from_slice(from);
+            self.layers(dense_run.end, latent, class(i), single, image)
+                .ok()?;
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,186 @@
+//! From a latent vector to a picture.
+
+use super::format::ALIGNMENT;
+use super::format::Number;
+use super::kernels::{Level, as_bytes_mut};
+use super::model::Model;
+use super::run::{Context, run};
+use crate::generator::{GenerateError, Generator, check_arguments};
+use crate::image::{PixelRange, Shape};
+
+/// Runs a [`Model`]. It holds nothing but the model and the processor's [`Level`]; all memory is the caller's.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine<'m> {
+    pub(super) model: Model<'m>,
+    pub(super) level: Level,
+}
+
+impl<'m> Engine<'m> {
+    /// An engine with the best instructions of this processor.
+    #[must_use]
+    pub fn new(model: Model<'m>) -> Self {
+        Self::with_level(model, Level::detect())
+    }
+
+    /// An engine with given instructions.
+    #[must_use]
+    pub const fn with_level(model: Model<'m>, level: Level) -> Self {
+        Self { model, level }
+    }
+
+    /// The model.
+    #[must_use]
+    pub const fn model(&self) -> &Model<'m> {
+        &self.model
+    }
+
+    /// The instructions.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Makes one picture. `latent` has [`Model::latent_len`] numbers, `scratch` at least [`Model::scratch_len`] bytes at any address, `image`
+    /// receives [`Model::image_len`] numbers, channels after one another (CHW), within [`Model::range`].
+    ///
+    /// # Errors
+    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then unspecified.
+    pub fn generate(
+        &self,
+        latent: &[f32],
+        class: Option<usize>,
+        scratch: &mut [u8],
+        image: &mut [f32],
+    ) -> Result<(), GenerateError> {
+        self.check(latent, class, image)?;
+        let scratch = self.aligned(scratch)?;
+        self.layers(0, latent, class, scratch, image)
+    }
+
+    pub(super) fn check(
+        &self,
+        latent: &[f32],
+        class: Option<usize>,
+        image: &[f32],
+    ) -> Result<(), GenerateError> {
+        let model = &self.model;
+        check_arguments(
+            model.latent_len(),
+            model.image_len(),
+            model.classes(),
+            latent,
+            class,
+            image,
+        )
+    }
+
+    /// Scratch memory from the first aligned byte on.
+    pub(super) fn aligned<'s>(&self, scratch: &'s mut [u8]) -> Result<&'s mut [u8], GenerateError> {
+        let too_short = GenerateError::ScratchLength {
+            expected: self.model.scratch_len(),
+            found: scratch.len(),
+        };
+        let skip = scratch.as_ptr().addr().next_multiple_of(ALIGNMENT) - scratch.as_ptr().addr();
+        let aligned = scratch.get_mut(skip..).ok_or(too_short)?;
+        if aligned.len() < self.model.header().scratch_len as usize {
+            return Err(too_short);
+        }
+        Ok(aligned)
+    }
+
+    /// Runs the layers from number `from` on.
+    pub(super) fn layers(
+        &self,
+        from: usize,
+        latent: &[f32],
+        class: Option<usize>,
+        scratch: &mut [u8],
+        image: &mut [f32],
+    ) -> Result<(), GenerateError> {
+        let context = self.context(latent, class);
+        let len = image.len();
+        let image = as_bytes_mut(image);
+        let mut number = Number::F32;
+        for layer in self.model.layers().skip(from) {
+            let layer = layer.map_err(|_| GenerateError::Engine)?;
+            run(&layer, &context, scratch, image).ok_or(GenerateError::Engine)?;
+            number = layer.output_number;
+        }
+        if number == Number::U8 {
+            spread(image, len, self.model.range());
+        }
+        Ok(())
+    }
+
+    pub(super) fn context<'a>(&self, latent: &'a [f32], class: Option<usize>) -> Context<'a>
+    where
+        'm: 'a,
+    {
+        Context {
+            weights: self.model.weights(),
+            level: self.level,
+            latent,
+            class: class.unwrap_or(0),
+        }
+    }
+}
+
+/// Makes numbers within `range` of the `len` pixels at the beginning of `image`, which has four bytes for each.
+fn spread(image: &mut [u8], len: usize, range: PixelRange) {
+    // From the last one on: what is read has not been written over.
+    for i in (0..len).rev() {
+        let value = range
+            .from_u8(image.get(i).copied().unwrap_or_default())
+            .to_ne_bytes();
+        if let Some(bytes) = image.get_mut(4 * i..4 * i + 4) {
+            bytes.copy_from_slice(&value);
+        }
+    }
+}
+
+/// An engine with scratch memory of its own place: a [`Generator`].
+#[derive(Debug)]
+pub struct Compiled<'m, 's> {
+    engine: Engine<'m>,
+    scratch: &'s mut [u8],
+}
+
+impl<'m, 's> Compiled<'m, 's> {
+    /// `scratch` has at least [`Model::scratch_len`] bytes.
+    ///
+    /// # Errors
+    /// [`GenerateError::ScratchLength`].
+    pub fn new(engine: Engine<'m>, scratch: &'s mut [u8]) -> Result<Self, GenerateError> {
+        let expected = engine.model.scratch_len();
+        if scratch.len() < expected {
+            return Err(GenerateError::ScratchLength {
+                expected,
+                found: scratch.len(),
+            });
+        }
+        Ok(Self { engine, scratch })
+    }
+}
+
+impl Generator for Compiled<'_, '_> {
+    fn latent_len(&self) -> usize {
+        self.engine.model.latent_len()
+    }
+    fn shape(&self) -> Shape {
+        self.engine.model.shape()
+    }
+    fn range(&self) -> PixelRange {
+        self.engine.model.range()
+    }
+    fn classes(&self) -> usize {
+        self.engine.model.classes()
+    }
+    fn generate(
+        &mut self,
+        latent: &[f32],
+        class: Option<usize>,
+        image: &mut [f32],
+    ) -> Result<(), GenerateError> {
+        self.engine.generate(latent, class, self.scratch, image)
+    }
+}

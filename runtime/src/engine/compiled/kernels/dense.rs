@@ -1,0 +1,199 @@
+//! Matrix times vector, and times several vectors.
+
+use super::WeightSlice;
+use super::activate::{activate_vector, store_some};
+use super::micro::{MAX_SUMS, Operands, Sums, multiply};
+use super::vector::{Element, Vector};
+use crate::engine::compiled::format::{Activation, BLOCK, padded};
+
+/// A dense layer with its data.
+#[derive(Clone, Copy)]
+pub(in super::super) struct DenseCall<'a, W> {
+    /// Numbers of an input vector.
+    pub inputs: usize,
+    /// Numbers of an output vector.
+    pub outputs: usize,
+    /// Input vectors.
+    pub count: usize,
+    /// Input vectors, one after another.
+    pub x: &'a [f32],
+    /// Packed weights, `[block][input][16]`.
+    pub weights: W,
+    /// Biases, padded to whole blocks.
+    pub bias: Option<&'a [f32]>,
+    /// What is done to sums.
+    pub activation: Activation,
+}
+
+impl<'a> DenseCall<'a, WeightSlice<'a>> {
+    /// The same with weights of one type.
+    pub(super) fn with<W>(&self, weights: &'a [W]) -> DenseCall<'a, &'a [W]> {
+        DenseCall {
+            inputs: self.inputs,
+            outputs: self.outputs,
+            count: self.count,
+            x: self.x,
+            bias: self.bias,
+            activation: self.activation,
+            weights,
+        }
+    }
+}
+
+impl<W: Element> DenseCall<'_, &[W]> {
+    /// Whether all slices have the lengths that the geometry asks for.
+    pub(super) fn fits(&self, out: &[f32]) -> bool {
+        self.x.len() == self.count * self.inputs
+            && out.len() == self.count * self.outputs
+            && self.weights.len() == self.inputs * padded(self.outputs)
+            && self
+                .bias
+                .is_none_or(|bias| bias.len() == padded(self.outputs))
+    }
+
+    /// Runs it.
+    ///
+    /// # Safety
+    /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
+    #[inline(always)]
+    pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
+        unsafe {
+            if self.count == 1 {
+                self.single::<V>(out);
+            } else {
+                self.several::<V>(out);
+            }
+        }
+    }
+
+    /// One vector: the weights are read once, front to back, so that memory is all that limits it.
+    #[inline(always)]
+    unsafe fn single<V: Vector>(&self, out: *mut f32) {
+        match BLOCK / V::LANES {
+            1 => unsafe { self.blocks::<V, 1, 8>(out) },
+            2 => unsafe { self.blocks::<V, 2, 4>(out) },
+            // Several sums for each output hide the latency of additions; a processor without vectors has too few registers.
+            _ if V::WIDE == 1 => unsafe { self.blocks::<V, 4, 1>(out) },
+            _ => unsafe { self.blocks::<V, 4, 2>(out) },
+        }
+    }
+
+    /// Block by block of `NV` vectors, `U` inputs at a time.
+    #[inline(always)]
+    unsafe fn blocks<V: Vector, const NV: usize, const U: usize>(&self, out: *mut f32) {
+        unsafe {
+            let mut w = self.weights.as_ptr();
+            let x = self.x.as_ptr();
+            for block in 0..padded(self.outputs) / BLOCK {
+                let mut sums = [[V::splat(0.0); NV]; U];
+                if let Some(bias) = self.bias {
+                    for v in 0..NV {
+                        sums[0][v] = V::load(bias.as_ptr().add(block * BLOCK + v * V::LANES));
+                    }
+                }
+                let mut i = 0;
+                while i + U <= self.inputs {
+                    for u in 0..U {
+                        let a = V::splat(*x.add(i + u));
+                        for v in 0..NV {
+                            sums[u][v] =
+                                sums[u][v].fma(a, W::vector(w.add(u * BLOCK + v * V::LANES)));
+                        }
+                    }
+                    w = w.add(U * BLOCK);
+                    i += U;
+                }
+                while i < self.inputs {
+                    let a = V::splat(*x.add(i));
+                    for v in 0..NV {
+                        sums[0][v] = sums[0][v].fma(a, W::vector(w.add(v * V::LANES)));
+                    }
+                    w = w.add(BLOCK);
+                    i += 1;
+                }
+                for v in 0..NV {
+                    let mut sum = sums[0][v];
+                    for sums in &sums[1..] {
+                        sum = sum.add(sums[v]);
+                    }
+                    let at = block * BLOCK + v * V::LANES;
+                    if at < self.outputs {
+                        store_some(
+                            activate_vector(sum, self.activation),
+                            out.add(at),
+                            self.outputs - at,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Several vectors: tiles of vectors and outputs, so that each weight that is read serves all vectors of a tile.
+    #[inline(always)]
+    unsafe fn several<V: Vector>(&self, out: *mut f32) {
+        let per_block = BLOCK / V::LANES;
+        let vectors = padded(self.outputs) / V::LANES;
+        let mut first = 0;
+        while first < vectors && first * V::LANES < self.outputs {
+            let left = vectors - first;
+            let wide = if per_block > 1 { V::WIDE } else { left.min(4) };
+            unsafe {
+                match wide {
+                    4 if V::WIDE >= 4 => self.outputs::<V, 4>(first, out),
+                    3 if V::WIDE >= 4 && V::LANES == BLOCK => self.outputs::<V, 3>(first, out),
+                    2 if V::WIDE >= 2 => self.outputs::<V, 2>(first, out),
+                    _ => self.outputs::<V, 1>(first, out),
+                }
+            }
+            first += wide;
+        }
+    }
+
+    /// `NV` vectors of outputs for all input vectors.
+    #[inline(always)]
+    unsafe fn outputs<V: Vector, const NV: usize>(&self, first: usize, out: *mut f32) {
+        let most = V::PIXELS[NV - 1];
+        let at = first * V::LANES;
+        let block_len = self.inputs * BLOCK;
+        let mut done = 0;
+        while done < self.count {
+            let several = most.min(self.count - done);
+            unsafe {
+                let mut sums: Sums<V> = [V::splat(0.0); MAX_SUMS];
+                let sums = sums.as_mut_ptr();
+                if let Some(bias) = self.bias {
+                    for v in 0..NV {
+                        let bias = V::load(bias.as_ptr().add(at + v * V::LANES));
+                        for p in 0..several {
+                            *sums.add(p * NV + v) = bias;
+                        }
+                    }
+                }
+                let operands = Operands {
+                    x: self.x.as_ptr().add(done * self.inputs),
+                    pixel: self.inputs,
+                    row: 0,
+                    weights: self
+                        .weights
+                        .as_ptr()
+                        .add(at / BLOCK * block_len + at % BLOCK),
+                    block: block_len,
+                    channels: self.inputs,
+                };
+                multiply::<V, W, NV>(1, several, sums, 0, operands);
+                for p in 0..several {
+                    for v in 0..NV {
+                        let offset = at + v * V::LANES;
+                        if offset < self.outputs {
+                            let to = out.add((done + p) * self.outputs + offset);
+                            let sum = activate_vector(*sums.add(p * NV + v), self.activation);
+                            store_some(sum, to, self.outputs - offset);
+                        }
+                    }
+                }
+            }
+            done += several;
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! From a level to the kernel that was compiled for it.
+
+use super::WeightSlice;
+use super::activate::activate_all;
+use super::conv::ConvCall;
+use super::dense::DenseCall;
+use super::few::FewCall;
+use super::level::{Kind, Level};
+use super::vector::{Element, Four, Vector};
+use crate::engine::compiled::format::Activation;
+
+/// One kernel with its arguments.
+trait Kernel {
+    /// # Safety
+    /// The arguments are valid and the processor has the vector's instructions.
+    unsafe fn run<V: Vector>(self);
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::super::vector::x86::{Eight, Sixteen};
+    use super::Kernel;
+
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(super) unsafe fn avx2<K: Kernel>(kernel: K) {
+        unsafe { kernel.run::<Eight>() }
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")]
+    pub(super) unsafe fn avx512<K: Kernel>(kernel: K) {
+        unsafe { kernel.run::<Sixteen>() }
+    }
+}
+
+/// # Safety
+/// The kernel's arguments are valid.
+unsafe fn run<K: Kernel>(level: Level, kernel: K) {
+    // SAFETY: a level is only made where the processor has its instructions.
+    unsafe {
+        match level.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => x86::avx2(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => x86::avx512(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => kernel.run::<super::vector::arm::Neon>(),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Kind::Simd128 => kernel.run::<super::vector::wasm::Simd128>(),
+            _ => kernel.run::<Four>(),
+        }
+    }
+}
+
+struct Dense<'a, W>(DenseCall<'a, &'a [W]>, *mut f32);
+
+impl<W: Element> Kernel for Dense<'_, W> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        unsafe { self.0.run::<V>(self.1) }
+    }
+}
+
+struct Conv<'a, W>(ConvCall<'a, &'a [W]>, *mut f32);
+
+impl<W: Element> Kernel for Conv<'_, W> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        unsafe { self.0.run::<V>(self.1) }
+    }
+}
+
+struct Line<'a, W>(FewCall<'a, &'a [W]>, usize, *mut f32);
+
+impl<W: Element> Kernel for Line<'_, W> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        unsafe { self.0.line::<V>(self.1, self.2) }
+    }
+}
+
+struct Gather<'a> {
+    call: FewCall<'a, WeightSlice<'a>>,
+    lines: *const f32,
+    kept: usize,
+    row: usize,
+    out: *mut f32,
+    plane: usize,
+}
+
+impl Kernel for Gather<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        unsafe {
+            self.call
+                .gather::<V>(self.lines, self.kept, self.row, self.out, self.plane)
+        }
+    }
+}
+
+struct Activate<'a>(&'a mut [f32], Activation);
+
+impl Kernel for Activate<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        unsafe { activate_all::<V>(self.0.as_mut_ptr(), self.0.len(), self.1) }
+    }
+}
+
+/// A dense layer on one vector or several; `None` if a slice has not the length it should have.
+pub(in super::super) fn dense(
+    level: Level,
+    call: &DenseCall<'_, WeightSlice<'_>>,
+    out: &mut [f32],
+) -> Option<()> {
+    fn go<W: Element>(level: Level, call: DenseCall<'_, &[W]>, out: &mut [f32]) -> Option<()> {
+        // SAFETY: every length has been compared.
+        call.fits(out)
+            .then(|| unsafe { run(level, Dense(call, out.as_mut_ptr())) })
+    }
+    match call.weights {
+        WeightSlice::F32(weights) => go(level, call.with(weights), out),
+        WeightSlice::F16(weights) => go(level, call.with(weights), out),
+    }
+}
+
+/// A convolution; `None` if a slice has not the length it should have.
+pub(in super::super) fn conv(
+    level: Level,
+    call: &ConvCall<'_, WeightSlice<'_>>,
+    out: &mut [f32],
+) -> Option<()> {
+    fn go<W: Element>(level: Level, call: ConvCall<'_, &[W]>, out: &mut [f32]) -> Option<()> {
+        // SAFETY: every length has been compared.
+        call.fits(out)
+            .then(|| unsafe { run(level, Conv(call, out.as_mut_ptr())) })
+    }
+    match call.weights {
+        WeightSlice::F32(weights) => go(level, call.with(weights), out),
+        WeightSlice::F16(weights) => go(level, call.with(weights), out),
+    }
+}
+
+/// The sums of input row `row` for a convolution with few output channels.
+pub(in super::super) fn few_sums(
+    level: Level,
+    call: &FewCall<'_, WeightSlice<'_>>,
+    row: usize,
+    line: &mut [f32],
+) -> Option<()> {
+    fn go<W: Element>(
+        level: Level,
+        call: FewCall<'_, &[W]>,
+        row: usize,
+        line: &mut [f32],
+    ) -> Option<()> {
+        let exists = row < call.axes[0].input && line.len() == call.row_len();
+        // SAFETY: every length has been compared.
+        (exists && call.fits()).then(|| unsafe { run(level, Line(call, row, line.as_mut_ptr())) })
+    }
+    match call.weights {
+        WeightSlice::F32(weights) => go(level, call.with(weights), row, line),
+        WeightSlice::F16(weights) => go(level, call.with(weights), row, line),
+    }
+}
+
+/// Row `row` of the picture of a convolution with few output channels. `lines` holds `kept` rows of sums; in `out` the row's first
+/// number stands first, and channels are `plane` numbers apart.
+pub(in super::super) fn few_gather(
+    level: Level,
+    call: &FewCall<'_, WeightSlice<'_>>,
+    lines: &[f32],
+    kept: usize,
+    row: usize,
+    out: &mut [f32],
+    plane: usize,
+) -> Option<()> {
+    let [rows, columns] = &call.axes;
+    let needed = call
+        .outputs
+        .checked_sub(1)?
+        .checked_mul(plane)?
+        .checked_add(columns.output)?;
+    let bias = call.bias.is_none_or(|bias| bias.len() >= call.outputs);
+    let fits = row < rows.output
+        && kept > 0
+        && lines.len() == kept * call.row_len()
+        && out.len() >= needed
+        && bias;
+    let gather = Gather {
+        call: *call,
+        lines: lines.as_ptr(),
+        kept,
+        row,
+        out: out.as_mut_ptr(),
+        plane,
+    };
+    // SAFETY: `lines` has a place for every input row and `out` for every number of the row.
+    fits.then(|| unsafe { run(level, gather) })
+}
+
+/// An activation on numbers.
+pub(in super::super) fn activate(level: Level, numbers: &mut [f32], activation: Activation) {
+    // SAFETY: the slice is good for its length.
+    unsafe { run(level, Activate(numbers, activation)) }
+}

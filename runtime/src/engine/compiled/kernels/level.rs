@@ -1,0 +1,105 @@
+//! Which instructions the processor has.
+
+use core::fmt;
+
+/// A set of vector instructions that this processor has. Only [`Level::detect`] and [`Level::available`] make one that is not scalar.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Level(pub(super) Kind);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each instruction set has its own")]
+pub(super) enum Kind {
+    Scalar,
+    Avx2,
+    Avx512,
+    Neon,
+    Simd128,
+}
+
+impl Level {
+    /// Instructions that every processor of the target has; no vectors by name.
+    pub const SCALAR: Self = Self(Kind::Scalar);
+
+    /// The best level of this processor: found out while running with feature `std`, else what the program was compiled for.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self::available().last().unwrap_or(Self::SCALAR)
+    }
+
+    /// All levels of this processor, from scalar to the best.
+    pub fn available() -> impl Iterator<Item = Self> {
+        [
+            (Kind::Scalar, true),
+            (Kind::Avx2, avx2()),
+            (Kind::Avx512, avx512()),
+            (
+                Kind::Neon,
+                cfg!(all(target_arch = "aarch64", target_feature = "neon")),
+            ),
+            (
+                Kind::Simd128,
+                cfg!(all(target_arch = "wasm32", target_feature = "simd128")),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(kind, here)| here.then_some(Self(kind)))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Scalar => "scalar",
+            Kind::Avx2 => "avx2",
+            Kind::Avx512 => "avx512",
+            Kind::Neon => "neon",
+            Kind::Simd128 => "simd128",
+        }
+    }
+}
+
+impl fmt::Debug for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Whether the processor has AVX2, FMA and F16C.
+fn avx2() -> bool {
+    #[cfg(all(target_arch = "x86_64", feature = "std", not(miri)))]
+    return std::is_x86_feature_detected!("avx2")
+        && std::is_x86_feature_detected!("fma")
+        && std::is_x86_feature_detected!("f16c");
+    #[cfg(not(all(target_arch = "x86_64", feature = "std", not(miri))))]
+    return cfg!(all(
+        target_arch = "x86_64",
+        not(miri),
+        target_feature = "avx2",
+        target_feature = "fma",
+        target_feature = "f16c"
+    ));
+}
+
+/// Whether it has AVX-512 (F, BW, DQ and VL) besides.
+fn avx512() -> bool {
+    #[cfg(all(target_arch = "x86_64", feature = "std", not(miri)))]
+    return avx2()
+        && std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512dq")
+        && std::is_x86_feature_detected!("avx512vl");
+    #[cfg(not(all(target_arch = "x86_64", feature = "std", not(miri))))]
+    return avx2()
+        && cfg!(all(
+            target_feature = "avx512f",
+            target_feature = "avx512bw",
+            target_feature = "avx512dq",
+            target_feature = "avx512vl"
+        ));
+}

@@ -1,0 +1,35 @@
+//! The arithmetic of the layers: one generic kernel for each operation over a small [`Vector`](vector::Vector), instantiated for
+//! each instruction set.
+//!
+//! This is the only folder of the crate with `unsafe` code. The functions that leave it are safe: they compare the lengths of all
+//! slices with the geometry before a kernel runs, and kernels stay within what the geometry says. Vector instructions run only behind
+//! a [`Level`] that can be had where the processor has them.
+#![allow(unsafe_code)]
+// Loops over constant numbers of registers are written with indices: they are unrolled whole.
+#![allow(clippy::needless_range_loop)]
+
+mod activate;
+mod cast;
+mod conv;
+mod dense;
+mod dispatch;
+mod few;
+mod level;
+mod micro;
+mod vector;
+
+pub(super) use cast::{Plain, as_bytes, as_bytes_mut, bytes_as, bytes_as_mut};
+pub(super) use conv::ConvCall;
+pub(super) use dense::DenseCall;
+pub(super) use dispatch::{activate, conv, dense, few_gather, few_sums};
+pub(super) use few::FewCall;
+pub use level::Level;
+
+/// Weights as they lie in the file.
+#[derive(Clone, Copy)]
+pub(super) enum WeightSlice<'a> {
+    /// 32-bit floats.
+    F32(&'a [f32]),
+    /// Bits of 16-bit floats.
+    F16(&'a [u16]),
+}

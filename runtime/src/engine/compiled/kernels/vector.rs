@@ -1,0 +1,285 @@
+//! The small vector that kernels are written over.
+
+/// Several f32 side by side.
+///
+/// # Safety
+/// Methods of a type may only run where the processor has its instructions, and inlined into a function that is compiled for them;
+/// pointers must be good for [`LANES`](Self::LANES) numbers.
+pub(in super::super) trait Vector: Copy {
+    /// Numbers in a vector, a divisor of 16.
+    const LANES: usize;
+    /// Most vectors of output channels that a tile has.
+    const WIDE: usize;
+    /// Pixels of a tile that is 1, 2, 3 or 4 vectors wide: as many as the registers hold.
+    const PIXELS: [usize; 4];
+
+    unsafe fn splat(x: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    /// From the bits of 16-bit floats.
+    unsafe fn load_half(from: *const u16) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// `self + a * b`, rounded once where the processor does.
+    unsafe fn fma(self, a: Self, b: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
+    unsafe fn min(self, other: Self) -> Self;
+    unsafe fn max(self, other: Self) -> Self;
+}
+
+/// Weights that become vectors.
+pub(in super::super) trait Element: Copy {
+    unsafe fn vector<V: Vector>(from: *const Self) -> V;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    unsafe fn vector<V: Vector>(from: *const Self) -> V {
+        unsafe { V::load(from) }
+    }
+}
+
+impl Element for u16 {
+    #[inline(always)]
+    unsafe fn vector<V: Vector>(from: *const Self) -> V {
+        unsafe { V::load_half(from) }
+    }
+}
+
+/// The value of a 16-bit float (IEEE 754 binary16).
+#[inline(always)]
+pub(super) fn half(bits: u16) -> f32 {
+    let sign = u32::from(bits & 0x8000) << 16;
+    let magnitude = u32::from(bits & 0x7FFF);
+    // The exponent's bias is 15 in the one and 127 in the other: a multiplication by 2^112 moves it, subnormal numbers too.
+    let value = f32::from_bits(magnitude << 13) * f32::from_bits((127 + 112) << 23);
+    let value = if magnitude >= 0x7C00 {
+        f32::from_bits(0x7F80_0000 | magnitude << 13)
+    } else {
+        value
+    };
+    f32::from_bits(value.to_bits() | sign)
+}
+
+/// Four numbers without vector instructions by name.
+#[derive(Clone, Copy)]
+pub(super) struct Four([f32; 4]);
+
+impl Four {
+    #[inline(always)]
+    fn with(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        let ([a, b, c, d], [e, g, h, i]) = (self.0, other.0);
+        Self([f(a, e), f(b, g), f(c, h), f(d, i)])
+    }
+}
+
+impl Vector for Four {
+    const LANES: usize = 4;
+    const WIDE: usize = 1;
+    const PIXELS: [usize; 4] = [4, 1, 1, 1];
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Self([x; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        unsafe { Self([*from, *from.add(1), *from.add(2), *from.add(3)]) }
+    }
+    #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> Self {
+        unsafe {
+            Self([
+                half(*from),
+                half(*from.add(1)),
+                half(*from.add(2)),
+                half(*from.add(3)),
+            ])
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        for (i, x) in self.0.into_iter().enumerate() {
+            unsafe { *to.add(i) = x };
+        }
+    }
+    #[inline(always)]
+    unsafe fn fma(self, a: Self, b: Self) -> Self {
+        let product = a.with(b, |a, b| a * b);
+        self.with(product, |x, y| x + y)
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        self.with(other, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        self.with(other, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.with(other, |a, b| a / b)
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        self.with(other, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        self.with(other, |a, b| if a > b { a } else { b })
+    }
+}
+
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+macro_rules! methods {
+    ($($name:ident ( $($arg:ident : $type:ty),* ) $(-> $result:ty)? = $body:expr;)*) => {
+        $(#[inline(always)]
+        unsafe fn $name($($arg: $type),*) $(-> $result)? {
+            unsafe { $body }
+        })*
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod x86 {
+    use core::arch::x86_64::*;
+
+    use super::Vector;
+
+    /// AVX2 with FMA and F16C.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Eight(__m256);
+
+    impl Vector for Eight {
+        const LANES: usize = 8;
+        const WIDE: usize = 2;
+        const PIXELS: [usize; 4] = [6, 6, 1, 1];
+
+        methods! {
+            splat(x: f32) -> Self = Self(_mm256_set1_ps(x));
+            load(from: *const f32) -> Self = Self(_mm256_loadu_ps(from));
+            load_half(from: *const u16) -> Self = Self(_mm256_cvtph_ps(_mm_loadu_si128(from.cast())));
+            store(self: Self, to: *mut f32) = _mm256_storeu_ps(to, self.0);
+            fma(self: Self, a: Self, b: Self) -> Self = Self(_mm256_fmadd_ps(a.0, b.0, self.0));
+            add(self: Self, other: Self) -> Self = Self(_mm256_add_ps(self.0, other.0));
+            mul(self: Self, other: Self) -> Self = Self(_mm256_mul_ps(self.0, other.0));
+            div(self: Self, other: Self) -> Self = Self(_mm256_div_ps(self.0, other.0));
+            min(self: Self, other: Self) -> Self = Self(_mm256_min_ps(self.0, other.0));
+            max(self: Self, other: Self) -> Self = Self(_mm256_max_ps(self.0, other.0));
+        }
+    }
+
+    /// AVX-512.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Sixteen(__m512);
+
+    impl Vector for Sixteen {
+        const LANES: usize = 16;
+        const WIDE: usize = 4;
+        const PIXELS: [usize; 4] = [8, 8, 8, 7];
+
+        methods! {
+            splat(x: f32) -> Self = Self(_mm512_set1_ps(x));
+            load(from: *const f32) -> Self = Self(_mm512_loadu_ps(from));
+            load_half(from: *const u16) -> Self = Self(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast())));
+            store(self: Self, to: *mut f32) = _mm512_storeu_ps(to, self.0);
+            fma(self: Self, a: Self, b: Self) -> Self = Self(_mm512_fmadd_ps(a.0, b.0, self.0));
+            add(self: Self, other: Self) -> Self = Self(_mm512_add_ps(self.0, other.0));
+            mul(self: Self, other: Self) -> Self = Self(_mm512_mul_ps(self.0, other.0));
+            div(self: Self, other: Self) -> Self = Self(_mm512_div_ps(self.0, other.0));
+            min(self: Self, other: Self) -> Self = Self(_mm512_min_ps(self.0, other.0));
+            max(self: Self, other: Self) -> Self = Self(_mm512_max_ps(self.0, other.0));
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+pub(super) mod arm {
+    use core::arch::aarch64::*;
+
+    use super::{Vector, half};
+
+    /// NEON.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Neon(float32x4_t);
+
+    impl Vector for Neon {
+        const LANES: usize = 4;
+        const WIDE: usize = 4;
+        const PIXELS: [usize; 4] = [8, 8, 6, 6];
+
+        methods! {
+            splat(x: f32) -> Self = Self(vdupq_n_f32(x));
+            load(from: *const f32) -> Self = Self(vld1q_f32(from));
+            load_half(from: *const u16) -> Self = {
+                let numbers = [half(*from), half(*from.add(1)), half(*from.add(2)), half(*from.add(3))];
+                Self(vld1q_f32(numbers.as_ptr()))
+            };
+            store(self: Self, to: *mut f32) = vst1q_f32(to, self.0);
+            fma(self: Self, a: Self, b: Self) -> Self = Self(vfmaq_f32(self.0, a.0, b.0));
+            add(self: Self, other: Self) -> Self = Self(vaddq_f32(self.0, other.0));
+            mul(self: Self, other: Self) -> Self = Self(vmulq_f32(self.0, other.0));
+            div(self: Self, other: Self) -> Self = Self(vdivq_f32(self.0, other.0));
+            min(self: Self, other: Self) -> Self = Self(vminq_f32(self.0, other.0));
+            max(self: Self, other: Self) -> Self = Self(vmaxq_f32(self.0, other.0));
+        }
+    }
+}
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(super) mod wasm {
+    use core::arch::wasm32::*;
+
+    use super::{Vector, half};
+
+    /// wasm simd128.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Simd128(v128);
+
+    impl Vector for Simd128 {
+        const LANES: usize = 4;
+        const WIDE: usize = 2;
+        const PIXELS: [usize; 4] = [6, 5, 1, 1];
+
+        methods! {
+            splat(x: f32) -> Self = Self(f32x4_splat(x));
+            load(from: *const f32) -> Self = Self(v128_load(from.cast()));
+            load_half(from: *const u16) -> Self =
+                Self(f32x4(half(*from), half(*from.add(1)), half(*from.add(2)), half(*from.add(3))));
+            store(self: Self, to: *mut f32) = v128_store(to.cast(), self.0);
+            fma(self: Self, a: Self, b: Self) -> Self = Self(f32x4_add(self.0, f32x4_mul(a.0, b.0)));
+            add(self: Self, other: Self) -> Self = Self(f32x4_add(self.0, other.0));
+            mul(self: Self, other: Self) -> Self = Self(f32x4_mul(self.0, other.0));
+            div(self: Self, other: Self) -> Self = Self(f32x4_div(self.0, other.0));
+            min(self: Self, other: Self) -> Self = Self(f32x4_pmin(self.0, other.0));
+            max(self: Self, other: Self) -> Self = Self(f32x4_pmax(self.0, other.0));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::half;
+
+    #[test]
+    fn halves_have_their_values() {
+        for (bits, value) in [
+            (0x0000, 0.0),
+            (0x3C00, 1.0),
+            (0xC000, -2.0),
+            (0x7BFF, 65504.0),
+            (0x0400, 6.103_515_6e-5),
+            (0x0001, 5.960_464_5e-8),
+            (0x03FF, 6.097_555e-5),
+            (0x3555, 0.333_251_95),
+            (0x7C00, f32::INFINITY),
+        ] {
+            assert_eq!(half(bits), value, "{bits:04x}");
+        }
+        assert!(half(0x7E00).is_nan());
+    }
+}

@@ -1,0 +1,302 @@
+//! Layers that move numbers or touch each once: plain loops, the same on every target.
+
+use super::format::{BinaryKind, Broadcast, Coordinates, MapShape, PadKind};
+
+/// `x * scale[c] + shift[c]`, in place.
+pub(super) fn affine(x: &mut [f32], scale: &[f32], shift: Option<&[f32]>) {
+    for pixel in x.chunks_exact_mut(scale.len().max(1)) {
+        match shift {
+            Some(shift) => {
+                for ((x, scale), shift) in pixel.iter_mut().zip(scale).zip(shift) {
+                    *x = *x * scale + shift;
+                }
+            }
+            None => {
+                for (x, scale) in pixel.iter_mut().zip(scale) {
+                    *x *= scale;
+                }
+            }
+        }
+    }
+}
+
+/// Negative numbers times their channel's slope, in place.
+pub(super) fn prelu(x: &mut [f32], slopes: &[f32]) {
+    for pixel in x.chunks_exact_mut(slopes.len().max(1)) {
+        for (x, slope) in pixel.iter_mut().zip(slopes) {
+            *x = x.max(0.0) + slope * x.min(0.0);
+        }
+    }
+}
+
+/// `x` and `other`, number by number, in place.
+pub(super) fn binary(x: &mut [f32], other: &[f32], kind: BinaryKind, broadcast: Broadcast) {
+    let each = |f: fn(f32, f32) -> f32, x: &mut [f32]| {
+        let len = match broadcast {
+            Broadcast::Same => x.len(),
+            Broadcast::Channel => other.len(),
+        };
+        for pixel in x.chunks_exact_mut(len.max(1)) {
+            for (x, other) in pixel.iter_mut().zip(other) {
+                *x = f(*x, *other);
+            }
+        }
+    };
+    match kind {
+        BinaryKind::Add => each(|a, b| a + b, x),
+        BinaryKind::Sub => each(|a, b| a - b, x),
+        BinaryKind::ReverseSub => each(|a, b| b - a, x),
+        BinaryKind::Mul => each(|a, b| a * b, x),
+    }
+}
+
+/// The pixel at `row`, `column` of a picture with channels side by side.
+fn pixel<T>(x: &[T], shape: MapShape, row: usize, column: usize) -> &[T] {
+    let channels = shape.channels as usize;
+    let at = (row * shape.width as usize + column) * channels;
+    x.get(at..at + channels).unwrap_or_default()
+}
+
+/// Calls `f` for every output pixel: row, column, the pixel.
+fn each_pixel<T>(out: &mut [T], shape: MapShape, mut f: impl FnMut(usize, usize, &mut [T])) {
+    let channels = (shape.channels as usize).max(1);
+    let width = (shape.width as usize).max(1);
+    for (i, pixel) in out.chunks_exact_mut(channels).enumerate() {
+        f(i / width, i % width, pixel);
+    }
+}
+
+/// Repeats pixels.
+pub(super) fn nearest<T: Copy>(x: &[T], from: MapShape, out: &mut [T], to: MapShape) {
+    let rows = (to.height / from.height.max(1)).max(1) as usize;
+    let columns = (to.width / from.width.max(1)).max(1) as usize;
+    each_pixel(out, to, |row, column, out| {
+        for (out, x) in out
+            .iter_mut()
+            .zip(pixel(x, from, row / rows, column / columns))
+        {
+            *out = *x;
+        }
+    });
+}
+
+/// The two input positions and the weight of the second for output position `at`.
+fn between(at: usize, from: u32, to: u32, coordinates: Coordinates) -> (usize, usize, f32) {
+    let scale = to as f32 / from as f32;
+    let position = match coordinates {
+        Coordinates::HalfPixel => (at as f32 + 0.5) / scale - 0.5,
+        Coordinates::AlignCorners if to > 1 => at as f32 * (from - 1) as f32 / (to - 1) as f32,
+        Coordinates::AlignCorners => 0.0,
+        Coordinates::Asymmetric => at as f32 / scale,
+    };
+    let last = from.saturating_sub(1);
+    let position = position.max(0.0).min(last as f32);
+    // Not negative: `as` rounds down.
+    let low = position as u32;
+    (
+        low as usize,
+        (low + 1).min(last) as usize,
+        position - low as f32,
+    )
+}
+
+/// Bilinear interpolation.
+pub(super) fn bilinear(
+    x: &[f32],
+    from: MapShape,
+    out: &mut [f32],
+    to: MapShape,
+    coordinates: Coordinates,
+) {
+    each_pixel(out, to, |row, column, out| {
+        let (top, bottom, down) = between(row, from.height, to.height, coordinates);
+        let (left, right, along) = between(column, from.width, to.width, coordinates);
+        let corners = [
+            (pixel(x, from, top, left), (1.0 - down) * (1.0 - along)),
+            (pixel(x, from, top, right), (1.0 - down) * along),
+            (pixel(x, from, bottom, left), down * (1.0 - along)),
+            (pixel(x, from, bottom, right), down * along),
+        ];
+        out.fill(0.0);
+        for (corner, weight) in corners {
+            for (out, x) in out.iter_mut().zip(corner) {
+                *out += weight * x;
+            }
+        }
+    });
+}
+
+/// Blocks of channels to blocks of pixels.
+pub(super) fn depth_to_space<T: Copy>(
+    x: &[T],
+    from: MapShape,
+    out: &mut [T],
+    to: MapShape,
+    crd: bool,
+) {
+    let block = (to.height / from.height.max(1)).max(1) as usize;
+    let channels = to.channels as usize;
+    each_pixel(out, to, |row, column, out| {
+        let source = pixel(x, from, row / block, column / block);
+        let cell = row % block * block + column % block;
+        for (channel, out) in out.iter_mut().enumerate() {
+            let at = if crd {
+                channel * block * block + cell
+            } else {
+                cell * channels + channel
+            };
+            if let Some(x) = source.get(at) {
+                *out = *x;
+            }
+        }
+    });
+}
+
+/// The input position of padded position `at`, `before` from the border; `None` where the constant stands.
+fn padded_position(at: usize, before: u32, len: u32, kind: PadKind) -> Option<usize> {
+    let (at, before, last) = (at as i64, i64::from(before), i64::from(len) - 1);
+    let inner = at - before;
+    let inner = match kind {
+        PadKind::Constant(_) if inner < 0 || inner > last => return None,
+        PadKind::Constant(_) => inner,
+        PadKind::Edge => inner.clamp(0, last),
+        PadKind::Reflect if inner < 0 => -inner,
+        PadKind::Reflect if inner > last => 2 * last - inner,
+        PadKind::Reflect => inner,
+    };
+    usize::try_from(inner).ok()
+}
+
+/// A border.
+pub(super) fn pad(
+    x: &[f32],
+    from: MapShape,
+    out: &mut [f32],
+    to: MapShape,
+    [top, left]: [u32; 2],
+    kind: PadKind,
+) {
+    let value = if let PadKind::Constant(value) = kind {
+        value
+    } else {
+        0.0
+    };
+    each_pixel(out, to, |row, column, out| {
+        let row = padded_position(row, top, from.height, kind);
+        let column = padded_position(column, left, from.width, kind);
+        match (row, column) {
+            (Some(row), Some(column)) => {
+                for (out, x) in out.iter_mut().zip(pixel(x, from, row, column)) {
+                    *out = *x;
+                }
+            }
+            _ => out.fill(value),
+        }
+    });
+}
+
+/// All channels of `x` into the channels of `out` from `at` on.
+pub(super) fn copy<T: Copy>(
+    x: &[T],
+    channels: usize,
+    out: &mut [T],
+    out_channels: usize,
+    at: usize,
+) {
+    for (x, out) in x
+        .chunks_exact(channels.max(1))
+        .zip(out.chunks_exact_mut(out_channels.max(1)))
+    {
+        for (out, x) in out.iter_mut().skip(at).zip(x) {
+            *out = *x;
+        }
+    }
+}
+
+/// Channels side by side to channels after one another.
+pub(super) fn to_planar<T: Copy>(x: &[T], shape: MapShape, out: &mut [T]) {
+    let channels = (shape.channels as usize).max(1);
+    let pixels = (x.len() / channels).max(1);
+    for (channel, plane) in out.chunks_exact_mut(pixels).enumerate() {
+        for (out, x) in plane
+            .iter_mut()
+            .zip(x.iter().skip(channel).step_by(channels))
+        {
+            *out = *x;
+        }
+    }
+}
+
+/// Channels after one another to channels side by side.
+pub(super) fn to_interleaved<T: Copy>(x: &[T], shape: MapShape, out: &mut [T]) {
+    let channels = (shape.channels as usize).max(1);
+    let pixels = (x.len() / channels).max(1);
+    for (i, pixel) in out.chunks_exact_mut(channels).enumerate() {
+        for (out, x) in pixel.iter_mut().zip(x.iter().skip(i).step_by(pixels)) {
+            *out = *x;
+        }
+    }
+}
+
+/// What a grouped convolution is made of.
+pub(super) struct Grouped<'a> {
+    pub(super) axes: [super::axis::Axis; 2],
+    pub(super) groups: usize,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) weights: &'a [f32],
+    pub(super) bias: Option<&'a [f32]>,
+}
+
+impl Grouped<'_> {
+    /// A convolution or transposed convolution in groups.
+    pub(super) fn run(&self, x: &[f32], from: MapShape, out: &mut [f32], to: MapShape) {
+        let [rows, columns] = &self.axes;
+        let (inputs, outputs) = (
+            self.inputs / self.groups.max(1),
+            self.outputs / self.groups.max(1),
+        );
+        each_pixel(out, to, |row, column, out| {
+            match self.bias {
+                Some(bias) => {
+                    for (out, bias) in out.iter_mut().zip(bias) {
+                        *out = *bias;
+                    }
+                }
+                None => out.fill(0.0),
+            }
+            let (row_phase, row) = (row % rows.phases(), row / rows.phases());
+            let (column_phase, column) = (column % columns.phases(), column / columns.phases());
+            for row_tap in rows.taps(row_phase).as_slice() {
+                for column_tap in columns.taps(column_phase).as_slice() {
+                    if rows.inside(row_tap.offset, row, 1) != (0, 1)
+                        || columns.inside(column_tap.offset, column, 1) != (0, 1)
+                    {
+                        continue;
+                    }
+                    let y = (row * rows.step()).wrapping_add_signed(row_tap.offset);
+                    let at = (column * columns.step()).wrapping_add_signed(column_tap.offset);
+                    let source = pixel(x, from, y, at);
+                    let tap = row_tap.kernel * columns.kernel + column_tap.kernel;
+                    let weights = self
+                        .weights
+                        .chunks_exact(self.outputs.max(1))
+                        .skip(tap * inputs)
+                        .take(inputs);
+                    for (input, weights) in weights.enumerate() {
+                        let groups = out
+                            .chunks_exact_mut(outputs.max(1))
+                            .zip(weights.chunks_exact(outputs.max(1)));
+                        for ((out, weights), x) in
+                            groups.zip(source.iter().skip(input).step_by(inputs.max(1)))
+                        {
+                            for (out, weight) in out.iter_mut().zip(weights) {
+                                *out += x * weight;
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,266 @@
+//! Pictures row by row, for devices without room for a frame.
+
+use super::axis::Axis;
+use super::check::few_rows;
+use super::engine::Engine;
+use super::format::{ALIGNMENT, Convolution, Layer, Number, Op, padded};
+use super::kernels::{self, FewCall, Level, WeightSlice, bytes_as, bytes_as_mut};
+use super::run::{Context, buffers, len_of, run, weights};
+use crate::generator::{GenerateError, check_input};
+use crate::image::{PixelRange, Shape};
+
+/// A convolution with few output channels that makes one row after another.
+pub(super) struct Rows<'a> {
+    call: FewCall<'a, WeightSlice<'a>>,
+    level: Level,
+    /// Rows of sums that are kept.
+    kept: usize,
+    /// What is added to an output's row in its phase for the last input row that it reads.
+    reach: isize,
+    /// Input rows whose sums have been made.
+    done: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// `x` is the input picture.
+    pub(super) fn new(
+        layer: &Layer,
+        c: Convolution,
+        context: &Context<'a>,
+        x: &'a [u8],
+    ) -> Option<Self> {
+        let (inputs, outputs) = (
+            layer.input_shape.channels as usize,
+            layer.output_shape.channels as usize,
+        );
+        let taps = c.kernel[0] as usize * c.kernel[1] as usize;
+        let len = padded(taps.checked_mul(outputs)?).checked_mul(inputs)?;
+        let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;
+        let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
+        let x = bytes_as(x, len_of(layer.input_shape)?)?;
+        let activation = layer.activation;
+        let call = FewCall {
+            axes,
+            inputs,
+            outputs,
+            x,
+            weights,
+            bias,
+            activation,
+        };
+        let phases = (0..axes[0].phases()).map(|phase| axes[0].taps(phase));
+        let reach = phases
+            .filter_map(|taps| taps.as_slice().iter().map(|tap| tap.offset).max())
+            .max()?;
+        Some(Self {
+            call,
+            level: context.level,
+            kept: few_rows(&axes[0]),
+            reach,
+            done: 0,
+        })
+    }
+
+    /// Numbers of all sums that are kept.
+    pub(super) fn lines_len(&self) -> usize {
+        self.kept * self.call.row_len()
+    }
+
+    /// Writes row `row`; rows must be asked for in order. `lines` is scratch memory that stays untouched in between; in `out` channels are `plane` numbers
+    /// apart.
+    pub(super) fn row(
+        &mut self,
+        row: usize,
+        lines: &mut [f32],
+        out: &mut [f32],
+        plane: usize,
+    ) -> Option<()> {
+        let rows = &self.call.axes[0];
+        let last = (row / rows.phases() * rows.step()).saturating_add_signed(self.reach);
+        let row_len = self.call.row_len();
+        while self.done <= last && self.done < rows.input {
+            let at = self.done % self.kept * row_len;
+            kernels::few_sums(
+                self.level,
+                &self.call,
+                self.done,
+                lines.get_mut(at..at + row_len)?,
+            )?;
+            self.done += 1;
+        }
+        kernels::few_gather(self.level, &self.call, lines, self.kept, row, out, plane)
+    }
+}
+
+impl Engine<'_> {
+    /// Scratch bytes that [`Self::generate_rows`] and [`Self::generate_u8`] need: what [`generate`](Self::generate) needs, one row of
+    /// the picture, and where the last layer cannot make one row at a time, the whole picture.
+    #[must_use]
+    pub fn rows_scratch_len(&self) -> usize {
+        let row = self.model.shape().channels * self.model.shape().width;
+        self.model.scratch_len() + self.frame_len().next_multiple_of(ALIGNMENT) + row
+    }
+
+    /// Bytes of what the last layer writes before it is brought into rows of bytes.
+    fn frame_len(&self) -> usize {
+        let Some(Ok(last)) = self.model.layers().last() else {
+            return 0;
+        };
+        let rows = if streams(&last) {
+            1
+        } else {
+            self.model.shape().height
+        };
+        self.model.shape().channels * self.model.shape().width * rows * last.output_number.size()
+    }
+
+    /// Makes one picture, one row after another from the top: `row` receives its number and `width * channels` bytes, channels side by
+    /// side (as [`to_hwc_u8`](crate::image::to_hwc_u8) makes them). `scratch` has at least [`Self::rows_scratch_len`] bytes. Where the
+    /// last layer is a convolution with few output channels, as in a DCGAN, no frame is ever in memory.
+    ///
+    /// # Errors
+    /// [`GenerateError`], one variant for each way a call can be wrong.
+    pub fn generate_rows(
+        &self,
+        latent: &[f32],
+        class: Option<usize>,
+        scratch: &mut [u8],
+        row: impl FnMut(usize, &[u8]),
+    ) -> Result<(), GenerateError> {
+        let model = &self.model;
+        check_input(model.latent_len(), model.classes(), latent, class)?;
+        let expected = self.rows_scratch_len();
+        let too_short = GenerateError::ScratchLength {
+            expected,
+            found: scratch.len(),
+        };
+        let scratch = self.aligned(scratch)?;
+        let (scratch, rest) = scratch
+            .split_at_mut_checked(model.header().scratch_len as usize)
+            .ok_or(too_short)?;
+        let frame_len = self.frame_len();
+        let row_len = model.shape().channels * model.shape().width;
+        let (frame, rest) = rest
+            .split_at_mut_checked(frame_len.next_multiple_of(ALIGNMENT))
+            .ok_or(too_short)?;
+        let frame = frame.get_mut(..frame_len).ok_or(too_short)?;
+        let bytes = rest.get_mut(..row_len).ok_or(too_short)?;
+        let context = self.context(latent, class);
+        self.rows(&context, scratch, frame, bytes, row)
+            .ok_or(GenerateError::Engine)
+    }
+
+    /// Makes one picture as bytes: `image` receives `height * width * channels` bytes, channels side by side (HWC). `scratch` as for
+    /// [`Self::generate_rows`].
+    ///
+    /// # Errors
+    /// As [`Self::generate_rows`], and [`GenerateError::ImageLength`].
+    pub fn generate_u8(
+        &self,
+        latent: &[f32],
+        class: Option<usize>,
+        scratch: &mut [u8],
+        image: &mut [u8],
+    ) -> Result<(), GenerateError> {
+        let expected = self.model.image_len();
+        if image.len() != expected {
+            return Err(GenerateError::ImageLength {
+                expected,
+                found: image.len(),
+            });
+        }
+        self.generate_rows(latent, class, scratch, |row, bytes| {
+            if let Some(to) = image.get_mut(row * bytes.len()..(row + 1) * bytes.len()) {
+                to.copy_from_slice(bytes);
+            }
+        })
+    }
+
+    fn rows(
+        &self,
+        context: &Context<'_>,
+        scratch: &mut [u8],
+        frame: &mut [u8],
+        bytes: &mut [u8],
+        mut each: impl FnMut(usize, &[u8]),
+    ) -> Option<()> {
+        let Shape {
+            channels,
+            height,
+            width,
+        } = self.model.shape();
+        let range = self.model.range();
+        let layers = self.model.layers();
+        let before = layers.len().checked_sub(1)?;
+        for layer in layers.take(before) {
+            run(&layer.ok()?, context, scratch, &mut [])?;
+        }
+        let last = self.model.layers().last()?.ok()?;
+        match last.op {
+            Op::FewConv(c) if streams(&last) => {
+                let buffers = buffers(&last, context, scratch, &mut [])?;
+                let mut rows = Rows::new(&last, c, context, buffers.input)?;
+                let lines = bytes_as_mut(buffers.second, rows.lines_len())?;
+                for row in 0..height {
+                    rows.row(row, lines, bytes_as_mut(frame, channels * width)?, width)?;
+                    interleave(
+                        frame,
+                        last.output_number,
+                        (channels, width, width),
+                        range,
+                        bytes,
+                    )?;
+                    each(row, bytes);
+                }
+            }
+            _ => {
+                run(&last, context, scratch, frame)?;
+                let size = last.output_number.size();
+                for row in 0..height {
+                    let planes = frame.get(row * width * size..)?;
+                    interleave(
+                        planes,
+                        last.output_number,
+                        (channels, width, height * width),
+                        range,
+                        bytes,
+                    )?;
+                    each(row, bytes);
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+/// Whether a layer can make one row of the picture after another.
+fn streams(layer: &Layer) -> bool {
+    matches!(layer.op, Op::FewConv(_)) && layer.requantization.is_none()
+}
+
+/// One row of bytes, channels side by side, from planes of a picture that begin with the row.
+fn interleave(
+    planes: &[u8],
+    number: Number,
+    (channels, width, plane): (usize, usize, usize),
+    range: PixelRange,
+    bytes: &mut [u8],
+) -> Option<()> {
+    for channel in 0..channels {
+        let out = bytes.iter_mut().skip(channel).step_by(channels);
+        match number {
+            Number::F32 => {
+                let row: &[f32] = bytes_as(planes.get(channel * plane * 4..)?, width)?;
+                for (byte, value) in out.zip(row) {
+                    *byte = range.to_u8(*value);
+                }
+            }
+            _ => {
+                for (byte, value) in out.zip(planes.get(channel * plane..)?.get(..width)?) {
+                    *byte = *value;
+                }
+            }
+        }
+    }
+    Some(())
+}

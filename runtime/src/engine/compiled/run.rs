@@ -1,0 +1,332 @@
+//! Runs one layer.
+
+use super::axis::Axis;
+use super::format::{Activation, Convolution, Layer, Number, Op, Place, Weights, padded};
+use super::kernels::{
+    self, ConvCall, DenseCall, Level, Plain, WeightSlice, as_bytes, bytes_as, bytes_as_mut,
+};
+use super::plain;
+use super::rows::Rows;
+
+/// What all layers of one picture share.
+pub(super) struct Context<'a> {
+    /// The model's section of weights.
+    pub(super) weights: &'a [u8],
+    /// The processor's instructions.
+    pub(super) level: Level,
+    /// The caller's latent vector.
+    pub(super) latent: &'a [f32],
+    /// The class asked for.
+    pub(super) class: usize,
+}
+
+/// Bytes that a layer reads and writes.
+pub(super) struct Buffers<'a> {
+    pub(super) input: &'a [u8],
+    pub(super) second: &'a mut [u8],
+    pub(super) output: &'a mut [u8],
+}
+
+/// Takes a layer's buffers from scratch memory, the latent vector and the picture. Of an operation in place the input is empty, and the output holds it.
+pub(super) fn buffers<'a>(
+    layer: &Layer,
+    context: &Context<'a>,
+    scratch: &'a mut [u8],
+    image: &'a mut [u8],
+) -> Option<Buffers<'a>> {
+    let range = |place: Place, len: usize| match place {
+        Place::Scratch(offset) => offset as usize..(offset as usize).saturating_add(len),
+        _ => 0..0,
+    };
+    let bytes = |len: u64, number: Number| {
+        usize::try_from(len.saturating_mul(number.size() as u64)).unwrap_or(usize::MAX)
+    };
+    let input = range(
+        layer.input,
+        bytes(layer.input_shape.len(), layer.input_number),
+    );
+    let output = range(
+        layer.output,
+        bytes(layer.output_shape.len(), layer.output_number),
+    );
+    let second = match layer.second {
+        Place::Scratch(offset) => {
+            let len = match layer.op {
+                Op::FewConv(c) => {
+                    super::check::few_scratch(&c, layer.input_shape, layer.output_shape)?
+                }
+                Op::Binary(_, super::format::Broadcast::Channel) => {
+                    u64::from(layer.input_shape.channels) * 4
+                }
+                _ => bytes(layer.input_shape.len(), Number::F32) as u64,
+            };
+            offset as usize..(offset as usize).saturating_add(usize::try_from(len).ok()?)
+        }
+        _ => 0..0,
+    };
+    let in_place = layer.input == layer.output && !output.is_empty();
+    let input = if in_place { 0..0 } else { input };
+    let [input, second, output] = scratch.get_disjoint_mut([input, second, output]).ok()?;
+    let input: &[u8] = match layer.input {
+        Place::Latent => as_bytes(context.latent),
+        _ => input,
+    };
+    let output = if layer.output == Place::Image {
+        image
+    } else {
+        output
+    };
+    Some(Buffers {
+        input,
+        second,
+        output,
+    })
+}
+
+/// Runs `layer`. `image` is the picture, `channels * height * width` numbers of the last layer's kind; `None` is what a checked model
+/// does not lead to.
+pub(super) fn run(
+    layer: &Layer,
+    context: &Context<'_>,
+    scratch: &mut [u8],
+    image: &mut [u8],
+) -> Option<()> {
+    let buffers = buffers(layer, context, scratch, image)?;
+    match layer.op {
+        Op::Dense => dense(layer, context, buffers.input, 1, buffers.output),
+        Op::Conv(c) => conv(layer, c, context, buffers),
+        Op::FewConv(c) => few(layer, c, context, buffers),
+        Op::GroupConv(c) => grouped(layer, c, context, buffers),
+        Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) => in_place(layer, context, buffers),
+        Op::Bilinear(coordinates) => {
+            let (x, out) = floats(layer, buffers.input, buffers.output)?;
+            plain::bilinear(x, layer.input_shape, out, layer.output_shape, coordinates);
+            Some(())
+        }
+        Op::Pad(before, kind) => {
+            let (x, out) = floats(layer, buffers.input, buffers.output)?;
+            plain::pad(x, layer.input_shape, out, layer.output_shape, before, kind);
+            Some(())
+        }
+        Op::Nearest | Op::DepthToSpace(_) | Op::Copy(_) | Op::ToPlanar | Op::ToInterleaved => {
+            match layer.input_number.size() {
+                4 => moved::<f32>(layer, buffers),
+                2 => moved::<u16>(layer, buffers),
+                _ => moved::<u8>(layer, buffers),
+            }
+        }
+        Op::Lookup => lookup(layer, context, buffers.output),
+        Op::Quantize(_) | Op::Dequantize(_) => None,
+    }
+}
+
+pub(super) fn len_of(shape: super::format::MapShape) -> Option<usize> {
+    usize::try_from(shape.len()).ok()
+}
+
+/// Input and output as floats.
+fn floats<'b>(
+    layer: &Layer,
+    input: &'b [u8],
+    output: &'b mut [u8],
+) -> Option<(&'b [f32], &'b mut [f32])> {
+    let input = bytes_as(input, len_of(layer.input_shape)?)?;
+    Some((input, bytes_as_mut(output, len_of(layer.output_shape)?)?))
+}
+
+fn tensor<'a, T: Plain>(context: &Context<'a>, offset: u32, len: usize) -> Option<&'a [T]> {
+    bytes_as(context.weights.get(offset as usize..)?, len)
+}
+
+/// Weights of `len` numbers, and `biases` biases.
+pub(super) fn weights<'a>(
+    context: &Context<'a>,
+    weights: Weights,
+    len: usize,
+    biases: usize,
+) -> Option<(WeightSlice<'a>, Option<&'a [f32]>)> {
+    let slice = match weights.number {
+        Number::F32 => WeightSlice::F32(tensor(context, weights.offset, len)?),
+        Number::F16 => WeightSlice::F16(tensor(context, weights.offset, len)?),
+        _ => return None,
+    };
+    let bias = match weights.bias {
+        Some(offset) => Some(tensor(context, offset, biases)?),
+        None => None,
+    };
+    Some((slice, bias))
+}
+
+/// A dense layer on `count` vectors that lie one after another.
+pub(super) fn dense(
+    layer: &Layer,
+    context: &Context<'_>,
+    input: &[u8],
+    count: usize,
+    output: &mut [u8],
+) -> Option<()> {
+    let (inputs, outputs) = (len_of(layer.input_shape)?, len_of(layer.output_shape)?);
+    let len = inputs.checked_mul(padded(outputs))?;
+    let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;
+    let x = bytes_as(input, inputs.checked_mul(count)?)?;
+    let out = bytes_as_mut(output, outputs.checked_mul(count)?)?;
+    let activation = layer.activation;
+    let call = DenseCall {
+        inputs,
+        outputs,
+        count,
+        x,
+        weights,
+        bias,
+        activation,
+    };
+    kernels::dense(context.level, &call, out)
+}
+
+fn conv(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {
+    let (inputs, outputs) = (
+        layer.input_shape.channels as usize,
+        layer.output_shape.channels as usize,
+    );
+    let taps = c.kernel[0] as usize * c.kernel[1] as usize;
+    let len = taps.checked_mul(inputs)?.checked_mul(padded(outputs))?;
+    let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;
+    let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
+    let (x, out) = floats(layer, buffers.input, buffers.output)?;
+    let activation = layer.activation;
+    kernels::conv(
+        context.level,
+        &ConvCall {
+            axes,
+            inputs,
+            outputs,
+            x,
+            weights,
+            bias,
+            activation,
+        },
+        out,
+    )
+}
+
+fn few(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {
+    let mut rows = Rows::new(layer, c, context, buffers.input)?;
+    let lines = bytes_as_mut(buffers.second, rows.lines_len())?;
+    let out: &mut [f32] = bytes_as_mut(buffers.output, len_of(layer.output_shape)?)?;
+    let (height, width) = (
+        layer.output_shape.height as usize,
+        layer.output_shape.width as usize,
+    );
+    let channels = layer.output_shape.channels as usize;
+    if c.planar || channels == 1 {
+        for row in 0..height {
+            rows.row(row, lines, out.get_mut(row * width..)?, height * width)?;
+        }
+        return Some(());
+    }
+    None
+}
+
+fn grouped(
+    layer: &Layer,
+    c: Convolution,
+    context: &Context<'_>,
+    buffers: Buffers<'_>,
+) -> Option<()> {
+    let (inputs, outputs) = (
+        layer.input_shape.channels as usize,
+        layer.output_shape.channels as usize,
+    );
+    let groups = c.groups as usize;
+    let taps = c.kernel[0] as usize * c.kernel[1] as usize;
+    let len = taps
+        .checked_mul(inputs / groups.max(1))?
+        .checked_mul(outputs)?;
+    let (WeightSlice::F32(weights), bias) = weights(context, layer.weights?, len, outputs)? else {
+        return None;
+    };
+    let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
+    let (x, out) = floats(layer, buffers.input, buffers.output)?;
+    plain::Grouped {
+        axes,
+        groups,
+        inputs,
+        outputs,
+        weights,
+        bias,
+    }
+    .run(x, layer.input_shape, out, layer.output_shape);
+    kernels::activate(context.level, out, layer.activation);
+    Some(())
+}
+
+/// Operations on each number: the input is brought to the output, and changed there.
+fn in_place(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {
+    let out: &mut [f32] = bytes_as_mut(buffers.output, len_of(layer.output_shape)?)?;
+    if layer.input != layer.output {
+        let x: &[f32] = bytes_as(buffers.input, out.len())?;
+        out.copy_from_slice(x);
+    }
+    let channels = layer.output_shape.channels as usize;
+    match layer.op {
+        Op::Affine => {
+            let (WeightSlice::F32(scale), shift) =
+                weights(context, layer.weights?, channels, channels)?
+            else {
+                return None;
+            };
+            plain::affine(out, scale, shift);
+        }
+        Op::Prelu => {
+            let (WeightSlice::F32(slopes), _) =
+                weights(context, layer.weights?, channels, channels)?
+            else {
+                return None;
+            };
+            plain::prelu(out, slopes);
+        }
+        Op::Binary(kind, broadcast) => {
+            let len = match broadcast {
+                super::format::Broadcast::Same => out.len(),
+                super::format::Broadcast::Channel => channels,
+            };
+            plain::binary(out, bytes_as(buffers.second, len)?, kind, broadcast);
+        }
+        _ => {}
+    }
+    if layer.activation != Activation::None {
+        kernels::activate(context.level, out, layer.activation);
+    }
+    Some(())
+}
+
+/// Layers that only move numbers.
+fn moved<T: Plain>(layer: &Layer, buffers: Buffers<'_>) -> Option<()> {
+    let (from, to) = (layer.input_shape, layer.output_shape);
+    let x: &[T] = bytes_as(buffers.input, len_of(from)?)?;
+    let out: &mut [T] = bytes_as_mut(buffers.output, len_of(to)?)?;
+    match layer.op {
+        Op::Nearest => plain::nearest(x, from, out, to),
+        Op::DepthToSpace(crd) => plain::depth_to_space(x, from, out, to, crd),
+        Op::Copy(at) => plain::copy(
+            x,
+            from.channels as usize,
+            out,
+            to.channels as usize,
+            at as usize,
+        ),
+        Op::ToPlanar => plain::to_planar(x, from, out),
+        Op::ToInterleaved => plain::to_interleaved(x, to, out),
+        _ => return None,
+    }
+    Some(())
+}
+
+/// The row of the class asked for.
+fn lookup(layer: &Layer, context: &Context<'_>, output: &mut [u8]) -> Option<()> {
+    let len = len_of(layer.output_shape)?.checked_mul(layer.output_number.size())?;
+    let from = (layer.weights?.offset as usize).checked_add(context.class.checked_mul(len)?)?;
+    let row = context.weights.get(from..from.checked_add(len)?)?;
+    output.get_mut(..len)?.copy_from_slice(row);
+    Some(())
+}
