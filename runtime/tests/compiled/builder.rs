@@ -145,8 +145,8 @@ impl Conv {
             for (py, px) in
                 (0..rows.phases()).flat_map(|y| (0..columns.phases()).map(move |x| (y, x)))
             {
-                for row in rows.taps(py).as_slice() {
-                    for column in columns.taps(px).as_slice() {
+                for row in rows.taps(py).iter() {
+                    for column in columns.taps(px).iter() {
                         for i in 0..inputs {
                             for o in block * BLOCK..(block + 1) * BLOCK {
                                 let inside = o < outputs;

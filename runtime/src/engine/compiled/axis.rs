@@ -38,18 +38,41 @@ pub struct Tap {
     pub offset: isize,
 }
 
-/// The taps of a phase, in the order of their position in the kernel.
+/// The taps of a phase, in the order of their position in the kernel: both positions grow or shrink by the same steps from one to the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Taps {
-    taps: [Tap; MAX_KERNEL],
+    first: Tap,
+    kernel_step: usize,
+    offset_step: isize,
     len: usize,
 }
 
 impl Taps {
-    /// The taps.
+    /// Number of taps.
     #[must_use]
-    pub fn as_slice(&self) -> &[Tap] {
-        self.taps.get(..self.len).unwrap_or_default()
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the phase has none: its outputs are the biases.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The taps.
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Tap> + use<> {
+        let Self {
+            first,
+            kernel_step,
+            offset_step,
+            len,
+        } = *self;
+        (0..len).map(move |i| Tap {
+            kernel: first.kernel + i * kernel_step,
+            offset: first.offset + i as isize * offset_step,
+        })
     }
 }
 
@@ -90,37 +113,60 @@ impl Axis {
         if self.transposed { 1 } else { self.stride }
     }
 
-    /// The taps of phase `phase`; of a kernel longer than [`MAX_KERNEL`], the first ones.
+    /// The taps of phase `phase`.
     #[must_use]
     pub fn taps(&self, phase: usize) -> Taps {
-        let mut taps = Taps {
-            taps: [Tap::default(); MAX_KERNEL],
-            len: 0,
-        };
-        for kernel in 0..self.kernel.min(MAX_KERNEL) {
-            let reach = (kernel * self.dilation) as isize;
-            let offset = if self.transposed {
-                let distance = (phase + self.pad) as isize - reach;
-                let stride = self.stride.max(1) as isize;
-                if distance.rem_euclid(stride) != 0 {
-                    continue;
-                }
-                distance.div_euclid(stride)
-            } else {
-                reach - self.pad as isize
+        if !self.transposed {
+            return Taps {
+                first: Tap {
+                    kernel: 0,
+                    offset: -(self.pad as isize),
+                },
+                kernel_step: 1,
+                offset_step: self.dilation as isize,
+                len: self.kernel,
             };
-            if let Some(tap) = taps.taps.get_mut(taps.len) {
-                *tap = Tap { kernel, offset };
-                taps.len += 1;
-            }
         }
-        taps
+        let stride = self.stride.max(1);
+        // The position that output `phase` and tap `kernel` meet, times the stride.
+        let distance =
+            |kernel: usize| (phase + self.pad) as isize - (kernel * self.dilation) as isize;
+        // In 32 bits, because divisions of 64 take their time.
+        let mut meets =
+            (0..self.kernel).filter(|&kernel| distance(kernel) as i32 % stride as i32 == 0);
+        let Some(kernel) = meets.next() else {
+            return Taps {
+                first: Tap::default(),
+                kernel_step: 1,
+                offset_step: 0,
+                len: 0,
+            };
+        };
+        let kernel_step = meets.next().map_or(self.kernel, |next| next - kernel);
+        Taps {
+            first: Tap {
+                kernel,
+                offset: (distance(kernel) as i32 / stride as i32) as isize,
+            },
+            kernel_step,
+            offset_step: -((kernel_step * self.dilation / stride) as isize),
+            len: (self.kernel - kernel).div_ceil(kernel_step),
+        }
     }
 
     /// Of `len` outputs of a phase from output `first` on, those whose input position by `offset` exists: from and to, counted from `first`.
     #[must_use]
     pub fn inside(&self, offset: isize, first: usize, len: usize) -> (usize, usize) {
         let step = self.step().max(1);
+        if step == 1 {
+            let begin = (offset.saturating_neg().max(0) as usize)
+                .saturating_sub(first)
+                .min(len);
+            let end = ((self.input as isize - offset).max(0) as usize)
+                .saturating_sub(first)
+                .min(len);
+            return (begin, end.max(begin));
+        }
         // The least q with q * step + offset >= 0, and the least with q * step + offset >= input.
         let begin = if offset < 0 {
             offset.unsigned_abs().div_ceil(step)
@@ -173,7 +219,7 @@ mod tests {
                 };
                 let mut found = std::vec::Vec::new();
                 for phase in 0..axis.phases() {
-                    for tap in axis.taps(phase).as_slice() {
+                    for tap in axis.taps(phase).iter() {
                         let outputs = axis.outputs(phase);
                         for first in 0..outputs {
                             let (from, to) = axis.inside(tap.offset, first, outputs - first);

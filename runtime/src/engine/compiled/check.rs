@@ -394,7 +394,7 @@ impl Check<'_> {
 pub(super) fn few_rows(axis: &Axis) -> usize {
     let (mut least, mut most) = (isize::MAX, isize::MIN);
     for phase in 0..axis.phases() {
-        for tap in axis.taps(phase).as_slice() {
+        for tap in axis.taps(phase).iter() {
             least = least.min(tap.offset);
             most = most.max(tap.offset);
         }

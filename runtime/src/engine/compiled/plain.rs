@@ -267,8 +267,8 @@ impl Grouped<'_> {
             }
             let (row_phase, row) = (row % rows.phases(), row / rows.phases());
             let (column_phase, column) = (column % columns.phases(), column / columns.phases());
-            for row_tap in rows.taps(row_phase).as_slice() {
-                for column_tap in columns.taps(column_phase).as_slice() {
+            for row_tap in rows.taps(row_phase).iter() {
+                for column_tap in columns.taps(column_phase).iter() {
                     if rows.inside(row_tap.offset, row, 1) != (0, 1)
                         || columns.inside(column_tap.offset, column, 1) != (0, 1)
                     {

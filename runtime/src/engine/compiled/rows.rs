@@ -50,7 +50,7 @@ impl<'a> Rows<'a> {
         };
         let phases = (0..axes[0].phases()).map(|phase| axes[0].taps(phase));
         let reach = phases
-            .filter_map(|taps| taps.as_slice().iter().map(|tap| tap.offset).max())
+            .filter_map(|taps| taps.iter().map(|tap| tap.offset).max())
             .max()?;
         Some(Self {
             call,

@@ -2,7 +2,7 @@
 
 use super::WeightSlice;
 use super::activate::{activate_vector, store_some};
-use super::micro::{MAX_SUMS, Operands, Sums, multiply, two_rows};
+use super::micro::{MAX_SUMS, Operands, Sums, TileShape, multiply};
 use super::vector::{Element, Vector};
 use crate::engine::compiled::axis::{Axis, Taps};
 use crate::engine::compiled::format::{Activation, BLOCK, padded};
@@ -60,38 +60,38 @@ impl<W: Element> ConvCall<'_, &[W]> {
     /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
-        let blocks = padded(self.outputs) / BLOCK;
-        // Vectors are narrower than a block or as wide as one.
         let per_block = BLOCK / V::LANES;
-        let vectors = blocks * per_block;
+        // Of vectors that hold padding only, none is computed.
+        let vectors = self
+            .outputs
+            .div_ceil(V::LANES)
+            .next_multiple_of(V::WIDE.min(per_block));
+        let [height, width] = [self.axes[0].outputs(0), self.axes[1].outputs(0)];
         let mut first = 0;
         while first < vectors {
-            let left = vectors - first;
-            // A vector that holds padding only is left out.
-            if first * V::LANES >= self.outputs {
-                break;
-            }
-            let wide = match left {
-                _ if per_block > 1 => V::WIDE,
-                1..=4 => left,
-                5 | 6 => 3,
-                _ => 4,
-            };
+            let tile = V::tile(vectors - first, height, width);
             unsafe {
-                match wide {
-                    4 if V::WIDE >= 4 => self.channels::<V, 4>(first, out),
-                    3 if V::WIDE >= 4 && V::LANES == BLOCK => self.channels::<V, 3>(first, out),
-                    2 if V::WIDE >= 2 => self.channels::<V, 2>(first, out),
-                    _ => self.channels::<V, 1>(first, out),
+                match tile.vectors {
+                    4 if V::WIDE >= 4 => self.channels::<V, 4>(first, tile, out),
+                    3 if V::WIDE >= 4 && V::LANES == BLOCK => {
+                        self.channels::<V, 3>(first, tile, out)
+                    }
+                    2 if V::WIDE >= 2 => self.channels::<V, 2>(first, tile, out),
+                    _ => self.channels::<V, 1>(first, tile, out),
                 }
             }
-            first += wide;
+            first += tile.vectors;
         }
     }
 
     /// `NV` vectors of output channels, from vector `first` on.
     #[inline(always)]
-    unsafe fn channels<V: Vector, const NV: usize>(&self, first: usize, out: *mut f32) {
+    unsafe fn channels<V: Vector, const NV: usize>(
+        &self,
+        first: usize,
+        tile: TileShape,
+        out: *mut f32,
+    ) {
         let [rows, columns] = &self.axes;
         let channel = first * V::LANES;
         let block_len = rows.kernel * columns.kernel * self.inputs * BLOCK;
@@ -108,42 +108,47 @@ impl<W: Element> ConvCall<'_, &[W]> {
                     channel,
                     weights,
                     block_len,
+                    len: row_taps.len() * column_taps.len() * self.inputs * BLOCK,
                     row_phase,
                     column_phase,
                     row_taps: &row_taps,
                     column_taps: &column_taps,
                 };
-                unsafe { self.phase::<V, NV>(&part, out) };
-                let taps = row_taps.as_slice().len() * column_taps.as_slice().len();
-                weights = unsafe { weights.add(taps * self.inputs * BLOCK) };
+                weights = weights.wrapping_add(part.len);
+                unsafe { self.phase::<V, NV>(&part, tile, out) };
             }
         }
     }
 
     /// All pixels of a phase, in tiles.
     #[inline(always)]
-    unsafe fn phase<V: Vector, const NV: usize>(&self, part: &Part<'_, W>, out: *mut f32) {
+    unsafe fn phase<V: Vector, const NV: usize>(
+        &self,
+        part: &Part<'_, W>,
+        tile: TileShape,
+        out: *mut f32,
+    ) {
         let [rows, columns] = &self.axes;
         let (height, width) = (
             rows.outputs(part.row_phase),
             columns.outputs(part.column_phase),
         );
-        let most = V::PIXELS[NV - 1];
-        let tiles = width.div_ceil(most).max(1);
-        let pixels = width.div_ceil(tiles);
-        let tall = if pixels <= 4 && two_rows::<V>(NV) {
-            2
-        } else {
-            1
-        };
+        let mut tiles = 0;
         let mut row = 0;
         while row < height {
-            let high = tall.min(height - row);
+            let high = tile.rows.min(height - row);
             let mut column = 0;
             while column < width {
-                let wide = pixels.min(width - column);
-                unsafe { self.tile::<V, NV>(part, [row, column], [high, wide], out) };
+                let wide = tile.pixels.min(width - column);
+                // While the first tiles are computed, the weights of the next phase are fetched, block by block.
+                let ahead = if tiles < NV * V::LANES / BLOCK.min(V::LANES * NV) {
+                    part.len + tiles * part.block_len
+                } else {
+                    0
+                };
+                unsafe { self.tile::<V, NV>(part, [row, column], [high, wide], ahead, out) };
                 column += wide;
+                tiles += 1;
             }
             row += high;
         }
@@ -156,6 +161,7 @@ impl<W: Element> ConvCall<'_, &[W]> {
         part: &Part<'_, W>,
         at: [usize; 2],
         size: [usize; 2],
+        ahead: usize,
         out: *mut f32,
     ) {
         let [rows, columns] = &self.axes;
@@ -172,9 +178,9 @@ impl<W: Element> ConvCall<'_, &[W]> {
                 }
             }
             let mut weights = part.weights;
-            for row_tap in part.row_taps.as_slice() {
+            for row_tap in part.row_taps.iter() {
                 let (top, bottom) = rows.inside(row_tap.offset, at[0], size[0]);
-                for column_tap in part.column_taps.as_slice() {
+                for column_tap in part.column_taps.iter() {
                     let (left, right) = columns.inside(column_tap.offset, at[1], size[1]);
                     if top < bottom && left < right {
                         let y = ((at[0] + top) * rows.step()).wrapping_add_signed(row_tap.offset);
@@ -187,6 +193,7 @@ impl<W: Element> ConvCall<'_, &[W]> {
                             weights,
                             block: part.block_len,
                             channels: self.inputs,
+                            ahead: weights.wrapping_add(ahead),
                         };
                         let sums = sums.add(top * sums_row + left * NV);
                         multiply::<V, W, NV>(bottom - top, right - left, sums, sums_row, operands);
@@ -218,6 +225,8 @@ struct Part<'a, W> {
     channel: usize,
     weights: *const W,
     block_len: usize,
+    /// Weights of the phase in a block.
+    len: usize,
     row_phase: usize,
     column_phase: usize,
     row_taps: &'a Taps,

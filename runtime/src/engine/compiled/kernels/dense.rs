@@ -180,6 +180,7 @@ impl<W: Element> DenseCall<'_, &[W]> {
                         .add(at / BLOCK * block_len + at % BLOCK),
                     block: block_len,
                     channels: self.inputs,
+                    ahead: core::ptr::null(),
                 };
                 multiply::<V, W, NV>(1, several, sums, 0, operands);
                 for p in 0..several {

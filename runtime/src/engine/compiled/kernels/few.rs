@@ -70,47 +70,42 @@ impl<W> FewCall<'_, W> {
         let [rows, columns] = &self.axes;
         let taps = rows.kernel * columns.kernel;
         let sums = self.sums();
-        let (phase, q) = (output % rows.phases(), output / rows.phases());
-        let row_taps = rows.taps(phase);
-        for channel in 0..self.outputs {
-            unsafe {
-                let out = out.add(channel * plane);
+        let (row_phase, q) = (output % rows.phases(), output / rows.phases());
+        unsafe {
+            for channel in 0..self.outputs {
                 let bias = self.bias.map_or(0.0, |bias| *bias.as_ptr().add(channel));
                 for column in 0..columns.output {
-                    *out.add(column) = bias;
+                    *out.add(channel * plane + column) = bias;
                 }
-                for row_tap in row_taps.as_slice() {
-                    if rows.inside(row_tap.offset, q, 1) != (0, 1) {
-                        continue;
-                    }
-                    let row = (q * rows.step()).wrapping_add_signed(row_tap.offset);
-                    let line = lines.add(
-                        row % kept * self.row_len()
-                            + channel * taps
-                            + row_tap.kernel * columns.kernel,
-                    );
-                    self.add_row(line, sums, out);
-                }
-                activate_all::<V>(out, columns.output, self.activation);
             }
-        }
-    }
-
-    /// Adds what one row of sums gives to a row of the picture.
-    #[inline(always)]
-    unsafe fn add_row(&self, line: *const f32, sums: usize, out: *mut f32) {
-        let columns = &self.axes[1];
-        let (phases, step) = (columns.phases(), columns.step());
-        for phase in 0..phases {
-            let outputs = columns.outputs(phase);
-            for tap in columns.taps(phase).as_slice() {
-                let (from, to) = columns.inside(tap.offset, 0, outputs);
-                for q in from..to {
-                    let column = (q * step).wrapping_add_signed(tap.offset);
-                    unsafe {
-                        *out.add(q * phases + phase) += *line.add(column * sums + tap.kernel)
-                    };
+            let (phases, step) = (columns.phases(), columns.step());
+            for phase in 0..phases {
+                for tap in columns.taps(phase).iter() {
+                    let (from, to) = columns.inside(tap.offset, 0, columns.outputs(phase));
+                    let column = (from * step).wrapping_add_signed(tap.offset);
+                    for row_tap in rows.taps(row_phase).iter() {
+                        if rows.inside(row_tap.offset, q, 1) != (0, 1) {
+                            continue;
+                        }
+                        let row = (q * rows.step()).wrapping_add_signed(row_tap.offset);
+                        let line = lines.add(row % kept * self.row_len() + column * sums);
+                        for channel in 0..self.outputs {
+                            let mut from_sum = line.wrapping_add(
+                                channel * taps + row_tap.kernel * columns.kernel + tap.kernel,
+                            );
+                            let mut to_pixel =
+                                out.wrapping_add(channel * plane + from * phases + phase);
+                            for _ in from..to {
+                                *to_pixel += *from_sum;
+                                from_sum = from_sum.wrapping_add(step * sums);
+                                to_pixel = to_pixel.wrapping_add(phases);
+                            }
+                        }
+                    }
                 }
+            }
+            for channel in 0..self.outputs {
+                activate_all::<V>(out.add(channel * plane), columns.output, self.activation);
             }
         }
     }
@@ -182,6 +177,7 @@ impl<W: Element> FewCall<'_, &[W]> {
                         .add(at / BLOCK * block_len + at % BLOCK),
                     block: block_len,
                     channels: self.inputs,
+                    ahead: core::ptr::null(),
                 };
                 multiply::<V, W, NV>(1, wide, sums, 0, operands);
                 for p in 0..wide {

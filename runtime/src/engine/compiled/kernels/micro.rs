@@ -4,12 +4,15 @@ use super::vector::{Element, Vector};
 use crate::engine::compiled::format::BLOCK;
 
 /// Sums of the largest tile, in vectors.
-pub(super) const MAX_SUMS: usize = 32;
+pub(super) const MAX_SUMS: usize = 28;
 
 /// Where a tile's sums stand: `[row][pixel][vector]`.
 pub(super) type Sums<V> = [V; MAX_SUMS];
 
-/// What is multiplied: `rows` x `pixels` vectors of `channels` numbers with weights `[block][channel][16]`.
+/// Input channels of one turn of the innermost loop.
+const CHANNELS: usize = 4;
+
+/// What is multiplied: rows of pixels of `channels` numbers with weights `[block][channel][16]`.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<E> {
     /// First number of the first pixel.
@@ -24,12 +27,25 @@ pub(super) struct Operands<E> {
     pub block: usize,
     /// Input channels.
     pub channels: usize,
+    /// Weights that are needed soon: as many blocks of them as there are channels are fetched to the cache meanwhile.
+    pub ahead: *const E,
+}
+
+/// The shape of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct TileShape {
+    /// Rows.
+    pub rows: usize,
+    /// Pixels of a row.
+    pub pixels: usize,
+    /// Vectors of output channels.
+    pub vectors: usize,
 }
 
 /// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
 ///
 /// # Safety
-/// All that the operands and shapes say must be there.
+/// All that the operands and shapes say must be there; what is ahead may be anywhere.
 #[inline(always)]
 unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV: usize>(
     sums: *mut V,
@@ -45,24 +61,21 @@ unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV:
                 }
             }
         }
-        let mut w = o.weights;
-        let mut x = o.x;
-        for _ in 0..o.channels {
-            let mut wv = [V::splat(0.0); NV];
-            for v in 0..NV {
-                let channel = v * V::LANES;
-                wv[v] = E::vector::<V>(w.add(channel / BLOCK * o.block + channel % BLOCK));
+        let (mut x, mut w, mut ahead) = (o.x, o.weights, o.ahead);
+        // Several channels at a time: the addresses of the pixels serve them all.
+        let mut left = o.channels;
+        while left >= CHANNELS {
+            for channel in 0..CHANNELS {
+                V::prefetch(ahead.wrapping_add(channel * BLOCK).cast());
+                one_channel::<V, E, R, N, NV>(&mut a, x.add(channel), w.add(channel * BLOCK), &o);
             }
-            for r in 0..R {
-                for p in 0..N {
-                    let s = V::splat(*x.add(r * o.row + p * o.pixel));
-                    for v in 0..NV {
-                        a[r][p][v] = a[r][p][v].fma(s, wv[v]);
-                    }
-                }
-            }
-            w = w.add(BLOCK);
-            x = x.add(1);
+            w = w.add(CHANNELS * BLOCK);
+            x = x.add(CHANNELS);
+            ahead = ahead.wrapping_add(CHANNELS * BLOCK);
+            left -= CHANNELS;
+        }
+        for channel in 0..left {
+            one_channel::<V, E, R, N, NV>(&mut a, x.add(channel), w.add(channel * BLOCK), &o);
         }
         for r in 0..R {
             for p in 0..N {
@@ -74,7 +87,35 @@ unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV:
     }
 }
 
-/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and `pixels` from 1 to [`Vector::PIXELS`].
+/// Adds the products of one input channel.
+///
+/// # Safety
+/// As [`micro`].
+#[inline(always)]
+unsafe fn one_channel<V: Vector, E: Element, const R: usize, const N: usize, const NV: usize>(
+    a: &mut [[[V; NV]; N]; R],
+    x: *const f32,
+    w: *const E,
+    o: &Operands<E>,
+) {
+    unsafe {
+        let mut wv = [V::splat(0.0); NV];
+        for v in 0..NV {
+            let channel = v * V::LANES;
+            wv[v] = E::vector::<V>(w.add(channel / BLOCK * o.block + channel % BLOCK));
+        }
+        for r in 0..R {
+            for p in 0..N {
+                let s = V::splat(*x.add(r * o.row + p * o.pixel));
+                for v in 0..NV {
+                    a[r][p][v] = a[r][p][v].fma(s, wv[v]);
+                }
+            }
+        }
+    }
+}
+
+/// [`micro`] for every shape that [`Vector::fits`].
 ///
 /// # Safety
 /// As [`micro`].
@@ -87,19 +128,18 @@ pub(super) unsafe fn multiply<V: Vector, E: Element, const NV: usize>(
     o: Operands<E>,
 ) {
     macro_rules! cases {
-        ($($r:literal x $n:literal),*) => {
+        ($($r:literal x $($n:literal)*;)*) => {
             match (rows, pixels) {
-                $(($r, $n) if $n <= V::PIXELS[NV - 1] && ($r == 1 || two_rows::<V>(NV)) => unsafe {
+                $($(($r, $n) if V::fits(TileShape { rows: $r, pixels: $n, vectors: NV }) => unsafe {
                     micro::<V, E, $r, $n, NV>(sums, sums_row, o);
-                },)*
+                },)*)*
                 _ => {}
             }
         };
     }
-    cases!(1 x 1, 1 x 2, 1 x 3, 1 x 4, 1 x 5, 1 x 6, 1 x 7, 1 x 8, 2 x 1, 2 x 2, 2 x 3, 2 x 4);
-}
-
-/// Whether tiles of two rows and up to four pixels fit the registers.
-pub(super) const fn two_rows<V: Vector>(vectors: usize) -> bool {
-    V::WIDE == 4 && V::LANES == 16 && vectors <= 3
+    cases! {
+        1 x 1 2 3 4 5 6 7 8;
+        2 x 1 2 3 4 5 6 7;
+        3 x 1 2 3 4;
+    }
 }

@@ -1,5 +1,7 @@
 //! The small vector that kernels are written over.
 
+use super::micro::TileShape;
+
 /// Several f32 side by side.
 ///
 /// # Safety
@@ -10,8 +12,29 @@ pub(in super::super) trait Vector: Copy {
     const LANES: usize;
     /// Most vectors of output channels that a tile has.
     const WIDE: usize;
-    /// Pixels of a tile that is 1, 2, 3 or 4 vectors wide: as many as the registers hold.
+    /// Pixels of a tile of one row that is 1, 2, 3 or 4 vectors wide: as many as the registers hold.
     const PIXELS: [usize; 4];
+
+    /// Whether the registers hold a tile's sums.
+    fn fits(tile: TileShape) -> bool {
+        tile.rows == 1 && tile.pixels <= Self::PIXELS[tile.vectors - 1]
+    }
+
+    /// The tile for up to `vectors` vectors of output channels of pictures (of one phase) of so many rows and columns.
+    #[inline(always)]
+    fn tile(vectors: usize, _height: usize, width: usize) -> TileShape {
+        let vectors = vectors.min(Self::WIDE);
+        let tiles = width.div_ceil(Self::PIXELS[vectors - 1]).max(1);
+        TileShape {
+            rows: 1,
+            pixels: width.div_ceil(tiles),
+            vectors,
+        }
+    }
+
+    /// Fetches a line of memory to the cache; the address may be any.
+    #[inline(always)]
+    unsafe fn prefetch(_address: *const u8) {}
 
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -148,7 +171,7 @@ macro_rules! methods {
 pub(super) mod x86 {
     use core::arch::x86_64::*;
 
-    use super::Vector;
+    use super::{TileShape, Vector};
 
     /// AVX2 with FMA and F16C.
     #[derive(Clone, Copy)]
@@ -180,7 +203,44 @@ pub(super) mod x86 {
     impl Vector for Sixteen {
         const LANES: usize = 16;
         const WIDE: usize = 4;
-        const PIXELS: [usize; 4] = [8, 8, 8, 7];
+        const PIXELS: [usize; 4] = [8, 8, 8, 6];
+
+        #[inline(always)]
+        fn fits(tile: TileShape) -> bool {
+            match tile.rows {
+                1 => tile.pixels <= Self::PIXELS[tile.vectors - 1],
+                2 => tile.vectors <= 2 || tile.vectors == 3 && tile.pixels <= 4,
+                _ => tile.vectors <= 2,
+            }
+        }
+
+        /// Measured on layers from 4x4 to 16x16 pixels: many pixels to a tile, so that weights are read seldom, and a shape that the
+        /// picture is a multiple of.
+        #[inline(always)]
+        fn tile(vectors: usize, height: usize, width: usize) -> TileShape {
+            let (rows, most, vectors) = match (vectors, width) {
+                (1, 8) => (3, 4, 1),
+                (3 | 5 | 6, 5 | 7) => (1, 7, 3),
+                (3 | 5 | 6, ..=8) => (2, 4, 3),
+                (3 | 5 | 6, _) => (1, 8, 3),
+                (_, ..=2) => (3, 2, vectors.min(2)),
+                (_, ..=7) => (2, 7, vectors.min(2)),
+                (_, 8) => (3, 4, vectors.min(2)),
+                (..=2, _) => (2, 7, vectors),
+                _ => (1, 6, 4),
+            };
+            let tiles = width.div_ceil(most).max(1);
+            TileShape {
+                rows: height.clamp(1, rows),
+                pixels: width.div_ceil(tiles),
+                vectors,
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn prefetch(address: *const u8) {
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
+        }
 
         methods! {
             splat(x: f32) -> Self = Self(_mm512_set1_ps(x));
