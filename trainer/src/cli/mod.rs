@@ -2,6 +2,7 @@
 
 mod bench;
 mod card;
+mod compile;
 mod eval;
 mod export;
 mod presets;
@@ -29,6 +30,8 @@ enum Verb {
     Train(train::TrainArgs),
     /// Write a run's generator as one ONNX file with its card, then verify it
     Export(export::ExportArgs),
+    /// Compile an ONNX file into one flat file for devices without an operating system
+    Compile(compile::CompileArgs),
     /// Compare what burn, tract and onnxruntime make of a file
     Verify(verify::VerifyArgs),
     /// Measure how good a generator's pictures are
@@ -61,6 +64,7 @@ pub fn main() -> std::process::ExitCode {
     let result = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Export(args) => export::run(&args),
+        Verb::Compile(args) => compile::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Card(args) => card::run(&args),

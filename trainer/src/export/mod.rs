@@ -5,6 +5,7 @@
 //! in the file's metadata, [`verify`] runs the file through several engines.
 
 pub mod card;
+pub mod compile;
 mod error;
 pub mod generator;
 pub mod onnx;

@@ -36,6 +36,7 @@
 //! line of defence does not exist.
 
 mod error;
+mod facts;
 mod plan;
 
 use alloc::string::ToString;
@@ -44,32 +45,19 @@ use std::path::Path;
 
 use tract_onnx::prelude::*;
 
-use super::validate::{self, Inspection, Limits, ModelError};
+use super::validate::{self, Inspection, Limits};
 use crate::card::{Card, GoldenMatch};
 use crate::generator::{GenerateError, Generator, check_call};
 use crate::image::{PixelRange, Shape, to_hwc_u8};
 use crate::latent::Distribution;
 
 pub use error::OnnxError;
+pub use facts::{Assumptions, Facts};
 use plan::{Plan, guard};
 
 /// Batch sizes that dense networks are planned for, largest first. Convolutional ones run one picture at a time, which is
 /// faster in tract 0.23: its convolutions lose more at larger batches than calls cost.
 const BATCHES: [usize; 3] = [32, 8, 1];
-
-/// What is taken as given where a file does not say it. A card in the file goes before all of these.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Assumptions {
-    /// What black and white are. Without it, 0 to 1 where the last activation is Sigmoid and -1 to 1 where it is
-    /// Tanh; anything else is an error.
-    pub range: Option<PixelRange>,
-    /// What latents are drawn from. Without it, normal.
-    pub distribution: Option<Distribution>,
-    /// Shape of the picture, for an output that is flat, `[N, values]`. Not needed for `[N, channels, height, width]`.
-    pub shape: Option<Shape>,
-    /// Number of classes, for a generator with a class input whose graph does not show it.
-    pub classes: Option<usize>,
-}
 
 /// An ONNX generator, checked, optimized and ready.
 #[derive(Debug)]
@@ -112,29 +100,13 @@ impl OnnxGenerator {
         assumptions: &Assumptions,
     ) -> Result<Self, OnnxError> {
         let (inspection, model) = validate::decode(file, limits)?;
-        let shape = picture_shape(&inspection, assumptions)?;
-        let image_len = shape.check().map_err(|error| ModelError::Signature {
-            expected: "a picture".into(),
-            found: error.to_string(),
-        })?;
-        let card = inspection.card.as_ref();
-        let range = card
-            .map(|card| card.range)
-            .or(assumptions.range)
-            .or(inspection.range_hint);
-        let range = range.ok_or(ModelError::Missing {
-            fact: "what black and white are (the last operator is neither Sigmoid nor Tanh)",
-            assumption: "range",
-        })?;
-        range.check().map_err(|error| ModelError::Signature {
-            expected: "a pixel range".into(),
-            found: error.to_string(),
-        })?;
-        let classes = class_count(&inspection, assumptions)?;
-        let distribution = card
-            .map(|card| card.latent.distribution)
-            .or(assumptions.distribution)
-            .unwrap_or_default();
+        let Facts {
+            shape,
+            range,
+            distribution,
+            classes,
+        } = assumptions.facts(&inspection)?;
+        let image_len = shape.len().unwrap_or(0);
         let source = guard(|| {
             let onnx = onnx()
                 .with_ignore_value_info(true)
@@ -341,60 +313,5 @@ impl Generator for OnnxGenerator {
             self.last_error = Some(error);
             GenerateError::Engine
         })
-    }
-}
-
-fn picture_shape(inspection: &Inspection, assumptions: &Assumptions) -> Result<Shape, ModelError> {
-    if let Some(card) = &inspection.card {
-        return Ok(card.image);
-    }
-    let dims = inspection.output_dims.as_slice();
-    if let Some(shape) = assumptions.shape {
-        let picture = [shape.channels, shape.height, shape.width];
-        if dims == picture || shape.len().is_some_and(|len| dims == [len]) {
-            return Ok(shape);
-        }
-        let expected = alloc::format!("pictures of {picture:?}, as Assumptions::shape says");
-        return Err(ModelError::Signature {
-            expected,
-            found: alloc::format!("{dims:?}"),
-        });
-    }
-    match *dims {
-        [channels, height, width] => Ok(Shape {
-            channels,
-            height,
-            width,
-        }),
-        _ => Err(ModelError::Missing {
-            fact: "the shape of its flat output",
-            assumption: "shape",
-        }),
-    }
-}
-
-fn class_count(inspection: &Inspection, assumptions: &Assumptions) -> Result<usize, ModelError> {
-    if inspection.class_name.is_none() {
-        return Ok(0);
-    }
-    let said = match &inspection.card {
-        Some(card) => Some(card.classes.len()),
-        None => assumptions.classes,
-    };
-    match (said, inspection.class_rows) {
-        (Some(said), Some(rows)) if said > rows || said == 0 => Err(ModelError::Signature {
-            expected: alloc::format!("1 to {rows} classes, as the graph has"),
-            found: alloc::format!("{said}"),
-        }),
-        (Some(0), None) => Err(ModelError::Signature {
-            expected: "at least one class".into(),
-            found: "0".into(),
-        }),
-        (Some(said), _) => Ok(said),
-        (None, Some(rows)) => Ok(rows),
-        (None, None) => Err(ModelError::Missing {
-            fact: "how many classes there are",
-            assumption: "classes",
-        }),
     }
 }

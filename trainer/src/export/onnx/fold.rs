@@ -4,7 +4,10 @@ use super::ExportError;
 use super::draft::{Constant, Data, Node};
 
 /// The result of `node` on `inputs`, or `None` where this operator is left to the engine.
-pub(super) fn evaluate(node: &Node, inputs: &[&Constant]) -> Result<Option<Constant>, ExportError> {
+pub(in crate::export) fn evaluate(
+    node: &Node,
+    inputs: &[&Constant],
+) -> Result<Option<Constant>, ExportError> {
     Ok(match (node.op, inputs) {
         ("Add", [a, b]) => binary("Add", a, b, |x, y| x + y, |x, y| x.checked_add(y))?,
         ("Sub", [a, b]) => binary("Sub", a, b, |x, y| x - y, |x, y| x.checked_sub(y))?,

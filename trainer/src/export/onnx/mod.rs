@@ -7,9 +7,9 @@
 
 mod batch_norm;
 mod capture;
-mod draft;
+pub(in crate::export) mod draft;
 mod emit;
-mod fold;
+pub(in crate::export) mod fold;
 mod lower;
 #[cfg(test)]
 pub(crate) mod nets;

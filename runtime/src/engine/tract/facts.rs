@@ -1,0 +1,127 @@
+//! What an engine must know of a generator, from its card, its graph, and what the caller says.
+
+use alloc::string::ToString;
+
+use crate::engine::validate::{Inspection, ModelError};
+use crate::image::{PixelRange, Shape};
+use crate::latent::Distribution;
+
+/// What is taken as given where a file does not say it. A card in the file goes before all of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Assumptions {
+    /// What black and white are. Without it, 0 to 1 where the last activation is Sigmoid and -1 to 1 where it is
+    /// Tanh; anything else is an error.
+    pub range: Option<PixelRange>,
+    /// What latents are drawn from. Without it, normal.
+    pub distribution: Option<Distribution>,
+    /// Shape of the picture, for an output that is flat, `[N, values]`. Not needed for `[N, channels, height, width]`.
+    pub shape: Option<Shape>,
+    /// Number of classes, for a generator with a class input whose graph does not show it.
+    pub classes: Option<usize>,
+}
+
+/// What an engine must know beside the graph.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Facts {
+    /// Shape of the picture.
+    pub shape: Shape,
+    /// What black and white are.
+    pub range: PixelRange,
+    /// What latents are drawn from.
+    pub distribution: Distribution,
+    /// Number of classes, 0 for an unconditional generator.
+    pub classes: usize,
+}
+
+impl Assumptions {
+    /// What the card and the graph say, completed by these assumptions.
+    ///
+    /// # Errors
+    /// [`ModelError::Missing`] for what none of them says, [`ModelError::Signature`] for what contradicts the graph.
+    pub fn facts(&self, inspection: &Inspection) -> Result<Facts, ModelError> {
+        let shape = picture_shape(inspection, self)?;
+        shape.check().map_err(|error| ModelError::Signature {
+            expected: "a picture".into(),
+            found: error.to_string(),
+        })?;
+        let card = inspection.card.as_ref();
+        let range = card
+            .map(|card| card.range)
+            .or(self.range)
+            .or(inspection.range_hint);
+        let range = range.ok_or(ModelError::Missing {
+            fact: "what black and white are (the last operator is neither Sigmoid nor Tanh)",
+            assumption: "range",
+        })?;
+        range.check().map_err(|error| ModelError::Signature {
+            expected: "a pixel range".into(),
+            found: error.to_string(),
+        })?;
+        let classes = class_count(inspection, self)?;
+        let distribution = card
+            .map(|card| card.latent.distribution)
+            .or(self.distribution)
+            .unwrap_or_default();
+        Ok(Facts {
+            shape,
+            range,
+            distribution,
+            classes,
+        })
+    }
+}
+
+fn picture_shape(inspection: &Inspection, assumptions: &Assumptions) -> Result<Shape, ModelError> {
+    if let Some(card) = &inspection.card {
+        return Ok(card.image);
+    }
+    let dims = inspection.output_dims.as_slice();
+    if let Some(shape) = assumptions.shape {
+        let picture = [shape.channels, shape.height, shape.width];
+        if dims == picture || shape.len().is_some_and(|len| dims == [len]) {
+            return Ok(shape);
+        }
+        let expected = alloc::format!("pictures of {picture:?}, as Assumptions::shape says");
+        return Err(ModelError::Signature {
+            expected,
+            found: alloc::format!("{dims:?}"),
+        });
+    }
+    match *dims {
+        [channels, height, width] => Ok(Shape {
+            channels,
+            height,
+            width,
+        }),
+        _ => Err(ModelError::Missing {
+            fact: "the shape of its flat output",
+            assumption: "shape",
+        }),
+    }
+}
+
+fn class_count(inspection: &Inspection, assumptions: &Assumptions) -> Result<usize, ModelError> {
+    if inspection.class_name.is_none() {
+        return Ok(0);
+    }
+    let said = match &inspection.card {
+        Some(card) => Some(card.classes.len()),
+        None => assumptions.classes,
+    };
+    match (said, inspection.class_rows) {
+        (Some(said), Some(rows)) if said > rows || said == 0 => Err(ModelError::Signature {
+            expected: alloc::format!("1 to {rows} classes, as the graph has"),
+            found: alloc::format!("{said}"),
+        }),
+        (Some(0), None) => Err(ModelError::Signature {
+            expected: "at least one class".into(),
+            found: "0".into(),
+        }),
+        (Some(said), _) => Ok(said),
+        (None, Some(rows)) => Ok(rows),
+        (None, None) => Err(ModelError::Missing {
+            fact: "how many classes there are",
+            assumption: "classes",
+        }),
+    }
+}

@@ -1,0 +1,54 @@
+//! What is computed from a row of a table alone is computed for all rows now.
+
+use dreamlet_runtime::engine::compiled::format::Activation;
+
+use crate::export::compile::net::{Net, Op, len};
+use crate::export::compile::reference::activate;
+
+/// Computes one operation on a looked-up row ahead of time. A dense layer only where the table does not become larger than its weights.
+pub(super) fn fold(net: &mut Net) -> bool {
+    for at in 0..net.nodes.len() {
+        let Some(before) = net.only_producer(at) else {
+            continue;
+        };
+        let Op::Lookup { table } = &net.nodes[before].op else {
+            continue;
+        };
+        let node = &net.nodes[at];
+        let width = len(net.shape(net.nodes[before].output));
+        let rows = table.chunks(width.max(1));
+        let mut made: Vec<f32> = match &node.op {
+            Op::Activate => table.clone(),
+            Op::Affine { scale, shift } => rows
+                .flat_map(|row| {
+                    row.iter().enumerate().map(|(i, &x)| {
+                        let (scale, shift) = (scale[i % scale.len()], shift[i % shift.len()]);
+                        (f64::from(x) * f64::from(scale) + f64::from(shift)) as f32
+                    })
+                })
+                .collect(),
+            Op::Dense { weights, bias } if net.classes <= width => {
+                let sum = |row: &[f32], bias: f32, own: &[f32]| {
+                    let products = own.iter().zip(row);
+                    let sum: f64 = products.map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();
+                    (f64::from(bias) + sum) as f32
+                };
+                let mut made = Vec::with_capacity(net.classes * bias.len());
+                for row in rows {
+                    let outputs = bias.iter().zip(weights.chunks(width));
+                    made.extend(outputs.map(|(&bias, own)| sum(row, bias, own)));
+                }
+                made
+            }
+            _ => continue,
+        };
+        for x in &mut made {
+            *x = activate(node.activation, f64::from(*x)) as f32;
+        }
+        net.nodes[at].op = Op::Lookup { table: made };
+        net.nodes[at].activation = Activation::None;
+        net.nodes[at].inputs.clear();
+        return true;
+    }
+    false
+}
