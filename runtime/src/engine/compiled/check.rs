@@ -225,11 +225,13 @@ impl Check<'_> {
             )?;
         }
         let grouped = matches!(self.layer.op, Op::GroupConv(_));
-        self.ensure(
-            !c.planar || matches!(self.layer.op, Op::FewConv(_)),
-            "order of channels",
-            1,
-        )?;
+        let few = matches!(self.layer.op, Op::FewConv(_));
+        let ordered = if few {
+            c.planar || output.channels == 1
+        } else {
+            !c.planar
+        };
+        self.ensure(ordered, "order of channels", c.planar.into())?;
         let groups = c.groups;
         let divides = groups > 0 && input.channels % groups == 0 && output.channels % groups == 0;
         self.ensure(divides && (grouped || groups == 1), "groups", groups.into())?;

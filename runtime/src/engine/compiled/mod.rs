@@ -7,7 +7,11 @@ mod check;
 mod engine;
 pub mod format;
 mod kernels;
+#[cfg(feature = "mmap")]
+mod map;
 mod model;
+#[cfg(feature = "std")]
+mod owned;
 mod plain;
 mod rows;
 mod run;
@@ -20,3 +24,5 @@ pub use kernels::Level;
 #[doc(hidden)]
 pub use model::Aligned;
 pub use model::Model;
+#[cfg(feature = "std")]
+pub use owned::{CompiledError, CompiledGenerator};

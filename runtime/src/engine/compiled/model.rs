@@ -42,6 +42,16 @@ impl<'m> Model<'m> {
             return Err(FormatError::Unaligned);
         }
         check_header(&header)?;
+        let model = Self::sections(file)?;
+        for (index, layer) in model.layers().enumerate() {
+            check(index, &layer?, &header, model.weights.len())?;
+        }
+        Ok(model)
+    }
+
+    /// Cuts a file into its sections.
+    fn sections(file: &'m [u8]) -> Result<Self, FormatError> {
+        let header = Header::parse(file)?;
         let (layers, rest) = section(file, HEADER_LEN, header.layers as usize * LAYER_LEN).ok_or(
             FormatError::Header {
                 field: "number of layers",
@@ -56,16 +66,23 @@ impl<'m> Model<'m> {
         let weights = file
             .get(rest.next_multiple_of(ALIGNMENT)..)
             .ok_or(card_error)?;
-        let model = Self {
+        Ok(Self {
             header,
             layers,
             card,
             weights,
-        };
-        for (index, layer) in model.layers().enumerate() {
-            check(index, &layer?, &header, weights.len())?;
-        }
-        Ok(model)
+        })
+    }
+
+    /// The model in bytes that [`Self::new`] has accepted before; one without layers if they are others.
+    #[cfg(feature = "std")]
+    pub(super) fn checked(file: &'m [u8]) -> Self {
+        Self::sections(file).unwrap_or(Self {
+            header: Header::EMPTY,
+            layers: &[],
+            card: &[],
+            weights: &[],
+        })
     }
 
     /// The header.

@@ -442,7 +442,7 @@ pub(crate) fn products(geometry: &Convolution, from: MapShape, to: MapShape) -> 
             .map(|phase| {
                 let outputs = axis.outputs(phase);
                 let taps = axis.taps(phase);
-                let inside = taps.as_slice().iter().map(|tap| {
+                let inside = taps.iter().map(|tap| {
                     let (begin, end) = axis.inside(tap.offset, 0, outputs);
                     (end - begin) as u64
                 });

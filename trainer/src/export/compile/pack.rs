@@ -101,8 +101,8 @@ fn conv(weights: &[f32], axes: &[Axis; 2], from: MapShape, to: MapShape) -> Vec<
     for block in 0..padded(outputs) / BLOCK {
         for row_phase in 0..rows.phases() {
             for column_phase in 0..columns.phases() {
-                for row in rows.taps(row_phase).as_slice() {
-                    for column in columns.taps(column_phase).as_slice() {
+                for row in rows.taps(row_phase).iter() {
+                    for column in columns.taps(column_phase).iter() {
                         let tap = row.kernel * columns.kernel + column.kernel;
                         for input in 0..inputs {
                             all.extend((block * BLOCK..(block + 1) * BLOCK).map(|output| {

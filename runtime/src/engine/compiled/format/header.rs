@@ -85,6 +85,25 @@ pub const fn scratch_len(file: &[u8]) -> usize {
 }
 
 impl Header {
+    /// Of a model that makes nothing.
+    #[cfg(feature = "std")]
+    pub(crate) const EMPTY: Self = Self {
+        file_len: 0,
+        checksum: 0,
+        scratch_len: 0,
+        latent_len: 0,
+        classes: 0,
+        shape: Shape {
+            channels: 1,
+            height: 0,
+            width: 0,
+        },
+        range: PixelRange::UNIT,
+        distribution: Distribution::Normal,
+        layers: 0,
+        card_len: 0,
+    };
+
     /// Reads a header and checks magic and version, nothing else.
     ///
     /// # Errors

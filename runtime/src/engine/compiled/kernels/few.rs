@@ -82,6 +82,9 @@ impl<W> FewCall<'_, W> {
             for phase in 0..phases {
                 for tap in columns.taps(phase).iter() {
                     let (from, to) = columns.inside(tap.offset, 0, columns.outputs(phase));
+                    if from >= to {
+                        continue;
+                    }
                     let column = (from * step).wrapping_add_signed(tap.offset);
                     for row_tap in rows.taps(row_phase).iter() {
                         if rows.inside(row_tap.offset, q, 1) != (0, 1) {

@@ -31,7 +31,7 @@ pub(super) fn to_dense(net: &mut Net) -> bool {
                     let (phase, position) = (output % phases, output / phases);
                     let taps = axis.taps(phase);
                     let reads = |offset: isize| (position * axis.step()) as isize + offset == 0;
-                    let found = taps.as_slice().iter().find(|tap| reads(tap.offset));
+                    let found = taps.iter().find(|tap| reads(tap.offset));
                     found.map(|tap| tap.kernel)
                 };
                 (0..axis.output).map(read).collect()

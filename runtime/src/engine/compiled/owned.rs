@@ -1,0 +1,310 @@
+//! A compiled model with its file and its memory, for programs with an operating system.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use std::io;
+use std::path::Path;
+
+use super::engine::Engine;
+use super::format::{ALIGNMENT, FormatError};
+use super::kernels::Level;
+use super::model::Model;
+use crate::card::{Card, CardError, GoldenMatch};
+use crate::generator::{GenerateError, Generator};
+use crate::image::{PixelRange, Shape, to_hwc_u8};
+use crate::latent::Distribution;
+
+/// Pictures that a thread makes at once: enough that dense layers read their weights seldom.
+const AT_ONCE: usize = 32;
+
+/// Why a file is not used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CompiledError {
+    /// It cannot be read.
+    Read(io::Error),
+    /// It is no compiled model, or a damaged one.
+    Format(FormatError),
+    /// Its card cannot be read.
+    Card(CardError),
+    /// A picture was asked for wrongly.
+    Call(GenerateError),
+}
+
+impl fmt::Display for CompiledError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "the compiled model cannot be read: {error}"),
+            Self::Format(error) => error.fmt(f),
+            Self::Card(error) => write!(f, "the compiled model's card: {error}"),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for CompiledError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Read(error) => Some(error),
+            Self::Format(error) => Some(error),
+            Self::Card(error) => Some(error),
+            Self::Call(error) => Some(error),
+        }
+    }
+}
+
+impl From<GenerateError> for CompiledError {
+    fn from(error: GenerateError) -> Self {
+        Self::Call(error)
+    }
+}
+
+/// Where the file's bytes are.
+enum Bytes {
+    /// In memory, from this byte on.
+    Owned(Vec<u8>, usize),
+    /// Mapped from disk.
+    #[cfg(feature = "mmap")]
+    Mapped(memmap2::Mmap),
+}
+
+impl Bytes {
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes, begin) => bytes.get(*begin..).unwrap_or_default(),
+            #[cfg(feature = "mmap")]
+            Self::Mapped(map) => map,
+        }
+    }
+
+    /// Copies `file` to aligned memory.
+    fn aligned(file: &[u8]) -> Self {
+        let mut bytes = vec![0; file.len() + ALIGNMENT];
+        let begin = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
+        bytes.truncate(begin + file.len());
+        if let Some(to) = bytes.get_mut(begin..) {
+            to.copy_from_slice(file);
+        }
+        Self::Owned(bytes, begin)
+    }
+}
+
+/// A compiled model from a file: a [`Generator`] that allocates when it is opened, and never for a picture.
+///
+/// ```no_run
+/// use dreamlet_runtime::engine::compiled::CompiledGenerator;
+/// use dreamlet_runtime::generator::Generator;
+///
+/// let mut generator = CompiledGenerator::open("digits.dream")?;
+/// let mut latent = vec![0.0; generator.latent_len()];
+/// generator.distribution().fill(42, Some(0.8), &mut latent);
+/// let mut picture = vec![0.0; generator.image_len()];
+/// generator.generate(&latent, None, &mut picture)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct CompiledGenerator {
+    bytes: Bytes,
+    level: Level,
+    /// One for each thread.
+    scratch: Vec<Vec<u8>>,
+}
+
+impl fmt::Debug for CompiledGenerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompiledGenerator")
+            .field("bytes", &self.bytes.get().len())
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CompiledGenerator {
+    /// Opens a file: reads it, or with feature `mmap` maps it, so that of a large one only what is used comes to memory.
+    ///
+    /// # Errors
+    /// [`CompiledError`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, CompiledError> {
+        #[cfg(feature = "mmap")]
+        let bytes = Bytes::Mapped(super::map::map(path.as_ref()).map_err(CompiledError::Read)?);
+        #[cfg(not(feature = "mmap"))]
+        let bytes = Bytes::aligned(&std::fs::read(path).map_err(CompiledError::Read)?);
+        Self::new(bytes)
+    }
+
+    /// A model from memory; the bytes are copied.
+    ///
+    /// # Errors
+    /// [`CompiledError::Format`].
+    pub fn from_bytes(file: &[u8]) -> Result<Self, CompiledError> {
+        Self::new(Bytes::aligned(file))
+    }
+
+    fn new(bytes: Bytes) -> Result<Self, CompiledError> {
+        let model = Model::new(bytes.get()).map_err(CompiledError::Format)?;
+        let scratch = vec![vec![0; model.scratch_len()]];
+        Ok(Self {
+            bytes,
+            level: Level::detect(),
+            scratch,
+        })
+    }
+
+    /// Uses these instructions and not the processor's best.
+    #[must_use]
+    pub fn with_level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Makes batches on so many threads. One picture is made on one: it is done before another thread would have begun.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        let len = self.scratch.first().map_or(0, Vec::len);
+        self.scratch.resize_with(threads.max(1), || vec![0; len]);
+        self
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> Engine<'_> {
+        Engine::with_level(self.model(), self.level)
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> Model<'_> {
+        Model::checked(self.bytes.get())
+    }
+
+    /// The card, if the file has one.
+    ///
+    /// # Errors
+    /// [`CompiledError::Card`].
+    pub fn card(&self) -> Result<Option<Card>, CompiledError> {
+        let model = self.model();
+        let card = model.card();
+        if card.is_empty() {
+            return Ok(None);
+        }
+        let text = core::str::from_utf8(card).unwrap_or_default();
+        Card::from_json(text).map(Some).map_err(CompiledError::Card)
+    }
+
+    /// What latents are drawn from.
+    #[must_use]
+    pub fn distribution(&self) -> Distribution {
+        self.model().distribution()
+    }
+
+    /// Numbers of a picture, `channels * height * width`.
+    #[must_use]
+    pub fn image_len(&self) -> usize {
+        self.model().image_len()
+    }
+
+    /// Makes one picture for each latent vector: `latents` holds `n` of them one after the other, `images` has room for `n` pictures in
+    /// channel, row, column order, and a conditional generator takes `n` classes. The first call with more than one picture allocates scratch
+    /// memory for batches.
+    ///
+    /// # Errors
+    /// [`GenerateError`]; `images` is then unspecified.
+    pub fn generate_batch(
+        &mut self,
+        latents: &[f32],
+        classes: Option<&[usize]>,
+        images: &mut [f32],
+    ) -> Result<(), GenerateError> {
+        let engine = Engine::with_level(Model::checked(self.bytes.get()), self.level);
+        let (latent_len, image_len) = (engine.model().latent_len(), engine.model().image_len());
+        let count = latents.len() / latent_len.max(1);
+        let threads = self.scratch.len().min(count).max(1);
+        let share = count.div_ceil(threads).max(1);
+        let needed = engine.batch_scratch_len(share.min(AT_ONCE));
+        let fits = latents.len() == count * latent_len
+            && images.len() == count * image_len
+            && classes.is_none_or(|classes| classes.len() == count);
+        for scratch in self.scratch.iter_mut().take(threads) {
+            if fits && count > 1 && scratch.len() < needed {
+                scratch.resize(needed, 0);
+            }
+        }
+        if threads == 1 || !fits {
+            let Some(scratch) = self.scratch.first_mut() else {
+                return Err(GenerateError::Engine);
+            };
+            return engine.generate_batch(latents, classes, scratch, images);
+        }
+        let parts = latents
+            .chunks(share * latent_len)
+            .zip(images.chunks_mut(share * image_len))
+            .zip(&mut self.scratch)
+            .enumerate();
+        std::thread::scope(|scope| {
+            let running: Vec<_> = parts
+                .map(|(i, ((latents, images), scratch))| {
+                    let classes = classes.and_then(|classes| classes.chunks(share).nth(i));
+                    scope.spawn(move || engine.generate_batch(latents, classes, scratch, images))
+                })
+                .collect();
+            running
+                .into_iter()
+                .try_for_each(|thread| thread.join().unwrap_or(Err(GenerateError::Engine)))
+        })
+    }
+
+    /// Makes the card's golden pictures again and compares them; empty without a card or without golden pictures.
+    ///
+    /// # Errors
+    /// [`CompiledError`] if the card cannot be read or a picture cannot be made.
+    pub fn check_golden(&mut self) -> Result<Vec<GoldenMatch>, CompiledError> {
+        let Some(card) = self.card()? else {
+            return Ok(Vec::new());
+        };
+        let shape = self.shape();
+        let mut latent = vec![0.0; self.latent_len()];
+        let mut image = vec![0.0; self.image_len()];
+        let mut bytes = vec![0; self.image_len()];
+        let mut results = Vec::new();
+        for golden in &card.golden {
+            self.distribution().fill(golden.seed, None, &mut latent);
+            self.generate(&latent, golden.class, &mut image)?;
+            let check = to_hwc_u8(&image, shape, self.range(), &mut bytes);
+            check.map_err(|_| GenerateError::Engine)?;
+            let found = golden.check(card.tolerance, shape, &bytes);
+            results.push(found.map_err(|_| GenerateError::Engine)?);
+        }
+        Ok(results)
+    }
+}
+
+impl Generator for CompiledGenerator {
+    fn latent_len(&self) -> usize {
+        self.model().latent_len()
+    }
+
+    fn shape(&self) -> Shape {
+        self.model().shape()
+    }
+
+    fn range(&self) -> PixelRange {
+        self.model().range()
+    }
+
+    fn classes(&self) -> usize {
+        self.model().classes()
+    }
+
+    fn generate(
+        &mut self,
+        latent: &[f32],
+        class: Option<usize>,
+        image: &mut [f32],
+    ) -> Result<(), GenerateError> {
+        let engine = Engine::with_level(Model::checked(self.bytes.get()), self.level);
+        let Some(scratch) = self.scratch.first_mut() else {
+            return Err(GenerateError::Engine);
+        };
+        engine.generate(latent, class, scratch, image)
+    }
+}
