@@ -6,6 +6,7 @@ mod batch;
 mod check;
 mod engine;
 pub mod format;
+mod integer;
 mod kernels;
 mod model;
 mod plain;
