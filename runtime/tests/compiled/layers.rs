@@ -5,7 +5,7 @@ use dreamlet_runtime::image::Shape;
 use crate::builder::{AlignedFile, Builder, Conv, halved, numbers, packed_dense, padded_vector};
 
 /// The picture of a one-layer model at a level.
-fn run(file: &[u8], level: Level, latent: &[f32]) -> Vec<f32> {
+pub(crate) fn run(file: &[u8], level: Level, latent: &[f32]) -> Vec<f32> {
     let file = AlignedFile::new(file);
     let model = Model::new(file.get()).unwrap();
     let mut scratch = vec![0xA5; model.scratch_len()];
@@ -57,7 +57,7 @@ fn activated(x: f64, activation: Activation) -> f64 {
 }
 
 /// The sides of a grey picture with so many values.
-fn grey(len: usize) -> Shape {
+pub(crate) fn grey(len: usize) -> Shape {
     Shape {
         channels: 1,
         height: 1,
@@ -145,7 +145,7 @@ fn convolution(
 }
 
 /// Geometries of all kinds.
-fn geometries() -> Vec<(Convolution, [u32; 2])> {
+pub(crate) fn geometries() -> Vec<(Convolution, [u32; 2])> {
     let square = |kernel, stride, pad, dilation, transposed| {
         convolution(
             [kernel; 2],

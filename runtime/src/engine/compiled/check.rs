@@ -50,6 +50,7 @@ pub(super) fn check(
     check.activation()?;
     check.numbers()?;
     check.geometry()?;
+    check.sums()?;
     check.weights()?;
     check.places()
 }
@@ -237,6 +238,26 @@ impl Check<'_> {
         self.ensure(divides && (grouped || groups == 1), "groups", groups.into())?;
         // Any output size is run correctly, positions outside the input read as zeros; absurd ones are refused by the places.
         Ok(())
+    }
+
+    /// Sums of integers stay within 32 bits, whatever the input is.
+    fn sums(&self) -> Result<(), FormatError> {
+        let most = match self.layer.input_number {
+            Number::I8 => 127,
+            Number::U8 => 255,
+            _ => 32767,
+        };
+        let terms = match self.layer.op {
+            Op::Dense => self.layer.input_shape.len(),
+            Op::Conv(c) | Op::FewConv(c) => {
+                let taps = u64::from(c.kernel[0]) * u64::from(c.kernel[1]);
+                taps.saturating_mul(self.layer.input_shape.channels.into())
+            }
+            _ => 0,
+        };
+        let fits = terms.saturating_mul(most * 127) <= i32::MAX as u64;
+        let integer = self.layer.requantization.is_some();
+        self.ensure(fits || !integer, "products in a sum of 32 bits", terms)
     }
 
     fn weights(&self) -> Result<(), FormatError> {

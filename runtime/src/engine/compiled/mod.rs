@@ -6,6 +6,7 @@ mod batch;
 mod check;
 mod engine;
 pub mod format;
+mod integer;
 mod kernels;
 #[cfg(feature = "mmap")]
 mod map;

@@ -4,6 +4,7 @@ use super::axis::Axis;
 use super::check::few_rows;
 use super::engine::Engine;
 use super::format::{ALIGNMENT, Convolution, Layer, Number, Op, padded};
+use super::integer::ByteRows;
 use super::kernels::{self, FewCall, Level, WeightSlice, bytes_as, bytes_as_mut};
 use super::run::{Context, buffers, len_of, run, weights};
 use crate::generator::{GenerateError, check_input};
@@ -11,7 +12,7 @@ use crate::image::{PixelRange, Shape};
 
 /// A convolution with few output channels that makes one row after another.
 pub(super) struct Rows<'a> {
-    call: FewCall<'a, WeightSlice<'a>>,
+    kind: Kind<'a>,
     level: Level,
     /// Rows of sums that are kept.
     kept: usize,
@@ -19,6 +20,12 @@ pub(super) struct Rows<'a> {
     reach: isize,
     /// Input rows whose sums have been made.
     done: usize,
+}
+
+/// What the numbers are.
+enum Kind<'a> {
+    Floats(FewCall<'a, WeightSlice<'a>>),
+    Bytes(ByteRows<'a>),
 }
 
 impl<'a> Rows<'a> {
@@ -29,67 +36,88 @@ impl<'a> Rows<'a> {
         context: &Context<'a>,
         x: &'a [u8],
     ) -> Option<Self> {
-        let (inputs, outputs) = (
-            layer.input_shape.channels as usize,
-            layer.output_shape.channels as usize,
-        );
-        let taps = c.kernel[0] as usize * c.kernel[1] as usize;
-        let len = padded(taps.checked_mul(outputs)?).checked_mul(inputs)?;
-        let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;
         let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
-        let x = bytes_as(x, len_of(layer.input_shape)?)?;
-        let activation = layer.activation;
-        let call = FewCall {
-            axes,
-            inputs,
-            outputs,
-            x,
-            weights,
-            bias,
-            activation,
+        let kept = few_rows(&axes[0]);
+        let kind = if layer.requantization.is_some() {
+            Kind::Bytes(ByteRows::new(layer, c, context, x, kept)?)
+        } else {
+            Kind::Floats(floats(layer, c, context, x)?)
         };
         let phases = (0..axes[0].phases()).map(|phase| axes[0].taps(phase));
         let reach = phases
             .filter_map(|taps| taps.iter().map(|tap| tap.offset).max())
             .max()?;
         Some(Self {
-            call,
+            kind,
             level: context.level,
-            kept: few_rows(&axes[0]),
+            kept,
             reach,
             done: 0,
         })
     }
 
-    /// Numbers of all sums that are kept.
-    pub(super) fn lines_len(&self) -> usize {
-        self.kept * self.call.row_len()
-    }
-
-    /// Writes row `row`; rows must be asked for in order. `lines` is scratch memory that stays untouched in between; in `out` channels are `plane` numbers
-    /// apart.
+    /// Writes row `row`; rows must be asked for in order. `lines` is scratch memory that stays untouched in between, see
+    /// [`few_scratch`](super::check::few_scratch); in `out` channels are `plane` numbers apart.
     pub(super) fn row(
         &mut self,
         row: usize,
-        lines: &mut [f32],
-        out: &mut [f32],
+        lines: &mut [u8],
+        out: &mut [u8],
         plane: usize,
     ) -> Option<()> {
-        let rows = &self.call.axes[0];
+        let (axes, row_len) = match &self.kind {
+            Kind::Floats(call) => (&call.axes, call.row_len()),
+            Kind::Bytes(rows) => (rows.axes(), rows.row_len()),
+        };
+        let rows = &axes[0];
+        // Sums have four bytes.
+        let line_len = row_len.checked_mul(4)?;
         let last = (row / rows.phases() * rows.step()).saturating_add_signed(self.reach);
-        let row_len = self.call.row_len();
         while self.done <= last && self.done < rows.input {
-            let at = self.done % self.kept * row_len;
-            kernels::few_sums(
-                self.level,
-                &self.call,
-                self.done,
-                lines.get_mut(at..at + row_len)?,
-            )?;
+            let at = self.done % self.kept * line_len;
+            let line = lines.get_mut(at..)?.get_mut(..line_len)?;
+            match &self.kind {
+                Kind::Floats(call) => {
+                    kernels::few_sums(self.level, call, self.done, bytes_as_mut(line, row_len)?)?;
+                }
+                Kind::Bytes(rows) => rows.sums(self.level, self.done, line)?,
+            }
             self.done += 1;
         }
-        kernels::few_gather(self.level, &self.call, lines, self.kept, row, out, plane)
+        match &self.kind {
+            Kind::Floats(call) => {
+                let lines = bytes_as(lines, self.kept * row_len)?;
+                let len = out.len() / 4;
+                let out = bytes_as_mut(out, len)?;
+                kernels::few_gather(self.level, call, lines, self.kept, row, out, plane)
+            }
+            Kind::Bytes(rows) => rows.gather(self.level, lines, row, out, plane),
+        }
     }
+}
+
+fn floats<'a>(
+    layer: &Layer,
+    c: Convolution,
+    context: &Context<'a>,
+    x: &'a [u8],
+) -> Option<FewCall<'a, WeightSlice<'a>>> {
+    let (inputs, outputs) = (
+        layer.input_shape.channels as usize,
+        layer.output_shape.channels as usize,
+    );
+    let taps = c.kernel[0] as usize * c.kernel[1] as usize;
+    let len = padded(taps.checked_mul(outputs)?).checked_mul(inputs)?;
+    let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;
+    Some(FewCall {
+        axes: Axis::pair(&c, layer.input_shape, layer.output_shape),
+        inputs,
+        outputs,
+        x: bytes_as(x, len_of(layer.input_shape)?)?,
+        weights,
+        bias,
+        activation: layer.activation,
+    })
 }
 
 impl Engine<'_> {
@@ -200,9 +228,8 @@ impl Engine<'_> {
             Op::FewConv(c) if streams(&last) => {
                 let buffers = buffers(&last, context, scratch, &mut [])?;
                 let mut rows = Rows::new(&last, c, context, buffers.input)?;
-                let lines = bytes_as_mut(buffers.second, rows.lines_len())?;
                 for row in 0..height {
-                    rows.row(row, lines, bytes_as_mut(frame, channels * width)?, width)?;
+                    rows.row(row, buffers.second, frame, width)?;
                     interleave(
                         frame,
                         last.output_number,
@@ -235,7 +262,7 @@ impl Engine<'_> {
 
 /// Whether a layer can make one row of the picture after another.
 fn streams(layer: &Layer) -> bool {
-    matches!(layer.op, Op::FewConv(_)) && layer.requantization.is_none()
+    matches!(layer.op, Op::FewConv(_))
 }
 
 /// One row of bytes, channels side by side, from planes of a picture that begin with the row.

@@ -2,6 +2,7 @@
 
 use super::axis::Axis;
 use super::format::{Activation, Convolution, Layer, Number, Op, Place, Weights, padded};
+use super::integer;
 use super::kernels::{
     self, ConvCall, DenseCall, Level, Plain, WeightSlice, as_bytes, bytes_as, bytes_as_mut,
 };
@@ -93,7 +94,13 @@ pub(super) fn run(
 ) -> Option<()> {
     let buffers = buffers(layer, context, scratch, image)?;
     match layer.op {
+        Op::Dense if layer.requantization.is_some() => {
+            integer::dense(layer, context, buffers.input, buffers.output)
+        }
         Op::Dense => dense(layer, context, buffers.input, 1, buffers.output),
+        Op::Conv(c) if layer.requantization.is_some() => {
+            integer::conv(layer, c, context, buffers.input, buffers.output)
+        }
         Op::Conv(c) => conv(layer, c, context, buffers),
         Op::FewConv(c) => few(layer, c, context, buffers),
         Op::GroupConv(c) => grouped(layer, c, context, buffers),
@@ -116,7 +123,8 @@ pub(super) fn run(
             }
         }
         Op::Lookup => lookup(layer, context, buffers.output),
-        Op::Quantize(_) | Op::Dequantize(_) => None,
+        Op::Quantize(scale) => integer::quantize(layer, scale, buffers.input, buffers.output),
+        Op::Dequantize(scale) => integer::dequantize(layer, scale, buffers.input, buffers.output),
     }
 }
 
@@ -134,7 +142,12 @@ fn floats<'b>(
     Some((input, bytes_as_mut(output, len_of(layer.output_shape)?)?))
 }
 
-fn tensor<'a, T: Plain>(context: &Context<'a>, offset: u32, len: usize) -> Option<&'a [T]> {
+/// `len` numbers of the section of weights, from byte `offset` on.
+pub(super) fn tensor<'a, T: Plain>(
+    context: &Context<'a>,
+    offset: u32,
+    len: usize,
+) -> Option<&'a [T]> {
     bytes_as(context.weights.get(offset as usize..)?, len)
 }
 
@@ -211,20 +224,16 @@ fn conv(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'
 
 fn few(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {
     let mut rows = Rows::new(layer, c, context, buffers.input)?;
-    let lines = bytes_as_mut(buffers.second, rows.lines_len())?;
-    let out: &mut [f32] = bytes_as_mut(buffers.output, len_of(layer.output_shape)?)?;
     let (height, width) = (
         layer.output_shape.height as usize,
         layer.output_shape.width as usize,
     );
-    let channels = layer.output_shape.channels as usize;
-    if c.planar || channels == 1 {
-        for row in 0..height {
-            rows.row(row, lines, out.get_mut(row * width..)?, height * width)?;
-        }
-        return Some(());
+    let size = layer.output_number.size();
+    for row in 0..height {
+        let out = buffers.output.get_mut(row * width * size..)?;
+        rows.row(row, buffers.second, out, height * width)?;
     }
-    None
+    Some(())
 }
 
 fn grouped(

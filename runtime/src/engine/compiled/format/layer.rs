@@ -112,12 +112,25 @@ pub struct Weights {
     pub bias: Option<u32>,
 }
 
-/// How 32-bit sums become bytes. Of channel `c`, with `m = multipliers[c]`:
-/// `q = ((sum + bias[c]) * m + 2^(shift - 1)) >> shift` in 64-bit arithmetic. Without a table `q` is clamped to what the output's number
-/// can hold; with one the result is `table[clamp(q + 2^(bits - 1), 0, 2^bits - 1)]`.
+/// How 32-bit sums become bytes. With `sum` the products of a channel `c` and its bias, in 32 bits, and `m = multipliers[c]`:
+/// `q = (sum * m + 2^(shift - 1)) >> shift` in 64-bit arithmetic, where `>>` rounds down: `sum * m / 2^shift` rounded to nearest, halves up.
+///
+/// Without a table the result is `q`, clamped to -127 and 127 for [`Number::I8`] and to 0 and 255 for [`Number::U8`], so that ReLU is what
+/// unsigned bytes do by themselves. With one it is the byte `table[clamp(q + 2^(bits - 1), 0, 2^bits - 1)]`, to be read as the output's number:
+/// entry `i` is the byte of `q = i - 2^(bits - 1)`. A table holds any activation.
+///
+/// What a writer of such layers has to know:
+/// - There are no zero points: 0 is the byte 0, and what lies outside a picture is skipped. A tensor that is never negative is best unsigned, all
+///   others are signed.
+/// - With scales `x = scale_x * byte` and, for each output channel, `w = scale_w * byte`, biases are `round(bias / (scale_x * scale_w))`, and
+///   `m / 2^shift` is nearly `scale_x * scale_w / scale_y`. `shift` is one for all channels: the channel with the greatest multiplier uses 31 bits.
+/// - Weights are -127 to 127. Sums of products then fit 32 bits, as the loader sees to: it takes up to 66311 products for each sum of a layer
+///   that reads [`Number::U8`], 133144 for [`Number::I8`] and 516 for [`Number::I16`], taps times input channels. The writer sees to it that they do with
+///   biases added. A sum that does not fit goes around, the same way on every target.
+/// - Input channels of weights are padded with zeros to whole fours, tap by tap; inputs are not padded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requantization {
-    /// First byte of the multipliers in the section of weights, i32, one for each output channel, padded as biases are.
+    /// First byte of the multipliers in the section of weights, i32, one for each output channel, padded as biases are. May be negative.
     pub multipliers: u32,
     /// 1 to 62.
     pub shift: u32,
@@ -140,7 +153,7 @@ pub struct Convolution {
     pub groups: u32,
     /// Whether it is a transposed convolution.
     pub transposed: bool,
-    /// Whether channels of the result lie after one another (CHW); [`Op::FewConv`] only.
+    /// Whether channels of the result lie after one another (CHW); [`Op::FewConv`] only, which needs it for more than one output channel.
     pub planar: bool,
 }
 
@@ -193,7 +206,7 @@ pub enum PadKind {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op {
     /// Matrix times vector: input and output are taken as vectors, of `k` and `n` numbers. Weights `[n/16][k][16]`; as i8,
-    /// `[n/16][k/4][16][4]` with `k` padded to whole fours.
+    /// `[n/16][k/4][16][4]` with `k` padded to whole fours: input `4a + b` and output `16c + d` meet at `((c * k/4 + a) * 16 + d) * 4 + b`.
     Dense,
     /// Convolution or transposed convolution of one group. Weights
     /// `[n/16][row phase][column phase][row tap][column tap][c][16]`, phases and taps in the order of [`Axis`](crate::engine::compiled::Axis);
@@ -230,9 +243,10 @@ pub enum Op {
     ToInterleaved,
     /// The row of a table that belongs to the class asked for. Weights `[classes][n]`, not padded.
     Lookup,
-    /// f32 to bytes or 16-bit integers: `x` times this, rounded to nearest with halves away from 0, clamped.
+    /// f32 to bytes or 16-bit integers: `x` times this in f32, rounded to nearest with halves away from 0, clamped to -127 and 127
+    /// ([`Number::I8`]), 0 and 255 ([`Number::U8`]) or -32767 and 32767 ([`Number::I16`]). What is no number becomes 0.
     Quantize(f32),
-    /// Bytes to f32: the number times this.
+    /// Bytes or 16-bit integers to f32: the number times this.
     Dequantize(f32),
 }
 

@@ -14,6 +14,7 @@ mod conv;
 mod dense;
 mod dispatch;
 mod few;
+mod integer;
 mod level;
 mod micro;
 mod vector;
@@ -23,6 +24,9 @@ pub(super) use conv::ConvCall;
 pub(super) use dense::DenseCall;
 pub(super) use dispatch::{activate, conv, dense, few_gather, few_sums};
 pub(super) use few::FewCall;
+pub(super) use integer::{
+    ByteConv, ByteGather, Integers, Requantizer, byte_conv, byte_gather, byte_sums,
+};
 pub use level::Level;
 
 /// Weights as they lie in the file.

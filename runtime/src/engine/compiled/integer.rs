@@ -1,0 +1,268 @@
+//! Layers of bytes: from a layer's record to its kernel, and between floats and integers.
+
+use super::axis::Axis;
+use super::format::{Convolution, Layer, Number, padded};
+use super::kernels::{self, ByteConv, ByteGather, Integers, Requantizer, bytes_as, bytes_as_mut};
+use super::run::{Context, len_of, tensor};
+
+/// What a layer reads.
+fn input<'a>(layer: &Layer, bytes: &'a [u8]) -> Option<Integers<'a>> {
+    let len = len_of(layer.input_shape)?;
+    Some(match layer.input_number {
+        Number::I8 => Integers::I8(bytes_as(bytes, len)?),
+        Number::U8 => Integers::U8(bytes_as(bytes, len)?),
+        Number::I16 => Integers::I16(bytes_as(bytes, len)?),
+        _ => return None,
+    })
+}
+
+/// Weights of `taps` taps with `inputs` channels and `outputs` numbers each.
+fn weights<'a>(
+    layer: &Layer,
+    context: &Context<'a>,
+    taps: usize,
+    inputs: usize,
+    outputs: usize,
+) -> Option<&'a [i8]> {
+    let len = taps
+        .checked_mul(inputs.next_multiple_of(4))?
+        .checked_mul(padded(outputs))?;
+    tensor(context, layer.weights?.offset, len)
+}
+
+/// How the sums of `outputs` channels become bytes.
+fn requantizer<'a>(
+    layer: &Layer,
+    context: &Context<'a>,
+    outputs: usize,
+) -> Option<Requantizer<'a>> {
+    let how = layer.requantization?;
+    let bias = match layer.weights?.bias {
+        Some(offset) => Some(tensor(context, offset, padded(outputs))?),
+        None => None,
+    };
+    let table = match how.table {
+        Some((offset, bits)) => {
+            let len = 1_usize.checked_shl(bits)?;
+            Some((tensor(context, offset, len)?, bits))
+        }
+        None => None,
+    };
+    Requantizer::new(
+        bias,
+        tensor(context, how.multipliers, padded(outputs))?,
+        how.shift,
+        table,
+        layer.output_number == Number::I8,
+    )
+}
+
+/// One position that one tap reads.
+const POINT: Axis = Axis {
+    input: 1,
+    output: 1,
+    kernel: 1,
+    stride: 1,
+    pad: 0,
+    dilation: 1,
+    transposed: false,
+};
+
+/// A dense layer: a convolution of a single pixel.
+pub(super) fn dense(
+    layer: &Layer,
+    context: &Context<'_>,
+    bytes: &[u8],
+    out: &mut [u8],
+) -> Option<()> {
+    let (inputs, outputs) = (len_of(layer.input_shape)?, len_of(layer.output_shape)?);
+    let call = ByteConv {
+        axes: [POINT, POINT],
+        inputs,
+        outputs,
+        x: input(layer, bytes)?,
+        weights: weights(layer, context, 1, inputs, outputs)?,
+    };
+    let requantizer = requantizer(layer, context, outputs)?;
+    kernels::byte_conv(context.level, &call, requantizer, out.get_mut(..outputs)?)
+}
+
+/// A convolution.
+pub(super) fn conv(
+    layer: &Layer,
+    c: Convolution,
+    context: &Context<'_>,
+    bytes: &[u8],
+    out: &mut [u8],
+) -> Option<()> {
+    let (inputs, outputs) = (
+        layer.input_shape.channels as usize,
+        layer.output_shape.channels as usize,
+    );
+    let taps = c.kernel[0] as usize * c.kernel[1] as usize;
+    let call = ByteConv {
+        axes: Axis::pair(&c, layer.input_shape, layer.output_shape),
+        inputs,
+        outputs,
+        x: input(layer, bytes)?,
+        weights: weights(layer, context, taps, inputs, outputs)?,
+    };
+    let requantizer = requantizer(layer, context, outputs)?;
+    let out = out.get_mut(..len_of(layer.output_shape)?)?;
+    kernels::byte_conv(context.level, &call, requantizer, out)
+}
+
+/// A convolution with few output channels, for [`Rows`](super::rows::Rows).
+pub(super) struct ByteRows<'a> {
+    /// From a pixel to its sums, whatever `x` is.
+    pointwise: ByteConv<'a, Integers<'a>>,
+    gather: ByteGather<'a>,
+}
+
+impl<'a> ByteRows<'a> {
+    /// `bytes` is the input picture; `kept` rows of sums are kept.
+    pub(super) fn new(
+        layer: &Layer,
+        c: Convolution,
+        context: &Context<'a>,
+        bytes: &'a [u8],
+        kept: usize,
+    ) -> Option<Self> {
+        let (inputs, outputs) = (
+            layer.input_shape.channels as usize,
+            layer.output_shape.channels as usize,
+        );
+        let taps = c.kernel[0] as usize * c.kernel[1] as usize;
+        let sums = padded(taps.checked_mul(outputs)?);
+        let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
+        let width = axes[1].input;
+        let row = Axis {
+            input: width,
+            output: width,
+            ..POINT
+        };
+        Some(Self {
+            pointwise: ByteConv {
+                axes: [POINT, row],
+                inputs,
+                outputs: sums,
+                x: input(layer, bytes)?,
+                weights: weights(layer, context, 1, inputs, sums)?,
+            },
+            gather: ByteGather {
+                axes,
+                outputs,
+                sums,
+                kept,
+                requantizer: requantizer(layer, context, outputs)?,
+            },
+        })
+    }
+
+    /// Rows and columns.
+    pub(super) const fn axes(&self) -> &[Axis; 2] {
+        &self.gather.axes
+    }
+
+    /// Numbers of one row of sums.
+    pub(super) const fn row_len(&self) -> usize {
+        self.gather.sums * self.gather.axes[1].input
+    }
+
+    /// The sums of input row `row`.
+    pub(super) fn sums(&self, level: kernels::Level, row: usize, line: &mut [u8]) -> Option<()> {
+        let len = self.gather.axes[1].input * self.pointwise.inputs;
+        let from = row.checked_mul(len)?;
+        let range = from..from.checked_add(len)?;
+        let call = ByteConv {
+            x: match self.pointwise.x {
+                Integers::I8(x) => Integers::I8(x.get(range)?),
+                Integers::U8(x) => Integers::U8(x.get(range)?),
+                Integers::I16(x) => Integers::I16(x.get(range)?),
+            },
+            ..self.pointwise
+        };
+        kernels::byte_sums(level, &call, bytes_as_mut(line, self.row_len())?)
+    }
+
+    /// Row `row` of the picture.
+    pub(super) fn gather(
+        &self,
+        level: kernels::Level,
+        lines: &[u8],
+        row: usize,
+        out: &mut [u8],
+        plane: usize,
+    ) -> Option<()> {
+        let lines = bytes_as(lines, self.gather.kept.checked_mul(self.row_len())?)?;
+        kernels::byte_gather(level, &self.gather, lines, row, out, plane)
+    }
+}
+
+/// The least and the greatest number that a quantized tensor holds.
+const fn limits(number: Number) -> (f32, f32) {
+    match number {
+        Number::I8 => (-127.0, 127.0),
+        Number::U8 => (0.0, 255.0),
+        _ => (-32767.0, 32767.0),
+    }
+}
+
+/// `x * scale` rounded to nearest, halves away from 0, within `low` and `high`; 0 for what is no number.
+fn rounded(x: f32, scale: f32, (low, high): (f32, f32)) -> i32 {
+    let x = x * scale;
+    let x = if x < low {
+        low
+    } else if x > high {
+        high
+    } else {
+        x
+    };
+    let whole = x as i32;
+    // The difference is exact. Adding 0.5 and cutting off would not be: 0.49999997 + 0.5 is 1.
+    let rest = x - whole as f32;
+    if rest >= 0.5 {
+        whole + 1
+    } else if rest <= -0.5 {
+        whole - 1
+    } else {
+        whole
+    }
+}
+
+/// Floats to integers.
+pub(super) fn quantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) -> Option<()> {
+    let len = len_of(layer.input_shape)?;
+    let x: &[f32] = bytes_as(bytes, len)?;
+    let limits = limits(layer.output_number);
+    if layer.output_number == Number::I16 {
+        let out: &mut [i16] = bytes_as_mut(out, len)?;
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = rounded(*x, scale, limits) as i16;
+        }
+    } else {
+        for (out, x) in out.get_mut(..len)?.iter_mut().zip(x) {
+            *out = rounded(*x, scale, limits) as u8;
+        }
+    }
+    Some(())
+}
+
+/// Integers to floats.
+pub(super) fn dequantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) -> Option<()> {
+    fn all<T: Copy>(x: &[T], scale: f32, out: &mut [f32])
+    where
+        f32: From<T>,
+    {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = f32::from(*x) * scale;
+        }
+    }
+    let out: &mut [f32] = bytes_as_mut(out, len_of(layer.output_shape)?)?;
+    match input(layer, bytes)? {
+        Integers::I8(x) => all(x, scale, out),
+        Integers::U8(x) => all(x, scale, out),
+        Integers::I16(x) => all(x, scale, out),
+    }
+    Some(())
+}

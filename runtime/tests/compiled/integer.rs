@@ -1,0 +1,852 @@
+//! Layers of bytes against sums of 64-bit integers written from the documentation: every number must be the same, at every level.
+
+use dreamlet_runtime::engine::compiled::format::{
+    Activation, BLOCK, Convolution, Layer, MapShape, Number, Op, Place, Requantization, Weights,
+    padded,
+};
+use dreamlet_runtime::engine::compiled::{Axis, Engine, Level, Model, few_scratch};
+
+use crate::builder::{AlignedFile, Builder, Conv, numbers};
+use crate::layers::{geometries, grey, run};
+
+/// What a layer of bytes holds beside its geometry; weights are `[output][input][kernel row][kernel column]`.
+#[derive(Clone)]
+pub(crate) struct Integers {
+    pub(crate) input: Number,
+    pub(crate) output: Number,
+    pub(crate) weights: Vec<i8>,
+    pub(crate) bias: Option<Vec<i32>>,
+    pub(crate) multipliers: Vec<i32>,
+    pub(crate) shift: u32,
+    pub(crate) table: Option<Vec<u8>>,
+}
+
+/// Integers from `-limit` to `limit` that look random.
+pub(crate) fn integers(seed: u64, len: usize, limit: f32) -> Vec<i64> {
+    numbers(seed, len)
+        .iter()
+        .map(|x| (x * limit).round() as i64)
+        .collect()
+}
+
+impl Integers {
+    /// Numbers that bring sums of `terms` products to all values of the output, some of them clamped.
+    pub(crate) fn new(
+        seed: u64,
+        terms: usize,
+        outputs: usize,
+        weights: usize,
+        input: Number,
+        output: Number,
+    ) -> Self {
+        let most = if input == Number::I16 { 3e4 } else { 150.0 };
+        let spread = (terms as f64).sqrt() * 0.5 * most * 70.0;
+        // Multipliers of 30 bits: `spread * 2^30 >> shift` is about 100.
+        let shift = (30.0 + (spread / 100.0).log2()).round() as u32;
+        let multipliers = numbers(seed + 2, outputs)
+            .iter()
+            .map(|x| ((1.5 + 0.4 * f64::from(*x)) * f64::from(1 << 30)) as i32)
+            .collect();
+        Self {
+            input,
+            output,
+            weights: integers(seed, weights, 127.0)
+                .iter()
+                .map(|w| *w as i8)
+                .collect(),
+            bias: Some(
+                integers(seed + 1, outputs, spread as f32)
+                    .iter()
+                    .map(|b| *b as i32)
+                    .collect(),
+            ),
+            multipliers,
+            shift,
+            table: None,
+        }
+    }
+
+    /// A table of `2^bits` bytes, with as many more bits in the numbers before it.
+    pub(crate) fn with_table(mut self, bits: u32) -> Self {
+        self.shift = (self.shift + 8 - bits.min(16)).max(1);
+        self.table = Some(
+            integers(7, 1 << bits, 127.0)
+                .iter()
+                .map(|x| *x as u8)
+                .collect(),
+        );
+        self
+    }
+
+    /// `q` of the documentation of [`Requantization`], then its clamp or table.
+    fn requantized(&self, sum: i64, channel: usize) -> i64 {
+        let bias = self
+            .bias
+            .as_ref()
+            .map_or(0, |bias| i64::from(bias[channel]));
+        let sum = (sum + bias) as i32;
+        let product = i64::from(sum) * i64::from(self.multipliers[channel]);
+        let q = (product + (1 << (self.shift - 1))) >> self.shift;
+        let byte = match &self.table {
+            Some(table) => {
+                let last = table.len() as i64 - 1;
+                table[(q + (last + 1) / 2).clamp(0, last) as usize]
+            }
+            None if self.output == Number::I8 => q.clamp(-127, 127) as u8,
+            None => q.clamp(0, 255) as u8,
+        };
+        if self.output == Number::I8 {
+            i64::from(byte as i8)
+        } else {
+            i64::from(byte)
+        }
+    }
+
+    /// Weights and requantization in a file, `weights` packed.
+    fn emit(&self, builder: &mut Builder, weights: &[i8]) -> (Weights, Requantization) {
+        let words = |builder: &mut Builder, words: &[i32]| {
+            let mut words = words.to_vec();
+            words.resize(padded(words.len()), 0);
+            builder.bytes(words.iter().flat_map(|word| word.to_le_bytes()))
+        };
+        let weights = Weights {
+            number: Number::I8,
+            offset: builder.bytes(weights.iter().map(|w| *w as u8)),
+            bias: self.bias.as_ref().map(|bias| words(builder, bias)),
+        };
+        let requantization = Requantization {
+            multipliers: words(builder, &self.multipliers),
+            shift: self.shift,
+            table: self.table.as_ref().map(|table| {
+                let offset = builder.bytes(table.iter().copied());
+                (offset, table.len().ilog2())
+            }),
+        };
+        (weights, requantization)
+    }
+}
+
+/// Appends a layer that reads what the last one wrote.
+fn push(
+    builder: &mut Builder,
+    op: Op,
+    shapes: [MapShape; 2],
+    numbers: [Number; 2],
+    weights: Option<(Weights, Requantization)>,
+) {
+    let input = builder
+        .layers
+        .last()
+        .map_or(Place::Latent, |layer| layer.output);
+    let second = match op {
+        Op::FewConv(c) => builder.room(few_scratch(&c, shapes[0], shapes[1]).unwrap()),
+        _ => Place::None,
+    };
+    let output = builder.room(shapes[1].len() * numbers[1].size() as u64);
+    builder.layers.push(Layer {
+        op,
+        input,
+        input_number: numbers[0],
+        input_shape: shapes[0],
+        second,
+        output,
+        output_number: numbers[1],
+        output_shape: shapes[1],
+        activation: Activation::None,
+        weights: weights.map(|(weights, _)| weights),
+        requantization: weights.map(|(_, requantization)| requantization),
+    });
+}
+
+/// `[block][group of 4][16][4]` of one tap from `weight(output, input)`.
+fn packed_tap(
+    block: usize,
+    inputs: usize,
+    outputs: usize,
+    weight: impl Fn(usize, usize) -> i8,
+) -> Vec<i8> {
+    let mut packed = Vec::new();
+    for group in 0..inputs.div_ceil(4) {
+        for o in block * BLOCK..(block + 1) * BLOCK {
+            for i in 4 * group..4 * group + 4 {
+                let inside = o < outputs && i < inputs;
+                packed.push(if inside { weight(o, i) } else { 0 });
+            }
+        }
+    }
+    packed
+}
+
+/// A convolution of bytes.
+pub(crate) struct ByteConv {
+    pub(crate) c: Convolution,
+    pub(crate) from: MapShape,
+    pub(crate) to: MapShape,
+    pub(crate) integers: Integers,
+}
+
+impl ByteConv {
+    pub(crate) fn new(
+        c: Convolution,
+        from: MapShape,
+        outputs: u32,
+        input: Number,
+        output: Number,
+    ) -> Self {
+        let to = Conv::new(0, c, from, outputs).to;
+        let taps = (c.kernel[0] * c.kernel[1]) as usize;
+        let terms = taps * from.channels as usize;
+        let outputs = outputs as usize;
+        Self {
+            c,
+            from,
+            to,
+            integers: Integers::new(21, terms, outputs, terms * outputs, input, output),
+        }
+    }
+
+    fn weight(&self, output: usize, input: usize, row: usize, column: usize) -> i8 {
+        let [kh, kw] = self.c.kernel.map(|k| k as usize);
+        let inputs = self.from.channels as usize;
+        self.integers.weights[((output * inputs + input) * kh + row) * kw + column]
+    }
+
+    /// By the definition, channels side by side.
+    pub(crate) fn reference(&self, x: &[i64]) -> Vec<i64> {
+        let (from, to, c) = (self.from, self.to, self.c);
+        let (inputs, outputs) = (from.channels as usize, to.channels as usize);
+        let meets = |i: u32, k: u32, o: u32, axis: usize| {
+            let (s, p, d) = (c.stride[axis], c.pad[axis], c.dilation[axis]);
+            if c.transposed {
+                i * s + k * d == o + p
+            } else {
+                o * s + k * d == i + p
+            }
+        };
+        let reads = |o: u32, axis: usize, side: u32| -> Vec<(u32, u32)> {
+            (0..c.kernel[axis])
+                .flat_map(|k| (0..side).map(move |i| (k, i)))
+                .filter(|&(k, i)| meets(i, k, o, axis))
+                .collect()
+        };
+        let mut out = Vec::new();
+        for oy in 0..to.height {
+            let rows = reads(oy, 0, from.height);
+            for ox in 0..to.width {
+                let columns = reads(ox, 1, from.width);
+                for o in 0..outputs {
+                    let mut sum = 0;
+                    for &(ky, iy) in &rows {
+                        for &(kx, ix) in &columns {
+                            for i in 0..inputs {
+                                let at = (iy * from.width + ix) as usize * inputs + i;
+                                let weight = self.weight(o, i, ky as usize, kx as usize);
+                                sum += x[at] * i64::from(weight);
+                            }
+                        }
+                    }
+                    out.push(self.integers.requantized(sum, o));
+                }
+            }
+        }
+        out
+    }
+
+    /// `[block][row phase][column phase][row tap][column tap][input / 4][16][4]`.
+    fn packed(&self) -> Vec<i8> {
+        let [rows, columns] = Axis::pair(&self.c, self.from, self.to);
+        let (inputs, outputs) = (self.from.channels as usize, self.to.channels as usize);
+        let mut packed = Vec::new();
+        for block in 0..padded(outputs) / BLOCK {
+            for (py, px) in
+                (0..rows.phases()).flat_map(|y| (0..columns.phases()).map(move |x| (y, x)))
+            {
+                for row in rows.taps(py).iter() {
+                    for column in columns.taps(px).iter() {
+                        packed.extend(packed_tap(block, inputs, outputs, |o, i| {
+                            self.weight(o, i, row.kernel, column.kernel)
+                        }));
+                    }
+                }
+            }
+        }
+        packed
+    }
+
+    /// `[block][input / 4][16][4]` over `[output][kernel row][kernel column]`.
+    fn packed_few(&self) -> Vec<i8> {
+        let [kh, kw] = self.c.kernel.map(|k| k as usize);
+        let (inputs, outputs) = (self.from.channels as usize, self.to.channels as usize);
+        let sums = outputs * kh * kw;
+        let blocks = 0..padded(sums) / BLOCK;
+        blocks
+            .flat_map(|block| {
+                packed_tap(block, inputs, sums, |m, i| {
+                    let (o, k) = (m / (kh * kw), m % (kh * kw));
+                    self.weight(o, i, k / kw, k % kw)
+                })
+            })
+            .collect()
+    }
+
+    /// Appends it, as [`Op::FewConv`] where `few`.
+    pub(crate) fn push(&self, builder: &mut Builder, few: bool) {
+        let packed = if few {
+            self.packed_few()
+        } else {
+            self.packed()
+        };
+        let weights = self.integers.emit(builder, &packed);
+        let op = if few {
+            Op::FewConv(Convolution {
+                planar: true,
+                ..self.c
+            })
+        } else {
+            Op::Conv(self.c)
+        };
+        let numbers = [self.integers.input, self.integers.output];
+        push(builder, op, [self.from, self.to], numbers, Some(weights));
+    }
+}
+
+/// A model whose latent vector, a picture with channels after one another, comes as integers to what is pushed next.
+fn model_of(from: MapShape, input: Number) -> Builder {
+    let mut builder = Builder {
+        latent: from.len() as usize,
+        ..Builder::default()
+    };
+    let vector = MapShape::vector(from.len() as u32);
+    let bytes = [Number::F32, input];
+    push(&mut builder, Op::Quantize(1.0), [vector; 2], bytes, None);
+    let shapes = [vector, from];
+    push(&mut builder, Op::ToInterleaved, shapes, [input; 2], None);
+    builder
+}
+
+/// Integers that a number can hold, the extremes among them.
+fn inputs(number: Number, len: usize) -> Vec<i64> {
+    let (limit, shift) = match number {
+        Number::I8 => (140.0, 0),
+        Number::U8 => (140.0, 127),
+        _ => (33000.0, 0),
+    };
+    let (low, high) = match number {
+        Number::I8 => (-127, 127),
+        Number::U8 => (0, 255),
+        _ => (-32767, 32767),
+    };
+    integers(31, len, limit)
+        .iter()
+        .map(|x| (x + shift).clamp(low, high))
+        .collect()
+}
+
+fn floats(x: &[i64]) -> Vec<f32> {
+    x.iter().map(|x| *x as f32).collect()
+}
+
+/// Side by side to after one another.
+fn planar(x: &[i64], channels: usize) -> Vec<i64> {
+    (0..channels)
+        .flat_map(|c| x.iter().skip(c).step_by(channels).copied())
+        .collect()
+}
+
+fn agree(found: &[f32], expected: &[i64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            found == expected as f32,
+            "{what}: number {i} is {found}, expected {expected}"
+        );
+    }
+}
+
+/// A convolution at every level against its definition. The result comes as floats.
+fn one_convolution(conv: &ByteConv, few: bool) {
+    let (from, to) = (conv.from, conv.to);
+    let (input, output) = (conv.integers.input, conv.integers.output);
+    let mut builder = model_of(from, input);
+    conv.push(&mut builder, few);
+    push(
+        &mut builder,
+        Op::Dequantize(1.0),
+        [to; 2],
+        [output, Number::F32],
+        None,
+    );
+    let x = inputs(input, from.len() as usize);
+    let latent = floats(&planar(&x, from.channels as usize));
+    let mut expected = conv.reference(&x);
+    if few {
+        expected = planar(&expected, to.channels as usize);
+    }
+    let file = builder.file(grey(to.len() as usize));
+    for level in Level::available() {
+        agree(
+            &run(&file, level, &latent),
+            &expected,
+            &format!(
+                "{:?} on {from:?} to {to:?}, {input:?} to {output:?}, few {few}, {level}",
+                conv.c
+            ),
+        );
+    }
+}
+
+fn map(height: u32, width: u32, channels: u32) -> MapShape {
+    MapShape {
+        height,
+        width,
+        channels,
+    }
+}
+
+#[test]
+fn convolutions_of_bytes_of_every_geometry_are_exact() {
+    for (c, [height, width]) in geometries() {
+        for input in [Number::I8, Number::U8] {
+            let conv = ByteConv::new(c, map(height, width, 5), 20, input, Number::I8);
+            one_convolution(&conv, false);
+        }
+    }
+}
+
+#[test]
+fn convolutions_of_bytes_of_every_number_of_channels_are_exact() {
+    let c = geometries()[0].0;
+    for (inputs, outputs) in [
+        (1, 1),
+        (2, 15),
+        (3, 16),
+        (4, 17),
+        (5, 33),
+        (6, 48),
+        (7, 64),
+        (8, 80),
+        (9, 96),
+        (13, 112),
+        (16, 130),
+    ] {
+        for input in [Number::I8, Number::U8] {
+            for output in [Number::I8, Number::U8] {
+                let conv = ByteConv::new(c, map(4, 7, inputs), outputs, input, output);
+                one_convolution(&conv, false);
+            }
+        }
+    }
+}
+
+#[test]
+fn convolutions_of_bytes_with_few_outputs_are_exact() {
+    for (c, [height, width]) in geometries() {
+        for outputs in [1, 3] {
+            for input in [Number::I8, Number::U8] {
+                let conv = ByteConv::new(c, map(height, width, 9), outputs, input, Number::U8);
+                one_convolution(&conv, true);
+            }
+        }
+    }
+}
+
+#[test]
+fn wide_pictures_are_gathered_whole() {
+    let c = geometries()[0].0;
+    let conv = ByteConv::new(c, map(2, 150, 4), 2, Number::U8, Number::I8);
+    one_convolution(&conv, true);
+}
+
+#[test]
+fn tables_are_indexed_as_documented() {
+    for bits in [1, 8, 11, 16] {
+        for few in [false, true] {
+            let mut conv = ByteConv::new(
+                geometries()[0].0,
+                map(5, 9, 6),
+                3,
+                Number::U8,
+                if bits == 8 { Number::I8 } else { Number::U8 },
+            );
+            conv.integers = conv.integers.with_table(bits);
+            one_convolution(&conv, few);
+        }
+    }
+}
+
+#[test]
+fn layers_without_biases_begin_at_zero() {
+    for few in [false, true] {
+        let c = geometries()[1].0;
+        let mut conv = ByteConv::new(c, map(4, 4, 8), 3, Number::I8, Number::I8);
+        conv.integers.bias = None;
+        one_convolution(&conv, few);
+    }
+}
+
+#[test]
+fn dense_layers_of_integers_are_exact() {
+    for (k, n) in [
+        (1, 1),
+        (3, 15),
+        (4, 16),
+        (7, 17),
+        (8, 31),
+        (9, 33),
+        (20, 48),
+        (64, 65),
+        (5, 100),
+        (103, 256),
+        (510, 37),
+    ] {
+        for input in [Number::I8, Number::U8, Number::I16] {
+            for output in [Number::I8, Number::U8] {
+                let point = one_pixel();
+                let conv = ByteConv::new(point, map(1, 1, k), n, input, output);
+                let mut builder = model_of(conv.from, input);
+                let weights = conv.integers.emit(&mut builder, &conv.packed());
+                let (from, to) = (conv.from, conv.to);
+                push(
+                    &mut builder,
+                    Op::Dense,
+                    [from, to],
+                    [input, output],
+                    Some(weights),
+                );
+                let floats_out = [output, Number::F32];
+                push(&mut builder, Op::Dequantize(1.0), [to; 2], floats_out, None);
+                let x = inputs(input, k as usize);
+                let expected = conv.reference(&x);
+                let file = builder.file(grey(n as usize));
+                for level in Level::available() {
+                    let what = format!("{k} to {n}, {input:?} to {output:?}, {level}");
+                    agree(&run(&file, level, &floats(&x)), &expected, &what);
+                }
+            }
+        }
+    }
+}
+
+/// A dense layer as a convolution.
+fn one_pixel() -> Convolution {
+    Convolution {
+        kernel: [1; 2],
+        stride: [1; 2],
+        pad: [0; 2],
+        dilation: [1; 2],
+        groups: 1,
+        transposed: false,
+        planar: false,
+    }
+}
+
+#[test]
+fn extreme_sums_do_not_go_around() {
+    // Nearly as many terms as are allowed.
+    for (input, value, side, channels) in [
+        (Number::U8, 255, 32, 64),
+        (Number::I8, -127, 32, 130),
+        (Number::I16, 32767, 1, 516),
+    ] {
+        for weight in [127, -127] {
+            let c = Convolution {
+                kernel: [side; 2],
+                ..one_pixel()
+            };
+            let from = map(side, side, channels);
+            let mut conv = ByteConv::new(c, from, 2, input, Number::I8);
+            conv.integers.weights.fill(weight);
+            conv.integers.bias = None;
+            conv.integers.multipliers = vec![1 << 20; 2];
+            conv.integers.shift = 46;
+            let x = vec![value; from.len() as usize];
+            let expected = conv.reference(&x);
+            let sum = value * i64::from(weight) * from.len() as i64;
+            assert_eq!(
+                expected[0],
+                (sum as f64 / f64::from(1 << 26)).round() as i64
+            );
+            let op = if input == Number::I16 {
+                Op::Dense
+            } else {
+                Op::Conv(c)
+            };
+            // One pixel, repeated: a latent vector has at most 65536 numbers.
+            let mut builder = Builder {
+                latent: channels as usize,
+                ..Builder::default()
+            };
+            let pixel = map(1, 1, channels);
+            let bytes = [Number::F32, input];
+            push(&mut builder, Op::Quantize(1.0), [pixel; 2], bytes, None);
+            if input != Number::I16 {
+                push(&mut builder, Op::Nearest, [pixel, from], [input; 2], None);
+            }
+            let weights = conv.integers.emit(&mut builder, &conv.packed());
+            let numbers = [input, Number::I8];
+            push(&mut builder, op, [from, conv.to], numbers, Some(weights));
+            let floats_out = [Number::I8, Number::F32];
+            push(
+                &mut builder,
+                Op::Dequantize(1.0),
+                [conv.to; 2],
+                floats_out,
+                None,
+            );
+            let file = builder.file(grey(2));
+            let latent = vec![value as f32; channels as usize];
+            for level in Level::available() {
+                let what = format!("{input:?} times {weight}, {level}");
+                agree(&run(&file, level, &latent), &expected, &what);
+            }
+        }
+    }
+}
+
+/// Whether the loader takes a dense layer of so many inputs.
+fn dense_is_accepted(input: Number, k: u32) -> bool {
+    let mut builder = Builder {
+        latent: 1,
+        ..Builder::default()
+    };
+    let (from, to) = (MapShape::vector(k), MapShape::vector(1));
+    let one = MapShape::vector(1);
+    push(
+        &mut builder,
+        Op::Quantize(1.0),
+        [one; 2],
+        [Number::F32, input],
+        None,
+    );
+    // Nothing is run: the dense layer may read what no layer wrote.
+    builder.room(u64::from(k) * 2);
+    let weights = Weights {
+        number: Number::I8,
+        offset: builder.bytes(vec![1; padded(1) * (k as usize).next_multiple_of(4)]),
+        bias: None,
+    };
+    let requantization = Requantization {
+        multipliers: builder.bytes([0; 64]),
+        shift: 31,
+        table: None,
+    };
+    let weights = Some((weights, requantization));
+    push(
+        &mut builder,
+        Op::Dense,
+        [from, to],
+        [input, Number::U8],
+        weights,
+    );
+    let file = AlignedFile::new(&builder.file(grey(1)));
+    Model::new(file.get()).is_ok()
+}
+
+#[test]
+fn sums_that_could_go_around_are_refused() {
+    for (input, most) in [
+        (Number::U8, 66_311),
+        (Number::I8, 133_144),
+        (Number::I16, 516),
+    ] {
+        assert!(dense_is_accepted(input, most), "{input:?}");
+        assert!(!dense_is_accepted(input, most + 1), "{input:?}");
+    }
+}
+
+#[test]
+fn hostile_requantizations_give_the_same_bytes_at_every_level() {
+    for (shift, multipliers) in [
+        (1, [i32::MIN, i32::MAX, -1]),
+        (2, [i32::MAX, i32::MIN, 1]),
+        (31, [i32::MIN, 1 << 30, 3]),
+        (32, [i32::MAX, -(1 << 30), 0]),
+        (33, [i32::MAX, i32::MIN, -7]),
+        (62, [i32::MIN, i32::MAX, 12345]),
+    ] {
+        for (case, bias) in [[i32::MIN; 3], [i32::MAX; 3], [0, 1, -1], [1 << 30, -5, 77]]
+            .into_iter()
+            .enumerate()
+        {
+            for few in [false, true] {
+                let c = geometries()[0].0;
+                let mut conv = ByteConv::new(c, map(3, 5, 6), 3, Number::I8, Number::I8);
+                conv.integers
+                    .weights
+                    .iter_mut()
+                    .step_by(3)
+                    .for_each(|w| *w = -128);
+                conv.integers.multipliers = multipliers.to_vec();
+                conv.integers.bias = Some(bias.to_vec());
+                if case == 1 {
+                    conv.integers = conv.integers.with_table(9);
+                }
+                conv.integers.shift = shift;
+                one_convolution(&conv, few);
+            }
+        }
+    }
+}
+
+#[test]
+fn floats_become_integers_and_integers_floats_as_documented() {
+    let scale = 3.0_f32;
+    let mut values = vec![
+        0.0,
+        -0.0,
+        f32::NAN,
+        -f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::MAX,
+        f32::MIN,
+        f32::MIN_POSITIVE,
+        1e-45,
+        0.499_999_97 / 3.0,
+        -0.499_999_97 / 3.0,
+        0.5 / 3.0,
+        -0.5 / 3.0,
+        42.5,
+        84.833_336,
+        -84.833_336,
+        10_922.333,
+        -10_922.5,
+        1e10,
+        -1e10,
+    ];
+    values.extend((-600..600).map(|i| i as f32 / 6.0));
+    values.extend(numbers(3, 1000).iter().map(|x| x * 100.0));
+    let n = values.len();
+    let shape = MapShape::vector(n as u32);
+    for (number, low, high) in [
+        (Number::I8, -127.0, 127.0),
+        (Number::U8, 0.0, 255.0),
+        (Number::I16, -32767.0, 32767.0),
+    ] {
+        let mut builder = Builder {
+            latent: n,
+            ..Builder::default()
+        };
+        // No latent vector is infinite: the values come as what a latent vector of ones is multiplied with.
+        let scales = builder.floats(&values);
+        let weights = Weights {
+            number: Number::F32,
+            offset: scales,
+            bias: None,
+        };
+        builder.layer(Op::Affine, shape, shape, Activation::None, Some(weights));
+        let [there, back] = [[Number::F32, number], [number, Number::F32]];
+        push(&mut builder, Op::Quantize(scale), [shape; 2], there, None);
+        push(&mut builder, Op::Dequantize(0.1), [shape; 2], back, None);
+        let found = run(&builder.file(grey(n)), Level::detect(), &vec![1.0; n]);
+        for (found, value) in found.iter().zip(&values) {
+            // `f64::round` rounds halves away from 0.
+            let exact = f64::from(value * scale);
+            let integer = if exact.is_nan() {
+                0.0
+            } else {
+                exact.round().clamp(low, high)
+            };
+            let expected = integer as f32 * 0.1;
+            assert!(
+                *found == expected,
+                "{number:?}: {value} is {found}, not {expected}"
+            );
+        }
+    }
+}
+
+/// A small DCGAN of bytes: a dense layer of 16-bit numbers, a transposed convolution, and one with three channels and a table.
+pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
+    let transposed = geometries()[0].0;
+    let mut builder = Builder {
+        latent: 10,
+        ..Builder::default()
+    };
+    let latent = MapShape::vector(10);
+    let numbers = [Number::F32, Number::I16];
+    push(
+        &mut builder,
+        Op::Quantize(8000.0),
+        [latent; 2],
+        numbers,
+        None,
+    );
+    let from = map(3, 4, 12);
+    let dense = Integers::new(51, 10, 144, 1440, Number::I16, Number::U8);
+    let packed: Vec<i8> = (0..9)
+        .flat_map(|block| packed_tap(block, 10, 144, |o, i| dense.weights[o * 10 + i]))
+        .collect();
+    let weights = dense.emit(&mut builder, &packed);
+    let numbers = [Number::I16, Number::U8];
+    push(
+        &mut builder,
+        Op::Dense,
+        [latent, from],
+        numbers,
+        Some(weights),
+    );
+    let middle = ByteConv::new(transposed, from, 20, Number::U8, Number::I8);
+    middle.push(&mut builder, false);
+    let mut last = ByteConv::new(transposed, middle.to, 3, Number::I8, Number::U8);
+    last.integers = last.integers.with_table(10);
+    last.push(&mut builder, true);
+    (builder, middle, last)
+}
+
+#[test]
+fn pictures_of_bytes_are_the_same_whole_in_rows_and_in_batches() {
+    let (builder, _, last) = dcgan();
+    let shape = dreamlet_runtime::image::Shape {
+        channels: 3,
+        height: last.to.height as usize,
+        width: last.to.width as usize,
+    };
+    let file = AlignedFile::new(&builder.file(shape));
+    let model = Model::new(file.get()).unwrap();
+    let latents = numbers(61, 5 * 10);
+    let mut first: Option<Vec<f32>> = None;
+    for level in Level::available() {
+        let engine = Engine::with_level(model, level);
+        let mut scratch = vec![0x5A; engine.batch_scratch_len(5).max(engine.rows_scratch_len())];
+        let mut images = vec![f32::NAN; 5 * model.image_len()];
+        engine
+            .generate_batch(&latents, None, &mut scratch, &mut images)
+            .unwrap();
+        for (latent, image) in latents.chunks(10).zip(images.chunks(model.image_len())) {
+            let mut single = vec![f32::NAN; model.image_len()];
+            engine
+                .generate(latent, None, &mut scratch, &mut single)
+                .unwrap();
+            assert_eq!(single, image, "{level}");
+            let mut bytes = vec![0; model.image_len()];
+            engine
+                .generate_u8(latent, None, &mut scratch, &mut bytes)
+                .unwrap();
+            let pixels = shape.height * shape.width;
+            for (i, byte) in bytes.iter().enumerate() {
+                let value = single[i % 3 * pixels + i / 3];
+                assert_eq!(model.range().to_u8(value), *byte, "{level}");
+            }
+        }
+        let images = first.get_or_insert(images.clone()) == &images;
+        assert!(images, "{level} gives other bytes");
+    }
+    let varied = first.unwrap();
+    assert!(varied.iter().any(|x| *x != varied[0]));
+}
+
+#[test]
+fn rows_of_bytes_need_no_frame() {
+    let (builder, _, last) = dcgan();
+    let shape = dreamlet_runtime::image::Shape {
+        channels: 3,
+        height: last.to.height as usize,
+        width: last.to.width as usize,
+    };
+    let file = AlignedFile::new(&builder.file(shape));
+    let model = Model::new(file.get()).unwrap();
+    let row = 3 * shape.width;
+    let needed = Engine::new(model).rows_scratch_len() - model.scratch_len();
+    assert!(needed <= row.next_multiple_of(64) + row, "{needed} bytes");
+}
