@@ -185,8 +185,8 @@ impl Machine<'_> {
         for row_phase in 0..rows.phases() {
             for column_phase in 0..columns.phases() {
                 let (ys, xs) = (rows.taps(row_phase), columns.taps(column_phase));
-                for y in ys.as_slice() {
-                    for x in xs.as_slice() {
+                for y in ys.iter() {
+                    for x in xs.iter() {
                         for row in 0..rows.outputs(row_phase) {
                             for column in 0..columns.outputs(column_phase) {
                                 let source = [

@@ -131,7 +131,6 @@ fn covers(
         !axis.transposed
             && axis
                 .taps(0)
-                .as_slice()
                 .iter()
                 .all(|tap| axis.inside(tap.offset, 0, axis.outputs(0)) == (0, axis.outputs(0)))
     })
