@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{CliResult, print};
+use crate::benchmark::cold::{self, Cold};
+use crate::benchmark::floor::Floor;
 use crate::benchmark::sampling::{self, Report};
 use crate::benchmark::training;
 use crate::config::{Config, Overrides, PRESETS, Source, resolve};
@@ -29,6 +31,10 @@ pub(crate) struct BenchArgs {
     /// auto, cpu, ndarray, cuda or vulkan, for training
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+    /// Load the file in this engine (compiled, tract, onnxruntime), make one picture, say what it took: what `bench` runs in a process
+    /// of its own
+    #[arg(long, hide = true)]
+    cold: Option<String>,
     /// One JSON object a line instead of tables
     #[arg(long)]
     json: bool,
@@ -43,6 +49,12 @@ enum Part {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> CliResult {
+    if let (Some(engine), [file]) = (&args.cold, args.what.as_slice()) {
+        return print(&serde_json::to_string(&cold::here(
+            engine,
+            Path::new(file),
+        )?)?);
+    }
     let (files, names): (Vec<_>, Vec<_>) = args
         .what
         .iter()
@@ -107,31 +119,39 @@ fn bench_training(args: &BenchArgs, configs: &[Config]) -> CliResult {
 }
 
 fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> CliResult {
-    if !args.json {
-        print(&format!(
-            "\none thread, {} s each, engines in turns; a preset's generator has its initial weights",
-            args.seconds
-        ))?;
-        print(&format!(
-            "{:<28} {:>5} {:<12} {:>10} {:>10} {:>13}",
-            "generator", "batch", "engine", "median µs", "min µs", "µs/picture"
-        ))?;
-    }
     let mut missing = None;
+    let mut models = Vec::new();
     for config in configs {
         let net = Generator::new(config, &burn::tensor::Device::flex());
-        let model = onnx::to_bytes(&generator::graph(&net, config)?);
-        let report = sampling::pictures(&model, time(args))?;
-        show(args, &config.name, &report)?;
-        missing = report.missing.or(missing);
+        models.push((
+            config.name.clone(),
+            onnx::to_bytes(&generator::graph(&net, config)?),
+        ));
     }
     for file in files {
         let path = PathBuf::from(file);
         let limits = dreamlet_runtime::engine::validate::Limits::default();
         let model = dreamlet_runtime::engine::validate::read(&path, &limits)?;
-        let report = sampling::pictures(&model, time(args))?;
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        models.push((
+            path.file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            model,
+        ));
+    }
+    if !args.json {
+        print(&format!(
+            "\npictures: engines in turns, {} s at each batch; a preset's generator has its initial weights. f32 and f16 are compiled.",
+            args.seconds
+        ))?;
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for (name, model) in models {
+        let floor = Floor::measure(model.len());
+        let report = sampling::pictures(&model, time(args), threads, &floor)?;
         show(args, &name, &report)?;
+        show_cold(args, &name, &model, &report)?;
         missing = report.missing.or(missing);
     }
     if let Some(reason) = missing {
@@ -141,20 +161,101 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
 }
 
 fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
+    if !args.json {
+        print(&format!(
+            "\n{name}: one picture takes at least {:.1} µs by this machine's peak and bandwidth",
+            report.floor * 1e6
+        ))?;
+        print(&format!(
+            "{:<12} {:>7} {:>5} {:>11} {:>10} {:>11} {:>7} {:>15}",
+            "engine",
+            "threads",
+            "batch",
+            "median µs",
+            "min µs",
+            "µs/picture",
+            "/floor",
+            "/onnxruntime"
+        ))?;
+    }
     for row in &report.rows {
         let (median, min) = (row.times.median() * 1e6, row.times.min() * 1e6);
         #[allow(clippy::cast_precision_loss)]
         let each = median / row.batch as f64;
+        let of_floor = each / (report.floor * 1e6);
+        let peer = report.rows.iter().find(|peer| {
+            peer.engine == "onnxruntime" && (peer.threads, peer.batch) == (row.threads, row.batch)
+        });
+        let ratio = peer.map(|peer| row.times.median() / peer.times.median());
         print(&if args.json {
-            json!({"sampling": name, "engine": row.engine, "batch": row.batch, "calls": row.times.count(),
-                "median_us": median, "min_us": min, "median_us_per_picture": each})
+            json!({"sampling": name, "engine": row.engine, "threads": row.threads, "batch": row.batch,
+                "calls": row.times.count(), "median_us": median, "min_us": min, "median_us_per_picture": each,
+                "floor_us": report.floor * 1e6, "ratio_to_onnxruntime": ratio})
             .to_string()
         } else {
             format!(
-                "{name:<28} {:>5} {:<12} {median:>10.1} {min:>10.1} {each:>13.2}",
-                row.batch, row.engine
+                "{:<12} {:>7} {:>5} {median:>11.1} {min:>10.1} {each:>11.2} {of_floor:>7.2} {:>15}",
+                row.engine,
+                row.threads,
+                row.batch,
+                ratio.map_or("-".into(), |ratio| format!("{ratio:.2}"))
             )
         })?;
     }
     Ok(())
+}
+
+/// Sizes, and the first picture of fresh processes.
+fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> CliResult {
+    let folder = std::env::temp_dir().join(format!("dreamlet-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let measured = cold_rows(&folder, model, report);
+    std::fs::remove_dir_all(&folder)?;
+    if !args.json {
+        print(&format!(
+            "{:<12} {:>11} {:>11} {:>9} {:>17} {:>12}",
+            "engine", "file KiB", "scratch KiB", "load ms", "first picture ms", "memory KiB"
+        ))?;
+    }
+    for (engine, file, scratch, cold) in measured? {
+        print(&if args.json {
+            json!({"cold": name, "engine": engine, "file_bytes": file, "scratch_bytes": scratch, "load_ms": cold.load_ms,
+                "first_ms": cold.first_ms, "peak_kib": cold.peak_kib})
+            .to_string()
+        } else {
+            format!(
+                "{engine:<12} {:>11.1} {:>11} {:>9.2} {:>17.2} {:>12}",
+                file as f64 / 1024.0,
+                scratch.map_or("-".into(), |bytes| format!("{:.1}", bytes as f64 / 1024.0)),
+                cold.load_ms,
+                cold.first_ms,
+                cold.peak_kib
+            )
+        })?;
+    }
+    Ok(())
+}
+
+type ColdRow = (&'static str, usize, Option<usize>, Cold);
+
+fn cold_rows(
+    folder: &Path,
+    model: &[u8],
+    report: &Report,
+) -> Result<Vec<ColdRow>, Box<dyn std::error::Error>> {
+    let onnx = folder.join("model.onnx");
+    std::fs::write(&onnx, model)?;
+    let mut rows = Vec::new();
+    for &(engine, file, scratch) in &report.sizes {
+        let cold = match sampling::compiled(engine, model)? {
+            Some(bytes) => {
+                let path = folder.join("model.dream");
+                std::fs::write(&path, bytes)?;
+                cold::apart("compiled", &path)?
+            }
+            None => cold::apart(engine, &onnx)?,
+        };
+        rows.push((engine, file, scratch, cold));
+    }
+    Ok(rows)
 }

@@ -18,6 +18,9 @@ use crate::latent::Distribution;
 /// Pictures that a thread makes at once: enough that dense layers read their weights seldom.
 const AT_ONCE: usize = 32;
 
+/// Multiplications of a batch from which on threads are begun for it: fewer are done while a thread starts.
+const WORTH_A_THREAD: u64 = 20_000_000;
+
 /// Why a file is not used.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -78,6 +81,23 @@ impl Bytes {
         }
     }
 
+    /// Reads a file to aligned memory.
+    #[cfg(not(feature = "mmap"))]
+    fn read(path: &Path) -> io::Result<Self> {
+        use std::io::Read as _;
+        let mut file = std::fs::File::open(path)?;
+        let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        let mut bytes = vec![
+            0;
+            len.checked_add(ALIGNMENT)
+                .ok_or(io::ErrorKind::FileTooLarge)?
+        ];
+        let begin = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
+        bytes.truncate(begin + len);
+        file.read_exact(bytes.get_mut(begin..).unwrap_or_default())?;
+        Ok(Self::Owned(bytes, begin))
+    }
+
     /// Copies `file` to aligned memory.
     fn aligned(file: &[u8]) -> Self {
         let mut bytes = vec![0; file.len() + ALIGNMENT];
@@ -128,7 +148,7 @@ impl CompiledGenerator {
         #[cfg(feature = "mmap")]
         let bytes = Bytes::Mapped(super::map::map(path.as_ref()).map_err(CompiledError::Read)?);
         #[cfg(not(feature = "mmap"))]
-        let bytes = Bytes::aligned(&std::fs::read(path).map_err(CompiledError::Read)?);
+        let bytes = Bytes::read(path.as_ref()).map_err(CompiledError::Read)?;
         Self::new(bytes)
     }
 
@@ -218,7 +238,11 @@ impl CompiledGenerator {
         let engine = Engine::with_level(Model::checked(self.bytes.get()), self.level);
         let (latent_len, image_len) = (engine.model().latent_len(), engine.model().image_len());
         let count = latents.len() / latent_len.max(1);
-        let threads = self.scratch.len().min(count).max(1);
+        let threads = if engine.products().saturating_mul(count as u64) < WORTH_A_THREAD {
+            1
+        } else {
+            self.scratch.len().min(count).max(1)
+        };
         let share = count.div_ceil(threads).max(1);
         let needed = engine.batch_scratch_len(share.min(AT_ONCE));
         let fits = latents.len() == count * latent_len

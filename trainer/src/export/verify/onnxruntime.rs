@@ -33,7 +33,7 @@ pub(crate) fn session(model: &[u8]) -> Result<Session, String> {
         .map_err(|error| error.to_string())
 }
 
-/// onnxruntime with one thread on the CPU.
+/// onnxruntime on the CPU.
 pub(crate) struct OnnxRuntime {
     session: Session,
     names: Signature,
@@ -41,6 +41,15 @@ pub(crate) struct OnnxRuntime {
 
 impl OnnxRuntime {
     pub(crate) fn new(model: &[u8], signature: &Signature) -> Result<Self, VerifyError> {
+        Self::with_threads(model, signature, 1)
+    }
+
+    /// The same on so many threads.
+    pub(crate) fn with_threads(
+        model: &[u8],
+        signature: &Signature,
+        threads: usize,
+    ) -> Result<Self, VerifyError> {
         let environment = environment().map_err(VerifyError::Library)?;
         let failed = |reason: String| VerifyError::Engine {
             engine: "onnxruntime",
@@ -49,7 +58,7 @@ impl OnnxRuntime {
         };
         let session = Session::builder(&environment).map_err(|error| failed(error.to_string()))?;
         let mut session = session
-            .with_intra_threads(1)
+            .with_intra_threads(threads)
             .map_err(|error| failed(error.to_string()))?;
         let session = session
             .commit_from_memory(model)
@@ -58,6 +67,16 @@ impl OnnxRuntime {
             session,
             names: signature.clone(),
         })
+    }
+
+    /// Numbers of a latent vector.
+    pub(crate) fn latent_len(&self) -> usize {
+        self.names.latent_len
+    }
+
+    /// Whether it takes a class.
+    pub(crate) fn conditional(&self) -> bool {
+        self.names.class.is_some()
     }
 
     fn pictures(

@@ -1,0 +1,96 @@
+//! The first picture of a fresh process: how long it takes, and what memory.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use dreamlet_runtime::engine::compiled::CompiledGenerator;
+use dreamlet_runtime::generator::Generator;
+use serde::{Deserialize, Serialize};
+
+use super::engines::{open_onnxruntime, open_tract};
+use crate::export::verify::Engine as _;
+
+/// What a fresh process took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cold {
+    /// Milliseconds from the file's path to a generator.
+    pub load_ms: f64,
+    /// Milliseconds for the first picture.
+    pub first_ms: f64,
+    /// Most memory that the process had, in KiB, beyond what it had before it loaded the file; 0 where the system does not say.
+    pub peak_kib: u64,
+}
+
+/// Loads `file` in `engine` (`compiled`, `tract` or `onnxruntime`) and makes one picture.
+///
+/// # Errors
+/// What went wrong, in words.
+pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
+    let before = peak_kib();
+    let begin = Instant::now();
+    let (loaded, done) = match engine {
+        "compiled" => {
+            let mut generator = CompiledGenerator::open(file).map_err(|error| error.to_string())?;
+            let loaded = begin.elapsed();
+            let class = (generator.classes() > 0).then_some(0);
+            let mut latent = vec![0.0; generator.latent_len()];
+            generator.distribution().fill(0, None, &mut latent);
+            let mut image = vec![0.0; generator.image_len()];
+            generator
+                .generate(&latent, class, &mut image)
+                .map_err(|error| error.to_string())?;
+            (loaded, begin.elapsed())
+        }
+        "tract" => {
+            let model = std::fs::read(file).map_err(|error| error.to_string())?;
+            let mut generator = open_tract(&model).map_err(|error| error.to_string())?;
+            let loaded = begin.elapsed();
+            let class = (generator.classes() > 0).then_some(0);
+            let mut latent = vec![0.0; generator.latent_len()];
+            generator.distribution().fill(0, None, &mut latent);
+            let mut image = vec![0.0; generator.image_len()];
+            generator
+                .generate(&latent, class, &mut image)
+                .map_err(|error| error.to_string())?;
+            (loaded, begin.elapsed())
+        }
+        "onnxruntime" => {
+            let model = std::fs::read(file).map_err(|error| error.to_string())?;
+            let mut session = open_onnxruntime(&model, 1).map_err(|error| error.to_string())?;
+            let loaded = begin.elapsed();
+            let latent = vec![0.1; session.latent_len()];
+            session.run(&latent, session.conditional().then_some(&[0][..]), 1)?;
+            (loaded, begin.elapsed())
+        }
+        other => return Err(format!("no engine {other}: compiled, tract or onnxruntime")),
+    };
+    Ok(Cold {
+        load_ms: loaded.as_secs_f64() * 1e3,
+        first_ms: (done - loaded).as_secs_f64() * 1e3,
+        peak_kib: peak_kib().saturating_sub(before),
+    })
+}
+
+/// The same in a process of its own.
+///
+/// # Errors
+/// What went wrong, in words.
+pub fn apart(engine: &str, file: &Path) -> Result<Cold, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let output = Command::new(program)
+        .args(["bench", "--cold", engine])
+        .arg(file)
+        .output()
+        .map_err(|error| error.to_string())?;
+    serde_json::from_slice(&output.stdout)
+        .map_err(|_| String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
+
+/// The most memory that this process has had, by Linux's account.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
