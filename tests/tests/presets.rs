@@ -88,3 +88,39 @@ fn every_preset_makes_the_same_pictures_in_every_engine_at_every_batch() {
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn both_stages_and_the_first_alone_can_be_opened_and_one_stage_has_no_first() {
+    let folder = std::env::temp_dir().join(format!("dreamlet-stages-{}", std::process::id()));
+    let options = LoadOptions {
+        limit: Some(64),
+        ..LoadOptions::default()
+    };
+    let data = load(&DataSpec::Glyphs, &options).unwrap();
+    let first_stage = Which {
+        first_stage: true,
+        ..Which::default()
+    };
+    let (both, path) = trained("vae-two-stage", &data, &folder);
+    let first = Saved::open(&both.run, first_stage).unwrap();
+    let mut latents = vec![0.0; both.config.model.latent];
+    dreamlet_runtime::latent::fill_normal(1, None, &mut latents);
+    assert_ne!(
+        both.generate(&latents, None, 1).unwrap(),
+        first.generate(&latents, None, 1).unwrap()
+    );
+    // The second stage is dense layers in front: its weights are in the file.
+    let alone = path.with_file_name("first.onnx");
+    let card = generator::card(&first.config, &first.state.classes, "first").unwrap();
+    let model = generator::graph(&first.generator, &first.config).unwrap();
+    save(model, card, &alone).unwrap();
+    let size = |path: &Path| path.metadata().unwrap().len();
+    let widths = first.config.second_hidden().unwrap();
+    let least: usize = widths.windows(2).map(|w| 4 * w[0] * w[1]).sum();
+    assert!(size(&path) > size(&alone) + least as u64);
+
+    let (one, _) = trained("seed-vae", &data, &folder);
+    let error = Saved::open(&one.run, first_stage).unwrap_err().to_string();
+    assert!(error.contains("one stage only"), "{error}");
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -16,6 +16,8 @@ pub enum Purpose {
     Latents,
     /// The noise of the reparameterization trick.
     Reparameterization,
+    /// The noise of the second stage's reparameterization.
+    SecondStage,
     /// Differentiable augmentation of what the discriminator sees.
     Augmentation,
     /// Noise on what the discriminator sees.
@@ -37,6 +39,7 @@ impl Purpose {
             Self::DiscriminatorInit => "train.dis-init",
             Self::Latents => "train.latents",
             Self::Reparameterization => "train.reparam",
+            Self::SecondStage => "train.second",
             Self::Augmentation => "train.diffaug",
             Self::InstanceNoise => "train.noise",
             Self::Dropout => "train.dropout",

@@ -207,3 +207,31 @@ fn a_killed_gan_with_all_its_regularizers_resumes_bit_for_bit() {
 fn a_killed_vae_resumes_bit_for_bit() {
     killed_run_equals_undisturbed_run("vae-dense", 1000, &[]);
 }
+
+#[test]
+fn a_killed_two_stage_vae_resumes_bit_for_bit_in_both_stages() {
+    killed_run_equals_undisturbed_run(
+        "vae-two-stage",
+        600,
+        &["--set", "width=8", "--set", "second_hidden=[64]"],
+    );
+}
+
+/// By the clock alone, the learner could not know which stage is to learn.
+#[test]
+fn a_two_stage_vae_goes_on_for_more_steps_and_not_for_a_time_alone() {
+    let folder = scratch("resume-limits");
+    let (data, out) = (data(&folder), folder.join("out"));
+    let sets = ["--set", "width=8", "--set", "second_hidden=[64]"];
+    let mut first = begin("vae-two-stage", 2, &data, &out);
+    assert!(first.args(sets).status().unwrap().success());
+    let run = only_run(&out).unwrap();
+    let resume = |limit: [&str; 2]| {
+        let mut command = dreamlet();
+        command.args(["train", "--resume"]).arg(&run).args(limit);
+        command.status().unwrap().success()
+    };
+    assert!(!resume(["--time", "5s"]));
+    assert!(resume(["--steps", "4"]));
+    assert!(run.join("checkpoints/00000004").is_dir());
+}

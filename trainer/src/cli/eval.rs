@@ -51,6 +51,9 @@ pub(crate) struct EvalArgs {
     /// The run's generator itself instead of its moving average
     #[arg(long)]
     raw: bool,
+    /// The first stage alone of a run that trained a two-stage VAE
+    #[arg(long)]
+    first_stage: bool,
     /// Draws for each picture of the importance-weighted bound of a VAE; 0 leaves it out
     #[arg(long, default_value_t = 50)]
     draws: usize,
@@ -206,6 +209,7 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
         let which = Which {
             best: args.best,
             raw: args.raw,
+            first_stage: args.first_stage,
         };
         let saved = Saved::open(path, which)?;
         let source = OnnxSource::trained(&saved.generator, &saved.config)?;

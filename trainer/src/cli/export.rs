@@ -32,6 +32,9 @@ pub(crate) struct ExportArgs {
     /// Take the generator itself instead of its moving average
     #[arg(long)]
     raw: bool,
+    /// Take the first stage alone of a two-stage VAE
+    #[arg(long)]
+    first_stage: bool,
 }
 
 impl ExportArgs {
@@ -44,6 +47,7 @@ impl ExportArgs {
             license: String::new(),
             best: false,
             raw: false,
+            first_stage: false,
         }
     }
 
@@ -51,6 +55,7 @@ impl ExportArgs {
         Which {
             best: self.best,
             raw: self.raw,
+            first_stage: self.first_stage,
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 
 use super::{CliResult, print};
-use crate::config::{Config, Overrides, Source, resolve};
+use crate::config::keys::ConfigError;
+use crate::config::{Config, Overrides, Source, resolve, validate};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
 use crate::device::DeviceChoice;
 use crate::training::{self, Ending, Outcome, StopFlag, TrainError, TrainOptions};
@@ -104,7 +105,7 @@ fn parse_time(text: &str) -> Result<u64, String> {
 
 pub(crate) fn run(args: &TrainArgs) -> CliResult {
     let config = match &args.resume {
-        Some(run) => limits(training::run::read_config(run)?, args),
+        Some(run) => limits(training::run::read_config(run)?, args)?,
         None => {
             let source = match (&args.config, &args.preset) {
                 (Some(file), _) => Source::File(file.clone()),
@@ -147,8 +148,8 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
     report(&outcome)
 }
 
-/// The limits given beside `--resume` replace the run's own.
-fn limits(mut config: Config, args: &TrainArgs) -> Config {
+/// The limits given beside `--resume` replace the run's own, and must go with its other settings as those did.
+fn limits(mut config: Config, args: &TrainArgs) -> Result<Config, ConfigError> {
     if args.epochs.is_some() || args.steps.is_some() || args.time.is_some() {
         let t = &mut config.training;
         (t.epochs, t.steps, t.seconds) = (
@@ -156,8 +157,9 @@ fn limits(mut config: Config, args: &TrainArgs) -> Config {
             args.steps.unwrap_or(0),
             args.time.unwrap_or(0),
         );
+        validate(&config)?;
     }
-    config
+    Ok(config)
 }
 
 /// Broken files that are named on the terminal.

@@ -22,6 +22,9 @@ pub(crate) struct VerifyArgs {
     /// Compare with the generator itself instead of its moving average
     #[arg(long, requires = "run")]
     raw: bool,
+    /// Compare with the first stage alone of a two-stage VAE
+    #[arg(long, requires = "run")]
+    first_stage: bool,
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> CliResult {
@@ -29,8 +32,12 @@ pub(crate) fn run(args: &VerifyArgs) -> CliResult {
         .run
         .as_ref()
         .map(|path| {
-            let (best, raw) = (args.best, args.raw);
-            Saved::open(path, Which { best, raw })
+            let which = Which {
+                best: args.best,
+                raw: args.raw,
+                first_stage: args.first_stage,
+            };
+            Saved::open(path, which)
         })
         .transpose()?;
     verify(&args.model, saved.as_ref())

@@ -264,6 +264,18 @@ pub const KEYS: &[Key] = &[
     )
     .or("1"),
     key(
+        "vae.second_stage",
+        Kind::Number(0.0, 0.9),
+        "share of the run, at its end, in which a second VAE learns the latents of the first, 0 for none",
+    )
+    .or("0.0"),
+    key(
+        "vae.second_hidden",
+        Kind::Integers(1, 8192),
+        "widths of the hidden layers of the second stage",
+    )
+    .or("[512, 512]"),
+    key(
         "vae.beta",
         Kind::Number(0.0, 1000.0),
         "weight of the Kullback-Leibler term",

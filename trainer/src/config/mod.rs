@@ -9,7 +9,7 @@ mod resolve;
 
 pub use presets::{PRESETS, Preset, preset};
 pub use resolve::{Overrides, Source, resolve};
-pub(crate) use resolve::{check_value, from_text};
+pub(crate) use resolve::{check_value, from_text, validate};
 
 use serde::{Deserialize, Serialize};
 
@@ -206,6 +206,11 @@ pub struct VaeConfig {
     pub free_bits: f64,
     /// Draws of the importance-weighted bound that is trained on; 1 for the evidence lower bound.
     pub samples: usize,
+    /// Share of the run, at its end, in which a second VAE learns the latents of the first, which stays as it is (Dai and Wipf 2019);
+    /// 0 for none.
+    pub second_stage: f64,
+    /// Widths of the hidden layers of the second stage's decoder, from its latents on; its encoder has them the other way round.
+    pub second_hidden: Vec<usize>,
 }
 
 /// Section `[optimizer]`: Adam (Kingma and Ba 2015), ε = 1e-8.
@@ -295,6 +300,13 @@ pub enum OnCollapse {
 }
 
 impl Config {
+    /// Widths of the hidden layers of the second stage; `None` where there is none.
+    #[must_use]
+    pub fn second_hidden(&self) -> Option<&[usize]> {
+        let vae = self.vae.as_ref()?;
+        (vae.second_stage > 0.0).then_some(vae.second_hidden.as_slice())
+    }
+
     /// The configuration as TOML text, the file `config.toml` of a run.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub const PRESETS: &[Preset] = presets![
     "vae-dense",
     "cvae-dense",
     "vae-conv",
+    "vae-two-stage",
     "dcgan",
     "dcgan-resize",
     "cgan"

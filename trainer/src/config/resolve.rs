@@ -324,7 +324,11 @@ fn finish(mut table: Table) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-fn validate(config: &Config) -> Result<(), ConfigError> {
+/// Whether the settings go together.
+///
+/// # Errors
+/// [`ConfigError::Conflict`].
+pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
     let conflict = |message: String| Err(ConfigError::Conflict { message });
     if !config.data.size.is_multiple_of(4) {
         let near = config.data.size / 4 * 4;
@@ -342,6 +346,12 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
         && (vae.beta != 1.0 || vae.warmup > 0 || vae.cycle > 0 || vae.free_bits > 0.0)
     {
         return conflict("vae.samples above 1 trains on the importance-weighted bound, which has no Kullback-Leibler term to weigh: leave vae.beta at 1, vae.warmup, vae.cycle and vae.free_bits at 0".to_owned());
+    }
+    if config.second_hidden().is_some() && config.model.classes > 0 {
+        return conflict(format!(
+            "vae.second_stage learns the latents of all pictures together and knows no classes: set model.classes to 0 (found {}) or vae.second_stage to 0",
+            config.model.classes
+        ));
     }
     if config.model.kind == ModelKind::Vae && config.model.output != OutputActivation::Sigmoid {
         return conflict("model.output must be \"sigmoid\" for model.kind = \"vae\": the likelihoods are on pixels from 0 to 1".to_owned());
@@ -390,11 +400,21 @@ fn validate(config: &Config) -> Result<(), ConfigError> {
         .gan
         .as_ref()
         .is_some_and(|gan| gan.instance_noise > 0.0);
-    if t.epochs == 0 && t.steps == 0 && (noise || config.optimizer.schedule != Schedule::Constant) {
-        return conflict(
-            "optimizer.schedule and gan.instance_noise go by steps, so that the clock changes no picture: set training.epochs or training.steps beside the time"
-                .to_owned(),
-        );
+    let by_steps = [
+        (config.second_hidden().is_some(), "vae.second_stage"),
+        (noise, "gan.instance_noise"),
+        (
+            config.optimizer.schedule != Schedule::Constant,
+            "optimizer.schedule",
+        ),
+    ];
+    if let Some((_, name)) = by_steps.iter().find(|(is, _)| *is)
+        && t.epochs == 0
+        && t.steps == 0
+    {
+        return conflict(format!(
+            "{name} goes by steps, so that the clock changes no picture: set training.epochs or training.steps beside the time"
+        ));
     }
     if t.epochs == 0 && t.steps == 0 && t.seconds == 0 {
         return conflict(
@@ -460,6 +480,31 @@ mod tests {
             let message = with(&[bad]).unwrap_err().to_string();
             assert!(message.contains(expected), "{bad}: {message}");
         }
+    }
+
+    #[test]
+    fn a_second_stage_needs_steps_and_no_classes() {
+        let refused = |overrides: &Overrides| {
+            resolve(&Source::Preset("vae-two-stage".into()), overrides)
+                .unwrap_err()
+                .to_string()
+        };
+        let message = refused(&Overrides {
+            seconds: Some(60),
+            ..Overrides::default()
+        });
+        assert!(
+            message.contains("vae.second_stage") && message.contains("training.steps"),
+            "{message}"
+        );
+        let message = refused(&Overrides {
+            sets: vec!["model.classes=10".to_owned()],
+            ..Overrides::default()
+        });
+        assert!(
+            message.contains("vae.second_stage") && message.contains("found 10"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor, activation::relu};
 
 use super::dense::Dense;
 use super::layers::Maps;
-use super::{Init, Scheme, activate, pyramid};
+use super::{Init, LatentDecoder, Scheme, activate, pyramid};
 use crate::config::{Config, ModelKind, NetKind, OutputActivation};
 use crate::random::Purpose;
 
@@ -23,6 +23,8 @@ pub struct Generator {
     net: GeneratorNet,
     #[module(skip)]
     output: OutputActivation,
+    /// What makes a latent vector of the net from N(0, 1), in a two-stage VAE.
+    second: Option<LatentDecoder>,
 }
 
 /// The net that makes a picture of a latent vector.
@@ -168,11 +170,28 @@ impl Generator {
                 GeneratorNet::Conv(ConvGenerator::new(&mut init, config, inputs))
             }
         };
+        let second = config
+            .second_hidden()
+            .map(|widths| LatentDecoder::new(&mut init, config.model.latent, widths));
         Self {
             classes,
             net,
             output: config.model.output,
+            second,
         }
+    }
+
+    /// The decoder of the second stage of a two-stage VAE.
+    #[must_use]
+    pub fn second(&self) -> Option<&LatentDecoder> {
+        self.second.as_ref()
+    }
+
+    /// The first stage of a two-stage VAE alone, whose latents are N(0, 1) too; any other generator as it is.
+    #[must_use]
+    pub fn first_stage(mut self) -> Self {
+        self.second = None;
+        self
     }
 
     /// The net's input: the latent vectors and what the classes add. A conditional generator takes class 0 where none is given.
@@ -186,7 +205,7 @@ impl Generator {
         Tensor::cat(vec![latent, features.reshape([rows, CLASS_FEATURES])], 1)
     }
 
-    /// Pictures before the last activation, `[N, C, H, W]`.
+    /// Pictures before the last activation, `[N, C, H, W]`, from the net's own latents: in a two-stage VAE those of the first stage.
     #[must_use]
     pub fn logits(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
         let input = self.input(latent, class);
@@ -201,9 +220,14 @@ impl Generator {
         }
     }
 
-    /// Pictures `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and classes `[N]`.
+    /// Pictures `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and classes `[N]`; through both stages
+    /// of a two-stage VAE.
     #[must_use]
     pub fn forward(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
+        let latent = match &self.second {
+            Some(second) => second.forward(latent),
+            None => latent,
+        };
         activate(self.logits(latent, class), self.output)
     }
 

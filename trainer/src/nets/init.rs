@@ -107,6 +107,19 @@ impl<'d> Init<'d> {
         layer
     }
 
+    /// A dense layer that gives zeros, where the beginning is to be without it.
+    pub(super) fn blank_linear(&mut self, inputs: usize, outputs: usize) -> Linear {
+        let mut layer = LinearConfig::new(inputs, outputs).init(self.device);
+        layer.weight = self.param([inputs, outputs], |_, _| {});
+        layer.bias = Some(self.zeros(outputs));
+        layer
+    }
+
+    /// `length` zeros that are trained.
+    pub(super) fn zeros(&mut self, length: usize) -> Param<Tensor<1>> {
+        self.param([length], |_, _| {})
+    }
+
     /// A convolution, `kernel`×`kernel` with `stride` and `padding`.
     pub fn conv(
         &mut self,

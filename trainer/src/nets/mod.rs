@@ -8,6 +8,7 @@ mod discriminator;
 mod generator;
 mod init;
 mod layers;
+mod second_stage;
 mod spectral;
 mod vae;
 
@@ -16,6 +17,7 @@ pub use classifier::Classifier;
 pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator, DiscriminatorNet};
 pub use generator::{ConvGenerator, DenseGenerator, Generator, GeneratorNet, Upsample};
 pub use init::{Init, Scheme};
+pub use second_stage::{LatentDecoder, LatentEncoder};
 pub use vae::Encoder;
 
 use burn::tensor::Tensor;

@@ -6,7 +6,7 @@ use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
 
 use super::layers::Maps;
-use super::{Init, Scheme, pyramid};
+use super::{Init, LatentEncoder, Scheme, pyramid};
 use crate::config::{Config, NetKind};
 use crate::random::Purpose;
 
@@ -23,6 +23,8 @@ pub struct Encoder {
     hidden: Vec<Linear>,
     mean: Linear,
     log_variance: Linear,
+    /// What the second stage makes of the latents.
+    second: Option<LatentEncoder>,
 }
 
 impl Encoder {
@@ -61,6 +63,9 @@ impl Encoder {
         }
         let mean = init.linear(inputs, config.model.latent);
         let log_variance = init.linear(inputs, config.model.latent);
+        let second = config
+            .second_hidden()
+            .map(|widths| LatentEncoder::new(&mut init, config.model.latent, widths));
         Self {
             classes,
             convs,
@@ -68,7 +73,14 @@ impl Encoder {
             hidden,
             mean,
             log_variance,
+            second,
         }
+    }
+
+    /// The encoder of the second stage, where there is one.
+    #[must_use]
+    pub fn second(&self) -> Option<&LatentEncoder> {
+        self.second.as_ref()
     }
 
     /// Pictures `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]` each.

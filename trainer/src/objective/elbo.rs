@@ -86,6 +86,17 @@ pub fn log_prior_ratio(z: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>) 
     terms.sum_dim(1).mul_scalar(0.5).reshape([rows])
 }
 
+/// log N(x; mean, exp(log_variance)) of each row, `[N]`, from x and mean `[N, z]` and log variances that broadcast to them.
+#[must_use]
+pub fn log_normal(x: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
+    let [rows, _] = x.dims();
+    let difference = x - mean;
+    let squares = difference.clone() * difference;
+    let terms = squares * log_variance.clone().neg().exp() + log_variance;
+    let terms = terms.add_scalar(std::f64::consts::TAU.ln());
+    terms.sum_dim(1).mul_scalar(-0.5).reshape([rows])
+}
+
 /// The importance-weighted bound (Burda et al. 2016, equation 8), shape `[1]`, from log weights log p(x, z) − log q(z|x) `[k·N]`,
 /// the k draws of all pictures one after the other.
 #[must_use]
@@ -179,6 +190,18 @@ mod tests {
                 "{likelihood:?}: {found} {expected}"
             );
         }
+    }
+
+    #[test]
+    fn the_normal_density_is_its_formula() {
+        let device = Device::flex();
+        let x = Tensor::<2>::from_floats([[1.0, -2.0]], &device);
+        let mean = Tensor::<2>::from_floats([[0.5, 0.0]], &device);
+        let log_variance = Tensor::<2>::from_floats([[0.7]], &device);
+        let found = value(log_normal(x, mean, log_variance));
+        let variance = 0.7_f64.exp();
+        let each = |d: f64| -0.5 * (d * d / variance + (std::f64::consts::TAU * variance).ln());
+        assert!((found - each(0.5) - each(2.0)).abs() < 1e-5, "{found}");
     }
 
     #[test]

@@ -56,6 +56,11 @@ pub enum TrainError {
         /// What is missing.
         missing: String,
     },
+    /// The first stage alone was asked of a run that has no other.
+    NoSecondStage {
+        /// The run.
+        path: PathBuf,
+    },
     /// Another process trains in this folder.
     Busy {
         /// Which.
@@ -143,6 +148,11 @@ impl fmt::Display for TrainError {
             Self::NotARun { path, missing } => {
                 write!(f, "{} is not a run folder: {missing}", path.display())
             }
+            Self::NoSecondStage { path } => write!(
+                f,
+                "{} has one stage only (vae.second_stage is 0): leave --first-stage out",
+                path.display()
+            ),
             Self::Busy { path } => write!(
                 f,
                 "another process trains in {}; stop it first",

@@ -50,12 +50,19 @@ impl Learner {
         }
     }
 
-    /// Names of the numbers that [`Learner::step`] returns.
+    /// Names of the numbers that [`Learner::step`] returns at `moment`.
     #[must_use]
-    pub fn stats(&self) -> &'static [&'static str] {
+    pub fn stats(&self, moment: Moment) -> &'static [&'static str] {
         match self {
             Self::Gan(_) => Gan::STATS,
-            Self::Vae(_) => Vae::STATS,
+            Self::Vae(vae) => vae.stats(moment),
+        }
+    }
+
+    /// Takes the second stage of a two-stage VAE away; nothing else has one.
+    pub(crate) fn first_stage(&mut self) {
+        if let Self::Vae(vae) = self {
+            vae.first_stage();
         }
     }
 

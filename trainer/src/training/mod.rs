@@ -10,6 +10,7 @@ pub mod run;
 pub mod saved;
 mod saving;
 mod score;
+mod second_stage;
 mod session;
 mod vae;
 mod watch;

@@ -14,10 +14,8 @@ pub(crate) struct Standing<'a> {
     pub epoch: u64,
     /// Pictures a second, lately.
     pub rate: f64,
-    /// Names of the losses.
-    pub names: &'a [&'a str],
-    /// The losses.
-    pub losses: &'a [f64],
+    /// Names and values of the losses.
+    pub losses: &'a [(&'a str, f64)],
     /// Done so far, from 0 to 1.
     pub fraction: f64,
     /// Time to the end, when it can be told.
@@ -58,9 +56,8 @@ impl Progress {
         }
         self.last = Instant::now();
         let losses: Vec<String> = s
-            .names
+            .losses
             .iter()
-            .zip(s.losses)
             .map(|(n, v)| format!("{n} {v:.3}"))
             .collect();
         let left = s

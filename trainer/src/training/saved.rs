@@ -24,6 +24,7 @@ pub struct Saved {
     pub generator: Generator,
     /// The checkpoint's folder.
     checkpoint: PathBuf,
+    which: Which,
 }
 
 /// Which generator of a run is meant.
@@ -33,13 +34,15 @@ pub struct Which {
     pub best: bool,
     /// The generator itself instead of its average.
     pub raw: bool,
+    /// The first stage alone of a two-stage VAE.
+    pub first_stage: bool,
 }
 
 impl Saved {
     /// Opens a run folder's newest (or best) checkpoint, or the checkpoint folder that `path` names.
     ///
     /// # Errors
-    /// [`TrainError::NotARun`] or [`TrainError::Checkpoint`].
+    /// [`TrainError::NotARun`], [`TrainError::Checkpoint`] or [`TrainError::NoSecondStage`].
     pub fn open(path: &Path, which: Which) -> Result<Self, TrainError> {
         let missing = |missing: &str| TrainError::NotARun {
             path: path.to_owned(),
@@ -80,34 +83,44 @@ impl Saved {
             (path.to_owned(), folder, state)
         };
         let config = read_config(&run)?;
+        if which.first_stage && config.second_hidden().is_none() {
+            return Err(TrainError::NoSecondStage { path: run });
+        }
         let averaged = !which.raw && state.files.contains_key("average.bpk");
         let part = if averaged { "average" } else { "generator" };
         let bytes = checkpoint::read_part(&checkpoint, &state, part)?;
         let empty = Generator::new(&config, &Device::flex());
-        let generator = load_module(empty, bytes).map_err(|message| TrainError::Checkpoint {
-            path: checkpoint.clone(),
-            message,
-        })?;
+        let mut generator =
+            load_module(empty, bytes).map_err(|message| TrainError::Checkpoint {
+                path: checkpoint.clone(),
+                message,
+            })?;
+        if which.first_stage {
+            generator = generator.first_stage();
+        }
         Ok(Self {
             run,
             config,
             state,
             generator,
             checkpoint,
+            which,
         })
     }
 
-    /// All nets of the checkpoint, on the CPU; `None` for a configuration without a family.
+    /// All nets of the checkpoint (of its first stage, where that alone is meant), on the CPU; `None` for a configuration without a family.
     ///
     /// # Errors
     /// [`TrainError::Checkpoint`].
     pub fn learner(&self) -> Result<Option<Learner>, TrainError> {
-        let learner = Learner::new(&self.config, &Device::flex().autodiff());
-        learner
-            .map(|mut learner| {
-                checkpoint::load(&self.checkpoint, &self.state, &mut learner).map(|()| learner)
-            })
-            .transpose()
+        let Some(mut learner) = Learner::new(&self.config, &Device::flex().autodiff()) else {
+            return Ok(None);
+        };
+        checkpoint::load(&self.checkpoint, &self.state, &mut learner)?;
+        if self.which.first_stage {
+            learner.first_stage();
+        }
+        Ok(Some(learner))
     }
 
     /// Data set and configuration in one word, such as `mnist-dcgan`.

@@ -364,6 +364,7 @@ impl<'a> Session<'a> {
             fraction: self.schedule_fraction(),
             augment: self.state.augment,
         };
+        let names = self.learner.stats(moment);
         let (data, batches, pixels, device) = (
             self.data,
             &mut self.batches,
@@ -395,7 +396,7 @@ impl<'a> Session<'a> {
         (self.state.epoch, self.state.position) = (position.epoch, position.index);
         self.state.images +=
             Learner::batches_per_step(self.config) * self.config.optimizer.batch as u64;
-        self.window.push(self.state.step, stats);
+        self.window.push(self.state.step, names, stats);
     }
 
     fn read(&mut self) -> Result<(), TrainError> {
@@ -404,17 +405,10 @@ impl<'a> Session<'a> {
             return Ok(());
         };
         self.progress.done();
-        let losses: Vec<String> = self
-            .learner
-            .stats()
-            .iter()
-            .zip(&bad.losses)
-            .map(|(n, v)| format!("{n} {v}"))
-            .collect();
         let checkpoint = checkpoint::newest(self.run.path()).0.map(|(path, _)| path);
         let error = TrainError::NonFinite {
             step: bad.step,
-            losses: losses.join(", "),
+            losses: bad.losses.to_string(),
             checkpoint,
         };
         self.run.log(&error.to_string());
@@ -429,16 +423,16 @@ impl<'a> Session<'a> {
             .gan
             .as_ref()
             .map_or(0.0, |gan| gan.augment_target);
-        let sign = self.learner.stats().iter().position(|n| *n == "d_sign");
-        let (Some(sign), true) = (sign, target > 0.0) else {
+        if target <= 0.0 {
             return;
-        };
-        let steps = self.window.lately().to_vec();
+        }
         #[allow(clippy::cast_precision_loss)]
         let pictures =
             (self.config.optimizer.batch as u64 * Learner::batches_per_step(self.config)) as f64;
-        for step in steps {
-            let sure = step.get(sign).copied().unwrap_or(target);
+        for step in self.window.lately() {
+            let Some(sure) = step.get("d_sign") else {
+                continue;
+            };
             let change = (sure - target).signum() * pictures / 500_000.0;
             self.state.augment = (self.state.augment + change).clamp(0.0, 0.8);
         }
@@ -459,7 +453,6 @@ impl<'a> Session<'a> {
             step: self.state.step,
             epoch: self.state.epoch,
             rate,
-            names: self.learner.stats(),
             losses: &means,
             fraction,
             left,
@@ -479,8 +472,9 @@ impl<'a> Session<'a> {
         line.insert("images".into(), self.state.images.into());
         line.insert("seconds".into(), self.state.seconds.into());
         line.insert("images_per_second".into(), rate.into());
-        for (name, value) in self.learner.stats().iter().zip(self.window.means()) {
-            line.insert((*name).to_owned(), value.into());
+        let means = self.window.means();
+        for (name, value) in &means {
+            line.insert((*name).to_owned(), (*value).into());
         }
         if self
             .config
@@ -491,9 +485,7 @@ impl<'a> Session<'a> {
             line.insert("augment".into(), self.state.augment.into());
         }
         self.run.stats(&line.into())?;
-        let right = self.learner.stats().iter().position(|n| *n == "d_right");
-        let means = self.window.means();
-        if let Some(right) = right.and_then(|at| means.get(at)) {
+        if let Some((_, right)) = means.iter().find(|(name, _)| *name == "d_right") {
             let message = self
                 .watch
                 .discriminator(self.state.step, *right, self.config);

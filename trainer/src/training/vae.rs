@@ -1,4 +1,4 @@
-//! One step on the evidence lower bound.
+//! One step on the evidence lower bound, of the first stage or of the second.
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -8,11 +8,12 @@ use super::gan::adam;
 use super::learner::{
     Moment, Parts, Reals, load_module, load_optimizer, module_bytes, optimizer_bytes,
 };
+use super::second_stage::{self, Stage};
 use crate::config::{Config, Likelihood, VaeConfig};
 use crate::nets::{Encoder, Generator};
 use crate::objective::elbo::{
-    beta_at, divergences, importance_weighted, log_likelihood, log_prior_ratio, reparameterize,
-    repeated, with_free_bits,
+    beta_at, divergences, importance_weighted, log_likelihood, log_normal, log_prior_ratio,
+    reparameterize, repeated, with_free_bits,
 };
 use crate::random::{Purpose, normals};
 
@@ -23,11 +24,15 @@ pub(super) struct Autoencoder {
     pub(super) decoder: Generator,
 }
 
+/// From where on random numbers of the second stage are for evaluation; before it, an index is a step.
+const EVALUATION: u64 = 1 << 42;
+
 /// What both bounds are made of.
 struct Terms {
     likelihood: Tensor<1>,
     ratio: Tensor<1>,
     divergences: Tensor<1>,
+    z: Tensor<2>,
 }
 
 /// The autoencoder and its optimizer.
@@ -92,13 +97,22 @@ impl Vae {
         let logits = net.decoder.logits(z.clone(), repeated(class, draws));
         Terms {
             likelihood: log_likelihood(logits, x, self.settings.likelihood, self.settings.sigma),
-            ratio: log_prior_ratio(z, log_variance, noise),
+            ratio: log_prior_ratio(z.clone(), log_variance, noise),
             divergences,
+            z,
         }
     }
 
     fn conditional(&self) -> bool {
         self.config.model.classes > 0
+    }
+
+    /// Names of what a step at `moment` returns.
+    pub(super) fn stats(&self, moment: Moment) -> &'static [&'static str] {
+        match Stage::at(moment.fraction, self.settings.second_stage) {
+            Stage::First(_) => Self::STATS,
+            Stage::Second(_) => second_stage::STATS,
+        }
     }
 
     /// Step number `step` (from 0) on one batch of pixels from 0 to 1.
@@ -108,10 +122,18 @@ impl Vae {
         moment: Moment,
         reals: &mut dyn FnMut() -> Reals,
     ) -> Tensor<1> {
+        match Stage::at(moment.fraction, self.settings.second_stage) {
+            Stage::First(fraction) => self.first_step(step, fraction, reals()),
+            Stage::Second(fraction) => self.second_step(step, fraction, reals()),
+        }
+    }
+
+    /// Encoder and decoder of pictures learn; `fraction` of the first stage is done.
+    fn first_step(&mut self, step: u64, fraction: f64, reals: Reals) -> Tensor<1> {
         let s = &self.settings;
         let terms = self.terms(
             &self.net,
-            reals(),
+            reals,
             s.samples,
             Purpose::Reparameterization,
             step,
@@ -126,21 +148,76 @@ impl Vae {
             let minimized = with_free_bits(terms.divergences, s.free_bits);
             error.clone() + minimized.mul_scalar(beta)
         };
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.net);
-        let o = &self.config.optimizer;
-        self.net = self.optimizer.step(
-            o.learning_rate * o.schedule.factor(moment.fraction),
-            self.net.clone(),
-            gradients,
-        );
+        self.descend(&loss, fraction);
         Tensor::cat(vec![loss.inner(), error.inner(), kl.inner()], 0)
     }
 
-    /// The negative evidence lower bound of `x` in nats a picture, with one draw of noise (β does not count).
+    /// Both nets of the second stage learn latents of the first, which stays as it is; `fraction` of the second stage is done.
+    fn second_step(&mut self, step: u64, fraction: f64, reals: Reals) -> Tensor<1> {
+        let encoder = self.net.encoder.valid();
+        let (mean, log_variance) = encoder.forward(reals.pixels.inner(), None);
+        let noise = self.noise(Purpose::Reparameterization, step, mean.dims());
+        let z = reparameterize(mean, log_variance, noise);
+        self.learn_latents(step, fraction, z)
+    }
+
+    /// The second stage's nets learn `z` `[N, z]`, without gradients.
+    fn learn_latents(&mut self, step: u64, fraction: f64, z: Tensor<2>) -> Tensor<1> {
+        let noise = self.noise(Purpose::SecondStage, step, z.dims());
+        let Some(terms) = second_stage::terms(
+            &self.net.encoder,
+            &self.net.decoder,
+            Tensor::from_inner(z),
+            Tensor::from_inner(noise),
+        ) else {
+            // A stage that is configured is there.
+            return Tensor::zeros([second_stage::STATS.len()], &self.device.clone().inner());
+        };
+        let error = terms.likelihood.mean().neg();
+        let kl = terms.divergences.sum();
+        let loss = error.clone() + kl.clone();
+        self.descend(&loss, fraction);
+        Tensor::cat(vec![loss.inner(), error.inner(), kl.inner()], 0)
+    }
+
+    /// Nets without a gradient stay as they are, and so does what the optimizer knows of them.
+    fn descend(&mut self, loss: &Tensor<1>, fraction: f64) {
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.net);
+        let o = &self.config.optimizer;
+        self.net = self.optimizer.step(
+            o.learning_rate * o.schedule.factor(fraction),
+            self.net.clone(),
+            gradients,
+        );
+    }
+
+    /// Standard normals `[N, z]` without gradients.
+    fn noise(&self, purpose: Purpose, index: u64, [rows, columns]: [usize; 2]) -> Tensor<2> {
+        let device = self.device.clone().inner();
+        let seed = self.config.training.seed;
+        normals(seed, purpose, index, rows, columns, &device)
+    }
+
+    /// How much more likely the second stage makes each z `[N, z]` than N(0, 1) does, at least: log p(z|u) + log p(u) − log q(u|z) −
+    /// log N(z; 0, 1), `[N]`. `None` where there is no second stage.
+    fn gain(&self, net: &Autoencoder, z: Tensor<2>, index: u64) -> Option<Tensor<1>> {
+        let noise = self.noise(Purpose::SecondStage, EVALUATION + index, z.dims());
+        let terms = second_stage::terms(&net.encoder, &net.decoder, z.clone(), noise)?;
+        let zero = z.zeros_like();
+        let standard = log_normal(z, zero.clone(), zero);
+        Some(terms.likelihood + terms.ratio - standard)
+    }
+
+    /// The negative evidence lower bound of `x` in nats a picture, with one draw of noise (β does not count); of both stages where there
+    /// are two.
     pub(super) fn negative_bound(&self, x: Reals, index: u64) -> f64 {
         let device = self.device.clone().inner();
-        let terms = self.terms(&self.net.valid(), x, 1, Purpose::Score, index, &device);
-        let bound = terms.likelihood.mean() - terms.divergences.sum();
+        let net = self.net.valid();
+        let terms = self.terms(&net, x, 1, Purpose::Score, index, &device);
+        let mut bound = terms.likelihood.mean() - terms.divergences.sum();
+        if let Some(gain) = self.gain(&net, terms.z, index) {
+            bound = bound + gain.mean();
+        }
         -f64::from(bound.into_scalar::<f32>())
     }
 
@@ -167,11 +244,15 @@ impl Vae {
             let logits: Tensor<2> = net.decoder.logits(z.clone(), class.clone()).flatten(1, 3);
             // log p(x|z); log p(z) and log q(z|x) without −½ log 2π, which both have.
             let likelihood = (log_sigmoid(logits.clone().neg()) + flat.clone() * logits).sum_dim(1);
-            let prior = z.powi_scalar(2).sum_dim(1).mul_scalar(-0.5);
+            let prior = z.clone().powi_scalar(2).sum_dim(1).mul_scalar(-0.5);
             let posterior = (noise.powi_scalar(2) + log_variance.clone())
                 .sum_dim(1)
                 .mul_scalar(-0.5);
-            let weight = (likelihood + prior - posterior).into_data();
+            let mut weight = (likelihood + prior - posterior).reshape([rows]);
+            if let Some(gain) = self.gain(&net, z, (1 << 41) + index * draws + draw) {
+                weight = weight + gain;
+            }
+            let weight = weight.into_data();
             let weight = weight.try_into_vec::<f32>().unwrap_or_default();
             for (all, weight) in weights.iter_mut().zip(weight) {
                 all.push(f64::from(weight));
@@ -185,6 +266,11 @@ impl Vae {
             -(largest + (sum / draws).ln())
         };
         weights.into_iter().map(bound).collect()
+    }
+
+    /// Takes the second stage away.
+    pub(super) fn first_stage(&mut self) {
+        self.net.decoder = self.net.decoder.clone().first_stage();
     }
 
     /// What pixels are under the model.
@@ -238,5 +324,112 @@ mod tests {
         // Both take the divergence differently, as a formula and by its draws.
         assert!((single - evidence).abs() < 2.0, "{single} {evidence}");
         assert!(many < single, "{many} {single}");
+    }
+
+    /// A small two-stage VAE with latents of `latent` numbers.
+    fn two_stages(latent: usize) -> Vae {
+        let sets = [
+            "data.size=16",
+            "model.hidden=[16]",
+            &format!("model.latent={latent}"),
+            "vae.second_stage=0.5",
+            "vae.second_hidden=[64, 64]",
+            "optimizer.learning_rate=0.003",
+        ];
+        let overrides = Overrides {
+            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
+            ..Overrides::default()
+        };
+        let config = resolve(&Source::Preset("vae-dense".into()), &overrides).unwrap();
+        let settings = config.vae.clone().unwrap();
+        Vae::new(&config, &settings, &Device::flex().autodiff())
+    }
+
+    fn noise(index: u64, shape: [usize; 2]) -> Tensor<2> {
+        let [rows, columns] = shape;
+        normals(9, Purpose::Score, index, rows, columns, &Device::flex())
+    }
+
+    /// Points on a circle of radius √2, so that each coordinate has variance 1 as the prior has, blurred by 0.05.
+    fn ring(index: u64, rows: usize) -> Tensor<2> {
+        let direction = noise(2 * index, [rows, 2]);
+        let length = direction.clone().powi_scalar(2).sum_dim(1).sqrt();
+        let circle = direction / length * std::f64::consts::SQRT_2;
+        circle + noise(2 * index + 1, [rows, 2]) * 0.05
+    }
+
+    /// 2·E|x − y| − E|x − x′| − E|y − y′| (Székely and Rizzo 2013): 0 for equal distributions.
+    fn energy_distance(x: &Tensor<2>, y: &Tensor<2>) -> f64 {
+        let mean = |a: &Tensor<2>, b: &Tensor<2>| {
+            let difference = a.clone().unsqueeze_dim::<3>(0) - b.clone().unsqueeze_dim::<3>(1);
+            let distance = difference.powi_scalar(2).sum_dim(2).sqrt().mean();
+            f64::from(distance.into_scalar::<f32>())
+        };
+        2.0 * mean(x, y) - mean(x, x) - mean(y, y)
+    }
+
+    #[test]
+    fn the_second_stage_learns_latents_that_are_not_normal() {
+        let mut vae = two_stages(2);
+        for step in 0..1500 {
+            let z = ring(step, 128);
+            let _ = vae.learn_latents(step, 0.0, z);
+        }
+        let real = ring(10_000, 500);
+        let u = noise(30_000, [500, 2]);
+        let made = vae.net.decoder.valid().second().unwrap().forward(u.clone());
+        let (before, after) = (energy_distance(&real, &u), energy_distance(&real, &made));
+        assert!(after < 0.4 * before, "{before} {after}");
+    }
+
+    #[test]
+    fn until_its_turn_the_second_stage_changes_nothing_and_then_it_alone_is_changed() {
+        let mut vae = two_stages(3);
+        let mut reals = || Reals {
+            pixels: Tensor::from_inner(noise(1, [8, 256]).abs().clamp(0.0, 1.0))
+                .reshape([8, 1, 16, 16]),
+            classes: None,
+        };
+        let at = |fraction| Moment {
+            fraction,
+            augment: 0.0,
+        };
+        let z = noise(2, [4, 3]);
+        let pictures = |net: Generator| net.valid().forward(z.clone(), None).into_data();
+        let both = |vae: &Vae| pictures(vae.net.decoder.clone());
+        let first = |vae: &Vae| pictures(vae.net.decoder.clone().first_stage());
+
+        let begin = first(&vae);
+        let _ = vae.step(0, at(0.25), &mut reals);
+        let trained = first(&vae);
+        assert_ne!(begin, trained);
+        assert_eq!(both(&vae), trained);
+
+        let encoder = vae
+            .net
+            .encoder
+            .valid()
+            .forward(reals().pixels.inner(), None);
+        for step in 1..4 {
+            let _ = vae.step(step, at(0.5), &mut reals);
+        }
+        assert_eq!(first(&vae), trained);
+        assert_ne!(both(&vae), trained);
+        let after = vae
+            .net
+            .encoder
+            .valid()
+            .forward(reals().pixels.inner(), None);
+        assert_eq!(after.0.into_data(), encoder.0.into_data());
+    }
+
+    /// With u = z + ε, log N(z; u, 1) + log N(u; 0, 1) − log N(u; z, 1) − log N(z; 0, 1) is ½(z² − u²), in the mean −½ a dimension.
+    #[test]
+    fn a_second_stage_at_its_beginning_loses_half_a_nat_a_dimension() {
+        let vae = two_stages(4);
+        let z = noise(1, [20_000, 4]);
+        let gain = vae.gain(&vae.net.valid(), z, 0).unwrap();
+        let mean = f64::from(gain.mean().into_scalar::<f32>());
+        assert!((mean + 2.0).abs() < 0.1, "{mean}");
     }
 }

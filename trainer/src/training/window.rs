@@ -2,25 +2,63 @@
 
 use burn::tensor::Tensor;
 
+/// Names of the losses of a step.
+type Names = &'static [&'static str];
+
 /// Losses of steps that were not read back yet, and sums of those that were, since the last line of `stats.jsonl`.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    pending: Vec<(u64, Tensor<1>)>,
-    sums: Vec<f64>,
+    pending: Vec<(u64, Names, Tensor<1>)>,
+    sums: Vec<Sum>,
+    lately: Vec<Losses>,
+}
+
+/// The losses of one step.
+#[derive(Debug)]
+pub(super) struct Losses {
+    names: Names,
+    values: Vec<f64>,
+}
+
+impl Losses {
+    /// The loss of that name.
+    pub(super) fn get(&self, name: &str) -> Option<f64> {
+        let place = self.names.iter().position(|n| *n == name)?;
+        self.values.get(place).copied()
+    }
+}
+
+impl std::fmt::Display for Losses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let losses: Vec<String> = self
+            .names
+            .iter()
+            .zip(&self.values)
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        f.write_str(&losses.join(", "))
+    }
+}
+
+/// The sum of a loss over the steps that have it: the stages of a run have different ones.
+#[derive(Debug)]
+struct Sum {
+    name: &'static str,
+    sum: f64,
     count: u64,
-    lately: Vec<Vec<f64>>,
 }
 
 /// The first step whose losses are not finite.
 #[derive(Debug)]
 pub(super) struct NotFinite {
     pub(super) step: u64,
-    pub(super) losses: Vec<f64>,
+    pub(super) losses: Losses,
 }
 
 impl Window {
-    pub(super) fn push(&mut self, step: u64, stats: Tensor<1>) {
-        self.pending.push((step, stats));
+    /// The losses `stats` of a step, one for each of `names`.
+    pub(super) fn push(&mut self, step: u64, names: Names, stats: Tensor<1>) {
+        self.pending.push((step, names, stats));
     }
 
     pub(super) fn pending(&self) -> usize {
@@ -30,51 +68,103 @@ impl Window {
     /// Reads everything back in one transfer.
     pub(super) fn read(&mut self) -> Result<(), NotFinite> {
         self.lately.clear();
-        let (steps, tensors): (Vec<u64>, Vec<Tensor<1>>) =
-            std::mem::take(&mut self.pending).into_iter().unzip();
-        let Some(width) = tensors.first().map(|t| t.dims()[0].max(1)) else {
+        let pending = std::mem::take(&mut self.pending);
+        let tensors: Vec<Tensor<1>> = pending.iter().map(|(_, _, t)| t.clone()).collect();
+        if tensors.is_empty() {
             return Ok(());
-        };
+        }
         let values = Tensor::cat(tensors, 0)
             .into_data()
             .try_to_vec::<f32>()
             .unwrap_or_default();
-        self.sums.resize(width, 0.0);
-        for (step, row) in steps.into_iter().zip(values.chunks(width)) {
-            let losses: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-            if losses.iter().any(|v| !v.is_finite()) {
+        let mut values = values.into_iter().map(f64::from);
+        for (step, names, _) in pending {
+            let losses = Losses {
+                names,
+                values: values.by_ref().take(names.len()).collect(),
+            };
+            if losses.values.iter().any(|v| !v.is_finite()) {
                 return Err(NotFinite { step, losses });
             }
-            self.sums
-                .iter_mut()
-                .zip(&losses)
-                .for_each(|(sum, v)| *sum += v);
-            self.count += 1;
+            self.add(&losses);
             self.lately.push(losses);
         }
         Ok(())
     }
 
+    fn add(&mut self, losses: &Losses) {
+        for (name, value) in losses.names.iter().zip(&losses.values) {
+            match self.sums.iter_mut().find(|sum| sum.name == *name) {
+                Some(sum) => {
+                    sum.sum += value;
+                    sum.count += 1;
+                }
+                None => self.sums.push(Sum {
+                    name,
+                    sum: *value,
+                    count: 1,
+                }),
+            }
+        }
+    }
+
     /// The losses of each step that the last [`Window::read`] brought back.
-    pub(super) fn lately(&self) -> &[Vec<f64>] {
+    pub(super) fn lately(&self) -> &[Losses] {
         &self.lately
     }
 
-    /// Means since the last [`Window::clear`].
+    /// Names and means since the last [`Window::clear`].
     #[allow(clippy::cast_precision_loss)]
-    pub(super) fn means(&self) -> Vec<f64> {
+    pub(super) fn means(&self) -> Vec<(&'static str, f64)> {
         self.sums
             .iter()
-            .map(|s| s / self.count.max(1) as f64)
+            .map(|s| (s.name, s.sum / s.count as f64))
             .collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.sums.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
         self.sums.clear();
-        self.count = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    #[test]
+    fn each_mean_is_over_the_steps_that_have_the_loss() {
+        let device = Device::flex();
+        let of = |values: &[f32]| Tensor::<1>::from_floats(values, &device);
+        let mut window = Window::default();
+        window.push(1, &["a", "b"], of(&[1.0, 10.0]));
+        window.push(2, &["a", "b"], of(&[3.0, 20.0]));
+        window.push(3, &["c"], of(&[7.0]));
+        window.read().unwrap();
+        assert_eq!(window.means(), [("a", 2.0), ("b", 15.0), ("c", 7.0)]);
+        assert_eq!(window.lately().last().unwrap().get("c"), Some(7.0));
+        window.clear();
+        assert!(window.is_empty());
+    }
+
+    #[test]
+    fn the_first_step_that_is_not_finite_is_named_with_its_losses() {
+        let device = Device::flex();
+        let mut window = Window::default();
+        window.push(4, &["a"], Tensor::from_floats([1.0], &device));
+        window.push(
+            5,
+            &["b", "c"],
+            Tensor::from_floats([2.0, f32::NAN], &device),
+        );
+        let bad = window.read().unwrap_err();
+        assert_eq!(
+            (bad.step, bad.losses.to_string().as_str()),
+            (5, "b 2, c NaN")
+        );
     }
 }

@@ -134,12 +134,22 @@ fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
         Ok(data) => judge::divergences(nets, data),
         Err(_) => Ok(None),
     };
-    let known = divergences.as_ref().ok().and_then(Option::as_deref);
+    // Traversals go along what the generator takes; of two stages, these are the latents of the other.
+    let known = divergences
+        .as_ref()
+        .ok()
+        .and_then(Option::as_deref)
+        .filter(|_| !nets.has_second_stage());
+    let use_of_latents = if nets.has_second_stage() {
+        "Use of the first stage's latent dimensions"
+    } else {
+        "Use of the latent dimensions"
+    };
     let (title, judged) = match (&divergences, data) {
-        (Ok(Some(values)), _) => ("Use of the latent dimensions", judge::encoder(values)),
-        (Err(reason), _) => ("Use of the latent dimensions", missing(reason)),
+        (Ok(Some(values)), _) => (use_of_latents, judge::encoder(values)),
+        (Err(reason), _) => (use_of_latents, missing(reason)),
         (Ok(None), Err(reason)) if nets.is_vae() => (
-            "Use of the latent dimensions",
+            use_of_latents,
             without("The KL of each dimension needs", reason),
         ),
         (Ok(None), data) => ("Discriminator", judge::discriminator(nets, data.ok())),

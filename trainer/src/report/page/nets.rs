@@ -34,7 +34,10 @@ impl Nets {
     /// # Errors
     /// Why there is no generator, in one sentence. A missing encoder or discriminator is told by who asks for it.
     pub(super) fn open(run: &Path, best: bool) -> Result<Self, String> {
-        let which = Which { best, raw: false };
+        let which = Which {
+            best,
+            ..Which::default()
+        };
         let saved = Saved::open(run, which).map_err(|e| e.to_string())?;
         let device = Device::flex();
         let part = |name: &str| {
@@ -64,6 +67,11 @@ impl Nets {
     /// Whether this is a VAE.
     pub(super) fn is_vae(&self) -> bool {
         self.saved.config.vae.is_some()
+    }
+
+    /// Whether this is a two-stage VAE.
+    pub(super) fn has_second_stage(&self) -> bool {
+        self.saved.generator.second().is_some()
     }
 
     /// Numbers that the generator learned.

@@ -23,7 +23,14 @@ const TOGETHER: [(&str, &[&str]); 3] = [
     ),
 ];
 /// Curves that come before the others, which go by name.
-const FIRST: [&str; 3] = ["loss", "reconstruction", "kl"];
+const FIRST: [&str; 6] = [
+    "loss",
+    "reconstruction",
+    "kl",
+    "second_loss",
+    "second_reconstruction",
+    "second_kl",
+];
 /// The number that comes last: it tells about the machine, not about the model.
 const SPEED: &str = "images_per_second";
 

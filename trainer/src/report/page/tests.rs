@@ -67,6 +67,25 @@ fn check(html: &str) {
 }
 
 #[test]
+fn a_two_stage_vae_shows_the_curves_of_both_and_measures_what_its_generator_takes() {
+    let folder = TestFolder::new();
+    let sets = ["model.width=2", "model.latent=5", "second_hidden=[8]"];
+    let run = trained(&folder, "vae-two-stage", &sets);
+    let data = data();
+    let html = page(&run, Ok(&data));
+    check(&html);
+    assert!(!html.contains("class=\"missing\""), "something is missing");
+    for text in [
+        "<b>reconstruction</b>",
+        "<b>second_reconstruction</b>",
+        "All 5 dimensions, those with the largest effect",
+        "Use of the first stage's latent dimensions",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+}
+
+#[test]
 fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
     let folder = TestFolder::new();
     let run = trained(
