@@ -110,6 +110,12 @@ pub const KEYS: &[Key] = &[
         "move training pictures by up to so many pixels",
     )
     .or("0"),
+    key(
+        "data.binarize",
+        Kind::Flag,
+        "make each pixel of a training picture white with its grey value as probability, else black, anew in each epoch",
+    )
+    .or("false"),
     key("model.kind", Kind::Choice(&["gan", "vae"]), "the family"),
     key(
         "model.net",

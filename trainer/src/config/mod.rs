@@ -49,6 +49,8 @@ pub struct DataConfig {
     pub flip: bool,
     /// Move training pictures by up to so many pixels in both directions.
     pub shift: u32,
+    /// Make each pixel of a training picture white with its grey value as probability, else black.
+    pub binarize: bool,
 }
 
 /// The two families of generators.

@@ -10,6 +10,9 @@ use super::dataset::Dataset;
 /// Domain of the augmentation streams; the stream is the image's index, the step is the epoch.
 const DOMAIN: &str = "augment";
 
+/// The same for what is white in a binarized image.
+const BINARIZATION: &str = "binarize";
+
 /// Random changes of training images. What happens to an image depends on the seed, the epoch and the
 /// image's index, not on its batch. The default changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +21,8 @@ pub struct Augment {
     pub flip: bool,
     /// Move by up to so many pixels in both directions; the edge's pixels fill the gap.
     pub shift: u32,
+    /// Make each pixel white with its grey value as probability, else black, anew in each epoch (Burda et al. 2016, section 5).
+    pub binarize: bool,
 }
 
 /// What happens to one image.
@@ -30,7 +35,7 @@ struct Change {
 
 impl Augment {
     fn change(self, seed: u64, epoch: u64, index: u32) -> Change {
-        if self == Self::default() {
+        if !self.flip && self.shift == 0 {
             return Change {
                 flip: false,
                 down: 0,
@@ -72,26 +77,43 @@ pub fn gather(
             continue;
         };
         images += 1;
+        let begin = out.len();
         let change = augment.change(seed, batch.epoch, *index);
         if !change.flip && change.down == 0 && change.right == 0 {
             out.extend(image.iter().map(|byte| number(*byte)));
-            continue;
+        } else {
+            let image = changed(image, [data.height, data.width], change);
+            out.extend(image.into_iter().map(number));
         }
-        let clamp = |at: i64, len: usize| at.clamp(0, len as i64 - 1) as usize;
-        let columns: Vec<usize> = (0..data.width as i64)
-            .map(|x| clamp(x - change.right, data.width))
-            .map(|x| if change.flip { data.width - 1 - x } else { x })
-            .collect();
-        for plane in image.chunks_exact(data.height.saturating_mul(data.width).max(1)) {
-            for y in 0..data.height as i64 {
-                let start = clamp(y - change.down, data.height) * data.width;
-                let row = plane.get(start..start + data.width).unwrap_or_default();
-                let values = columns.iter().filter_map(|x| row.get(*x));
-                out.extend(values.map(|byte| number(*byte)));
+        if augment.binarize {
+            let mut stream = Stream::at(seed, BINARIZATION, u64::from(*index), batch.epoch);
+            for value in out.iter_mut().skip(begin) {
+                // Uniform numbers are above 0 and reach 1: black stays black, white stays white.
+                let share = (*value - range.low) / (range.high - range.low);
+                let white = stream.uniform() <= share;
+                *value = if white { range.high } else { range.low };
             }
         }
     }
     images
+}
+
+/// The bytes of an image, mirrored and moved.
+fn changed(image: &[u8], [height, width]: [usize; 2], change: Change) -> Vec<u8> {
+    let clamp = |at: i64, len: usize| at.clamp(0, len as i64 - 1) as usize;
+    let columns: Vec<usize> = (0..width as i64)
+        .map(|x| clamp(x - change.right, width))
+        .map(|x| if change.flip { width - 1 - x } else { x })
+        .collect();
+    let mut out = Vec::with_capacity(image.len());
+    for plane in image.chunks_exact(height.saturating_mul(width).max(1)) {
+        for y in 0..height as i64 {
+            let start = clamp(y - change.down, height) * width;
+            let row = plane.get(start..start + width).unwrap_or_default();
+            out.extend(columns.iter().filter_map(|x| row.get(*x)));
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -151,7 +173,7 @@ mod tests {
     fn about_half_of_the_images_are_mirrored_and_nothing_else_happens() {
         let flip = Augment {
             flip: true,
-            shift: 0,
+            ..Augment::default()
         };
         let all: Vec<u32> = (0..40).collect();
         let plain = &run(Augment::default(), 1, 0, &[0])[0];
@@ -167,8 +189,8 @@ mod tests {
     #[test]
     fn shifts_reach_every_place_and_repeat_the_edge() {
         let shift = Augment {
-            flip: false,
             shift: 1,
+            ..Augment::default()
         };
         let mut seen = std::collections::BTreeSet::new();
         for epoch in 0..20 {
@@ -187,6 +209,7 @@ mod tests {
         let both = Augment {
             flip: true,
             shift: 1,
+            binarize: false,
         };
         let all: Vec<u32> = (0..40).collect();
         let reversed: Vec<u32> = (0..40).rev().collect();
@@ -196,5 +219,42 @@ mod tests {
         assert_eq!(images, backwards);
         assert_ne!(images, run(both, 3, 6, &all));
         assert_ne!(images, run(both, 4, 5, &all));
+    }
+
+    #[test]
+    fn binarized_pixels_are_black_or_white_with_the_grey_value_as_probability() {
+        let mut data = data();
+        let image = [0, 255, 51, 51, 51, 51, 204, 204, 204, 204, 204, 204];
+        data.train = Split::new(image.repeat(40), None, 12).unwrap();
+        let binarize = Augment {
+            binarize: true,
+            ..Augment::default()
+        };
+        let range = PixelRange {
+            low: -1.0,
+            high: 1.0,
+        };
+        let indices: Vec<u32> = (0..40).collect();
+        let run = |epoch: u64, indices: &[u32]| {
+            let (batch, mut out) = (Batch { epoch, indices }, Vec::new());
+            gather(&data, &batch, binarize, 4, range, &mut out);
+            out
+        };
+        let (mut dark, mut light) = (0, 0);
+        for epoch in 0..50 {
+            let out = run(epoch, &indices);
+            assert!(out.iter().all(|v| *v == -1.0 || *v == 1.0));
+            for image in out.chunks(12) {
+                assert_eq!(image[..2], [-1.0, 1.0]);
+                dark += image[2..6].iter().filter(|v| **v > 0.0).count();
+                light += image[6..].iter().filter(|v| **v > 0.0).count();
+            }
+        }
+        // 8000 pixels of 1/5 and 12,000 of 4/5; five standard deviations.
+        assert!((dark as f64 - 1600.0).abs() < 180.0, "{dark}");
+        assert!((light as f64 - 9600.0).abs() < 220.0, "{light}");
+        // By epoch and image, whatever the batch.
+        assert_ne!(run(0, &[3]), run(1, &[3]));
+        assert_eq!(run(0, &[7, 3])[12..], run(0, &indices)[36..48]);
     }
 }

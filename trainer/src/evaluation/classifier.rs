@@ -205,8 +205,8 @@ fn train(data: &Dataset, progress: &dyn Progress) -> Result<Classifier, Evaluati
     let mut batches = Batches::new(SEED, rest.len(), batch)?;
     // A class does not change when a picture moves a little.
     let augment = Augment {
-        flip: false,
         shift: 2,
+        ..Augment::default()
     };
     let mut pixels = Vec::new();
     let steps = steps(data);

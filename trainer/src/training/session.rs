@@ -376,6 +376,7 @@ impl<'a> Session<'a> {
         let augment = Augment {
             flip: self.config.data.flip,
             shift: self.config.data.shift,
+            binarize: self.config.data.binarize,
         };
         let config = self.config;
         let stats = self.learner.step(self.state.step, moment, &mut || {

@@ -1,0 +1,92 @@
+"""PyTorch's DCGAN recipe on MNIST: the nets of dreamlet's preset `dcgan`, everything else as in PyTorch's own example.
+
+Adam at 2e-4 with beta1 0.5 for both nets, batches of 64, weights from N(0, 0.02), labels 1 and 0, no average, pictures from -1 to 1.
+The generator is written as ONNX: `latent` [batch, 64], numbers from N(0, 1), to `image` [batch, 1, 28, 28], values from -1 to 1.
+"""
+
+import argparse
+import gzip
+import os
+import pathlib
+import sys
+import time
+
+import numpy
+import torch
+from torch.nn import functional as F
+
+from pytorch_training import convolutional, transposed
+
+BATCH = 64
+LATENT = 64
+
+
+def pictures(folder: pathlib.Path) -> torch.Tensor:
+    """MNIST's training pictures, [60000, 1, 28, 28] from -1 to 1, from the IDX file, compressed or not."""
+    name = "train-images-idx3-ubyte"
+    for path, opener in ((folder / f"{name}.gz", gzip.open), (folder / name, open)):
+        if path.exists():
+            with opener(path, "rb") as file:
+                data = file.read()
+            break
+    else:
+        sys.exit(f"no {name}[.gz] in {folder}: set DREAMLET_DATA_DIR to the folder that holds mnist/")
+    magic, count, height, width = numpy.frombuffer(data, ">i4", 4)
+    if magic != 0x803 or len(data) != 16 + count * height * width:
+        sys.exit(f"{path} is no IDX file of pictures")
+    pixels = numpy.frombuffer(data, numpy.uint8, offset=16).reshape(count, 1, height, width)
+    return torch.from_numpy(pixels.astype(numpy.float32) / 127.5 - 1.0)
+
+
+def batches(real: torch.Tensor):
+    """Shuffled batches without end; an epoch's incomplete last batch is left out."""
+    while True:
+        order = torch.randperm(len(real))
+        for start in range(0, len(real) - BATCH + 1, BATCH):
+            yield real[order[start:start + BATCH]]
+
+
+def train(real: torch.Tensor, images: int, log_every: int):
+    """The generator after so many pictures."""
+    gan = convolutional(transposed)
+    generator, discriminator = gan.generator, gan.discriminator
+    feed, steps, begin = batches(real), images // BATCH, time.monotonic()
+    for step in range(1, steps + 1):
+        fake = generator(torch.randn(BATCH, LATENT))
+        on_real, on_fake = discriminator(next(feed)), discriminator(fake.detach())
+        d_loss = (F.binary_cross_entropy_with_logits(on_real, torch.ones_like(on_real))
+                  + F.binary_cross_entropy_with_logits(on_fake, torch.zeros_like(on_fake)))
+        gan.discriminator_adam.zero_grad(set_to_none=True)
+        d_loss.backward()
+        gan.discriminator_adam.step()
+        logits = discriminator(fake)
+        g_loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+        gan.generator_adam.zero_grad(set_to_none=True)
+        g_loss.backward()
+        gan.generator_adam.step()
+        if step % log_every == 0 or step == steps:
+            print(f"step {step}/{steps}  d {d_loss.item():.3f}  g {g_loss.item():.3f}  "
+                  f"{time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+    return generator.eval()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, required=True, help="training pictures to read, batches of 64")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", required=True, help="the ONNX file")
+    parser.add_argument("--log-every", type=int, default=250, help="steps")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    folder = pathlib.Path(os.environ.get("DREAMLET_DATA_DIR", "data")) / "mnist"
+    generator = train(pictures(folder), args.images, args.log_every)
+    torch.onnx.export(
+        generator, (torch.zeros(2, LATENT),), args.out, input_names=["latent"], output_names=["image"],
+        dynamic_axes={"latent": {0: "batch"}, "image": {0: "batch"}}, dynamo=False,
+    )
+
+
+if __name__ == "__main__":
+    main()
