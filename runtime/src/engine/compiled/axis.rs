@@ -77,6 +77,20 @@ impl Taps {
 }
 
 impl Axis {
+    /// An axis of so many positions along which every output reads its own position.
+    #[must_use]
+    pub const fn pointwise(len: usize) -> Self {
+        Self {
+            input: len,
+            output: len,
+            kernel: 1,
+            stride: 1,
+            pad: 0,
+            dilation: 1,
+            transposed: false,
+        }
+    }
+
     /// Rows and columns of a convolution.
     #[must_use]
     pub fn pair(convolution: &Convolution, input: MapShape, output: MapShape) -> [Self; 2] {

@@ -184,16 +184,32 @@ pub(super) fn dense(
     let x = bytes_as(input, inputs.checked_mul(count)?)?;
     let out = bytes_as_mut(output, outputs.checked_mul(count)?)?;
     let activation = layer.activation;
-    let call = DenseCall {
-        inputs,
-        outputs,
-        count,
-        x,
-        weights,
-        bias,
-        activation,
-    };
-    kernels::dense(context.level, &call, out)
+    if count == 1 {
+        let call = DenseCall {
+            inputs,
+            outputs,
+            x,
+            weights,
+            bias,
+            activation,
+        };
+        return kernels::dense(context.level, &call, out);
+    }
+    // Several vectors are the pixels of a picture: each weight that is read serves several of them.
+    let axes = [Axis::pointwise(1), Axis::pointwise(count)];
+    kernels::conv(
+        context.level,
+        &ConvCall {
+            axes,
+            inputs,
+            outputs,
+            x,
+            weights,
+            bias,
+            activation,
+        },
+        out,
+    )
 }
 
 fn conv(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {

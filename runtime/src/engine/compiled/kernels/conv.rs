@@ -69,7 +69,8 @@ impl<W: Element> ConvCall<'_, &[W]> {
         let [height, width] = [self.axes[0].outputs(0), self.axes[1].outputs(0)];
         let mut first = 0;
         while first < vectors {
-            let tile = V::tile(vectors - first, height, width);
+            let mut tile = V::tile(vectors - first, height, width);
+            tile.rows = tile.rows.min(W::ROWS);
             unsafe {
                 match tile.vectors {
                     4 if V::WIDE >= 4 => self.channels::<V, 4>(first, tile, out),

@@ -1,8 +1,7 @@
-//! Matrix times vector, and times several vectors.
+//! Matrix times vector.
 
 use super::WeightSlice;
 use super::activate::{activate_vector, store_some};
-use super::micro::{MAX_SUMS, Operands, Sums, multiply};
 use super::vector::{Element, Vector};
 use crate::engine::compiled::format::{Activation, BLOCK, padded};
 
@@ -13,9 +12,7 @@ pub(in super::super) struct DenseCall<'a, W> {
     pub inputs: usize,
     /// Numbers of an output vector.
     pub outputs: usize,
-    /// Input vectors.
-    pub count: usize,
-    /// Input vectors, one after another.
+    /// The input vector.
     pub x: &'a [f32],
     /// Packed weights, `[block][input][16]`.
     pub weights: W,
@@ -31,7 +28,6 @@ impl<'a> DenseCall<'a, WeightSlice<'a>> {
         DenseCall {
             inputs: self.inputs,
             outputs: self.outputs,
-            count: self.count,
             x: self.x,
             bias: self.bias,
             activation: self.activation,
@@ -43,32 +39,20 @@ impl<'a> DenseCall<'a, WeightSlice<'a>> {
 impl<W: Element> DenseCall<'_, &[W]> {
     /// Whether all slices have the lengths that the geometry asks for.
     pub(super) fn fits(&self, out: &[f32]) -> bool {
-        self.x.len() == self.count * self.inputs
-            && out.len() == self.count * self.outputs
+        self.x.len() == self.inputs
+            && out.len() == self.outputs
             && self.weights.len() == self.inputs * padded(self.outputs)
             && self
                 .bias
                 .is_none_or(|bias| bias.len() == padded(self.outputs))
     }
 
-    /// Runs it.
+    /// Runs it: the weights are read once, front to back, so that memory is all that limits it.
     ///
     /// # Safety
     /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
-        unsafe {
-            if self.count == 1 {
-                self.single::<V>(out);
-            } else {
-                self.several::<V>(out);
-            }
-        }
-    }
-
-    /// One vector: the weights are read once, front to back, so that memory is all that limits it.
-    #[inline(always)]
-    unsafe fn single<V: Vector>(&self, out: *mut f32) {
         match BLOCK / V::LANES {
             1 => unsafe { self.blocks::<V, 1, 8>(out) },
             2 => unsafe { self.blocks::<V, 2, 4>(out) },
@@ -126,75 +110,6 @@ impl<W: Element> DenseCall<'_, &[W]> {
                     }
                 }
             }
-        }
-    }
-
-    /// Several vectors: tiles of vectors and outputs, so that each weight that is read serves all vectors of a tile.
-    #[inline(always)]
-    unsafe fn several<V: Vector>(&self, out: *mut f32) {
-        let per_block = BLOCK / V::LANES;
-        let vectors = padded(self.outputs) / V::LANES;
-        let mut first = 0;
-        while first < vectors && first * V::LANES < self.outputs {
-            let left = vectors - first;
-            let wide = if per_block > 1 { V::WIDE } else { left.min(4) };
-            unsafe {
-                match wide {
-                    4 if V::WIDE >= 4 => self.outputs::<V, 4>(first, out),
-                    3 if V::WIDE >= 4 && V::LANES == BLOCK => self.outputs::<V, 3>(first, out),
-                    2 if V::WIDE >= 2 => self.outputs::<V, 2>(first, out),
-                    _ => self.outputs::<V, 1>(first, out),
-                }
-            }
-            first += wide;
-        }
-    }
-
-    /// `NV` vectors of outputs for all input vectors.
-    #[inline(always)]
-    unsafe fn outputs<V: Vector, const NV: usize>(&self, first: usize, out: *mut f32) {
-        let most = V::PIXELS[NV - 1];
-        let at = first * V::LANES;
-        let block_len = self.inputs * BLOCK;
-        let mut done = 0;
-        while done < self.count {
-            let several = most.min(self.count - done);
-            unsafe {
-                let mut sums: Sums<V> = [V::splat(0.0); MAX_SUMS];
-                let sums = sums.as_mut_ptr();
-                if let Some(bias) = self.bias {
-                    for v in 0..NV {
-                        let bias = V::load(bias.as_ptr().add(at + v * V::LANES));
-                        for p in 0..several {
-                            *sums.add(p * NV + v) = bias;
-                        }
-                    }
-                }
-                let operands = Operands {
-                    x: self.x.as_ptr().add(done * self.inputs),
-                    pixel: self.inputs,
-                    row: 0,
-                    weights: self
-                        .weights
-                        .as_ptr()
-                        .add(at / BLOCK * block_len + at % BLOCK),
-                    block: block_len,
-                    channels: self.inputs,
-                    ahead: core::ptr::null(),
-                };
-                multiply::<V, W, NV>(1, several, sums, 0, operands);
-                for p in 0..several {
-                    for v in 0..NV {
-                        let offset = at + v * V::LANES;
-                        if offset < self.outputs {
-                            let to = out.add((done + p) * self.outputs + offset);
-                            let sum = activate_vector(*sums.add(p * NV + v), self.activation);
-                            store_some(sum, to, self.outputs - offset);
-                        }
-                    }
-                }
-            }
-            done += several;
         }
     }
 }

@@ -69,15 +69,6 @@ impl<W: Element> Kernel for Conv<'_, W> {
     }
 }
 
-struct Line<'a, W>(FewCall<'a, &'a [W]>, usize, *mut f32);
-
-impl<W: Element> Kernel for Line<'_, W> {
-    #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        unsafe { self.0.line::<V>(self.1, self.2) }
-    }
-}
-
 struct Gather<'a> {
     call: FewCall<'a, WeightSlice<'a>>,
     lines: *const f32,
@@ -106,7 +97,7 @@ impl Kernel for Activate<'_> {
     }
 }
 
-/// A dense layer on one vector or several; `None` if a slice has not the length it should have.
+/// A dense layer on one vector; `None` if a slice has not the length it should have.
 pub(in super::super) fn dense(
     level: Level,
     call: &DenseCall<'_, WeightSlice<'_>>,
@@ -140,27 +131,15 @@ pub(in super::super) fn conv(
     }
 }
 
-/// The sums of input row `row` for a convolution with few output channels.
+/// The sums of input row `row` for a convolution with few output channels; `None` if there is no such row, or a slice has not the length it should
+/// have.
 pub(in super::super) fn few_sums(
     level: Level,
     call: &FewCall<'_, WeightSlice<'_>>,
     row: usize,
     line: &mut [f32],
 ) -> Option<()> {
-    fn go<W: Element>(
-        level: Level,
-        call: FewCall<'_, &[W]>,
-        row: usize,
-        line: &mut [f32],
-    ) -> Option<()> {
-        let exists = row < call.axes[0].input && line.len() == call.row_len();
-        // SAFETY: every length has been compared.
-        (exists && call.fits()).then(|| unsafe { run(level, Line(call, row, line.as_mut_ptr())) })
-    }
-    match call.weights {
-        WeightSlice::F32(weights) => go(level, call.with(weights), row, line),
-        WeightSlice::F16(weights) => go(level, call.with(weights), row, line),
-    }
+    conv(level, &call.line(row)?, line)
 }
 
 /// Row `row` of the picture of a convolution with few output channels. `lines` holds `kept` rows of sums; in `out` the row's first

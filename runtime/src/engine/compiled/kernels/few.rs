@@ -2,10 +2,10 @@
 
 use super::WeightSlice;
 use super::activate::activate_all;
-use super::micro::{MAX_SUMS, Operands, Sums, multiply};
-use super::vector::{Element, Vector};
+use super::conv::ConvCall;
+use super::vector::Vector;
 use crate::engine::compiled::axis::Axis;
-use crate::engine::compiled::format::{Activation, BLOCK, padded};
+use crate::engine::compiled::format::{Activation, padded};
 
 /// A convolution with few output channels and its data.
 #[derive(Clone, Copy)]
@@ -27,17 +27,19 @@ pub(in super::super) struct FewCall<'a, W> {
 }
 
 impl<'a> FewCall<'a, WeightSlice<'a>> {
-    /// The same with weights of one type.
-    pub(super) fn with<W>(&self, weights: &'a [W]) -> FewCall<'a, &'a [W]> {
-        FewCall {
-            axes: self.axes,
+    /// The sums of input row `row` as a convolution of single pixels; `None` if there is no such row.
+    pub(super) fn line(&self, row: usize) -> Option<ConvCall<'a, WeightSlice<'a>>> {
+        let columns = &self.axes[1];
+        let len = columns.input * self.inputs;
+        Some(ConvCall {
+            axes: [Axis::pointwise(1), Axis::pointwise(columns.input)],
             inputs: self.inputs,
-            outputs: self.outputs,
-            x: self.x,
-            bias: self.bias,
-            activation: self.activation,
-            weights,
-        }
+            outputs: self.sums(),
+            x: self.x.get(row * len..)?.get(..len)?,
+            weights: self.weights,
+            bias: None,
+            activation: Activation::None,
+        })
     }
 }
 
@@ -110,87 +112,6 @@ impl<W> FewCall<'_, W> {
             for channel in 0..self.outputs {
                 activate_all::<V>(out.add(channel * plane), columns.output, self.activation);
             }
-        }
-    }
-}
-
-impl<W: Element> FewCall<'_, &[W]> {
-    /// Whether the weights and input have the lengths that the geometry asks for.
-    pub(super) fn fits(&self) -> bool {
-        let [rows, columns] = &self.axes;
-        self.x.len() == rows.input * columns.input * self.inputs
-            && self.weights.len() == self.inputs * self.sums()
-            && self
-                .bias
-                .is_none_or(|bias| bias.len() == padded(self.outputs))
-    }
-
-    /// Writes the sums of input row `row`, [`FewCall::row_len`] numbers.
-    ///
-    /// # Safety
-    /// [`fits`](FewCall::fits) holds, the row exists, `line` is good for its sums, and the processor has the vector's instructions.
-    #[inline(always)]
-    pub(super) unsafe fn line<V: Vector>(&self, row: usize, line: *mut f32) {
-        let vectors = self.sums() / V::LANES;
-        let mut first = 0;
-        while first < vectors {
-            let left = vectors - first;
-            let wide = if V::LANES < BLOCK {
-                V::WIDE
-            } else {
-                left.min(4)
-            };
-            unsafe {
-                match wide {
-                    4 if V::WIDE >= 4 => self.vectors::<V, 4>(row, first, line),
-                    3 if V::WIDE >= 4 && V::LANES == BLOCK => {
-                        self.vectors::<V, 3>(row, first, line)
-                    }
-                    2 if V::WIDE >= 2 => self.vectors::<V, 2>(row, first, line),
-                    _ => self.vectors::<V, 1>(row, first, line),
-                }
-            }
-            first += wide;
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn vectors<V: Vector, const NV: usize>(&self, row: usize, first: usize, line: *mut f32) {
-        let columns = &self.axes[1];
-        let at = first * V::LANES;
-        let block_len = self.inputs * BLOCK;
-        let tiles = columns.input.div_ceil(V::PIXELS[NV - 1]).max(1);
-        let pixels = columns.input.div_ceil(tiles);
-        let mut column = 0;
-        while column < columns.input {
-            let wide = pixels.min(columns.input - column);
-            unsafe {
-                let mut sums: Sums<V> = [V::splat(0.0); MAX_SUMS];
-                let sums = sums.as_mut_ptr();
-                let operands = Operands {
-                    x: self
-                        .x
-                        .as_ptr()
-                        .add((row * columns.input + column) * self.inputs),
-                    pixel: self.inputs,
-                    row: 0,
-                    weights: self
-                        .weights
-                        .as_ptr()
-                        .add(at / BLOCK * block_len + at % BLOCK),
-                    block: block_len,
-                    channels: self.inputs,
-                    ahead: core::ptr::null(),
-                };
-                multiply::<V, W, NV>(1, wide, sums, 0, operands);
-                for p in 0..wide {
-                    for v in 0..NV {
-                        (*sums.add(p * NV + v))
-                            .store(line.add((column + p) * self.sums() + at + v * V::LANES));
-                    }
-                }
-            }
-            column += wide;
         }
     }
 }

@@ -9,9 +9,6 @@ pub(super) const MAX_SUMS: usize = 28;
 /// Where a tile's sums stand: `[row][pixel][vector]`.
 pub(super) type Sums<V> = [V; MAX_SUMS];
 
-/// Input channels of one turn of the innermost loop.
-const CHANNELS: usize = 4;
-
 /// What is multiplied: rows of pixels of `channels` numbers with weights `[block][channel][16]`.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<E> {
@@ -62,53 +59,29 @@ unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV:
             }
         }
         let (mut x, mut w, mut ahead) = (o.x, o.weights, o.ahead);
-        // Several channels at a time: the addresses of the pixels serve them all.
-        let mut left = o.channels;
-        while left >= CHANNELS {
-            for channel in 0..CHANNELS {
-                V::prefetch(ahead.wrapping_add(channel * BLOCK).cast());
-                one_channel::<V, E, R, N, NV>(&mut a, x.add(channel), w.add(channel * BLOCK), &o);
+        for _ in 0..o.channels {
+            V::prefetch(ahead.cast());
+            let mut wv = [V::splat(0.0); NV];
+            for v in 0..NV {
+                let channel = v * V::LANES;
+                wv[v] = E::vector::<V>(w.add(channel / BLOCK * o.block + channel % BLOCK));
             }
-            w = w.add(CHANNELS * BLOCK);
-            x = x.add(CHANNELS);
-            ahead = ahead.wrapping_add(CHANNELS * BLOCK);
-            left -= CHANNELS;
-        }
-        for channel in 0..left {
-            one_channel::<V, E, R, N, NV>(&mut a, x.add(channel), w.add(channel * BLOCK), &o);
+            for r in 0..R {
+                for p in 0..N {
+                    let s = V::splat(*x.add(r * o.row + p * o.pixel));
+                    for v in 0..NV {
+                        a[r][p][v] = a[r][p][v].fma(s, wv[v]);
+                    }
+                }
+            }
+            w = w.add(BLOCK);
+            x = x.add(1);
+            ahead = ahead.wrapping_add(BLOCK);
         }
         for r in 0..R {
             for p in 0..N {
                 for v in 0..NV {
                     *sums.add(r * sums_row + p * NV + v) = a[r][p][v];
-                }
-            }
-        }
-    }
-}
-
-/// Adds the products of one input channel.
-///
-/// # Safety
-/// As [`micro`].
-#[inline(always)]
-unsafe fn one_channel<V: Vector, E: Element, const R: usize, const N: usize, const NV: usize>(
-    a: &mut [[[V; NV]; N]; R],
-    x: *const f32,
-    w: *const E,
-    o: &Operands<E>,
-) {
-    unsafe {
-        let mut wv = [V::splat(0.0); NV];
-        for v in 0..NV {
-            let channel = v * V::LANES;
-            wv[v] = E::vector::<V>(w.add(channel / BLOCK * o.block + channel % BLOCK));
-        }
-        for r in 0..R {
-            for p in 0..N {
-                let s = V::splat(*x.add(r * o.row + p * o.pixel));
-                for v in 0..NV {
-                    a[r][p][v] = a[r][p][v].fma(s, wv[v]);
                 }
             }
         }
@@ -130,7 +103,7 @@ pub(super) unsafe fn multiply<V: Vector, E: Element, const NV: usize>(
     macro_rules! cases {
         ($($r:literal x $($n:literal)*;)*) => {
             match (rows, pixels) {
-                $($(($r, $n) if V::fits(TileShape { rows: $r, pixels: $n, vectors: NV }) => unsafe {
+                $($(($r, $n) if $r <= E::ROWS && V::fits(TileShape { rows: $r, pixels: $n, vectors: NV }) => unsafe {
                     micro::<V, E, $r, $n, NV>(sums, sums_row, o);
                 },)*)*
                 _ => {}

@@ -52,10 +52,15 @@ pub(in super::super) trait Vector: Copy {
 
 /// Weights that become vectors.
 pub(in super::super) trait Element: Copy {
+    /// Most rows of a tile: fewer shapes are less code.
+    const ROWS: usize;
+
     unsafe fn vector<V: Vector>(from: *const Self) -> V;
 }
 
 impl Element for f32 {
+    const ROWS: usize = 3;
+
     #[inline(always)]
     unsafe fn vector<V: Vector>(from: *const Self) -> V {
         unsafe { V::load(from) }
@@ -63,6 +68,8 @@ impl Element for f32 {
 }
 
 impl Element for u16 {
+    const ROWS: usize = 1;
+
     #[inline(always)]
     unsafe fn vector<V: Vector>(from: *const Self) -> V {
         unsafe { V::load_half(from) }
