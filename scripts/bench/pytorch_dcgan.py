@@ -1,4 +1,6 @@
-"""PyTorch's DCGAN recipe on MNIST: the nets of dreamlet's preset `dcgan`, everything else as in PyTorch's own example.
+"""PyTorch's DCGAN recipe on MNIST: the nets of dreamlet's preset `dcgan` by `pytorch_training.py`, all else as in PyTorch's own example.
+
+The discriminator is the paper's, a linear layer on the last feature maps; `--hidden 256` gives it the preset's dense layer too.
 
 Adam at 2e-4 with beta1 0.5 for both nets, batches of 64, weights from N(0, 0.02), labels 1 and 0, no average, pictures from -1 to 1.
 The generator is written as ONNX: `latent` [batch, 64], numbers from N(0, 1), to `image` [batch, 1, 28, 28], values from -1 to 1.
@@ -13,6 +15,7 @@ import time
 
 import numpy
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from pytorch_training import convolutional, transposed
@@ -38,6 +41,13 @@ def pictures(folder: pathlib.Path) -> torch.Tensor:
     return torch.from_numpy(pixels.astype(numpy.float32) / 127.5 - 1.0)
 
 
+class Maps(nn.Module):
+    """What `nn.Unflatten` does, exported as one `Reshape` and not as arithmetic on the batch's size."""
+
+    def forward(self, x):
+        return x.reshape(-1, 128, 7, 7)
+
+
 def batches(real: torch.Tensor):
     """Shuffled batches without end; an epoch's incomplete last batch is left out."""
     while True:
@@ -46,9 +56,9 @@ def batches(real: torch.Tensor):
             yield real[order[start:start + BATCH]]
 
 
-def train(real: torch.Tensor, images: int, log_every: int):
+def train(real: torch.Tensor, images: int, hidden: int, log_every: int):
     """The generator after so many pictures."""
-    gan = convolutional(transposed)
+    gan = convolutional(transposed, hidden)
     generator, discriminator = gan.generator, gan.discriminator
     feed, steps, begin = batches(real), images // BATCH, time.monotonic()
     for step in range(1, steps + 1):
@@ -67,13 +77,14 @@ def train(real: torch.Tensor, images: int, log_every: int):
         if step % log_every == 0 or step == steps:
             print(f"step {step}/{steps}  d {d_loss.item():.3f}  g {g_loss.item():.3f}  "
                   f"{time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
-    return generator.eval()
+    return generator
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, required=True, help="training pictures to read, batches of 64")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--hidden", type=int, default=0, help="width of a dense layer before the discriminator's logit")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", required=True, help="the ONNX file")
     parser.add_argument("--log-every", type=int, default=250, help="steps")
@@ -81,9 +92,10 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     folder = pathlib.Path(os.environ.get("DREAMLET_DATA_DIR", "data")) / "mnist"
-    generator = train(pictures(folder), args.images, args.log_every)
+    generator = train(pictures(folder), args.images, args.hidden, args.log_every)
+    generator[1] = Maps()
     torch.onnx.export(
-        generator, (torch.zeros(2, LATENT),), args.out, input_names=["latent"], output_names=["image"],
+        generator.eval(), (torch.zeros(2, LATENT),), args.out, input_names=["latent"], output_names=["image"],
         dynamic_axes={"latent": {0: "batch"}, "image": {0: "batch"}}, dynamo=False,
     )
 

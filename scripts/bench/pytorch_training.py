@@ -95,14 +95,15 @@ def down(inputs, outputs, normalized):
     return layers + ([nn.BatchNorm2d(outputs)] if normalized else []) + [nn.LeakyReLU(0.2)]
 
 
-def convolutional(up):
-    """z 64 -> 7x7x128 -> 14x14x64 -> 28x28x1, and the mirrored discriminator."""
+def convolutional(up, hidden=0):
+    """z 64 -> 7x7x128 -> 14x14x64 -> 28x28x1, and the mirrored discriminator, with a dense layer before its logit if `hidden` > 0."""
     generator = nn.Sequential(
         nn.Linear(64, 128 * 49, bias=False), nn.Unflatten(1, (128, 7, 7)), nn.BatchNorm2d(128), nn.ReLU(),
         *up(128, 64, False), nn.BatchNorm2d(64), nn.ReLU(),
         *up(64, 1, True), nn.Tanh(),
     )
-    discriminator = nn.Sequential(*down(1, 64, False), *down(64, 128, True), nn.Flatten(), nn.Linear(128 * 49, 1))
+    head = [nn.Linear(128 * 49, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)] if hidden else [nn.Linear(128 * 49, 1)]
+    discriminator = nn.Sequential(*down(1, 64, False), *down(64, 128, True), nn.Flatten(), *head)
     return Gan(generator, discriminator, 64, (1, 28, 28), 2e-4, 1)
 
 
@@ -119,7 +120,7 @@ PRESETS = {
     "seed-gan": (seed_gan, 64),
     "seed-vae": (lambda: Vae(256, 256), 128),
     "vae-dense": (lambda: Vae(400, 20), 128),
-    "dcgan": (lambda: convolutional(transposed), 64),
+    "dcgan": (lambda: convolutional(transposed, 256), 64),
     "dcgan-resize": (lambda: convolutional(resized), 64),
 }
 

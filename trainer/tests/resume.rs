@@ -189,6 +189,7 @@ fn a_killed_gan_with_all_its_regularizers_resumes_bit_for_bit() {
         "model.classes=10",
         "loss=hinge",
         "discriminator_norm=spectral",
+        "discriminator_hidden=16",
         "r1=1",
         "r1_every=2",
         "gradient_penalty=1",

@@ -176,6 +176,12 @@ pub const KEYS: &[Key] = &[
     )
     .or("\"batch\""),
     key(
+        "gan.discriminator_hidden",
+        Kind::Integer(0, 8192),
+        "convolutional nets: width of a dense layer between the discriminator's feature maps and its logit, 0 for none",
+    )
+    .or("0"),
+    key(
         "gan.dropout",
         Kind::Number(0.0, 0.9),
         "share of the discriminator's features that are dropped in a step",

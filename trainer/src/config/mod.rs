@@ -156,6 +156,8 @@ pub struct GanConfig {
     pub discriminator_steps: usize,
     /// What keeps the discriminator's layers in bounds.
     pub discriminator_norm: DiscriminatorNorm,
+    /// Convolutional nets: width of a dense layer between the discriminator's feature maps and its logit; 0 for none.
+    pub discriminator_hidden: usize,
     /// Share of the discriminator's features that are dropped in a step.
     pub dropout: f64,
     /// The share of itself that the average of the generator keeps at each step; 0 for no average.

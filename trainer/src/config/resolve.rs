@@ -370,6 +370,9 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
                 "{name} is on each picture's own gradient, and batch normalization mixes the pictures of a batch: set gan.discriminator_norm to \"none\" or \"spectral\""
             ));
         }
+        if gan.discriminator_hidden > 0 && !convolutional {
+            return conflict("gan.discriminator_hidden is for convolutional nets: the widths of a dense discriminator are those of model.hidden, leave it at 0".to_owned());
+        }
         let bounded = gan.gradient_penalty > 0.0
             || gan.weight_clip > 0.0
             || gan.discriminator_norm == DiscriminatorNorm::Spectral;
@@ -505,6 +508,17 @@ mod tests {
             message.contains("vae.second_stage") && message.contains("found 10"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_dense_discriminator_has_its_hidden_layers_from_the_model() {
+        let overrides = Overrides {
+            sets: vec!["discriminator_hidden=8".to_owned()],
+            ..Overrides::default()
+        };
+        assert!(resolve(&Source::Preset("dcgan".into()), &overrides).is_ok());
+        let error = resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap_err();
+        assert!(error.to_string().contains("model.hidden"), "{error}");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{leaky_relu, relu};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::dense::Dense;
-use super::layers::Maps;
+use super::layers::{Maps, SLOPE};
 use super::spectral::Spectral;
 use super::{Init, Scheme, pyramid};
 use crate::config::{Config, DiscriminatorNorm, NetKind};
@@ -17,6 +17,9 @@ use crate::random::Purpose;
 #[derive(Module, Debug)]
 pub struct Discriminator {
     net: DiscriminatorNet,
+    /// Looks at the whole picture, where the convolutions see only parts of it.
+    hidden: Option<Linear>,
+    hidden_bound: Option<Spectral>,
     judge: Linear,
     bound: Option<Spectral>,
     /// The projection of Miyato and Koyama 2018: for each class, the direction of its features.
@@ -75,6 +78,11 @@ impl Discriminator {
             .map_or(DiscriminatorNorm::Batch, |gan| gan.discriminator_norm);
         let spectral = norm == DiscriminatorNorm::Spectral;
         let (channels, size) = (config.data.channels, config.data.size);
+        let width = config
+            .gan
+            .as_ref()
+            .map_or(0, |gan| gan.discriminator_hidden);
+        let mut hidden = None;
         let (net, judge, features) = match config.model.net {
             NetKind::Dense => {
                 let widths: Vec<usize> = [channels * size * size]
@@ -105,7 +113,11 @@ impl Discriminator {
                     .collect();
                 let norms = maps.iter().skip(1).filter(|_| batch);
                 let norms = norms.map(|&m| init.batch_norm(m)).collect();
-                let features = maps.last().copied().unwrap_or(1) * side * side;
+                let mut features = maps.last().copied().unwrap_or(1) * side * side;
+                if width > 0 {
+                    hidden = Some(init.linear(features, width));
+                    features = width;
+                }
                 let judge = init.linear(features, 1);
                 let bounds = maps.iter().filter(|_| spectral);
                 let bounds = bounds.map(|&m| Spectral::new(&mut init, m)).collect();
@@ -118,10 +130,16 @@ impl Discriminator {
             }
         };
         let bound = spectral.then(|| Spectral::new(&mut init, features));
+        let rows = hidden.as_ref().map(|layer| layer.weight.dims()[0]);
+        let hidden_bound = rows
+            .filter(|_| spectral)
+            .map(|rows| Spectral::new(&mut init, rows));
         let classes = config.model.classes;
         let classes = (classes > 0).then(|| init.blank_embedding(classes, features));
         Self {
             net,
+            hidden,
+            hidden_bound,
             judge,
             bound,
             classes,
@@ -155,7 +173,13 @@ impl Discriminator {
                         None => maps.leak(),
                     };
                 }
-                maps.into_tensor().flatten(1, 3)
+                let features: Tensor<2> = maps.into_tensor().flatten(1, 3);
+                match &self.hidden {
+                    Some(hidden) => {
+                        leaky_relu(linear(hidden, self.hidden_bound.as_ref(), features), SLOPE)
+                    }
+                    None => features,
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use super::cpu::{self, Geometry};
 use super::generator::ResizeConv;
 
 /// The slope of LeakyReLU in discriminators (Radford et al. 2016).
-const SLOPE: f64 = 0.2;
+pub(super) const SLOPE: f64 = 0.2;
 
 /// Feature maps of a batch.
 pub(super) enum Maps {

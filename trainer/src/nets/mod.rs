@@ -52,7 +52,7 @@ pub(crate) fn activate<const D: usize>(logits: Tensor<D>, output: OutputActivati
 mod tests {
     use super::*;
     use crate::config::{Overrides, Source, resolve};
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
 
     #[test]
     fn the_pyramid_gives_the_published_dcgans() {
@@ -64,7 +64,12 @@ mod tests {
     #[test]
     fn nets_take_every_size_and_channel_count_they_promise() {
         let device = Device::flex();
-        for net in ["dcgan", "dcgan-resize", "seed-gan"] {
+        for (net, hidden) in [
+            ("dcgan", 0),
+            ("dcgan", 8),
+            ("dcgan-resize", 8),
+            ("seed-gan", 0),
+        ] {
             for (size, channels) in [
                 (16, 1),
                 (20, 3),
@@ -77,6 +82,7 @@ mod tests {
                 let mut sets = vec![format!("size={size}"), format!("channels={channels}")];
                 if net != "seed-gan" {
                     sets.push("width=4".to_owned());
+                    sets.push(format!("discriminator_hidden={hidden}"));
                 }
                 let config = resolve(
                     &Source::Preset(net.into()),
@@ -96,5 +102,38 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn only_a_hidden_layer_lets_far_parts_of_a_picture_speak_together() {
+        // Without it the logit is a sum over places, each of which sees 10x10 pixels: far changes add up.
+        let device = Device::flex();
+        let interaction = |hidden: usize| {
+            let overrides = Overrides {
+                sets: vec![
+                    "width=4".to_owned(),
+                    format!("discriminator_hidden={hidden}"),
+                    "discriminator_norm=none".to_owned(),
+                ],
+                ..Overrides::default()
+            };
+            let config = resolve(&Source::Preset("dcgan".into()), &overrides).unwrap();
+            let net = Discriminator::new(&config, &device);
+            let logit = |top: f32, bottom: f32| {
+                let picture = (0..784).map(|i| match i / 28 {
+                    0..8 => top,
+                    20.. => bottom,
+                    _ => 0.0,
+                });
+                let pixels = TensorData::new(picture.collect::<Vec<f32>>(), [1, 1, 28, 28]);
+                let x = Tensor::from_data(pixels, &device);
+                f64::from(net.forward(x, None).into_scalar::<f32>())
+            };
+            let [a, b, both, none] = [(9.0, 0.0), (0.0, 9.0), (9.0, 9.0), (0.0, 0.0)]
+                .map(|(top, bottom)| logit(top, bottom));
+            ((both - none) - (a - none) - (b - none)).abs() / (both - none).abs()
+        };
+        let (sum, more) = (interaction(0), interaction(32));
+        assert!(sum < 1e-3 && more > 0.02, "{sum} {more}");
     }
 }
