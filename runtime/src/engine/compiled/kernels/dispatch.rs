@@ -5,7 +5,13 @@ use super::activate::activate_all;
 use super::conv::ConvCall;
 use super::dense::DenseCall;
 use super::few::FewCall;
-use super::level::{Kind, Level};
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+use super::level::Kind;
+use super::level::Level;
 use super::vector::{Element, Four, Vector};
 use crate::engine::compiled::format::Activation;
 
@@ -41,7 +47,7 @@ unsafe fn run<K: Kernel>(level: Level, kernel: K) {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => x86::avx2(kernel),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => x86::avx512(kernel),
+            Kind::Avx512 | Kind::Avx512Vnni => x86::avx512(kernel),
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => kernel.run::<super::vector::arm::Neon>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
