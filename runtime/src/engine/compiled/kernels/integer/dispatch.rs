@@ -31,7 +31,7 @@ mod vectors {
     /// Runs a convolution; false if the level has no vectors.
     ///
     /// # Safety
-    /// [`ByteConv::fits`] and [`Finish::fits`](super::Finish::fits) hold, and `out` is good for all outputs.
+    /// [`ByteConv::fits`] and [`Finish::fits`](super::super::Finish::fits) hold, and `out` is good for all outputs.
     pub(super) unsafe fn conv<X: Term, F: FinishVector>(
         level: Level,
         call: &Call<'_, X>,
@@ -90,7 +90,7 @@ mod vectors {
     /// Runs a convolution; false if the level has no vectors.
     ///
     /// # Safety
-    /// [`ByteConv::fits`] and [`Finish::fits`](super::Finish::fits) hold, and `out` is good for all outputs.
+    /// [`ByteConv::fits`] and [`Finish::fits`](super::super::Finish::fits) hold, and `out` is good for all outputs.
     pub(super) unsafe fn conv<X: Term, F: FinishVector>(
         level: Level,
         call: &ByteConv<'_, &[X]>,
