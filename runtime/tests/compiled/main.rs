@@ -4,4 +4,5 @@
 mod builder;
 mod integer;
 mod layers;
+mod small;
 mod whole;
