@@ -103,7 +103,7 @@ impl Integers {
     }
 
     /// Weights and requantization in a file, `weights` packed.
-    fn emit(&self, builder: &mut Builder, weights: &[i8]) -> (Weights, Requantization) {
+    pub(crate) fn emit(&self, builder: &mut Builder, weights: &[i8]) -> (Weights, Requantization) {
         let words = |builder: &mut Builder, words: &[i32]| {
             let mut words = words.to_vec();
             words.resize(padded(words.len()), 0);
@@ -127,7 +127,7 @@ impl Integers {
 }
 
 /// Appends a layer that reads what the last one wrote.
-fn push(
+pub(crate) fn push(
     builder: &mut Builder,
     op: Op,
     shapes: [MapShape; 2],
@@ -159,7 +159,7 @@ fn push(
 }
 
 /// `[block][group of 4][16][4]` of one tap from `weight(output, input)`.
-fn packed_tap(
+pub(crate) fn packed_tap(
     block: usize,
     inputs: usize,
     outputs: usize,
@@ -253,7 +253,7 @@ impl ByteConv {
     }
 
     /// `[block][row phase][column phase][row tap][column tap][input / 4][16][4]`.
-    fn packed(&self) -> Vec<i8> {
+    pub(crate) fn packed(&self) -> Vec<i8> {
         let [rows, columns] = Axis::pair(&self.c, self.from, self.to);
         let (inputs, outputs) = (self.from.channels as usize, self.to.channels as usize);
         let mut packed = Vec::new();

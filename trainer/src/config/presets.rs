@@ -37,7 +37,8 @@ pub const PRESETS: &[Preset] = presets![
     "vae-two-stage",
     "dcgan",
     "dcgan-resize",
-    "cgan"
+    "cgan",
+    "pico"
 ];
 
 /// The preset of that name.

@@ -151,6 +151,10 @@ fn the_example_files_are_good_and_their_trials_valid() {
     let mut read = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // Beside them lie the tables of what they found.
+        if path.extension().is_none_or(|e| e != "toml") {
+            continue;
+        }
         Spec::read(&path).unwrap_or_else(|e| panic!("{e}"));
         read += 1;
     }

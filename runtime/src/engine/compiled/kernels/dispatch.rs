@@ -5,6 +5,12 @@ use super::activate::activate_all;
 use super::conv::ConvCall;
 use super::dense::DenseCall;
 use super::few::FewCall;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+use super::level::Kind;
 use super::level::Level;
 use super::vector::{Element, Four, Vector};
 use crate::engine::compiled::format::Activation;
@@ -39,13 +45,13 @@ unsafe fn run<K: Kernel>(level: Level, kernel: K) {
     unsafe {
         match level.0 {
             #[cfg(target_arch = "x86_64")]
-            super::level::Kind::Avx2 => x86::avx2(kernel),
+            Kind::Avx2 => x86::avx2(kernel),
             #[cfg(target_arch = "x86_64")]
-            super::level::Kind::Avx512 => x86::avx512(kernel),
+            Kind::Avx512 | Kind::Avx512Vnni => x86::avx512(kernel),
             #[cfg(target_arch = "aarch64")]
-            super::level::Kind::Neon => kernel.run::<super::vector::arm::Neon>(),
+            Kind::Neon => kernel.run::<super::vector::arm::Neon>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            super::level::Kind::Simd128 => kernel.run::<super::vector::wasm::Simd128>(),
+            Kind::Simd128 => kernel.run::<super::vector::wasm::Simd128>(),
             _ => kernel.run::<Four>(),
         }
     }

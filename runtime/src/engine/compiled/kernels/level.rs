@@ -12,6 +12,7 @@ pub(super) enum Kind {
     Scalar,
     Avx2,
     Avx512,
+    Avx512Vnni,
     Neon,
     Simd128,
 }
@@ -32,6 +33,7 @@ impl Level {
             (Kind::Scalar, true),
             (Kind::Avx2, avx2()),
             (Kind::Avx512, avx512()),
+            (Kind::Avx512Vnni, avx512vnni()),
             (
                 Kind::Neon,
                 cfg!(all(target_arch = "aarch64", target_feature = "neon")),
@@ -52,6 +54,7 @@ impl Level {
             Kind::Scalar => "scalar",
             Kind::Avx2 => "avx2",
             Kind::Avx512 => "avx512",
+            Kind::Avx512Vnni => "avx512vnni",
             Kind::Neon => "neon",
             Kind::Simd128 => "simd128",
         }
@@ -102,4 +105,12 @@ fn avx512() -> bool {
             target_feature = "avx512dq",
             target_feature = "avx512vl"
         ));
+}
+
+/// Whether it has AVX-512 VNNI besides, for layers of bytes.
+fn avx512vnni() -> bool {
+    #[cfg(all(target_arch = "x86_64", feature = "std", not(miri)))]
+    return avx512() && std::is_x86_feature_detected!("avx512vnni");
+    #[cfg(not(all(target_arch = "x86_64", feature = "std", not(miri))))]
+    return avx512() && cfg!(target_feature = "avx512vnni");
 }

@@ -1,13 +1,18 @@
 //! Layers of bytes: 32-bit sums of products, brought back to bytes. There are no floats here, and every level gives the same bytes.
 
+mod dispatch;
 mod gather;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod lanes;
 mod requantize;
 mod scalar;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod tiles;
 
+pub(in super::super) use dispatch::{byte_conv, byte_gather, byte_sums};
 pub(in super::super) use gather::ByteGather;
 pub(in super::super) use requantize::Requantizer;
 
-use super::Level;
 use crate::engine::compiled::axis::Axis;
 use crate::engine::compiled::format::padded;
 
@@ -22,32 +27,45 @@ pub(in super::super) enum Integers<'a> {
     I16(&'a [i16]),
 }
 
-/// Numbers that are multiplied with weights.
-pub(super) trait Term: Copy + Default {
+/// Numbers that are multiplied with weights, and the vectors that multiply them.
+trait Term: Copy + Default {
+    #[cfg(target_arch = "x86_64")]
+    type Avx2: lanes::Products<Self>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512: lanes::Products<Self>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx512Vnni: lanes::Products<Self>;
+    #[cfg(target_arch = "aarch64")]
+    type Neon: lanes::Products<Self>;
+
     /// As 32 bits.
     fn wide(self) -> i32;
 }
 
-impl Term for i8 {
-    #[inline(always)]
-    fn wide(self) -> i32 {
-        self.into()
-    }
+macro_rules! term {
+    ($number:ty, $vnni:ident) => {
+        impl Term for $number {
+            #[cfg(target_arch = "x86_64")]
+            type Avx2 = lanes::x86::Eight;
+            #[cfg(target_arch = "x86_64")]
+            type Avx512 = lanes::x86::Sixteen;
+            #[cfg(target_arch = "x86_64")]
+            type Avx512Vnni = lanes::x86::$vnni;
+            #[cfg(target_arch = "aarch64")]
+            type Neon = lanes::arm::Neon;
+
+            #[inline(always)]
+            fn wide(self) -> i32 {
+                self.into()
+            }
+        }
+    };
 }
 
-impl Term for u8 {
-    #[inline(always)]
-    fn wide(self) -> i32 {
-        self.into()
-    }
-}
-
-impl Term for i16 {
-    #[inline(always)]
-    fn wide(self) -> i32 {
-        self.into()
-    }
-}
+term!(i8, Vnni);
+term!(u8, Vnni);
+// VNNI multiplies bytes only with bytes.
+term!(i16, Sixteen);
 
 /// A convolution of bytes with its data. A dense layer is one of a single pixel.
 #[derive(Clone, Copy)]
@@ -88,7 +106,7 @@ impl<X> ByteConv<'_, &[X]> {
 }
 
 /// What becomes of a sum.
-pub(super) trait Finish: Copy {
+trait Finish: Copy {
     /// What is written.
     type Number: Copy;
     /// What the sum of a channel begins with.
@@ -131,67 +149,4 @@ impl Finish for Raw {
     fn fits(&self, _: usize) -> bool {
         true
     }
-}
-
-fn dispatch<X: Term, F: Finish>(
-    _level: Level,
-    call: &ByteConv<'_, &[X]>,
-    finish: F,
-    out: &mut [F::Number],
-) -> Option<()> {
-    if !(call.fits(out.len()) && finish.fits(call.outputs)) {
-        return None;
-    }
-    scalar::conv(call, finish, out)
-}
-
-fn any<F: Finish>(
-    level: Level,
-    call: &ByteConv<'_, Integers<'_>>,
-    finish: F,
-    out: &mut [F::Number],
-) -> Option<()> {
-    match call.x {
-        Integers::I8(x) => dispatch(level, &call.with(x), finish, out),
-        Integers::U8(x) => dispatch(level, &call.with(x), finish, out),
-        Integers::I16(x) => dispatch(level, &call.with(x), finish, out),
-    }
-}
-
-/// A convolution or a dense layer; `None` if a slice has not the length it should have.
-pub(in super::super) fn byte_conv(
-    level: Level,
-    call: &ByteConv<'_, Integers<'_>>,
-    requantizer: Requantizer<'_>,
-    out: &mut [u8],
-) -> Option<()> {
-    any(level, call, requantizer, out)
-}
-
-/// The sums of a row of input pixels for a convolution with few output channels: `call` is a convolution with a kernel of one pixel, on this row.
-pub(in super::super) fn byte_sums(
-    level: Level,
-    call: &ByteConv<'_, Integers<'_>>,
-    line: &mut [i32],
-) -> Option<()> {
-    any(level, call, Raw, line)
-}
-
-/// Row `row` of the picture of a convolution with few output channels. `lines` holds the kept rows of sums; in `out` the row's first byte stands
-/// first, and channels are `plane` bytes apart.
-pub(in super::super) fn byte_gather(
-    _level: Level,
-    call: &ByteGather<'_>,
-    lines: &[i32],
-    row: usize,
-    out: &mut [u8],
-    plane: usize,
-) -> Option<()> {
-    let requantizer = &call.requantizer;
-    call.row(lines, row, out, plane, |channel, sums| {
-        let multiplier = requantizer.multiplier(channel);
-        for sum in sums {
-            *sum = requantizer.clamped(*sum, multiplier);
-        }
-    })
 }

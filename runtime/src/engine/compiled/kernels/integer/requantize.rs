@@ -5,15 +5,19 @@ use crate::engine::compiled::format::padded;
 /// How the sums of a layer become bytes, see [`Requantization`](crate::engine::compiled::format::Requantization).
 #[derive(Clone, Copy)]
 pub(in super::super::super) struct Requantizer<'a> {
-    bias: Option<&'a [i32]>,
-    multipliers: &'a [i32],
-    shift: u32,
+    /// What the sums of each channel begin with, if not with 0; padded to whole blocks.
+    pub(super) bias: Option<&'a [i32]>,
+    /// What the sums of each channel are multiplied with, padded likewise.
+    pub(super) multipliers: &'a [i32],
+    /// By how many bits products are shifted, 1 to 62.
+    pub(super) shift: u32,
     /// `2^(shift - 1)`.
-    half: i64,
-    /// What a rounded number is clamped to, both ends included.
-    low: i32,
-    high: i32,
-    table: Option<&'a [u8]>,
+    pub(super) half: i64,
+    /// The least and the greatest that a rounded number is clamped to.
+    pub(super) low: i32,
+    pub(super) high: i32,
+    /// The byte of each number from `low` to `high`.
+    pub(super) table: Option<&'a [u8]>,
 }
 
 impl<'a> Requantizer<'a> {

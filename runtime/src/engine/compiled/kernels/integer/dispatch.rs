@@ -1,0 +1,210 @@
+//! From a level to the kernel that was compiled for it.
+
+use super::{ByteConv, ByteGather, Integers, Raw, Requantizer, Term, scalar};
+use crate::engine::compiled::kernels::Level;
+
+#[cfg(target_arch = "x86_64")]
+mod vectors {
+    use super::super::lanes::x86::{Eight, Sixteen};
+    pub(super) use super::super::tiles::FinishVector;
+    use super::super::tiles::{Tiles, clamp as clamp_with};
+    use super::{ByteConv, Level, Requantizer, Term};
+    use crate::engine::compiled::kernels::level::Kind;
+
+    type Call<'a, X> = ByteConv<'a, &'a [X]>;
+
+    #[target_feature(enable = "avx2")]
+    unsafe fn avx2<X: Term, F: FinishVector>(call: &Call<'_, X>, finish: F, out: *mut F::Number) {
+        unsafe { Tiles(call).run::<X::Avx2, F>(finish, out) }
+    }
+
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn avx512<X: Term, F: FinishVector>(call: &Call<'_, X>, finish: F, out: *mut F::Number) {
+        unsafe { Tiles(call).run::<X::Avx512, F>(finish, out) }
+    }
+
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+    unsafe fn vnni<X: Term, F: FinishVector>(call: &Call<'_, X>, finish: F, out: *mut F::Number) {
+        unsafe { Tiles(call).run::<X::Avx512Vnni, F>(finish, out) }
+    }
+
+    /// Runs a convolution; false if the level has no vectors.
+    ///
+    /// # Safety
+    /// [`ByteConv::fits`] and [`Finish::fits`](super::Finish::fits) hold, and `out` is good for all outputs.
+    pub(super) unsafe fn conv<X: Term, F: FinishVector>(
+        level: Level,
+        call: &Call<'_, X>,
+        finish: F,
+        out: *mut F::Number,
+    ) -> bool {
+        // SAFETY: a level is only made where the processor has its instructions.
+        unsafe {
+            match level.0 {
+                Kind::Avx2 => avx2(call, finish, out),
+                Kind::Avx512 => avx512(call, finish, out),
+                Kind::Avx512Vnni => vnni(call, finish, out),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    #[target_feature(enable = "avx2")]
+    unsafe fn clamp_avx2(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
+        unsafe { clamp_with::<Eight>(how, multiplier, sums) }
+    }
+
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn clamp_avx512(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
+        unsafe { clamp_with::<Sixteen>(how, multiplier, sums) }
+    }
+
+    /// Rounds and clamps sums of one channel; false if the level has no vectors.
+    pub(super) fn clamp(
+        level: Level,
+        how: &Requantizer<'_>,
+        multiplier: i32,
+        sums: &mut [i32],
+    ) -> bool {
+        // SAFETY: as above.
+        unsafe {
+            match level.0 {
+                Kind::Avx2 => clamp_avx2(how, multiplier, sums),
+                Kind::Avx512 | Kind::Avx512Vnni => clamp_avx512(how, multiplier, sums),
+                _ => return false,
+            }
+        }
+        true
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod vectors {
+    use super::super::lanes::arm::Neon;
+    pub(super) use super::super::tiles::FinishVector;
+    use super::super::tiles::{Tiles, clamp as clamp_with};
+    use super::{ByteConv, Level, Requantizer, Term};
+    use crate::engine::compiled::kernels::level::Kind;
+
+    /// Runs a convolution; false if the level has no vectors.
+    ///
+    /// # Safety
+    /// [`ByteConv::fits`] and [`Finish::fits`](super::Finish::fits) hold, and `out` is good for all outputs.
+    pub(super) unsafe fn conv<X: Term, F: FinishVector>(
+        level: Level,
+        call: &ByteConv<'_, &[X]>,
+        finish: F,
+        out: *mut F::Number,
+    ) -> bool {
+        let vectors = level.0 == Kind::Neon;
+        if vectors {
+            // SAFETY: there is this level only where every processor has NEON.
+            unsafe { Tiles(call).run::<X::Neon, F>(finish, out) };
+        }
+        vectors
+    }
+
+    /// Rounds and clamps sums of one channel; false if the level has no vectors.
+    pub(super) fn clamp(
+        level: Level,
+        how: &Requantizer<'_>,
+        multiplier: i32,
+        sums: &mut [i32],
+    ) -> bool {
+        let vectors = level.0 == Kind::Neon;
+        if vectors {
+            // SAFETY: as above.
+            unsafe { clamp_with::<Neon>(how, multiplier, sums) };
+        }
+        vectors
+    }
+}
+
+/// No vectors.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod vectors {
+    pub(super) use super::super::Finish as FinishVector;
+    use super::{ByteConv, Level, Requantizer, Term};
+
+    pub(super) unsafe fn conv<X: Term, F: FinishVector>(
+        _: Level,
+        _: &ByteConv<'_, &[X]>,
+        _: F,
+        _: *mut F::Number,
+    ) -> bool {
+        false
+    }
+
+    pub(super) fn clamp(_: Level, _: &Requantizer<'_>, _: i32, _: &mut [i32]) -> bool {
+        false
+    }
+}
+
+use vectors::FinishVector;
+
+/// A convolution; `None` if a slice has not the length it should have.
+fn run<X: Term, F: FinishVector>(
+    level: Level,
+    call: &ByteConv<'_, &[X]>,
+    finish: F,
+    out: &mut [F::Number],
+) -> Option<()> {
+    if !(call.fits(out.len()) && finish.fits(call.outputs)) {
+        return None;
+    }
+    // SAFETY: every length has been compared.
+    if unsafe { vectors::conv(level, call, finish, out.as_mut_ptr()) } {
+        return Some(());
+    }
+    scalar::conv(call, finish, out)
+}
+
+/// A convolution or a dense layer; `None` if a slice has not the length it should have.
+pub(in super::super::super) fn byte_conv(
+    level: Level,
+    call: &ByteConv<'_, Integers<'_>>,
+    how: Requantizer<'_>,
+    out: &mut [u8],
+) -> Option<()> {
+    match call.x {
+        Integers::I8(x) => run(level, &call.with(x), how, out),
+        Integers::U8(x) => run(level, &call.with(x), how, out),
+        Integers::I16(x) => run(level, &call.with(x), how, out),
+    }
+}
+
+/// The sums of a row of input pixels for a convolution with few output channels: `call` is a convolution with a kernel of one pixel, on this row.
+/// `None` also if it reads 16-bit numbers.
+pub(in super::super::super) fn byte_sums(
+    level: Level,
+    call: &ByteConv<'_, Integers<'_>>,
+    line: &mut [i32],
+) -> Option<()> {
+    match call.x {
+        Integers::I8(x) => run(level, &call.with(x), Raw, line),
+        Integers::U8(x) => run(level, &call.with(x), Raw, line),
+        Integers::I16(_) => None,
+    }
+}
+
+/// Row `row` of the picture of a convolution with few output channels. `lines` holds the kept rows of sums; in `out` the row's first byte stands
+/// first, and channels are `plane` bytes apart.
+pub(in super::super::super) fn byte_gather(
+    level: Level,
+    call: &ByteGather<'_>,
+    lines: &[i32],
+    row: usize,
+    out: &mut [u8],
+    plane: usize,
+) -> Option<()> {
+    let how = &call.requantizer;
+    call.row(lines, row, out, plane, |channel, sums| {
+        let multiplier = how.multiplier(channel);
+        if !vectors::clamp(level, how, multiplier, sums) {
+            for sum in sums {
+                *sum = how.clamped(*sum, multiplier);
+            }
+        }
+    })
+}

@@ -1,0 +1,418 @@
+//! Convolutions of bytes in tiles of pixels times vectors of output channels. The geometry is that of the convolutions of floats.
+
+use super::lanes::{Lanes, Products};
+use super::{ByteConv, Finish, Raw, Requantizer, Term};
+use crate::engine::compiled::axis::Taps;
+use crate::engine::compiled::format::{BLOCK, padded};
+
+/// Sums of the largest tile, in vectors.
+const MAX_SUMS: usize = 32;
+
+/// What becomes of vectors of sums.
+pub(super) trait FinishVector: Finish {
+    /// What the sums of the channels from `channel` on begin with.
+    ///
+    /// # Safety
+    /// [`Finish::fits`] holds, and the processor has the vector's instructions.
+    unsafe fn first_vector<V: Lanes>(&self, channel: usize) -> V;
+    /// Stores the first `len` sums of the channels from `channel` on, all if there are not so many.
+    ///
+    /// # Safety
+    /// As before, and `to` is good for `len` numbers.
+    unsafe fn store<V: Lanes>(&self, sums: V, channel: usize, to: *mut Self::Number, len: usize);
+}
+
+impl FinishVector for Requantizer<'_> {
+    #[inline(always)]
+    unsafe fn first_vector<V: Lanes>(&self, channel: usize) -> V {
+        unsafe {
+            match self.bias {
+                Some(bias) => V::load(bias.as_ptr().add(channel)),
+                None => V::splat(0),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store<V: Lanes>(&self, sums: V, channel: usize, to: *mut u8, len: usize) {
+        unsafe {
+            let multipliers = V::load(self.multipliers.as_ptr().add(channel));
+            let clamped = sums.clamped(multipliers, self);
+            if self.table.is_none() {
+                clamped.store_bytes(to, len);
+                return;
+            }
+            let mut numbers = [0; BLOCK];
+            clamped.store(numbers.as_mut_ptr());
+            for i in 0..len.min(V::LANES) {
+                *to.add(i) = self.looked_up(numbers[i]);
+            }
+        }
+    }
+}
+
+impl FinishVector for Raw {
+    #[inline(always)]
+    unsafe fn first_vector<V: Lanes>(&self, _: usize) -> V {
+        unsafe { V::splat(0) }
+    }
+
+    #[inline(always)]
+    unsafe fn store<V: Lanes>(&self, sums: V, _: usize, to: *mut i32, len: usize) {
+        unsafe {
+            if len >= V::LANES {
+                sums.store(to);
+            } else {
+                let mut numbers = [0; BLOCK];
+                sums.store(numbers.as_mut_ptr());
+                core::ptr::copy_nonoverlapping(numbers.as_ptr(), to, len);
+            }
+        }
+    }
+}
+
+/// Sums of one channel, rounded and clamped in their place.
+///
+/// # Safety
+/// The processor has the vector's instructions.
+#[inline(always)]
+pub(super) unsafe fn clamp<V: Lanes>(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
+    unsafe {
+        let multipliers = V::splat(multiplier);
+        let mut chunks = sums.chunks_exact_mut(V::LANES);
+        for sums in chunks.by_ref() {
+            let clamped = V::load(sums.as_ptr()).clamped(multipliers, how);
+            clamped.store(sums.as_mut_ptr());
+        }
+        for sum in chunks.into_remainder() {
+            *sum = how.clamped(*sum, multiplier);
+        }
+    }
+}
+
+/// What is multiplied: `rows` x `pixels` vectors of channels with weights `[block][channel / 4][16][4]`.
+#[derive(Clone, Copy)]
+struct Operands<X> {
+    /// First number of the first pixel.
+    x: *const X,
+    /// Numbers from one pixel to the next.
+    pixel: usize,
+    /// Numbers from one row of the tile to the next.
+    row: usize,
+    /// First weight.
+    weights: *const i8,
+    /// Weights from one block of output channels to the next.
+    block: usize,
+    /// Input channels.
+    channels: usize,
+}
+
+/// Weights of one group of four input channels.
+#[inline(always)]
+unsafe fn load<X: Term, V: Products<X>, const NV: usize>(
+    from: *const i8,
+    block: usize,
+) -> [V::Weights; NV] {
+    unsafe {
+        let mut weights = [V::weights(from); NV];
+        for v in 1..NV {
+            let channel = v * V::LANES;
+            weights[v] = V::weights(from.add(channel / BLOCK * block + channel % BLOCK * 4));
+        }
+        weights
+    }
+}
+
+/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
+///
+/// # Safety
+/// All that the operands and shapes say must be there.
+#[inline(always)]
+unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const NV: usize>(
+    sums: *mut V,
+    sums_row: usize,
+    o: Operands<X>,
+) {
+    unsafe {
+        let mut excess = [V::splat(0); NV];
+        if V::SHIFTED {
+            let mut from = o.weights;
+            for _ in 0..o.channels.div_ceil(4) {
+                let w = load::<X, V, NV>(from, o.block);
+                for v in 0..NV {
+                    excess[v] = excess[v].add_excess(w[v]);
+                }
+                from = from.add(4 * BLOCK);
+            }
+        }
+        let mut a = [[[V::splat(0); NV]; N]; R];
+        for r in 0..R {
+            for p in 0..N {
+                for v in 0..NV {
+                    a[r][p][v] = *sums.add(r * sums_row + p * NV + v);
+                    if V::SHIFTED {
+                        a[r][p][v] = a[r][p][v].sub(excess[v]);
+                    }
+                }
+            }
+        }
+        let mut from = o.weights;
+        let mut x = o.x;
+        for _ in 0..o.channels / 4 {
+            let w = load::<X, V, NV>(from, o.block);
+            for r in 0..R {
+                for p in 0..N {
+                    let four = V::four(x.add(r * o.row + p * o.pixel));
+                    for v in 0..NV {
+                        a[r][p][v] = a[r][p][v].add_products(four, w[v]);
+                    }
+                }
+            }
+            from = from.add(4 * BLOCK);
+            x = x.add(4);
+        }
+        let rest = o.channels % 4;
+        if rest > 0 {
+            let w = load::<X, V, NV>(from, o.block);
+            for r in 0..R {
+                for p in 0..N {
+                    let mut last = [X::default(); 4];
+                    let begin = x.add(r * o.row + p * o.pixel);
+                    for i in 0..rest {
+                        last[i] = *begin.add(i);
+                    }
+                    let four = V::four(last.as_ptr());
+                    for v in 0..NV {
+                        a[r][p][v] = a[r][p][v].add_products(four, w[v]);
+                    }
+                }
+            }
+        }
+        for r in 0..R {
+            for p in 0..N {
+                for v in 0..NV {
+                    *sums.add(r * sums_row + p * NV + v) = a[r][p][v];
+                }
+            }
+        }
+    }
+}
+
+/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and `pixels` from 1 to [`Lanes::PIXELS`].
+///
+/// # Safety
+/// As [`micro`].
+#[inline(always)]
+unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
+    rows: usize,
+    pixels: usize,
+    sums: *mut V,
+    sums_row: usize,
+    o: Operands<X>,
+) {
+    macro_rules! cases {
+        ($($r:literal x $n:literal),*) => {
+            match (rows, pixels) {
+                $(($r, $n) if $n <= V::PIXELS[NV - 1] && ($r == 1 || two_rows::<V>(NV)) => unsafe {
+                    micro::<X, V, $r, $n, NV>(sums, sums_row, o);
+                },)*
+                _ => {}
+            }
+        };
+    }
+    cases!(1 x 1, 1 x 2, 1 x 3, 1 x 4, 1 x 5, 1 x 6, 1 x 7, 1 x 8, 2 x 1, 2 x 2, 2 x 3, 2 x 4);
+}
+
+/// Whether tiles of two rows and up to four pixels fit the registers.
+const fn two_rows<V: Lanes>(vectors: usize) -> bool {
+    V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
+}
+
+/// What the tiles of one phase and some output channels share.
+struct Part<'a> {
+    channel: usize,
+    weights: *const i8,
+    block_len: usize,
+    row_phase: usize,
+    column_phase: usize,
+    row_taps: &'a Taps,
+    column_taps: &'a Taps,
+}
+
+/// A convolution that is run in tiles.
+pub(super) struct Tiles<'c, 'a, X>(pub(super) &'c ByteConv<'a, &'a [X]>);
+
+impl<X: Term> Tiles<'_, '_, X> {
+    /// Weights of one tap and one block.
+    fn tap_len(&self) -> usize {
+        self.0.inputs.next_multiple_of(4) * BLOCK
+    }
+
+    /// Runs it.
+    ///
+    /// # Safety
+    /// [`ByteConv::fits`] and [`Finish::fits`] hold, `out` is good for all outputs, and the processor has the vector's instructions.
+    #[inline(always)]
+    pub(super) unsafe fn run<V: Products<X>, F: FinishVector>(
+        &self,
+        finish: F,
+        out: *mut F::Number,
+    ) {
+        let per_block = BLOCK / V::LANES;
+        let vectors = padded(self.0.outputs) / BLOCK * per_block;
+        let mut first = 0;
+        // A vector that holds padding only is left out.
+        while first < vectors && first * V::LANES < self.0.outputs {
+            let wide = match vectors - first {
+                _ if per_block > 1 => V::WIDE,
+                left @ 1..=4 => left,
+                5 | 6 => 3,
+                _ => 4,
+            };
+            unsafe {
+                match wide {
+                    4 if V::WIDE >= 4 => self.channels::<V, F, 4>(first, finish, out),
+                    3 if V::WIDE >= 4 && V::LANES == BLOCK => {
+                        self.channels::<V, F, 3>(first, finish, out);
+                    }
+                    2 if V::WIDE >= 2 => self.channels::<V, F, 2>(first, finish, out),
+                    _ => self.channels::<V, F, 1>(first, finish, out),
+                }
+            }
+            first += wide;
+        }
+    }
+
+    /// `NV` vectors of output channels, from vector `first` on.
+    #[inline(always)]
+    unsafe fn channels<V: Products<X>, F: FinishVector, const NV: usize>(
+        &self,
+        first: usize,
+        finish: F,
+        out: *mut F::Number,
+    ) {
+        let [rows, columns] = &self.0.axes;
+        let channel = first * V::LANES;
+        let block_len = rows.kernel * columns.kernel * self.tap_len();
+        let at = channel / BLOCK * block_len + channel % BLOCK * 4;
+        let mut weights = unsafe { self.0.weights.as_ptr().add(at) };
+        for row_phase in 0..rows.phases() {
+            let row_taps = rows.taps(row_phase);
+            for column_phase in 0..columns.phases() {
+                let column_taps = columns.taps(column_phase);
+                let part = Part {
+                    channel,
+                    weights,
+                    block_len,
+                    row_phase,
+                    column_phase,
+                    row_taps: &row_taps,
+                    column_taps: &column_taps,
+                };
+                unsafe { self.phase::<V, F, NV>(&part, finish, out) };
+                let taps = row_taps.len() * column_taps.len();
+                weights = unsafe { weights.add(taps * self.tap_len()) };
+            }
+        }
+    }
+
+    /// All pixels of a phase, in tiles.
+    #[inline(always)]
+    unsafe fn phase<V: Products<X>, F: FinishVector, const NV: usize>(
+        &self,
+        part: &Part<'_>,
+        finish: F,
+        out: *mut F::Number,
+    ) {
+        let [rows, columns] = &self.0.axes;
+        let (height, width) = (
+            rows.outputs(part.row_phase),
+            columns.outputs(part.column_phase),
+        );
+        let tiles = width.div_ceil(V::PIXELS[NV - 1]).max(1);
+        let pixels = width.div_ceil(tiles);
+        let tall = if pixels <= 4 && two_rows::<V>(NV) {
+            2
+        } else {
+            1
+        };
+        let mut row = 0;
+        while row < height {
+            let high = tall.min(height - row);
+            let mut column = 0;
+            while column < width {
+                let wide = pixels.min(width - column);
+                let (at, size) = ([row, column], [high, wide]);
+                unsafe { self.tile::<V, F, NV>(part, at, size, finish, out) };
+                column += wide;
+            }
+            row += high;
+        }
+    }
+
+    /// `size` rows and pixels of a phase, from `at` on.
+    #[inline(always)]
+    unsafe fn tile<V: Products<X>, F: FinishVector, const NV: usize>(
+        &self,
+        part: &Part<'_>,
+        at: [usize; 2],
+        size: [usize; 2],
+        finish: F,
+        out: *mut F::Number,
+    ) {
+        let [rows, columns] = &self.0.axes;
+        unsafe {
+            let mut sums = [V::splat(0); MAX_SUMS];
+            let sums = sums.as_mut_ptr();
+            let sums_row = size[1] * NV;
+            for v in 0..NV {
+                let first = finish.first_vector::<V>(part.channel + v * V::LANES);
+                for p in 0..size[0] * size[1] {
+                    *sums.add(p * NV + v) = first;
+                }
+            }
+            let mut weights = part.weights;
+            for row_tap in part.row_taps.iter() {
+                let (top, bottom) = rows.inside(row_tap.offset, at[0], size[0]);
+                for column_tap in part.column_taps.iter() {
+                    let (left, right) = columns.inside(column_tap.offset, at[1], size[1]);
+                    if top < bottom && left < right {
+                        let y = ((at[0] + top) * rows.step()).wrapping_add_signed(row_tap.offset);
+                        let x = ((at[1] + left) * columns.step())
+                            .wrapping_add_signed(column_tap.offset);
+                        let operands = Operands {
+                            x: self
+                                .0
+                                .x
+                                .as_ptr()
+                                .add((y * columns.input + x) * self.0.inputs),
+                            pixel: columns.step() * self.0.inputs,
+                            row: rows.step() * columns.input * self.0.inputs,
+                            weights,
+                            block: part.block_len,
+                            channels: self.0.inputs,
+                        };
+                        let sums = sums.add(top * sums_row + left * NV);
+                        multiply::<X, V, NV>(bottom - top, right - left, sums, sums_row, operands);
+                    }
+                    weights = weights.add(self.tap_len());
+                }
+            }
+            for r in 0..size[0] {
+                let y = (at[0] + r) * rows.phases() + part.row_phase;
+                for p in 0..size[1] {
+                    let x = (at[1] + p) * columns.phases() + part.column_phase;
+                    let to = out.add((y * columns.output + x) * self.0.outputs + part.channel);
+                    for v in 0..NV {
+                        let channel = part.channel + v * V::LANES;
+                        if channel < self.0.outputs {
+                            let sum = *sums.add(r * sums_row + p * NV + v);
+                            let to = to.add(v * V::LANES);
+                            finish.store(sum, channel, to, self.0.outputs - channel);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
