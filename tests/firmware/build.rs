@@ -14,7 +14,11 @@ fn main() {
     let model = folder.join(model);
     println!("cargo:rerun-if-changed={}", model.display());
     println!("cargo:rustc-env=FIRMWARE_MODEL_FILE={}", model.display());
-    fs::write(out.join("goldens.rs"), goldens(&model.with_extension("golden"))).unwrap();
+    fs::write(
+        out.join("goldens.rs"),
+        goldens(&model.with_extension("golden")),
+    )
+    .unwrap();
 
     let target = env::var("TARGET").unwrap();
     let memory = match target.split('-').next() {
@@ -36,19 +40,31 @@ fn main() {
 /// The golden file as a Rust constant. A line is a seed and 16 digits, the hash, or a seed and all bytes of the picture.
 fn goldens(file: &Path) -> String {
     println!("cargo:rerun-if-changed={}", file.display());
-    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let text =
+        fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let mut code = String::from("pub const GOLDENS: &[Golden] = &[\n");
-    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+    for line in text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
         let (seed, digits) = line.split_once(' ').expect("a seed, a space and digits");
         if digits.len() == 16 {
-            writeln!(code, "Golden {{ seed: {seed}, picture: Picture::Hash(0x{digits}) }},").unwrap();
+            writeln!(
+                code,
+                "Golden {{ seed: {seed}, picture: Picture::Hash(0x{digits}) }},"
+            )
+            .unwrap();
         } else {
             let bytes: Vec<u8> = digits
                 .as_bytes()
                 .chunks(2)
                 .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
                 .collect();
-            writeln!(code, "Golden {{ seed: {seed}, picture: Picture::Bytes(&{bytes:?}) }},").unwrap();
+            writeln!(
+                code,
+                "Golden {{ seed: {seed}, picture: Picture::Bytes(&{bytes:?}) }},"
+            )
+            .unwrap();
         }
     }
     code + "];\n"
