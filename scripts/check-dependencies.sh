@@ -6,8 +6,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-if command -v cargo-deny >/dev/null; then
-  exec cargo deny --locked --all-features check
-fi
-cargo metadata --format-version 1 --locked --all-features |
-  python3 scripts/check_dependencies.py deny.toml
+# Firmware and the C library are workspaces of their own.
+for manifest in Cargo.toml c/Cargo.toml tests/firmware/Cargo.toml; do
+  if command -v cargo-deny >/dev/null; then
+    cargo deny --manifest-path "$manifest" --locked --all-features check --config "$PWD/deny.toml"
+  else
+    cargo metadata --manifest-path "$manifest" --format-version 1 --locked --all-features |
+      python3 scripts/check_dependencies.py deny.toml
+  fi
+done

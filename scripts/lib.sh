@@ -31,10 +31,17 @@ install_debian() {
 # stage NAME COMMAND...: runs it and prints how long it took; the report at the end is by stage_report.
 STAGES=()
 stage() {
-  local name=$1 begin=$SECONDS status=0
+  local name=$1 begin=$SECONDS status
   shift
   printf '\n==> %s\n' "$name"
-  "$@" || status=$?
+  # With `"$@" || status=$?` a function would go on after a command that fails.
+  set +e
+  (
+    set -e
+    "$@"
+  )
+  status=$?
+  set -e
   STAGES+=("$(printf '%5d s  %s%s' $((SECONDS - begin)) "$name" "$([ $status = 0 ] || echo "  FAILED ($status)")")")
   if [ $status != 0 ]; then
     stage_report
@@ -81,4 +88,14 @@ cross_cargo() {
     "CARGO_TARGET_${upper}_LINKER=$gcc-gcc" "CARGO_TARGET_${upper}_RUNNER=$runner -L /usr/$gcc" \
     "CC_$lower=$gcc-gcc" "AR_$lower=$gcc-ar" \
     cargo "$subcommand" --locked --target "$target" "${flags[@]}" "$@"
+}
+
+# no_panic ELF: fails if a program holds a way into a panic, and names the functions that it found.
+no_panic() {
+  local found
+  found=$(nm --demangle "$1" | grep -E 'core::panicking|core::slice::index::slice|core::option::(unwrap|expect)_failed|core::result::unwrap_failed' || true)
+  [ -z "$found" ] || {
+    printf '%s can panic:\n%s\n' "$1" "$found" >&2
+    return 1
+  }
 }

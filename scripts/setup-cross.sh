@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prepares a Debian machine with a rustup toolchain for scripts/test-cross.sh: C cross compilers (they link, and
-# assemble tract's kernels), QEMU's user mode, and Rust for the targets. Non-interactive; what is there already is kept.
+# Prepares a Debian machine with a rustup toolchain for scripts/test-cross.sh, test-firmware.sh and test-c.sh: C cross compilers (they link, and
+# assemble tract's kernels), QEMU's user mode and its microcontrollers, node, and Rust for the targets. Non-interactive; what is there already is kept.
 #
 # Rust for a target comes from the first that works:
 #   1. `rustup target add`: a ready-made std;
@@ -71,7 +71,8 @@ get_source() {
   return 1
 }
 
-install_debian xz-utils gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user
+install_debian xz-utils gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user \
+  binutils qemu-system-arm qemu-system-misc gcc-arm-none-eabi nodejs
 
 for target in $hosted $bare; do
   target_installed "$target" && continue

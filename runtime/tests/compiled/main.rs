@@ -5,4 +5,5 @@ mod builder;
 mod bytes;
 mod integer;
 mod layers;
+mod small;
 mod whole;

@@ -107,24 +107,40 @@ impl Axis {
         [axis(0, sides[0]), axis(1, sides[1])]
     }
 
-    /// Number of phases.
+    /// Number of phases, at least 1.
     #[must_use]
     pub fn phases(&self) -> usize {
-        if self.transposed { self.stride } else { 1 }
+        if self.transposed {
+            self.stride.max(1)
+        } else {
+            1
+        }
     }
 
     /// Outputs of phase `phase`.
     #[must_use]
     pub fn outputs(&self, phase: usize) -> usize {
-        self.output
-            .saturating_sub(phase)
-            .div_ceil(self.phases().max(1))
+        parts(self.output.saturating_sub(phase), self.phases())
     }
 
-    /// Input positions from one output of a phase to the next.
+    /// The phase of output `position`, and its number within the phase.
+    #[must_use]
+    pub fn phase_of(&self, position: usize) -> (usize, usize) {
+        let phases = self.phases();
+        (
+            position.checked_rem(phases).unwrap_or(0),
+            position.checked_div(phases).unwrap_or(position),
+        )
+    }
+
+    /// Input positions from one output of a phase to the next, at least 1.
     #[must_use]
     pub fn step(&self) -> usize {
-        if self.transposed { 1 } else { self.stride }
+        if self.transposed {
+            1
+        } else {
+            self.stride.max(1)
+        }
     }
 
     /// The taps of phase `phase`.
@@ -141,13 +157,14 @@ impl Axis {
                 len: self.kernel,
             };
         }
-        let stride = self.stride.max(1);
+        // In 32 bits, because divisions of 64 take their time.
+        let stride = (self.stride as i32).max(1);
         // The position that output `phase` and tap `kernel` meet, times the stride.
         let distance =
             |kernel: usize| (phase + self.pad) as isize - (kernel * self.dilation) as isize;
-        // In 32 bits, because divisions of 64 take their time.
-        let mut meets =
-            (0..self.kernel).filter(|&kernel| distance(kernel) as i32 % stride as i32 == 0);
+        let divided = |distance: isize| (distance as i32).checked_div(stride).unwrap_or(0) as isize;
+        let mut meets = (0..self.kernel)
+            .filter(|&kernel| (distance(kernel) as i32).checked_rem(stride) == Some(0));
         let Some(kernel) = meets.next() else {
             return Taps {
                 first: Tap::default(),
@@ -160,18 +177,18 @@ impl Axis {
         Taps {
             first: Tap {
                 kernel,
-                offset: (distance(kernel) as i32 / stride as i32) as isize,
+                offset: divided(distance(kernel)),
             },
             kernel_step,
-            offset_step: -((kernel_step * self.dilation / stride) as isize),
-            len: (self.kernel - kernel).div_ceil(kernel_step),
+            offset_step: -divided((kernel_step * self.dilation) as isize),
+            len: parts(self.kernel - kernel, kernel_step),
         }
     }
 
     /// Of `len` outputs of a phase from output `first` on, those whose input position by `offset` exists: from and to, counted from `first`.
     #[must_use]
     pub fn inside(&self, offset: isize, first: usize, len: usize) -> (usize, usize) {
-        let step = self.step().max(1);
+        let step = self.step();
         if step == 1 {
             let begin = (offset.saturating_neg().max(0) as usize)
                 .saturating_sub(first)
@@ -183,19 +200,28 @@ impl Axis {
         }
         // The least q with q * step + offset >= 0, and the least with q * step + offset >= input.
         let begin = if offset < 0 {
-            offset.unsigned_abs().div_ceil(step)
+            parts(offset.unsigned_abs(), step)
         } else {
             0
         };
         let room = self.input as isize - offset;
         let end = if room > 0 {
-            room.unsigned_abs().div_ceil(step)
+            parts(room.unsigned_abs(), step)
         } else {
             0
         };
         let from = begin.saturating_sub(first).min(len);
         let to = end.saturating_sub(first).min(len);
         (from, to.max(from))
+    }
+}
+
+/// `len / size` rounded up; 0 for a size of 0, which a checked model has not. [`usize::div_ceil`] would be a way into a panic that compilers
+/// do not always see to be closed.
+pub(super) fn parts(len: usize, size: usize) -> usize {
+    match (len.checked_div(size), len.checked_rem(size)) {
+        (Some(whole), Some(rest)) => whole + usize::from(rest > 0),
+        _ => 0,
     }
 }
 

@@ -169,11 +169,11 @@ impl Check<'_> {
             | Op::Dequantize(_) => same(input == output),
             Op::Nearest | Op::Bilinear(_) => same(
                 input.channels == output.channels
-                    && output.height % input.height == 0
-                    && output.width % input.width == 0,
+                    && output.height.is_multiple_of(input.height)
+                    && output.width.is_multiple_of(input.width),
             ),
             Op::DepthToSpace(_) => {
-                let block = u64::from(output.height / input.height);
+                let block = u64::from(output.height.checked_div(input.height).unwrap_or(0));
                 same(
                     block > 0
                         && u64::from(output.height) == block * u64::from(input.height)
@@ -290,10 +290,8 @@ impl Check<'_> {
             }
             Op::GroupConv(c) => {
                 let taps = u64::from(c.kernel[0]) * u64::from(c.kernel[1]);
-                (
-                    (taps * u64::from(input.channels / c.groups)).checked_mul(outputs),
-                    outputs,
-                )
+                let inputs = input.channels.checked_div(c.groups).unwrap_or(0);
+                ((taps * u64::from(inputs)).checked_mul(outputs), outputs)
             }
             Op::Affine | Op::Prelu => (Some(outputs), outputs),
             Op::Lookup => (output.len().checked_mul(self.header.classes.into()), 0),

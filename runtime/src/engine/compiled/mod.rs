@@ -27,3 +27,4 @@ pub use model::Aligned;
 pub use model::Model;
 #[cfg(feature = "std")]
 pub use owned::{CompiledError, CompiledGenerator};
+pub use rows::rows_scratch_len;

@@ -159,7 +159,8 @@ fn padded_position(at: usize, before: u32, len: u32, kind: PadKind) -> Option<us
     let inner = match kind {
         PadKind::Constant(_) if inner < 0 || inner > last => return None,
         PadKind::Constant(_) => inner,
-        PadKind::Edge => inner.clamp(0, last),
+        // `clamp` would panic if `last` were negative.
+        PadKind::Edge => inner.min(last).max(0),
         PadKind::Reflect if inner < 0 => -inner,
         PadKind::Reflect if inner > last => 2 * last - inner,
         PadKind::Reflect => inner,
@@ -265,8 +266,8 @@ impl Grouped<'_> {
                 }
                 None => out.fill(0.0),
             }
-            let (row_phase, row) = (row % rows.phases(), row / rows.phases());
-            let (column_phase, column) = (column % columns.phases(), column / columns.phases());
+            let (row_phase, row) = rows.phase_of(row);
+            let (column_phase, column) = columns.phase_of(column);
             for row_tap in rows.taps(row_phase).iter() {
                 for column_tap in columns.taps(column_phase).iter() {
                     if rows.inside(row_tap.offset, row, 1) != (0, 1)

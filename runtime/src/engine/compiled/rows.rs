@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::check::few_rows;
 use super::engine::Engine;
-use super::format::{ALIGNMENT, Convolution, Layer, Number, Op, padded};
+use super::format::{ALIGNMENT, Convolution, Glance, Layer, Number, Op, padded};
 use super::integer::ByteRows;
 use super::kernels::{self, FewCall, Level, WeightSlice, bytes_as, bytes_as_mut};
 use super::run::{Context, buffers, len_of, run, weights};
@@ -72,9 +72,9 @@ impl<'a> Rows<'a> {
         let rows = &axes[0];
         // Sums have four bytes.
         let line_len = row_len.checked_mul(4)?;
-        let last = (row / rows.phases() * rows.step()).saturating_add_signed(self.reach);
+        let last = (rows.phase_of(row).1 * rows.step()).saturating_add_signed(self.reach);
         while self.done <= last && self.done < rows.input {
-            let at = self.done % self.kept * line_len;
+            let at = self.done.checked_rem(self.kept)? * line_len;
             let line = lines.get_mut(at..)?.get_mut(..line_len)?;
             match &self.kind {
                 Kind::Floats(call) => {
@@ -122,11 +122,14 @@ fn floats<'a>(
 
 impl Engine<'_> {
     /// Scratch bytes that [`Self::generate_rows`] and [`Self::generate_u8`] need: what [`generate`](Self::generate) needs, one row of
-    /// the picture, and where the last layer cannot make one row at a time, the whole picture.
+    /// the picture, and where the last layer cannot make one row at a time, the whole picture. In a constant: [`rows_scratch_len`].
     #[must_use]
     pub fn rows_scratch_len(&self) -> usize {
-        let row = self.model.shape().channels * self.model.shape().width;
-        self.model.scratch_len() + self.frame_len().next_multiple_of(ALIGNMENT) + row
+        rows_room(
+            self.model.scratch_len(),
+            self.model.shape(),
+            self.frame_len(),
+        )
     }
 
     /// Bytes of what the last layer writes before it is brought into rows of bytes.
@@ -134,12 +137,11 @@ impl Engine<'_> {
         let Some(Ok(last)) = self.model.layers().last() else {
             return 0;
         };
-        let rows = if streams(&last) {
-            1
-        } else {
-            self.model.shape().height
-        };
-        self.model.shape().channels * self.model.shape().width * rows * last.output_number.size()
+        frame_room(
+            self.model.shape(),
+            streams(&last),
+            last.output_number.size(),
+        )
     }
 
     /// Makes one picture, one row after another from the top: `row` receives its number and `width * channels` bytes, channels side by
@@ -162,7 +164,7 @@ impl Engine<'_> {
             expected,
             found: scratch.len(),
         };
-        let scratch = self.aligned(scratch)?;
+        let scratch = self.aligned(scratch).map_err(|_| too_short)?;
         let (scratch, rest) = scratch
             .split_at_mut_checked(model.header().scratch_len as usize)
             .ok_or(too_short)?;
@@ -260,9 +262,42 @@ impl Engine<'_> {
     }
 }
 
-/// Whether a layer can make one row of the picture after another.
+/// Whether a layer can make one row of the picture after another. [`rows_scratch_len`] knows it too.
 fn streams(layer: &Layer) -> bool {
     matches!(layer.op, Op::FewConv(_))
+}
+
+/// Scratch bytes that [`Engine::generate_rows`] and [`Engine::generate_u8`] need for the model in `file`, as
+/// [`Engine::rows_scratch_len`] says of a model that has been checked; 0 if `file` is no compiled model. To size a static.
+#[must_use]
+pub const fn rows_scratch_len(file: &[u8]) -> usize {
+    let Some(Glance {
+        scratch_len,
+        shape,
+        last,
+    }) = Glance::new(file)
+    else {
+        return 0;
+    };
+    let frame = frame_room(shape, last.few, last.number);
+    rows_room(scratch_len.saturating_add(ALIGNMENT - 1), shape, frame)
+}
+
+/// Bytes of one row of the picture, or of all, as numbers of `size` bytes.
+const fn frame_room(shape: Shape, streams: bool, size: usize) -> usize {
+    let rows = if streams { 1 } else { shape.height };
+    row_room(shape).saturating_mul(rows).saturating_mul(size)
+}
+
+/// Bytes of one row of pixels.
+const fn row_room(shape: Shape) -> usize {
+    shape.channels.saturating_mul(shape.width)
+}
+
+/// Bytes for the layers, what the last one writes, and a row of pixels.
+const fn rows_room(layers: usize, shape: Shape, frame: usize) -> usize {
+    let frame = frame.saturating_add(ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    layers.saturating_add(frame).saturating_add(row_room(shape))
 }
 
 /// One row of bytes, channels side by side, from planes of a picture that begin with the row.
@@ -274,7 +309,7 @@ fn interleave(
     bytes: &mut [u8],
 ) -> Option<()> {
     for channel in 0..channels {
-        let out = bytes.iter_mut().skip(channel).step_by(channels);
+        let out = bytes.iter_mut().skip(channel).step_by(channels.max(1));
         match number {
             Number::F32 => {
                 let row: &[f32] = bytes_as(planes.get(channel * plane * 4..)?, width)?;

@@ -290,7 +290,9 @@ fn in_place(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_>) -> Optio
     let out: &mut [f32] = bytes_as_mut(buffers.output, len_of(layer.output_shape)?)?;
     if layer.input != layer.output {
         let x: &[f32] = bytes_as(buffers.input, out.len())?;
-        out.copy_from_slice(x);
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = *x;
+        }
     }
     let channels = layer.output_shape.channels as usize;
     match layer.op {

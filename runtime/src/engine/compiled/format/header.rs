@@ -1,6 +1,7 @@
 //! The first bytes of the file.
 
 use super::FormatError;
+use super::record::{Last, last};
 use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
 
@@ -55,8 +56,15 @@ pub struct Header {
     pub card_len: u32,
 }
 
-const fn word(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+/// The little-endian word from byte `at` on; also in constants.
+pub(super) const fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    match bytes.split_at_checked(at) {
+        Some((_, rest)) => match rest.first_chunk() {
+            Some(word) => Some(u32::from_le_bytes(*word)),
+            None => None,
+        },
+        None => None,
+    }
 }
 
 /// Scratch bytes that [`Engine::generate`](crate::engine::compiled::Engine::generate) needs for the model in `file`, room to align them
@@ -71,17 +79,50 @@ const fn word(bytes: &[u8], at: usize) -> u32 {
 /// ```
 #[must_use]
 pub const fn scratch_len(file: &[u8]) -> usize {
-    if file.len() < HEADER_LEN {
-        return 0;
+    match Glance::new(file) {
+        Some(glance) => glance.scratch_len.saturating_add(super::ALIGNMENT - 1),
+        None => 0,
     }
-    let mut i = 0;
-    while i < MAGIC.len() {
-        if file[i] != MAGIC[i] {
-            return 0;
+}
+
+/// What sizes of memory depend on, in a constant: nothing is checked but the magic.
+pub(crate) struct Glance {
+    pub(crate) scratch_len: usize,
+    pub(crate) shape: Shape,
+    pub(crate) last: Last,
+}
+
+impl Glance {
+    /// `None` if `file` is no compiled model.
+    pub(crate) const fn new(file: &[u8]) -> Option<Self> {
+        let Some(magic) = file.first_chunk::<8>() else {
+            return None;
+        };
+        if u64::from_le_bytes(*magic) != u64::from_le_bytes(MAGIC) {
+            return None;
         }
-        i += 1;
+        let (Some(scratch_len), Some(channels), Some(height), Some(width), Some(layers)) = (
+            word(file, field::SCRATCH_LEN),
+            word(file, field::CHANNELS),
+            word(file, field::HEIGHT),
+            word(file, field::WIDTH),
+            word(file, field::LAYERS),
+        ) else {
+            return None;
+        };
+        let Some(last) = last(file, (layers as usize).saturating_sub(1)) else {
+            return None;
+        };
+        Some(Self {
+            scratch_len: scratch_len as usize,
+            shape: Shape {
+                channels: channels as usize,
+                height: height as usize,
+                width: width as usize,
+            },
+            last,
+        })
     }
-    word(file, field::SCRATCH_LEN) as usize + super::ALIGNMENT - 1
 }
 
 impl Header {
@@ -115,7 +156,7 @@ impl Header {
                 found: file.len(),
             });
         };
-        if bytes[..MAGIC.len()] != MAGIC {
+        if !bytes.starts_with(&MAGIC) {
             return Err(FormatError::Magic);
         }
         let version = u16::from_le_bytes([bytes[field::VERSION], bytes[field::VERSION + 1]]);
@@ -125,7 +166,8 @@ impl Header {
                 found: version,
             });
         }
-        let word = |at| word(bytes, at);
+        // All of them are within the header.
+        let word = |at| word(bytes, at).unwrap_or_default();
         let distribution = match word(field::DISTRIBUTION) {
             0 => Distribution::Normal,
             1 => Distribution::Uniform,

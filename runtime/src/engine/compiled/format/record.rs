@@ -1,12 +1,15 @@
 //! A record of the table of layers as bytes.
 
 use super::FormatError;
+use super::header::{HEADER_LEN, word};
 use super::layer::{
     Activation, BinaryKind, Broadcast, Convolution, Coordinates, LAYER_LEN, Layer, MapShape,
     Number, Op, PadKind, Place, Requantization, Weights,
 };
 
 const WORDS: usize = LAYER_LEN / 4;
+/// Number of the operation [`Op::FewConv`].
+const FEW_CONV: u32 = 3;
 /// An offset that is none.
 const NONE: u32 = u32::MAX;
 const LATENT: u32 = u32::MAX - 1;
@@ -31,6 +34,33 @@ mod field {
     pub(super) const TABLE_BITS: usize = 19;
     /// What belongs to the operation alone.
     pub(super) const VALUES: usize = 20;
+}
+
+/// What a row of the picture needs to know of the last layer; see [`last`].
+pub(crate) struct Last {
+    /// Whether it is [`Op::FewConv`].
+    pub(crate) few: bool,
+    /// Bytes of an output number.
+    pub(crate) number: usize,
+}
+
+/// Record number `layer` of the file, in a constant, where [`Layer::parse`] cannot run; nothing is checked. `None` if the file ends before.
+pub(crate) const fn last(file: &[u8], layer: usize) -> Option<Last> {
+    let begin = HEADER_LEN.saturating_add(layer.saturating_mul(LAYER_LEN));
+    let (Some(op), Some(numbers)) = (
+        word(file, begin.saturating_add(4 * field::OP)),
+        word(file, begin.saturating_add(4 * field::NUMBERS)),
+    ) else {
+        return None;
+    };
+    Some(Last {
+        few: op == FEW_CONV,
+        number: match numbers >> 8 & 255 {
+            0 => 4,
+            1 | 4 => 2,
+            _ => 1,
+        },
+    })
 }
 
 struct Words {
@@ -108,7 +138,7 @@ impl Words {
         Ok(match self.words[field::OP] {
             1 => Op::Dense,
             2 => Op::Conv(self.convolution()?),
-            3 => Op::FewConv(self.convolution()?),
+            FEW_CONV => Op::FewConv(self.convolution()?),
             4 => Op::GroupConv(self.convolution()?),
             5 => Op::Activate,
             6 => Op::Affine,
@@ -333,7 +363,7 @@ impl Op {
         match self {
             Self::Dense => (1, few(&[])),
             Self::Conv(c) => (2, convolution(c)),
-            Self::FewConv(c) => (3, convolution(c)),
+            Self::FewConv(c) => (FEW_CONV, convolution(c)),
             Self::GroupConv(c) => (4, convolution(c)),
             Self::Activate => (5, few(&[])),
             Self::Affine => (6, few(&[])),

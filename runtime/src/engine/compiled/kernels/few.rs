@@ -72,7 +72,7 @@ impl<W> FewCall<'_, W> {
         let [rows, columns] = &self.axes;
         let taps = rows.kernel * columns.kernel;
         let sums = self.sums();
-        let (row_phase, q) = (output % rows.phases(), output / rows.phases());
+        let (row_phase, q) = rows.phase_of(output);
         unsafe {
             for channel in 0..self.outputs {
                 let bias = self.bias.map_or(0.0, |bias| *bias.as_ptr().add(channel));
@@ -93,7 +93,7 @@ impl<W> FewCall<'_, W> {
                             continue;
                         }
                         let row = (q * rows.step()).wrapping_add_signed(row_tap.offset);
-                        let line = lines.add(row % kept * self.row_len() + column * sums);
+                        let line = lines.add(row % kept.max(1) * self.row_len() + column * sums);
                         for channel in 0..self.outputs {
                             let mut from_sum = line.wrapping_add(
                                 channel * taps + row_tap.kernel * columns.kernel + tap.kernel,

@@ -1,6 +1,7 @@
 //! The small vector that kernels are written over.
 
 use super::micro::TileShape;
+use crate::engine::compiled::axis::parts;
 
 /// Several f32 side by side.
 ///
@@ -23,11 +24,12 @@ pub(in super::super) trait Vector: Copy {
     /// The tile for up to `vectors` vectors of output channels of pictures (of one phase) of so many rows and columns.
     #[inline(always)]
     fn tile(vectors: usize, _height: usize, width: usize) -> TileShape {
-        let vectors = vectors.min(Self::WIDE);
-        let tiles = width.div_ceil(Self::PIXELS[vectors - 1]).max(1);
+        // At least 1, so that nothing can panic.
+        let vectors = vectors.min(Self::WIDE).max(1);
+        let tiles = parts(width, Self::PIXELS[vectors - 1]).max(1);
         TileShape {
             rows: 1,
-            pixels: width.div_ceil(tiles),
+            pixels: parts(width, tiles),
             vectors,
         }
     }
@@ -168,6 +170,7 @@ impl Vector for Four {
 macro_rules! methods {
     ($($name:ident ( $($arg:ident : $type:ty),* ) $(-> $result:ty)? = $body:expr;)*) => {
         $(#[inline(always)]
+        #[allow(unused_unsafe, reason = "of WebAssembly's functions only those that take pointers are unsafe")]
         unsafe fn $name($($arg: $type),*) $(-> $result)? {
             unsafe { $body }
         })*
@@ -178,7 +181,7 @@ macro_rules! methods {
 pub(super) mod x86 {
     use core::arch::x86_64::*;
 
-    use super::{TileShape, Vector};
+    use super::{TileShape, Vector, parts};
 
     /// AVX2 with FMA and F16C.
     #[derive(Clone, Copy)]
@@ -239,7 +242,7 @@ pub(super) mod x86 {
             let tiles = width.div_ceil(most).max(1);
             TileShape {
                 rows: height.clamp(1, rows),
-                pixels: width.div_ceil(tiles),
+                pixels: parts(width, tiles),
                 vectors,
             }
         }

@@ -34,7 +34,7 @@ impl ByteGather<'_> {
     ) -> Option<()> {
         let [rows, columns] = &self.axes;
         let line_len = self.sums * columns.input;
-        let (row_phase, q) = (output % rows.phases(), output / rows.phases());
+        let (row_phase, q) = rows.phase_of(output);
         let row_taps = rows.taps(row_phase);
         for column_phase in 0..columns.phases() {
             let column_taps = columns.taps(column_phase);
@@ -50,7 +50,8 @@ impl ByteGather<'_> {
                         if y >= rows.input {
                             continue;
                         }
-                        let line = lines.get(y % self.kept * line_len..)?.get(..line_len)?;
+                        let at = y.checked_rem(self.kept)?.checked_mul(line_len)?;
+                        let line = lines.get(at..)?.get(..line_len)?;
                         let kernel = (channel * rows.kernel + row_tap.kernel) * columns.kernel;
                         for tap in column_taps.iter() {
                             let (from, to) = columns.inside(tap.offset, first, len);

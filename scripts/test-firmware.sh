@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Compiled models as a microcontroller and a browser run them: tests/firmware with every model that has a golden file, under QEMU as a
+# Cortex-M3 and M4F, as the Cortex-M0+'s code, on 32-bit RISC-V, and as WebAssembly in node without and with vectors. A wrong byte is an
+# error, and so is a program that can allocate (only `core` is there) or panic (it does not link).
+# Run scripts/setup-cross.sh first. Arguments are targets, e.g. `scripts/test-firmware.sh thumbv7em-none-eabihf`.
+#
+# What it prints of a program: its size in flash (code, the model and constants; `size -A`), its static memory (scratch memory included),
+# the highest stack, and instructions a picture: QEMU counts them exactly, and they are no cycles.
+set -euo pipefail
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+. "$repo/scripts/lib.sh"
+cd "$repo/tests/firmware"
+
+target_dir=${CARGO_TARGET_DIR:-$repo/target}
+targets=${*:-thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imc-unknown-none-elf wasm32-unknown-unknown wasm32-simd128}
+models=()
+for golden in "$repo"/tests/models/*.golden "$repo"/models/*/*.golden; do
+  [ -f "$golden" ] && models+=("${golden%.golden}.dream")
+done
+[ "${#models[@]}" -gt 0 ] || {
+  echo "there is no model with a golden file in tests/models or models" >&2
+  exit 1
+}
+
+build() {
+  RUSTC_BOOTSTRAP=1 cargo build --release --locked --quiet --target-dir "$target_dir" -Zbuild-std=core "$@"
+}
+
+sizes() {
+  size -A "$1" | awk '
+    /^\.(vector_table|init|text|rodata|ARM\.exidx|gnu\.sgstubs)/ { flash += $2 }
+    /^\.data/ { flash += $2; ram += $2 }
+    /^\.(bss|uninit)/ { ram += $2 }
+    END { printf "flash bytes: %d\nstatic memory bytes: %d\n", flash, ram }'
+}
+
+on_machine() {
+  local target=$1 program=$target_dir/$1/release/firmware
+  shift
+  for model in "${models[@]}"; do
+    printf '\n%s on %s\n' "$(basename "$model")" "$target"
+    FIRMWARE_MODEL=$model build --target "$target" --bin firmware
+    no_panic "$program"
+    sizes "$program"
+    timeout 120 "$@" -nographic -monitor none -kernel "$program"
+  done
+}
+
+in_node() {
+  local flags=$1
+  for model in "${models[@]}"; do
+    printf '\n%s in node, %s\n' "$(basename "$model")" "${flags:-no vectors}"
+    FIRMWARE_MODEL=$model RUSTFLAGS=$flags build --target wasm32-unknown-unknown --example wasm
+    node run.mjs "$target_dir/wasm32-unknown-unknown/release/examples/wasm.wasm"
+  done
+}
+
+# Of an instruction, 2^8 ns go by on Arm, where a timer is read, and 1 ns on RISC-V, whose counter of instructions QEMU has count nanoseconds.
+semihosting=(-icount shift=8 -serial none -semihosting-config "enable=on,target=native")
+for target in $targets; do
+  case $target in
+    thumbv7em-none-eabihf) stage "$target" on_machine "$target" qemu-system-arm -machine mps2-an386 "${semihosting[@]}" ;;
+    # There is no machine with a Cortex-M0+ and room: a Cortex-M3 runs the same instructions.
+    thumbv7m-none-eabi | thumbv6m-none-eabi) stage "$target" on_machine "$target" qemu-system-arm -machine mps2-an385 "${semihosting[@]}" ;;
+    riscv32imc-unknown-none-elf) stage "$target" on_machine "$target" qemu-system-riscv32 -machine virt -bios none -icount shift=0 -serial stdio ;;
+    wasm32-unknown-unknown) stage "$target" in_node "" ;;
+    wasm32-simd128) stage "$target" in_node "-C target-feature=+simd128" ;;
+    *)
+      echo "unknown target $target" >&2
+      exit 2 ;;
+  esac
+done
+stage_report

@@ -1,0 +1,141 @@
+//! A compiled generator in flash, and the pictures that it must make: what every machine runs.
+//!
+//! Nothing here formats text with `core::fmt`, so that the program's size is that of the engine, and so that any way into a panic
+//! in the linked program is one of the engine.
+#![no_std]
+
+mod print;
+
+use dreamlet_runtime::engine::compiled::{Engine, Model, rows_scratch_len};
+use dreamlet_runtime::include_model;
+
+pub use print::Print;
+
+/// The compiled model.
+const MODEL: &[u8] = include_model!(env!("FIRMWARE_MODEL_FILE"));
+/// Longest latent vector that the program has room for.
+const MAX_LATENT: usize = 256;
+/// By how much a pixel of a float model may differ: other processors round sums otherwise.
+const LEVELS: u8 = 2;
+
+/// What the picture of a seed must be.
+pub struct Golden {
+    pub seed: u64,
+    pub picture: Picture,
+}
+
+/// A picture, rows from the top, channels side by side.
+pub enum Picture {
+    /// 64-bit FNV-1a of its bytes: nothing may differ.
+    Hash(u64),
+    /// Its bytes, of a model that computes with floats.
+    Bytes(&'static [u8]),
+}
+
+include!(concat!(env!("OUT_DIR"), "/goldens.rs"));
+
+/// Memory of the engine.
+pub struct Memory {
+    latent: [f32; MAX_LATENT],
+    scratch: [u8; rows_scratch_len(MODEL)],
+}
+
+impl Memory {
+    /// All zeros, for a static.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            latent: [0.0; MAX_LATENT],
+            scratch: [0; rows_scratch_len(MODEL)],
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a machine can do for the program.
+pub trait Machine: Print {
+    /// Instructions that have run so far, modulo 2^32; 0 where nothing counts them.
+    fn instructions(&mut self) -> u32;
+    /// Most bytes of the stack that have been in use; 0 where nothing tells.
+    fn stack_peak(&mut self) -> u32;
+}
+
+/// Makes the picture of every golden seed, compares, and prints what it cost. `false` if anything differs.
+#[inline(never)]
+pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
+    let Ok(model) = Model::new(MODEL) else {
+        machine.print("the model is refused\n");
+        return false;
+    };
+    let engine = Engine::new(model);
+    machine.line("model bytes", MODEL.len() as u64);
+    machine.line("scratch bytes", memory.scratch.len() as u64);
+    let (mut right, mut most) = (true, 0);
+    for golden in GOLDENS {
+        let begin = machine.instructions();
+        let difference = one(&engine, golden, memory);
+        let instructions = machine.instructions().wrapping_sub(begin);
+        most = instructions.max(most);
+        match difference {
+            Some(0) => {}
+            Some(levels) if levels <= LEVELS && matches!(golden.picture, Picture::Bytes(_)) => {}
+            _ => {
+                machine.line("WRONG picture of seed", golden.seed);
+                right = false;
+            }
+        }
+    }
+    machine.line("pictures", GOLDENS.len() as u64);
+    if let (1.., stack @ 1..) = (most, machine.stack_peak()) {
+        machine.line("instructions a picture, at most", most.into());
+        machine.line("peak stack bytes", stack.into());
+    }
+    right && !GOLDENS.is_empty()
+}
+
+/// The largest difference of a pixel from the golden one; `None` if there is no picture, or no more can be said than that it is
+/// another one.
+fn one(engine: &Engine<'_>, golden: &Golden, memory: &mut Memory) -> Option<u8> {
+    let model = engine.model();
+    let latent = memory.latent.get_mut(..model.latent_len())?;
+    model.distribution().fill(golden.seed, None, latent);
+    let class = (model.classes() > 0).then(|| (golden.seed % model.classes() as u64) as usize);
+    let mut hash = Fnv::new();
+    let (mut worst, mut pixels) = (0, 0);
+    engine
+        .generate_rows(latent, class, &mut memory.scratch, |row, bytes| {
+            hash.add(bytes);
+            pixels += bytes.len();
+            if let Picture::Bytes(expected) = golden.picture {
+                let expected = expected.iter().skip(row * bytes.len());
+                for (found, expected) in bytes.iter().zip(expected) {
+                    worst = found.abs_diff(*expected).max(worst);
+                }
+            }
+        })
+        .ok()?;
+    match golden.picture {
+        Picture::Hash(expected) => (hash.0 == expected).then_some(0),
+        Picture::Bytes(expected) => (pixels == expected.len()).then_some(worst),
+    }
+}
+
+/// 64-bit FNV-1a (Fowler, Noll, Vo, "The FNV non-cryptographic hash algorithm", 1991).
+struct Fnv(u64);
+
+impl Fnv {
+    const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+}
