@@ -526,3 +526,48 @@ fn class_tables_and_gathers_out_of_range_are_refused() {
         .ints("shape", &[0]);
     assert!(matches!(check(&builder), Err(ModelError::Shape { .. })));
 }
+
+/// As PyTorch writes them: the shape of a Reshape by a remainder, and a vector turned around.
+fn turned(divisor: i64, step: i64) -> Builder {
+    let b = Builder::new(&[-1, 3], &[-1, 1, 2, 2]);
+    gemm(b, "latent", "flat", 3, 4)
+        .ints("numbers", &[5, 5, 1])
+        .ints("divisor", &[divisor])
+        .node("Mod", &["numbers", "divisor"], "sides", vec![])
+        .ints("start", &[-1])
+        .ints("end", &[i64::MIN + 1])
+        .ints("axes", &[0])
+        .ints("step", &[step])
+        .node(
+            "Slice",
+            &["sides", "start", "end", "axes", "step"],
+            "upside_down",
+            vec![],
+        )
+        .ints("batch", &[-1])
+        .node(
+            "Concat",
+            &["batch", "upside_down"],
+            "shape",
+            vec![("axis", A::Int(0))],
+        )
+        .node("Reshape", &["flat", "shape"], "image", vec![])
+}
+
+#[test]
+fn remainders_and_reversals_are_for_known_integers() {
+    let found = check(&turned(3, -1)).unwrap();
+    assert_eq!(found.output_dims, [1, 2, 2]);
+    let (by_zero, by_minus_one, by_two) = (turned(0, -1), turned(-3, -1), turned(3, -2));
+    for bad in [by_zero, by_minus_one, by_two] {
+        assert!(matches!(check(&bad), Err(ModelError::Shape { .. })));
+    }
+    let computed = Builder::new(&[-1, 4], &[-1, 4]);
+    let computed = gemm(computed, "latent", "flat", 4, 4)
+        .floats("one", &[1.0])
+        .node("Mod", &["flat", "one"], "image", vec![]);
+    assert!(matches!(
+        check(&computed),
+        Err(ModelError::NotConstant { .. })
+    ));
+}

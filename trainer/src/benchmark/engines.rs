@@ -93,7 +93,8 @@ pub(super) fn compiled(model: &[u8], precision: Precision) -> Result<Vec<u8>, Ve
         name: "bench".into(),
         ..Options::default()
     };
-    compile(model, &options).map_err(failed("compiled"))
+    let compiled = compile(model, &options).map_err(failed("compiled"))?;
+    Ok(compiled.file)
 }
 
 fn failed<E: ToString>(engine: &'static str) -> impl Fn(E) -> VerifyError {

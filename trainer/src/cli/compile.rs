@@ -21,6 +21,9 @@ pub(crate) struct CompileArgs {
     /// What the weights are
     #[arg(long, value_enum, default_value = "f32")]
     precision: PrecisionChoice,
+    /// Print what each layer and the whole model cost
+    #[arg(long)]
+    report: bool,
     #[command(flatten)]
     stranger: StrangerArgs,
 }
@@ -46,17 +49,21 @@ pub(crate) fn run(args: &CompileArgs) -> CliResult {
         ..Options::default()
     };
     let file = read(&args.model, &options.limits)?;
-    let model =
+    let compiled =
         compile(&file, &options).map_err(|error| format!("{}: {error}", args.model.display()))?;
     let out = args
         .out
         .clone()
         .unwrap_or_else(|| args.model.with_extension("dream"));
-    write_atomic(&out, &model).map_err(|error| {
+    write_atomic(&out, &compiled.file).map_err(|error| {
         format!(
             "cannot write {}: {error}; choose another place with --out",
             out.display()
         )
     })?;
-    print(&format!("{}: {} bytes", out.display(), model.len()))
+    if args.report {
+        print(&compiled.report.to_string())?;
+    }
+    let bytes = compiled.file.len();
+    print(&format!("{}: {bytes} bytes", out.display()))
 }

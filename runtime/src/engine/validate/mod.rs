@@ -15,7 +15,7 @@
 //! # Operators
 //! Abs, Add, BatchNormalization, Cast, Celu, Clip, Concat, Constant, ConstantOfShape, Conv, ConvTranspose, DepthToSpace,
 //! Div, Dropout, Elu, Erf, Exp, Expand, Flatten, Floor, Gather, Gelu, Gemm, HardSigmoid, HardSwish, Identity,
-//! InstanceNormalization, LeakyRelu, Log, MatMul, Max, Min, Mish, Mul, Neg, PRelu, Pad, Pow, ReduceMean, ReduceSum, Relu,
+//! InstanceNormalization, LeakyRelu, Log, MatMul, Max, Min, Mish, Mod, Mul, Neg, PRelu, Pad, Pow, ReduceMean, ReduceSum, Relu,
 //! Reshape, Resize, Selu, Shape, Sigmoid, Slice, Softmax, Softplus, Softsign, Sqrt, Squeeze, Sub, Tanh, Tile,
 //! Transpose, Unsqueeze. Shapes, axes, pads and sizes must be constants or functions of other shapes.
 

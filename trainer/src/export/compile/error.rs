@@ -53,6 +53,11 @@ pub enum CompileError {
         /// The engine's words.
         reason: String,
     },
+    /// Rewriting changed the picture, which is a defect of the compiler or a network whose values overflow.
+    Changed {
+        /// The largest difference of a value, relative to values above 1.
+        difference: f64,
+    },
     /// The compiled model does not pass the device's check, which is a defect of the compiler.
     Format(FormatError),
 }
@@ -84,6 +89,10 @@ impl fmt::Display for CompileError {
             ),
             Self::Card(error) => error.fmt(f),
             Self::Golden { reason } => write!(f, "making the golden pictures failed: {reason}"),
+            Self::Changed { difference } => write!(
+                f,
+                "the rewritten network makes another picture, by {difference:e}: if the original's values are finite, please report this"
+            ),
             Self::Format(error) => write!(
                 f,
                 "the compiled model does not pass its own check, please report this: {error}"

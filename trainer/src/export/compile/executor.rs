@@ -6,16 +6,16 @@ use dreamlet_runtime::engine::compiled::format::{
 };
 use dreamlet_runtime::engine::compiled::{Axis, Model};
 
-use super::half;
 use super::net::{Net, Node, Op as NetOp};
 use super::reference;
+use super::{half, with_model};
 
 /// Makes a picture, CHW.
 pub(crate) fn run(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
-    let mut room = vec![0; file.len() + 3];
-    let skip = room.as_ptr().align_offset(4);
-    room[skip..skip + file.len()].copy_from_slice(file);
-    let model = Model::new(&room[skip..skip + file.len()]).unwrap();
+    with_model(file, |model| picture(model, latent, class)).unwrap()
+}
+
+fn picture(model: &Model<'_>, latent: &[f32], class: usize) -> Vec<f32> {
     // Scratch memory begins as anything.
     let mut scratch = vec![f32::NAN; model.header().scratch_len as usize / 4];
     let mut image = vec![f32::NAN; model.image_len()];

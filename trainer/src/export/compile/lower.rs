@@ -8,6 +8,7 @@ use dreamlet_runtime::engine::compiled::{Axis, few_scratch};
 use super::CompileError;
 use super::net::{Net, Node, Op, ValueId, len};
 use super::read::value::planar_position;
+use super::rewrite::crop::cut;
 
 /// A tensor of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +237,8 @@ impl Lowering<'_> {
                 }
                 let second = node.inputs.get(1).copied().unwrap_or(self.net.latent);
                 step.second = self.home(second);
-                if step.second == Operand::Latent {
+                // The two may not lie in the same place, and the latent vector is no second.
+                if step.second == Operand::Latent || step.second == step.input {
                     step.second = self.copied(node, second);
                 }
                 step
@@ -266,13 +268,13 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// A copy of the latent vector where it cannot be read from its own place.
+    /// A copy of a value where it cannot be read from its own place.
     fn copied(&mut self, node: &Node, value: ValueId) -> Operand {
         let shape = MapShape::vector(self.net.shape(value).len() as u32);
         let buffer = self.buffer(bytes(shape, Number::F32));
         self.out.steps.push(Step {
             op: Layer::Activate,
-            input: Operand::Latent,
+            input: self.home(value),
             input_number: Number::F32,
             input_shape: shape,
             second: Operand::None,
@@ -281,7 +283,7 @@ impl Lowering<'_> {
             output_shape: shape,
             activation: Activation::None,
             weights: None,
-            value: self.net.latent,
+            value,
             origin: node.origin.clone(),
         });
         buffer
@@ -313,16 +315,21 @@ impl Lowering<'_> {
         if !prefers_few(&geometry, from, to) {
             return self.step(node, Layer::Conv(geometry), node.output, to);
         }
+        // The sums of one channel after the other: as the picture has them, or where there is but one.
         let mut geometry = geometry;
         let mut value = node.output;
         let next = self.net.nodes.iter().position(|next| {
             next.inputs == [node.output]
                 && matches!(&next.op, Op::Reorder(Some(positions)) if is_planar(positions, to))
         });
-        if let Some(next) = next.filter(|_| self.net.uses(node.output) == 1) {
-            geometry.planar = true;
-            value = self.net.nodes[next].output;
-            self.done[next] = true;
+        match next.filter(|_| self.net.uses(node.output) == 1) {
+            Some(next) => {
+                geometry.planar = true;
+                value = self.net.nodes[next].output;
+                self.done[next] = true;
+            }
+            None if to.channels == 1 => {}
+            None => return self.step(node, Layer::Conv(geometry), node.output, to),
         }
         let mut step = self.step(node, Layer::FewConv(geometry), value, to);
         step.second = self.buffer(few_scratch(&geometry, from, to).unwrap_or(u64::MAX));
@@ -335,15 +342,29 @@ impl Lowering<'_> {
         let mut step = self.step(node, Layer::ToPlanar, node.output, to);
         if is_planar(positions, from) {
             step.output_shape = vector;
-        } else if is_interleaved(positions, to) {
+        } else if len(from) == len(to) && is_interleaved(positions, to) {
             step.op = Layer::ToInterleaved;
             step.input_shape = vector;
         } else if let Some(crd) = shuffles(positions, from, to) {
             step.op = Layer::DepthToSpace(crd);
-        } else if positions
-            .iter()
-            .enumerate()
-            .all(|(i, _)| positions[planar_position(to, i)] as usize == planar_position(from, i))
+        } else if let Some(cut) = cut(positions, from, to) {
+            // A transposed convolution of one tap for each channel by itself, whose first outputs are cut off.
+            step.op = Layer::GroupConv(Convolution {
+                kernel: [1; 2],
+                stride: [1; 2],
+                pad: cut,
+                dilation: [1; 2],
+                groups: from.channels,
+                transposed: true,
+                planar: false,
+            });
+            step.weights = Some(Weights {
+                weights: vec![1.0; from.channels as usize],
+                bias: None,
+            });
+        } else if len(from) == len(to)
+            && (0..positions.len())
+                .all(|i| positions[planar_position(to, i)] as usize == planar_position(from, i))
         {
             let buffer = self.buffer(bytes(vector, Number::F32));
             let mut second = step.clone();
@@ -398,9 +419,10 @@ impl Lowering<'_> {
 /// Whether number `i` comes from where channels after one another have it.
 fn is_planar(positions: &[u32], from: MapShape) -> bool {
     let pairs = positions.iter().enumerate();
-    pairs
-        .into_iter()
-        .all(|(i, &at)| at as usize == planar_position(from, i))
+    positions.len() == len(from)
+        && pairs
+            .into_iter()
+            .all(|(i, &at)| at as usize == planar_position(from, i))
 }
 
 /// Whether the result is channels side by side of channels after one another.

@@ -46,7 +46,7 @@ pub(crate) enum Op {
     Pad([u32; 2], PadKind),
     /// The channels of all inputs one after the other.
     Concat,
-    /// Output number `i` is input number `positions[i]`; without positions only the shape changes.
+    /// Output number `i` is input number `positions[i]`; without positions only the shape changes. Not all numbers need be taken.
     Reorder(Option<Vec<u32>>),
     /// The class's row of a table, `[classes][numbers]`.
     Lookup { table: Vec<f32> },

@@ -94,8 +94,7 @@ fn share(lowered: &Lowered, lives: &mut [Option<Life>]) -> Vec<usize> {
             continue;
         };
         let size = bytes(step.output_shape, step.output_number);
-        let candidates = [step.input, step.second];
-        let found = candidates.iter().find_map(|&operand| match operand {
+        let found = match step.input {
             Operand::Buffer { index, offset: 0 } => {
                 let owner = owners[index];
                 let ends = lives[owner].is_some_and(|life| life.last == at);
@@ -105,7 +104,7 @@ fn share(lowered: &Lowered, lives: &mut [Option<Life>]) -> Vec<usize> {
                 (ends && whole && index != output).then_some(owner)
             }
             _ => None,
-        });
+        };
         let begins = lives[output].is_some_and(|life| life.first == at);
         if let (Some(owner), true) = (found, begins) {
             owners[output] = owner;

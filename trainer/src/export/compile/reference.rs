@@ -213,23 +213,35 @@ fn convolve(
     let (inputs, outputs) = (from.channels / groups, to.channels / groups);
     let taps = (geometry.kernel[0] * geometry.kernel[1]) as usize;
     // Pairs of input and tap that meet each output, for rows and columns.
-    let pairs = |i: usize, input: u32, output: u32| -> Vec<Vec<(u32, u32)>> {
-        let [stride, pad, dilation] =
-            [geometry.stride[i], geometry.pad[i], geometry.dilation[i]].map(i64::from);
-        let meet = |o: u32, k: u32, i: u32| {
-            let (o, k, i) = (i64::from(o), i64::from(k), i64::from(i));
-            if geometry.transposed {
-                i * stride + k * dilation == o + pad
+    let pairs = |side: usize, input: u32, output: u32| -> Vec<Vec<(u32, u32)>> {
+        let [stride, pad, dilation] = [
+            geometry.stride[side],
+            geometry.pad[side],
+            geometry.dilation[side],
+        ]
+        .map(i64::from);
+        let meets = |o: u32, k: u32| {
+            let (o, k) = (i64::from(o), i64::from(k));
+            let i = if geometry.transposed {
+                let reach = o + pad - k * dilation;
+                (reach % stride.max(1) == 0).then_some(reach / stride.max(1))?
             } else {
-                o * stride + k * dilation == i + pad
-            }
+                o * stride + k * dilation - pad
+            };
+            u32::try_from(i).ok().filter(|&i| i < input)
         };
         let of = |o| {
-            let all = (0..geometry.kernel[i]).flat_map(|k| (0..input).map(move |i| (i, k)));
-            all.filter(|&(i, k)| meet(o, k, i)).collect()
+            let taps = 0..geometry.kernel[side];
+            taps.filter_map(|k| Some((meets(o, k)?, k))).collect()
         };
         (0..output).map(of).collect()
     };
+    // By tap, then output, then input: the sums below run along inputs.
+    let mut turned = vec![0.0; weights.len()];
+    let own = to.channels as usize * inputs as usize;
+    for (i, &weight) in weights.iter().enumerate() {
+        turned[i % taps * own + i / taps] = f64::from(weight);
+    }
     let rows = pairs(0, from.height, to.height);
     let columns = pairs(1, from.width, to.width);
     let mut all = Vec::with_capacity(len(to));
@@ -242,11 +254,9 @@ fn convolve(
                     for &(z, kx) in column {
                         let pixel = ((y * from.width + z) * from.channels + first) as usize;
                         let tap = (ky * geometry.kernel[1] + kx) as usize;
-                        let own = (output * inputs) as usize;
-                        for input in 0..inputs as usize {
-                            sum +=
-                                f64::from(weights[(own + input) * taps + tap]) * x[pixel + input];
-                        }
+                        let row = tap * own + (output * inputs) as usize;
+                        let products = turned[row..row + inputs as usize].iter().zip(&x[pixel..]);
+                        sum += products.map(|(weight, x)| weight * x).sum::<f64>();
                     }
                 }
                 all.push(sum);

@@ -79,7 +79,7 @@ pub(super) fn binary(node: &Node<'_>) -> Result<Outcome, ModelError> {
     let mut value = Value::computed(a.ty, shape);
     if let (Some(a), Some(b)) = (&a.ints, &b.ints) {
         value.ints = integers(node, a, b)?;
-    } else if node.pb.op_type == "Div" && !a.ty.is_float() {
+    } else if node.pb.op_type == "Mod" || (node.pb.op_type == "Div" && !a.ty.is_float()) {
         // An unknown integer divisor might be 0.
         return Err(node.not_constant("divisor"));
     }
@@ -106,6 +106,8 @@ fn integers(node: &Node<'_>, a: &[i64], b: &[i64]) -> Result<Option<Vec<i64>>, M
             "Sub" => a.checked_sub(*b),
             "Mul" => a.checked_mul(*b),
             "Div" => a.checked_div(*b),
+            // By a positive number, where all definitions agree.
+            "Mod" => Some(*b).filter(|b| *b > 0).map(|b| a.rem_euclid(b)),
             "Max" => Some(*a.max(b)),
             "Min" => Some(*a.min(b)),
             "Pow" => u32::try_from(*b).ok().and_then(|b| a.checked_pow(b)),

@@ -50,7 +50,13 @@ pub(super) fn transpose(node: &Node<'_>) -> Result<Outcome, ModelError> {
             .map(|axis| x.shape.get(*axis).copied())
             .collect(),
     )?;
-    let ints = x.ints.clone().filter(|_| shape.len() <= 1);
+    let ints = match (&x.ints, x.shape.as_slice(), order.as_slice()) {
+        (Some(ints), &[_, columns], [1, 0]) if columns > 0 => {
+            let column = |at: usize| ints.iter().skip(at).step_by(columns);
+            Some((0..columns).flat_map(column).copied().collect())
+        }
+        (ints, ..) => ints.clone().filter(|_| shape.len() <= 1),
+    };
     Ok(Outcome::cheap(Value {
         ints,
         ..Value::computed(x.ty, shape)
@@ -150,6 +156,11 @@ pub(super) fn slice(node: &Node<'_>) -> Result<Outcome, ModelError> {
         Some(_) => node.known(4, "steps")?.to_vec(),
         None => [1].repeat(starts.len()),
     };
+    if let (Some(ints), [0], [start], [end], [-1]) =
+        (&x.ints, axes.as_slice(), starts, ends, steps.as_slice())
+    {
+        return reversed(node, x, ints, (*start, *end));
+    }
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3]
         || steps.iter().any(|step| *step != 1)
     {
@@ -176,12 +187,49 @@ pub(super) fn slice(node: &Node<'_>) -> Result<Outcome, ModelError> {
         }
         cut = Some(start..end);
     }
+    if let (Some(_), [Some(0)]) = (&x.ints, shape.as_slice()) {
+        // The rest of a list of sizes, where there is none.
+        return Ok(Outcome::cheap(Value {
+            ty: x.ty,
+            ..Value::known(Vec::new())
+        }));
+    }
     let shape = node.bounded(shape)?;
     let mut value = Value::computed(x.ty, shape);
     if let (Some(ints), Some(cut), 1) = (&x.ints, cut, rank) {
         value.ints = ints.get(cut).map(<[i64]>::to_vec);
     }
     Ok(Outcome::cheap(value))
+}
+
+/// Known integers with their rows from `start` down to above `end`, as PyTorch turns around the pads of a border.
+fn reversed(
+    node: &Node<'_>,
+    x: &Value,
+    ints: &[i64],
+    (start, end): (i64, i64),
+) -> Result<Outcome, ModelError> {
+    let (Some(rows), Some(row)) = (x.shape.first(), x.shape.get(1..)) else {
+        return Err(node.shape_error("a value with rows", &x.shape));
+    };
+    let size = *rows as i64;
+    let at = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
+    let (start, end) = (at(start).min(size - 1), at(end).clamp(-1, size - 1));
+    let width = ints.len().checked_div(*rows).unwrap_or(0).max(1);
+    let taken: Vec<&[i64]> = (end + 1..=start)
+        .rev()
+        .filter_map(|i| ints.chunks(width).nth(usize::try_from(i).ok()?))
+        .collect();
+    if taken.is_empty() {
+        return Err(node.shape_error("rows to turn around", (&x.shape, start, end)));
+    }
+    let mut shape = Vec::from([taken.len()]);
+    shape.extend_from_slice(row);
+    Ok(Outcome::cheap(Value {
+        ty: x.ty,
+        shape,
+        ..Value::known(taken.concat())
+    }))
 }
 
 pub(super) fn depth_to_space(node: &Node<'_>) -> Result<Outcome, ModelError> {
@@ -312,10 +360,13 @@ pub(super) fn resize(node: &Node<'_>) -> Result<Outcome, ModelError> {
             return Err(node.attribute_error(attribute, expected, found));
         }
     }
-    if node.has("axes") || node.int("antialias", 0)? != 0 || node.has("keep_aspect_ratio_policy") {
+    if node.has("axes")
+        || node.int("antialias", 0)? != 0
+        || node.text("keep_aspect_ratio_policy", "stretch")? != "stretch"
+    {
         return Err(node.attribute_error(
             "axes",
-            "absent, as antialias and keep_aspect_ratio_policy",
+            "absent, antialias 0 and keep_aspect_ratio_policy stretch",
             "present",
         ));
     }

@@ -46,7 +46,7 @@ pub(super) fn infer(node: &Node<'_>) -> Result<Outcome, ModelError> {
         "MatMul" => linear::matmul(node),
         "Conv" => conv::conv(node),
         "ConvTranspose" => conv::conv_transpose(node),
-        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Max" | "Min" => arith::binary(node),
+        "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Max" | "Min" => arith::binary(node),
         "Relu" | "Tanh" | "Sigmoid" | "Softplus" | "Softsign" | "Exp" | "Sqrt" | "Neg" | "Abs"
         | "Erf" | "Floor" | "Log" | "HardSwish" | "Mish" => arith::unary(node, &[]),
         "LeakyRelu" | "Elu" | "Celu" => arith::unary(node, &["alpha"]),

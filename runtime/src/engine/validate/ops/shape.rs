@@ -144,10 +144,20 @@ pub(super) fn expand(node: &Node<'_>) -> Result<Outcome, ModelError> {
 
 pub(super) fn shape(node: &Node<'_>) -> Result<Outcome, ModelError> {
     node.arity(1, 1)?;
-    if node.has("start") || node.has("end") {
-        return Err(node.attribute_error("start", "absent: the whole shape is taken", "present"));
-    }
-    let dims: Vec<i64> = node.input(0)?.shape.iter().map(|dim| *dim as i64).collect();
+    let all = &node.input(0)?.shape;
+    let rank = all.len() as i64;
+    let at = |axis: i64| {
+        let axis = if axis < 0 {
+            axis.saturating_add(rank)
+        } else {
+            axis
+        };
+        axis.clamp(0, rank) as usize
+    };
+    // A part of the dimensions, from operator set 15 on.
+    let part = at(node.int("start", 0)?)..at(node.int("end", rank)?);
+    let dims = all.get(part).unwrap_or_default();
+    let dims: Vec<i64> = dims.iter().map(|dim| *dim as i64).collect();
     if dims.is_empty() {
         return Err(node.shape_error("a value with dimensions", dims));
     }

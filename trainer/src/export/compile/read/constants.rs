@@ -40,7 +40,18 @@ pub(super) fn evaluate(
     let op = node.pb.op_type.as_str();
     if op == "Shape" {
         let shape = node.input(known, 0)?.dims();
-        let ints = shape.iter().map(|&dim| dim as i64).collect();
+        let rank = shape.len() as i64;
+        let at = |axis: i64| {
+            let axis = if axis < 0 {
+                axis.saturating_add(rank)
+            } else {
+                axis
+            };
+            axis.clamp(0, rank) as usize
+        };
+        let part = at(node.int("start", 0))..at(node.int("end", rank));
+        let dims = shape.get(part).unwrap_or_default();
+        let ints = dims.iter().map(|&dim| dim as i64).collect();
         return Ok(Some(Constant::i64s(ints)));
     }
     let mut inputs = Vec::new();
@@ -55,6 +66,12 @@ pub(super) fn evaluate(
         ("Constant", _) => value(node),
         ("Identity" | "Dropout", [Some(a), ..]) => Some((*a).clone()),
         ("ConstantOfShape", [Some(shape)]) => filled(node, shape),
+        ("Mod", [Some(a), Some(b)]) => remainder(a, b),
+        ("Slice", [Some(a), Some(start), Some(end), Some(axis), Some(step)])
+            if axis.as_i64s() == Some(&[0]) && step.as_i64s() == Some(&[-1]) =>
+        {
+            reversed(a, start, end)
+        }
         ("Reshape" | "Flatten" | "Squeeze" | "Unsqueeze", [Some(a), ..]) => {
             let shape = super::layout::reshaped(node, known, &a.shape)?;
             let data = a.data.clone();
@@ -101,6 +118,42 @@ fn filled(node: &Node<'_>, shape: &Constant) -> Option<Constant> {
         None => Data::F32(vec![0.0; count]),
     };
     Some(Constant { shape, data })
+}
+
+/// Whole numbers modulo one positive number.
+fn remainder(a: &Constant, b: &Constant) -> Option<Constant> {
+    let &[divisor] = b.as_i64s()? else {
+        return None;
+    };
+    let ints = a.as_i64s()?.iter();
+    let data = ints.map(|x| (divisor > 0).then(|| x.rem_euclid(divisor)));
+    Some(Constant {
+        shape: a.shape.clone(),
+        data: Data::I64(data.collect::<Option<_>>()?),
+    })
+}
+
+/// Whole numbers with their rows from `start` down to above `end`.
+fn reversed(a: &Constant, start: &Constant, end: &Constant) -> Option<Constant> {
+    let ints = a.as_i64s()?;
+    let (&[start], &[end]) = (start.as_i64s()?, end.as_i64s()?) else {
+        return None;
+    };
+    let (&rows, row) = a.shape.split_first()?;
+    let size = rows as i64;
+    let at = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
+    let (start, end) = (at(start).min(size - 1), at(end).clamp(-1, size - 1));
+    let width = ints.len().checked_div(rows)?.max(1);
+    let taken: Vec<&[i64]> = (end + 1..=start)
+        .rev()
+        .filter_map(|i| ints.chunks(width).nth(usize::try_from(i).ok()?))
+        .collect();
+    let mut shape = vec![taken.len()];
+    shape.extend_from_slice(row);
+    Some(Constant {
+        shape,
+        data: Data::I64(taken.concat()),
+    })
 }
 
 /// The rest, in the forms that the exporter's arithmetic takes: axes from 0, all of Slice's inputs.

@@ -43,8 +43,8 @@ fn convolution(
         first
     };
     let fits = groups > 0
-        && channels % groups == 0
-        && outputs % groups == 0
+        && channels.is_multiple_of(groups)
+        && outputs.is_multiple_of(groups)
         && (if transposed {
             first == channels
         } else {

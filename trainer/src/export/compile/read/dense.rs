@@ -56,7 +56,7 @@ fn matrix(
     let Some((constant, floats)) = node.constant(&reader.known, 1)? else {
         return Err(node.refuse("its input 1 is missing"));
     };
-    let (&[rows, columns], true) = (constant.shape.as_slice(), floats.len() > 0) else {
+    let (&[rows, columns], true) = (constant.shape.as_slice(), !floats.is_empty()) else {
         return Err(node.refuse(format!(
             "its weights have dimensions {:?}, a matrix was expected",
             constant.shape

@@ -115,3 +115,15 @@ fn strided(dims: &[usize], strides: &[usize]) -> Vec<usize> {
     }
     positions
 }
+
+/// For each number of the part of `taken` numbers along each axis from `first` on, its number in the tensor of dimensions `from`.
+pub(super) fn part_positions(from: &[usize], first: &[usize], taken: &[usize]) -> Vec<usize> {
+    let mut positions = vec![0];
+    for ((&dim, &first), &taken) in from.iter().zip(first).zip(taken) {
+        let longer = positions
+            .iter()
+            .flat_map(|&base| (first..first + taken).map(move |i| base * dim + i));
+        positions = longer.collect();
+    }
+    positions
+}

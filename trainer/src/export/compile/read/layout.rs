@@ -220,7 +220,7 @@ pub(super) fn depth_to_space(reader: &mut Reader, node: &Node<'_>) -> Result<Kno
     let (input, from) = reader.map(node, 0)?;
     let block = usize::try_from(node.int("blocksize", 0)).unwrap_or(0);
     let channels = from.channels as usize;
-    if block == 0 || channels % (block * block) != 0 {
+    if block == 0 || !channels.is_multiple_of(block * block) {
         return Err(node.refuse(format!(
             "blocks of {block} do not go with {channels} channels"
         )));

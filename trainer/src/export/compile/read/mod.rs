@@ -11,6 +11,7 @@ mod elementwise;
 mod layout;
 mod node;
 mod resize;
+mod slice;
 mod tensor;
 pub(crate) mod value;
 
@@ -118,10 +119,11 @@ impl Reader {
             "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => layout::reshape(self, node),
             "Transpose" => layout::transpose(self, node),
             "Concat" => layout::concat(self, node),
+            "Slice" => slice::slice(self, node),
             "Gather" => layout::gather(self, node),
             "DepthToSpace" => layout::depth_to_space(self, node),
             "Pad" => layout::pad(self, node),
-            "Resize" | "Upsample" => resize::resize(self, node),
+            "Resize" => resize::resize(self, node),
             _ => Err(node.refuse("the device's engine has no layer for this operator")),
         }
     }

@@ -16,8 +16,7 @@ pub(super) fn resize(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Comp
         width: from.width * factors[1],
         channels: from.channels,
     };
-    let upsample = node.pb.op_type == "Upsample";
-    let old = upsample || node.opset == 10;
+    let old = node.opset == 10;
     let coordinates = node.text(
         "coordinate_transformation_mode",
         if old { "asymmetric" } else { "half_pixel" },
@@ -55,8 +54,7 @@ pub(super) fn resize(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Comp
 
 /// Whole factors for rows and columns.
 fn factors(reader: &Reader, node: &Node<'_>, from: MapShape) -> Result<[u32; 2], CompileError> {
-    let upsample = node.pb.op_type == "Upsample";
-    let (scales, sizes) = if upsample || node.opset == 10 {
+    let (scales, sizes) = if node.opset == 10 {
         (node.constant(&reader.known, 1)?, None)
     } else {
         (

@@ -1,7 +1,7 @@
 //! Scales and shifts (batch normalization, arithmetic with constants) into the weights before or after them.
 
 use dreamlet_runtime::engine::compiled::Axis;
-use dreamlet_runtime::engine::compiled::format::{Activation, MapShape};
+use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, MapShape};
 
 use crate::export::compile::net::{Net, Op, len};
 
@@ -23,12 +23,17 @@ fn into_producer(net: &mut Net, at: usize) -> bool {
     let Some(before) = net.only_producer(at) else {
         return false;
     };
+    let producer = &net.nodes[before];
+    let takes = matches!(
+        producer.op,
+        Op::Dense { .. } | Op::Conv { .. } | Op::Affine { .. } | Op::Nearest
+    );
+    if !takes || producer.activation != Activation::None {
+        return false;
+    }
     let Op::Affine { scale, shift } = net.nodes[at].op.clone() else {
         return false;
     };
-    if net.nodes[before].activation != Activation::None {
-        return false;
-    }
     let shape = net.shape(net.nodes[at].output);
     match &mut net.nodes[before].op {
         Op::Dense { weights, bias } => scale_rows(weights, bias, &scale, &shift),
@@ -68,9 +73,6 @@ fn scale_rows(weights: &mut [f32], bias: &mut [f32], scale: &[f32], shift: &[f32
 
 /// `weights * (x * scale + shift)`: exact for a convolution only if no tap falls on the zeros around the picture, or nothing is shifted.
 fn into_consumer(net: &mut Net, at: usize) -> bool {
-    let Op::Affine { scale, shift } = net.nodes[at].op.clone() else {
-        return false;
-    };
     let (input, output) = (net.nodes[at].inputs[0], net.nodes[at].output);
     if net.nodes[at].activation != Activation::None || net.uses(output) != 1 {
         return false;
@@ -80,6 +82,13 @@ fn into_consumer(net: &mut Net, at: usize) -> bool {
         .iter()
         .position(|node| node.inputs.contains(&output))
     else {
+        return false;
+    };
+    let reads = &net.nodes[after].op;
+    if !matches!(reads, Op::Dense { .. } | Op::Conv { .. }) {
+        return false;
+    }
+    let Op::Affine { scale, shift } = net.nodes[at].op.clone() else {
         return false;
     };
     let (from, to) = (net.shape(output), net.shape(net.nodes[after].output));
@@ -122,11 +131,7 @@ fn into_consumer(net: &mut Net, at: usize) -> bool {
 }
 
 /// Whether every output has all its taps inside the picture.
-fn covers(
-    geometry: &dreamlet_runtime::engine::compiled::format::Convolution,
-    from: MapShape,
-    to: MapShape,
-) -> bool {
+fn covers(geometry: &Convolution, from: MapShape, to: MapShape) -> bool {
     Axis::pair(geometry, from, to).iter().all(|axis| {
         !axis.transposed
             && axis

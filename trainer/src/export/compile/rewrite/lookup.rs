@@ -8,9 +8,18 @@ use crate::export::compile::reference::activate;
 /// Computes one operation on a looked-up row ahead of time. A dense layer only where the table does not become larger than its weights.
 pub(super) fn fold(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
-        let Some(before) = net.only_producer(at) else {
+        let Some(before) = net.nodes[at]
+            .inputs
+            .first()
+            .and_then(|&input| net.producer(input))
+        else {
             continue;
         };
+        // Parts of rows may be several; what else is computed is not computed twice.
+        let picks = matches!(net.nodes[at].op, Op::Reorder(_));
+        if !picks && net.only_producer(at).is_none() {
+            continue;
+        }
         let Op::Lookup { table } = &net.nodes[before].op else {
             continue;
         };
@@ -18,7 +27,13 @@ pub(super) fn fold(net: &mut Net) -> bool {
         let width = len(net.shape(net.nodes[before].output));
         let rows = table.chunks(width.max(1));
         let mut made: Vec<f32> = match &node.op {
-            Op::Activate => table.clone(),
+            Op::Activate | Op::Reorder(None) => table.clone(),
+            Op::Reorder(Some(positions)) => {
+                let pick = |row: &[f32]| -> Vec<f32> {
+                    positions.iter().map(|&i| row[i as usize]).collect()
+                };
+                rows.flat_map(pick).collect()
+            }
             Op::Affine { scale, shift } => rows
                 .flat_map(|row| {
                     row.iter().enumerate().map(|(i, &x)| {

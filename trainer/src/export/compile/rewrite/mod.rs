@@ -4,6 +4,7 @@
 
 mod activation;
 mod affine;
+pub(crate) mod crop;
 mod lookup;
 mod nearest;
 mod pad;
@@ -15,15 +16,17 @@ use super::net::Net;
 /// A pass: changes one place of the network, if there is one to change.
 type Pass = fn(&mut Net) -> bool;
 
-const PASSES: [Pass; 8] = [
-    affine::fold,
-    activation::fuse,
-    reorder::simplify,
-    reorder::into_neighbours,
-    lookup::fold,
-    point::to_dense,
-    pad::into_convolution,
-    nearest::fold,
+/// All passes by name, in the order in which they are tried.
+pub(crate) const PASSES: [(&str, Pass); 9] = [
+    ("scales and shifts", affine::fold),
+    ("activations", activation::fuse),
+    ("changes of order", reorder::simplify),
+    ("changes of order into neighbours", reorder::into_neighbours),
+    ("tables", lookup::fold),
+    ("pictures of one pixel", point::to_dense),
+    ("borders", pad::into_convolution),
+    ("cuts", crop::into_convolution),
+    ("enlarging", nearest::fold),
 ];
 
 /// Applies all passes until none finds anything to change.
@@ -31,10 +34,17 @@ pub(crate) fn rewrite(net: &mut Net) {
     net.prune();
     // Each change removes a node, or moves one before another of fewer kinds; the bound only guards against a defect.
     let most = 16 * (net.nodes.len() + 4);
-    for _ in 0..most {
-        if !PASSES.iter().any(|pass| pass(net)) {
+    let mut changes = 0;
+    loop {
+        let before = changes;
+        for (_, pass) in PASSES {
+            while changes < most && pass(net) {
+                net.prune();
+                changes += 1;
+            }
+        }
+        if changes == before || changes >= most {
             break;
         }
-        net.prune();
     }
 }

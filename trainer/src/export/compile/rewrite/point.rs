@@ -4,7 +4,7 @@ use dreamlet_runtime::engine::compiled::Axis;
 
 use crate::export::compile::net::{Net, Op, len};
 
-/// Makes a convolution (transposed or not, of one group) whose input is one pixel a dense layer.
+/// Makes a convolution (transposed or not, of one group) whose input is one pixel a dense layer, if that has not many more weights.
 pub(super) fn to_dense(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
         let node = &net.nodes[at];
@@ -22,6 +22,10 @@ pub(super) fn to_dense(net: &mut Net) -> bool {
         }
         let inputs = from.channels as usize;
         let taps = (geometry.kernel[0] * geometry.kernel[1]) as usize;
+        // Most outputs meet a tap, or the matrix would be mostly zeros.
+        if len(to) > 2 * taps * to.channels as usize {
+            continue;
+        }
         // For each row or column of outputs, the tap that reads the pixel.
         let readers: Vec<Vec<Option<usize>>> = Axis::pair(geometry, from, to)
             .iter()

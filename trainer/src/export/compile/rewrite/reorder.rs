@@ -11,11 +11,10 @@ pub(super) fn simplify(net: &mut Net) -> bool {
             continue;
         };
         let (input, output) = (net.nodes[at].inputs[0], net.nodes[at].output);
+        let all = len(net.shape(input));
         let stays = |positions: &[u32]| {
-            positions
-                .iter()
-                .enumerate()
-                .all(|(i, &at)| i == at as usize)
+            let pairs = positions.iter().enumerate();
+            positions.len() == all && pairs.into_iter().all(|(i, &at)| i == at as usize)
         };
         if positions.as_ref().is_some_and(|positions| stays(positions)) {
             net.nodes[at].op = Op::Reorder(None);
@@ -29,7 +28,12 @@ pub(super) fn simplify(net: &mut Net) -> bool {
         let Some(before) = net.producer(input) else {
             continue;
         };
-        if let Op::Reorder(first) = &net.nodes[before].op {
+        // What cuts a part out stays by itself: it may be a layer, joined with another change of order it is none.
+        let cuts = len(net.shape(net.nodes[before].inputs.first().copied().unwrap_or(input)))
+            != len(net.shape(input));
+        if let Op::Reorder(first) = &net.nodes[before].op
+            && !cuts
+        {
             let joined = match (first, positions) {
                 (Some(first), Some(second)) => {
                     Some(second.iter().map(|&at| first[at as usize]).collect())
@@ -66,14 +70,15 @@ fn free(net: &Net, mut value: usize) -> bool {
 /// Gives one change of order to a neighbour.
 pub(super) fn into_neighbours(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
-        let Op::Reorder(positions) = net.nodes[at].op.clone() else {
+        let Op::Reorder(positions) = &net.nodes[at].op else {
             continue;
         };
         if free(net, net.nodes[at].inputs[0]) {
+            let positions = positions.clone();
             upwards(net, at, positions);
             return true;
         }
-        if into_dense_after(net, at, positions) {
+        if into_dense_after(net, at) {
             return true;
         }
     }
@@ -149,27 +154,35 @@ fn upwards(net: &mut Net, at: usize, positions: Option<Vec<u32>>) {
 }
 
 /// Into the columns of a dense layer that reads the result.
-fn into_dense_after(net: &mut Net, at: usize, positions: Option<Vec<u32>>) -> bool {
+fn into_dense_after(net: &mut Net, at: usize) -> bool {
     let (input, output) = (net.nodes[at].inputs[0], net.nodes[at].output);
-    for node in &mut net.nodes {
-        let Op::Dense { weights, .. } = &mut node.op else {
-            continue;
-        };
-        if node.inputs != [output] {
-            continue;
-        }
-        if let Some(positions) = positions {
+    // Fewer numbers would become a wider matrix.
+    if len(net.shape(input)) != len(net.shape(output)) {
+        return false;
+    }
+    let after = net
+        .nodes
+        .iter()
+        .position(|node| matches!(node.op, Op::Dense { .. }) && node.inputs == [output]);
+    let Some(after) = after else {
+        return false;
+    };
+    let turned = match (&net.nodes[at].op, &net.nodes[after].op) {
+        (Op::Reorder(Some(positions)), Op::Dense { weights, .. }) => {
             let width = positions.len().max(1);
             let mut turned = vec![0.0; weights.len()];
             for (own, new) in weights.chunks(width).zip(turned.chunks_mut(width)) {
-                for (&weight, &from) in own.iter().zip(&positions) {
+                for (&weight, &from) in own.iter().zip(positions) {
                     new[from as usize] = weight;
                 }
             }
-            *weights = turned;
+            Some(turned)
         }
-        node.inputs[0] = input;
-        return true;
+        _ => None,
+    };
+    if let (Op::Dense { weights, .. }, Some(turned)) = (&mut net.nodes[after].op, turned) {
+        *weights = turned;
     }
-    false
+    net.nodes[after].inputs[0] = input;
+    true
 }

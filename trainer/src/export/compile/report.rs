@@ -1,0 +1,246 @@
+//! What a compiled model costs, layer by layer.
+
+use core::fmt::{self, Write as _};
+
+use dreamlet_runtime::engine::compiled::few_scratch;
+use dreamlet_runtime::engine::compiled::format::{
+    Activation, FormatError, Layer, MapShape, Op, Place,
+};
+
+use super::estimates::BOARDS;
+use super::lower::{Lowered, products};
+
+/// One layer of the report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// What the layer does.
+    pub kind: String,
+    /// The ONNX node it comes from.
+    pub origin: String,
+    /// Rows, columns and channels of the input.
+    pub input: MapShape,
+    /// Rows, columns and channels of the output.
+    pub output: MapShape,
+    /// Multiplications for one picture.
+    pub multiplications: u64,
+    /// Bytes of weights and biases.
+    pub weights: u64,
+    /// Bytes of scratch memory that are in use while the layer runs: its input, its output and what it needs by itself.
+    pub scratch: u64,
+}
+
+/// What a compiled model costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Layers in the order in which they run.
+    pub lines: Vec<Line>,
+    /// Bytes of the file.
+    pub flash: u64,
+    /// Bytes of scratch memory, with room to align it.
+    pub scratch: u64,
+    /// Numbers of the picture: as many bytes where the device takes 8-bit pixels, four times as many for 32-bit floats.
+    pub picture: u64,
+}
+
+impl Report {
+    /// Of `layers` as they are in the file, made from `lowered`.
+    pub(super) fn of(
+        lowered: &Lowered,
+        layers: impl Iterator<Item = Result<Layer, FormatError>>,
+        sizes: Sizes,
+    ) -> Result<Self, FormatError> {
+        let mut lines = Vec::new();
+        for (step, layer) in lowered.steps.iter().zip(layers) {
+            let layer = layer?;
+            let in_scratch = |place, bytes: u64| match place {
+                Place::Scratch(_) => bytes,
+                _ => 0,
+            };
+            let size = |shape: MapShape, bytes: usize| shape.len() * bytes as u64;
+            let own = match layer.op {
+                Op::FewConv(geometry) => {
+                    few_scratch(&geometry, layer.input_shape, layer.output_shape).unwrap_or(0)
+                }
+                Op::Binary(..) => size(layer.input_shape, 4),
+                _ => 0,
+            };
+            let input = in_scratch(
+                layer.input,
+                size(layer.input_shape, layer.input_number.size()),
+            );
+            let output = in_scratch(
+                layer.output,
+                size(layer.output_shape, layer.output_number.size()),
+            );
+            let shared = if layer.input == layer.output {
+                output
+            } else {
+                0
+            };
+            lines.push(Line {
+                kind: kind(&layer),
+                origin: step.origin.clone(),
+                input: layer.input_shape,
+                output: layer.output_shape,
+                multiplications: multiplications(&layer),
+                weights: step.weights.as_ref().map_or(0, |weights| {
+                    let number = layer.weights.map_or(4, |weights| weights.number.size());
+                    (weights.weights.len() * number) as u64
+                        + weights
+                            .bias
+                            .as_ref()
+                            .map_or(0, |bias| 4 * bias.len() as u64)
+                }),
+                scratch: input + output - shared + in_scratch(layer.second, own),
+            });
+        }
+        Ok(Self {
+            lines,
+            flash: sizes.flash,
+            scratch: sizes.scratch,
+            picture: sizes.picture,
+        })
+    }
+
+    /// Multiplications for one picture.
+    #[must_use]
+    pub fn multiplications(&self) -> u64 {
+        self.lines.iter().map(|line| line.multiplications).sum()
+    }
+}
+
+/// Sizes of the whole model, see [`Report`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub(super) flash: u64,
+    pub(super) scratch: u64,
+    pub(super) picture: u64,
+}
+
+/// Multiplications of a layer for one picture, those with zeros around it left out.
+fn multiplications(layer: &Layer) -> u64 {
+    let (from, to) = (layer.input_shape, layer.output_shape);
+    match layer.op {
+        Op::Dense => from.len() * to.len(),
+        Op::Conv(geometry) | Op::GroupConv(geometry) => {
+            let inputs = u64::from(from.channels / geometry.groups.max(1));
+            products(&geometry, from, to) * inputs * u64::from(to.channels)
+        }
+        Op::FewConv(geometry) => {
+            let taps = u64::from(geometry.kernel[0]) * u64::from(geometry.kernel[1]);
+            from.len() * taps * u64::from(to.channels)
+        }
+        Op::Affine | Op::Prelu | Op::Binary(..) => to.len(),
+        Op::Bilinear(_) => 4 * to.len(),
+        _ => 0,
+    }
+}
+
+fn kind(layer: &Layer) -> String {
+    let name = match layer.op {
+        Op::Dense => "dense".into(),
+        Op::Conv(c) | Op::FewConv(c) | Op::GroupConv(c) => {
+            let few = if matches!(layer.op, Op::FewConv(_)) {
+                ", few channels"
+            } else {
+                ""
+            };
+            let up = if c.transposed { "transposed " } else { "" };
+            let mut name = format!("{up}convolution {}x{}{few}", c.kernel[0], c.kernel[1]);
+            if c.groups > 1 {
+                let _ = write!(name, ", {} groups", c.groups);
+            }
+            name
+        }
+        Op::Activate => "activation".into(),
+        Op::Affine => "scale and shift".into(),
+        Op::Prelu => "PReLU".into(),
+        Op::Binary(kind, _) => format!("{kind:?}").to_lowercase(),
+        Op::Nearest => "nearest".into(),
+        Op::Bilinear(_) => "bilinear".into(),
+        Op::DepthToSpace(_) => "depth to space".into(),
+        Op::Pad(..) => "border".into(),
+        Op::Copy(_) => "copy".into(),
+        Op::ToPlanar => "to planar".into(),
+        Op::ToInterleaved => "to interleaved".into(),
+        Op::Lookup => "class's row".into(),
+        Op::Quantize(_) => "quantize".into(),
+        Op::Dequantize(_) => "dequantize".into(),
+    };
+    match layer.activation {
+        Activation::None => name,
+        Activation::Clip(low, high) => format!("{name}, Clip {low} to {high}"),
+        other => {
+            let text = format!("{other:?}");
+            format!("{name}, {}", text.split('(').next().unwrap_or_default())
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = |s: MapShape| match (s.height, s.width) {
+            (1, 1) => s.channels.to_string(),
+            (height, width) => format!("{height}x{width}x{}", s.channels),
+        };
+        let head = [
+            "layer",
+            "input",
+            "output",
+            "multiplications",
+            "weights",
+            "scratch",
+            "from",
+        ];
+        let mut rows = vec![head.map(String::from)];
+        for (i, line) in self.lines.iter().enumerate() {
+            rows.push([
+                format!("{i} {}", line.kind),
+                shape(line.input),
+                shape(line.output),
+                line.multiplications.to_string(),
+                line.weights.to_string(),
+                line.scratch.to_string(),
+                line.origin.clone(),
+            ]);
+        }
+        let width = |i: usize| {
+            rows.iter()
+                .map(|row| row[i].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: [usize; 7] = core::array::from_fn(width);
+        for row in &rows {
+            let [kind, input, output, products, weights, scratch, origin] = row;
+            let [a, b, c, d, e, g, _] = widths;
+            writeln!(
+                f,
+                "{kind:a$}  {input:>b$}  {output:>c$}  {products:>d$}  {weights:>e$}  {scratch:>g$}  {origin}"
+            )?;
+        }
+        writeln!(
+            f,
+            "\nflash {} bytes; RAM {} bytes: scratch {}, picture {} as bytes (32-bit floats: {})",
+            self.flash,
+            self.scratch + self.picture,
+            self.scratch,
+            self.picture,
+            4 * self.picture
+        )?;
+        let count = self.multiplications();
+        write!(
+            f,
+            "{count} multiplications a picture. Estimated from their number and assumed cycles for each, not measured:"
+        )?;
+        for board in BOARDS {
+            write!(
+                f,
+                "\n  {:44} {:>10.1} ms",
+                board.name,
+                board.milliseconds(count)
+            )?;
+        }
+        Ok(())
+    }
+}
