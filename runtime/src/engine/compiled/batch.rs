@@ -24,7 +24,7 @@ impl DenseRun {
 
 impl Engine<'_> {
     /// Makes several pictures: `latents` and `images` hold them one after another, `classes` one class for each, or none. With more
-    /// scratch memory than [`Model::scratch_len`], best [`Self::batch_scratch_len`], dense layers read their weights once for several pictures.
+    /// scratch memory than [`Model::scratch_len`](super::Model::scratch_len), best [`Self::batch_scratch_len`], dense layers read their weights once for several pictures.
     ///
     /// # Errors
     /// As [`Self::generate`].
