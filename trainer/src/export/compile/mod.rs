@@ -4,7 +4,7 @@
 //! file ── validate ── read ──► net ── rewrite ──► net ── lower ──► layers ── plan, pack, emit ──► file
 //! ```
 //!
-//! [`read`] makes a network of a few operations for one picture, `rewrite` folds what can be folded, `lower` chooses the device's layers,
+//! `read` makes a network of a few operations for one picture, `rewrite` folds what can be folded, `lower` chooses the device's layers,
 //! `plan` places their buffers, `pack` orders the weights, `emit` writes the file. `reference` runs a network by the definitions of its
 //! operations, before and after rewriting.
 
