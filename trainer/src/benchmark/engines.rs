@@ -93,7 +93,9 @@ pub(super) fn compiled(model: &[u8], precision: Precision) -> Result<Vec<u8>, Ve
         name: "bench".into(),
         ..Options::default()
     };
-    compile(model, &options).map_err(failed("compiled"))
+    compile(model, &options)
+        .map(|compiled| compiled.file)
+        .map_err(failed("compiled"))
 }
 
 fn failed<E: ToString>(engine: &'static str) -> impl Fn(E) -> VerifyError {

@@ -7,6 +7,7 @@ use dreamlet_runtime::engine::compiled::{Axis, few_scratch};
 
 use super::CompileError;
 use super::net::{Net, Node, Op, ValueId, len};
+use super::pack::Packed;
 use super::read::value::planar_position;
 
 /// A tensor of a layer.
@@ -42,6 +43,8 @@ pub(crate) struct Step {
     pub(crate) output_shape: MapShape,
     pub(crate) activation: Activation,
     pub(crate) weights: Option<Weights>,
+    /// Tensors that are quantized and packed already, in the place of `weights`.
+    pub(crate) packed: Option<Packed>,
     /// The value of the network that it makes.
     pub(crate) value: ValueId,
     /// The ONNX node it comes from.
@@ -149,6 +152,7 @@ impl Lowering<'_> {
             output_shape: shape,
             activation: node.activation,
             weights: None,
+            packed: None,
             value,
             origin: node.origin.clone(),
         }
@@ -167,6 +171,7 @@ impl Lowering<'_> {
                 activation: Activation::None,
                 second: Operand::None,
                 weights: None,
+                packed: None,
                 value: self.net.latent,
                 ..step.clone()
             };
@@ -281,6 +286,7 @@ impl Lowering<'_> {
             output_shape: shape,
             activation: Activation::None,
             weights: None,
+            packed: None,
             value: self.net.latent,
             origin: node.origin.clone(),
         });
@@ -313,16 +319,21 @@ impl Lowering<'_> {
         if !prefers_few(&geometry, from, to) {
             return self.step(node, Layer::Conv(geometry), node.output, to);
         }
+        // The sums of one channel after the other: as the picture has them, or where there is but one.
         let mut geometry = geometry;
         let mut value = node.output;
         let next = self.net.nodes.iter().position(|next| {
             next.inputs == [node.output]
                 && matches!(&next.op, Op::Reorder(Some(positions)) if is_planar(positions, to))
         });
-        if let Some(next) = next.filter(|_| self.net.uses(node.output) == 1) {
-            geometry.planar = true;
-            value = self.net.nodes[next].output;
-            self.done[next] = true;
+        match next.filter(|_| self.net.uses(node.output) == 1) {
+            Some(next) => {
+                geometry.planar = true;
+                value = self.net.nodes[next].output;
+                self.done[next] = true;
+            }
+            None if to.channels == 1 => {}
+            None => return self.step(node, Layer::Conv(geometry), node.output, to),
         }
         let mut step = self.step(node, Layer::FewConv(geometry), value, to);
         step.second = self.buffer(few_scratch(&geometry, from, to).unwrap_or(u64::MAX));
@@ -387,6 +398,7 @@ impl Lowering<'_> {
                     output_shape: shape,
                     activation: Activation::None,
                     weights: None,
+                    packed: None,
                     value: self.net.image,
                     origin: "picture".into(),
                 });

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! [`read`] makes a network of a few operations for one picture, `rewrite` folds what can be folded, `lower` chooses the device's layers,
-//! `plan` places their buffers, `pack` orders the weights, `emit` writes the file. `reference` runs a network by the definitions of its
+//! `quantize` makes integer layers of them
+//! where that is asked for, `plan` places their buffers, `pack` orders the weights, `emit` writes the file. `reference` runs a network by the definitions of its
 //! operations, before and after rewriting.
 
 mod emit;
@@ -17,6 +18,7 @@ mod lower;
 mod net;
 mod pack;
 mod plan;
+mod quantize;
 mod read;
 mod reference;
 mod rewrite;
@@ -32,8 +34,10 @@ use prost::Message as _;
 use tract_onnx::pb::ModelProto;
 
 pub use error::CompileError;
+pub use quantize::{PixelError, QuantizeOptions, Quantized, QuantizedLayer};
 
 use super::card::golden;
+use lower::Lowered;
 
 /// What the layers' weights are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub enum Precision {
     F32,
     /// 16-bit floats, half the bytes; sums are 32-bit floats all the same.
     F16,
+    /// Bytes, and bytes between layers: see [`QuantizeOptions`]. Layers that have no integer form stay f32.
+    Int8,
 }
 
 /// How to compile.
@@ -50,6 +56,8 @@ pub enum Precision {
 pub struct Options {
     /// What the weights are.
     pub precision: Precision,
+    /// How to quantize, for [`Precision::Int8`].
+    pub quantize: QuantizeOptions,
     /// What the ONNX file may cost.
     pub limits: Limits,
     /// What is taken as given of a file without a card.
@@ -58,13 +66,23 @@ pub struct Options {
     pub name: String,
 }
 
+/// A compiled model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    /// The file's bytes.
+    pub file: Vec<u8>,
+    /// What quantizing did, for [`Precision::Int8`].
+    pub quantized: Option<Quantized>,
+}
+
 /// Compiles an ONNX file that is in memory. One file with the same options gives the same bytes.
 ///
-/// The card goes into the model as it is; a file without one gets one of what is known, with golden pictures made by tract.
+/// The card goes into the model as it is; a file without one gets one of what is known, with golden pictures made by tract. The golden pictures
+/// of a quantized model are its own: where all layers multiply integers, they are the same bytes on every device.
 ///
 /// # Errors
 /// [`CompileError`]: a file that is no generator, a node without a layer, weights beyond the precision.
-pub fn compile(file: &[u8], options: &Options) -> Result<Vec<u8>, CompileError> {
+pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError> {
     let found = validate::inspect(file, &options.limits)?;
     let facts = options.assumptions.facts(&found)?;
     let model = ModelProto::decode(file).map_err(|_| ModelError::Protobuf {
@@ -74,13 +92,39 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Vec<u8>, CompileError> 
     let mut net = read::read(&model, &found, facts.classes)?;
     rewrite::rewrite(&mut net);
     let lowered = lower::lower(&net)?;
-    let plan = plan::plan(&lowered)?;
     let card = card(file, &found, options)?;
-    let number = match options.precision {
-        Precision::F32 => Number::F32,
-        Precision::F16 => Number::F16,
+    let (file, quantized) = match options.precision {
+        Precision::F32 => (write(&lowered, &card, Number::F32)?, None),
+        Precision::F16 => (write(&lowered, &card, Number::F16)?, None),
+        Precision::Int8 => {
+            let made = quantize::quantize(&net, &lowered, &card, options.quantize)?;
+            let file = with_own_golden(&made.lowered, card)?;
+            (file, Some(made.quantized))
+        }
     };
-    emit::emit(&lowered, &plan, &card, number)
+    Ok(Compiled { file, quantized })
+}
+
+fn write(lowered: &Lowered, card: &Card, number: Number) -> Result<Vec<u8>, CompileError> {
+    emit::emit(lowered, &plan::plan(lowered)?, card, number)
+}
+
+/// Writes a quantized model with golden pictures that it has made itself.
+fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, CompileError> {
+    let number = quantize::floats(lowered);
+    let mut engine = quantize::open(&write(lowered, &card, number)?)?;
+    card.golden = golden(&card, |latent, class, image| {
+        engine
+            .generate(latent, class, image)
+            .map_err(|error| error.to_string())
+    })
+    .map_err(|error| CompileError::Golden {
+        reason: error.to_string(),
+    })?;
+    if quantize::exact(lowered) {
+        card.tolerance.levels = 0;
+    }
+    write(lowered, &card, number)
 }
 
 /// The file's card, or one of what is known.

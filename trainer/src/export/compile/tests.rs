@@ -13,7 +13,7 @@ use super::net::Net;
 use super::{CompileError, Options, Precision, compile, executor, read, reference, rewrite};
 
 /// Everything that is checked takes files without a card too.
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options {
         assumptions: Assumptions {
             range: Some(PixelRange::SIGNED),
@@ -22,6 +22,12 @@ fn options() -> Options {
         name: "test".into(),
         ..Options::default()
     }
+}
+
+/// The model of a file.
+pub(super) fn compiled(file: &[u8], options: &Options, what: &str) -> Vec<u8> {
+    let compiled = compile(file, options).unwrap_or_else(|error| panic!("{what}: {error}"));
+    compiled.file
 }
 
 /// The networks before and after rewriting.
@@ -49,10 +55,10 @@ pub(super) fn agrees(file: &[u8], what: &str) -> Net {
     let mut engine =
         OnnxGenerator::from_bytes(file, &Limits::default(), &options().assumptions).unwrap();
     let (net, rewritten) = networks(file);
-    let model = compile(file, &options()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let model = compiled(file, &options(), what);
     assert_eq!(
         model,
-        compile(file, &options()).unwrap(),
+        compiled(file, &options(), what),
         "{what}: the same bytes"
     );
     let mut latent = vec![0.0; engine.latent_len()];
@@ -85,7 +91,7 @@ pub(super) fn agrees(file: &[u8], what: &str) -> Net {
     rewritten
 }
 
-fn shipped() -> Vec<PathBuf> {
+pub(super) fn shipped() -> Vec<PathBuf> {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     ["mnist-dcgan", "mnist-cgan", "mnist-vae-dense"]
         .map(|name| models.join(name).join(format!("{name}.onnx")))
@@ -106,12 +112,12 @@ fn shipped_models_compile_and_make_the_same_pictures() {
 fn half_precision_is_near_and_half_as_large() {
     for path in shipped() {
         let file = std::fs::read(&path).unwrap();
-        let whole = compile(&file, &options()).unwrap();
+        let whole = compiled(&file, &options(), "whole");
         let half = Options {
             precision: Precision::F16,
             ..options()
         };
-        let half = compile(&file, &half).unwrap();
+        let half = compiled(&file, &half, "half");
         assert!(
             half.len() < whole.len() * 52 / 100,
             "{} {}",
