@@ -153,7 +153,7 @@ mod tests {
     fn a_channels_scale_loses_no_more_than_its_greatest_weight_would() {
         let row = [0.5_f32, -0.3, 0.2, 0.123, -1.0];
         let scale = best_scale(&row);
-        assert!(scale <= 1.0 / MOST && scale >= 0.8 / MOST);
+        assert!((0.8 / MOST..=1.0 / MOST).contains(&scale));
         assert_eq!(best_scale(&[0.0; 4]), 0.0);
         assert_eq!(rounded(-1e9, scale), -127.0);
     }

@@ -195,7 +195,7 @@ fn integer_layers(quantized: &Quantized) -> [usize; 2] {
 }
 
 #[test]
-fn shipped_models_stay_within_a_level_in_the_mean() {
+fn shipped_models_stay_within_half_a_level_in_the_mean() {
     for path in shipped() {
         let file = std::fs::read(&path).unwrap();
         let what = path.display().to_string();
@@ -207,7 +207,9 @@ fn shipped_models_stay_within_a_level_in_the_mean() {
         let quantized = made.quantized.clone().unwrap();
         let [integer, all] = integer_layers(&quantized);
         assert_eq!(integer, all, "{what}");
-        assert!(quantized.error.mean < 1.0, "{what}: {quantized}");
+        // Measured: 0.33, 0.18 and 0.39 levels, 25, 14 and 16 at most.
+        assert!(quantized.error.mean < 0.5, "{what}: {quantized}");
+        assert!(quantized.error.most < 40, "{what}: {quantized}");
         assert!(quantized.error.mean > 0.0, "{what}: bytes are not floats");
         let whole = compiled(&file, &options(), &what);
         assert!(
