@@ -13,6 +13,8 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use dreamlet_runtime::latent::{Distribution, fill_normal};
 use dreamlet_tests::onnx::{dense, model, node, tensor, value};
+use dreamlet_trainer::evaluation::{FileSource, Source as _};
+use dreamlet_trainer::export::compile::{Options, Precision, compile};
 use dreamlet_trainer::sampling::{Latents, Request, SamplingError, open, samples};
 
 /// A file that is removed at the end.
@@ -81,6 +83,51 @@ fn an_interpolation_begins_and_ends_at_its_seeds() {
     for (end, place) in ends.iter().zip([0, 49]) {
         let differences = found[place].bytes.iter().zip(&end.bytes);
         assert!(differences.clone().all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+}
+
+#[test]
+fn compiled_models_are_sampled_and_measured_like_their_onnx_file() {
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../models/mnist-cgan/mnist-cgan.onnx");
+    let onnx = std::fs::read(&path).unwrap();
+    let assumptions = Assumptions::default();
+    let mut request = Request::new(Latents::Seeds("0-9".parse().unwrap()));
+    request.class = Some(7);
+    let expected = samples(&mut open(&path, &assumptions).unwrap(), &request).unwrap();
+    let mut original = FileSource::new(&onnx, &assumptions).unwrap();
+    let classes = [7; 10];
+    let measured = original.pictures(0, 10, &classes).unwrap();
+    for (precision, levels) in [(Precision::F32, 1), (Precision::Int8, 60)] {
+        let options = Options {
+            precision,
+            ..Options::default()
+        };
+        let made = compile(&onnx, &options).unwrap().file;
+        let file = File::new(&format!("{precision:?}"), &made);
+        let mut generator = open(&file.0, &assumptions).unwrap();
+        assert!(generator.is_compiled());
+        assert_eq!(generator.card().map(|card| card.classes.len()), Some(10));
+        let near = |a: &[u8], b: &[u8]| {
+            assert_eq!(a.len(), b.len());
+            a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= levels)
+        };
+        for (found, expected) in samples(&mut generator, &request)
+            .unwrap()
+            .iter()
+            .zip(&expected)
+        {
+            assert_eq!(found.number, expected.number);
+            assert!(near(&found.bytes, &expected.bytes), "{precision:?}");
+        }
+        let mut source = FileSource::new(&made, &assumptions).unwrap();
+        assert_eq!((source.shape(), source.classes()), ([1, 28, 28], 10));
+        assert_eq!(source.class_names(), original.class_names());
+        assert!(near(&source.pictures(0, 10, &classes).unwrap(), &measured));
+        // A damaged one is refused by name.
+        let cut = File::new("cut", &made[..3000]);
+        let error = open(&cut.0, &assumptions).unwrap_err().to_string();
+        assert!(error.contains("cut") && error.contains("3000"), "{error}");
     }
 }
 

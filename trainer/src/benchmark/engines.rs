@@ -82,8 +82,11 @@ impl Engine for InCompiled {
 }
 
 /// The precisions that a generator is compiled with.
-pub(super) const PRECISIONS: [(&str, Precision); 2] =
-    [("f32", Precision::F32), ("f16", Precision::F16)];
+pub(super) const PRECISIONS: [(&str, Precision); 3] = [
+    ("f32", Precision::F32),
+    ("f16", Precision::F16),
+    ("int8", Precision::Int8),
+];
 
 /// `model` compiled with a precision.
 pub(super) fn compiled(model: &[u8], precision: Precision) -> Result<Vec<u8>, VerifyError> {
@@ -93,8 +96,9 @@ pub(super) fn compiled(model: &[u8], precision: Precision) -> Result<Vec<u8>, Ve
         name: "bench".into(),
         ..Options::default()
     };
-    let compiled = compile(model, &options).map_err(failed("compiled"))?;
-    Ok(compiled.file)
+    compile(model, &options)
+        .map(|compiled| compiled.file)
+        .map_err(failed("compiled"))
 }
 
 fn failed<E: ToString>(engine: &'static str) -> impl Fn(E) -> VerifyError {

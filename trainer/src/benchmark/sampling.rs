@@ -17,7 +17,7 @@ const TURN: Duration = Duration::from_millis(50);
 /// How long an engine takes.
 #[derive(Clone, Debug)]
 pub struct Measured {
-    /// Its name; `f32` and `f16` are the compiled engine with such weights.
+    /// Its name; `f32`, `f16` and `int8` are the compiled engine with such weights.
     pub engine: &'static str,
     /// Threads.
     pub threads: usize,

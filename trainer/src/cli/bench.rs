@@ -142,7 +142,7 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
     }
     if !args.json {
         print(&format!(
-            "\npictures: engines in turns, {} s at each batch; a preset's generator has its initial weights. f32 and f16 are compiled.",
+            "\npictures: engines in turns, {} s at each batch; a preset's generator has its initial weights. f32, f16 and int8 are compiled.",
             args.seconds
         ))?;
     }

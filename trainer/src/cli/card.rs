@@ -1,8 +1,10 @@
-//! `dreamlet card MODEL.onnx`
+//! `dreamlet card MODEL.onnx|MODEL.dream`
 
 use std::path::PathBuf;
 
 use clap::Args;
+use dreamlet_runtime::engine::compiled::CompiledGenerator;
+use dreamlet_runtime::engine::compiled::format::MAGIC;
 use dreamlet_runtime::engine::validate::{Limits, inspect, read};
 
 use super::{CliResult, print};
@@ -10,15 +12,20 @@ use super::{CliResult, print};
 /// Arguments of `dreamlet card`.
 #[derive(Debug, Args)]
 pub(crate) struct CardArgs {
-    /// The ONNX file
+    /// The ONNX file or compiled model
     model: PathBuf,
 }
 
 /// Prints the card in the file's metadata as JSON.
 pub(crate) fn run(args: &CardArgs) -> CliResult {
     let limits = Limits::default();
-    let found = inspect(&read(&args.model, &limits)?, &limits)?;
-    let card = found.card.ok_or_else(|| {
+    let file = read(&args.model, &limits)?;
+    let card = if file.starts_with(&MAGIC) {
+        CompiledGenerator::from_bytes(&file)?.card()?
+    } else {
+        inspect(&file, &limits)?.card
+    };
+    let card = card.ok_or_else(|| {
         format!(
             "{} has no card: dreamlet did not export it. `dreamlet sample` takes the facts it lacks as flags",
             args.model.display()

@@ -11,7 +11,7 @@ use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
 use crate::evaluation::likelihood::{self, BoundOptions};
 use crate::evaluation::{
-    self, Evaluation, EvaluationError, Evaluator, FolderSource, Metric, OnnxExtractor, OnnxSource,
+    self, Evaluation, EvaluationError, Evaluator, FileSource, FolderSource, Metric, OnnxExtractor,
     Options, Source,
 };
 use crate::report::grid::{enlarge, save_png};
@@ -24,8 +24,8 @@ const WORST: usize = 16;
 /// Arguments of `dreamlet eval`.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// A run folder, an ONNX generator, or a folder of pictures
-    #[arg(value_name = "RUN|MODEL.onnx|FOLDER")]
+    /// A run folder, an ONNX generator, a compiled model, or a folder of pictures
+    #[arg(value_name = "RUN|MODEL.onnx|MODEL.dream|FOLDER")]
     model: PathBuf,
     /// The real pictures: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR; a run knows its own
     #[arg(long)]
@@ -78,8 +78,8 @@ pub(crate) struct EvalArgs {
 
 /// What the path means.
 enum Model {
-    Run(Box<Saved>, OnnxSource),
-    File(OnnxSource),
+    Run(Box<Saved>, FileSource),
+    File(FileSource),
     Folder(PathBuf),
 }
 
@@ -212,11 +212,11 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
             first_stage: args.first_stage,
         };
         let saved = Saved::open(path, which)?;
-        let source = OnnxSource::trained(&saved.generator, &saved.config)?;
+        let source = FileSource::trained(&saved.generator, &saved.config)?;
         return Ok(Model::Run(Box::new(saved), source));
     }
     let file = read(path, &Limits::default()).map_err(|error: ModelError| error.to_string())?;
-    Ok(Model::File(OnnxSource::new(
+    Ok(Model::File(FileSource::new(
         &file,
         &args.stranger.assumptions(),
     )?))

@@ -6,6 +6,7 @@ mod compile;
 mod eval;
 mod export;
 mod presets;
+mod quantized;
 mod quickstart;
 mod report;
 mod sample;

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
+use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator;
 
 use super::CliResult;
 use super::stranger::StrangerArgs;
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
-    self, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds, Way,
-    parse_truncation,
+    self, FileGenerator, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds,
+    Way, parse_truncation,
 };
 
 /// Pictures that are shown in the terminal when they go to files of their own.
@@ -20,8 +20,8 @@ const SHOWN: usize = 64;
 /// Arguments of `dreamlet sample`.
 #[derive(Debug, Args)]
 pub(crate) struct SampleArgs {
-    /// An ONNX generator, or a run folder for its newest export
-    #[arg(value_name = "MODEL.onnx|RUN")]
+    /// An ONNX generator, a compiled model, or a run folder for its newest export
+    #[arg(value_name = "MODEL.onnx|MODEL.dream|RUN")]
     model: PathBuf,
     /// Seeds and ranges, such as 0-35 or 1,5,9-12
     #[arg(long, default_value = "0-35", conflicts_with = "interpolate")]
@@ -92,9 +92,11 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     }
     let assumptions = args.stranger.assumptions();
     let mut generator = sampling::open(&sampling::resolve(&args.model)?, &assumptions)?;
-    if generator.card().is_some() && assumptions != Assumptions::default() {
+    if (generator.card().is_some() || generator.is_compiled())
+        && assumptions != Assumptions::default()
+    {
         eprintln!(
-            "note: the model has a card; --range, --latent, --shape and --classes are for models without one and are ignored"
+            "note: the model says it itself; --range, --latent, --shape and --classes are for models without one and are ignored"
         );
     }
     let request = Request {
@@ -156,7 +158,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
 
 /// Writes one file a picture; gives a sheet of the first ones, to be shown.
 fn in_folder(
-    generator: &mut OnnxGenerator,
+    generator: &mut FileGenerator,
     request: &Request,
     folder: &Path,
     args: &SampleArgs,

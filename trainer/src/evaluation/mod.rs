@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! use dreamlet_trainer::data::{self, DataSpec, LoadOptions, Silent};
-//! use dreamlet_trainer::evaluation::{Evaluator, Metric, OnnxSource, Options};
+//! use dreamlet_trainer::evaluation::{Evaluator, Metric, FileSource, Options};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let data = data::load(&DataSpec::Mnist, &LoadOptions::default())?;
 //! let mut evaluator = Evaluator::new(&data, Options {
@@ -16,7 +16,7 @@
 //!     cache: None,
 //!     progress: &Silent,
 //! })?;
-//! let mut model = OnnxSource::new(&std::fs::read("digits.onnx")?, &Default::default())?;
+//! let mut model = FileSource::new(&std::fs::read("digits.onnx")?, &Default::default())?;
 //! println!("{}", evaluator.evaluate("digits.onnx", &mut model)?.report);
 //! # Ok(())
 //! # }
@@ -56,4 +56,4 @@ pub use onnx::OnnxExtractor;
 pub use report::{Better, ExtractorStamp, Figure, Metric, Report, Stamp};
 pub use similarity::mean_similarity;
 pub use sliced::{directions, sliced_wasserstein};
-pub use source::{FolderSource, FunctionSource, OnnxSource, Source};
+pub use source::{FileSource, FolderSource, FunctionSource, Source};

@@ -1,7 +1,6 @@
 //! Where the pictures come from that are evaluated.
 
-use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
+use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 use dreamlet_runtime::latent::Distribution;
@@ -11,6 +10,7 @@ use super::error::EvaluationError;
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::export::{generator, onnx};
+use crate::sampling::FileGenerator;
 
 /// Pictures by number, as planar bytes (channel, row, column).
 pub trait Source {
@@ -36,19 +36,19 @@ pub trait Source {
     ) -> Result<Vec<u8>, EvaluationError>;
 }
 
-/// A generator in the runtime's engine. Picture i is that of seed i, the one that `dreamlet sample --seeds i` draws.
+/// A generator's file, ONNX or compiled, in the runtime's engines. Picture i is that of seed i, the one that `dreamlet sample --seeds i` draws.
 #[derive(Debug)]
-pub struct OnnxSource {
-    generators: Vec<OnnxGenerator>,
+pub struct FileSource {
+    generators: Vec<FileGenerator>,
 }
 
-impl OnnxSource {
+impl FileSource {
     /// Loads the file once for each thread.
     ///
     /// # Errors
     /// [`EvaluationError::Generate`] if the file is refused or does not say all that is needed.
     pub fn new(file: &[u8], assumptions: &Assumptions) -> Result<Self, EvaluationError> {
-        let open = |_| OnnxGenerator::from_bytes(file, &Limits::default(), assumptions);
+        let open = |_| FileGenerator::from_bytes(file, assumptions);
         let generators: Result<Vec<_>, _> = (0..rayon::current_num_threads()).map(open).collect();
         Ok(Self {
             generators: generators.map_err(|error| EvaluationError::Generate {
@@ -79,12 +79,12 @@ impl OnnxSource {
     /// Names of the classes, as the card has them.
     #[must_use]
     pub fn class_names(&self) -> &[String] {
-        let card = self.generators.first().and_then(OnnxGenerator::card);
+        let card = self.generators.first().and_then(FileGenerator::card);
         card.map(|card| card.classes.as_slice()).unwrap_or_default()
     }
 }
 
-impl Source for OnnxSource {
+impl Source for FileSource {
     fn shape(&self) -> [usize; 3] {
         self.generators.first().map_or([0; 3], |g| {
             let shape = g.shape();

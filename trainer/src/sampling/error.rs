@@ -8,6 +8,7 @@ use dreamlet_runtime::engine::validate::ModelError;
 use dreamlet_runtime::image::ImageError;
 use dreamlet_runtime::latent::LengthMismatch;
 
+use super::file::FileError;
 use crate::report::grid::GridError;
 
 /// What can go wrong while sampling, one variant for each way.
@@ -77,14 +78,14 @@ pub enum SamplingError {
         /// The file.
         path: PathBuf,
         /// Why.
-        error: OnnxError,
+        error: FileError,
     },
     /// The class does not exist, is missing, or the engine failed.
     Generate {
         /// Classes of the generator.
         classes: usize,
         /// Why.
-        error: OnnxError,
+        error: FileError,
     },
     /// The picture could not be converted.
     Image(ImageError),
@@ -151,7 +152,7 @@ impl fmt::Display for SamplingError {
             Self::NoModel { path, error } => {
                 write!(
                     f,
-                    "cannot open {}: {error}; give an ONNX file or a run folder",
+                    "cannot open {}: {error}; give an ONNX file, a compiled model or a run folder",
                     path.display()
                 )
             }
@@ -162,12 +163,12 @@ impl fmt::Display for SamplingError {
             ),
             Self::NotARun { path } => write!(
                 f,
-                "{} is a folder but not a run (it has no config.toml): give an ONNX file or a run folder",
+                "{} is a folder but not a run (it has no config.toml): give an ONNX file, a compiled model or a run folder",
                 path.display()
             ),
             Self::Model {
                 path,
-                error: OnnxError::Model(ModelError::Missing { fact, assumption }),
+                error: FileError::Onnx(OnnxError::Model(ModelError::Missing { fact, assumption })),
             } => write!(
                 f,
                 "{} has no card and does not say {fact}: give --{assumption}, see `dreamlet sample --help`",

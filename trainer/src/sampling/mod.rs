@@ -1,4 +1,4 @@
-//! Pictures from an exported generator, by the engine that devices use: what `dreamlet sample` does.
+//! Pictures from an exported or compiled generator, by the engines that devices use: what `dreamlet sample` does.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -15,16 +15,17 @@
 //! ```
 
 mod error;
+mod file;
 mod model;
 mod output;
 mod request;
 
-use dreamlet_runtime::engine::tract::OnnxGenerator;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::to_hwc_u8;
 use dreamlet_runtime::latent::{Distribution, lerp, slerp};
 
 pub use error::SamplingError;
+pub use file::{FileError, FileGenerator};
 pub use model::{open, resolve};
 pub use output::{Layout, Output, make_folder, print_png, save_one, sheet};
 pub use request::{
@@ -97,7 +98,7 @@ const BATCH: usize = 32;
 /// # Errors
 /// [`SamplingError`] of the engine, such as a class that does not exist, or of `take`.
 pub fn each_sample(
-    generator: &mut OnnxGenerator,
+    generator: &mut FileGenerator,
     request: &Request,
     mut take: impl FnMut(Sample) -> Result<(), SamplingError>,
 ) -> Result<(), SamplingError> {
@@ -139,7 +140,7 @@ pub fn each_sample(
 /// # Errors
 /// As [`each_sample`].
 pub fn samples(
-    generator: &mut OnnxGenerator,
+    generator: &mut FileGenerator,
     request: &Request,
 ) -> Result<Vec<Sample>, SamplingError> {
     let mut all = Vec::new();

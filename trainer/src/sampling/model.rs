@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxError};
 use dreamlet_runtime::engine::validate::{Limits, read};
 
-use super::SamplingError;
+use super::{FileError, FileGenerator, SamplingError};
 
 /// The model file that `path` means: itself, or the newest `export/*.onnx` of a run folder.
 ///
@@ -49,15 +49,15 @@ pub fn resolve(path: &Path) -> Result<PathBuf, SamplingError> {
         })
 }
 
-/// Loads a generator. `assumptions` are for files without a card; a card goes before them.
+/// Loads a generator, of an ONNX file or a compiled model. `assumptions` are for ONNX files without a card; a card goes before them.
 ///
 /// # Errors
 /// [`SamplingError::Model`] if the file is refused or does not say all that is needed.
-pub fn open(path: &Path, assumptions: &Assumptions) -> Result<OnnxGenerator, SamplingError> {
+pub fn open(path: &Path, assumptions: &Assumptions) -> Result<FileGenerator, SamplingError> {
     let limits = Limits::default();
     read(path, &limits)
-        .map_err(OnnxError::Model)
-        .and_then(|file| OnnxGenerator::from_bytes(&file, &limits, assumptions))
+        .map_err(|error| FileError::Onnx(OnnxError::Model(error)))
+        .and_then(|file| FileGenerator::from_bytes(&file, assumptions))
         .map_err(|error| SamplingError::Model {
             path: path.to_path_buf(),
             error,

@@ -4,7 +4,7 @@ use super::error::TrainError;
 use super::learner::Learner;
 use crate::config::Config;
 use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
-use crate::evaluation::{EvaluationError, Evaluator, Metric, OnnxSource, Options};
+use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options};
 
 /// Key of the figure that picks the best checkpoint.
 pub(super) const CHOSEN: &str = "frechet_distance";
@@ -63,7 +63,7 @@ impl<'a> Evaluating<'a> {
         learner: &Learner,
         config: &Config,
     ) -> Result<Vec<(&'static str, f64)>, TrainError> {
-        let mut source = OnnxSource::trained(&learner.generator(), config).map_err(failed)?;
+        let mut source = FileSource::trained(&learner.generator(), config).map_err(failed)?;
         let found = self
             .evaluator
             .evaluate("this run", &mut source)

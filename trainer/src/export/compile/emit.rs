@@ -2,7 +2,8 @@
 
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::format::{
-    ALIGNMENT, HEADER_LEN, Header, LAYER_LEN, Layer, Number, Place, Weights, checksum,
+    ALIGNMENT, HEADER_LEN, Header, LAYER_LEN, Layer, Number, Place, Requantization, Weights,
+    checksum,
 };
 
 use super::CompileError;
@@ -27,9 +28,10 @@ pub(crate) fn emit(
     let mut section = Vec::new();
     let mut records = Vec::new();
     for step in &lowered.steps {
-        let packed = match &step.weights {
-            Some(tensors) => Some(pack(step, tensors, weights)?),
-            None => None,
+        let packed = match (&step.packed, &step.weights) {
+            (Some(packed), _) => Some(packed.clone()),
+            (None, Some(tensors)) => Some(pack(step, tensors, weights)?),
+            (None, None) => None,
         };
         let layer = layer(step, plan, packed, &mut section)?;
         let mut record = [0; LAYER_LEN];
@@ -93,14 +95,24 @@ fn layer(
         section.extend_from_slice(bytes);
         offset("the weights", begin)
     };
-    let weights = match packed {
-        Some(packed) => Some(Weights {
+    let (mut weights, mut requantization) = (None, None);
+    if let Some(packed) = packed {
+        weights = Some(Weights {
             number: packed.number,
             offset: add(&packed.weights)?,
             bias: packed.bias.map(|bias| add(&bias)).transpose()?,
-        }),
-        None => None,
-    };
+        });
+        if let Some(how) = packed.requantization {
+            requantization = Some(Requantization {
+                multipliers: add(&how.multipliers)?,
+                shift: how.shift,
+                table: match how.table {
+                    Some((table, bits)) => Some((add(&table)?, bits)),
+                    None => None,
+                },
+            });
+        }
+    }
     Ok(Layer {
         op: step.op,
         input: place(step.input),
@@ -112,6 +124,6 @@ fn layer(
         output_shape: step.output_shape,
         activation: step.activation,
         weights,
-        requantization: None,
+        requantization,
     })
 }

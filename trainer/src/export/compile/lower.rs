@@ -7,6 +7,7 @@ use dreamlet_runtime::engine::compiled::{Axis, few_scratch};
 
 use super::CompileError;
 use super::net::{Net, Node, Op, ValueId, len};
+use super::pack::Packed;
 use super::read::value::planar_position;
 use super::rewrite::crop::cut;
 
@@ -43,6 +44,8 @@ pub(crate) struct Step {
     pub(crate) output_shape: MapShape,
     pub(crate) activation: Activation,
     pub(crate) weights: Option<Weights>,
+    /// Tensors that are quantized and packed already, in the place of `weights`.
+    pub(crate) packed: Option<Packed>,
     /// The value of the network that it makes.
     pub(crate) value: ValueId,
     /// The ONNX node it comes from.
@@ -150,6 +153,7 @@ impl Lowering<'_> {
             output_shape: shape,
             activation: node.activation,
             weights: None,
+            packed: None,
             value,
             origin: node.origin.clone(),
         }
@@ -168,6 +172,7 @@ impl Lowering<'_> {
                 activation: Activation::None,
                 second: Operand::None,
                 weights: None,
+                packed: None,
                 value: self.net.latent,
                 ..step.clone()
             };
@@ -283,6 +288,7 @@ impl Lowering<'_> {
             output_shape: shape,
             activation: Activation::None,
             weights: None,
+            packed: None,
             value,
             origin: node.origin.clone(),
         });
@@ -408,6 +414,7 @@ impl Lowering<'_> {
                     output_shape: shape,
                     activation: Activation::None,
                     weights: None,
+                    packed: None,
                     value: self.net.image,
                     origin: "picture".into(),
                 });

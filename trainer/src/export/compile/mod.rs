@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `read` makes a network of a few operations for one picture, `rewrite` folds what can be folded, `lower` chooses the device's layers,
-//! `plan` places their buffers, `pack` orders the weights, `emit` writes the file. `reference` runs a network by the definitions of its
+//! `quantize` makes integer layers of them where that is asked for, `plan` places their buffers, `pack` orders the weights, `emit` writes the file. `reference` runs a network by the definitions of its
 //! operations, before and after rewriting.
 
 #[cfg(test)]
@@ -22,6 +22,7 @@ mod lower;
 mod net;
 mod pack;
 mod plan;
+mod quantize;
 mod read;
 mod reference;
 mod report;
@@ -42,9 +43,11 @@ use prost::Message as _;
 use tract_onnx::pb::ModelProto;
 
 pub use error::CompileError;
+pub use quantize::{PixelError, QuantizeOptions, Quantized, QuantizedLayer};
 pub use report::{Line, Report};
 
 use super::card::golden;
+use lower::Lowered;
 use net::Net;
 
 /// What the layers' weights are.
@@ -55,6 +58,8 @@ pub enum Precision {
     F32,
     /// 16-bit floats, half the bytes; sums are 32-bit floats all the same.
     F16,
+    /// Bytes, and bytes between layers: see [`QuantizeOptions`]. Layers that have no integer form stay f32.
+    Int8,
 }
 
 /// How to compile.
@@ -62,6 +67,8 @@ pub enum Precision {
 pub struct Options {
     /// What the weights are.
     pub precision: Precision,
+    /// How to quantize, for [`Precision::Int8`].
+    pub quantize: QuantizeOptions,
     /// What the ONNX file may cost.
     pub limits: Limits,
     /// What is taken as given of a file without a card.
@@ -77,12 +84,15 @@ pub struct Compiled {
     pub file: Vec<u8>,
     /// What it costs.
     pub report: Report,
+    /// What quantizing did, for [`Precision::Int8`].
+    pub quantized: Option<Quantized>,
 }
 
 /// Compiles an ONNX file that is in memory. One file with the same options gives the same bytes.
 ///
 /// The card goes into the model as it is; a file without one gets one of what is known, with golden pictures made by tract, or by
-/// the definitions of the operators where tract cannot run it.
+/// the definitions of the operators where tract cannot run it. The golden pictures of a quantized model are its own: where all layers multiply
+/// integers, they are the same bytes on every device.
 ///
 /// # Errors
 /// [`CompileError`]: a file that is no generator, a node without a layer, weights beyond the precision.
@@ -100,13 +110,19 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
         confirm(&original, &net, facts.distribution)?;
     }
     let lowered = lower::lower(&net)?;
-    let plan = plan::plan(&lowered)?;
     let card = card(file, &original, &found, options)?;
     let number = match options.precision {
-        Precision::F32 => Number::F32,
+        Precision::F32 | Precision::Int8 => Number::F32,
         Precision::F16 => Number::F16,
     };
-    let file = emit::emit(&lowered, &plan, &card, number)?;
+    let (file, quantized, lowered) = match options.precision {
+        Precision::F32 | Precision::F16 => (write(&lowered, &card, number)?, None, lowered),
+        Precision::Int8 => {
+            let made = quantize::quantize(&net, &lowered, &card, options.quantize)?;
+            let file = with_own_golden(&made.lowered, card)?;
+            (file, Some(made.quantized), made.lowered)
+        }
+    };
     let report = with_model(&file, |model| {
         let sizes = report::Sizes {
             flash: file.len() as u64,
@@ -118,7 +134,33 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     let report = report
         .and_then(|report| report)
         .map_err(CompileError::Format)?;
-    Ok(Compiled { file, report })
+    Ok(Compiled {
+        file,
+        report,
+        quantized,
+    })
+}
+
+fn write(lowered: &Lowered, card: &Card, number: Number) -> Result<Vec<u8>, CompileError> {
+    emit::emit(lowered, &plan::plan(lowered)?, card, number)
+}
+
+/// Writes a quantized model with golden pictures that it has made itself.
+fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, CompileError> {
+    let number = quantize::floats(lowered);
+    let mut engine = quantize::open(&write(lowered, &card, number)?)?;
+    card.golden = golden(&card, |latent, class, image| {
+        engine
+            .generate(latent, class, image)
+            .map_err(|error| error.to_string())
+    })
+    .map_err(|error| CompileError::Golden {
+        reason: error.to_string(),
+    })?;
+    if quantize::exact(lowered) {
+        card.tolerance.levels = 0;
+    }
+    write(lowered, &card, number)
 }
 
 /// Opens a model as the device does. It must lie at a multiple of 4, which a vector of bytes need not.

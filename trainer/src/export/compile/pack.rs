@@ -1,7 +1,9 @@
 //! Weights in the orders that the device's layers read, as [`Op`](dreamlet_runtime::engine::compiled::format::Op) documents them.
 
 use dreamlet_runtime::engine::compiled::Axis;
-use dreamlet_runtime::engine::compiled::format::{BLOCK, MapShape, Number, Op as Layer, padded};
+use dreamlet_runtime::engine::compiled::format::{
+    BLOCK, Convolution, MapShape, Number, Op as Layer, padded,
+};
 
 use super::lower::{Step, Weights};
 use super::net::len;
@@ -13,6 +15,16 @@ pub(crate) struct Packed {
     pub(crate) number: Number,
     pub(crate) weights: Vec<u8>,
     pub(crate) bias: Option<Vec<u8>>,
+    pub(crate) requantization: Option<PackedRequantization>,
+}
+
+/// How a layer's sums become bytes, see [`Requantization`](dreamlet_runtime::engine::compiled::format::Requantization).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PackedRequantization {
+    pub(crate) multipliers: Vec<u8>,
+    pub(crate) shift: u32,
+    /// The table and its bits.
+    pub(crate) table: Option<(Vec<u8>, u32)>,
 }
 
 /// Packs the weights of a step as `number`, or as 32-bit floats where its kind of layer has no other.
@@ -29,27 +41,7 @@ pub(crate) fn pack(step: &Step, weights: &Weights, number: Number) -> Result<Pac
             layer: step.origin.clone(),
         });
     }
-    let ordered = match step.op {
-        Layer::Dense => dense(&weights.weights, len(from), len(to)),
-        Layer::Conv(geometry) => {
-            let axes = Axis::pair(&geometry, from, to);
-            conv(&weights.weights, &axes, from, to)
-        }
-        Layer::FewConv(geometry) => {
-            let taps = (geometry.kernel[0] * geometry.kernel[1]) as usize;
-            few(
-                &weights.weights,
-                from.channels as usize,
-                to.channels as usize,
-                taps,
-            )
-        }
-        Layer::GroupConv(geometry) => {
-            let taps = (geometry.kernel[0] * geometry.kernel[1]) as usize;
-            grouped(&weights.weights, to.channels as usize, taps)
-        }
-        _ => weights.weights.clone(),
-    };
+    let ordered = ordered(step.op, &weights.weights, from, to);
     let bias = weights.bias.as_ref().map(|bias| {
         let mut bias = bias.clone();
         if multiplies {
@@ -78,7 +70,54 @@ pub(crate) fn pack(step: &Step, weights: &Weights, number: Number) -> Result<Pac
         number,
         weights: bytes,
         bias,
+        requantization: None,
     })
+}
+
+/// Weights in the order of the layer.
+fn ordered(op: Layer, weights: &[f32], from: MapShape, to: MapShape) -> Vec<f32> {
+    let taps = |geometry: Convolution| (geometry.kernel[0] * geometry.kernel[1]) as usize;
+    let (inputs, outputs) = (from.channels as usize, to.channels as usize);
+    match op {
+        Layer::Dense => dense(weights, len(from), len(to)),
+        Layer::Conv(geometry) => conv(weights, &Axis::pair(&geometry, from, to), from, to),
+        Layer::FewConv(geometry) => few(weights, inputs, outputs, taps(geometry)),
+        Layer::GroupConv(geometry) => grouped(weights, outputs, taps(geometry)),
+        _ => weights.to_vec(),
+    }
+}
+
+/// Packs weights that are whole numbers from -127 to 127, of a layer that multiplies: input channels padded to whole fours, which lie side
+/// by side for each output channel.
+pub(crate) fn pack_bytes(step: &Step, weights: &[f32]) -> Vec<u8> {
+    let (mut from, to) = (step.input_shape, step.output_shape);
+    let (inputs, taps) = match step.op {
+        Layer::Conv(geometry) | Layer::FewConv(geometry) => (
+            from.channels as usize,
+            (geometry.kernel[0] * geometry.kernel[1]) as usize,
+        ),
+        _ => (len(from), 1),
+    };
+    let mut padded = Vec::with_capacity(weights.len());
+    for row in weights.chunks(inputs * taps) {
+        padded.extend_from_slice(row);
+        let missing = inputs.next_multiple_of(4) - inputs;
+        padded.resize(padded.len() + missing * taps, 0.0);
+    }
+    if step.op == Layer::Dense {
+        from = MapShape::vector(inputs.next_multiple_of(4) as u32);
+    } else {
+        from.channels = from.channels.next_multiple_of(4);
+    }
+    let ordered = ordered(step.op, &padded, from, to);
+    let mut bytes = Vec::with_capacity(ordered.len());
+    for four in ordered.chunks(4 * BLOCK) {
+        for output in 0..BLOCK {
+            let column = four.iter().skip(output).step_by(BLOCK);
+            bytes.extend(column.map(|&x| (x as i8).cast_unsigned()));
+        }
+    }
+    bytes
 }
 
 /// `[n][k]` to `[n/16][k][16]`.

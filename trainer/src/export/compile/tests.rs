@@ -28,6 +28,12 @@ pub(super) fn options() -> Options {
     }
 }
 
+/// The model of a file.
+pub(super) fn compiled(file: &[u8], options: &Options, what: &str) -> Vec<u8> {
+    let compiled = compile(file, options).unwrap_or_else(|error| panic!("{what}: {error}"));
+    compiled.file
+}
+
 /// The networks before and after rewriting.
 pub(super) fn networks(file: &[u8]) -> (Net, Net) {
     let options = options();
@@ -64,10 +70,8 @@ pub(super) fn agrees(file: &[u8], what: &str) -> Net {
 /// As [`agrees`], without tract where that cannot run the file.
 pub(super) fn compare(file: &[u8], what: &str, mut tract: Option<OnnxGenerator>) -> Net {
     let (net, rewritten) = networks(file);
-    let model = compile(file, &options())
-        .unwrap_or_else(|error| panic!("{what}: {error}"))
-        .file;
-    let again = compile(file, &options()).unwrap().file;
+    let model = compiled(file, &options(), what);
+    let again = compiled(file, &options(), what);
     assert_eq!(model, again, "{what}: the same bytes");
     let mut latent = vec![0.0; net.shape(net.latent).channels as usize];
     for seed in 0..2 {
@@ -111,7 +115,7 @@ fn on_the_device(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
     .unwrap()
 }
 
-fn shipped() -> Vec<PathBuf> {
+pub(super) fn shipped() -> Vec<PathBuf> {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     ["mnist-dcgan", "mnist-cgan", "mnist-vae-dense"]
         .map(|name| models.join(name).join(format!("{name}.onnx")))
@@ -132,12 +136,12 @@ fn shipped_models_compile_and_make_the_same_pictures() {
 fn half_precision_is_near_and_half_as_large() {
     for path in shipped() {
         let file = std::fs::read(&path).unwrap();
-        let whole = compile(&file, &options()).unwrap().file;
+        let whole = compiled(&file, &options(), "whole");
         let half = Options {
             precision: Precision::F16,
             ..options()
         };
-        let half = compile(&file, &half).unwrap().file;
+        let half = compiled(&file, &half, "half");
         assert!(
             half.len() < whole.len() * 52 / 100,
             "{} {}",

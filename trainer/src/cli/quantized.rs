@@ -1,0 +1,71 @@
+//! For `dreamlet compile --precision int8 --data NAME`: the Fréchet distance of a quantized model beside that of its ONNX file.
+
+use dreamlet_runtime::engine::tract::Assumptions;
+
+use super::print;
+use crate::data::{self, Bar, DataSpec, LoadOptions};
+use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options, Source};
+use crate::export::compile::{self, Compiled, compile};
+
+/// By how much of the ONNX file's distance a quantized model may be worse.
+const WORSE: f64 = 0.05;
+
+/// Compiles `file`, and again with one more layer in floats until the distance to test pictures is at most 5 % worse than the ONNX file's.
+pub(super) fn compile_measured(
+    file: &[u8],
+    options: &compile::Options,
+    spec: &DataSpec,
+    samples: usize,
+) -> Result<Compiled, Box<dyn std::error::Error>> {
+    let mut compiled = compile(file, options)?;
+    let mut original = FileSource::new(file, &options.assumptions)?;
+    let bar = Bar::default();
+    let [channels, height, _] = original.shape();
+    let loading = LoadOptions {
+        size: Some(height),
+        channels: Some(channels),
+        progress: &bar,
+        ..LoadOptions::default()
+    };
+    let data = data::load(spec, &loading)?;
+    let mut evaluator = Evaluator::new(
+        &data,
+        Options {
+            samples,
+            seed: 0,
+            metrics: vec![Metric::Frechet],
+            extractor: None,
+            cache: Some(data::cache_dir()?),
+            progress: &bar,
+        },
+    )?;
+    let mut distance = |source: &mut FileSource| -> Result<f64, EvaluationError> {
+        let report = evaluator.evaluate("model", source)?.report;
+        let figure = report.figures.iter().find(|f| f.key == "frechet_distance");
+        Ok(figure.map_or(f64::NAN, |figure| figure.value))
+    };
+    let expected = distance(&mut original)?;
+    loop {
+        let mut source = FileSource::new(&compiled.file, &Assumptions::default())?;
+        let found = distance(&mut source)?;
+        let floats = compiled.quantized.as_ref().map_or(0, |quantized| {
+            let floats = quantized.layers.iter().filter(|layer| !layer.integer);
+            floats.count()
+        });
+        let all = compiled
+            .quantized
+            .as_ref()
+            .map_or(0, |quantized| quantized.layers.len());
+        let change = (found / expected - 1.0) * 100.0;
+        print(&format!(
+            "Fréchet distance to {} of {samples} pictures: {found:.3}, of the ONNX file {expected:.3} ({change:+.1} %), with {floats} layers in floats",
+            data.name
+        ))?;
+        if found <= expected * (1.0 + WORSE) || floats >= all {
+            return Ok(compiled);
+        }
+        let mut next = options.clone();
+        next.quantize.float_layers = floats + 1;
+        compiled = compile(file, &next)?;
+    }
+}

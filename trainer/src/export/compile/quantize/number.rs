@@ -1,0 +1,119 @@
+//! What a quantized tensor's integers mean, and the arithmetic between two of them.
+
+use dreamlet_runtime::engine::compiled::format::Number;
+use dreamlet_runtime::image::PixelRange;
+
+/// How a tensor's numbers are written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Format {
+    /// 32-bit floats.
+    Float,
+    /// Integers of this kind times a scale.
+    Scaled(Number, f64),
+    /// Unsigned bytes: the pixels of the picture.
+    Pixels(PixelRange),
+}
+
+impl Format {
+    /// Bytes with the range `range`.
+    pub(super) fn bytes(unsigned: bool, range: f64) -> Self {
+        if unsigned {
+            Self::Scaled(Number::U8, range / 255.0)
+        } else {
+            Self::Scaled(Number::I8, range / 127.0)
+        }
+    }
+
+    /// 16-bit integers with the range `range`.
+    pub(super) fn words(range: f64) -> Self {
+        Self::Scaled(Number::I16, range / 32767.0)
+    }
+
+    /// What the device calls it.
+    pub(super) const fn number(self) -> Number {
+        match self {
+            Self::Float => Number::F32,
+            Self::Scaled(number, _) => number,
+            Self::Pixels(_) => Number::U8,
+        }
+    }
+
+    /// What is nearest to `x`, before it is rounded to an integer.
+    pub(super) fn position(self, x: f64) -> f64 {
+        let (low, high) = limits(self.number());
+        let position = match self {
+            Self::Float => return x,
+            Self::Scaled(_, scale) => x / scale,
+            Self::Pixels(range) => {
+                let (black, white) = (f64::from(range.low), f64::from(range.high));
+                (x - black) / (white - black) * 255.0
+            }
+        };
+        position.max(low).min(high)
+    }
+}
+
+/// The least and the greatest integer of a kind.
+pub(super) const fn limits(number: Number) -> (f64, f64) {
+    match number {
+        Number::I8 => (-127.0, 127.0),
+        Number::U8 => (0.0, 255.0),
+        _ => (-32767.0, 32767.0),
+    }
+}
+
+/// Integers that are nearly `factors` times `2^shift`, the greatest of which uses 31 bits, and `shift`. A factor has a relative error of
+/// `2^-31` times the ratio of the greatest to it.
+pub(super) fn multipliers(factors: &[f64]) -> (Vec<i32>, u32) {
+    let most = factors.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    let shift = if most > 0.0 && most.is_finite() {
+        (30.0 - most.log2().floor()).clamp(1.0, 62.0) as u32
+    } else {
+        62
+    };
+    let scale = f64::from(shift).exp2();
+    // `as` saturates.
+    let all = factors.iter().map(|x| (x * scale).round() as i32);
+    (all.collect(), shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multipliers_are_as_near_as_31_bits_can_be() {
+        for most in [1e-9, 3.7e-4, 0.5, 0.999_999_999, 1.0, 123.0, 5e8] {
+            let factors = [most, most / 3.0, most / 1024.0];
+            let (multipliers, shift) = multipliers(&factors);
+            assert!((1..=62).contains(&shift), "{shift}");
+            for (factor, multiplier) in factors.iter().zip(multipliers) {
+                let found = f64::from(multiplier) / f64::from(shift).exp2();
+                let error = (found / factor - 1.0).abs();
+                assert!(error < f64::from(-20).exp2(), "{factor}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn factors_that_cannot_be_written_saturate() {
+        assert_eq!(multipliers(&[0.0, 0.0]), (vec![0, 0], 62));
+        assert_eq!(multipliers(&[1e12]), (vec![i32::MAX], 1));
+        assert_eq!(multipliers(&[1e-30]), (vec![0], 62));
+        assert_eq!(multipliers(&[f64::NAN]).0, [0]);
+    }
+
+    #[test]
+    fn positions_stay_within_what_can_be_written() {
+        let bytes = Format::bytes(false, 2.54);
+        assert!((bytes.position(0.5) - 25.0).abs() < 1e-9);
+        assert_eq!([bytes.position(9.0), bytes.position(-9.0)], [127.0, -127.0]);
+        assert_eq!(Format::bytes(true, 1.0).position(-0.5), 0.0);
+        assert_eq!(Format::words(1.0).position(-1.5), -32767.0);
+        let pixels = Format::Pixels(PixelRange::SIGNED);
+        assert_eq!(
+            [-1.0, 0.0, 1.0, 7.0].map(|x| pixels.position(x)),
+            [0.0, 127.5, 255.0, 255.0]
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! Generators from files of both kinds: ONNX files, and compiled models as `dreamlet compile` writes them.
+
+use core::fmt;
+
+use dreamlet_runtime::card::Card;
+use dreamlet_runtime::engine::compiled::format::MAGIC;
+use dreamlet_runtime::engine::compiled::{CompiledError, CompiledGenerator};
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
+use dreamlet_runtime::engine::validate::Limits;
+use dreamlet_runtime::generator::{GenerateError, Generator};
+use dreamlet_runtime::image::{PixelRange, Shape};
+use dreamlet_runtime::latent::Distribution;
+
+/// Why a generator's file is not used.
+#[derive(Debug)]
+pub enum FileError {
+    /// Of an ONNX file.
+    Onnx(OnnxError),
+    /// Of a compiled model.
+    Compiled(CompiledError),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Onnx(error) => error.fmt(f),
+            Self::Compiled(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Onnx(error) => Some(error),
+            Self::Compiled(error) => Some(error),
+        }
+    }
+}
+
+impl From<OnnxError> for FileError {
+    fn from(error: OnnxError) -> Self {
+        Self::Onnx(error)
+    }
+}
+
+impl From<CompiledError> for FileError {
+    fn from(error: CompiledError) -> Self {
+        Self::Compiled(error)
+    }
+}
+
+/// A generator in the engine that its file is for.
+#[derive(Debug)]
+pub struct FileGenerator {
+    engine: Engine,
+    card: Option<Card>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Onnx(Box<OnnxGenerator>),
+    Compiled(Box<CompiledGenerator>),
+}
+
+impl FileGenerator {
+    /// A compiled model by its first bytes, an ONNX file otherwise; `assumptions` are for ONNX files without a card.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file is refused or does not say all that is needed.
+    pub fn from_bytes(file: &[u8], assumptions: &Assumptions) -> Result<Self, FileError> {
+        if file.starts_with(&MAGIC) {
+            let compiled = CompiledGenerator::from_bytes(file)?;
+            return Ok(Self {
+                card: compiled.card()?,
+                engine: Engine::Compiled(Box::new(compiled)),
+            });
+        }
+        let onnx = OnnxGenerator::from_bytes(file, &Limits::default(), assumptions)?;
+        Ok(Self {
+            card: onnx.card().cloned(),
+            engine: Engine::Onnx(Box::new(onnx)),
+        })
+    }
+
+    /// The card, if the file has one.
+    #[must_use]
+    pub const fn card(&self) -> Option<&Card> {
+        self.card.as_ref()
+    }
+
+    /// Whether it is a compiled model.
+    #[must_use]
+    pub const fn is_compiled(&self) -> bool {
+        matches!(self.engine, Engine::Compiled(_))
+    }
+
+    /// What latents are drawn from.
+    #[must_use]
+    pub fn distribution(&self) -> Distribution {
+        match &self.engine {
+            Engine::Onnx(engine) => engine.distribution(),
+            Engine::Compiled(engine) => engine.distribution(),
+        }
+    }
+
+    /// Numbers of a picture, `channels * height * width`.
+    #[must_use]
+    pub fn image_len(&self) -> usize {
+        match &self.engine {
+            Engine::Onnx(engine) => engine.image_len(),
+            Engine::Compiled(engine) => engine.image_len(),
+        }
+    }
+
+    /// Makes one picture for each latent vector, see [`OnnxGenerator::generate_batch`].
+    ///
+    /// # Errors
+    /// [`FileError`]; `images` is then unspecified.
+    pub fn generate_batch(
+        &mut self,
+        latents: &[f32],
+        classes: Option<&[usize]>,
+        images: &mut [f32],
+    ) -> Result<(), FileError> {
+        match &mut self.engine {
+            Engine::Onnx(engine) => Ok(engine.generate_batch(latents, classes, images)?),
+            Engine::Compiled(engine) => engine
+                .generate_batch(latents, classes, images)
+                .map_err(|error| FileError::Compiled(error.into())),
+        }
+    }
+
+    fn generator(&self) -> &dyn Generator {
+        match &self.engine {
+            Engine::Onnx(engine) => engine.as_ref(),
+            Engine::Compiled(engine) => engine.as_ref(),
+        }
+    }
+}
+
+impl Generator for FileGenerator {
+    fn latent_len(&self) -> usize {
+        self.generator().latent_len()
+    }
+
+    fn shape(&self) -> Shape {
+        self.generator().shape()
+    }
+
+    fn range(&self) -> PixelRange {
+        self.generator().range()
+    }
+
+    fn classes(&self) -> usize {
+        self.generator().classes()
+    }
+
+    fn generate(
+        &mut self,
+        latent: &[f32],
+        class: Option<usize>,
+        image: &mut [f32],
+    ) -> Result<(), GenerateError> {
+        match &mut self.engine {
+            Engine::Onnx(engine) => engine.generate(latent, class, image),
+            Engine::Compiled(engine) => engine.generate(latent, class, image),
+        }
+    }
+}
