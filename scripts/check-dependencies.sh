@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Firmware and the C library are workspaces of their own.
-for manifest in Cargo.toml c/Cargo.toml tests/firmware/Cargo.toml; do
+for manifest in Cargo.toml c/Cargo.toml tests/firmware/Cargo.toml examples/pico/Cargo.toml; do
   if command -v cargo-deny >/dev/null; then
     cargo deny --manifest-path "$manifest" --locked --all-features check --config "$PWD/deny.toml"
   else

@@ -13,7 +13,7 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repo/tests/firmware"
 
 target_dir=${CARGO_TARGET_DIR:-$repo/target}
-targets=${*:-thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imc-unknown-none-elf wasm32-unknown-unknown wasm32-simd128}
+targets=${*:-thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imc-unknown-none-elf wasm32-unknown-unknown wasm32-simd128 pico}
 models=()
 for golden in "$repo"/tests/models/*.golden "$repo"/models/*/*.golden; do
   [ -f "$golden" ] && models+=("${golden%.golden}.dream")
@@ -56,6 +56,13 @@ in_node() {
   done
 }
 
+# The example for a Raspberry Pi Pico, as it is flashed.
+pico_example() {
+  cd "$repo/examples/pico"
+  build --target thumbv6m-none-eabi
+  sizes "$target_dir/thumbv6m-none-eabi/release/dreamlet-pico"
+}
+
 # Of an instruction, 2^8 ns go by on Arm, where a timer is read, and 1 ns on RISC-V, whose counter of instructions QEMU has count nanoseconds.
 semihosting=(-icount shift=8 -serial none -semihosting-config "enable=on,target=native")
 for target in $targets; do
@@ -66,6 +73,7 @@ for target in $targets; do
     riscv32imc-unknown-none-elf) stage "$target" on_machine "$target" qemu-system-riscv32 -machine virt -bios none -icount shift=0 -serial stdio ;;
     wasm32-unknown-unknown) stage "$target" in_node "" ;;
     wasm32-simd128) stage "$target" in_node "-C target-feature=+simd128" ;;
+    pico) stage "examples/pico" pico_example ;;
     *)
       echo "unknown target $target" >&2
       exit 2 ;;
