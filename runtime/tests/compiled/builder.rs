@@ -1,8 +1,8 @@
 //! Writes compiled models by hand, and computes what they should give from the definitions.
 
 use dreamlet_runtime::engine::compiled::format::{
-    ALIGNMENT, Activation, BLOCK, Convolution, HEADER_LEN, Header, LAYER_LEN, Layer, MapShape,
-    Number, Op, Place, Weights, checksum, padded,
+    ALIGNMENT, Activation, BLOCK, CHECKED_FROM, Convolution, HEADER_LEN, Header, LAYER_LEN, Layer,
+    MapShape, Number, Op, Place, Weights, checksum, padded,
 };
 use dreamlet_runtime::engine::compiled::{Axis, few_scratch};
 use dreamlet_runtime::image::{PixelRange, Shape};
@@ -43,6 +43,31 @@ pub(crate) struct Builder {
     pub(crate) scratch: usize,
     pub(crate) latent: usize,
     pub(crate) classes: usize,
+}
+
+/// Whether input position `i`, tap `k` and output position `o` meet on an axis, by the definition.
+pub(crate) fn meets(c: &Convolution, axis: usize, i: u32, k: u32, o: u32) -> bool {
+    let (s, p, d) = (c.stride[axis], c.pad[axis], c.dilation[axis]);
+    if c.transposed {
+        i * s + k * d == o + p
+    } else {
+        o * s + k * d == i + p
+    }
+}
+
+/// Kernel rows and columns in the order of packed weights: `[row phase][column phase][row tap][column tap]`.
+pub(crate) fn taps_in_order(c: &Convolution, from: MapShape, to: MapShape) -> Vec<(usize, usize)> {
+    let [rows, columns] = Axis::pair(c, from, to);
+    let mut order = Vec::new();
+    for row_phase in 0..rows.phases() {
+        for column_phase in 0..columns.phases() {
+            for row in rows.taps(row_phase).iter() {
+                let columns = columns.taps(column_phase);
+                order.extend(columns.iter().map(|column| (row.kernel, column.kernel)));
+            }
+        }
+    }
+    order
 }
 
 /// Weights `[output][input][row][column]` and the rest of a convolution.
@@ -99,24 +124,16 @@ impl Conv {
         let mut out: Vec<f64> = (0..to.len() as usize)
             .map(|i| self.bias[i % outputs].into())
             .collect();
-        let meets = |i: u32, k: u32, o: u32, axis: usize| {
-            let (s, p, d) = (c.stride[axis], c.pad[axis], c.dilation[axis]);
-            if c.transposed {
-                i * s + k * d == o + p
-            } else {
-                o * s + k * d == i + p
-            }
-        };
         for oy in 0..to.height {
             for (ky, iy) in (0..c.kernel[0]).flat_map(|k| (0..from.height).map(move |i| (k, i))) {
-                if !meets(iy, ky, oy, 0) {
+                if !meets(&c, 0, iy, ky, oy) {
                     continue;
                 }
                 for ox in 0..to.width {
                     for (kx, ix) in
                         (0..c.kernel[1]).flat_map(|k| (0..from.width).map(move |i| (k, i)))
                     {
-                        if !meets(ix, kx, ox, 1) {
+                        if !meets(&c, 1, ix, kx, ox) {
                             continue;
                         }
                         for o in 0..outputs {
@@ -138,25 +155,19 @@ impl Conv {
 
     /// `[block][row phase][column phase][row tap][column tap][input][16]`.
     pub(crate) fn packed(&self) -> Vec<f32> {
-        let [rows, columns] = Axis::pair(&self.c, self.from, self.to);
         let (inputs, outputs) = (self.from.channels as usize, self.to.channels as usize);
+        let taps = taps_in_order(&self.c, self.from, self.to);
         let mut packed = Vec::new();
         for block in 0..padded(outputs) / BLOCK {
-            for (py, px) in
-                (0..rows.phases()).flat_map(|y| (0..columns.phases()).map(move |x| (y, x)))
-            {
-                for row in rows.taps(py).iter() {
-                    for column in columns.taps(px).iter() {
-                        for i in 0..inputs {
-                            for o in block * BLOCK..(block + 1) * BLOCK {
-                                let inside = o < outputs;
-                                packed.push(if inside {
-                                    self.weight(o, i, row.kernel, column.kernel)
-                                } else {
-                                    0.0
-                                });
-                            }
-                        }
+            for &(row, column) in &taps {
+                for i in 0..inputs {
+                    for o in block * BLOCK..(block + 1) * BLOCK {
+                        let inside = o < outputs;
+                        packed.push(if inside {
+                            self.weight(o, i, row, column)
+                        } else {
+                            0.0
+                        });
                     }
                 }
             }
@@ -318,7 +329,7 @@ impl Builder {
             card_len: 0,
         };
         header.emit((&mut file[..HEADER_LEN]).try_into().unwrap());
-        header.checksum = checksum(&file[20..]);
+        header.checksum = checksum(&file[CHECKED_FROM..]);
         header.emit((&mut file[..HEADER_LEN]).try_into().unwrap());
         file
     }

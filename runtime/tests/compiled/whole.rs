@@ -1,8 +1,8 @@
 //! Whole models: batches, rows, wrong calls, damaged files.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Convolution, FormatError, HEADER_LEN, Header, LAYER_LEN, MapShape, Number, Op,
-    checksum,
+    Activation, CHECKED_FROM, Convolution, FormatError, HEADER_LEN, Header, LAYER_LEN, MapShape,
+    Number, Op, checksum,
 };
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model, scratch_len};
 use dreamlet_runtime::generator::GenerateError;
@@ -287,7 +287,7 @@ fn hostile_tables_are_refused_or_run() {
             damaged[4 * word..4 * word + 4].copy_from_slice(&new.to_le_bytes());
         }
         if let Ok(mut header) = Header::parse(&damaged) {
-            header.checksum = checksum(&damaged[20..]);
+            header.checksum = checksum(&damaged[CHECKED_FROM..]);
             damaged[16..20].copy_from_slice(&header.checksum.to_le_bytes());
         }
         let file = AlignedFile::new(&damaged);

@@ -351,7 +351,6 @@ impl Check<'_> {
     fn places(&self) -> Result<(), FormatError> {
         let layer = self.layer;
         let (input_shape, output_shape) = (layer.input_shape, layer.output_shape);
-        let bytes = |shape: MapShape, number: Number| shape.len() * number.size() as u64;
         match layer.input {
             Place::Latent => {
                 let fits = layer.input_number == Number::F32
@@ -377,25 +376,18 @@ impl Check<'_> {
             Place::Scratch(_) => self.ensure(!last, "output of the last layer", 0)?,
             Place::None | Place::Latent => return Err(self.error("output", 0)),
         }
-        let input =
-            self.in_scratch("input", layer.input, bytes(input_shape, layer.input_number))?;
+        let input = self.in_scratch("input", layer.input, input_shape.bytes(layer.input_number))?;
         let output = self.in_scratch(
             "output",
             layer.output,
-            bytes(output_shape, layer.output_number),
+            output_shape.bytes(layer.output_number),
         )?;
-        let second_len = match layer.op {
-            Op::Binary(_, Broadcast::Same) => Some(bytes(input_shape, Number::F32)),
-            Op::Binary(_, Broadcast::Channel) => Some(u64::from(input_shape.channels) * 4),
-            Op::FewConv(c) => Some(
-                few_scratch(&c, input_shape, output_shape)
-                    .ok_or_else(|| self.error("size of sums", u64::MAX))?,
-            ),
-            _ => None,
-        };
+        let second_len = second_len(layer).ok_or_else(|| self.error("size of sums", u64::MAX))?;
         let second = match (second_len, layer.second) {
-            (Some(len), Place::Scratch(_)) => self.in_scratch("second input", layer.second, len)?,
-            (None, Place::None) => None,
+            (0, Place::None) => None,
+            (1.., Place::Scratch(_)) => {
+                self.in_scratch("second input", layer.second, second_len)?
+            }
             _ => return Err(self.error("second input", 0)),
         };
         let in_place = matches!(
@@ -408,6 +400,19 @@ impl Check<'_> {
             return Err(FormatError::Overlap { layer: self.index });
         }
         Ok(())
+    }
+}
+
+/// Bytes of a layer's second input or own memory, 0 if it has none; `None` if there is no such number.
+pub(super) fn second_len(layer: &Layer) -> Option<u64> {
+    let shape = layer.input_shape;
+    match layer.op {
+        Op::Binary(_, Broadcast::Same) => Some(shape.bytes(Number::F32)),
+        Op::Binary(_, Broadcast::Channel) => {
+            Some(MapShape::vector(shape.channels).bytes(Number::F32))
+        }
+        Op::FewConv(c) => few_scratch(&c, shape, layer.output_shape),
+        _ => Some(0),
     }
 }
 

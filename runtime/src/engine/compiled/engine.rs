@@ -1,7 +1,6 @@
 //! From a latent vector to a picture.
 
-use super::format::ALIGNMENT;
-use super::format::{Layer, MapShape, Number, Op};
+use super::format::{ALIGNMENT, Number};
 use super::kernels::{Level, as_bytes_mut};
 use super::model::Model;
 use super::run::{Context, run};
@@ -38,32 +37,6 @@ impl<'m> Engine<'m> {
     #[must_use]
     pub const fn level(&self) -> Level {
         self.level
-    }
-
-    /// Multiplications of one picture in dense layers and convolutions, padding included.
-    #[must_use]
-    pub fn products(&self) -> u64 {
-        let of = |layer: &Layer| {
-            let pixels = |shape: MapShape| u64::from(shape.height) * u64::from(shape.width);
-            let (from, to) = (layer.input_shape, layer.output_shape);
-            match layer.op {
-                Op::Dense => from.len().saturating_mul(to.len()),
-                Op::Conv(c) | Op::FewConv(c) | Op::GroupConv(c) => {
-                    let places = if c.transposed {
-                        pixels(from)
-                    } else {
-                        pixels(to)
-                    };
-                    let taps = u64::from(c.kernel[0]) * u64::from(c.kernel[1]);
-                    let each = u64::from(from.channels) * u64::from(to.channels)
-                        / u64::from(c.groups.max(1));
-                    places.saturating_mul(taps).saturating_mul(each)
-                }
-                _ => 0,
-            }
-        };
-        let layers = self.model.layers().flatten();
-        layers.fold(0, |sum, layer| sum.saturating_add(of(&layer)))
     }
 
     /// Makes one picture. `latent` has [`Model::latent_len`] numbers, `scratch` at least [`Model::scratch_len`] bytes at any address, `image`

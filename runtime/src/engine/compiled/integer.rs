@@ -57,17 +57,6 @@ fn requantizer<'a>(
     )
 }
 
-/// One position that one tap reads.
-const POINT: Axis = Axis {
-    input: 1,
-    output: 1,
-    kernel: 1,
-    stride: 1,
-    pad: 0,
-    dilation: 1,
-    transposed: false,
-};
-
 /// A dense layer: a convolution of a single pixel.
 pub(super) fn dense(
     layer: &Layer,
@@ -77,7 +66,7 @@ pub(super) fn dense(
 ) -> Option<()> {
     let (inputs, outputs) = (len_of(layer.input_shape)?, len_of(layer.output_shape)?);
     let call = ByteConv {
-        axes: [POINT, POINT],
+        axes: [Axis::pointwise(1); 2],
         inputs,
         outputs,
         x: input(layer, bytes)?,
@@ -135,15 +124,9 @@ impl<'a> ByteRows<'a> {
         let taps = c.kernel[0] as usize * c.kernel[1] as usize;
         let sums = padded(taps.checked_mul(outputs)?);
         let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
-        let width = axes[1].input;
-        let row = Axis {
-            input: width,
-            output: width,
-            ..POINT
-        };
         Some(Self {
             pointwise: ByteConv {
-                axes: [POINT, row],
+                axes: [Axis::pointwise(1), Axis::pointwise(axes[1].input)],
                 inputs,
                 outputs: sums,
                 x: input(layer, bytes)?,

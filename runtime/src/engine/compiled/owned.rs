@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::engine::Engine;
-use super::format::{ALIGNMENT, FormatError};
+use super::format::{ALIGNMENT, FormatError, Layer, MapShape, Op};
 use super::kernels::Level;
 use super::model::Model;
 use crate::card::{Card, CardError, GoldenMatch};
@@ -81,32 +81,29 @@ impl Bytes {
         }
     }
 
-    /// Reads a file to aligned memory.
-    #[cfg(not(feature = "mmap"))]
-    fn read(path: &Path) -> io::Result<Self> {
-        use std::io::Read as _;
-        let mut file = std::fs::File::open(path)?;
-        let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        let mut bytes = vec![
-            0;
-            len.checked_add(ALIGNMENT)
-                .ok_or(io::ErrorKind::FileTooLarge)?
-        ];
+    /// Memory for so many bytes, aligned, filled by `fill`.
+    fn filled(len: usize, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Self> {
+        let room = len
+            .checked_add(ALIGNMENT)
+            .ok_or(io::ErrorKind::FileTooLarge)?;
+        let mut bytes = vec![0; room];
         let begin = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
         bytes.truncate(begin + len);
-        file.read_exact(bytes.get_mut(begin..).unwrap_or_default())?;
+        fill(bytes.get_mut(begin..).unwrap_or_default())?;
         Ok(Self::Owned(bytes, begin))
     }
 
-    /// Copies `file` to aligned memory.
-    fn aligned(file: &[u8]) -> Self {
-        let mut bytes = vec![0; file.len() + ALIGNMENT];
-        let begin = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
-        bytes.truncate(begin + file.len());
-        if let Some(to) = bytes.get_mut(begin..) {
-            to.copy_from_slice(file);
-        }
-        Self::Owned(bytes, begin)
+    #[cfg(feature = "mmap")]
+    fn open(path: &Path) -> io::Result<Self> {
+        super::map::map(path).map(Self::Mapped)
+    }
+
+    #[cfg(not(feature = "mmap"))]
+    fn open(path: &Path) -> io::Result<Self> {
+        use std::io::Read as _;
+        let mut file = std::fs::File::open(path)?;
+        let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        Self::filled(len, |bytes| file.read_exact(bytes))
     }
 }
 
@@ -145,11 +142,7 @@ impl CompiledGenerator {
     /// # Errors
     /// [`CompiledError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CompiledError> {
-        #[cfg(feature = "mmap")]
-        let bytes = Bytes::Mapped(super::map::map(path.as_ref()).map_err(CompiledError::Read)?);
-        #[cfg(not(feature = "mmap"))]
-        let bytes = Bytes::read(path.as_ref()).map_err(CompiledError::Read)?;
-        Self::new(bytes)
+        Self::new(Bytes::open(path.as_ref()).map_err(CompiledError::Read)?)
     }
 
     /// A model from memory; the bytes are copied.
@@ -157,7 +150,11 @@ impl CompiledGenerator {
     /// # Errors
     /// [`CompiledError::Format`].
     pub fn from_bytes(file: &[u8]) -> Result<Self, CompiledError> {
-        Self::new(Bytes::aligned(file))
+        let copied = Bytes::filled(file.len(), |bytes| {
+            bytes.copy_from_slice(file);
+            Ok(())
+        });
+        Self::new(copied.map_err(CompiledError::Read)?)
     }
 
     fn new(bytes: Bytes) -> Result<Self, CompiledError> {
@@ -238,7 +235,7 @@ impl CompiledGenerator {
         let engine = Engine::with_level(Model::checked(self.bytes.get()), self.level);
         let (latent_len, image_len) = (engine.model().latent_len(), engine.model().image_len());
         let count = latents.len() / latent_len.max(1);
-        let threads = if engine.products().saturating_mul(count as u64) < WORTH_A_THREAD {
+        let threads = if products(engine.model()).saturating_mul(count as u64) < WORTH_A_THREAD {
             1
         } else {
             self.scratch.len().min(count).max(1)
@@ -300,6 +297,31 @@ impl CompiledGenerator {
         }
         Ok(results)
     }
+}
+
+/// Multiplications of one picture in dense layers and convolutions, padding included.
+fn products(model: &Model<'_>) -> u64 {
+    let of = |layer: &Layer| {
+        let pixels = |shape: MapShape| u64::from(shape.height) * u64::from(shape.width);
+        let (from, to) = (layer.input_shape, layer.output_shape);
+        match layer.op {
+            Op::Dense => from.len().saturating_mul(to.len()),
+            Op::Conv(c) | Op::FewConv(c) | Op::GroupConv(c) => {
+                let places = if c.transposed {
+                    pixels(from)
+                } else {
+                    pixels(to)
+                };
+                let taps = u64::from(c.kernel[0]) * u64::from(c.kernel[1]);
+                let each =
+                    u64::from(from.channels) * u64::from(to.channels) / u64::from(c.groups.max(1));
+                places.saturating_mul(taps).saturating_mul(each)
+            }
+            _ => 0,
+        }
+    };
+    let layers = model.layers().flatten();
+    layers.fold(0, |sum, layer| sum.saturating_add(of(&layer)))
 }
 
 impl Generator for CompiledGenerator {

@@ -5,8 +5,8 @@ use super::check::few_rows;
 use super::engine::Engine;
 use super::format::{ALIGNMENT, Convolution, Glance, Layer, Number, Op, padded};
 use super::integer::ByteRows;
-use super::kernels::{self, FewCall, Level, WeightSlice, bytes_as, bytes_as_mut};
-use super::run::{Context, buffers, len_of, run, weights};
+use super::kernels::{self, FewCall, Level, bytes_as, bytes_as_mut};
+use super::run::{Context, buffers, conv_call, run};
 use crate::generator::{GenerateError, check_input};
 use crate::image::{PixelRange, Shape};
 
@@ -24,7 +24,7 @@ pub(super) struct Rows<'a> {
 
 /// What the numbers are.
 enum Kind<'a> {
-    Floats(FewCall<'a, WeightSlice<'a>>),
+    Floats(FewCall<'a>),
     Bytes(ByteRows<'a>),
 }
 
@@ -66,7 +66,7 @@ impl<'a> Rows<'a> {
         plane: usize,
     ) -> Option<()> {
         let (axes, row_len) = match &self.kind {
-            Kind::Floats(call) => (&call.axes, call.row_len()),
+            Kind::Floats(call) => (&call.0.axes, call.row_len()),
             Kind::Bytes(rows) => (rows.axes(), rows.row_len()),
         };
         let rows = &axes[0];
@@ -101,23 +101,12 @@ fn floats<'a>(
     c: Convolution,
     context: &Context<'a>,
     x: &'a [u8],
-) -> Option<FewCall<'a, WeightSlice<'a>>> {
-    let (inputs, outputs) = (
-        layer.input_shape.channels as usize,
-        layer.output_shape.channels as usize,
-    );
+) -> Option<FewCall<'a>> {
+    let outputs = layer.output_shape.channels as usize;
     let taps = c.kernel[0] as usize * c.kernel[1] as usize;
-    let len = padded(taps.checked_mul(outputs)?).checked_mul(inputs)?;
-    let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;
-    Some(FewCall {
-        axes: Axis::pair(&c, layer.input_shape, layer.output_shape),
-        inputs,
-        outputs,
-        x: bytes_as(x, len_of(layer.input_shape)?)?,
-        weights,
-        bias,
-        activation: layer.activation,
-    })
+    let inputs = layer.input_shape.channels as usize;
+    let packed = padded(taps.checked_mul(outputs)?).checked_mul(inputs)?;
+    conv_call(layer, c, context, x, packed).map(FewCall)
 }
 
 impl Engine<'_> {

@@ -1,6 +1,7 @@
 //! Runs one layer.
 
 use super::axis::Axis;
+use super::check::second_len;
 use super::format::{Activation, Convolution, Layer, Number, Op, Place, Weights, padded};
 use super::integer;
 use super::kernels::{
@@ -35,36 +36,16 @@ pub(super) fn buffers<'a>(
     scratch: &'a mut [u8],
     image: &'a mut [u8],
 ) -> Option<Buffers<'a>> {
-    let range = |place: Place, len: usize| match place {
-        Place::Scratch(offset) => offset as usize..(offset as usize).saturating_add(len),
-        _ => 0..0,
-    };
-    let bytes = |len: u64, number: Number| {
-        usize::try_from(len.saturating_mul(number.size() as u64)).unwrap_or(usize::MAX)
-    };
-    let input = range(
-        layer.input,
-        bytes(layer.input_shape.len(), layer.input_number),
-    );
-    let output = range(
-        layer.output,
-        bytes(layer.output_shape.len(), layer.output_number),
-    );
-    let second = match layer.second {
+    let range = |place: Place, len: u64| match place {
         Place::Scratch(offset) => {
-            let len = match layer.op {
-                Op::FewConv(c) => {
-                    super::check::few_scratch(&c, layer.input_shape, layer.output_shape)?
-                }
-                Op::Binary(_, super::format::Broadcast::Channel) => {
-                    u64::from(layer.input_shape.channels) * 4
-                }
-                _ => bytes(layer.input_shape.len(), Number::F32) as u64,
-            };
-            offset as usize..(offset as usize).saturating_add(usize::try_from(len).ok()?)
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            offset as usize..(offset as usize).saturating_add(len)
         }
         _ => 0..0,
     };
+    let input = range(layer.input, layer.input_shape.bytes(layer.input_number));
+    let output = range(layer.output, layer.output_shape.bytes(layer.output_number));
+    let second = range(layer.second, second_len(layer)?);
     let in_place = layer.input == layer.output && !output.is_empty();
     let input = if in_place { 0..0 } else { input };
     let [input, second, output] = scratch.get_disjoint_mut([input, second, output]).ok()?;
@@ -212,30 +193,35 @@ pub(super) fn dense(
     )
 }
 
+/// A convolution of floats with its data; `packed` is the number of its weights.
+pub(super) fn conv_call<'a>(
+    layer: &Layer,
+    c: Convolution,
+    context: &Context<'a>,
+    input: &'a [u8],
+    packed: usize,
+) -> Option<ConvCall<'a, WeightSlice<'a>>> {
+    let outputs = layer.output_shape.channels as usize;
+    let (weights, bias) = weights(context, layer.weights?, packed, padded(outputs))?;
+    Some(ConvCall {
+        axes: Axis::pair(&c, layer.input_shape, layer.output_shape),
+        inputs: layer.input_shape.channels as usize,
+        outputs,
+        x: bytes_as(input, len_of(layer.input_shape)?)?,
+        weights,
+        bias,
+        activation: layer.activation,
+    })
+}
+
 fn conv(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {
-    let (inputs, outputs) = (
-        layer.input_shape.channels as usize,
-        layer.output_shape.channels as usize,
-    );
+    let outputs = padded(layer.output_shape.channels as usize);
     let taps = c.kernel[0] as usize * c.kernel[1] as usize;
-    let len = taps.checked_mul(inputs)?.checked_mul(padded(outputs))?;
-    let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;
-    let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
-    let (x, out) = floats(layer, buffers.input, buffers.output)?;
-    let activation = layer.activation;
-    kernels::conv(
-        context.level,
-        &ConvCall {
-            axes,
-            inputs,
-            outputs,
-            x,
-            weights,
-            bias,
-            activation,
-        },
-        out,
-    )
+    let inputs = layer.input_shape.channels as usize;
+    let packed = taps.checked_mul(inputs)?.checked_mul(outputs)?;
+    let call = conv_call(layer, c, context, buffers.input, packed)?;
+    let out = bytes_as_mut(buffers.output, len_of(layer.output_shape)?)?;
+    kernels::conv(context.level, &call, out)
 }
 
 fn few(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {

@@ -2,17 +2,14 @@
 
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::format::{
-    ALIGNMENT, HEADER_LEN, Header, LAYER_LEN, Layer, Number, Place, Requantization, Weights,
-    checksum,
+    ALIGNMENT, CHECKED_FROM, HEADER_LEN, Header, LAYER_LEN, Layer, Number, Place, Requantization,
+    Weights, checksum,
 };
 
 use super::CompileError;
 use super::lower::{Lowered, Operand, Step};
 use super::pack::{Packed, pack};
 use super::plan::Plan;
-
-/// Where the checksummed bytes begin.
-const CHECKED_FROM: usize = 20;
 
 /// Writes a model; `weights` is what layers multiply with.
 ///

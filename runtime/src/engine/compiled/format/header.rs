@@ -12,7 +12,7 @@ pub const VERSION: u16 = 1;
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 64;
 /// Where the checksummed bytes begin.
-pub(crate) const CHECKED_FROM: usize = 20;
+pub const CHECKED_FROM: usize = 20;
 
 mod field {
     pub(super) const VERSION: usize = 8;

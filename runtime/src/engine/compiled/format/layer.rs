@@ -73,6 +73,12 @@ impl MapShape {
             .saturating_mul(self.channels as u64)
     }
 
+    /// Bytes of as many numbers; saturates.
+    #[must_use]
+    pub const fn bytes(self, number: Number) -> u64 {
+        self.len().saturating_mul(number.size() as u64)
+    }
+
     /// Whether it has no numbers.
     #[must_use]
     pub const fn is_empty(self) -> bool {

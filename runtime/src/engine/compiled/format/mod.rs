@@ -11,8 +11,8 @@ mod record;
 
 pub use checksum::checksum;
 pub use error::FormatError;
-pub(crate) use header::{CHECKED_FROM, Glance};
-pub use header::{HEADER_LEN, Header, MAGIC, VERSION, scratch_len};
+pub(crate) use header::Glance;
+pub use header::{CHECKED_FROM, HEADER_LEN, Header, MAGIC, VERSION, scratch_len};
 pub use layer::{
     Activation, BinaryKind, Broadcast, Convolution, Coordinates, LAYER_LEN, Layer, MapShape,
     Number, Op, PadKind, Place, Requantization, Weights,

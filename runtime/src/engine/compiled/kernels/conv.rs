@@ -134,6 +134,7 @@ impl<W: Element> ConvCall<'_, &[W]> {
             rows.outputs(part.row_phase),
             columns.outputs(part.column_phase),
         );
+        let blocks = (NV * V::LANES).div_ceil(BLOCK);
         let mut tiles = 0;
         let mut row = 0;
         while row < height {
@@ -142,7 +143,7 @@ impl<W: Element> ConvCall<'_, &[W]> {
             while column < width {
                 let wide = tile.pixels.min(width - column);
                 // While the first tiles are computed, the weights of the next phase are fetched, block by block.
-                let ahead = if tiles < NV * V::LANES / BLOCK.min(V::LANES * NV) {
+                let ahead = if tiles < blocks {
                     part.len + tiles * part.block_len
                 } else {
                     0

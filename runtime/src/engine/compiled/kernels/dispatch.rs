@@ -76,7 +76,7 @@ impl<W: Element> Kernel for Conv<'_, W> {
 }
 
 struct Gather<'a> {
-    call: FewCall<'a, WeightSlice<'a>>,
+    call: FewCall<'a>,
     lines: *const f32,
     kept: usize,
     row: usize,
@@ -141,7 +141,7 @@ pub(in super::super) fn conv(
 /// have.
 pub(in super::super) fn few_sums(
     level: Level,
-    call: &FewCall<'_, WeightSlice<'_>>,
+    call: &FewCall<'_>,
     row: usize,
     line: &mut [f32],
 ) -> Option<()> {
@@ -152,20 +152,24 @@ pub(in super::super) fn few_sums(
 /// number stands first, and channels are `plane` numbers apart.
 pub(in super::super) fn few_gather(
     level: Level,
-    call: &FewCall<'_, WeightSlice<'_>>,
+    call: &FewCall<'_>,
     lines: &[f32],
     kept: usize,
     row: usize,
     out: &mut [f32],
     plane: usize,
 ) -> Option<()> {
-    let [rows, columns] = &call.axes;
-    let needed = call
-        .outputs
+    let ConvCall {
+        axes: [rows, columns],
+        outputs,
+        bias,
+        ..
+    } = &call.0;
+    let needed = outputs
         .checked_sub(1)?
         .checked_mul(plane)?
         .checked_add(columns.output)?;
-    let bias = call.bias.is_none_or(|bias| bias.len() >= call.outputs);
+    let bias = bias.is_none_or(|bias| bias.len() >= *outputs);
     let fits = row < rows.output
         && kept > 0
         && lines.len() == kept * call.row_len()

@@ -7,54 +7,37 @@ use super::vector::Vector;
 use crate::engine::compiled::axis::Axis;
 use crate::engine::compiled::format::{Activation, padded};
 
-/// A convolution with few output channels and its data.
+/// A convolution with few output channels and its data: the weights are `[block][input channel][16]` over
+/// `[output channel][kernel row][kernel column]`, all else is as in any convolution.
 #[derive(Clone, Copy)]
-pub(in super::super) struct FewCall<'a, W> {
-    /// Rows and columns.
-    pub axes: [Axis; 2],
-    /// Input channels.
-    pub inputs: usize,
-    /// Output channels.
-    pub outputs: usize,
-    /// Input picture, `[row][column][input channel]`.
-    pub x: &'a [f32],
-    /// Packed weights, `[block][input channel][16]`.
-    pub weights: W,
-    /// Biases, one for each output channel, padded to whole blocks.
-    pub bias: Option<&'a [f32]>,
-    /// What is done to sums.
-    pub activation: Activation,
-}
+pub(in super::super) struct FewCall<'a>(pub ConvCall<'a, WeightSlice<'a>>);
 
-impl<'a> FewCall<'a, WeightSlice<'a>> {
+impl<'a> FewCall<'a> {
     /// The sums of input row `row` as a convolution of single pixels; `None` if there is no such row.
     pub(super) fn line(&self, row: usize) -> Option<ConvCall<'a, WeightSlice<'a>>> {
-        let columns = &self.axes[1];
-        let len = columns.input * self.inputs;
+        let width = self.0.axes[1].input;
+        let len = width * self.0.inputs;
         Some(ConvCall {
-            axes: [Axis::pointwise(1), Axis::pointwise(columns.input)],
-            inputs: self.inputs,
+            axes: [Axis::pointwise(1), Axis::pointwise(width)],
             outputs: self.sums(),
-            x: self.x.get(row * len..)?.get(..len)?,
-            weights: self.weights,
+            x: self.0.x.get(row * len..)?.get(..len)?,
             bias: None,
             activation: Activation::None,
+            ..self.0
         })
     }
-}
 
-impl<W> FewCall<'_, W> {
     /// Sums of one input pixel, `[output channel][kernel row][kernel column]`, padded.
     pub(in super::super) fn sums(&self) -> usize {
-        padded(self.outputs * self.axes[0].kernel * self.axes[1].kernel)
+        padded(self.0.outputs * self.0.axes[0].kernel * self.0.axes[1].kernel)
     }
 
     /// Numbers of one row of sums.
     pub(in super::super) fn row_len(&self) -> usize {
-        self.sums() * self.axes[1].input
+        self.sums() * self.0.axes[1].input
     }
 
-    /// Writes row `output` of the picture, [`outputs`](Self::outputs) rows of as many numbers as there are columns; `lines` holds rows of sums, input row `i` at
+    /// Writes row `output` of the picture, for each output channel as many numbers as there are columns; `lines` holds rows of sums, input row `i` at
     /// `i % kept`.
     ///
     /// # Safety
@@ -69,13 +52,20 @@ impl<W> FewCall<'_, W> {
         out: *mut f32,
         plane: usize,
     ) {
-        let [rows, columns] = &self.axes;
+        let ConvCall {
+            axes,
+            outputs,
+            bias,
+            activation,
+            ..
+        } = &self.0;
+        let [rows, columns] = axes;
         let taps = rows.kernel * columns.kernel;
         let sums = self.sums();
         let (row_phase, q) = rows.phase_of(output);
         unsafe {
-            for channel in 0..self.outputs {
-                let bias = self.bias.map_or(0.0, |bias| *bias.as_ptr().add(channel));
+            for channel in 0..*outputs {
+                let bias = bias.map_or(0.0, |bias| *bias.as_ptr().add(channel));
                 for column in 0..columns.output {
                     *out.add(channel * plane + column) = bias;
                 }
@@ -94,7 +84,7 @@ impl<W> FewCall<'_, W> {
                         }
                         let row = (q * rows.step()).wrapping_add_signed(row_tap.offset);
                         let line = lines.add(row % kept.max(1) * self.row_len() + column * sums);
-                        for channel in 0..self.outputs {
+                        for channel in 0..*outputs {
                             let mut from_sum = line.wrapping_add(
                                 channel * taps + row_tap.kernel * columns.kernel + tap.kernel,
                             );
@@ -109,8 +99,8 @@ impl<W> FewCall<'_, W> {
                     }
                 }
             }
-            for channel in 0..self.outputs {
-                activate_all::<V>(out.add(channel * plane), columns.output, self.activation);
+            for channel in 0..*outputs {
+                activate_all::<V>(out.add(channel * plane), columns.output, *activation);
             }
         }
     }
