@@ -29,47 +29,50 @@ pub struct Cold {
 pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     let before = peak_kib();
     let begin = Instant::now();
-    let (loaded, done) = match engine {
+    let words = |error: &dyn std::error::Error| error.to_string();
+    let loaded = match engine {
         "compiled" => {
-            let mut generator = CompiledGenerator::open(file).map_err(|error| error.to_string())?;
+            let mut generator = CompiledGenerator::open(file).map_err(|error| words(&error))?;
             let loaded = begin.elapsed();
-            let class = (generator.classes() > 0).then_some(0);
-            let mut latent = vec![0.0; generator.latent_len()];
-            generator.distribution().fill(0, None, &mut latent);
-            let mut image = vec![0.0; generator.image_len()];
-            generator
-                .generate(&latent, class, &mut image)
-                .map_err(|error| error.to_string())?;
-            (loaded, begin.elapsed())
+            first(&mut generator)?;
+            loaded
         }
         "tract" => {
-            let model = std::fs::read(file).map_err(|error| error.to_string())?;
-            let mut generator = open_tract(&model).map_err(|error| error.to_string())?;
+            let model = std::fs::read(file).map_err(|error| words(&error))?;
+            let mut generator = open_tract(&model).map_err(|error| words(&error))?;
             let loaded = begin.elapsed();
-            let class = (generator.classes() > 0).then_some(0);
-            let mut latent = vec![0.0; generator.latent_len()];
-            generator.distribution().fill(0, None, &mut latent);
-            let mut image = vec![0.0; generator.image_len()];
-            generator
-                .generate(&latent, class, &mut image)
-                .map_err(|error| error.to_string())?;
-            (loaded, begin.elapsed())
+            first(&mut generator)?;
+            loaded
         }
         "onnxruntime" => {
-            let model = std::fs::read(file).map_err(|error| error.to_string())?;
-            let mut session = open_onnxruntime(&model, 1).map_err(|error| error.to_string())?;
+            let model = std::fs::read(file).map_err(|error| words(&error))?;
+            let mut session = open_onnxruntime(&model, 1).map_err(|error| words(&error))?;
             let loaded = begin.elapsed();
-            let latent = vec![0.1; session.latent_len()];
+            let latent = vec![LATENT; session.latent_len()];
             session.run(&latent, session.conditional().then_some(&[0][..]), 1)?;
-            (loaded, begin.elapsed())
+            loaded
         }
         other => return Err(format!("no engine {other}: compiled, tract or onnxruntime")),
     };
+    let done = begin.elapsed();
     Ok(Cold {
         load_ms: loaded.as_secs_f64() * 1e3,
         first_ms: (done - loaded).as_secs_f64() * 1e3,
         peak_kib: peak_kib().saturating_sub(before),
     })
+}
+
+/// Every number of the first latent vector.
+const LATENT: f32 = 0.1;
+
+/// The first picture, of class 0 where it has to be asked for.
+fn first(generator: &mut dyn Generator) -> Result<(), String> {
+    let latent = vec![LATENT; generator.latent_len()];
+    let class = (generator.classes() > 0).then_some(0);
+    let mut image = vec![0.0; generator.shape().len().unwrap_or(0)];
+    generator
+        .generate(&latent, class, &mut image)
+        .map_err(|error| error.to_string())
 }
 
 /// The same in a process of its own.

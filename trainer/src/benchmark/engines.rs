@@ -27,23 +27,39 @@ pub(super) struct Contender {
     pub(super) name: &'static str,
     /// Threads.
     pub(super) threads: usize,
-    /// Bytes of what is loaded.
-    pub(super) file: usize,
-    /// Bytes of scratch memory, where the engine says.
-    pub(super) scratch: Option<usize>,
     pub(super) engine: Box<dyn Engine>,
 }
 
-/// Class 0 throughout: which class it is does not change the time.
-fn zeros(classes: Option<&[i64]>, batch: usize) -> Option<Vec<usize>> {
-    classes.map(|_| vec![0; batch])
+/// What an engine loads.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Name of the engine.
+    pub engine: &'static str,
+    /// The compiled model; `None` where it is the ONNX file itself.
+    pub compiled: Option<Vec<u8>>,
+    /// Bytes of scratch memory, where the engine says.
+    pub scratch: Option<usize>,
 }
 
-struct InTract(OnnxGenerator);
+/// All engines, what they load, and why onnxruntime is not among them, if so.
+pub(super) struct Contenders {
+    pub(super) engines: Vec<Contender>,
+    pub(super) loaded: Vec<Loaded>,
+    pub(super) missing: Option<String>,
+}
 
-impl Engine for InTract {
+/// One of the runtime's engines: latent vectors, classes, pictures.
+type Batch = dyn FnMut(&[f32], Option<&[usize]>, &mut [f32]) -> Result<(), String>;
+
+struct OurEngine {
+    name: &'static str,
+    image_len: usize,
+    generate: Box<Batch>,
+}
+
+impl Engine for OurEngine {
     fn name(&self) -> &'static str {
-        "tract"
+        self.name
     }
 
     fn run(
@@ -52,44 +68,23 @@ impl Engine for InTract {
         classes: Option<&[i64]>,
         batch: usize,
     ) -> Result<Vec<f32>, String> {
-        let mut images = vec![0.0; batch * self.0.image_len()];
-        self.0
-            .generate_batch(latents, zeros(classes, batch).as_deref(), &mut images)
-            .map_err(|error| error.to_string())?;
-        Ok(images)
-    }
-}
-
-struct InCompiled(&'static str, CompiledGenerator);
-
-impl Engine for InCompiled {
-    fn name(&self) -> &'static str {
-        self.0
-    }
-
-    fn run(
-        &mut self,
-        latents: &[f32],
-        classes: Option<&[i64]>,
-        batch: usize,
-    ) -> Result<Vec<f32>, String> {
-        let mut images = vec![0.0; batch * self.1.image_len()];
-        self.1
-            .generate_batch(latents, zeros(classes, batch).as_deref(), &mut images)
-            .map_err(|error| error.to_string())?;
+        let mut images = vec![0.0; batch * self.image_len];
+        // Class 0 throughout: which class it is does not change the time.
+        let classes = classes.map(|_| vec![0; batch]);
+        (self.generate)(latents, classes.as_deref(), &mut images)?;
         Ok(images)
     }
 }
 
 /// The precisions that a generator is compiled with.
-pub(super) const PRECISIONS: [(&str, Precision); 3] = [
+const PRECISIONS: [(&str, Precision); 3] = [
     ("f32", Precision::F32),
     ("f16", Precision::F16),
     ("int8", Precision::Int8),
 ];
 
 /// `model` compiled with a precision.
-pub(super) fn compiled(model: &[u8], precision: Precision) -> Result<Vec<u8>, VerifyError> {
+fn compiled(model: &[u8], precision: Precision) -> Result<Vec<u8>, VerifyError> {
     let options = Options {
         precision,
         assumptions: assumptions(),
@@ -110,7 +105,7 @@ fn failed<E: ToString>(engine: &'static str) -> impl Fn(E) -> VerifyError {
 }
 
 /// A compiled file, on one thread.
-pub(super) fn open_compiled(file: &[u8]) -> Result<CompiledGenerator, VerifyError> {
+fn open_compiled(file: &[u8]) -> Result<CompiledGenerator, VerifyError> {
     CompiledGenerator::from_bytes(file).map_err(failed("compiled"))
 }
 
@@ -127,56 +122,81 @@ pub(super) fn open_onnxruntime(model: &[u8], threads: usize) -> Result<OnnxRunti
     OnnxRuntime::with_threads(model, &Signature::of(&proto)?, threads)
 }
 
-/// All engines on one thread, and those that can on `threads`; and why onnxruntime is not among them, if so.
-pub(super) fn contenders(
-    model: &[u8],
-    threads: usize,
-) -> Result<(Vec<Contender>, Option<String>), VerifyError> {
-    let mut all = Vec::new();
+/// All engines on one thread, and those that can on `threads`.
+pub(super) fn contenders(model: &[u8], threads: usize) -> Result<Contenders, VerifyError> {
     let counts = if threads > 1 {
         vec![1, threads]
     } else {
         vec![1]
     };
+    let (mut engines, mut loaded) = (Vec::new(), Vec::new());
     for (name, precision) in PRECISIONS {
         let file = compiled(model, precision)?;
+        let mut scratch = None;
         for &threads in &counts {
-            let generator = open_compiled(&file)?.with_threads(threads);
-            let scratch = Some(generator.model().scratch_len());
-            let engine = Box::new(InCompiled(name, generator));
-            all.push(Contender {
+            let mut generator = open_compiled(&file)?.with_threads(threads);
+            scratch = Some(generator.model().scratch_len());
+            let engine = Box::new(OurEngine {
+                name,
+                image_len: generator.image_len(),
+                generate: Box::new(move |latents, classes, images| {
+                    let made = generator.generate_batch(latents, classes, images);
+                    made.map_err(|error| error.to_string())
+                }),
+            });
+            engines.push(Contender {
                 name,
                 threads,
-                file: file.len(),
-                scratch,
                 engine,
             });
         }
+        loaded.push(Loaded {
+            engine: name,
+            compiled: Some(file),
+            scratch,
+        });
     }
-    let file = model.len();
-    let engine = Box::new(InTract(open_tract(model)?));
-    all.push(Contender {
+    let mut tract = open_tract(model)?;
+    let engine = Box::new(OurEngine {
+        name: "tract",
+        image_len: tract.image_len(),
+        generate: Box::new(move |latents, classes, images| {
+            let made = tract.generate_batch(latents, classes, images);
+            made.map_err(|error| error.to_string())
+        }),
+    });
+    engines.push(Contender {
         name: "tract",
         threads: 1,
-        file,
-        scratch: None,
         engine,
     });
+    loaded.push(Loaded {
+        engine: "tract",
+        compiled: None,
+        scratch: None,
+    });
+    let mut missing = None;
     for &threads in &counts {
         match open_onnxruntime(model, threads) {
-            Ok(engine) => {
-                let engine = Box::new(engine);
-                all.push(Contender {
-                    name: "onnxruntime",
-                    threads,
-                    file,
-                    scratch: None,
-                    engine,
-                });
-            }
-            Err(VerifyError::Library(error)) => return Ok((all, Some(error.to_string()))),
+            Ok(engine) => engines.push(Contender {
+                name: "onnxruntime",
+                threads,
+                engine: Box::new(engine),
+            }),
+            Err(VerifyError::Library(error)) => missing = Some(error.to_string()),
             Err(error) => return Err(error),
         }
     }
-    Ok((all, None))
+    if missing.is_none() {
+        loaded.push(Loaded {
+            engine: "onnxruntime",
+            compiled: None,
+            scratch: None,
+        });
+    }
+    Ok(Contenders {
+        engines,
+        loaded,
+        missing,
+    })
 }

@@ -1,7 +1,7 @@
 //! How long things take on this machine: training steps, and pictures from an exported generator.
 
 pub mod cold;
-mod engines;
+pub mod engines;
 pub mod floor;
 pub mod sampling;
 pub mod training;

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use dreamlet_runtime::engine::validate::{Limits, ModelError, inspect};
+
 use super::Times;
-use super::engines::{self, Contender, PRECISIONS, contenders, open_tract};
+use super::engines::{Contender, Contenders, Loaded, assumptions, contenders};
 use super::floor::Floor;
 use crate::export::verify::VerifyError;
-use dreamlet_runtime::generator::Generator;
 
 /// Pictures that are made at a time.
 pub const BATCHES: [usize; 2] = [1, 32];
@@ -32,8 +33,8 @@ pub struct Measured {
 pub struct Report {
     /// A row for each engine, number of threads and batch.
     pub rows: Vec<Measured>,
-    /// Engine, bytes of its file and bytes of scratch memory, where it says.
-    pub sizes: Vec<(&'static str, usize, Option<usize>)>,
+    /// What each engine loads.
+    pub loaded: Vec<Loaded>,
     /// Seconds that one picture takes at least on one thread, by the machine's measured peak and bandwidth.
     pub floor: f64,
     /// Why onnxruntime did not take part.
@@ -51,21 +52,23 @@ pub fn pictures(
     threads: usize,
     floor: &Floor,
 ) -> Result<Report, VerifyError> {
-    let tract = open_tract(model)?;
-    let distribution = tract.distribution();
-    let (latent_len, conditional) = (tract.latent_len(), tract.classes() > 0);
-    let floor = floor.seconds(tract.inspection().work, model.len());
-    drop(tract);
-    let (mut engines, missing) = contenders(model, threads)?;
-    let sizes = engines.iter().filter(|contender| contender.threads == 1);
-    let sizes = sizes
-        .map(|contender| (contender.name, contender.file, contender.scratch))
-        .collect();
+    let seen = |error: ModelError| VerifyError::Signature {
+        reason: error.to_string(),
+    };
+    let found = inspect(model, &Limits::default()).map_err(seen)?;
+    let facts = assumptions().facts(&found).map_err(seen)?;
+    let (latent_len, conditional) = (found.latent_len, facts.classes > 0);
+    let floor = floor.seconds(found.work, model.len());
+    let Contenders {
+        mut engines,
+        loaded,
+        missing,
+    } = contenders(model, threads)?;
     let mut rows = Vec::new();
     for batch in BATCHES {
         let mut latents = vec![0.0; batch * latent_len];
         for (seed, latent) in (0..).zip(latents.chunks_exact_mut(latent_len.max(1))) {
-            distribution.fill(seed, None, latent);
+            facts.distribution.fill(seed, None, latent);
         }
         let classes = conditional.then(|| vec![0; batch]);
         let call = |contender: &mut Contender| {
@@ -108,19 +111,8 @@ pub fn pictures(
     }
     Ok(Report {
         rows,
-        sizes,
+        loaded,
         floor,
         missing,
     })
-}
-
-/// `model` compiled as the engine of this name runs it; `None` for an engine that is not the compiled one.
-///
-/// # Errors
-/// [`VerifyError`] for a file that cannot be compiled.
-pub fn compiled(engine: &str, model: &[u8]) -> Result<Option<Vec<u8>>, VerifyError> {
-    match PRECISIONS.iter().find(|(name, _)| *name == engine) {
-        Some((_, precision)) => engines::compiled(model, *precision).map(Some),
-        None => Ok(None),
-    }
 }

@@ -209,7 +209,7 @@ fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
 fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> CliResult {
     let folder = std::env::temp_dir().join(format!("dreamlet-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let measured = cold_rows(&folder, model, report);
+    let measured = cold_starts(&folder, model, report);
     std::fs::remove_dir_all(&folder)?;
     if !args.json {
         print(&format!(
@@ -217,7 +217,9 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> Cli
             "engine", "file KiB", "scratch KiB", "load ms", "first picture ms", "memory KiB"
         ))?;
     }
-    for (engine, file, scratch, cold) in measured? {
+    for (loaded, cold) in report.loaded.iter().zip(measured?) {
+        let (engine, scratch) = (loaded.engine, loaded.scratch);
+        let file = loaded.compiled.as_ref().map_or(model.len(), Vec::len);
         print(&if args.json {
             json!({"cold": name, "engine": engine, "file_bytes": file, "scratch_bytes": scratch, "load_ms": cold.load_ms,
                 "first_ms": cold.first_ms, "peak_kib": cold.peak_kib})
@@ -236,26 +238,21 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> Cli
     Ok(())
 }
 
-type ColdRow = (&'static str, usize, Option<usize>, Cold);
-
-fn cold_rows(
+/// The first picture of a fresh process for each engine.
+fn cold_starts(
     folder: &Path,
     model: &[u8],
     report: &Report,
-) -> Result<Vec<ColdRow>, Box<dyn std::error::Error>> {
-    let onnx = folder.join("model.onnx");
-    std::fs::write(&onnx, model)?;
-    let mut rows = Vec::new();
-    for &(engine, file, scratch) in &report.sizes {
-        let cold = match sampling::compiled(engine, model)? {
-            Some(bytes) => {
-                let path = folder.join("model.dream");
-                std::fs::write(&path, bytes)?;
-                cold::apart("compiled", &path)?
-            }
-            None => cold::apart(engine, &onnx)?,
+) -> Result<Vec<Cold>, Box<dyn std::error::Error>> {
+    let path = folder.join("model");
+    let mut all = Vec::new();
+    for loaded in &report.loaded {
+        let (engine, bytes) = match &loaded.compiled {
+            Some(bytes) => ("compiled", bytes.as_slice()),
+            None => (loaded.engine, model),
         };
-        rows.push((engine, file, scratch, cold));
+        std::fs::write(&path, bytes)?;
+        all.push(cold::apart(engine, &path)?);
     }
-    Ok(rows)
+    Ok(all)
 }

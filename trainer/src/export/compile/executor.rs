@@ -4,15 +4,19 @@
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Broadcast, Convolution, Layer, MapShape, Number, Op, PadKind, Place, Weights,
 };
-use dreamlet_runtime::engine::compiled::{Axis, Model};
+use dreamlet_runtime::engine::compiled::{Axis, CompiledGenerator, Model};
 
+use super::half;
 use super::net::{Net, Node, Op as NetOp};
 use super::reference;
-use super::{half, with_model};
 
 /// Makes a picture, CHW.
 pub(crate) fn run(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
-    with_model(file, |model| picture(model, latent, class)).unwrap()
+    picture(
+        &CompiledGenerator::from_bytes(file).unwrap().model(),
+        latent,
+        class,
+    )
 }
 
 fn picture(model: &Model<'_>, latent: &[f32], class: usize) -> Vec<f32> {

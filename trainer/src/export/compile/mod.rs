@@ -33,8 +33,7 @@ mod testing;
 mod tests;
 
 use dreamlet_runtime::card::{Card, Latent};
-use dreamlet_runtime::engine::compiled::Model;
-use dreamlet_runtime::engine::compiled::format::{FormatError, Number};
+use dreamlet_runtime::engine::compiled::format::Number;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::engine::validate::{self, Inspection, Limits, ModelError};
 use dreamlet_runtime::generator::Generator as _;
@@ -111,29 +110,24 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     }
     let lowered = lower::lower(&net)?;
     let card = card(file, &original, &found, options)?;
-    let number = match options.precision {
-        Precision::F32 | Precision::Int8 => Number::F32,
-        Precision::F16 => Number::F16,
-    };
     let (file, quantized, lowered) = match options.precision {
-        Precision::F32 | Precision::F16 => (write(&lowered, &card, number)?, None, lowered),
+        Precision::F32 => (write(&lowered, &card, Number::F32)?, None, lowered),
+        Precision::F16 => (write(&lowered, &card, Number::F16)?, None, lowered),
         Precision::Int8 => {
             let made = quantize::quantize(&net, &lowered, &card, options.quantize)?;
             let file = with_own_golden(&made.lowered, card)?;
             (file, Some(made.quantized), made.lowered)
         }
     };
-    let report = with_model(&file, |model| {
-        let sizes = report::Sizes {
-            flash: file.len() as u64,
-            scratch: model.scratch_len() as u64,
-            picture: model.image_len() as u64,
-        };
-        Report::of(&lowered, model.layers(), sizes)
-    });
-    let report = report
-        .and_then(|report| report)
-        .map_err(CompileError::Format)?;
+    // The device's own checks, on the way.
+    let generator = quantize::open(&file)?;
+    let sizes = report::Sizes {
+        flash: file.len() as u64,
+        scratch: generator.model().scratch_len() as u64,
+        picture: generator.image_len() as u64,
+    };
+    let report =
+        Report::of(&lowered, generator.model().layers(), sizes).map_err(CompileError::Format)?;
     Ok(Compiled {
         file,
         report,
@@ -161,14 +155,6 @@ fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, Compile
         card.tolerance.levels = 0;
     }
     write(lowered, &card, number)
-}
-
-/// Opens a model as the device does. It must lie at a multiple of 4, which a vector of bytes need not.
-fn with_model<T>(file: &[u8], f: impl FnOnce(&Model<'_>) -> T) -> Result<T, FormatError> {
-    let mut room = vec![0; file.len() + 3];
-    let skip = room.as_ptr().align_offset(4).min(3);
-    room[skip..skip + file.len()].copy_from_slice(file);
-    Model::new(&room[skip..skip + file.len()]).map(|model| f(&model))
 }
 
 /// Most multiplications of a network that is run before and after rewriting: about a second.

@@ -8,7 +8,7 @@ use dreamlet_runtime::engine::compiled::format::{
 };
 
 use super::estimates::BOARDS;
-use super::lower::{Lowered, products};
+use super::lower::{Lowered, Step, products};
 
 /// One layer of the report.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,8 +23,10 @@ pub struct Line {
     pub output: MapShape,
     /// Multiplications for one picture.
     pub multiplications: u64,
-    /// Bytes of weights and biases.
+    /// Bytes of weights, biases and, of integers, what makes bytes of their sums.
     pub weights: u64,
+    /// Whether it multiplies bytes.
+    pub integers: bool,
     /// Bytes of scratch memory that are in use while the layer runs: its input, its output and what it needs by itself.
     pub scratch: u64,
 }
@@ -83,14 +85,8 @@ impl Report {
                 input: layer.input_shape,
                 output: layer.output_shape,
                 multiplications: multiplications(&layer),
-                weights: step.weights.as_ref().map_or(0, |weights| {
-                    let number = layer.weights.map_or(4, |weights| weights.number.size());
-                    (weights.weights.len() * number) as u64
-                        + weights
-                            .bias
-                            .as_ref()
-                            .map_or(0, |bias| 4 * bias.len() as u64)
-                }),
+                weights: weights(step, &layer),
+                integers: layer.requantization.is_some(),
                 scratch: input + output - shared + in_scratch(layer.second, own),
             });
         }
@@ -115,6 +111,25 @@ pub(super) struct Sizes {
     pub(super) flash: u64,
     pub(super) scratch: u64,
     pub(super) picture: u64,
+}
+
+/// Bytes of a layer's weights and what goes with them.
+fn weights(step: &Step, layer: &Layer) -> u64 {
+    if let Some(packed) = &step.packed {
+        let how = packed.requantization.as_ref();
+        let table = how
+            .and_then(|how| how.table.as_ref())
+            .map_or(0, |(table, _)| table.len());
+        let multipliers = how.map_or(0, |how| how.multipliers.len());
+        let bias = packed.bias.as_ref().map_or(0, Vec::len);
+        return (packed.weights.len() + bias + multipliers + table) as u64;
+    }
+    let Some(tensors) = &step.weights else {
+        return 0;
+    };
+    let number = layer.weights.map_or(4, |weights| weights.number.size());
+    let bias = tensors.bias.as_ref().map_or(0, |bias| 4 * bias.len());
+    (tensors.weights.len() * number + bias) as u64
 }
 
 /// Multiplications of a layer for one picture, those with zeros around it left out.
@@ -229,6 +244,8 @@ impl fmt::Display for Report {
             4 * self.picture
         )?;
         let count = self.multiplications();
+        let integers = self.lines.iter().filter(|line| line.integers);
+        let bytes: u64 = integers.map(|line| line.multiplications).sum();
         write!(
             f,
             "{count} multiplications a picture. Estimated from their number and assumed cycles for each, not measured:"
@@ -238,7 +255,7 @@ impl fmt::Display for Report {
                 f,
                 "\n  {:44} {:>10.1} ms",
                 board.name,
-                board.milliseconds(count)
+                board.milliseconds(count - bytes, bytes)
             )?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dreamlet_runtime::engine::compiled::Engine;
+use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::engine::validate::{Limits, inspect};
 use dreamlet_runtime::generator::Generator as _;
@@ -12,9 +12,7 @@ use tract_onnx::pb::ModelProto;
 
 use super::net::Net;
 use super::testing::Draft;
-use super::{
-    CompileError, Options, Precision, compile, executor, read, reference, rewrite, with_model,
-};
+use super::{CompileError, Options, Precision, compile, executor, read, reference, rewrite};
 
 /// Everything that is checked takes files without a card too.
 pub(super) fn options() -> Options {
@@ -103,16 +101,11 @@ pub(super) fn compare(file: &[u8], what: &str, mut tract: Option<OnnxGenerator>)
 
 /// The picture that the device's engine makes.
 fn on_the_device(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
-    with_model(file, |model| {
-        let mut scratch = vec![0; model.scratch_len()];
-        let mut image = vec![0.0; model.image_len()];
-        let class = (model.classes() > 0).then_some(class);
-        Engine::new(*model)
-            .generate(latent, class, &mut scratch, &mut image)
-            .unwrap();
-        image
-    })
-    .unwrap()
+    let mut generator = CompiledGenerator::from_bytes(file).unwrap();
+    let mut image = vec![0.0; generator.image_len()];
+    let class = (generator.classes() > 0).then_some(class);
+    generator.generate(latent, class, &mut image).unwrap();
+    image
 }
 
 pub(super) fn shipped() -> Vec<PathBuf> {
