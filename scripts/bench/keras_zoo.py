@@ -1,0 +1,107 @@
+"""A tiny generator of Keras, through tf2onnx, beside those that `zoo.py` writes. It needs an environment of its own (1.6 GB):
+
+    pip install -r scripts/bench/keras-requirements.txt
+    python scripts/bench/keras_zoo.py --out tests/data/zoo
+
+Keras keeps channels last, so tf2onnx puts Transpose nodes around what ONNX has with channels first only. The input is `latent` [N, 12],
+the output `image` [N, 28, 28, 3] in Keras's own order (keras-nhwc) or [N, 3, 28, 28] (keras-nchw, by tf2onnx's outputs_as_nchw). The graph
+and its weights are the same on every run; tf2onnx numbers some of its names differently.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import keras
+import numpy
+import tensorflow
+import tf2onnx
+
+LATENT = 12
+
+
+def generator():
+    """The layout of TensorFlow's own DCGAN tutorial, narrow."""
+    layers = keras.layers
+    up = lambda outputs, stride: layers.Conv2DTranspose(outputs, 5, strides=stride, padding="same", use_bias=False)
+    return keras.Sequential([
+        keras.Input((LATENT,), name="latent"),
+        layers.Dense(7 * 7 * 8, use_bias=False), layers.BatchNormalization(), layers.LeakyReLU(negative_slope=0.3),
+        layers.Reshape((7, 7, 8)),
+        up(8, 1), layers.BatchNormalization(), layers.LeakyReLU(negative_slope=0.3),
+        up(6, 2), layers.BatchNormalization(), layers.LeakyReLU(negative_slope=0.3),
+        layers.Conv2DTranspose(3, 4, strides=2, padding="same", activation="tanh"),
+    ])
+
+
+def initialize(model, seed):
+    """N(0, 2 / fan-in) weights, and statistics and an affine part of batch normalization that differ by channel."""
+    random = numpy.random.default_rng(seed)
+    for layer in model.layers:
+        values = []
+        for weight in layer.weights:
+            shape, name = tuple(weight.shape), weight.name
+            if name == "kernel":
+                # A transposed kernel is [height, width, outputs, inputs].
+                taps = shape[0] * shape[1] * shape[3] / layer.strides[0] ** 2 if len(shape) == 4 else shape[0]
+                value = random.standard_normal(shape) * (2 / taps) ** 0.5
+            elif name in ("gamma", "moving_variance"):
+                value = random.uniform(0.6, 1.4, shape)
+            else:
+                value = random.uniform(-0.3, 0.3, shape)
+            values.append(value.astype("float32"))
+        layer.set_weights(values)
+
+
+def convert(model, nchw):
+    """ONNX of `model` with its input named `latent` and its output `image`."""
+    signature = [tensorflow.TensorSpec((None, LATENT), tensorflow.float32, name="latent")]
+    function = tensorflow.function(lambda latent: tensorflow.identity(model(latent, training=False), name="image"), signature)
+    options = {"outputs_as_nchw": ["Identity:0"]} if nchw else {}
+    file, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=17, **options)
+    given = file.graph.output[0].name
+    for node in file.graph.node:
+        node.output[:] = ["image" if name == given else name for name in node.output]
+        node.input[:] = ["image" if name == given else name for name in node.input]
+    file.graph.output[0].name = "image"
+    return file
+
+
+def check(name, model, file, nchw):
+    """Fails if the ONNX reference's pictures are not Keras's, for one and for several, or are flat. Returns a line about the file."""
+    from onnx.reference import ReferenceEvaluator
+
+    for rows in (1, 3):
+        latent = numpy.random.default_rng(1).standard_normal((rows, LATENT), dtype=numpy.float32)
+        expected = model(latent, training=False).numpy()
+        expected = expected.transpose(0, 3, 1, 2) if nchw else expected
+        found = ReferenceEvaluator(file).run(["image"], {"latent": latent})[0]
+        if found.shape != expected.shape or not numpy.allclose(found, expected, atol=1e-5):
+            sys.exit(f"{name}: the file's {found.shape} is not Keras's {expected.shape}")
+    if found.std() < 0.1:
+        sys.exit(f"{name}: flat pictures cannot show a fault: deviation {found.std():.3f}")
+    operators = " ".join(node.op_type for node in file.graph.node)
+    return f"{len(file.SerializeToString())} bytes, {found.shape[1:]}, deviation {found.std():.2f}: {operators}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True, type=pathlib.Path, help="folder to write the files to")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    model = generator()
+    initialize(model, 0)
+    for name, nchw in [("keras-nhwc", False), ("keras-nchw", True)]:
+        file = convert(model, nchw)
+        about = check(name, model, file, nchw)
+        path = args.out / f"{name}.onnx"
+        path.write_bytes(file.SerializeToString(deterministic=True))
+        print(f"{path}: {about}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""Tiny generators as they come from other tools, as ONNX files for tests of what the engines can read.
+
+    python scripts/bench/zoo.py --out tests/data/zoo [NAME]...
+
+The weights are drawn from a fixed seed and mean nothing. Each PyTorch model is written by both of its exporters: `script-NAME.onnx` by the
+one over TorchScript, `dynamo-NAME.onnx` by the one over torch.export, both with their default optimizations. `keras_zoo.py` writes the
+models of Keras.
+"""
+
+import argparse
+import sys
+import zlib
+
+import numpy
+import onnx
+import onnxruntime
+import torch
+from export import BEFORE_SQUASHING, Shape, export, initialize, write
+from torch import nn
+from torch.nn import functional as F
+
+CLASSES = 10
+
+
+def last(layer):
+    layer.gain = BEFORE_SQUASHING
+    return layer
+
+
+def up(inputs, outputs, bias=True):
+    return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)
+
+
+def seed(latent, channels, side):
+    return [nn.Linear(latent, channels * side * side), Shape(channels, side, side)]
+
+
+def dcgan():
+    """The layout of PyTorch's own DCGAN example: latent [N, z, 1, 1], a first transposed convolution of stride 1, no biases."""
+    first, channels = nn.ConvTranspose2d(12, 12, 4, 1, 0, bias=False), [12, 10, 8, 6]
+    # On a picture of one pixel, one of the 16 taps reaches each output.
+    first.gain = 16
+    layers = [first, nn.BatchNorm2d(12), nn.ReLU(True)]
+    for inputs, outputs in zip(channels[:-1], channels[1:]):
+        layers += [up(inputs, outputs, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)]
+    return nn.Sequential(*layers, last(nn.ConvTranspose2d(6, 3, 4, 2, 1, bias=False)), nn.Tanh())
+
+
+def activations():
+    """LeakyReLU, PReLU with a slope for each channel, PReLU with one slope, ELU, Softplus, and hard limits at the end."""
+    layers = [*seed(8, 12, 4), nn.LeakyReLU(0.2), up(12, 10), nn.PReLU(10), nn.Conv2d(10, 10, 3, 1, 1), nn.PReLU()]
+    layers += [up(10, 8), nn.ELU(), nn.Conv2d(8, 6, 1), nn.Softplus(), last(nn.Conv2d(6, 1, 3, 1, 1)), nn.Hardtanh()]
+    return nn.Sequential(*layers)
+
+
+def smooth():
+    """The smooth activations: GELU, SiLU, Mish's parts, and sigmoid scaled to -1 to 1."""
+
+    class Smooth(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.third = nn.Sequential(*seed(8, 8, 4)), up(8, 8), last(up(8, 1))
+
+        def forward(self, latent):
+            x = F.silu(self.second(F.gelu(self.first(latent))))
+            x = x * torch.tanh(F.softplus(x))
+            return torch.sigmoid(self.third(x)) * 2 - 1
+
+    return Smooth()
+
+
+def bilinear():
+    """Bilinear doubling with half-pixel centres, then with aligned corners."""
+    layers = [*seed(8, 12, 5), nn.ReLU(), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False), nn.Conv2d(12, 8, 3, 1, 1)]
+    layers += [nn.ReLU(), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), last(nn.Conv2d(8, 1, 3, 1, 1)), nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+def nearest():
+    """Nearest doubling to a factor, and to a size."""
+    layers = [*seed(8, 12, 5), nn.BatchNorm2d(12), nn.ReLU(), nn.Upsample(scale_factor=2), nn.Conv2d(12, 8, 3, 1, 1, bias=False)]
+    layers += [nn.BatchNorm2d(8), nn.ReLU(), nn.Upsample(size=(20, 30)), last(nn.Conv2d(8, 1, 3, 1, 1)), nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+def pixel_shuffle():
+    """Sub-pixel convolution (Shi et al. 2016): channels into space, twice."""
+    layers = [*seed(8, 8, 6), nn.ReLU(), nn.Conv2d(8, 32, 3, 1, 1), nn.PixelShuffle(2), nn.ReLU()]
+    return nn.Sequential(*layers, last(nn.Conv2d(8, 12, 3, 1, 1)), nn.PixelShuffle(2), nn.Tanh())
+
+
+def residual():
+    """Two residual blocks (He et al. 2016), one with a convolution on the shortcut, after `nn.Unflatten`, which reads the batch's size."""
+
+    class Block(nn.Module):
+        def __init__(self, inputs, outputs, scale):
+            super().__init__()
+            self.up = nn.Upsample(scale_factor=scale) if scale > 1 else nn.Identity()
+            self.first, self.second = nn.Conv2d(inputs, outputs, 3, 1, 1), nn.Conv2d(outputs, outputs, 3, 1, 1)
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False) if inputs != outputs else nn.Identity()
+            self.normal = nn.BatchNorm2d(inputs)
+
+        def forward(self, x):
+            y = self.first(self.up(F.relu(self.normal(x))))
+            return self.second(F.relu(y)) + self.shortcut(self.up(x))
+
+    blocks = [Block(8, 8, 2), Block(8, 6, 2), nn.ReLU(), last(nn.Conv2d(6, 3, 3, 1, 1)), nn.Tanh()]
+    return nn.Sequential(nn.Linear(8, 8 * 16), nn.Unflatten(1, (8, 4, 4)), *blocks)
+
+
+class ClassConcat(nn.Module):
+    """Conditional: the class's embedding beside the latent, as in the conditional GAN (Mirza and Osindero 2014)."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(CLASSES, 6)
+        self.layers = nn.Sequential(*seed(12, 10, 7), nn.ReLU(), up(10, 6), nn.ReLU(), last(up(6, 1)), nn.Tanh())
+
+    def forward(self, latent, label):
+        return self.layers(torch.cat([latent, self.embedding(label)], 1))
+
+
+class ClassNorm(nn.Module):
+    """Conditional batch normalization (Dumoulin et al. 2017): a class gives each channel's scale and shift."""
+
+    class Normal(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.normal, self.embedding = nn.BatchNorm2d(channels), nn.Embedding(CLASSES, 2 * channels)
+
+        def forward(self, x, label):
+            scale, shift = self.embedding(label).chunk(2, 1)
+            return self.normal(x) * (1 + 0.3 * scale[:, :, None, None]) + shift[:, :, None, None]
+
+    def __init__(self):
+        super().__init__()
+        self.seed, self.first = nn.Sequential(*seed(6, 10, 7)), self.Normal(10)
+        self.up, self.second, self.last = up(10, 6), self.Normal(6), last(up(6, 1))
+
+    def forward(self, latent, label):
+        x = F.relu(self.first(self.seed(latent), label))
+        return torch.tanh(self.last(F.relu(self.second(self.up(x), label))))
+
+
+def grouped():
+    """Grouped, depthwise and dilated convolutions, a grouped transposed one, and an asymmetric kernel."""
+    layers = [*seed(6, 12, 7), nn.ReLU(), nn.Conv2d(12, 12, 3, 1, 1, groups=3), nn.ReLU(), nn.Conv2d(12, 12, 3, 1, 1, groups=12)]
+    layers += [nn.Conv2d(12, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, 1, 2, dilation=2), nn.ReLU()]
+    layers += [nn.ConvTranspose2d(8, 8, 4, 2, 1, groups=2), nn.ReLU(), nn.Conv2d(8, 8, (1, 5), 1, (0, 2)), nn.ReLU()]
+    return nn.Sequential(*layers, last(nn.ConvTranspose2d(8, 1, 4, 2, 1)), nn.Tanh())
+
+
+def padding():
+    """Reflection, replication and constant padding in nodes of their own, the last uneven, and a crop of one row and column."""
+
+    class Crop(nn.Module):
+        def forward(self, x):
+            return x[:, :, 1:, :-1]
+
+    layers = [*seed(8, 10, 6), nn.ReLU(), nn.ReflectionPad2d(1), nn.Conv2d(10, 8, 3), nn.ReLU(), up(8, 8), nn.ReLU()]
+    layers += [nn.ReplicationPad2d(2), nn.Conv2d(8, 8, 5), nn.ReLU(), up(8, 6), nn.ReLU(), nn.ConstantPad2d((2, 1, 0, 3), 0.25)]
+    return nn.Sequential(*layers, last(nn.Conv2d(6, 1, 3)), nn.Tanh(), Crop())
+
+
+def output_padding():
+    """Transposed convolutions with output padding: 3x3, 5x5, and 2x3 with strides 2x3 and an output padding of 1x2."""
+    layers = [*seed(8, 10, 4), nn.ReLU(), nn.ConvTranspose2d(10, 8, 3, 2, 1, output_padding=1), nn.ReLU()]
+    layers += [nn.ConvTranspose2d(8, 6, 5, 2, 2, output_padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, last(nn.ConvTranspose2d(6, 1, (2, 3), (2, 3), 0, output_padding=(1, 2))), nn.Tanh())
+
+
+# Name: how it is made, the latent's shape after N, whether a class goes in too.
+MODELS = {
+    "dcgan": (dcgan, (12, 1, 1), False),
+    "activations": (activations, (8,), False),
+    "smooth": (smooth, (8,), False),
+    "bilinear": (bilinear, (8,), False),
+    "nearest": (nearest, (8,), False),
+    "pixel-shuffle": (pixel_shuffle, (8,), False),
+    "residual": (residual, (8,), False),
+    "class-concat": (ClassConcat, (6,), True),
+    "class-norm": (ClassNorm, (6,), True),
+    "grouped": (grouped, (6,), False),
+    "padding": (padding, (8,), False),
+    "output-padding": (output_padding, (8,), False),
+}
+EXPORTERS = {"script": ("torchscript", 17), "dynamo": ("dynamo", 18)}
+LARGEST = 60_000
+
+
+def inputs(latent, conditional, rows):
+    generator = torch.Generator().manual_seed(7)
+    z = torch.randn((rows, *latent), generator=generator)
+    return (z, torch.randint(CLASSES, (rows,), generator=generator)) if conditional else (z,)
+
+
+def check(name, model, data, names, latent, conditional):
+    """Fails if onnxruntime's pictures are not PyTorch's, for one and for several, or are flat. Returns a line about the file."""
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    for rows in (1, 3):
+        arguments = inputs(latent, conditional, rows)
+        found = session.run(["image"], {key: value.numpy() for key, value in zip(names, arguments)})[0]
+        with torch.no_grad():
+            expected = model(*arguments).numpy()
+        if found.shape != expected.shape or not numpy.allclose(found, expected, atol=1e-5):
+            sys.exit(f"{name}: onnxruntime's {found.shape} is not PyTorch's {expected.shape}")
+    if found.std() < 0.1 or abs(found[0] - found[1]).mean() < 0.02:
+        sys.exit(f"{name}: flat pictures cannot show a fault: deviation {found.std():.3f}")
+    if len(data) > LARGEST:
+        sys.exit(f"{name}: {len(data)} bytes, more than {LARGEST}")
+    operators = " ".join(node.op_type for node in onnx.load_from_string(data).graph.node)
+    return f"{len(data)} bytes, {found.shape[1:]}, deviation {found.std():.2f}: {operators}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help=f"of {', '.join(MODELS)}; default: all")
+    parser.add_argument("--out", required=True, help="folder to write the files to")
+    args = parser.parse_args()
+    unknown = [name for name in args.names if name not in MODELS]
+    if unknown:
+        parser.error(f"no model {unknown[0]}: choose of {', '.join(MODELS)}")
+    for name in args.names or MODELS:
+        make, latent, conditional = MODELS[name]
+        names = ["latent", "class"] if conditional else ["latent"]
+        for prefix, (exporter, opset) in EXPORTERS.items():
+            # A seed by name, so that a new model does not change the others.
+            model = initialize(make(), zlib.crc32(name.encode()))
+            data = export(model, inputs(latent, conditional, 2), names, exporter, fold=True, opset=opset)
+            about = check(f"{prefix}-{name}", model, data, names, latent, conditional)
+            print(f"{write(args.out, f'{prefix}-{name}', data)}: {about}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
