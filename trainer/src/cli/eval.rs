@@ -110,14 +110,11 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     };
     let classes = source.classes();
     refuse_impossible(args, classes, extractor.is_none(), data.height, vae)?;
+    let metrics = metrics(args, &data);
     let options = Options {
         samples: args.samples.min(source.available().unwrap_or(usize::MAX)),
         seed: args.seed,
-        metrics: if args.metrics.is_empty() {
-            Metric::ALL.to_vec()
-        } else {
-            args.metrics.clone()
-        },
+        metrics,
         extractor,
         cache: if args.no_cache {
             None
@@ -153,6 +150,22 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     } else {
         print(found.report.to_string().trim_end())
     }
+}
+
+/// What was asked for, or all that can be measured.
+fn metrics(args: &EvalArgs, data: &Dataset) -> Vec<Metric> {
+    if !args.metrics.is_empty() {
+        return args.metrics.clone();
+    }
+    if args.extractor.is_some() || data.train.labels().is_some() {
+        return Metric::ALL.to_vec();
+    }
+    eprintln!(
+        "note: {} has no labels to train a classifier on, so these are the figures of pixels; --extractor FILE.onnx gives the others, and so does a sub-folder for each class",
+        data.name
+    );
+    let all = Metric::ALL.into_iter();
+    all.filter(|metric| !metric.needs_features()).collect()
 }
 
 fn wants(args: &EvalArgs, metric: Metric) -> bool {

@@ -29,7 +29,7 @@ pub struct Options<'a> {
     pub seed: u64,
     /// What to measure; a metric that the pictures cannot have is left out.
     pub metrics: Vec<Metric>,
-    /// A feature extractor instead of the own classifier.
+    /// A feature extractor instead of the own classifier. Without one, and with metrics of pixels alone, no classifier is trained.
     pub extractor: Option<OnnxExtractor>,
     /// Folder for the classifier and for features of real pictures; `None` keeps nothing.
     pub cache: Option<PathBuf>,
@@ -40,6 +40,8 @@ pub struct Options<'a> {
 enum Extractor {
     Classifier(Box<TrainedClassifier>),
     Onnx(Box<OnnxExtractor>),
+    /// Only pixels are compared.
+    None,
 }
 
 /// Pictures with their features and, from a classifier, class probabilities.
@@ -120,6 +122,7 @@ impl<'a> Evaluator<'a> {
         }
         let extractor = match options.extractor.take() {
             Some(extractor) => Extractor::Onnx(Box::new(extractor)),
+            None if !wants_features(&options.metrics, data) => Extractor::None,
             None => Extractor::Classifier(Box::new(TrainedClassifier::of(
                 data,
                 &fingerprint,
@@ -164,7 +167,7 @@ impl<'a> Evaluator<'a> {
         if let Some(probabilities) = &evaluator.real.probabilities {
             let hits = probabilities.iter().zip(&evaluator.real_labels);
             let hits = hits.filter(|(row, label)| likeliest(row) == Some(usize::from(**label)));
-            let value = count(hits.count()) / count(evaluator.real.features.rows().max(1));
+            let value = count(hits.count()) / count(rows);
             evaluator.floor.push(accuracy(value));
         }
         if evaluator.wants(Metric::Memorization) {
@@ -177,11 +180,12 @@ impl<'a> Evaluator<'a> {
         self.options.metrics.contains(&metric)
     }
 
-    /// What the figures of features stand on.
+    /// What the figures of features stand on; `None` if there are none.
     #[must_use]
-    pub fn stamp(&self) -> ExtractorStamp {
+    pub fn stamp(&self) -> Option<ExtractorStamp> {
         let features = self.real.features.width();
-        match &self.extractor {
+        Some(match &self.extractor {
+            Extractor::None => return None,
             Extractor::Classifier(net) => ExtractorStamp {
                 name: format!("dreamlet classifier v{} of {}", VERSION, self.data.name),
                 sha256: net.sha256.clone(),
@@ -196,10 +200,24 @@ impl<'a> Evaluator<'a> {
                 engine: file.engine_name.into(),
                 features,
             },
-        }
+        })
+    }
+
+    /// Pictures in a set.
+    fn rows(&self, set: &Set) -> usize {
+        set.pixels
+            .len()
+            .checked_div(self.data.image_len())
+            .unwrap_or(0)
     }
 
     fn describe(&mut self, pixels: Vec<u8>, what: &str) -> Result<Set, EvaluationError> {
+        if matches!(self.extractor, Extractor::None) {
+            return Ok(Set {
+                pixels,
+                ..Set::default()
+            });
+        }
         let rows = pixels.len() / self.data.image_len().max(1);
         let progress = self.options.progress;
         progress.start(
@@ -208,6 +226,7 @@ impl<'a> Evaluator<'a> {
             Unit::Images,
         );
         let found = match &mut self.extractor {
+            Extractor::None => Ok(Default::default()),
             Extractor::Classifier(net) => net
                 .run(&pixels, progress)
                 .map(|(features, probabilities)| (features, Some(probabilities))),
@@ -237,6 +256,7 @@ impl<'a> Evaluator<'a> {
             Extractor::Onnx(file) => {
                 format!("{} {} {:?}", file.sha256, file.engine_name, file.range())
             }
+            Extractor::None => "pixels".to_owned(),
         };
         let indices: Vec<u8> = indices
             .iter()
@@ -260,10 +280,10 @@ impl<'a> Evaluator<'a> {
             .copied()
             .collect();
         let slot = self.slot(kind, indices);
-        let matrices = if matches!(self.extractor, Extractor::Classifier(_)) {
-            2
-        } else {
-            1
+        let matrices = match self.extractor {
+            Extractor::None => return self.describe(pixels, "real pictures"),
+            Extractor::Classifier(_) => 2,
+            Extractor::Onnx(_) => 1,
         };
         if let Some(found) = slot.as_ref().and_then(|slot| slot.read_matrices(matrices)) {
             let mut found = found.into_iter();
@@ -332,7 +352,7 @@ impl<'a> Evaluator<'a> {
         }
         let (pixels, classes) = self.generate(source)?;
         let set = self.describe(pixels, "generated pictures")?;
-        let fakes = set.features.rows();
+        let fakes = self.rows(&set);
         if fakes < LEAST {
             return Err(EvaluationError::TooFew {
                 what: "generated pictures",
@@ -352,13 +372,15 @@ impl<'a> Evaluator<'a> {
             values.push(accuracy(count(hits) / count(fakes)));
         }
         let extractor = self.stamp();
-        let inception =
-            extractor.features == 2048 && extractor.name.to_lowercase().contains("inception");
+        let inception = extractor.as_ref().is_some_and(|extractor| {
+            extractor.features == 2048 && extractor.name.to_lowercase().contains("inception")
+        });
         let mut figures: Vec<Figure> = values
             .into_iter()
             .map(|value| {
                 let floor = self.floor.iter().find(|floor| floor.key == value.key);
-                let mut figure = self.figure(value, floor.map(|f| f.value), &extractor, fakes);
+                let mut figure =
+                    self.figure(value, floor.map(|f| f.value), extractor.as_ref(), fakes);
                 if figure.key == "frechet_distance" && inception {
                     figure.name = "Fréchet inception distance (FID)".into();
                 }
@@ -374,6 +396,9 @@ impl<'a> Evaluator<'a> {
                 (&in_pixels, &training.in_pixels, PIXEL_NAMES, false),
                 (&in_features, &training.in_features, FEATURE_NAMES, true),
             ] {
+                if own.distances.is_empty() {
+                    continue;
+                }
                 let found = memorization(&own.distances, &baseline.distances);
                 let threshold = found.threshold;
                 let methods = [
@@ -396,7 +421,7 @@ impl<'a> Evaluator<'a> {
                         method,
                         of: [of, true],
                     };
-                    figures.push(self.figure(value, Some(floor), &extractor, fakes));
+                    figures.push(self.figure(value, Some(floor), extractor.as_ref(), fakes));
                 }
             }
             nearest = Some(in_pixels);
@@ -453,7 +478,7 @@ impl<'a> Evaluator<'a> {
         &self,
         value: Value,
         floor: Option<f64>,
-        extractor: &ExtractorStamp,
+        extractor: Option<&ExtractorStamp>,
         fakes: usize,
     ) -> Figure {
         let [of_features, of_reals] = value.of;
@@ -466,15 +491,11 @@ impl<'a> Evaluator<'a> {
             better: value.better,
             method: value.method,
             stamp: Stamp {
-                extractor: of_features.then(|| extractor.clone()),
+                extractor: extractor.filter(|_| of_features).cloned(),
                 data: self.data.name.clone(),
                 fingerprint: self.fingerprint.chars().take(16).collect(),
                 split: "test",
-                real: if of_reals {
-                    self.real.features.rows()
-                } else {
-                    0
-                },
+                real: if of_reals { self.rows(&self.real) } else { 0 },
                 fake: fakes,
                 floor: self.floor_rows,
                 seed: self.options.seed,
@@ -496,6 +517,14 @@ impl<'a> Evaluator<'a> {
             seed: self.options.seed,
         }
     }
+}
+
+/// Whether an extractor is needed, or at hand for memorization, which also compares features where it can.
+fn wants_features(metrics: &[Metric], data: &Dataset) -> bool {
+    metrics.iter().any(|metric| {
+        metric.needs_features()
+            || (*metric == Metric::Memorization && data.train.labels().is_some())
+    })
 }
 
 const PIXEL_NAMES: [(&str, &str); 2] = [

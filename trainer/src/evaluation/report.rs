@@ -44,6 +44,16 @@ impl Metric {
         Self::Likelihood,
     ];
 
+    /// Whether it compares features, so that it needs an extractor. [`Metric::Memorization`] does not: without one it
+    /// compares pixels alone.
+    #[must_use]
+    pub const fn needs_features(self) -> bool {
+        !matches!(
+            self,
+            Self::SlicedWasserstein | Self::MsSsim | Self::Memorization | Self::Likelihood
+        )
+    }
+
     /// The name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -111,6 +111,41 @@ fn noise_is_bad_and_a_second_evaluator_reads_the_same_figures_from_the_cache() {
 }
 
 #[test]
+fn data_without_labels_has_the_figures_of_pixels() {
+    let (labelled, folder) = (glyphs(), TestFolder::new());
+    let mut source = copies(&labelled, 0);
+    let mut data = labelled.clone();
+    for split in [&mut data.train, &mut data.test] {
+        *split = Split::new(split.pixels().to_vec(), None, 784).unwrap();
+    }
+    let pixels = Options {
+        metrics: vec![
+            Metric::SlicedWasserstein,
+            Metric::MsSsim,
+            Metric::Memorization,
+        ],
+        ..options(&folder)
+    };
+    let mut evaluator = Evaluator::new(&data, pixels).unwrap();
+    let report = evaluator.evaluate("copies", &mut source).unwrap().report;
+    let keys: Vec<&str> = report.figures.iter().map(|figure| figure.key).collect();
+    let expected = [
+        "sliced_wasserstein",
+        "ms_ssim",
+        "memorized_share_pixels",
+        "memorized_ratio_pixels",
+    ];
+    assert_eq!(keys, expected);
+    for figure in &report.figures {
+        assert!(figure.stamp.extractor.is_none() && figure.stamp.fake == 300);
+    }
+    assert_eq!(report.figure("memorized_share_pixels").unwrap().value, 1.0);
+    // Features were asked for.
+    let error = Evaluator::new(&data, options(&folder)).err().unwrap();
+    assert!(error.to_string().contains("--extractor"), "{error}");
+}
+
+#[test]
 fn pictures_of_another_shape_and_too_few_are_refused() {
     let (data, folder) = (glyphs(), TestFolder::new());
     let few = Options {

@@ -6,14 +6,30 @@ use crate::config::Config;
 use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
 use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options};
 
-/// Key of the figure that picks the best checkpoint.
-pub(super) const CHOSEN: &str = "frechet_distance";
-/// Its name.
-pub(super) const CHOSEN_NAME: &str = "Fréchet distance of the data set's own classifier";
+/// The figure that picks the best checkpoint: smaller is better.
+#[derive(Clone, Copy)]
+pub(super) struct Chosen {
+    /// Its key.
+    pub(super) key: &'static str,
+    /// Its name for people.
+    pub(super) name: &'static str,
+}
+
+const FRECHET: Chosen = Chosen {
+    key: "frechet_distance",
+    name: "Fréchet distance of the data set's own classifier",
+};
+/// Of data without labels, for which there is no classifier.
+const SLICED: Chosen = Chosen {
+    key: "sliced_wasserstein",
+    name: "sliced Wasserstein distance to test pictures, pixels 0..1",
+};
 
 /// The real side, computed once.
 pub(super) struct Evaluating<'a> {
     evaluator: Evaluator<'a>,
+    /// What picks the best checkpoint.
+    pub(super) chosen: Chosen,
 }
 
 fn failed(error: EvaluationError) -> TrainError {
@@ -30,7 +46,11 @@ impl<'a> Evaluating<'a> {
         if config.training.eval_every == 0 {
             return Ok(None);
         }
-        let mut metrics = vec![Metric::Frechet, Metric::PrecisionRecall];
+        let (chosen, mut metrics) = if data.train.labels().is_some() && data.classes.len() > 1 {
+            (FRECHET, vec![Metric::Frechet, Metric::PrecisionRecall])
+        } else {
+            (SLICED, vec![Metric::SlicedWasserstein, Metric::MsSsim])
+        };
         if config.model.classes > 0 {
             metrics.push(Metric::ClassAccuracy);
         }
@@ -54,6 +74,7 @@ impl<'a> Evaluating<'a> {
         progress.finish();
         Ok(Some(Self {
             evaluator: evaluator?,
+            chosen,
         }))
     }
 

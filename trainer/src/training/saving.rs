@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::error::TrainError;
-use super::evaluating::{CHOSEN, CHOSEN_NAME};
 use super::session::Session;
 use super::{checkpoint, score};
 use crate::config::OnCollapse;
@@ -29,7 +28,9 @@ impl Session<'_> {
         let words: Vec<String> = figures.iter().map(|(k, v)| format!("{k} {v:.4}")).collect();
         self.progress
             .tell(&format!("step {}: {}", self.state.step, words.join("  ")));
-        let chosen = figures.iter().find(|(key, _)| *key == CHOSEN);
+        let chosen = figures
+            .iter()
+            .find(|(key, _)| *key == evaluating.chosen.key);
         let chosen = chosen.map(|(_, value)| *value);
         match (chosen, self.state.best_measured) {
             (Some(value), best) if best.is_none_or(|best| value < best) => {
@@ -52,7 +53,7 @@ impl Session<'_> {
             }
         }
         let (value, name) = match &self.evaluating {
-            Some(_) => (measured, CHOSEN_NAME),
+            Some(evaluating) => (measured, evaluating.chosen.name),
             None => (Some(score.value), score.name),
         };
         self.state.score = value;

@@ -134,8 +134,7 @@ impl Evaluator<'_> {
         }
         let scales = similarity::scales(self.shape[1], self.shape[2]);
         if self.wants(Metric::MsSsim) && scales > 0 {
-            let rows = set.pixels.len() / self.data.image_len().max(1);
-            let pairs = similarity::pairs(rows, self.options.seed);
+            let pairs = similarity::pairs(self.rows(set), self.options.seed);
             let (mean, error) = similarity::mean_similarity(&set.pixels, self.shape, &pairs);
             let method = format!("{} random pairs, {scales} of 5 scales fit", pairs.len());
             push(
@@ -161,15 +160,17 @@ impl Evaluator<'_> {
             reason: error.to_string(),
         })?;
         let set = &evaluation.set;
-        npy::matrix(folder, "real.npy", &self.real.features)?;
-        npy::matrix(folder, "fake.npy", &set.features)?;
+        if self.stamp().is_some() {
+            npy::matrix(folder, "real.npy", &self.real.features)?;
+            npy::matrix(folder, "fake.npy", &set.features)?;
+        }
         if let Some(probabilities) = &set.probabilities {
             npy::matrix(folder, "fake_probabilities.npy", probabilities)?;
         }
         npy::pictures(folder, "real_pixels.npy", &self.real.pixels, self.shape)?;
         npy::pictures(folder, "fake_pixels.npy", &set.pixels, self.shape)?;
         npy::matrix(folder, "directions.npy", &self.directions)?;
-        let pairs = similarity::pairs(set.features.rows(), self.options.seed);
+        let pairs = similarity::pairs(self.rows(set), self.options.seed);
         npy::indices(folder, "pairs.npy", &pairs)?;
         if let Some(training) = &self.training {
             npy::matrix(folder, "train.npy", &training.features)?;

@@ -4,7 +4,7 @@ use super::chart::{bars, histogram};
 use super::html::{missing, note, number};
 use super::latent::{first, generated};
 use super::nets::Nets;
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 
 /// Test pictures that the encoder reads.
 const ENCODED: usize = 1024;
@@ -24,7 +24,13 @@ pub(super) fn divergences(nets: &Nets, data: &Dataset) -> Result<Option<Vec<f64>
     } else {
         &data.test
     };
-    nets.divergences(&first(nets, split, ENCODED)?).map(Some)
+    let pictures = first(nets, split, ENCODED)?;
+    nets.divergences(&pictures, labels(split)).map(Some)
+}
+
+/// The class of each picture of a split, 0 where there are none.
+fn labels(split: &Split) -> impl Fn(usize) -> usize {
+    |index| split.label(index).map_or(0, usize::from)
 }
 
 /// The section on the encoder.
@@ -67,9 +73,11 @@ fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, Stri
         .flat_map(|d| [("training", &d.train), ("test", &d.test)])
         .filter(|(_, split)| !split.is_empty())
     {
-        sets.push((name, nets.logits(&first(nets, split, JUDGED)?)?));
+        let pictures = first(nets, split, JUDGED)?;
+        sets.push((name, nets.logits(&pictures, labels(split))?));
     }
-    sets.push(("generated", nets.logits(&generated(nets, JUDGED as u64)?)?));
+    let pictures = generated(nets, JUDGED as u64)?;
+    sets.push(("generated", nets.logits(&pictures, |i| i)?));
     let chart = histogram("Logits of the discriminator", "logit", &sets)
         .ok_or("The discriminator's logits are not finite.")?;
     Ok(format!(

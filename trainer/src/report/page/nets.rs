@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_runtime::image::{PixelRange, Shape};
 
 use crate::nets::{Discriminator, Encoder};
@@ -112,18 +112,29 @@ impl Nets {
         latents: &[f32],
         class: impl Fn(usize) -> usize,
     ) -> Result<Vec<f32>, String> {
-        let (z, count) = (self.latent_len().max(1), self.saved.config.model.classes);
+        let z = self.latent_len().max(1);
         let mut all = Vec::new();
         for (first, some) in (0..).step_by(BATCH).zip(latents.chunks(BATCH * z)) {
             let rows = some.len() / z;
-            let classes: Option<Vec<i64>> = (count > 0).then(|| {
-                (first..first + rows)
-                    .map(|i| i64::try_from(class(i) % count).unwrap_or(0))
-                    .collect()
-            });
+            let classes = self.classes_of(first, rows, &class);
             all.extend(self.saved.generate(some, classes.as_deref(), rows)?);
         }
         Ok(all)
+    }
+
+    /// Classes of the pictures from `first` on; `None` if the model knows no classes.
+    fn classes_of(
+        &self,
+        first: usize,
+        rows: usize,
+        class: &impl Fn(usize) -> usize,
+    ) -> Option<Vec<i64>> {
+        let count = self.saved.config.model.classes;
+        (count > 0).then(|| {
+            (first..first + rows)
+                .map(|i| i64::try_from(class(i) % count).unwrap_or(0))
+                .collect()
+        })
     }
 
     /// Values in the generator's range as bytes, in the same order.
@@ -139,17 +150,18 @@ impl Nets {
     }
 
     /// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats, mean over the pictures `[N, C, H, W]`:
-    /// ½ (μ² + σ² − 1 − log σ²) (Kingma and Welling 2014, appendix B).
-    pub(super) fn divergences(&self, pictures: &[f32]) -> Result<Vec<f64>, String> {
+    /// ½ (μ² + σ² − 1 − log σ²) (Kingma and Welling 2014, appendix B). `class` as in [`Nets::generate`].
+    pub(super) fn divergences(
+        &self,
+        pictures: &[f32],
+        class: impl Fn(usize) -> usize,
+    ) -> Result<Vec<f64>, String> {
         let Judge::Encoder(encoder) = &self.judge else {
             return Err(self.no("encoder"));
         };
-        if self.saved.config.model.classes > 0 {
-            return Err("A conditional encoder needs the pictures' classes too.".to_owned());
-        }
         let mut sums = vec![0.0; self.latent_len()];
-        for batch in self.batches(pictures) {
-            let (mean, log_variance) = encoder.forward(batch, None);
+        for (batch, classes) in self.batches(pictures, class) {
+            let (mean, log_variance) = encoder.forward(batch, classes);
             let [rows, _] = mean.dims();
             let inner =
                 mean.clone().mul(mean) + log_variance.clone().exp() - log_variance.add_scalar(1.0);
@@ -165,15 +177,19 @@ impl Nets {
         Ok(sums.into_iter().map(|sum| sum / count).collect())
     }
 
-    /// The discriminator's logit of each picture `[N, C, H, W]`, positive for "real".
-    pub(super) fn logits(&self, pictures: &[f32]) -> Result<Vec<f64>, String> {
+    /// The discriminator's logit of each picture `[N, C, H, W]`, positive for "real". `class` as in [`Nets::generate`].
+    pub(super) fn logits(
+        &self,
+        pictures: &[f32],
+        class: impl Fn(usize) -> usize,
+    ) -> Result<Vec<f64>, String> {
         let Judge::Discriminator(discriminator) = &self.judge else {
             return Err(self.no("discriminator"));
         };
         let mut all = Vec::new();
-        for batch in self.batches(pictures) {
+        for (batch, classes) in self.batches(pictures, class) {
             all.extend(
-                values(discriminator.forward(batch, None))?
+                values(discriminator.forward(batch, classes))?
                     .into_iter()
                     .map(f64::from),
             );
@@ -188,13 +204,24 @@ impl Nets {
         }
     }
 
-    fn batches<'a>(&'a self, pictures: &'a [f32]) -> impl Iterator<Item = Tensor<4>> + 'a {
+    /// Pictures, and the classes of a conditional model, as its judge takes them.
+    fn batches<'a>(
+        &'a self,
+        pictures: &'a [f32],
+        class: impl Fn(usize) -> usize + 'a,
+    ) -> impl Iterator<Item = (Tensor<4>, Option<Tensor<1, Int>>)> + 'a {
         let (shape, length) = (self.shape(), self.picture_len());
-        pictures.chunks(BATCH * length).map(move |some| {
+        let chunks = pictures.chunks(BATCH * length).zip((0..).step_by(BATCH));
+        chunks.map(move |(some, first)| {
+            let device = Device::flex();
             let rows = some.len() / length;
             let some = some.get(..rows * length).unwrap_or_default().to_vec();
             let dims = [rows, shape.channels, shape.height, shape.width];
-            Tensor::from_data(TensorData::new(some, dims), &Device::flex())
+            let classes = self
+                .classes_of(first, rows, &class)
+                .map(|classes| Tensor::from_data(TensorData::new(classes, [rows]), &device));
+            let pictures = Tensor::from_data(TensorData::new(some, dims), &device);
+            (pictures, classes)
         })
     }
 }

@@ -114,6 +114,22 @@ fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
 }
 
 #[test]
+fn conditional_models_are_judged_with_the_classes_of_the_pictures() {
+    let data = data();
+    let small = ["model.width=4", "model.hidden=[16]", "model.latent=5"];
+    for (preset, sets, chart) in [
+        ("cvae-dense", &small[1..], "KL of each dimension"),
+        ("cgan", &small[..1], ">generated</span>"),
+    ] {
+        let folder = TestFolder::new();
+        let html = page(&trained(&folder, preset, sets), Ok(&data));
+        check(&html);
+        assert!(!html.contains("class=\"missing\""), "{preset}");
+        assert!(html.contains(chart), "{preset}");
+    }
+}
+
+#[test]
 fn a_gan_has_the_logits_of_its_discriminator_with_and_without_data() {
     let folder = TestFolder::new();
     let run = trained(&folder, "dcgan", &["model.width=4", "model.latent=16"]);
