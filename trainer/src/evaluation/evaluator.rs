@@ -86,6 +86,19 @@ impl Evaluation {
     pub fn pixels(&self) -> &[u8] {
         &self.set.pixels
     }
+
+    /// How many of them the classifier takes for each class; `None` without it.
+    #[must_use]
+    pub fn class_counts(&self) -> Option<Vec<usize>> {
+        let probabilities = self.set.probabilities.as_ref()?;
+        let mut counts = vec![0; probabilities.width()];
+        for class in probabilities.iter().filter_map(likeliest) {
+            if let Some(count) = counts.get_mut(class) {
+                *count += 1;
+            }
+        }
+        Some(counts)
+    }
 }
 
 /// Measures generators against one data set.

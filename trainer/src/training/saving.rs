@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::TrainError;
+use super::evaluating::Measured;
 use super::session::Session;
 use super::{checkpoint, score};
 use crate::config::OnCollapse;
@@ -16,7 +17,15 @@ impl Session<'_> {
         let Some(evaluating) = &mut self.evaluating else {
             return self.save(None);
         };
-        let figures = evaluating.measure(&self.learner, self.config)?;
+        let Measured { figures, missing } = evaluating.measure(&self.learner, self.config)?;
+        let (message, collapsed) = if self.config.gan.is_some() {
+            let recall = figures.iter().find(|(key, _)| *key == "recall");
+            let recall = recall.map(|(_, value)| *value);
+            self.watch
+                .coverage(self.state.step, recall, &missing, evaluating.classes())
+        } else {
+            (None, false)
+        };
         let mut line = serde_json::Map::new();
         line.insert("step".into(), self.state.step.into());
         line.insert("images".into(), self.state.images.into());
@@ -39,16 +48,21 @@ impl Session<'_> {
             }
             _ => self.state.stale += 1,
         }
+        self.warn(message);
+        let back = collapsed && self.go_back()?;
+        // The figures are those of nets that are gone.
+        let chosen = chosen.filter(|_| !back);
         self.save(chosen)
     }
 
     /// Saves a checkpoint; where quality is measured, `measured` is what picks the best one.
-    pub(super) fn save(&mut self, measured: Option<f64>) -> Result<PathBuf, TrainError> {
+    pub(super) fn save(&mut self, mut measured: Option<f64>) -> Result<PathBuf, TrainError> {
         let mut score = score::score(&self.learner, self.config, &self.test, &self.device);
         if let Some(variety) = score.variety {
             let (message, collapsed) = self.watch.variety(self.state.step, variety);
             self.warn(message);
             if collapsed && self.go_back()? {
+                measured = None;
                 score = score::score(&self.learner, self.config, &self.test, &self.device);
             }
         }

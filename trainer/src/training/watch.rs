@@ -8,6 +8,8 @@ const WINNING: f64 = 0.99;
 const LONG: u64 = 500;
 /// How different generated pictures must be from each other, as a share of how different real ones are.
 const ALIKE: f64 = 0.4;
+/// Recall below which generated pictures cover nothing of what the real ones show.
+const NARROW: f64 = 0.02;
 /// Steps in which a generator that has learned nothing yet makes ever the same, and may.
 const YOUNG: u64 = 1000;
 
@@ -17,7 +19,11 @@ pub(super) struct Watch {
     winning_since: Option<u64>,
     told_winning: bool,
     told_alike: bool,
+    told_missing: bool,
 }
+
+/// What helps against mode collapse.
+const REMEDY: &str = "Try a larger batch, loss=hinge with discriminator_norm=spectral, discriminator_steps=2, or go back with --on-collapse rollback";
 
 impl Watch {
     /// From the mean share of pictures that the discriminator got right lately: what to tell, if anything.
@@ -56,11 +62,52 @@ impl Watch {
             return (None, false);
         }
         let message = (!self.told_alike).then(|| format!(
-            "generated pictures differ from each other only {:.0} % as much as real ones do: the generator makes ever the same (mode collapse). Try a larger batch, loss=hinge with discriminator_norm=spectral, discriminator_steps=2, or go back with --on-collapse rollback",
+            "generated pictures differ from each other only {:.0} % as much as real ones do: the generator makes ever the same (mode collapse). {REMEDY}",
             share * 100.0
         ));
         self.told_alike = true;
         (message, true)
+    }
+
+    /// From a measurement's recall and the classes, of so many, that no generated picture is taken for: what to tell, if anything, and
+    /// whether the generator has collapsed: more than half of the classes are missing, or recall is next to nothing.
+    pub(super) fn coverage(
+        &mut self,
+        step: u64,
+        recall: Option<f64>,
+        missing: &[String],
+        classes: usize,
+    ) -> (Option<String>, bool) {
+        let narrow = recall.filter(|recall| *recall < NARROW);
+        if step < YOUNG || (narrow.is_none() && missing.is_empty()) {
+            self.told_missing = false;
+            return (None, false);
+        }
+        let mut signs = Vec::new();
+        if !missing.is_empty() {
+            let names: Vec<&str> = missing.iter().take(8).map(String::as_str).collect();
+            let more = missing.len() - names.len();
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            signs.push(format!(
+                "next to no generated picture is taken for {}{more} ({} of {classes} classes)",
+                names.join(", "),
+                missing.len()
+            ));
+        }
+        if let Some(recall) = narrow {
+            signs.push(format!(
+                "generated pictures cover {:.1} % of what the real ones show (recall)",
+                recall * 100.0
+            ));
+        }
+        let message = format!("{}: mode collapse. {REMEDY}", signs.join("; "));
+        let message = (!self.told_missing).then_some(message);
+        self.told_missing = true;
+        (message, narrow.is_some() || missing.len() * 2 > classes)
     }
 }
 
@@ -95,5 +142,26 @@ mod tests {
         let (message, collapsed) = watch.variety(2100, 0.1);
         assert!(collapsed && message.unwrap().contains("10 %"));
         assert_eq!(watch.variety(2100, 0.1), (None, true));
+    }
+
+    #[test]
+    fn missing_classes_are_named_once_and_most_of_them_or_no_recall_are_a_collapse() {
+        let mut watch = Watch::default();
+        let some = ["3", "7"].map(str::to_owned);
+        let six: Vec<String> = (0..6).map(|digit| digit.to_string()).collect();
+        assert_eq!(watch.coverage(500, Some(0.0), &six, 10), (None, false));
+        assert_eq!(watch.coverage(1500, Some(0.5), &[], 10), (None, false));
+        let (message, collapsed) = watch.coverage(2000, Some(0.5), &some, 10);
+        let message = message.unwrap();
+        assert!(
+            message.contains("3, 7 (2 of 10 classes)") && !message.contains("recall"),
+            "{message}"
+        );
+        assert!(!collapsed);
+        assert_eq!(watch.coverage(2500, Some(0.5), &six, 10), (None, true));
+        // It recovers, and narrows again.
+        assert_eq!(watch.coverage(3000, Some(0.5), &[], 10), (None, false));
+        let (message, collapsed) = watch.coverage(3500, Some(0.004), &[], 10);
+        assert!(collapsed && message.unwrap().contains("0.4 %"));
     }
 }
