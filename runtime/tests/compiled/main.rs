@@ -4,6 +4,7 @@
 mod builder;
 mod bytes;
 mod integer;
+mod kept;
 mod layers;
 mod small;
 mod whole;
