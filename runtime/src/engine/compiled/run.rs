@@ -76,9 +76,7 @@ pub(super) fn run(
 ) -> Option<()> {
     let buffers = buffers(layer, context, scratch, image)?;
     match layer.op {
-        Op::Dense if layer.requantization.is_some() => {
-            integer::dense(layer, context, buffers.input, buffers.output)
-        }
+        Op::Dense => dense(layer, context, buffers.input, 1, buffers.output),
         Op::Conv(c) if layer.requantization.is_some() => {
             integer::conv(layer, c, context, buffers.input, buffers.output)
         }
@@ -94,7 +92,6 @@ pub(super) fn run(
         Op::Quantize(scale) => integer::quantize(layer, scale, buffers.input, buffers.output),
         // All others make floats.
         _ if !FLOATS => None,
-        Op::Dense => dense(layer, context, buffers.input, 1, buffers.output),
         Op::Conv(c) => conv(layer, c, context, buffers),
         Op::GroupConv(c) => grouped(layer, c, context, buffers),
         Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) => in_place(layer, context, buffers),
@@ -162,6 +159,12 @@ pub(super) fn dense(
     count: usize,
     output: &mut [u8],
 ) -> Option<()> {
+    if layer.requantization.is_some() {
+        return integer::dense(layer, context, input, count, output);
+    }
+    if !FLOATS {
+        return None;
+    }
     let (inputs, outputs) = (len_of(layer.input_shape)?, len_of(layer.output_shape)?);
     let len = inputs.checked_mul(padded(outputs))?;
     let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;

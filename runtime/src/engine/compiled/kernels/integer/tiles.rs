@@ -38,14 +38,22 @@ impl FinishVector for Requantizer<'_> {
         unsafe {
             let multipliers = V::load(self.multipliers.as_ptr().add(channel));
             let clamped = sums.clamped(multipliers, self);
-            if self.table.is_none() {
+            let Some(table) = self.table else {
                 clamped.store_bytes(to, len);
                 return;
-            }
+            };
             let mut numbers = [0; BLOCK];
-            clamped.store(numbers.as_mut_ptr());
-            for i in 0..len.min(V::LANES) {
-                *to.add(i) = self.looked_up(numbers[i]);
+            clamped.sub(V::splat(self.low)).store(numbers.as_mut_ptr());
+            // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
+            let byte = |i: usize| *table.as_ptr().add(numbers[i] as usize);
+            if len >= V::LANES {
+                for i in 0..V::LANES {
+                    *to.add(i) = byte(i);
+                }
+            } else {
+                for i in 0..len {
+                    *to.add(i) = byte(i);
+                }
             }
         }
     }
