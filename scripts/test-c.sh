@@ -30,9 +30,17 @@ on_host() {
   no_panic "$work/test"
 }
 
+# A library without the engine's feature `floats`: models of bytes run, others are refused.
+of_bytes_only() {
+  cargo build --release --locked --quiet --target-dir "$target_dir" --no-default-features
+  cc "${strict[@]}" -DBYTES_ONLY -Wl,--gc-sections tests/test.c "$target_dir/release/libdreamlet.a" -o "$work/test"
+  "$work/test" "${models[@]}"
+  no_panic "$work/test"
+}
+
 on_cortex_m() {
   local target=thumbv7em-none-eabihf
-  RUSTC_BOOTSTRAP=1 cargo build --release --locked --quiet --target-dir "$target_dir" --target "$target" -Zbuild-std=core
+  RUSTC_BOOTSTRAP=1 cargo build --release --locked --quiet --target-dir "$target_dir" --target "$target" -Zbuild-std=core --no-default-features
   arm-none-eabi-gcc -std=gnu99 -Wall -Wextra -Werror -Os -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 \
     -ffreestanding -nostdlib -Wl,--gc-sections,-z,noexecstack -T tests/firmware.ld "-DMODEL_FILE=\"${models[0]}\"" \
     tests/firmware.c "$target_dir/$target/release/libdreamlet.a" -o "$work/firmware"
@@ -49,6 +57,7 @@ on_cortex_m() {
 }
 
 stage "C interface here" on_host
+stage "C interface for models of bytes" of_bytes_only
 if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then
   stage "C interface on a Cortex-M4F" on_cortex_m
 else

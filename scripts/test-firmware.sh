@@ -2,6 +2,8 @@
 # Compiled models as a microcontroller and a browser run them: tests/firmware with every model that has a golden file, under QEMU as a
 # Cortex-M3 and M4F, as the Cortex-M0+'s code, on 32-bit RISC-V, and as WebAssembly in node without and with vectors. A wrong byte is an
 # error, and so is a program that can allocate (only `core` is there) or panic (it does not link).
+# Models of bytes also run in a program without the engine's feature `floats`, which models/pico must fit in $flash_limit bytes of flash and
+# $ram_limit of memory; a model of floats must be refused there.
 # Run scripts/setup-cross.sh first. Arguments are targets, e.g. `scripts/test-firmware.sh thumbv7em-none-eabihf`.
 #
 # What it prints of a program: its size in flash (code, the model and constants; `size -A`), its static memory (scratch memory included),
@@ -14,6 +16,7 @@ cd "$repo/tests/firmware"
 
 target_dir=${CARGO_TARGET_DIR:-$repo/target}
 targets=${*:-thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imc-unknown-none-elf wasm32-unknown-unknown wasm32-simd128 pico}
+flash_limit=153600 ram_limit=32768
 models=()
 for golden in "$repo"/tests/models/*.golden "$repo"/models/*/*.golden; do
   [ -f "$golden" ] && models+=("${golden%.golden}.dream")
@@ -35,24 +38,59 @@ sizes() {
     END { printf "flash bytes: %d\nstatic memory bytes: %d\n", flash, ram }'
 }
 
+# Whether a model computes with bytes alone: its golden file has hashes, not pictures.
+of_bytes() {
+  sed -n '/^#/d;p;q' "${1%.dream}.golden" | grep -qE '^[0-9]+ [0-9a-f]{16}$'
+}
+
+# number NAME FILE: what a program printed for a name.
+number() {
+  sed -n "s/^$1: //p" "$2"
+}
+
+# on_machine TARGET EMULATOR...: every model in a program with all of the engine, then those of bytes in one without floats.
 on_machine() {
-  local target=$1 program=$target_dir/$1/release/firmware
+  local target=$1 program=$target_dir/$1/release/firmware features model printed
   shift
-  for model in "${models[@]}"; do
-    printf '\n%s on %s\n' "$(basename "$model")" "$target"
-    FIRMWARE_MODEL=$model build --target "$target" --bin firmware
-    no_panic "$program"
-    sizes "$program"
-    timeout 120 "$@" -nographic -monitor none -kernel "$program"
+  printed=$(mktemp)
+  for features in default bytes; do
+    for model in "${models[@]}"; do
+      printf '\n%s on %s, %s\n' "$(basename "$model")" "$target" "$([ $features = bytes ] && echo "bytes only" || echo "all layers")"
+      FIRMWARE_MODEL=$model build --target "$target" --bin firmware $([ $features = bytes ] && echo --no-default-features)
+      no_panic "$program"
+      if [ $features = bytes ] && ! of_bytes "$model"; then
+        timeout 120 "$@" -nographic -monitor none -kernel "$program" | tee "$printed" || true
+        grep -qx 'the model is refused: it needs feature floats' "$printed"
+        continue
+      fi
+      sizes "$program" | tee "$printed"
+      timeout 120 "$@" -nographic -monitor none -kernel "$program" | tee -a "$printed"
+      if [ $features = bytes ] && [ "$(basename "$model")" = pico.dream ]; then
+        within "flash" $flash_limit "$(number "flash bytes" "$printed")"
+        within "memory with the stack" $ram_limit "$(($(number "static memory bytes" "$printed") + $(number "peak stack bytes" "$printed")))"
+      fi
+    done
   done
+  rm "$printed"
+}
+
+# within WHAT LIMIT BYTES
+within() {
+  [ "$3" -le "$2" ] || {
+    echo "models/pico takes $3 bytes of $1, which must be at most $2" >&2
+    return 1
+  }
 }
 
 in_node() {
-  local flags=$1
-  for model in "${models[@]}"; do
-    printf '\n%s in node, %s\n' "$(basename "$model")" "${flags:-no vectors}"
-    FIRMWARE_MODEL=$model RUSTFLAGS=$flags build --target wasm32-unknown-unknown --example wasm
-    node run.mjs "$target_dir/wasm32-unknown-unknown/release/examples/wasm.wasm"
+  local flags=$1 features
+  for features in default bytes; do
+    for model in "${models[@]}"; do
+      [ $features = default ] || of_bytes "$model" || continue
+      printf '\n%s in node, %s, %s\n' "$(basename "$model")" "${flags:-no vectors}" "$([ $features = bytes ] && echo "bytes only" || echo "all layers")"
+      FIRMWARE_MODEL=$model RUSTFLAGS=$flags build --target wasm32-unknown-unknown --example wasm $([ $features = bytes ] && echo --no-default-features)
+      node run.mjs "$target_dir/wasm32-unknown-unknown/release/examples/wasm.wasm"
+    done
   done
 }
 

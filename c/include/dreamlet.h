@@ -41,7 +41,8 @@ enum {
   DREAMLET_CLASS = 10,         /* the class does not exist, or is missing, or the model has none */
   DREAMLET_SCRATCH_LENGTH = 11, /* the scratch memory has fewer than dreamlet_scratch_len() bytes */
   DREAMLET_IMAGE_LENGTH = 12,  /* the picture has not dreamlet_image_len() bytes */
-  DREAMLET_ENGINE = 13         /* a defect of this library */
+  DREAMLET_ENGINE = 13,        /* a defect of this library */
+  DREAMLET_LEFT_OUT = 14       /* the model computes with floats, and this library was built without feature `floats` */
 };
 
 /* For models without classes. */

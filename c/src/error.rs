@@ -19,6 +19,7 @@ pub(crate) const CLASS: i32 = 10;
 const SCRATCH_LENGTH: i32 = 11;
 const IMAGE_LENGTH: i32 = 12;
 const ENGINE: i32 = 13;
+const LEFT_OUT: i32 = 14;
 
 pub(crate) fn code_of_format(error: FormatError) -> i32 {
     match error {
@@ -26,6 +27,7 @@ pub(crate) fn code_of_format(error: FormatError) -> i32 {
         FormatError::Version { .. } => VERSION,
         FormatError::Length { .. } | FormatError::Checksum { .. } => DAMAGED,
         FormatError::Unaligned => UNALIGNED,
+        FormatError::LeftOut { .. } => LEFT_OUT,
         _ => INVALID,
     }
 }
@@ -58,6 +60,7 @@ pub(crate) const fn text(error: i32) -> &'static CStr {
         SCRATCH_LENGTH => c"the scratch memory has fewer bytes than dreamlet_scratch_len()",
         IMAGE_LENGTH => c"the picture has another length than dreamlet_image_len()",
         ENGINE => c"the engine failed, which a checked model does not lead to: please report it",
+        LEFT_OUT => c"the model computes with floats, which this library was built without: build it with feature `floats`, or compile the model with `--precision int8`",
         _ => c"this number is no error of dreamlet",
     }
 }

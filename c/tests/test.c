@@ -82,6 +82,13 @@ static void pictures(const char *name, const char *golden_name) {
   char *text = (char *)read_file(golden_name, &golden_len);
   text[golden_len] = 0; /* read_file has room for it */
   struct dreamlet_model model;
+#ifdef BYTES_ONLY
+  /* Golden files of models of floats have pictures in the place of hashes. */
+  if (strcspn(strrchr(text, ' ') + 1, "\n") != 16) {
+    CHECK(dreamlet_open(&model, file, len) == DREAMLET_LEFT_OUT);
+    return;
+  }
+#endif
   CHECK(dreamlet_open(&model, file, len) == DREAMLET_OK);
   size_t scratch_len = dreamlet_scratch_len(&model), latent_len = dreamlet_latent_len(&model);
   size_t image_len = dreamlet_image_len(&model), classes = dreamlet_classes(&model);
@@ -152,7 +159,7 @@ static void errors(const char *name) {
   memcpy(latent, &infinity, sizeof infinity);
   CHECK(GENERATE(latent, latent_len, -1, scratch, scratch_len, image, image_len) == DREAMLET_LATENT_NUMBER);
 
-  for (int32_t error = DREAMLET_OK; error <= DREAMLET_ENGINE; error++) {
+  for (int32_t error = DREAMLET_OK; error <= DREAMLET_LEFT_OUT; error++) {
     CHECK(strlen(dreamlet_error_text(error)) > 5);
     CHECK(error == 0 || strcmp(dreamlet_error_text(error), dreamlet_error_text(error - 1)) != 0);
     CHECK(strcmp(dreamlet_error_text(error), dreamlet_error_text(99)) != 0);

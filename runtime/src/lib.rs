@@ -10,10 +10,11 @@
 //! | [`image`] | pixel range, 8-bit conversion, whole-factor scaling, dithering | nothing |
 //! | `card` | what a model file says about itself, golden pictures | feature `alloc` |
 //! | `draw` | pictures as `embedded-graphics` drawables | feature `embedded-graphics` |
-//! | [`engine::compiled`] | runs compiled models where they lie, without a heap | nothing |
+//! | [`engine::compiled`] | runs compiled models where they lie, without a heap | nothing; feature `floats` (a default) for layers of floats |
 //! | `engine::tract` | runs ONNX files after checking them | feature `tract` |
 //!
-//! Without features the crate is `no_std`, never allocates and has two small dependencies.
+//! Without features but `floats` the crate is `no_std`, never allocates and has two small dependencies. A firmware for a model of bytes
+//! (`dreamlet compile --precision int8`) leaves `floats` out too: half the code.
 #![no_std]
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -1,9 +1,11 @@
 //! The program `dreamlet`.
 
-/// Training makes and drops tensors of megabytes thousands of times a second; this allocator keeps their pages instead of giving
+use dreamlet_trainer::benchmark::allocations::CountingAllocator;
+
+/// Training makes and drops tensors of megabytes thousands of times a second; mimalloc keeps their pages instead of giving
 /// them back to the system each time.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> std::process::ExitCode {
     dreamlet_trainer::cli::main()

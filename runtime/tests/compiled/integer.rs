@@ -227,7 +227,7 @@ fn dense_layers_of_integers_are_exact() {
 }
 
 /// A dense layer as a convolution.
-fn one_pixel() -> Convolution {
+pub(crate) fn one_pixel() -> Convolution {
     Convolution {
         kernel: [1; 2],
         stride: [1; 2],

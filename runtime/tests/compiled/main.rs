@@ -1,9 +1,11 @@
 //! The compiled engine against the definitions of its layers, at every level of vector instructions that this processor has.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod batches;
 mod builder;
 mod bytes;
 mod integer;
+mod kept;
 mod layers;
 mod small;
 mod whole;

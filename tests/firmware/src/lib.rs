@@ -6,6 +6,7 @@
 
 mod print;
 
+use dreamlet_runtime::engine::compiled::format::FormatError;
 use dreamlet_runtime::engine::compiled::{Engine, Model, rows_scratch_len};
 use dreamlet_runtime::include_model;
 
@@ -68,9 +69,17 @@ pub trait Machine: Print {
 /// Makes the picture of every golden seed, compares, and prints what it cost. `false` if anything differs.
 #[inline(never)]
 pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
-    let Ok(model) = Model::new(MODEL) else {
-        machine.print("the model is refused\n");
-        return false;
+    let model = match Model::new(MODEL) {
+        Ok(model) => model,
+        Err(error) => {
+            machine.print("the model is refused");
+            if let FormatError::LeftOut { feature, .. } = error {
+                machine.print(": it needs feature ");
+                machine.print(feature);
+            }
+            machine.print("\n");
+            return false;
+        }
     };
     let engine = Engine::new(model);
     machine.line("model bytes", MODEL.len() as u64);

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::generator::Generator;
 use serde::{Deserialize, Serialize};
 
+use super::allocations::allocations;
 use super::engines::{open_onnxruntime, open_tract};
 use crate::export::verify::Engine as _;
 
@@ -20,6 +21,9 @@ pub struct Cold {
     pub first_ms: f64,
     /// Most memory that the process had, in KiB, beyond what it had before it loaded the file; 0 where the system does not say.
     pub peak_kib: u64,
+    /// Allocations of a picture after the first, by Rust code; `None` for an engine that is written in another language, or where the program's allocator does not
+    /// count.
+    pub allocations: Option<u64>,
 }
 
 /// Loads `file` in `engine` (`compiled`, `tract` or `onnxruntime`) and makes one picture.
@@ -30,19 +34,15 @@ pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     let before = peak_kib();
     let begin = Instant::now();
     let words = |error: &dyn std::error::Error| error.to_string();
-    let loaded = match engine {
+    let (loaded, done, allocations) = match engine {
         "compiled" => {
             let mut generator = CompiledGenerator::open(file).map_err(|error| words(&error))?;
-            let loaded = begin.elapsed();
-            first(&mut generator)?;
-            loaded
+            pictures(&mut generator, begin)?
         }
         "tract" => {
             let model = std::fs::read(file).map_err(|error| words(&error))?;
             let mut generator = open_tract(&model).map_err(|error| words(&error))?;
-            let loaded = begin.elapsed();
-            first(&mut generator)?;
-            loaded
+            pictures(&mut generator, begin)?
         }
         "onnxruntime" => {
             let model = std::fs::read(file).map_err(|error| words(&error))?;
@@ -50,29 +50,41 @@ pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
             let loaded = begin.elapsed();
             let latent = vec![LATENT; session.latent_len()];
             session.run(&latent, session.conditional().then_some(&[0][..]), 1)?;
-            loaded
+            (loaded, begin.elapsed(), None)
         }
         other => return Err(format!("no engine {other}: compiled, tract or onnxruntime")),
     };
-    let done = begin.elapsed();
     Ok(Cold {
         load_ms: loaded.as_secs_f64() * 1e3,
         first_ms: (done - loaded).as_secs_f64() * 1e3,
         peak_kib: peak_kib().saturating_sub(before),
+        allocations,
     })
 }
 
 /// Every number of the first latent vector.
 const LATENT: f32 = 0.1;
 
-/// The first picture, of class 0 where it has to be asked for.
-fn first(generator: &mut dyn Generator) -> Result<(), String> {
+/// The first picture, and what the second one allocates: when the generator was loaded and when the first picture was done since `begin`, and the allocations.
+/// Pictures are of class 0 where one has to be asked for.
+fn pictures(
+    generator: &mut dyn Generator,
+    begin: Instant,
+) -> Result<(Duration, Duration, Option<u64>), String> {
+    let loaded = begin.elapsed();
     let latent = vec![LATENT; generator.latent_len()];
     let class = (generator.classes() > 0).then_some(0);
     let mut image = vec![0.0; generator.shape().len().unwrap_or(0)];
-    generator
-        .generate(&latent, class, &mut image)
-        .map_err(|error| error.to_string())
+    let mut picture = || {
+        generator
+            .generate(&latent, class, &mut image)
+            .map_err(|error| error.to_string())
+    };
+    picture()?;
+    let done = begin.elapsed();
+    let (made, count) = allocations(picture);
+    made?;
+    Ok((loaded, done, count))
 }
 
 /// The same in a process of its own.

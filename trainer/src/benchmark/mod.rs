@@ -1,5 +1,6 @@
 //! How long things take on this machine: training steps, and pictures from an exported generator.
 
+pub mod allocations;
 pub mod cold;
 pub mod engines;
 pub mod floor;

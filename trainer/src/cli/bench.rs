@@ -213,8 +213,14 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> Cli
     std::fs::remove_dir_all(&folder)?;
     if !args.json {
         print(&format!(
-            "{:<12} {:>11} {:>11} {:>9} {:>17} {:>12}",
-            "engine", "file KiB", "scratch KiB", "load ms", "first picture ms", "memory KiB"
+            "{:<12} {:>11} {:>11} {:>9} {:>17} {:>12} {:>21}",
+            "engine",
+            "file KiB",
+            "scratch KiB",
+            "load ms",
+            "first picture ms",
+            "memory KiB",
+            "allocations/picture"
         ))?;
     }
     for (loaded, cold) in report.loaded.iter().zip(measured?) {
@@ -222,16 +228,18 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> Cli
         let file = loaded.compiled.as_ref().map_or(model.len(), Vec::len);
         print(&if args.json {
             json!({"cold": name, "engine": engine, "file_bytes": file, "scratch_bytes": scratch, "load_ms": cold.load_ms,
-                "first_ms": cold.first_ms, "peak_kib": cold.peak_kib})
+                "first_ms": cold.first_ms, "peak_kib": cold.peak_kib, "allocations_per_picture": cold.allocations})
             .to_string()
         } else {
             format!(
-                "{engine:<12} {:>11.1} {:>11} {:>9.2} {:>17.2} {:>12}",
+                "{engine:<12} {:>11.1} {:>11} {:>9.2} {:>17.2} {:>12} {:>21}",
                 file as f64 / 1024.0,
                 scratch.map_or("-".into(), |bytes| format!("{:.1}", bytes as f64 / 1024.0)),
                 cold.load_ms,
                 cold.first_ms,
-                cold.peak_kib
+                cold.peak_kib,
+                cold.allocations
+                    .map_or("-".into(), |count| count.to_string())
             )
         })?;
     }

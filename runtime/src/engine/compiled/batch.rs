@@ -1,7 +1,7 @@
 //! Several pictures at once.
 
-use super::engine::Engine;
-use super::format::{Layer, Op, Place};
+use super::engine::{Engine, spread_all};
+use super::format::{ALIGNMENT, Layer, Number, Op, Place};
 use super::kernels::{as_bytes, as_bytes_mut};
 use super::run::{dense, run};
 use crate::generator::GenerateError;
@@ -11,15 +11,23 @@ use crate::generator::GenerateError;
 struct DenseRun {
     first: usize,
     end: usize,
-    /// Numbers of the longest vector between them.
+    /// Bytes of the longest vector that one of them reads or writes.
     widest: usize,
 }
 
 impl DenseRun {
     /// Bytes of the vectors of `count` pictures, before and after a layer.
     fn bytes(&self, count: usize) -> usize {
-        self.widest.saturating_mul(count).saturating_mul(8)
+        let half = self.widest.saturating_mul(count).div_ceil(ALIGNMENT);
+        half.saturating_mul(2 * ALIGNMENT)
     }
+}
+
+/// Bytes of what a layer reads, and of what it writes.
+fn widths(layer: &Layer) -> Option<(usize, usize)> {
+    let input = layer.input_shape.bytes(layer.input_number);
+    let output = layer.output_shape.bytes(layer.output_number);
+    Some((input.try_into().ok()?, output.try_into().ok()?))
 }
 
 impl Engine<'_> {
@@ -114,11 +122,9 @@ impl Engine<'_> {
         let mut output = Place::None;
         for (index, layer) in self.model.layers().enumerate() {
             let layer = layer.ok()?;
-            let floats = layer.op == Op::Dense && layer.requantization.is_none();
+            let (input, width) = widths(&layer)?;
             match &mut run {
-                None if floats => {
-                    let input = usize::try_from(layer.input_shape.len()).ok()?;
-                    let width = usize::try_from(layer.output_shape.len()).ok()?;
+                None if layer.op == Op::Dense => {
                     run = Some(DenseRun {
                         first: index,
                         end: index + 1,
@@ -126,11 +132,9 @@ impl Engine<'_> {
                     });
                 }
                 None => {}
-                Some(run) if floats && layer.input == output => {
+                Some(run) if layer.op == Op::Dense && layer.input == output => {
                     run.end = index + 1;
-                    run.widest = run
-                        .widest
-                        .max(usize::try_from(layer.output_shape.len()).ok()?);
+                    run.widest = run.widest.max(width);
                 }
                 Some(_) => break,
             }
@@ -154,9 +158,7 @@ impl Engine<'_> {
         let count = latents.len() / latent_len.max(1);
         let (mut input, mut output) = shared.split_at_mut_checked(shared.len() / 2)?;
         let first = self.model.layers().nth(dense_run.first)?.ok()?;
-        let width = usize::try_from(first.input_shape.len())
-            .ok()?
-            .checked_mul(4)?;
+        let (width, _) = widths(&first)?;
         for (i, latent) in latents.chunks_exact(latent_len).enumerate() {
             let context = self.context(latent, class(i));
             for layer in self.model.layers().take(dense_run.first) {
@@ -181,7 +183,7 @@ impl Engine<'_> {
             .take(dense_run.end - dense_run.first)
         {
             let layer = layer.ok()?;
-            if layer.output == Place::Image {
+            if layer.output == Place::Image && layer.output_number == Number::F32 {
                 return dense(&layer, &context, input, count, as_bytes_mut(images));
             }
             dense(&layer, &context, input, count, output)?;
@@ -189,12 +191,16 @@ impl Engine<'_> {
             last = Some(layer);
         }
         let last = last?;
-        let Place::Scratch(offset) = last.output else {
-            return None;
+        let (_, width) = widths(&last)?;
+        let offset = match last.output {
+            Place::Scratch(offset) => offset,
+            Place::Image => {
+                let bytes = input.get(..images.len())?;
+                spread_all(bytes, images, self.model.range());
+                return Some(());
+            }
+            _ => return None,
         };
-        let width = usize::try_from(last.output_shape.len())
-            .ok()?
-            .checked_mul(4)?;
         for (i, (latent, image)) in latents
             .chunks_exact(latent_len)
             .zip(images.chunks_exact_mut(image_len))

@@ -1,5 +1,6 @@
 //! Whether a layer can be run as it says: done once, so that running needs no further thought.
 
+use super::FLOATS;
 use super::axis::{Axis, MAX_KERNEL};
 use super::format::{
     Activation, Broadcast, Convolution, FormatError, Header, Layer, MapShape, Number, Op, PadKind,
@@ -46,6 +47,7 @@ pub(super) fn check(
         header,
         weights_len: weights_len as u64,
     };
+    check.left_out()?;
     check.shapes()?;
     check.activation()?;
     check.numbers()?;
@@ -70,6 +72,17 @@ impl Check<'_> {
         } else {
             Err(self.error(field, found))
         }
+    }
+
+    /// Layers that make floats are what feature `floats` adds.
+    fn left_out(&self) -> Result<(), FormatError> {
+        if FLOATS || self.layer.output_number != Number::F32 {
+            return Ok(());
+        }
+        Err(FormatError::LeftOut {
+            layer: self.index,
+            feature: "floats",
+        })
     }
 
     fn shapes(&self) -> Result<(), FormatError> {

@@ -5,9 +5,9 @@ use super::format::{Convolution, Layer, Number, padded};
 use super::kernels::{self, ByteConv, ByteGather, Integers, Requantizer, bytes_as, bytes_as_mut};
 use super::run::{Context, len_of, tensor};
 
-/// What a layer reads.
-fn input<'a>(layer: &Layer, bytes: &'a [u8]) -> Option<Integers<'a>> {
-    let len = len_of(layer.input_shape)?;
+/// What a layer reads for `count` pictures that lie one after another.
+fn input<'a>(layer: &Layer, bytes: &'a [u8], count: usize) -> Option<Integers<'a>> {
+    let len = len_of(layer.input_shape)?.checked_mul(count)?;
     Some(match layer.input_number {
         Number::I8 => Integers::I8(bytes_as(bytes, len)?),
         Number::U8 => Integers::U8(bytes_as(bytes, len)?),
@@ -57,23 +57,25 @@ fn requantizer<'a>(
     )
 }
 
-/// A dense layer: a convolution of a single pixel.
+/// A dense layer on `count` vectors that lie one after another: a convolution of as many pixels.
 pub(super) fn dense(
     layer: &Layer,
     context: &Context<'_>,
     bytes: &[u8],
+    count: usize,
     out: &mut [u8],
 ) -> Option<()> {
     let (inputs, outputs) = (len_of(layer.input_shape)?, len_of(layer.output_shape)?);
     let call = ByteConv {
-        axes: [Axis::pointwise(1); 2],
+        axes: [Axis::pointwise(1), Axis::pointwise(count)],
         inputs,
         outputs,
-        x: input(layer, bytes)?,
+        x: input(layer, bytes, count)?,
         weights: weights(layer, context, 1, inputs, outputs)?,
     };
     let requantizer = requantizer(layer, context, outputs)?;
-    kernels::byte_conv(context.level, &call, requantizer, out.get_mut(..outputs)?)
+    let out = out.get_mut(..outputs.checked_mul(count)?)?;
+    kernels::byte_conv(context.level, &call, requantizer, out)
 }
 
 /// A convolution.
@@ -93,7 +95,7 @@ pub(super) fn conv(
         axes: Axis::pair(&c, layer.input_shape, layer.output_shape),
         inputs,
         outputs,
-        x: input(layer, bytes)?,
+        x: input(layer, bytes, 1)?,
         weights: weights(layer, context, taps, inputs, outputs)?,
     };
     let requantizer = requantizer(layer, context, outputs)?;
@@ -129,7 +131,7 @@ impl<'a> ByteRows<'a> {
                 axes: [Axis::pointwise(1), Axis::pointwise(axes[1].input)],
                 inputs,
                 outputs: sums,
-                x: input(layer, bytes)?,
+                x: input(layer, bytes, 1)?,
                 weights: weights(layer, context, 1, inputs, sums)?,
             },
             gather: ByteGather {
@@ -204,13 +206,8 @@ fn rounded(x: f32, scale: f32, (low, high): (f32, f32)) -> i32 {
     let whole = x as i32;
     // The difference is exact. Adding 0.5 and cutting off would not be: 0.49999997 + 0.5 is 1.
     let rest = x - whole as f32;
-    if rest >= 0.5 {
-        whole + 1
-    } else if rest <= -0.5 {
-        whole - 1
-    } else {
-        whole
-    }
+    // No branches, so that loops become vectors.
+    whole + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)
 }
 
 /// Floats to integers.
@@ -242,7 +239,7 @@ pub(super) fn dequantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]
         }
     }
     let out: &mut [f32] = bytes_as_mut(out, len_of(layer.output_shape)?)?;
-    match input(layer, bytes)? {
+    match input(layer, bytes, 1)? {
         Integers::I8(x) => all(x, scale, out),
         Integers::U8(x) => all(x, scale, out),
         Integers::I16(x) => all(x, scale, out),

@@ -1,6 +1,9 @@
 //! The compiled engine: a generator in one flat file that is used where it lies, in flash or mapped from disk. No parsing to speak
 //! of, no heap, no panic, scratch memory of a size known beforehand. `format.md` beside this file describes the bytes.
 
+/// Whether layers of floats can be run. What stands behind it is type-checked always, and linked only where it holds.
+const FLOATS: bool = cfg!(feature = "floats");
+
 mod axis;
 mod batch;
 mod check;

@@ -1,5 +1,6 @@
 //! Pictures row by row, for devices without room for a frame.
 
+use super::FLOATS;
 use super::axis::Axis;
 use super::check::few_rows;
 use super::engine::Engine;
@@ -40,6 +41,8 @@ impl<'a> Rows<'a> {
         let kept = few_rows(&axes[0]);
         let kind = if layer.requantization.is_some() {
             Kind::Bytes(ByteRows::new(layer, c, context, x, kept)?)
+        } else if !FLOATS {
+            return None;
         } else {
             Kind::Floats(floats(layer, c, context, x)?)
         };
@@ -77,6 +80,7 @@ impl<'a> Rows<'a> {
             let at = self.done.checked_rem(self.kept)? * line_len;
             let line = lines.get_mut(at..)?.get_mut(..line_len)?;
             match &self.kind {
+                Kind::Floats(_) if !FLOATS => return None,
                 Kind::Floats(call) => {
                     kernels::few_sums(self.level, call, self.done, bytes_as_mut(line, row_len)?)?;
                 }
@@ -85,6 +89,7 @@ impl<'a> Rows<'a> {
             self.done += 1;
         }
         match &self.kind {
+            Kind::Floats(_) if !FLOATS => None,
             Kind::Floats(call) => {
                 let lines = bytes_as(lines, self.kept * row_len)?;
                 let len = out.len() / 4;

@@ -1,5 +1,6 @@
 //! Runs one layer.
 
+use super::FLOATS;
 use super::axis::Axis;
 use super::check::second_len;
 use super::format::{Activation, Convolution, Layer, Number, Op, Place, Weights, padded};
@@ -75,15 +76,23 @@ pub(super) fn run(
 ) -> Option<()> {
     let buffers = buffers(layer, context, scratch, image)?;
     match layer.op {
-        Op::Dense if layer.requantization.is_some() => {
-            integer::dense(layer, context, buffers.input, buffers.output)
-        }
         Op::Dense => dense(layer, context, buffers.input, 1, buffers.output),
         Op::Conv(c) if layer.requantization.is_some() => {
             integer::conv(layer, c, context, buffers.input, buffers.output)
         }
-        Op::Conv(c) => conv(layer, c, context, buffers),
         Op::FewConv(c) => few(layer, c, context, buffers),
+        Op::Nearest | Op::DepthToSpace(_) | Op::Copy(_) | Op::ToPlanar | Op::ToInterleaved => {
+            match layer.input_number.size() {
+                4 if FLOATS => moved::<f32>(layer, buffers),
+                2 => moved::<u16>(layer, buffers),
+                _ => moved::<u8>(layer, buffers),
+            }
+        }
+        Op::Lookup => lookup(layer, context, buffers.output),
+        Op::Quantize(scale) => integer::quantize(layer, scale, buffers.input, buffers.output),
+        // All others make floats.
+        _ if !FLOATS => None,
+        Op::Conv(c) => conv(layer, c, context, buffers),
         Op::GroupConv(c) => grouped(layer, c, context, buffers),
         Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) => in_place(layer, context, buffers),
         Op::Bilinear(coordinates) => {
@@ -96,15 +105,6 @@ pub(super) fn run(
             plain::pad(x, layer.input_shape, out, layer.output_shape, before, kind);
             Some(())
         }
-        Op::Nearest | Op::DepthToSpace(_) | Op::Copy(_) | Op::ToPlanar | Op::ToInterleaved => {
-            match layer.input_number.size() {
-                4 => moved::<f32>(layer, buffers),
-                2 => moved::<u16>(layer, buffers),
-                _ => moved::<u8>(layer, buffers),
-            }
-        }
-        Op::Lookup => lookup(layer, context, buffers.output),
-        Op::Quantize(scale) => integer::quantize(layer, scale, buffers.input, buffers.output),
         Op::Dequantize(scale) => integer::dequantize(layer, scale, buffers.input, buffers.output),
     }
 }
@@ -159,6 +159,12 @@ pub(super) fn dense(
     count: usize,
     output: &mut [u8],
 ) -> Option<()> {
+    if layer.requantization.is_some() {
+        return integer::dense(layer, context, input, count, output);
+    }
+    if !FLOATS {
+        return None;
+    }
     let (inputs, outputs) = (len_of(layer.input_shape)?, len_of(layer.output_shape)?);
     let len = inputs.checked_mul(padded(outputs))?;
     let (weights, bias) = weights(context, layer.weights?, len, padded(outputs))?;

@@ -65,6 +65,13 @@ pub enum FormatError {
         /// Bytes of the section.
         section: u64,
     },
+    /// A layer needs what this build of the crate has left out.
+    LeftOut {
+        /// Which layer, from 0.
+        layer: usize,
+        /// Feature of `dreamlet-runtime` that has it.
+        feature: &'static str,
+    },
     /// A layer's buffers overlap: it would write over what it still reads.
     Overlap {
         /// Which layer, from 0.
@@ -136,6 +143,10 @@ impl fmt::Display for FormatError {
                     offset.saturating_add(len)
                 )
             }
+            Self::LeftOut { layer, feature } => write!(
+                f,
+                "layer {layer} of the model computes with {feature}, and this program was built without them: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8`"
+            ),
             Self::Overlap { layer } => {
                 write!(f, "layer {layer} of the model has buffers that overlap")
             }

@@ -76,6 +76,21 @@ impl<W: Element> DenseCall<'_, &[W]> {
                     }
                 }
                 let mut i = 0;
+                while V::BY_LANE && i + 4 <= self.inputs {
+                    let xs = V::load(x.add(i));
+                    macro_rules! lanes {
+                        ($($lane:literal)*) => {$(
+                            for v in 0..NV {
+                                let weights = W::vector(w.add($lane * BLOCK + v * V::LANES));
+                                let sum = &mut sums[$lane % U][v];
+                                *sum = sum.fma_lane::<$lane>(xs, weights);
+                            }
+                        )*};
+                    }
+                    lanes!(0 1 2 3);
+                    w = w.add(4 * BLOCK);
+                    i += 4;
+                }
                 while i + U <= self.inputs {
                     for u in 0..U {
                         let a = V::splat(*x.add(i + u));
@@ -95,11 +110,15 @@ impl<W: Element> DenseCall<'_, &[W]> {
                     w = w.add(BLOCK);
                     i += 1;
                 }
-                for v in 0..NV {
-                    let mut sum = sums[0][v];
-                    for sums in &sums[1..] {
-                        sum = sum.add(sums[v]);
+                // Apart from the loop below, which is too large to be unrolled: with its index, sums would be kept in memory.
+                let mut totals = sums[0];
+                for u in 1..U {
+                    for v in 0..NV {
+                        totals[v] = totals[v].add(sums[u][v]);
                     }
+                }
+                for v in 0..NV {
+                    let sum = totals[v];
                     let at = block * BLOCK + v * V::LANES;
                     if at < self.outputs {
                         store_some(

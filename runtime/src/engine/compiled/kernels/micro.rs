@@ -59,7 +59,36 @@ unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV:
             }
         }
         let (mut x, mut w, mut ahead) = (o.x, o.weights, o.ahead);
-        for _ in 0..o.channels {
+        let mut left = o.channels;
+        while V::BY_LANE && left >= 4 {
+            let mut xs = [[V::splat(0.0); N]; R];
+            for r in 0..R {
+                for p in 0..N {
+                    xs[r][p] = V::load(x.add(r * o.row + p * o.pixel));
+                }
+            }
+            macro_rules! lanes {
+                ($($lane:literal)*) => {$(
+                    let mut wv = [V::splat(0.0); NV];
+                    for v in 0..NV {
+                        let channel = v * V::LANES;
+                        wv[v] = E::vector::<V>(w.add(channel / BLOCK * o.block + channel % BLOCK));
+                    }
+                    for r in 0..R {
+                        for p in 0..N {
+                            for v in 0..NV {
+                                a[r][p][v] = a[r][p][v].fma_lane::<$lane>(xs[r][p], wv[v]);
+                            }
+                        }
+                    }
+                    w = w.add(BLOCK);
+                )*};
+            }
+            lanes!(0 1 2 3);
+            x = x.add(4);
+            left -= 4;
+        }
+        for _ in 0..left {
             V::prefetch(ahead.cast());
             let mut wv = [V::splat(0.0); NV];
             for v in 0..NV {

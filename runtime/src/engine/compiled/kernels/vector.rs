@@ -2,6 +2,7 @@
 
 use super::micro::TileShape;
 use crate::engine::compiled::axis::parts;
+use crate::engine::compiled::format::BLOCK;
 
 /// Several f32 side by side.
 ///
@@ -15,6 +16,10 @@ pub(in super::super) trait Vector: Copy {
     const WIDE: usize;
     /// Pixels of a tile of one row that is 1, 2, 3 or 4 vectors wide: as many as the registers hold.
     const PIXELS: [usize; 4];
+
+    /// Whether [`fma_lane`](Self::fma_lane) is one instruction: then numbers of the input are loaded by fours, of which the first four lanes are taken in
+    /// turn, and need not be spread to vectors.
+    const BY_LANE: bool = false;
 
     /// Whether the registers hold a tile's sums.
     fn fits(tile: TileShape) -> bool {
@@ -45,6 +50,15 @@ pub(in super::super) trait Vector: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self + a * b`, rounded once where the processor does.
     unsafe fn fma(self, a: Self, b: Self) -> Self;
+    /// `self + a[LANE] * b`, rounded as [`fma`](Self::fma) does.
+    #[inline(always)]
+    unsafe fn fma_lane<const LANE: i32>(self, a: Self, b: Self) -> Self {
+        let mut numbers = [0.0; BLOCK];
+        unsafe {
+            a.store(numbers.as_mut_ptr());
+            self.fma(Self::splat(numbers[LANE as usize % BLOCK]), b)
+        }
+    }
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
     unsafe fn div(self, other: Self) -> Self;
@@ -280,7 +294,14 @@ pub(super) mod arm {
     impl Vector for Neon {
         const LANES: usize = 4;
         const WIDE: usize = 4;
-        const PIXELS: [usize; 4] = [8, 8, 6, 6];
+        // Beside the sums, a vector of each pixel and the weights are in registers.
+        const PIXELS: [usize; 4] = [8, 8, 6, 5];
+        const BY_LANE: bool = true;
+
+        #[inline(always)]
+        unsafe fn fma_lane<const LANE: i32>(self, a: Self, b: Self) -> Self {
+            unsafe { Self(vfmaq_laneq_f32::<LANE>(self.0, b.0, a.0)) }
+        }
 
         methods! {
             splat(x: f32) -> Self = Self(vdupq_n_f32(x));

@@ -7,25 +7,25 @@ use crate::engine::compiled::kernels::Level;
 mod vectors {
     use super::super::lanes::x86::{Eight, Sixteen};
     pub(super) use super::super::tiles::FinishVector;
-    use super::super::tiles::{Tiles, clamp as clamp_with};
+    use super::super::tiles::{Out, Tiles, clamp as clamp_with};
     use super::{ByteConv, Level, Requantizer, Term};
     use crate::engine::compiled::kernels::level::Kind;
 
     type Call<'a, X> = ByteConv<'a, &'a [X]>;
 
     #[target_feature(enable = "avx2")]
-    unsafe fn avx2<X: Term, F: FinishVector>(call: &Call<'_, X>, finish: F, out: *mut F::Number) {
-        unsafe { Tiles(call).run::<X::Avx2, F>(finish, out) }
+    unsafe fn avx2<X: Term>(call: &Call<'_, X>, out: Out<'_>) {
+        unsafe { Tiles(call).run::<X::Avx2>(out) }
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn avx512<X: Term, F: FinishVector>(call: &Call<'_, X>, finish: F, out: *mut F::Number) {
-        unsafe { Tiles(call).run::<X::Avx512, F>(finish, out) }
+    unsafe fn avx512<X: Term>(call: &Call<'_, X>, out: Out<'_>) {
+        unsafe { Tiles(call).run::<X::Avx512>(out) }
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    unsafe fn vnni<X: Term, F: FinishVector>(call: &Call<'_, X>, finish: F, out: *mut F::Number) {
-        unsafe { Tiles(call).run::<X::Avx512Vnni, F>(finish, out) }
+    unsafe fn vnni<X: Term>(call: &Call<'_, X>, out: Out<'_>) {
+        unsafe { Tiles(call).run::<X::Avx512Vnni>(out) }
     }
 
     /// Runs a convolution; false if the level has no vectors.
@@ -38,12 +38,13 @@ mod vectors {
         finish: F,
         out: *mut F::Number,
     ) -> bool {
+        let out = finish.to(out);
         // SAFETY: a level is only made where the processor has its instructions.
         unsafe {
             match level.0 {
-                Kind::Avx2 => avx2(call, finish, out),
-                Kind::Avx512 => avx512(call, finish, out),
-                Kind::Avx512Vnni => vnni(call, finish, out),
+                Kind::Avx2 => avx2(call, out),
+                Kind::Avx512Vnni if X::VNNI => vnni(call, out),
+                Kind::Avx512 | Kind::Avx512Vnni => avx512(call, out),
                 _ => return false,
             }
         }
@@ -100,7 +101,7 @@ mod vectors {
         let vectors = level.0 == Kind::Neon;
         if vectors {
             // SAFETY: there is this level only where every processor has NEON.
-            unsafe { Tiles(call).run::<X::Neon, F>(finish, out) };
+            unsafe { Tiles(call).run::<X::Neon>(finish.to(out)) };
         }
         vectors
     }

@@ -37,13 +37,19 @@ trait Term: Copy + Default {
     type Avx512Vnni: lanes::Products<Self>;
     #[cfg(target_arch = "aarch64")]
     type Neon: lanes::Products<Self>;
+    /// Whether VNNI multiplies them: it has only bytes.
+    #[cfg(target_arch = "x86_64")]
+    const VNNI: bool;
+    /// Whether pictures of them can be more than a row high: tiles of two rows are left out of the program where not.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    const TALL: bool;
 
     /// As 32 bits.
     fn wide(self) -> i32;
 }
 
 macro_rules! term {
-    ($number:ty, $vnni:ident) => {
+    ($number:ty, $vnni:ident, $bytes:literal) => {
         impl Term for $number {
             #[cfg(target_arch = "x86_64")]
             type Avx2 = lanes::x86::Eight;
@@ -53,6 +59,11 @@ macro_rules! term {
             type Avx512Vnni = lanes::x86::$vnni;
             #[cfg(target_arch = "aarch64")]
             type Neon = lanes::arm::Neon;
+            #[cfg(target_arch = "x86_64")]
+            const VNNI: bool = $bytes;
+            // Only dense layers read 16-bit numbers.
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            const TALL: bool = $bytes;
 
             #[inline(always)]
             fn wide(self) -> i32 {
@@ -62,10 +73,9 @@ macro_rules! term {
     };
 }
 
-term!(i8, Vnni);
-term!(u8, Vnni);
-// VNNI multiplies bytes only with bytes.
-term!(i16, Sixteen);
+term!(i8, Vnni, true);
+term!(u8, Vnni, true);
+term!(i16, Sixteen, false);
 
 /// A convolution of bytes with its data. A dense layer is one of a single pixel.
 #[derive(Clone, Copy)]

@@ -8,64 +8,99 @@ use crate::engine::compiled::format::{BLOCK, padded};
 /// Sums of the largest tile, in vectors.
 const MAX_SUMS: usize = 32;
 
-/// What becomes of vectors of sums.
+/// Pixels of the largest tile.
+const MAX_PIXELS: usize = 8;
+
+/// What becomes of vectors of sums, and where the first of it is written. One type for both, so that each kernel is in a program once.
+#[derive(Clone, Copy)]
+pub(super) enum Out<'a> {
+    /// Bytes.
+    Bytes(Requantizer<'a>, *mut u8),
+    /// The sums as they are.
+    Sums(*mut i32),
+}
+
+/// What becomes of sums, as an [`Out`].
 pub(super) trait FinishVector: Finish {
-    /// What the sums of the channels from `channel` on begin with.
-    ///
-    /// # Safety
-    /// [`Finish::fits`] holds, and the processor has the vector's instructions.
-    unsafe fn first_vector<V: Lanes>(&self, channel: usize) -> V;
-    /// Stores the first `len` sums of the channels from `channel` on, all if there are not so many.
-    ///
-    /// # Safety
-    /// As before, and `to` is good for `len` numbers.
-    unsafe fn store<V: Lanes>(&self, sums: V, channel: usize, to: *mut Self::Number, len: usize);
+    /// It with the place where it is written.
+    fn to<'s>(&'s self, out: *mut Self::Number) -> Out<'s>;
 }
 
 impl FinishVector for Requantizer<'_> {
-    #[inline(always)]
-    unsafe fn first_vector<V: Lanes>(&self, channel: usize) -> V {
-        unsafe {
-            match self.bias {
-                Some(bias) => V::load(bias.as_ptr().add(channel)),
-                None => V::splat(0),
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store<V: Lanes>(&self, sums: V, channel: usize, to: *mut u8, len: usize) {
-        unsafe {
-            let multipliers = V::load(self.multipliers.as_ptr().add(channel));
-            let clamped = sums.clamped(multipliers, self);
-            if self.table.is_none() {
-                clamped.store_bytes(to, len);
-                return;
-            }
-            let mut numbers = [0; BLOCK];
-            clamped.store(numbers.as_mut_ptr());
-            for i in 0..len.min(V::LANES) {
-                *to.add(i) = self.looked_up(numbers[i]);
-            }
-        }
+    fn to<'s>(&'s self, out: *mut u8) -> Out<'s> {
+        Out::Bytes(*self, out)
     }
 }
 
 impl FinishVector for Raw {
+    fn to<'s>(&'s self, out: *mut i32) -> Out<'s> {
+        Out::Sums(out)
+    }
+}
+
+impl Out<'_> {
+    /// What the sums of the channels from `channel` on begin with.
+    ///
+    /// # Safety
+    /// [`Finish::fits`] holds, and the processor has the vector's instructions.
     #[inline(always)]
-    unsafe fn first_vector<V: Lanes>(&self, _: usize) -> V {
-        unsafe { V::splat(0) }
+    unsafe fn first<V: Lanes>(&self, channel: usize) -> V {
+        unsafe {
+            match self {
+                Self::Bytes(how, _) if let Some(bias) = how.bias => {
+                    V::load(bias.as_ptr().add(channel))
+                }
+                _ => V::splat(0),
+            }
+        }
     }
 
+    /// Stores the first `len` sums of the channels from `channel` on, all if there are not so many, from number `at` of the output on.
+    ///
+    /// # Safety
+    /// As before, and the output is good for these numbers.
     #[inline(always)]
-    unsafe fn store<V: Lanes>(&self, sums: V, _: usize, to: *mut i32, len: usize) {
+    unsafe fn store<V: Lanes>(&self, sums: V, channel: usize, at: usize, len: usize) {
         unsafe {
+            match self {
+                Self::Bytes(how, out) => how.store_vector(sums, channel, out.add(at), len),
+                Self::Sums(out) if len >= V::LANES => sums.store(out.add(at)),
+                Self::Sums(out) => {
+                    let mut numbers = [0; BLOCK];
+                    sums.store(numbers.as_mut_ptr());
+                    core::ptr::copy_nonoverlapping(numbers.as_ptr(), out.add(at), len);
+                }
+            }
+        }
+    }
+}
+
+impl Requantizer<'_> {
+    /// Stores the bytes of the first `len` sums of the channels from `channel` on.
+    ///
+    /// # Safety
+    /// As [`Out::store`].
+    #[inline(always)]
+    unsafe fn store_vector<V: Lanes>(&self, sums: V, channel: usize, to: *mut u8, len: usize) {
+        unsafe {
+            let multipliers = V::load(self.multipliers.as_ptr().add(channel));
+            let clamped = sums.clamped(multipliers, self);
+            let Some(table) = self.table else {
+                clamped.store_bytes(to, len);
+                return;
+            };
+            let mut numbers = [0; BLOCK];
+            clamped.sub(V::splat(self.low)).store(numbers.as_mut_ptr());
+            // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
+            let byte = |i: usize| *table.as_ptr().add(numbers[i] as usize);
             if len >= V::LANES {
-                sums.store(to);
+                for i in 0..V::LANES {
+                    *to.add(i) = byte(i);
+                }
             } else {
-                let mut numbers = [0; BLOCK];
-                sums.store(numbers.as_mut_ptr());
-                core::ptr::copy_nonoverlapping(numbers.as_ptr(), to, len);
+                for i in 0..len {
+                    *to.add(i) = byte(i);
+                }
             }
         }
     }
@@ -103,8 +138,36 @@ struct Operands<X> {
     weights: *const i8,
     /// Weights from one block of output channels to the next.
     block: usize,
-    /// Input channels.
+    /// Input channels, a multiple of 4.
     channels: usize,
+}
+
+impl<X: Term> Operands<X> {
+    /// The `rest` channels behind those of `self`, filled up with zeros to four in `copy`, of `size` rows and pixels.
+    ///
+    /// # Safety
+    /// These channels and their weights must be there, and at most [`MAX_PIXELS`].
+    #[inline(always)]
+    unsafe fn last(self, rest: usize, size: [usize; 2], copy: &mut [X; 4 * MAX_PIXELS]) -> Self {
+        let to = copy.as_mut_ptr();
+        for r in 0..size[0] {
+            for p in 0..size[1] {
+                unsafe {
+                    let from = self.x.add(self.channels + r * self.row + p * self.pixel);
+                    core::ptr::copy_nonoverlapping(from, to.add(4 * (r * size[1] + p)), rest);
+                }
+            }
+        }
+        Self {
+            x: to,
+            pixel: 4,
+            row: 4 * size[1],
+            // Four channels have `4 * BLOCK` weights.
+            weights: unsafe { self.weights.add(self.channels * BLOCK) },
+            channels: 4,
+            ..self
+        }
+    }
 }
 
 /// Weights of one group of four input channels.
@@ -137,7 +200,7 @@ unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const N
         let mut excess = [V::splat(0); NV];
         if V::SHIFTED {
             let mut from = o.weights;
-            for _ in 0..o.channels.div_ceil(4) {
+            for _ in 0..o.channels / 4 {
                 let w = load::<X, V, NV>(from, o.block);
                 for v in 0..NV {
                     excess[v] = excess[v].add_excess(w[v]);
@@ -171,23 +234,6 @@ unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const N
             from = from.add(4 * BLOCK);
             x = x.add(4);
         }
-        let rest = o.channels % 4;
-        if rest > 0 {
-            let w = load::<X, V, NV>(from, o.block);
-            for r in 0..R {
-                for p in 0..N {
-                    let mut last = [X::default(); 4];
-                    let begin = x.add(r * o.row + p * o.pixel);
-                    for i in 0..rest {
-                        last[i] = *begin.add(i);
-                    }
-                    let four = V::four(last.as_ptr());
-                    for v in 0..NV {
-                        a[r][p][v] = a[r][p][v].add_products(four, w[v]);
-                    }
-                }
-            }
-        }
         for r in 0..R {
             for p in 0..N {
                 for v in 0..NV {
@@ -213,7 +259,7 @@ unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     macro_rules! cases {
         ($($r:literal x $n:literal),*) => {
             match (rows, pixels) {
-                $(($r, $n) if $n <= V::PIXELS[NV - 1] && ($r == 1 || two_rows::<V>(NV)) => unsafe {
+                $(($r, $n) if $n <= V::PIXELS[NV - 1] && ($r == 1 || two_rows::<X, V>(NV)) => unsafe {
                     micro::<X, V, $r, $n, NV>(sums, sums_row, o);
                 },)*
                 _ => {}
@@ -223,9 +269,9 @@ unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     cases!(1 x 1, 1 x 2, 1 x 3, 1 x 4, 1 x 5, 1 x 6, 1 x 7, 1 x 8, 2 x 1, 2 x 2, 2 x 3, 2 x 4);
 }
 
-/// Whether tiles of two rows and up to four pixels fit the registers.
-const fn two_rows<V: Lanes>(vectors: usize) -> bool {
-    V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
+/// Whether there are tiles of two rows and up to four pixels, and the registers hold them.
+const fn two_rows<X: Term, V: Lanes>(vectors: usize) -> bool {
+    X::TALL && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
 }
 
 /// What the tiles of one phase and some output channels share.
@@ -253,11 +299,7 @@ impl<X: Term> Tiles<'_, '_, X> {
     /// # Safety
     /// [`ByteConv::fits`] and [`Finish::fits`] hold, `out` is good for all outputs, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn run<V: Products<X>, F: FinishVector>(
-        &self,
-        finish: F,
-        out: *mut F::Number,
-    ) {
+    pub(super) unsafe fn run<V: Products<X>>(&self, out: Out<'_>) {
         let per_block = BLOCK / V::LANES;
         let vectors = padded(self.0.outputs) / BLOCK * per_block;
         let mut first = 0;
@@ -271,12 +313,12 @@ impl<X: Term> Tiles<'_, '_, X> {
             };
             unsafe {
                 match wide {
-                    4 if V::WIDE >= 4 => self.channels::<V, F, 4>(first, finish, out),
+                    4 if V::WIDE >= 4 => self.channels::<V, 4>(first, out),
                     3 if V::WIDE >= 4 && V::LANES == BLOCK => {
-                        self.channels::<V, F, 3>(first, finish, out);
+                        self.channels::<V, 3>(first, out);
                     }
-                    2 if V::WIDE >= 2 => self.channels::<V, F, 2>(first, finish, out),
-                    _ => self.channels::<V, F, 1>(first, finish, out),
+                    2 if V::WIDE >= 2 => self.channels::<V, 2>(first, out),
+                    _ => self.channels::<V, 1>(first, out),
                 }
             }
             first += wide;
@@ -285,12 +327,7 @@ impl<X: Term> Tiles<'_, '_, X> {
 
     /// `NV` vectors of output channels, from vector `first` on.
     #[inline(always)]
-    unsafe fn channels<V: Products<X>, F: FinishVector, const NV: usize>(
-        &self,
-        first: usize,
-        finish: F,
-        out: *mut F::Number,
-    ) {
+    unsafe fn channels<V: Products<X>, const NV: usize>(&self, first: usize, out: Out<'_>) {
         let [rows, columns] = &self.0.axes;
         let channel = first * V::LANES;
         let block_len = rows.kernel * columns.kernel * self.tap_len();
@@ -309,7 +346,7 @@ impl<X: Term> Tiles<'_, '_, X> {
                     row_taps: &row_taps,
                     column_taps: &column_taps,
                 };
-                unsafe { self.phase::<V, F, NV>(&part, finish, out) };
+                unsafe { self.phase::<V, NV>(&part, out) };
                 let taps = row_taps.len() * column_taps.len();
                 weights = unsafe { weights.add(taps * self.tap_len()) };
             }
@@ -318,12 +355,7 @@ impl<X: Term> Tiles<'_, '_, X> {
 
     /// All pixels of a phase, in tiles.
     #[inline(always)]
-    unsafe fn phase<V: Products<X>, F: FinishVector, const NV: usize>(
-        &self,
-        part: &Part<'_>,
-        finish: F,
-        out: *mut F::Number,
-    ) {
+    unsafe fn phase<V: Products<X>, const NV: usize>(&self, part: &Part<'_>, out: Out<'_>) {
         let [rows, columns] = &self.0.axes;
         let (height, width) = (
             rows.outputs(part.row_phase),
@@ -331,7 +363,7 @@ impl<X: Term> Tiles<'_, '_, X> {
         );
         let tiles = width.div_ceil(V::PIXELS[NV - 1]).max(1);
         let pixels = width.div_ceil(tiles);
-        let tall = if pixels <= 4 && two_rows::<V>(NV) {
+        let tall = if pixels <= 4 && two_rows::<X, V>(NV) {
             2
         } else {
             1
@@ -343,7 +375,7 @@ impl<X: Term> Tiles<'_, '_, X> {
             while column < width {
                 let wide = pixels.min(width - column);
                 let (at, size) = ([row, column], [high, wide]);
-                unsafe { self.tile::<V, F, NV>(part, at, size, finish, out) };
+                unsafe { self.tile::<V, NV>(part, at, size, out) };
                 column += wide;
             }
             row += high;
@@ -352,13 +384,12 @@ impl<X: Term> Tiles<'_, '_, X> {
 
     /// `size` rows and pixels of a phase, from `at` on.
     #[inline(always)]
-    unsafe fn tile<V: Products<X>, F: FinishVector, const NV: usize>(
+    unsafe fn tile<V: Products<X>, const NV: usize>(
         &self,
         part: &Part<'_>,
         at: [usize; 2],
         size: [usize; 2],
-        finish: F,
-        out: *mut F::Number,
+        out: Out<'_>,
     ) {
         let [rows, columns] = &self.0.axes;
         unsafe {
@@ -366,7 +397,7 @@ impl<X: Term> Tiles<'_, '_, X> {
             let sums = sums.as_mut_ptr();
             let sums_row = size[1] * NV;
             for v in 0..NV {
-                let first = finish.first_vector::<V>(part.channel + v * V::LANES);
+                let first = out.first::<V>(part.channel + v * V::LANES);
                 for p in 0..size[0] * size[1] {
                     *sums.add(p * NV + v) = first;
                 }
@@ -380,7 +411,8 @@ impl<X: Term> Tiles<'_, '_, X> {
                         let y = ((at[0] + top) * rows.step()).wrapping_add_signed(row_tap.offset);
                         let x = ((at[1] + left) * columns.step())
                             .wrapping_add_signed(column_tap.offset);
-                        let operands = Operands {
+                        let whole = self.0.inputs / 4 * 4;
+                        let mut operands = Operands {
                             x: self
                                 .0
                                 .x
@@ -390,10 +422,21 @@ impl<X: Term> Tiles<'_, '_, X> {
                             row: rows.step() * columns.input * self.0.inputs,
                             weights,
                             block: part.block_len,
-                            channels: self.0.inputs,
+                            channels: whole,
                         };
+                        let (high, wide) = (bottom - top, right - left);
                         let sums = sums.add(top * sums_row + left * NV);
-                        multiply::<X, V, NV>(bottom - top, right - left, sums, sums_row, operands);
+                        let mut last = [X::default(); 4 * MAX_PIXELS];
+                        // Twice where channels are left that are not four: one call, for the code of it is long.
+                        let mut rest = self.0.inputs - whole;
+                        loop {
+                            multiply::<X, V, NV>(high, wide, sums, sums_row, operands);
+                            if rest == 0 {
+                                break;
+                            }
+                            operands = operands.last(rest, [high, wide], &mut last);
+                            rest = 0;
+                        }
                     }
                     weights = weights.add(self.tap_len());
                 }
@@ -402,13 +445,12 @@ impl<X: Term> Tiles<'_, '_, X> {
                 let y = (at[0] + r) * rows.phases() + part.row_phase;
                 for p in 0..size[1] {
                     let x = (at[1] + p) * columns.phases() + part.column_phase;
-                    let to = out.add((y * columns.output + x) * self.0.outputs + part.channel);
+                    let to = (y * columns.output + x) * self.0.outputs + part.channel;
                     for v in 0..NV {
                         let channel = part.channel + v * V::LANES;
                         if channel < self.0.outputs {
                             let sum = *sums.add(r * sums_row + p * NV + v);
-                            let to = to.add(v * V::LANES);
-                            finish.store(sum, channel, to, self.0.outputs - channel);
+                            out.store(sum, channel, to + v * V::LANES, self.0.outputs - channel);
                         }
                     }
                 }

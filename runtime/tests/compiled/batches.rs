@@ -1,0 +1,81 @@
+//! Batches of dense layers of bytes: the bytes of the pictures one by one.
+
+use dreamlet_runtime::engine::compiled::format::{MapShape, Number, Op};
+use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+
+use crate::builder::{AlignedFile, Builder, numbers};
+use crate::bytes::{ByteConv, push};
+use crate::integer::one_pixel;
+use crate::layers::grey;
+
+/// 9 latent numbers to a picture of 37 pixels, by a hidden layer of `hidden` bytes, signed or not; the last layer has a table or none.
+fn dense(hidden: Number, table: bool) -> Vec<u8> {
+    let mut builder = Builder {
+        latent: 9,
+        ..Builder::default()
+    };
+    let latent = [MapShape::vector(9); 2];
+    let words = [Number::F32, Number::I16];
+    push(&mut builder, Op::Quantize(8000.0), latent, words, None);
+    let mut from = MapShape::vector(9);
+    for (input, output, outputs) in [
+        (Number::I16, hidden, 70),
+        (hidden, Number::I8, 22),
+        (Number::I8, Number::U8, 37),
+    ] {
+        let mut layer = ByteConv::new(one_pixel(), from, outputs, input, output);
+        if table && output == Number::U8 {
+            layer.integers = layer.integers.with_table(10);
+        }
+        let weights = layer.integers.emit(&mut builder, &layer.packed());
+        let shapes = [from, layer.to];
+        push(
+            &mut builder,
+            Op::Dense,
+            shapes,
+            [input, output],
+            Some(weights),
+        );
+        from = layer.to;
+    }
+    builder.file(grey(37))
+}
+
+#[test]
+fn batches_of_bytes_are_the_pictures_one_by_one() {
+    for (hidden, table) in [(Number::I8, false), (Number::U8, true)] {
+        let file = AlignedFile::new(&dense(hidden, table));
+        let model = Model::new(file.get()).unwrap();
+        let mut all_levels: Option<Vec<f32>> = None;
+        for level in Level::available() {
+            let engine = Engine::with_level(model, level);
+            for count in [1, 2, 7, 33] {
+                let latents = numbers(71, count * 9);
+                let mut scratch = vec![0x5A; engine.batch_scratch_len(count)];
+                let mut single = vec![f32::NAN; count * 37];
+                for (latent, image) in latents.chunks(9).zip(single.chunks_mut(37)) {
+                    engine.generate(latent, None, &mut scratch, image).unwrap();
+                }
+                assert!(single.iter().any(|x| *x != single[0]));
+                // With room for all, for three, and for none at once.
+                for room in [
+                    engine.batch_scratch_len(count),
+                    engine.batch_scratch_len(count.min(3)),
+                    model.scratch_len(),
+                ] {
+                    let mut images = vec![f32::NAN; count * 37];
+                    engine
+                        .generate_batch(&latents, None, &mut scratch[..room], &mut images)
+                        .unwrap();
+                    assert_eq!(images, single, "{count} with {room} bytes, {level}");
+                }
+                if count == 33 {
+                    assert!(
+                        all_levels.get_or_insert(single.clone()) == &single,
+                        "{level}"
+                    );
+                }
+            }
+        }
+    }
+}
