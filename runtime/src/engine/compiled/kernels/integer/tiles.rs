@@ -306,18 +306,18 @@ impl<X: Term> Tiles<'_, '_, X> {
         // A vector that holds padding only is left out.
         while first < vectors && first * V::LANES < self.0.outputs {
             let wide = match vectors - first {
-                _ if per_block > 1 => V::WIDE,
+                _ if per_block > 1 || V::MOST < 4 => V::MOST.min(vectors - first),
                 left @ 1..=4 => left,
                 5 | 6 => 3,
                 _ => 4,
             };
             unsafe {
                 match wide {
-                    4 if V::WIDE >= 4 => self.channels::<V, 4>(first, out),
-                    3 if V::WIDE >= 4 && V::LANES == BLOCK => {
+                    4 if V::MOST >= 4 => self.channels::<V, 4>(first, out),
+                    3 if V::MOST >= 4 && V::LANES == BLOCK => {
                         self.channels::<V, 3>(first, out);
                     }
-                    2 if V::WIDE >= 2 => self.channels::<V, 2>(first, out),
+                    2 if V::MOST >= 2 => self.channels::<V, 2>(first, out),
                     _ => self.channels::<V, 1>(first, out),
                 }
             }
