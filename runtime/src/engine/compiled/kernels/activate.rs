@@ -3,7 +3,8 @@
 use super::vector::Vector;
 use crate::engine::compiled::format::Activation;
 
-/// One number.
+/// One number. Not inlined: it is seldom needed, long, and there are many kernels.
+#[inline(never)]
 pub(in super::super) fn activate_one(x: f32, activation: Activation) -> f32 {
     match activation {
         Activation::None => x,

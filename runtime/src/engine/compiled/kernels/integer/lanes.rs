@@ -34,6 +34,8 @@ pub(super) trait Products<X: Term>: Lanes {
     type Four: Copy;
     /// Weights `[16][4]` of as many output channels as there are lanes, made ready.
     type Weights: Copy;
+    /// Most vectors of output channels that a tile of such numbers has.
+    const MOST: usize = Self::WIDE;
     /// Whether products are those of numbers that are 128 greater.
     const SHIFTED: bool = false;
 
@@ -208,20 +210,22 @@ pub(super) mod x86 {
 
     macro_rules! pairs {
         ($vector:ty, $lanes:ty, $load:ident, $splat:ident, $and:ident, $splat16:ident, $shift:ident, $madd:ident, $add:ident) => {
-            pairs!(@one $vector, $lanes, $load, $madd, $add, i8, |from| <$vector>::signed($splat(from.cast::<i32>().read_unaligned())));
-            pairs!(@one $vector, $lanes, $load, $madd, $add, u8, |from| {
+            pairs!(@one $vector, $lanes, $load, $madd, $add, i8, 2, |from| <$vector>::signed($splat(from.cast::<i32>().read_unaligned())));
+            pairs!(@one $vector, $lanes, $load, $madd, $add, u8, 2, |from| {
                 let bytes = $splat(from.cast::<i32>().read_unaligned());
                 Pairs { even: $and(bytes, $splat16(255)), odd: $shift::<8>(bytes) }
             });
-            pairs!(@one $vector, $lanes, $load, $madd, $add, i16, |from| {
+            pairs!(@one $vector, $lanes, $load, $madd, $add, i16, <$vector>::WIDE, |from| {
                 let [even, odd] = word_pairs(from);
                 Pairs { even: $splat(even), odd: $splat(odd) }
             });
         };
-        (@one $vector:ty, $lanes:ty, $load:ident, $madd:ident, $add:ident, $x:ty, |$from:ident| $four:expr) => {
+        (@one $vector:ty, $lanes:ty, $load:ident, $madd:ident, $add:ident, $x:ty, $most:expr, |$from:ident| $four:expr) => {
             impl Products<$x> for $vector {
                 type Four = Pairs<$lanes>;
                 type Weights = Pairs<$lanes>;
+                // Of processors with AVX-512 few lack VNNI: bytes have fewer shapes of tiles there, which is less code.
+                const MOST: usize = $most;
 
                 methods! {
                     weights(from: *const i8) -> Pairs<$lanes> = <$vector>::signed($load(from.cast()));

@@ -259,7 +259,7 @@ unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     macro_rules! cases {
         ($($r:literal x $n:literal),*) => {
             match (rows, pixels) {
-                $(($r, $n) if $n <= V::PIXELS[NV - 1] && ($r == 1 || two_rows::<X, V>(NV)) => unsafe {
+                $(($r, $n) if $n <= most_pixels::<X, V>(NV) && ($r == 1 || two_rows::<X, V>(NV)) => unsafe {
                     micro::<X, V, $r, $n, NV>(sums, sums_row, o);
                 },)*
                 _ => {}
@@ -269,9 +269,15 @@ unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     cases!(1 x 1, 1 x 2, 1 x 3, 1 x 4, 1 x 5, 1 x 6, 1 x 7, 1 x 8, 2 x 1, 2 x 2, 2 x 3, 2 x 4);
 }
 
+/// Pixels of the widest tile. Dense layers, of which a batch is a row, have few shapes of tiles where they read 16-bit numbers: one of them in a model.
+const fn most_pixels<X: Term, V: Lanes>(vectors: usize) -> usize {
+    let most = V::PIXELS[vectors - 1];
+    if X::TALL || most < 4 { most } else { 4 }
+}
+
 /// Whether there are tiles of two rows and up to four pixels, and the registers hold them.
-const fn two_rows<X: Term, V: Lanes>(vectors: usize) -> bool {
-    X::TALL && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
+const fn two_rows<X: Term, V: Products<X>>(vectors: usize) -> bool {
+    X::TALL && V::MOST >= 4 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
 }
 
 /// What the tiles of one phase and some output channels share.
@@ -306,18 +312,19 @@ impl<X: Term> Tiles<'_, '_, X> {
         // A vector that holds padding only is left out.
         while first < vectors && first * V::LANES < self.0.outputs {
             let wide = match vectors - first {
-                _ if per_block > 1 => V::WIDE,
-                left @ 1..=4 => left,
-                5 | 6 => 3,
+                _ if per_block > 1 || V::MOST < 4 => V::MOST.min(vectors - first),
+                3 | 5 | 6 if X::TALL => 3,
+                3 => 2,
+                left @ ..=2 => left,
                 _ => 4,
             };
             unsafe {
                 match wide {
-                    4 if V::WIDE >= 4 => self.channels::<V, 4>(first, out),
-                    3 if V::WIDE >= 4 && V::LANES == BLOCK => {
+                    4 if V::MOST >= 4 => self.channels::<V, 4>(first, out),
+                    3 if V::MOST >= 4 && V::LANES == BLOCK && X::TALL => {
                         self.channels::<V, 3>(first, out);
                     }
-                    2 if V::WIDE >= 2 => self.channels::<V, 2>(first, out),
+                    2 if V::MOST >= 2 => self.channels::<V, 2>(first, out),
                     _ => self.channels::<V, 1>(first, out),
                 }
             }
@@ -361,7 +368,7 @@ impl<X: Term> Tiles<'_, '_, X> {
             rows.outputs(part.row_phase),
             columns.outputs(part.column_phase),
         );
-        let tiles = width.div_ceil(V::PIXELS[NV - 1]).max(1);
+        let tiles = width.div_ceil(most_pixels::<X, V>(NV)).max(1);
         let pixels = width.div_ceil(tiles);
         let tall = if pixels <= 4 && two_rows::<X, V>(NV) {
             2
