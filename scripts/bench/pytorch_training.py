@@ -26,14 +26,30 @@ def initialize(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-class Gan:
-    """Cross-entropy on logits, real labels smoothed to 0.9, non-saturating generator; Adam with beta1 0.5."""
+def discriminator_loss(real, fake, hinge):
+    """Hinge, or cross-entropy on logits with real labels smoothed to 0.9."""
+    if hinge:
+        return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+    loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9))
+    return loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
 
-    def __init__(self, generator, discriminator, latent, shape, rate, discriminator_steps):
+
+def generator_loss(fake, hinge):
+    """The generator's side of the same, non-saturating."""
+    return -fake.mean() if hinge else F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+
+
+class Gan:
+    """Generator and discriminator; Adam with beta1 0.5. `spectral`: spectral normalization of the discriminator, and the hinge loss."""
+
+    def __init__(self, generator, discriminator, latent, shape, rate, discriminator_steps, spectral=False):
         self.generator, self.discriminator = generator, discriminator
         self.latent, self.shape, self.discriminator_steps = latent, shape, discriminator_steps
+        self.hinge = spectral
         generator.apply(initialize)
         discriminator.apply(initialize)
+        if spectral:
+            bound(discriminator)
         self.generator_adam = torch.optim.Adam(generator.parameters(), rate, (0.5, 0.999))
         self.discriminator_adam = torch.optim.Adam(discriminator.parameters(), rate, (0.5, 0.999))
 
@@ -45,14 +61,12 @@ class Gan:
             real = torch.rand(batch, *self.shape)
             fake = self.generator(torch.randn(batch, self.latent))
             on_real, on_fake = self.discriminator(real), self.discriminator(fake.detach())
-            loss = F.binary_cross_entropy_with_logits(on_real, torch.full_like(on_real, 0.9))
-            loss = loss + F.binary_cross_entropy_with_logits(on_fake, torch.zeros_like(on_fake))
+            loss = discriminator_loss(on_real, on_fake, self.hinge)
             self.discriminator_adam.zero_grad(set_to_none=True)
             loss.backward()
             self.discriminator_adam.step()
         # As in PyTorch's own DCGAN example, and in dreamlet: the last pictures serve the generator's update too.
-        logits = self.discriminator(fake)
-        loss = F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+        loss = generator_loss(self.discriminator(fake), self.hinge)
         self.generator_adam.zero_grad(set_to_none=True)
         loss.backward()
         self.generator_adam.step()
@@ -95,16 +109,25 @@ def down(inputs, outputs, normalized):
     return layers + ([nn.BatchNorm2d(outputs)] if normalized else []) + [nn.LeakyReLU(0.2)]
 
 
-def convolutional(up, hidden=0):
-    """z 64 -> 7x7x128 -> 14x14x64 -> 28x28x1, and the mirrored discriminator, with a dense layer before its logit if `hidden` > 0."""
+def bound(module):
+    """Spectral normalization of every weight, one round of power iteration in each forward pass of training."""
+    for layer in module:
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.utils.parametrizations.spectral_norm(layer)
+
+
+def convolutional(up, hidden=0, spectral=False):
+    """z 64 -> 7x7x128 -> 14x14x64 -> 28x28x1, and the mirrored discriminator, with a dense layer before its logit if `hidden` > 0.
+
+    `spectral`: spectral normalization in the place of the discriminator's batch normalization, and the hinge loss."""
     generator = nn.Sequential(
         nn.Linear(64, 128 * 49, bias=False), nn.Unflatten(1, (128, 7, 7)), nn.BatchNorm2d(128), nn.ReLU(),
         *up(128, 64, False), nn.BatchNorm2d(64), nn.ReLU(),
         *up(64, 1, True), nn.Tanh(),
     )
     head = [nn.Linear(128 * 49, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)] if hidden else [nn.Linear(128 * 49, 1)]
-    discriminator = nn.Sequential(*down(1, 64, False), *down(64, 128, True), nn.Flatten(), *head)
-    return Gan(generator, discriminator, 64, (1, 28, 28), 2e-4, 1)
+    discriminator = nn.Sequential(*down(1, 64, False), *down(64, 128, not spectral), nn.Flatten(), *head)
+    return Gan(generator, discriminator, 64, (1, 28, 28), 2e-4, 1, spectral)
 
 
 def transposed(inputs, outputs, bias):
@@ -120,7 +143,9 @@ PRESETS = {
     "seed-gan": (seed_gan, 64),
     "seed-vae": (lambda: Vae(256, 256), 128),
     "vae-dense": (lambda: Vae(400, 20), 128),
-    "dcgan": (lambda: convolutional(transposed, 256), 64),
+    "dcgan": (lambda: convolutional(transposed, 256, spectral=True), 64),
+    # What dcgan was before: --set gan.loss=non-saturating --set gan.discriminator_norm=batch.
+    "dcgan-batch": (lambda: convolutional(transposed, 256), 64),
     "dcgan-resize": (lambda: convolutional(resized), 64),
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
-use super::Generator;
+use super::{Generator, cpu};
 
 /// The parameters of a module by their numbers, flat and without gradients.
 #[derive(Default)]
@@ -37,7 +37,11 @@ impl ModuleMapper for Follow {
         let keep = self.keep;
         param.map(|average| {
             let shape = average.dims();
-            let step = (current.reshape(shape) - average.clone()).mul_scalar(1.0 - keep);
+            let current = current.reshape(shape);
+            if cpu::plain(&average) {
+                return cpu::approach(average, current, 1.0 - keep);
+            }
+            let step = (current - average.clone()).mul_scalar(1.0 - keep);
             average + step
         })
     }

@@ -2,9 +2,10 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Tensor, activation::relu};
+use burn::tensor::Tensor;
 
 use super::Init;
+use super::layers::linear;
 
 /// Dense layers; ReLU after each but the last.
 #[derive(Module, Debug)]
@@ -28,15 +29,16 @@ impl Dense {
         &self.layers
     }
 
+    /// The layers, in order.
+    pub(super) fn layers_mut(&mut self) -> &mut [Linear] {
+        &mut self.layers
+    }
+
     /// `[N, first width]` to `[N, last width]`.
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let last = self.layers.len().saturating_sub(1);
         self.layers.iter().enumerate().fold(x, |x, (i, layer)| {
-            if i == last {
-                layer.forward(x)
-            } else {
-                relu(layer.forward(x))
-            }
+            linear(layer, x, if i == last { 1.0 } else { 0.0 })
         })
     }
 }

@@ -3,11 +3,10 @@
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
-use burn::tensor::activation::{leaky_relu, relu};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::dense::Dense;
-use super::layers::{Maps, SLOPE};
+use super::layers::{Maps, SLOPE, linear};
 use super::spectral::Spectral;
 use super::{Init, Scheme, pyramid};
 use crate::config::{Config, DiscriminatorNorm, NetKind};
@@ -50,15 +49,10 @@ pub struct ConvDiscriminator {
     bounds: Vec<Spectral>,
 }
 
-/// A dense layer, its weight divided by its largest singular value where that is wanted.
-fn linear(layer: &Linear, bound: Option<&Spectral>, x: Tensor<2>) -> Tensor<2> {
-    let Some(bound) = bound else {
-        return layer.forward(x);
-    };
-    let y = x.matmul(bound.normalize(layer.weight.val()));
-    match &layer.bias {
-        Some(bias) => y + bias.val().unsqueeze(),
-        None => y,
+/// Puts the weight over its largest singular value in the weight's place.
+fn bind<const D: usize>(weight: &mut Param<Tensor<D>>, bound: Option<Spectral>) {
+    if let Some(bound) = bound {
+        *weight = Param::initialized(weight.id, bound.normalize(weight.val()));
     }
 }
 
@@ -146,49 +140,71 @@ impl Discriminator {
         }
     }
 
-    /// Features `[N, F]` of pictures.
+    /// Whether what it says of a picture does not depend on the other pictures of a batch: no batch normalization.
+    #[must_use]
+    pub fn sees_each_alone(&self) -> bool {
+        match &self.net {
+            DiscriminatorNet::Dense(_) => true,
+            DiscriminatorNet::Conv(net) => net.norms.is_empty(),
+        }
+    }
+
+    /// The discriminator with its weights as they count: over their largest singular values, where that is wanted. Gradients reach the
+    /// weights themselves. Each call brings the singular vectors nearer by one round of power iteration (while gradients are wanted):
+    /// once for each time that the weights have changed, however many batches are then judged with them, for one backward pass.
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        let mut bound = self.clone();
+        match &mut bound.net {
+            DiscriminatorNet::Dense(net) => {
+                let bounds = net.bounds.drain(..);
+                for (layer, by) in net.layers.layers_mut().iter_mut().zip(bounds) {
+                    bind(&mut layer.weight, Some(by));
+                }
+            }
+            DiscriminatorNet::Conv(net) => {
+                for (conv, by) in net.convs.iter_mut().zip(net.bounds.drain(..)) {
+                    bind(&mut conv.weight, Some(by));
+                }
+            }
+        }
+        if let Some(hidden) = &mut bound.hidden {
+            bind(&mut hidden.weight, bound.hidden_bound.take());
+        }
+        bind(&mut bound.judge.weight, bound.bound.take());
+        bound
+    }
+
+    /// Features `[N, F]` of pictures, of a [`Discriminator::normalized`] one.
     #[must_use]
     pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
         match &self.net {
             DiscriminatorNet::Dense(net) => {
-                let layers = net.layers.layers().iter().enumerate();
-                layers.fold(x.flatten(1, 3), |x: Tensor<2>, (i, layer)| {
-                    relu(linear(layer, net.bounds.get(i), x))
-                })
+                let layers = net.layers.layers().iter();
+                layers.fold(x.flatten(1, 3), |x: Tensor<2>, layer| linear(layer, x, 0.0))
             }
             DiscriminatorNet::Conv(net) => {
                 let mut maps = Maps::new(x);
                 for (i, conv) in net.convs.iter().enumerate() {
-                    maps = match net.bounds.get(i) {
-                        Some(bound) => {
-                            let mut conv = conv.clone();
-                            let weight = bound.normalize(conv.weight.val());
-                            conv.weight = Param::initialized(conv.weight.id, weight);
-                            maps.convolve(&conv)
-                        }
-                        None => maps.convolve(conv),
-                    };
                     maps = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
-                        Some(norm) => maps.normalize_leak(norm),
-                        None => maps.leak(),
+                        Some(norm) => maps.convolve(conv).normalize_leak(norm),
+                        None => maps.convolve_leak(conv),
                     };
                 }
                 let features: Tensor<2> = maps.into_tensor().flatten(1, 3);
                 match &self.hidden {
-                    Some(hidden) => {
-                        leaky_relu(linear(hidden, self.hidden_bound.as_ref(), features), SLOPE)
-                    }
+                    Some(hidden) => linear(hidden, features, SLOPE),
                     None => features,
                 }
             }
         }
     }
 
-    /// Logits `[N, 1]` of [`Discriminator::features`]: positive for "real". A conditional discriminator without classes says whether
+    /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one: positive for "real". A conditional discriminator without classes says whether
     /// a picture is real, of whichever class.
     #[must_use]
     pub fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
-        let logits = linear(&self.judge, self.bound.as_ref(), features.clone());
+        let logits = linear(&self.judge, features.clone(), 1.0);
         match (&self.classes, class) {
             (Some(table), Some(class)) => {
                 let [rows, width] = features.dims();
@@ -202,6 +218,7 @@ impl Discriminator {
     /// Logits `[N, 1]` of pictures.
     #[must_use]
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
-        self.judge(self.features(x), class)
+        let net = self.normalized();
+        net.judge(net.features(x), class)
     }
 }

@@ -7,7 +7,7 @@ use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
 
 use super::dense::Dense;
-use super::layers::Maps;
+use super::layers::{Maps, linear};
 use super::{Init, LatentDecoder, Scheme, activate, pyramid};
 use crate::config::{Config, ModelKind, NetKind, OutputActivation};
 use crate::random::Purpose;
@@ -124,9 +124,7 @@ impl ConvGenerator {
 
     fn start(&self, latent: Tensor<2>) -> Tensor<4> {
         let [batch, _] = latent.dims();
-        self.project
-            .forward(latent)
-            .reshape([batch, self.maps, self.side, self.side])
+        linear(&self.project, latent, 1.0).reshape([batch, self.maps, self.side, self.side])
     }
 
     fn logits(&self, latent: Tensor<2>) -> Tensor<4> {

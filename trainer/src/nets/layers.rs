@@ -1,7 +1,7 @@
 //! Feature maps on their way through a net: by burn's modules or, on the CPU in training, by the operations of [`cpu`](super::cpu).
 
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
-use burn::nn::{BatchNorm, PaddingConfig2d};
+use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
 use burn::tensor::activation::{leaky_relu, relu};
 use burn::tensor::{Tensor, TensorData};
 
@@ -46,6 +46,16 @@ impl Maps {
 
     /// A convolution.
     pub(super) fn convolve(self, layer: &Conv2d) -> Self {
+        self.convolve_leaky(layer, 1.0)
+    }
+
+    /// A convolution and LeakyReLU of slope 0.2.
+    pub(super) fn convolve_leak(self, layer: &Conv2d) -> Self {
+        self.convolve_leaky(layer, SLOPE)
+    }
+
+    /// A convolution and LeakyReLU of `slope`, 1 for none.
+    fn convolve_leaky(self, layer: &Conv2d, slope: f64) -> Self {
         let ([kernel, columns], [stride, across]) = (layer.kernel_size, layer.stride);
         let plain = kernel == columns && stride == across && layer.dilation == [1, 1];
         match (self, &layer.padding) {
@@ -60,9 +70,9 @@ impl Maps {
                     big: [height, width],
                 };
                 let y = cpu::convolve(x, layer.weight.val(), geometry);
-                with_bias(y, layer.bias.as_ref().map(|bias| bias.val()))
+                finish(y, layer.bias.as_ref().map(|bias| bias.val()), slope)
             }
-            (maps, _) => maps.by_module(|x| layer.forward(x)),
+            (maps, _) => maps.by_module(|x| leaky(layer.forward(x), slope)),
         }
     }
 
@@ -113,23 +123,35 @@ impl Maps {
             ChannelsLast(x) => normalize(layer, x, SLOPE),
         }
     }
+}
 
-    /// LeakyReLU of slope 0.2.
-    pub(super) fn leak(self) -> Self {
-        match self {
-            ChannelsFirst(x) => ChannelsFirst(leaky_relu(x, SLOPE)),
-            ChannelsLast(x) => ChannelsLast(cpu::leak(x, SLOPE)),
+/// A dense layer `[N, inputs]` to `[N, outputs]` and LeakyReLU of `slope`: 0 for ReLU, 1 for none.
+pub(super) fn linear(layer: &Linear, x: Tensor<2>, slope: f64) -> Tensor<2> {
+    match &layer.bias {
+        Some(bias) if cpu::usable(&x) => {
+            cpu::biased(cpu::multiply(x, layer.weight.val()), bias.val(), slope)
         }
+        _ => leaky(layer.forward(x), slope),
     }
 }
 
-fn with_bias(x: Tensor<4>, bias: Option<Tensor<1>>) -> Maps {
+/// LeakyReLU of `slope` by burn: 0 for ReLU, 1 for none.
+fn leaky<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
+    if slope == 0.0 {
+        relu(x)
+    } else if slope == 1.0 {
+        x
+    } else {
+        leaky_relu(x, slope)
+    }
+}
+
+/// What comes after a convolution's products.
+fn finish(x: Tensor<4>, bias: Option<Tensor<1>>, slope: f64) -> Maps {
     ChannelsLast(match bias {
-        Some(bias) => {
-            let [channels] = bias.dims();
-            x + bias.reshape([1, 1, 1, channels])
-        }
-        None => x,
+        Some(bias) => cpu::biased(x, bias, slope),
+        None if slope == 1.0 => x,
+        None => cpu::leak(x, slope),
     })
 }
 
@@ -146,7 +168,7 @@ fn transposed(
         padding,
         big: [height, width].map(|n| (n - 1) * stride + kernel - 2 * padding),
     };
-    with_bias(cpu::convolve_transposed(x, weight, geometry), bias)
+    finish(cpu::convolve_transposed(x, weight, geometry), bias, 1.0)
 }
 
 /// The kernel `[I, O, 4, 4]` of a transposed convolution with stride 2 and padding 1 that does what nearest ×2 and a convolution
@@ -192,6 +214,8 @@ fn normalize(layer: &BatchNorm, x: Tensor<4>, slope: f64) -> Maps {
         let after =
             before.mul_scalar(1.0 - layer.momentum) + batch.detach().mul_scalar(layer.momentum);
         running.update(after.detach());
+        // An update waits for the thread that made it, and the next step may be on another.
+        let _ = running.value_sync();
     }
     ChannelsLast(output)
 }

@@ -2,7 +2,7 @@
 
 mod average;
 mod classifier;
-mod cpu;
+pub(crate) mod cpu;
 mod dense;
 mod discriminator;
 mod generator;
@@ -42,6 +42,13 @@ pub fn pyramid(size: usize, width: usize) -> (usize, Vec<usize>) {
 }
 
 pub(crate) fn activate<const D: usize>(logits: Tensor<D>, output: OutputActivation) -> Tensor<D> {
+    if cpu::usable(&logits) {
+        let function = match output {
+            OutputActivation::Sigmoid => cpu::Squash::Sigmoid,
+            OutputActivation::Tanh => cpu::Squash::Tanh,
+        };
+        return cpu::squash(logits, function);
+    }
     match output {
         OutputActivation::Sigmoid => burn::tensor::activation::sigmoid(logits),
         OutputActivation::Tanh => burn::tensor::activation::tanh(logits),

@@ -12,6 +12,7 @@ use burn::tensor::{Tensor, activation::relu};
 
 use super::Init;
 use super::dense::Dense;
+use super::layers::linear;
 
 /// p(z|u) = N(u + f(u), γ²): the mean of z, which is what a generator takes (what noise of γ would add is left
 /// out), and one γ for all dimensions.
@@ -52,7 +53,7 @@ impl LatentDecoder {
     #[must_use]
     pub fn forward(&self, u: Tensor<2>) -> Tensor<2> {
         let hidden = relu(self.hidden.forward(u.clone()));
-        u + self.change.forward(hidden)
+        u + linear(&self.change, hidden, 1.0)
     }
 
     /// log γ², `[1]`.
@@ -79,8 +80,8 @@ impl LatentEncoder {
     pub fn forward(&self, z: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let hidden = relu(self.hidden.forward(z.clone()));
         (
-            z + self.change.forward(hidden.clone()),
-            self.log_variance.forward(hidden),
+            z + linear(&self.change, hidden.clone(), 1.0),
+            linear(&self.log_variance, hidden, 1.0),
         )
     }
 }

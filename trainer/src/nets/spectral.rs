@@ -3,10 +3,7 @@
 use burn::module::{Module, RunningState};
 use burn::tensor::Tensor;
 
-use super::Init;
-
-/// Rounds of power iteration at each forward pass: one, as in the paper, because the weight moves little between steps.
-const ROUNDS: usize = 1;
+use super::{Init, cpu};
 
 /// Keeps the guess of one weight's first left singular vector from step to step.
 #[derive(Module, Debug)]
@@ -28,21 +25,27 @@ impl Spectral {
     }
 
     /// `weight` `[rows, ...]` over its largest singular value σ = uᵀ·W·v, as a matrix of `rows` rows. u and v count as constants, as
-    /// in the paper's section 2.1; while gradients are wanted, they are brought nearer to the singular vectors.
+    /// in the paper's section 2.1; while gradients are wanted, one round of power iteration (algorithm 1) brings them nearer to the
+    /// singular vectors: one, because the weight moves little between steps.
     pub(super) fn normalize<const D: usize>(&self, weight: Tensor<D>) -> Tensor<D> {
+        let device = weight.device();
+        let left = self.left.value_sync().to_device(&device);
+        if cpu::usable(&weight) {
+            let (left, weight) = cpu::bounded(weight, left);
+            self.left.update(left.detach());
+            // An update waits for the thread that made it, and the next step may be on another.
+            let _ = self.left.value_sync();
+            return weight;
+        }
         let shape = weight.dims();
         let rows = shape.first().copied().unwrap_or(1);
         let columns = shape.iter().skip(1).product::<usize>();
         let matrix = weight.clone().reshape([rows, columns]);
         let fixed = matrix.clone().detach();
-        let device = weight.device();
-        let mut left = self.left.value_sync().to_device(&device).reshape([1, rows]);
-        let mut right = unit(left.clone().matmul(fixed.clone()));
+        let mut left = left.reshape([1, rows]);
+        let right = unit(left.clone().matmul(fixed.clone()));
         if device.is_autodiff() {
-            for _ in 0..ROUNDS {
-                left = unit(right.clone().matmul(fixed.clone().transpose()));
-                right = unit(left.clone().matmul(fixed.clone()));
-            }
+            left = unit(right.clone().matmul(fixed.transpose()));
             self.left.update(left.clone().reshape([rows]).detach());
         }
         let sigma = left.detach().matmul(matrix).mul(right.detach()).sum();
@@ -78,5 +81,20 @@ mod tests {
             .max()
             .into_scalar::<f32>();
         assert!(difference < 1e-3, "{difference}");
+    }
+
+    #[test]
+    fn the_first_singular_vector_is_kept_while_gradients_are_wanted_and_only_then() {
+        let device = Device::flex();
+        let training = device.clone().autodiff();
+        let mut init = Init::new(1, Purpose::DiscriminatorInit, Scheme::Dcgan, &training);
+        let spectral = Spectral::new(&mut init, 6);
+        let weight = normals(1, Purpose::Score, 1, 6, 8, &device);
+        let left = || spectral.left.value_sync().into_data();
+        let begin = left();
+        let _ = spectral.normalize(weight.clone());
+        assert_eq!(left(), begin);
+        let _ = spectral.normalize(Tensor::from_inner(weight));
+        assert_ne!(left(), begin);
     }
 }

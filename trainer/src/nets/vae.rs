@@ -3,9 +3,9 @@
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
-use burn::tensor::{Device, Int, Tensor, activation::relu};
+use burn::tensor::{Device, Int, Tensor};
 
-use super::layers::Maps;
+use super::layers::{Maps, linear};
 use super::{Init, LatentEncoder, Scheme, pyramid};
 use crate::config::{Config, NetKind};
 use crate::random::Purpose;
@@ -106,7 +106,10 @@ impl Encoder {
         let h = self
             .hidden
             .iter()
-            .fold(input, |h, layer| relu(layer.forward(h)));
-        (self.mean.forward(h.clone()), self.log_variance.forward(h))
+            .fold(input, |h, layer| linear(layer, h, 0.0));
+        (
+            linear(&self.mean, h.clone(), 1.0),
+            linear(&self.log_variance, h, 1.0),
+        )
     }
 }

@@ -13,6 +13,7 @@ use burn::tensor::activation::{log_sigmoid, sigmoid};
 use burn::tensor::{Int, Tensor};
 
 use crate::config::Likelihood;
+use crate::nets::cpu;
 
 /// Smallest variance of a pixel that is learned: a quarter of a grey level, squared.
 const LEAST_VARIANCE: f64 = 1e-6;
@@ -26,6 +27,9 @@ pub fn log_likelihood(
     likelihood: Likelihood,
     sigma: f64,
 ) -> Tensor<1> {
+    if likelihood == Likelihood::Bernoulli && cpu::usable(&logits) {
+        return cpu::bernoulli(logits.flatten(1, 3), x.flatten(1, 3));
+    }
     let pixels = match likelihood {
         // x·log σ(l) + (1 − x)·log(1 − σ(l)) = log σ(−l) + x·l
         Likelihood::Bernoulli => log_sigmoid(logits.clone().neg()) + x * logits,
@@ -56,6 +60,9 @@ pub fn log_likelihood(
 /// KL(q(z|x) ‖ N(0, 1)) of each latent dimension, mean over the batch, `[z]` (appendix B of the paper): −½(1 + log σ² − μ² − σ²).
 #[must_use]
 pub fn divergences(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
+    if cpu::usable(&mean) {
+        return cpu::divergences(mean, log_variance);
+    }
     let [_, columns] = mean.dims();
     let inner = log_variance.clone().add_scalar(1.0) - mean.clone().mul(mean) - log_variance.exp();
     inner.mul_scalar(-0.5).mean_dim(0).reshape([columns])
@@ -75,6 +82,9 @@ pub fn with_free_bits(divergences: Tensor<1>, free: f64) -> Tensor<1> {
 /// The reparameterization trick: z = μ + exp(½ log σ²)·ε.
 #[must_use]
 pub fn reparameterize(mean: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
+    if cpu::usable(&mean) {
+        return cpu::reparameterize(mean, log_variance, noise);
+    }
     mean + log_variance.mul_scalar(0.5).exp() * noise
 }
 

@@ -3,11 +3,11 @@
 use std::cell::OnceCell;
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::adam::Adam;
 use super::learner::{
     Moment, Parts, Reals, load_module, load_optimizer, module_bytes, optimizer_bytes,
 };
@@ -34,20 +34,7 @@ pub struct Gan {
     discriminator_optimizer: ModuleOptimizer,
     settings: GanConfig,
     config: Config,
-    device: Device,
-}
-
-/// Adam as the configuration has it, ε = 1e-8.
-pub(super) fn adam(config: &Config) -> ModuleOptimizer {
-    let o = &config.optimizer;
-    #[allow(clippy::cast_possible_truncation)]
-    let (beta1, beta2, decay) = (o.beta1 as f32, o.beta2 as f32, o.weight_decay as f32);
-    AdamConfig::new()
-        .with_beta_1(beta1)
-        .with_beta_2(beta2)
-        .with_epsilon(1e-8)
-        .with_weight_decay((decay > 0.0).then(|| WeightDecayConfig::new(decay)))
-        .init()
+    pub(super) device: Device,
 }
 
 /// Keeps every trained weight within ± its number.
@@ -76,6 +63,9 @@ struct View {
     moment: Moment,
 }
 
+/// Pictures to judge, their classes in a conditional net, and how they are seen.
+type Shown = (Tensor<4>, Option<Tensor<1, Int>>, View);
+
 impl Gan {
     /// What [`Gan::step`] returns: both losses, the mean of D(x) and D(G(z)) (of the logits, where the loss has no probabilities),
     /// the share of pictures that the discriminator got right, and the mean sign of the real pictures' logits.
@@ -90,22 +80,42 @@ impl Gan {
             average,
             ready: OnceCell::new(),
             discriminator: Discriminator::new(config, device),
-            generator_optimizer: adam(config),
-            discriminator_optimizer: adam(config),
+            generator_optimizer: Adam::optimizer(&config.optimizer),
+            discriminator_optimizer: Adam::optimizer(&config.optimizer),
             settings: settings.clone(),
             config: config.clone(),
             device: device.clone(),
         }
     }
 
-    /// The discriminator's logits of pictures, seen through augmentation, noise and dropout.
-    fn judge(
-        &self,
-        discriminator: &Discriminator,
-        x: Tensor<4>,
-        class: Option<Tensor<1, Int>>,
-        view: View,
-    ) -> Tensor<2> {
+    /// The logits of pictures by a [`Discriminator::normalized`] one, seen through augmentation, noise and dropout.
+    fn judge(&self, discriminator: &Discriminator, (x, class, view): Shown) -> Tensor<2> {
+        let x = self.seen(x, view);
+        discriminator.judge(self.kept(discriminator.features(x), &[view]), class)
+    }
+
+    /// The logits of real and generated pictures: of both at once where the discriminator looks at each picture alone, else batch after
+    /// batch, because batch normalization is to have the statistics of either kind.
+    fn judge_both(&self, discriminator: &Discriminator, shown: [Shown; 2]) -> [Tensor<2>; 2] {
+        if !discriminator.sees_each_alone() {
+            return shown.map(|shown| self.judge(discriminator, shown));
+        }
+        let [(real, real_class, real_view), (fake, fake_class, fake_view)] = shown;
+        let rows = [real.dims()[0], fake.dims()[0]];
+        let both = vec![self.seen(real, real_view), self.seen(fake, fake_view)];
+        let features = discriminator.features(Tensor::cat(both, 0));
+        let class = real_class
+            .zip(fake_class)
+            .map(|(real, fake)| Tensor::cat(vec![real, fake], 0));
+        let logits = discriminator.judge(self.kept(features, &[real_view, fake_view]), class);
+        [
+            logits.clone().narrow(0, 0, rows[0]),
+            logits.narrow(0, rows[0], rows[1]),
+        ]
+    }
+
+    /// Pictures through augmentation and noise.
+    fn seen(&self, x: Tensor<4>, view: View) -> Tensor<4> {
         let seed = self.config.training.seed;
         let [rows, channels, height, width] = x.dims();
         let (low, high) = self.config.model.output.range();
@@ -130,11 +140,18 @@ impl Gan {
                 .reshape([rows, channels, height, width])
                 .mul_scalar(noise);
         }
-        let mut features = discriminator.features(x);
-        if self.settings.dropout > 0.0 {
-            features = features.clone() * self.mask(features.dims(), view.index);
+        x
+    }
+
+    /// Features after dropout; as many rows belong to each view.
+    fn kept(&self, features: Tensor<2>, views: &[View]) -> Tensor<2> {
+        if self.settings.dropout <= 0.0 {
+            return features;
         }
-        discriminator.judge(features, class)
+        let [rows, columns] = features.dims();
+        let shape = [rows / views.len().max(1), columns];
+        let masks = views.iter().map(|view| self.mask(shape, view.index));
+        features * Tensor::cat(masks.collect(), 0)
     }
 
     /// Zeros where features are dropped, elsewhere what keeps their mean (Srivastava et al. 2014).
@@ -155,7 +172,11 @@ impl Gan {
     /// What the penalties add to the discriminator's loss in its turn number `index`.
     fn penalties(&self, real: &Reals, fake: &Tensor<4>, view: View) -> Option<Tensor<1>> {
         let s = &self.settings;
-        let judge = |x: Tensor<4>| self.judge(&self.discriminator, x, real.classes.clone(), view);
+        // A penalty goes backwards on its own first, and what was used on that way cannot be used again: not the weights that others see.
+        let judge = |x: Tensor<4>| {
+            let discriminator = self.discriminator.normalized();
+            self.judge(&discriminator, (x, real.classes.clone(), view))
+        };
         let mut total = None;
         if s.gradient_penalty > 0.0 {
             let [rows, ..] = real.pixels.dims();
@@ -210,19 +231,11 @@ impl Gan {
             );
             // Generated pictures are asked for in the classes of the real ones.
             let fake = self.generator.forward(latent, real.classes.clone());
-            let on_real = self.judge(
-                &self.discriminator,
-                real.pixels.clone(),
-                real.classes.clone(),
-                view(0),
-            );
             let seen = fake.clone().detach();
-            let on_fake = self.judge(
-                &self.discriminator,
-                seen.clone(),
-                real.classes.clone(),
-                view(1),
-            );
+            let discriminator = self.discriminator.normalized();
+            let shown = [(&real.pixels, view(0)), (&seen, view(1))];
+            let shown = shown.map(|(x, view)| (x.clone(), real.classes.clone(), view));
+            let [on_real, on_fake] = self.judge_both(&discriminator, shown);
             let mut loss = discriminator_loss(
                 on_real.clone(),
                 on_fake.clone(),
@@ -250,8 +263,8 @@ impl Gan {
             return Tensor::zeros([Self::STATS.len()], &self.device);
         };
         // The generator's turn needs gradients through the discriminator, not of it.
-        let frozen = self.discriminator.clone().no_grad();
-        let loss = generator_loss(self.judge(&frozen, fake, class, view), loss_kind);
+        let frozen = self.discriminator.normalized().no_grad();
+        let loss = generator_loss(self.judge(&frozen, (fake, class, view)), loss_kind);
         let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
         self.generator = self.generator_optimizer.step(
             o.learning_rate * factor,
@@ -338,10 +351,14 @@ impl Gan {
         self.ready.take();
         self.generator = load_module(self.generator.clone(), read("generator")?)?;
         self.discriminator = load_module(self.discriminator.clone(), read("discriminator")?)?;
-        self.generator_optimizer =
-            load_optimizer(adam(&self.config), read("generator-optimizer")?)?;
-        self.discriminator_optimizer =
-            load_optimizer(adam(&self.config), read("discriminator-optimizer")?)?;
+        self.generator_optimizer = load_optimizer(
+            Adam::optimizer(&self.config.optimizer),
+            read("generator-optimizer")?,
+        )?;
+        self.discriminator_optimizer = load_optimizer(
+            Adam::optimizer(&self.config.optimizer),
+            read("discriminator-optimizer")?,
+        )?;
         if let Some(average) = self.average.take() {
             self.average = Some(load_module(average, read("average")?)?);
         }

@@ -80,11 +80,23 @@ impl Learner {
         &mut self,
         step: u64,
         moment: Moment,
-        reals: &mut dyn FnMut() -> Reals,
+        reals: &mut (dyn FnMut() -> Reals + Send),
     ) -> Tensor<1> {
-        match self {
+        let device = match self {
+            Self::Gan(gan) => &gan.device,
+            Self::Vae(vae) => &vae.device,
+        };
+        let on_cpu = device.clone().inner() == Device::flex();
+        let mut run = || match self {
             Self::Gan(gan) => gan.step(step, moment, reals),
             Self::Vae(vae) => vae.step(step, moment, reals),
+        };
+        // On a thread of the pool: from outside of it each of a step's hundreds of parallel loops would be handed over and waited for.
+        // Elsewhere burn's running states want all steps on one thread.
+        if on_cpu {
+            rayon::scope(|_| run())
+        } else {
+            run()
         }
     }
 

@@ -1,5 +1,6 @@
 //! The loop: batches in, steps, checkpoints, pictures and figures out.
 
+mod adam;
 pub mod checkpoint;
 mod error;
 mod evaluating;

@@ -4,13 +4,13 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, activation::log_sigmoid};
 
-use super::gan::adam;
+use super::adam::Adam;
 use super::learner::{
     Moment, Parts, Reals, load_module, load_optimizer, module_bytes, optimizer_bytes,
 };
 use super::second_stage::{self, Stage};
 use crate::config::{Config, Likelihood, VaeConfig};
-use crate::nets::{Encoder, Generator};
+use crate::nets::{Encoder, Generator, cpu};
 use crate::objective::elbo::{
     beta_at, divergences, importance_weighted, log_likelihood, log_normal, log_prior_ratio,
     reparameterize, repeated, with_free_bits,
@@ -41,7 +41,7 @@ pub struct Vae {
     optimizer: ModuleOptimizer,
     settings: VaeConfig,
     config: Config,
-    device: Device,
+    pub(super) device: Device,
 }
 
 impl Vae {
@@ -55,7 +55,7 @@ impl Vae {
         };
         Self {
             net,
-            optimizer: adam(config),
+            optimizer: Adam::optimizer(&config.optimizer),
             settings: settings.clone(),
             config: config.clone(),
             device: device.clone(),
@@ -75,16 +75,24 @@ impl Vae {
     ) -> Terms {
         let (x, class) = (reals.pixels, reals.classes.filter(|_| self.conditional()));
         let [rows, ..] = x.dims();
-        let (mean, log_variance) = net.encoder.forward(x.clone(), class.clone());
+        let draw = || {
+            normals(
+                self.config.training.seed,
+                purpose,
+                index,
+                rows * draws,
+                self.config.model.latent,
+                device,
+            )
+        };
+        let encode = || net.encoder.forward(x.clone(), class.clone());
+        // Numbers are drawn one after the other: meanwhile another thread has the encoder's products.
+        let (noise, (mean, log_variance)) = if cpu::usable(&x) {
+            rayon::join(draw, encode)
+        } else {
+            (draw(), encode())
+        };
         let divergences = divergences(mean.clone(), log_variance.clone());
-        let noise = normals(
-            self.config.training.seed,
-            purpose,
-            index,
-            rows * draws,
-            self.config.model.latent,
-            device,
-        );
         let (mean, log_variance, x) = match draws {
             1 => (mean, log_variance, x),
             _ => (
@@ -292,7 +300,8 @@ impl Vae {
     ) -> Result<(), String> {
         self.net.decoder = load_module(self.net.decoder.clone(), read("generator")?)?;
         self.net.encoder = load_module(self.net.encoder.clone(), read("encoder")?)?;
-        self.optimizer = load_optimizer(adam(&self.config), read("optimizer")?)?;
+        self.optimizer =
+            load_optimizer(Adam::optimizer(&self.config.optimizer), read("optimizer")?)?;
         Ok(())
     }
 }

@@ -1,167 +1,163 @@
 //! Convolutions as matrix products over blocks of pictures that fit into a core's cache.
 //!
-//! Channels lie together, `[N, H, W, C]`: what a tap of the kernel reads or writes is a run of them.
+//! Channels lie together, `[N, H, W, C]`: what a row of the kernel reads is a run of them. Pictures are copied into frames of zeros, and the
+//! products read the frames as they lie: the matrix of all windows is never made.
 
 use burn::backend::flex::FlexTensor;
+use pulp::Arch;
 use rayon::prelude::*;
 
-use super::matrix::{contiguous, extents, numbers, product, tensor, transposed, vectorized};
+use super::geometry::{Frame, Geometry, Run};
+use super::kernel::{Correlate, Multiply, Rows, panel, panels};
+use super::matrix::{contiguous, extents, numbers, tensor, vectorized, zeros};
 
-/// Kernel, stride and padding, the same in both directions, and the pixels of the big side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::nets) struct Geometry {
-    /// Rows and columns of the kernel.
-    pub(in crate::nets) kernel: usize,
-    /// Pixels from one tap to the next.
-    pub(in crate::nets) stride: usize,
-    /// Pixels of zeros around the big side.
-    pub(in crate::nets) padding: usize,
-    /// Height and width of the big side.
-    pub(in crate::nets) big: [usize; 2],
+/// Channels of the big side from which on the matrix product of a transposed convolution has them as columns. With fewer most of a
+/// vector would be empty, and the taps are columns.
+const FEW: usize = 8;
+
+/// Pictures in a share of the work: there are eight shares or fewer, whatever the number of threads.
+fn share(pictures: usize) -> usize {
+    pictures.div_ceil(8).max(1)
+}
+
+/// A product that makes some pixels of each picture from windows of framed pictures.
+struct Windows {
+    frame: Frame,
+    /// Where a window begins in a block, and where what is made of it goes, for each.
+    starts: Vec<usize>,
+    places: Vec<usize>,
+    /// Windows of one picture.
+    each: usize,
+    /// Rows of a window.
+    parts: Vec<usize>,
+    /// Numbers of a row.
+    len: usize,
+    weight: Vec<Vec<f32>>,
+}
+
+impl Windows {
+    /// Makes pixels of `columns` channels of a block's pictures.
+    fn multiply(&self, framed: &[f32], columns: usize, out: &mut [f32]) {
+        let count = framed.len() / self.frame.len().max(1) * self.each;
+        let rows = Rows {
+            numbers: framed,
+            starts: self.starts.get(..count).unwrap_or_default(),
+            parts: &self.parts,
+            len: self.len,
+        };
+        let wide = panel();
+        for (index, panel) in self.weight.iter().enumerate() {
+            let begin = index * wide;
+            Arch::new().dispatch(Multiply {
+                rows,
+                panel,
+                out: out.get_mut(begin..).unwrap_or_default(),
+                places: self.places.get(..count).unwrap_or_default(),
+                columns: wide.min(columns - begin),
+            });
+        }
+    }
+}
+
+/// Runs products over all pictures, a block at a time. `out` has `columns` channels.
+fn run(
+    windows: &[Windows],
+    pictures: &[f32],
+    frame: Frame,
+    columns: usize,
+    out: &mut [f32],
+    picture_len: usize,
+) {
+    let count = pictures.len() / frame.picture_len().max(1);
+    let block = frame.block(share(count));
+    out.par_chunks_mut((block * picture_len).max(1))
+        .zip(pictures.par_chunks((block * frame.picture_len()).max(1)))
+        .for_each(|(out, pictures)| {
+            let framed = frame.fill(pictures);
+            for windows in windows {
+                windows.multiply(&framed, columns, out);
+            }
+        });
 }
 
 impl Geometry {
-    /// Height and width of the small side.
-    pub(in crate::nets) fn small(&self) -> [usize; 2] {
-        self.big
-            .map(|n| (n + 2 * self.padding).saturating_sub(self.kernel) / self.stride + 1)
-    }
-
-    fn taps(&self) -> usize {
-        self.kernel * self.kernel
-    }
-
-    fn small_pixels(&self) -> usize {
-        self.small().iter().product()
-    }
-
-    fn big_pixels(&self) -> usize {
-        self.big.iter().product()
-    }
-
-    /// For each small pixel and each row of the kernel: the first of its taps that is not padding and how many follow each other,
-    /// and the big pixel under it. Runs of taps are runs of big pixels.
-    fn runs(&self) -> Vec<Run> {
-        let [[height, width], [small_height, small_width]] = [self.big, self.small()];
-        let span = |at: usize, extent: usize| {
-            let begin = at * self.stride;
-            let first = self.padding.saturating_sub(begin).min(self.kernel);
-            let last = (extent + self.padding)
-                .saturating_sub(begin)
-                .min(self.kernel);
-            (first, last.max(first), begin)
-        };
-        let mut runs = Vec::new();
-        for y in 0..small_height {
-            let (top, bottom, above) = span(y, height);
-            for x in 0..small_width {
-                let (left, right, before) = span(x, width);
-                for tap in top..bottom {
-                    if right > left {
-                        runs.push(Run {
-                            small: y * small_width + x,
-                            tap: tap * self.kernel + left,
-                            big: (above + tap - self.padding) * width + before + left
-                                - self.padding,
-                            len: right - left,
-                        });
+    /// The products that make a transposed convolution: pixels of the big side fall into stride x stride kinds by which taps of the
+    /// kernel reach them; those of one kind are a convolution of the small side with these taps, mirrored.
+    fn kinds(
+        &self,
+        frame: Frame,
+        weight: &[f32],
+        channels: usize,
+        pictures: usize,
+    ) -> Vec<Windows> {
+        let taps = self.taps();
+        let mut kinds = Vec::new();
+        for top in 0..self.stride.min(self.kernel) {
+            for left in 0..self.stride.min(self.kernel) {
+                let [rows, columns] =
+                    [top, left].map(|first| (self.kernel - first).div_ceil(self.stride));
+                let mut terms = Vec::with_capacity(rows * columns * frame.channels);
+                for row in (0..rows).rev() {
+                    for column in (0..columns).rev() {
+                        let tap =
+                            (top + self.stride * row) * self.kernel + left + self.stride * column;
+                        terms.extend((0..frame.channels).map(|s| s * channels * taps + tap));
                     }
                 }
+                let reached = |first: usize, extent: usize| {
+                    (0..extent).filter(move |at| (at + self.padding) % self.stride == first)
+                };
+                let (mut starts, mut places) = (Vec::new(), Vec::new());
+                for picture in 0..pictures {
+                    for y in reached(top, self.big[0]) {
+                        for x in reached(left, self.big[1]) {
+                            let [row, column] = [(y, rows), (x, columns)].map(|(at, taps)| {
+                                (at + self.padding) / self.stride + frame.before + 1 - taps
+                            });
+                            starts.push(frame.at(picture, row, column));
+                            let pixel = (picture * self.big[0] + y) * self.big[1] + x;
+                            places.push(pixel * channels);
+                        }
+                    }
+                }
+                kinds.push(Windows {
+                    frame,
+                    each: starts.len() / pictures.max(1),
+                    starts,
+                    places,
+                    parts: (0..rows).map(|row| row * frame.row_len()).collect(),
+                    len: columns * frame.channels,
+                    weight: panels(weight, &terms, channels, taps),
+                });
             }
         }
-        runs
+        kinds
     }
 }
 
-/// Taps that follow each other in a kernel's row.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    small: usize,
-    tap: usize,
-    big: usize,
-    len: usize,
-}
-
-impl Run {
-    /// Where it begins in a picture's part of the column matrix, in units of channels.
-    fn column(&self, geometry: &Geometry) -> usize {
-        self.small * geometry.taps() + self.tap
-    }
-}
-
-/// Numbers in a block's column matrix: half of a usual second-level cache.
-const BLOCK: usize = 256 * 1024;
-
-/// Pictures in a block when each has `numbers` in the column matrix. At least eight blocks, so that threads have something to
-/// share; the number depends on shapes only.
-fn block(pictures: usize, numbers: usize) -> usize {
-    (BLOCK / numbers.max(1)).clamp(1, pictures.div_ceil(8).max(1))
-}
-
-/// The column matrix `[pictures * small pixels, taps * channels]` of `pictures` `[n, H, W, channels]`, zeros where padding is.
-fn unfold(pictures: &[f32], channels: usize, geometry: &Geometry, runs: &[Run]) -> Vec<f32> {
-    let columns_len = geometry.small_pixels() * geometry.taps() * channels;
-    let picture_len = geometry.big_pixels() * channels;
-    let count = pictures.len() / picture_len.max(1);
-    // Runs are in the order of the matrix, so that it is written from its beginning to its end, and only once.
-    let mut columns = Vec::with_capacity(count * columns_len);
-    for (index, picture) in pictures.chunks_exact(picture_len).enumerate() {
-        for run in runs {
-            let (from, to) = (run.big * channels, run.column(geometry) * channels);
-            columns.resize(index * columns_len + to, 0.0);
-            columns.extend_from_slice(
-                picture
-                    .get(from..from + run.len * channels)
-                    .unwrap_or_default(),
-            );
-        }
-        columns.resize((index + 1) * columns_len, 0.0);
-    }
-    columns
-}
-
-/// Adds a column matrix to the pictures, the adjoint of [`unfold`].
+/// Adds what each small pixel gives each tap, `[pictures * small pixels, channels, taps]`, to the big pixels under the taps.
 #[inline(always)]
 fn fold(columns: &[f32], channels: usize, geometry: &Geometry, runs: &[Run], pictures: &mut [f32]) {
-    let columns_len = geometry.small_pixels() * geometry.taps() * channels;
+    let taps = geometry.taps();
+    let columns_len = geometry.small_pixels() * taps * channels;
     let picture_len = geometry.big_pixels() * channels;
     for (picture, columns) in pictures
         .chunks_exact_mut(picture_len)
         .zip(columns.chunks_exact(columns_len))
     {
         for run in runs {
-            let (to, from) = (run.big * channels, run.column(geometry) * channels);
-            let len = run.len * channels;
-            if let (Some(into), Some(from)) =
-                (picture.get_mut(to..to + len), columns.get(from..from + len))
-            {
-                into.iter_mut()
-                    .zip(from)
-                    .for_each(|(into, from)| *into += from);
+            for channel in 0..channels {
+                let from = (run.small * channels + channel) * taps + run.tap;
+                let into = picture.get_mut(run.big * channels + channel..);
+                let into = into.unwrap_or_default().iter_mut().step_by(channels);
+                let from = columns.get(from..from + run.len).unwrap_or_default();
+                into.zip(from).for_each(|(into, from)| *into += from);
             }
         }
     }
 }
 
-/// The weight `[S, B, rows, columns]` as a matrix `[taps * B, S]`.
-fn weight_matrix(weight: &FlexTensor, small: usize, channels: usize, taps: usize) -> FlexTensor {
-    let weight = contiguous(weight);
-    let numbers = numbers(&weight);
-    let mut out = vec![0.0; numbers.len()];
-    out.par_chunks_mut((channels * small).max(1))
-        .enumerate()
-        .for_each(|(tap, out)| {
-            for (channel, row) in out.chunks_exact_mut(small.max(1)).enumerate() {
-                let column = numbers.iter().skip(channel * taps + tap);
-                for (into, from) in row.iter_mut().zip(column.step_by(channels * taps)) {
-                    *into = *from;
-                }
-            }
-        });
-    tensor(out, [taps * channels, small])
-}
-
-/// [`weight_matrix`] back to `[S, B, taps]`.
+/// A weight's gradient `[taps * B, S]` as `[S, B, taps]`.
 fn weight_from_matrix(matrix: &[f32], small: usize, channels: usize, taps: usize) -> Vec<f32> {
     let mut out = vec![0.0; matrix.len()];
     out.par_chunks_mut((channels * taps).max(1))
@@ -182,22 +178,31 @@ pub(super) fn gather(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry)
     let [count, _, _, channels] = extents(big);
     let [small] = extents(weight);
     let [small_height, small_width] = geometry.small();
-    let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
-    let (big, weight) = (
-        contiguous(big),
-        weight_matrix(weight, small, channels, geometry.taps()),
+    let (pixels, taps) = (geometry.small_pixels(), geometry.taps());
+    let (big, weight) = (contiguous(big), contiguous(weight));
+    let frame = geometry.big_frame(channels);
+    let terms: Vec<usize> = (0..taps)
+        .flat_map(|tap| (0..channels).map(move |channel| channel * taps + tap))
+        .collect();
+    let starts = geometry.starts(&frame, frame.block(share(count)));
+    let windows = Windows {
+        frame,
+        places: (0..starts.len()).map(|row| row * small).collect(),
+        starts,
+        each: pixels,
+        parts: geometry.parts(&frame),
+        len: geometry.kernel * channels,
+        weight: panels(numbers(&weight), &terms, small, channels * taps),
+    };
+    let mut out = zeros(count * small * pixels);
+    run(
+        &[windows],
+        numbers(&big),
+        frame,
+        small,
+        &mut out,
+        small * pixels,
     );
-    let (picture_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
-    let per_block = block(count, pixels * rows);
-    let mut out = vec![0.0; count * small * pixels];
-    out.par_chunks_mut(per_block * small * pixels)
-        .zip(numbers(&big).par_chunks(per_block * picture_len))
-        .for_each(|(out, pictures)| {
-            let columns = unfold(pictures, channels, geometry, &runs);
-            let columns = tensor(columns, [out.len() / small.max(1), rows]);
-            let made = product(columns, weight.clone());
-            out.copy_from_slice(numbers(&made));
-        });
     tensor(out, [count, small_height, small_width, small])
 }
 
@@ -206,27 +211,67 @@ pub(super) fn scatter(small: &FlexTensor, weight: &FlexTensor, geometry: &Geomet
     let [count, _, _, small_channels] = extents(small);
     let [_, channels] = extents(weight);
     let [height, width] = geometry.big;
-    let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
-    let weight = transposed(&weight_matrix(
-        weight,
-        small_channels,
-        channels,
-        geometry.taps(),
-    ));
-    let small = contiguous(small).reshape([count * pixels, small_channels].into());
-    let (picture_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
-    let per_block = block(count, pixels * rows);
-    let mut out = vec![0.0; count * picture_len];
-    out.par_chunks_mut(per_block * picture_len)
-        .enumerate()
-        .for_each(|(index, out)| {
-            let here = out.len() / picture_len.max(1);
-            let given = small.narrow(0, index * per_block * pixels, here * pixels);
-            let columns = product(given, weight.clone());
-            let columns = numbers(&columns);
-            vectorized(|| fold(columns, channels, geometry, &runs, out));
-        });
+    let mut out = zeros(count * geometry.big_pixels() * channels);
+    if channels < FEW {
+        scatter_few(small, weight, geometry, &mut out);
+    } else {
+        let (small, weight) = (contiguous(small), contiguous(weight));
+        let frame = geometry.small_frame(small_channels);
+        let pictures = frame.block(share(count));
+        let kinds = geometry.kinds(frame, numbers(&weight), channels, pictures);
+        let picture_len = geometry.big_pixels() * channels;
+        run(
+            &kinds,
+            numbers(&small),
+            frame,
+            channels,
+            &mut out,
+            picture_len,
+        );
+    }
     tensor(out, [count, height, width, channels])
+}
+
+/// `x` `[rows, terms]` times a matrix of `columns` columns, as [`panels`], into `out`.
+fn multiply_rows(x: &[f32], terms: usize, panels: &[Vec<f32>], columns: usize, out: &mut [f32]) {
+    let rows = x.len() / terms.max(1);
+    let starts: Vec<usize> = (0..rows).map(|row| row * terms).collect();
+    let places: Vec<usize> = (0..rows).map(|row| row * columns).collect();
+    for (index, numbers) in panels.iter().enumerate() {
+        let begin = index * panel();
+        Arch::new().dispatch(Multiply {
+            rows: Rows {
+                numbers: x,
+                starts: &starts,
+                parts: &[0],
+                len: terms,
+            },
+            panel: numbers,
+            out: out.get_mut(begin..).unwrap_or_default(),
+            places: &places,
+            columns: panel().min(columns - begin),
+        });
+    }
+}
+
+/// [`scatter`] where the big side has few channels: the product has a column for each tap, and they are added up where they fall.
+fn scatter_few(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry, out: &mut [f32]) {
+    let [count, _, _, small_channels] = extents(small);
+    let [_, channels] = extents(weight);
+    let (small, weight) = (contiguous(small), contiguous(weight));
+    let columns = channels * geometry.taps();
+    let terms: Vec<usize> = (0..small_channels).map(|s| s * columns).collect();
+    let panels = panels(numbers(&weight), &terms, columns, 1);
+    let (picture_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
+    let small_len = geometry.small_pixels() * small_channels;
+    let each = share(count);
+    out.par_chunks_mut((each * picture_len).max(1))
+        .zip(numbers(&small).par_chunks((each * small_len).max(1)))
+        .for_each(|(out, small)| {
+            let mut given = vec![0.0; small.len() / small_channels.max(1) * columns];
+            multiply_rows(small, small_channels, &panels, columns, &mut given);
+            vectorized(|| fold(&given, channels, geometry, &runs, out));
+        });
 }
 
 /// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N, h, w, S]`.
@@ -234,21 +279,38 @@ pub(super) fn correlate(big: &FlexTensor, small: &FlexTensor, geometry: &Geometr
     let [count, _, _, channels] = extents(big);
     let [_, _, _, small_channels] = extents(small);
     let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
-    let (big, small) = (
-        contiguous(big),
-        contiguous(small).reshape([count * pixels, small_channels].into()),
-    );
-    let (picture_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
-    let per_block = block(count, pixels * rows);
-    // The blocks' sums are added in their order, whichever thread made them.
-    let sums: Vec<FlexTensor> = numbers(&big)
-        .par_chunks(per_block * picture_len)
-        .enumerate()
-        .map(|(index, pictures)| {
-            let here = pictures.len() / picture_len.max(1) * pixels;
-            let columns = tensor(unfold(pictures, channels, geometry, &runs), [here, rows]);
-            let given = small.narrow(0, index * per_block * pixels, here);
-            product(transposed(&columns), given)
+    let (big, small) = (contiguous(big), contiguous(small));
+    let frame = geometry.big_frame(channels);
+    let (share, small_len) = (share(count), pixels * small_channels);
+    let block = frame.block(share);
+    let (starts, parts) = (geometry.starts(&frame, block), geometry.parts(&frame));
+    // The shares' sums are added in their order, whichever thread made them.
+    let sums: Vec<Vec<f32>> = numbers(&big)
+        .par_chunks((share * frame.picture_len()).max(1))
+        .zip(numbers(&small).par_chunks((share * small_len).max(1)))
+        .map(|(pictures, others)| {
+            let mut sum = vec![0.0; rows * small_channels];
+            let pictures = pictures.chunks((block * frame.picture_len()).max(1));
+            for (pictures, others) in pictures.zip(others.chunks((block * small_len).max(1))) {
+                let framed = frame.fill(pictures);
+                let count = framed.len() / frame.len().max(1) * pixels;
+                for begin in (0..small_channels).step_by(panel()) {
+                    Arch::new().dispatch(Correlate {
+                        rows: Rows {
+                            numbers: &framed,
+                            starts: starts.get(..count).unwrap_or_default(),
+                            parts: &parts,
+                            len: geometry.kernel * channels,
+                        },
+                        others,
+                        stride: small_channels,
+                        begin,
+                        columns: panel().min(small_channels - begin),
+                        out: &mut sum,
+                    });
+                }
+            }
+            sum
         })
         .collect();
     let mut total = vec![0.0; rows * small_channels];
@@ -259,7 +321,7 @@ pub(super) fn correlate(big: &FlexTensor, small: &FlexTensor, geometry: &Geometr
         .for_each(|(index, total)| {
             vectorized(|| {
                 for sum in &sums {
-                    let sum = numbers(sum).get(index * piece..).unwrap_or_default();
+                    let sum = sum.get(index * piece..).unwrap_or_default();
                     total.iter_mut().zip(sum).for_each(|(t, s)| *t += s);
                 }
             });

@@ -1,9 +1,9 @@
-//! Slices of burn-flex tensors, products of matrices, and loops in the processor's widest vectors.
+//! Slices of burn-flex tensors, and loops in the processor's widest vectors.
 
+use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
-use burn::backend::ops::FloatTensorOps;
-use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::TensorData;
+use rayon::prelude::*;
 
 /// The numbers of a tensor in row-major order, copied only if they do not lie so.
 pub(super) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
@@ -34,14 +34,19 @@ pub(super) fn extents<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
     extents
 }
 
-/// `a` `[m, k]` times `b` `[k, n]`.
-pub(super) fn product(a: FlexTensor, b: FlexTensor) -> FlexTensor {
-    Flex::float_matmul(a, b)
-}
-
-/// The transposed view of a matrix.
-pub(super) fn transposed(a: &FlexTensor) -> FlexTensor {
-    a.transpose(0, 1)
+/// A vector of zeros; a long one is written by all threads, because its memory is new to the process as often as not.
+pub(super) fn zeros(len: usize) -> Vec<f32> {
+    const RUN: usize = 1024;
+    if len < 64 * RUN {
+        return vec![0.0; len];
+    }
+    let runs = (0..len.div_ceil(RUN)).into_par_iter().with_min_len(32);
+    let mut zeros = runs
+        .map(|_| [0.0; RUN])
+        .collect::<Vec<_>>()
+        .into_flattened();
+    zeros.truncate(len);
+    zeros
 }
 
 /// Runs a loop as compiled for the widest vectors this processor has. Nothing is reordered, so results are the same in all.
@@ -50,7 +55,17 @@ pub(super) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
-/// The numbers of a tensor as a vector: its own where nobody else reads it, else a copy.
-pub(super) fn into_numbers(tensor: FlexTensor) -> Vec<f32> {
-    tensor.into_data().try_into_vec::<f32>().unwrap_or_default()
+/// A tensor whose memory holds its numbers in row-major order and nothing else, so that `storage_mut` gives them: its own memory where
+/// nobody else reads it, else a copy.
+pub(super) fn whole(tensor: FlexTensor) -> FlexTensor {
+    let len = tensor.shape().num_elements() * size_of::<f32>();
+    let layout = tensor.layout();
+    if layout.is_contiguous() && layout.start_offset() == 0 && tensor.bytes().len() == len {
+        tensor
+    } else {
+        FlexTensor::from_data(tensor.to_contiguous().into_data())
+    }
 }
+
+/// Numbers that one task of an operation on single numbers works through at a time.
+pub(super) const PIECE: usize = 1 << 14;

@@ -1,11 +1,11 @@
-//! Training's heavy operations on the CPU: convolutions, and batch normalization with its activation in one pass.
+//! Training's heavy operations on the CPU: convolutions, what goes before and after them, the terms of the losses, and the steps on weights.
 //!
 //! burn's own operations are right on every device, but on the CPU a step of a DCGAN spends two thirds of its time in copies,
 //! masks and page faults around the matrix products. These do the same with fewer passes over memory; `tests` hold them to burn's.
-//! They are used where gradients are wanted and tensors live in burn-flex, see [`usable`]; everywhere else, and in the exported
-//! graph, the modules' own forward passes run.
+//! They are used where gradients are wanted and tensors live in burn-flex, see [`usable`] (steps on weights: where they live there, see
+//! [`plain`]); everywhere else, and in the exported graph, the modules' own forward passes run.
 //!
-//! Results do not depend on the number of threads: work is cut by pictures or channels, never inside of a sum.
+//! Results do not depend on the number of threads: how work is cut depends on shapes alone, and parts of a sum are added in their order.
 
 #![allow(
     clippy::too_many_arguments,
@@ -13,16 +13,31 @@
 )]
 
 mod autodiff;
+mod bias;
 mod conv;
+mod evidence;
+mod geometry;
+mod kernel;
+mod linear;
+mod math;
 mod matrix;
 mod norm;
+mod spectral;
+mod squash;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::{Device, Tensor};
 
-pub(super) use conv::Geometry;
+pub(super) use bias::biased;
+pub(crate) use evidence::{bernoulli, divergences, reparameterize};
+pub(super) use geometry::Geometry;
+pub(super) use linear::multiply;
+pub(super) use spectral::bounded;
+pub(super) use squash::{Squash, squash};
+pub(crate) use update::{AdamStep, adam, approach, plain};
 
 /// The operations, on one backend's tensors. `big` is the side of a convolution with more pixels (its input, or a transposed
 /// convolution's output), `small` the other; a weight is `[small channels, big channels, rows, columns]` in both cases.
@@ -77,7 +92,7 @@ pub(super) trait TrainingOps: Backend {
 }
 
 /// Whether a tensor is one that these operations are for: burn-flex, with gradients.
-pub(super) fn usable<const D: usize>(x: &Tensor<D>) -> bool {
+pub(crate) fn usable<const D: usize>(x: &Tensor<D>) -> bool {
     let device = x.device();
     device.is_autodiff() && device.inner() == Device::flex()
 }

@@ -7,7 +7,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::matrix::{contiguous, into_numbers, numbers, tensor, vectorized};
+use super::matrix::{PIECE, contiguous, numbers, tensor, vectorized, whole, zeros};
 
 /// Rows that are summed in single precision, before the sums go on in double: also what one task does at a time.
 const ROWS: usize = 256;
@@ -218,7 +218,7 @@ pub(super) fn normalize(
             .map(|(beta, (sum, scale))| f64::from(*beta) - sum / count * scale),
     );
     let scale = single(scale.into_iter());
-    let mut out = vec![0.0; values.len()];
+    let mut out = zeros(values.len());
     out.par_chunks_mut(ROWS * channels)
         .zip(values.par_chunks(ROWS * channels))
         .for_each(|(out, values)| {
@@ -348,7 +348,8 @@ pub(super) fn backward(
 ) -> (FlexTensor, FlexTensor, FlexTensor) {
     let channels = channels(x);
     // The input's gradient takes the place of the output's.
-    let (x, mut out) = (contiguous(x), into_numbers(gradient));
+    let (x, mut gradient) = (contiguous(x), whole(gradient));
+    let out = gradient.storage_mut::<f32>();
     let values = numbers(&x);
     let [gamma, beta, mean, variance] =
         [gamma, beta, mean, variance].map(|t| numbers(&contiguous(t)).to_vec());
@@ -367,7 +368,7 @@ pub(super) fn backward(
     let count = (values.len() / channels).max(1) as f64;
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
-    let [offsets, slants] = totals(&out, channels, |begin, gradients, [offsets, slants]| {
+    let [offsets, slants] = totals(out, channels, |begin, gradients, [offsets, slants]| {
         let work = GradientSums {
             gradients,
             rows: values.get(begin..).unwrap_or_default(),
@@ -398,34 +399,31 @@ pub(super) fn backward(
             vectorized(|| sweep(channels, work));
         });
     (
-        like(&x, out),
+        gradient,
         tensor(single(slants.into_iter()), [channels]),
         tensor(single(offsets.into_iter()), [channels]),
     )
 }
 
-/// Numbers that one task works through at a time.
-const PIECE: usize = 1 << 15;
-
 /// LeakyReLU.
 pub(super) fn leak(x: FlexTensor, slope: f64) -> FlexTensor {
-    let shape = x.shape();
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
-    let mut out = into_numbers(x);
-    out.par_chunks_mut(PIECE).for_each(|out| {
+    let mut out = whole(x);
+    let numbers = out.storage_mut::<f32>();
+    numbers.par_chunks_mut(PIECE).for_each(|out| {
         vectorized(|| out.iter_mut().for_each(|v| *v = leaky(*v, slope)));
     });
-    FlexTensor::from_data(TensorData::new(out, shape))
+    out
 }
 
 /// The gradient of [`leak`], from its output.
 pub(super) fn leak_backward(output: &FlexTensor, gradient: FlexTensor, slope: f64) -> FlexTensor {
-    let output = contiguous(output);
+    let (output, mut out) = (contiguous(output), whole(gradient));
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
-    let mut out = into_numbers(gradient);
-    out.par_chunks_mut(PIECE)
+    out.storage_mut::<f32>()
+        .par_chunks_mut(PIECE)
         .zip(numbers(&output).par_chunks(PIECE))
         .for_each(|(out, output)| {
             vectorized(|| {
@@ -434,5 +432,5 @@ pub(super) fn leak_backward(output: &FlexTensor, gradient: FlexTensor, slope: f6
                 }
             });
         });
-    like(&output, out)
+    out
 }

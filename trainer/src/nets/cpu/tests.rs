@@ -43,7 +43,8 @@ fn near<const D: usize>(what: &str, expected: Tensor<D>, found: Tensor<D>) {
 /// Kernel, stride, padding, big size, big channels, small channels, pictures.
 type Case = (usize, usize, usize, [usize; 2], usize, usize, usize);
 
-const CASES: [Case; 7] = [
+/// Few channels and many, panels that are full and that are not, taps that reach a pixel never, once and often.
+const CASES: [Case; 12] = [
     (4, 2, 1, [28, 28], 1, 6, 5),
     (4, 2, 1, [14, 14], 5, 7, 33),
     (4, 2, 1, [8, 12], 3, 2, 1),
@@ -51,6 +52,11 @@ const CASES: [Case; 7] = [
     (5, 3, 0, [14, 11], 2, 4, 3),
     (1, 1, 0, [5, 5], 3, 8, 4),
     (3, 2, 2, [7, 7], 2, 2, 2),
+    (4, 2, 1, [14, 14], 40, 33, 9),
+    (3, 1, 1, [9, 7], 12, 64, 10),
+    (5, 3, 0, [14, 11], 9, 4, 3),
+    (3, 2, 2, [7, 7], 8, 2, 2),
+    (2, 3, 0, [8, 8], 8, 3, 2),
 ];
 
 #[test]
@@ -217,4 +223,154 @@ fn leaky_relu_equals_burns_with_its_gradient() {
 fn only_tensors_with_gradients_in_flex_are_meant() {
     assert!(usable(&numbers(1, [1])));
     assert!(!usable(&Tensor::<1>::zeros([1], &Device::flex())));
+}
+
+/// Values of `expected` and `found` and their gradients with respect to each of `inputs`.
+fn alike<const D: usize, const E: usize>(
+    what: &str,
+    inputs: &[Tensor<D>],
+    [expected, found]: [Tensor<E>; 2],
+) {
+    near(what, expected.clone(), found.clone());
+    let pull = numbers(500, expected.dims());
+    let (a, b) = (
+        (expected * pull.clone()).sum().backward(),
+        (found * pull).sum().backward(),
+    );
+    for (at, input) in inputs.iter().enumerate() {
+        near(
+            &format!("{what}, input {at}"),
+            input.grad(&a).unwrap(),
+            input.grad(&b).unwrap(),
+        );
+    }
+}
+
+#[test]
+fn bias_and_leaky_relu_equal_burns_with_their_gradients() {
+    for shape in [[3, 1], [70, 784], [5, 40_000]] {
+        let x = numbers(410, shape);
+        let bias = numbers(411, [1, shape[1]]);
+        for slope in [0.0, 0.2, 1.0] {
+            let sum = x.clone() + bias.clone();
+            let expected = if slope == 1.0 {
+                sum
+            } else {
+                leaky_relu(sum, slope)
+            };
+            let found = biased(x.clone(), bias.clone().reshape([shape[1]]), slope);
+            let what = format!("{shape:?}, slope {slope}");
+            alike(&what, &[x.clone(), bias.clone()], [expected, found]);
+        }
+    }
+}
+
+#[test]
+fn logistic_function_and_tanh_equal_burns_with_their_gradients() {
+    use burn::tensor::activation::{sigmoid, tanh};
+    let x = numbers(420, [9, 1111]);
+    let logistic = [sigmoid(x.clone()), squash(x.clone(), Squash::Sigmoid)];
+    alike("sigmoid", core::slice::from_ref(&x), logistic);
+    let squashed = [tanh(x.clone()), squash(x.clone(), Squash::Tanh)];
+    alike("tanh", &[x], squashed);
+}
+
+#[test]
+fn terms_of_the_evidence_bound_equal_burns_with_their_gradients() {
+    use burn::tensor::activation::log_sigmoid;
+    for shape in [[130, 784], [3, 5], [2, 20_000]] {
+        let [logits, mean, log_variance] =
+            [430, 431, 432].map(|salt| numbers(salt, shape).mul_scalar(3.0).detach());
+        let [logits, mean, log_variance] = [logits, mean, log_variance].map(|t| t.require_grad());
+        let [x, noise] = [433, 434].map(|salt| numbers(salt, shape).detach());
+        let expected = (log_sigmoid(logits.clone().neg()) + x.clone() * logits.clone()).sum_dim(1);
+        let found = bernoulli(logits.clone(), x);
+        let what = |name: &str| format!("{name}, {shape:?}");
+        alike(
+            &what("likelihood"),
+            &[logits],
+            [expected, found.reshape([shape[0], 1])],
+        );
+        let both = [mean.clone(), log_variance.clone()];
+        let expected = mean.clone() + log_variance.clone().mul_scalar(0.5).exp() * noise.clone();
+        let found = reparameterize(mean.clone(), log_variance.clone(), noise);
+        alike(&what("latents"), &both, [expected, found]);
+        let inner = log_variance.clone().add_scalar(1.0)
+            - mean.clone().square()
+            - log_variance.clone().exp();
+        let expected = inner.mul_scalar(-0.5).mean_dim(0);
+        let found = divergences(mean, log_variance).reshape([1, shape[1]]);
+        alike(&what("divergences"), &both, [expected, found]);
+    }
+}
+
+#[test]
+fn a_weight_over_its_singular_value_equals_burns_with_its_gradient() {
+    for [rows, columns] in [[1, 7], [6, 5], [300, 90], [9, 20_000]] {
+        let weight = numbers(440, [rows, columns]);
+        let left = numbers(441, [1, rows]).detach();
+        let fixed = weight.clone().detach();
+        let unit = |v: Tensor<2>| v.clone() / v.square().sum().sqrt().reshape([1, 1]);
+        let right = unit(left.clone().matmul(fixed.clone()));
+        let next = unit(right.clone().matmul(fixed.transpose()));
+        let sigma = (next.clone().matmul(weight.clone()) * right).sum();
+        let expected = weight.clone() / sigma.reshape([1, 1]);
+        let (found_next, found) = bounded(weight.clone(), left.reshape([rows]));
+        let what = format!("{rows}x{columns}");
+        near(&what, next, found_next.reshape([1, rows]));
+        alike(&what, &[weight], [expected, found]);
+    }
+}
+
+#[test]
+fn an_average_moves_by_its_share() {
+    let [average, current] = [450, 451].map(|salt| numbers(salt, [3, 10_000]).inner());
+    let expected = average.clone() * 0.75 + current.clone() * 0.25;
+    near("average", expected, approach(average, current, 0.25));
+}
+
+#[test]
+fn products_of_matrices_equal_burns_with_their_gradients() {
+    for [rows, inputs, outputs] in [[1, 1, 1], [5, 300, 33], [130, 784, 20], [37, 64, 1000]] {
+        let x = numbers(460, [rows, inputs]);
+        let weight = numbers(461, [inputs, outputs]);
+        let pair = [
+            x.clone().matmul(weight.clone()),
+            multiply(x.clone(), weight.clone()),
+        ];
+        alike(&format!("{rows}x{inputs}x{outputs}"), &[x, weight], pair);
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let geometry = Geometry {
+        kernel: 4,
+        stride: 2,
+        padding: 1,
+        big: [14, 14],
+    };
+    let made = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let x = numbers(470, [37, 14, 14, 9]);
+            let weight = numbers(471, [40, 9, 4, 4]);
+            let dense = numbers(472, [40 * 49, 50]);
+            let bias = numbers(473, [50]);
+            let (_, bounded) = bounded(dense.clone(), numbers(474, [40 * 49]).detach());
+            let maps = convolve(x.clone(), weight.clone(), geometry);
+            let y = multiply(maps.reshape([37, 40 * 49]), bounded);
+            let y = squash(biased(y, bias.clone(), 0.2), Squash::Tanh);
+            let gradients = y.clone().sum().backward();
+            let bytes = |t: Option<Tensor<1>>| t.unwrap().into_data();
+            [
+                y.into_data(),
+                bytes(x.grad(&gradients).map(|t| t.flatten(0, 3))),
+                bytes(weight.grad(&gradients).map(|t| t.flatten(0, 3))),
+                bytes(dense.grad(&gradients).map(|t| t.flatten(0, 1))),
+                bytes(bias.grad(&gradients)),
+            ]
+        })
+    };
+    assert_eq!(made(1), made(3));
 }

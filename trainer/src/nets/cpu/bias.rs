@@ -1,0 +1,163 @@
+//! What ends a dense layer or a convolution: bias and LeakyReLU in one pass, and backwards the bias's gradient in another.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{
+    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
+};
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use super::matrix::{contiguous, numbers, tensor, vectorized, whole};
+
+#[backend_extension(Flex, Autodiff)]
+pub(super) trait BiasOps: Backend {
+    /// `x` `[..., C]` plus `bias` `[C]`, then LeakyReLU of `slope`: 0 for ReLU, 1 for none.
+    fn biased(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
+    /// Gradients of `biased`'s output with respect to x and bias.
+    fn biased_backward(
+        output: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        slope: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// Rows that one task works through: the sums of a block are added to those of the blocks before it.
+fn rows(channels: usize) -> usize {
+    ((1 << 15) / channels.max(1)).clamp(1, 256)
+}
+
+fn channels(x: &FlexTensor) -> usize {
+    x.layout()
+        .shape()
+        .iter()
+        .copied()
+        .last()
+        .unwrap_or(1)
+        .max(1)
+}
+
+impl BiasOps for Flex {
+    fn biased(x: FlexTensor, bias: FlexTensor, slope: f64) -> FlexTensor {
+        let (channels, bias, mut x) = (channels(&x), contiguous(&bias), whole(x));
+        #[allow(clippy::cast_possible_truncation)]
+        let slope = slope as f32;
+        let bias = numbers(&bias);
+        x.storage_mut::<f32>()
+            .par_chunks_mut(rows(channels) * channels)
+            .for_each(|block| {
+                vectorized(|| {
+                    for row in block.chunks_exact_mut(channels) {
+                        for (x, bias) in row.iter_mut().zip(bias) {
+                            let sum = *x + bias;
+                            *x = if sum > 0.0 { sum } else { sum * slope };
+                        }
+                    }
+                });
+            });
+        x
+    }
+
+    fn biased_backward(
+        output: FlexTensor,
+        gradient: FlexTensor,
+        slope: f64,
+    ) -> (FlexTensor, FlexTensor) {
+        let channels = channels(&output);
+        let (output, mut gradient) = (contiguous(&output), whole(gradient));
+        #[allow(clippy::cast_possible_truncation)]
+        let slope = slope as f32;
+        let block = rows(channels) * channels;
+        let sums: Vec<Vec<f32>> = gradient
+            .storage_mut::<f32>()
+            .par_chunks_mut(block)
+            .zip(numbers(&output).par_chunks(block))
+            .map(|(gradient, output)| {
+                let mut sum = vec![0.0; channels];
+                vectorized(|| {
+                    let rows = gradient.chunks_exact_mut(channels);
+                    for (gradient, output) in rows.zip(output.chunks_exact(channels)) {
+                        let row = gradient.iter_mut().zip(output);
+                        for ((gradient, output), sum) in row.zip(&mut sum) {
+                            let g = if *output > 0.0 {
+                                *gradient
+                            } else {
+                                *gradient * slope
+                            };
+                            *gradient = g;
+                            *sum += g;
+                        }
+                    }
+                });
+                sum
+            })
+            .collect();
+        let mut total = vec![0.0; channels];
+        for sum in &sums {
+            total
+                .iter_mut()
+                .zip(sum)
+                .for_each(|(total, sum)| *total += sum);
+        }
+        (gradient, tensor(total, [channels]))
+    }
+}
+
+#[derive(Debug)]
+struct Biased;
+
+impl<B: BiasOps> Backward<B, 2> for Biased {
+    type State = (FloatTensor<B>, f64);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [x_node, bias_node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (output, slope) = ops.state;
+        let (x, bias) = B::biased_backward(output, gradient, slope);
+        for (node, gradient) in [(x_node, x), (bias_node, bias)] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: BiasOps, C: CheckpointStrategy> BiasOps for Autodiff<B, C> {
+    fn biased(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+        let prepared = Biased
+            .prepare::<C>([x.node(), bias.node()])
+            .compute_bound()
+            .stateful();
+        let output = B::biased(x.into_primitive(), bias.into_primitive(), slope);
+        match prepared {
+            OpsKind::Tracked(prep) => prep.finish((output.clone(), slope), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn biased_backward(
+        output: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+        slope: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (output, gradient) = (output.into_primitive(), output_gradient.into_primitive());
+        let (x, bias) = B::biased_backward(output, gradient, slope);
+        (Self::from_inner(x), Self::from_inner(bias))
+    }
+}
+
+/// `x` `[..., C]` plus `bias` `[C]`, then LeakyReLU of `slope`: 0 for ReLU, 1 for none.
+pub(in crate::nets) fn biased<const D: usize>(
+    x: Tensor<D>,
+    bias: Tensor<1>,
+    slope: f64,
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as BiasOps>::biased(
+        x.into_dispatch(),
+        bias.into_dispatch(),
+        slope,
+    ))
+}

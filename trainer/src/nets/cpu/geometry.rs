@@ -1,0 +1,179 @@
+//! Where the numbers of a convolution's windows are, when channels lie together, `[N, H, W, C]`.
+
+/// Kernel, stride and padding, the same in both directions, and the pixels of the big side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::nets) struct Geometry {
+    /// Rows and columns of the kernel.
+    pub(in crate::nets) kernel: usize,
+    /// Pixels from one tap to the next.
+    pub(in crate::nets) stride: usize,
+    /// Pixels of zeros around the big side.
+    pub(in crate::nets) padding: usize,
+    /// Height and width of the big side.
+    pub(in crate::nets) big: [usize; 2],
+}
+
+impl Geometry {
+    /// Height and width of the small side.
+    pub(in crate::nets) fn small(&self) -> [usize; 2] {
+        self.big
+            .map(|n| (n + 2 * self.padding).saturating_sub(self.kernel) / self.stride + 1)
+    }
+
+    pub(super) fn taps(&self) -> usize {
+        self.kernel * self.kernel
+    }
+
+    pub(super) fn small_pixels(&self) -> usize {
+        self.small().iter().product()
+    }
+
+    pub(super) fn big_pixels(&self) -> usize {
+        self.big.iter().product()
+    }
+
+    /// For each small pixel and each row of the kernel: the first of its taps that is not padding and how many follow each other,
+    /// and the big pixel under it. Runs of taps are runs of big pixels.
+    pub(super) fn runs(&self) -> Vec<Run> {
+        let [[height, width], [small_height, small_width]] = [self.big, self.small()];
+        let span = |at: usize, extent: usize| {
+            let begin = at * self.stride;
+            let first = self.padding.saturating_sub(begin).min(self.kernel);
+            let last = (extent + self.padding)
+                .saturating_sub(begin)
+                .min(self.kernel);
+            (first, last.max(first), begin)
+        };
+        let mut runs = Vec::new();
+        for y in 0..small_height {
+            let (top, bottom, above) = span(y, height);
+            for x in 0..small_width {
+                let (left, right, before) = span(x, width);
+                for tap in top..bottom {
+                    if right > left {
+                        runs.push(Run {
+                            small: y * small_width + x,
+                            tap: tap * self.kernel + left,
+                            big: (above + tap - self.padding) * width + before + left
+                                - self.padding,
+                            len: right - left,
+                        });
+                    }
+                }
+            }
+        }
+        runs
+    }
+}
+
+/// Taps that follow each other in a kernel's row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    pub(super) small: usize,
+    pub(super) tap: usize,
+    pub(super) big: usize,
+    pub(super) len: usize,
+}
+
+/// Numbers of a block of framed pictures: half of a usual second-level cache.
+const BLOCK: usize = 256 * 1024;
+
+/// Pictures `[H, W, channels]` with zeros around them.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    pub(super) height: usize,
+    pub(super) width: usize,
+    pub(super) channels: usize,
+    /// Pixels of zeros above and left of the picture.
+    pub(super) before: usize,
+    /// Height and width with the zeros.
+    pub(super) framed: [usize; 2],
+}
+
+impl Frame {
+    pub(super) fn picture_len(&self) -> usize {
+        self.height * self.width * self.channels
+    }
+
+    pub(super) fn row_len(&self) -> usize {
+        self.framed[1] * self.channels
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.framed[0] * self.row_len()
+    }
+
+    /// Pictures in a block of at most `most`.
+    pub(super) fn block(&self, most: usize) -> usize {
+        (BLOCK / self.len().max(1)).clamp(1, most)
+    }
+
+    /// Where the pixel of a row and a column with the zeros is, in picture `picture` of a block.
+    pub(super) fn at(&self, picture: usize, row: usize, column: usize) -> usize {
+        picture * self.len() + row * self.row_len() + column * self.channels
+    }
+
+    /// The pictures in their frames.
+    pub(super) fn fill(&self, pictures: &[f32]) -> Vec<f32> {
+        let count = pictures.len() / self.picture_len().max(1);
+        let mut framed = Vec::with_capacity(count * self.len());
+        let run = (self.width * self.channels).max(1);
+        for (index, picture) in pictures.chunks_exact(self.picture_len().max(1)).enumerate() {
+            for (row, numbers) in picture.chunks_exact(run).enumerate() {
+                framed.resize(self.at(index, self.before + row, self.before), 0.0);
+                framed.extend_from_slice(numbers);
+            }
+        }
+        framed.resize(count * self.len(), 0.0);
+        framed
+    }
+}
+
+impl Geometry {
+    /// The big side in its padding.
+    pub(super) fn big_frame(&self, channels: usize) -> Frame {
+        let [height, width] = self.big;
+        Frame {
+            height,
+            width,
+            channels,
+            before: self.padding,
+            framed: self.big.map(|n| n + 2 * self.padding),
+        }
+    }
+
+    /// Where the windows of a convolution begin, of `pictures` pictures.
+    pub(super) fn starts(&self, frame: &Frame, pictures: usize) -> Vec<usize> {
+        let [height, width] = self.small();
+        let mut starts = Vec::with_capacity(pictures * height * width);
+        for picture in 0..pictures {
+            for y in 0..height {
+                starts.extend(
+                    (0..width).map(|x| frame.at(picture, y * self.stride, x * self.stride)),
+                );
+            }
+        }
+        starts
+    }
+
+    /// Where the rows of a convolution's windows are.
+    pub(super) fn parts(&self, frame: &Frame) -> Vec<usize> {
+        (0..self.kernel).map(|row| row * frame.row_len()).collect()
+    }
+
+    /// The small side in as many zeros as windows of a transposed convolution see.
+    pub(super) fn small_frame(&self, channels: usize) -> Frame {
+        let [height, width] = self.small();
+        let before = self.kernel.div_ceil(self.stride).saturating_sub(1);
+        let last = self
+            .big
+            .map(|n| (n + self.padding).saturating_sub(1) / self.stride + 1);
+        Frame {
+            height,
+            width,
+            channels,
+            before,
+            framed: [before + last[0].max(height), before + last[1].max(width)],
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The matrix product of a dense layer: burn's, but for the gradient of the weight, which burn-flex packs, zeroes and copies around.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{
+    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
+};
+use burn::tensor::Tensor;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::kernel::{Correlate, Rows, panel};
+use super::matrix::{contiguous, extents, numbers, tensor, zeros};
+
+#[backend_extension(Flex, Autodiff)]
+pub(super) trait LinearOps: Backend {
+    /// `x` `[N, I]` times `weight` `[I, O]`.
+    fn multiply(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_matmul(x, weight)
+    }
+    /// The gradient with respect to the weight: the transposed `x` times `gradient` `[N, O]`.
+    fn multiply_across(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+impl LinearOps for Flex {
+    fn multiply_across(x: FlexTensor, gradient: FlexTensor) -> FlexTensor {
+        let ([rows, inputs], [_, outputs]) = (extents(&x), extents(&gradient));
+        let (x, gradient) = (contiguous(&x), contiguous(&gradient));
+        let mut out = zeros(inputs * outputs);
+        let starts: Vec<usize> = (0..rows).map(|row| row * inputs).collect();
+        // Whole tiles, and enough shares for all threads.
+        let share = (inputs.div_ceil(8)).next_multiple_of(12);
+        out.par_chunks_mut((share * outputs).max(1))
+            .enumerate()
+            .for_each(|(index, out)| {
+                for begin in (0..outputs).step_by(panel()) {
+                    Arch::new().dispatch(Correlate {
+                        rows: Rows {
+                            numbers: numbers(&x),
+                            starts: &starts,
+                            parts: &[index * share],
+                            len: out.len() / outputs.max(1),
+                        },
+                        others: numbers(&gradient),
+                        stride: outputs,
+                        begin,
+                        columns: panel().min(outputs - begin),
+                        out,
+                    });
+                }
+            });
+        tensor(out, [inputs, outputs])
+    }
+}
+
+#[derive(Debug)]
+struct Product;
+
+impl<B: LinearOps> Backward<B, 2> for Product {
+    type State = (FloatTensor<B>, FloatTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [x_node, weight_node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (x, weight) = ops.state;
+        if let Some(node) = x_node {
+            let weight = B::float_transpose(weight);
+            grads.register::<B>(node.id, B::float_matmul(gradient.clone(), weight));
+        }
+        if let Some(node) = weight_node {
+            grads.register::<B>(node.id, B::multiply_across(x, gradient));
+        }
+    }
+}
+
+impl<B: LinearOps, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
+    fn multiply(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = Product
+            .prepare::<C>([x.node(), weight.node()])
+            .compute_bound()
+            .stateful();
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        match prepared {
+            OpsKind::Tracked(prep) => {
+                let output = B::multiply(x.clone(), weight.clone());
+                prep.finish((x, weight), output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::multiply(x, weight)),
+        }
+    }
+
+    fn multiply_across(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (x, gradient) = (x.into_primitive(), gradient.into_primitive());
+        Self::from_inner(B::multiply_across(x, gradient))
+    }
+}
+
+/// `x` `[N, I]` times `weight` `[I, O]`.
+pub(in crate::nets) fn multiply(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as LinearOps>::multiply(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+    ))
+}

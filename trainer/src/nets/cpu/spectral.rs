@@ -1,0 +1,216 @@
+//! Spectral normalization (Miyato et al. 2018): power iteration, and a weight over its largest singular value.
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{
+    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
+};
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use super::matrix::{PIECE, contiguous, extents, numbers, tensor, vectorized, whole};
+
+/// `bound` is u, v and σ of a weight, one after the other: its first singular vectors and their value.
+#[backend_extension(Flex, Autodiff)]
+pub(super) trait SpectralOps: Backend {
+    /// One round of power iteration (algorithm 1 of the paper) for `weight` `[R, ...]` from the u before, `[R]`; gives the bound.
+    fn iterate(weight: FloatTensor<Self>, left: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// `weight` over σ.
+    fn bounded(weight: FloatTensor<Self>, bound: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// The gradient of `bounded` with respect to the weight W, where u and v count as constants: (G − ⟨G, W/σ⟩·u·vᵀ) / σ.
+    fn bounded_backward(
+        weight: FloatTensor<Self>,
+        bound: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+}
+
+/// Lanes of a sum: what the widest vectors hold.
+const LANES: usize = 16;
+
+/// The sum of products, in a fixed order.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..LANES {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// Rows of `columns` numbers that one task works through.
+fn rows_of_piece(columns: usize) -> usize {
+    (PIECE / columns.max(1)).max(1)
+}
+
+/// A vector over its length, and the length.
+fn unit(mut vector: Vec<f32>) -> (Vec<f32>, f32) {
+    let squares: f64 = vector.iter().map(|v| f64::from(*v).powi(2)).sum();
+    #[allow(clippy::cast_possible_truncation)]
+    let length = squares.sqrt() as f32;
+    let scale = 1.0 / (length + 1e-12);
+    vector.iter_mut().for_each(|v| *v *= scale);
+    (vector, length)
+}
+
+/// Adds vectors in their order.
+fn total(parts: &[Vec<f32>], len: usize) -> Vec<f32> {
+    let mut total = vec![0.0; len];
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(t, p)| *t += p);
+    }
+    total
+}
+
+impl SpectralOps for Flex {
+    fn iterate(weight: FlexTensor, left: FlexTensor) -> FlexTensor {
+        let [rows] = extents(&weight);
+        let (weight, left) = (contiguous(&weight), contiguous(&left));
+        let (weight, left) = (numbers(&weight), numbers(&left));
+        let columns = (weight.len() / rows.max(1)).max(1);
+        let each = rows_of_piece(columns);
+        // Eight long parts, not many short ones: each is a vector as long as a row.
+        let long = rows.div_ceil(8).max(1);
+        let parts: Vec<Vec<f32>> = weight
+            .par_chunks(long * columns)
+            .zip(left.par_chunks(long))
+            .map(|(weight, left)| {
+                let mut sum = vec![0.0; columns];
+                vectorized(|| {
+                    for (row, left) in weight.chunks_exact(columns).zip(left) {
+                        sum.iter_mut().zip(row).for_each(|(s, w)| *s += left * w);
+                    }
+                });
+                sum
+            })
+            .collect();
+        let (right, _) = unit(total(&parts, columns));
+        let mut onward = vec![0.0; rows];
+        onward
+            .par_chunks_mut(each)
+            .zip(weight.par_chunks(each * columns))
+            .for_each(|(onward, weight)| {
+                vectorized(|| {
+                    for (onward, row) in onward.iter_mut().zip(weight.chunks_exact(columns)) {
+                        *onward = dot(row, &right);
+                    }
+                });
+            });
+        // σ = uᵀ·W·v, and u is W·v over its length.
+        let (mut bound, sigma) = unit(onward);
+        bound.extend(right);
+        bound.push(sigma);
+        let len = bound.len();
+        tensor(bound, [len])
+    }
+
+    fn bounded(weight: FlexTensor, bound: FlexTensor) -> FlexTensor {
+        let sigma = numbers(&contiguous(&bound)).last().copied().unwrap_or(1.0);
+        let mut out = whole(weight);
+        let scale = 1.0 / sigma;
+        out.storage_mut::<f32>()
+            .par_chunks_mut(PIECE)
+            .for_each(|out| vectorized(|| out.iter_mut().for_each(|w| *w *= scale)));
+        out
+    }
+
+    fn bounded_backward(weight: FlexTensor, bound: FlexTensor, gradient: FlexTensor) -> FlexTensor {
+        let [rows] = extents(&weight);
+        let (weight, bound) = (contiguous(&weight), contiguous(&bound));
+        let (weight, bound) = (numbers(&weight), numbers(&bound));
+        let columns = (weight.len() / rows.max(1)).max(1);
+        let (left, rest) = bound.split_at_checked(rows).unwrap_or_default();
+        let scale = 1.0 / rest.last().copied().unwrap_or(1.0);
+        let mut gradient = whole(gradient);
+        let each = rows_of_piece(columns);
+        let shares: Vec<f32> = numbers(&gradient)
+            .par_chunks(each * columns)
+            .zip(weight.par_chunks(each * columns))
+            .map(|(gradient, weight)| vectorized(|| dot(gradient, weight)))
+            .collect();
+        #[allow(clippy::cast_possible_truncation)]
+        let share = shares.iter().map(|s| f64::from(*s)).sum::<f64>() as f32 * scale;
+        gradient
+            .storage_mut::<f32>()
+            .par_chunks_mut(each * columns)
+            .zip(left.par_chunks(each))
+            .for_each(|(gradient, left)| {
+                vectorized(|| {
+                    for (row, left) in gradient.chunks_exact_mut(columns).zip(left) {
+                        let left = left * share;
+                        for (g, right) in row.iter_mut().zip(rest) {
+                            *g = (*g - left * right) * scale;
+                        }
+                    }
+                });
+            });
+        gradient
+    }
+}
+
+#[derive(Debug)]
+struct Bounded;
+
+impl<B: SpectralOps> Backward<B, 1> for Bounded {
+    type State = (FloatTensor<B>, FloatTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let [node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (weight, bound) = ops.state;
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::bounded_backward(weight, bound, gradient));
+        }
+    }
+}
+
+impl<B: SpectralOps, C: CheckpointStrategy> SpectralOps for Autodiff<B, C> {
+    fn iterate(weight: FloatTensor<Self>, left: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (weight, left) = (weight.into_primitive(), left.into_primitive());
+        Self::from_inner(B::iterate(weight, left))
+    }
+
+    fn bounded(weight: FloatTensor<Self>, bound: FloatTensor<Self>) -> FloatTensor<Self> {
+        let prepared = Bounded
+            .prepare::<C>([weight.node()])
+            .compute_bound()
+            .stateful();
+        let (weight, bound) = (weight.into_primitive(), bound.into_primitive());
+        let output = B::bounded(weight.clone(), bound.clone());
+        match prepared {
+            OpsKind::Tracked(prep) => prep.finish((weight, bound), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn bounded_backward(
+        weight: FloatTensor<Self>,
+        bound: FloatTensor<Self>,
+        output_gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let [weight, bound, gradient] =
+            [weight, bound, output_gradient].map(|tensor| tensor.into_primitive());
+        Self::from_inner(B::bounded_backward(weight, bound, gradient))
+    }
+}
+
+/// One round of power iteration for `weight` `[R, ...]` from the first left singular vector as it was, `[R]`. Gives the vector that is
+/// nearer to it, and `weight` over the singular value; only the latter has a gradient, in which the singular vectors are constants.
+pub(in crate::nets) fn bounded<const D: usize>(
+    weight: Tensor<D>,
+    left: Tensor<1>,
+) -> (Tensor<1>, Tensor<D>) {
+    let [rows] = left.dims();
+    let bound =
+        <Dispatch as SpectralOps>::iterate(weight.clone().into_dispatch(), left.into_dispatch());
+    let out = <Dispatch as SpectralOps>::bounded(weight.into_dispatch(), bound.clone());
+    let left = Tensor::<1>::from_dispatch(bound).narrow(0, 0, rows);
+    (left, Tensor::from_dispatch(out))
+}
