@@ -142,7 +142,7 @@ def resized(inputs, outputs, bias):
 PRESETS = {
     "seed-gan": (seed_gan, 64),
     "seed-vae": (lambda: Vae(256, 256), 128),
-    "vae-dense": (lambda: Vae(400, 20), 128),
+    "vae-dense": (lambda: Vae(400, 20), 64),
     "dcgan": (lambda: convolutional(transposed, 256, spectral=True), 64),
     # What dcgan was before: --set gan.loss=non-saturating --set gan.discriminator_norm=batch.
     "dcgan-batch": (lambda: convolutional(transposed, 256), 64),

@@ -37,7 +37,8 @@ pub struct Overrides {
 }
 
 /// Reads, merges and checks. A limit given as a flag (`--steps`, `--epochs`, `--time`) lifts the preset's other
-/// limits, so that `--time 10m` trains for ten minutes.
+/// limits, so that `--time 10m` trains for ten minutes. Where something goes by steps over the run, such as a schedule, a time alone
+/// leaves them: the run ends with what comes first.
 ///
 /// # Errors
 /// [`ConfigError`], which names the key, its allowed range and the nearest valid key.
@@ -76,8 +77,12 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
         ("training.steps", overrides.steps),
         ("training.seconds", overrides.seconds),
     ];
+    let only_time = overrides.epochs.is_none() && overrides.steps.is_none();
     if limits.iter().any(|(_, v)| v.is_some()) {
         for (path, value) in limits {
+            if value.is_none() && only_time && goes_by_steps(&table) {
+                continue;
+            }
             put(
                 &mut table,
                 path,
@@ -94,6 +99,20 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
     }
     check("the configuration", &table)?;
     finish(table)
+}
+
+/// Whether something changes over the run with its steps, so that it must know how many there are. What is wrong in the table is told later.
+fn goes_by_steps(table: &Table) -> bool {
+    let value = |section: &str, key: &str| table.get(section)?.get(key);
+    let number = |section, key| match value(section, key) {
+        Some(Value::Float(number)) => *number > 0.0,
+        Some(Value::Integer(number)) => *number > 0,
+        _ => false,
+    };
+    let schedule = value("optimizer", "schedule").and_then(Value::as_str);
+    schedule.is_some_and(|word| word != "constant")
+        || number("vae", "second_stage")
+        || number("gan", "instance_noise")
 }
 
 /// Parses a `config.toml` that a run wrote.
@@ -493,6 +512,7 @@ mod tests {
                 .to_string()
         };
         let message = refused(&Overrides {
+            sets: vec!["training.epochs=0".to_owned()],
             seconds: Some(60),
             ..Overrides::default()
         });
@@ -557,15 +577,20 @@ mod tests {
     }
 
     #[test]
-    fn a_time_limit_lifts_the_presets_epochs() {
-        let overrides = Overrides {
-            seconds: Some(600),
-            ..Overrides::default()
+    fn a_time_limit_lifts_the_presets_others_unless_something_goes_by_steps() {
+        let limits = |set: &str| {
+            let overrides = Overrides {
+                sets: vec![set.to_owned(), "training.epochs=7".to_owned()],
+                seconds: Some(600),
+                ..Overrides::default()
+            };
+            let config = resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap();
+            let t = config.training;
+            (t.epochs, t.steps, t.seconds)
         };
-        let t = resolve(&Source::Preset("dcgan".into()), &overrides)
-            .unwrap()
-            .training;
-        assert_eq!((t.epochs, t.steps, t.seconds), (0, 0, 600));
+        assert_eq!(limits("optimizer.schedule=constant"), (0, 0, 600));
+        assert_eq!(limits("optimizer.schedule=linear"), (7, 0, 600));
+        assert_eq!(limits("gan.instance_noise=0.1"), (7, 0, 600));
     }
 
     #[test]

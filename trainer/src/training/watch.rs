@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(watch.discriminator(400, 0.995, &config), None);
         let message = watch.discriminator(600, 0.995, &config).unwrap();
         assert!(
-            message.contains("99.5 %") && message.contains("0.0002"),
+            message.contains("99.5 %") && message.contains("0.0005"),
             "{message}"
         );
         assert_eq!(watch.discriminator(1200, 0.999, &config), None);
