@@ -499,7 +499,8 @@ mod tests {
             ("gan.r1=1", "discriminator_norm"),
             ("gan.loss=wasserstein", "gradient_penalty"),
         ] {
-            let message = with(&[bad]).unwrap_err().to_string();
+            let message = with(&["discriminator_norm=batch", bad]);
+            let message = message.unwrap_err().to_string();
             assert!(message.contains(expected), "{bad}: {message}");
         }
     }
