@@ -1,5 +1,6 @@
 """PyTorch module -> ONNX bytes that are the same on every run and hold nothing of the machine that wrote them."""
 
+import argparse
 import contextlib
 import io
 import logging
@@ -128,3 +129,15 @@ def write(folder, name, data):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+def arguments(about, models, written):
+    """The folder to write to and the names of the models that the command line wants; leaves with a message if there is no such model."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help=f"of {', '.join(models)}; default: all")
+    parser.add_argument("--out", required=True, help=f"folder to write {written} to")
+    args = parser.parse_args()
+    unknown = [name for name in args.names if name not in models]
+    if unknown:
+        parser.error(f"no model {unknown[0]}: choose of {', '.join(models)}")
+    return args.out, args.names or list(models)

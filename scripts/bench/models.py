@@ -6,14 +6,13 @@ A to E are the usual shapes; F1 to F5 are sizes, channels and kernels that an en
 drawn from a fixed seed so that activations neither saturate nor vanish, which is checked in onnxruntime; the pictures mean nothing.
 """
 
-import argparse
 import sys
 
 import numpy
 import onnx
 import onnxruntime
 import torch
-from export import BEFORE_SQUASHING, Shape, declare, export, initialize, write
+from export import BEFORE_SQUASHING, Shape, arguments, declare, export, initialize, write
 from torch import nn
 
 
@@ -106,20 +105,14 @@ def check(name, data, latent):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help=f"of {', '.join(MODELS)}; default: all")
-    parser.add_argument("--out", required=True, help="folder to write NAME.onnx to")
-    args = parser.parse_args()
-    unknown = [name for name in args.names if name not in MODELS]
-    if unknown:
-        parser.error(f"no model {unknown[0]}: choose of {', '.join(MODELS)}")
-    for name in args.names or MODELS:
+    out, names = arguments(__doc__, MODELS, "NAME.onnx")
+    for name in names:
         make, latent = MODELS[name]
         model = initialize(make(), list(MODELS).index(name))
         sample = torch.zeros(2, latent)
         data = declare(export(model, (sample,), ["latent"]), model(sample).shape[1:])
         about = check(name, data, latent)
-        print(f"{write(args.out, name, data)}: {about}", file=sys.stderr)
+        print(f"{write(out, name, data)}: {about}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ one over TorchScript, `dynamo-NAME.onnx` by the one over torch.export, both with
 models of Keras.
 """
 
-import argparse
 import sys
 import zlib
 
@@ -15,7 +14,7 @@ import numpy
 import onnx
 import onnxruntime
 import torch
-from export import BEFORE_SQUASHING, Shape, export, initialize, write
+from export import BEFORE_SQUASHING, Shape, arguments, export, initialize, write
 from torch import nn
 from torch.nn import functional as F
 
@@ -213,22 +212,16 @@ def check(name, model, data, names, latent, conditional):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help=f"of {', '.join(MODELS)}; default: all")
-    parser.add_argument("--out", required=True, help="folder to write the files to")
-    args = parser.parse_args()
-    unknown = [name for name in args.names if name not in MODELS]
-    if unknown:
-        parser.error(f"no model {unknown[0]}: choose of {', '.join(MODELS)}")
-    for name in args.names or MODELS:
+    out, names = arguments(__doc__, MODELS, "the files")
+    for name in names:
         make, latent, conditional = MODELS[name]
-        names = ["latent", "class"] if conditional else ["latent"]
+        inputs_of = ["latent", "class"] if conditional else ["latent"]
         for prefix, (exporter, opset) in EXPORTERS.items():
             # A seed by name, so that a new model does not change the others.
             model = initialize(make(), zlib.crc32(name.encode()))
-            data = export(model, inputs(latent, conditional, 2), names, exporter, fold=True, opset=opset)
-            about = check(f"{prefix}-{name}", model, data, names, latent, conditional)
-            print(f"{write(args.out, f'{prefix}-{name}', data)}: {about}", file=sys.stderr)
+            data = export(model, inputs(latent, conditional, 2), inputs_of, exporter, fold=True, opset=opset)
+            about = check(f"{prefix}-{name}", model, data, inputs_of, latent, conditional)
+            print(f"{write(out, f'{prefix}-{name}', data)}: {about}", file=sys.stderr)
 
 
 if __name__ == "__main__":

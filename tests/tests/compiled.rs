@@ -6,19 +6,24 @@
     reason = "a test's helpers may fail as the test itself may"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use dreamlet_runtime::engine::compiled::format::Op;
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model, rows_scratch_len, scratch_len};
 use dreamlet_tests::compiled::{Aligned, fnv, is_exact, picture};
 
-/// Compiled models with golden files: the small ones, and those of `models/`.
+/// Files that earlier versions of the compiler wrote: what was compiled once stays readable. Nothing writes them anew.
+const KEPT: &str = "models/kept";
+
+/// Compiled models with golden files: the small ones, those of earlier compilers, and those of `models/`.
 fn models() -> Vec<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = std::fs::read_dir(here.join("../models"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_dir())
-        .chain([here.join("models")]);
+        .chain([here.join("models"), here.join(KEPT)]);
     let mut files: Vec<PathBuf> = folders
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
@@ -79,4 +84,41 @@ fn sizes_of_memory_in_constants_are_those_of_the_engine() {
         assert_eq!(rows_scratch_len(file.get()), rows, "{}", path.display());
     }
     assert_eq!(rows_scratch_len(b"dreamlet, but no model"), 0);
+}
+
+/// Else a change to one of them would go unseen.
+#[test]
+fn the_kept_files_have_every_operation() {
+    let name = |op: Op| match op {
+        Op::Dense => 1,
+        Op::Conv(_) => 2,
+        Op::FewConv(_) => 3,
+        Op::GroupConv(_) => 4,
+        Op::Activate => 5,
+        Op::Affine => 6,
+        Op::Prelu => 7,
+        Op::Binary(..) => 8,
+        Op::Nearest => 9,
+        Op::Bilinear(_) => 10,
+        Op::DepthToSpace(_) => 11,
+        Op::Pad(..) => 12,
+        Op::Copy(_) => 13,
+        Op::ToPlanar => 14,
+        Op::ToInterleaved => 15,
+        Op::Lookup => 16,
+        Op::Quantize(_) => 17,
+        Op::Dequantize(_) => 18,
+    };
+    let mut seen = BTreeSet::new();
+    let kept: Vec<PathBuf> = models()
+        .into_iter()
+        .filter(|path| path.parent().is_some_and(|folder| folder.ends_with(KEPT)))
+        .collect();
+    assert!(kept.len() >= 8, "{} files", kept.len());
+    for path in kept {
+        let file = read(&path);
+        let model = Model::new(file.get()).unwrap();
+        seen.extend(model.layers().map(|layer| name(layer.unwrap().op)));
+    }
+    assert_eq!(seen, (1..=18).collect());
 }

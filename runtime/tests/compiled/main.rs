@@ -5,7 +5,6 @@ mod batches;
 mod builder;
 mod bytes;
 mod integer;
-mod kept;
 mod layers;
 mod small;
 mod whole;

@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use pulp::{Simd, WithSimd};
 
+use crate::nets::cpu::lanes;
+
 /// Sums side by side: enough to hide the latency of a multiplication.
 const SUMS: usize = 24;
 
@@ -31,18 +33,6 @@ impl WithSimd for Products {
             }
         }
         sums.into_iter().map(|sum| simd.reduce_sum_f32s(sum)).sum()
-    }
-}
-
-/// Numbers in a vector.
-struct Lanes;
-
-impl WithSimd for Lanes {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        S::F32_LANES
     }
 }
 
@@ -82,7 +72,7 @@ impl Floor {
         let arch = pulp::Arch::new();
         let turns = 100_000;
         let seconds = shortest(|| arch.dispatch(Products(turns)));
-        let products = (turns * SUMS * arch.dispatch(Lanes)) as f64 / seconds;
+        let products = (turns * SUMS * lanes()) as f64 / seconds;
         let block = vec![1.0f32; bytes.max(1 << 16) / 4];
         let seconds = shortest(|| arch.dispatch(Read(&block)));
         Self {

@@ -157,7 +157,7 @@ fn metrics(args: &EvalArgs, data: &Dataset) -> Vec<Metric> {
     if !args.metrics.is_empty() {
         return args.metrics.clone();
     }
-    if args.extractor.is_some() || data.train.labels().is_some() {
+    if args.extractor.is_some() || evaluation::classifiable(data) {
         return Metric::ALL.to_vec();
     }
     eprintln!(

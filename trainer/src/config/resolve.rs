@@ -77,12 +77,15 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
         ("training.steps", overrides.steps),
         ("training.seconds", overrides.seconds),
     ];
+    let of = |key| {
+        let found = table.get("training").and_then(|t| t.get(key));
+        let found = found.and_then(Value::as_integer);
+        found.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
+    };
+    let former = [of("epochs"), of("steps")];
     let only_time = overrides.epochs.is_none() && overrides.steps.is_none();
     if limits.iter().any(|(_, v)| v.is_some()) {
         for (path, value) in limits {
-            if value.is_none() && only_time && goes_by_steps(&table) {
-                continue;
-            }
             put(
                 &mut table,
                 path,
@@ -98,21 +101,24 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
         );
     }
     check("the configuration", &table)?;
-    finish(table)
+    let mut config = complete(table)?;
+    if only_time && by_steps(&config).is_some() {
+        [config.training.epochs, config.training.steps] = former;
+    }
+    validate(&config)?;
+    Ok(config)
 }
 
-/// Whether something changes over the run with its steps, so that it must know how many there are. What is wrong in the table is told later.
-fn goes_by_steps(table: &Table) -> bool {
-    let value = |section: &str, key: &str| table.get(section)?.get(key);
-    let number = |section, key| match value(section, key) {
-        Some(Value::Float(number)) => *number > 0.0,
-        Some(Value::Integer(number)) => *number > 0,
-        _ => false,
-    };
-    let schedule = value("optimizer", "schedule").and_then(Value::as_str);
-    schedule.is_some_and(|word| word != "constant")
-        || number("vae", "second_stage")
-        || number("gan", "instance_noise")
+/// The setting by which something changes over the run with its steps, so that their number must be known.
+fn by_steps(config: &Config) -> Option<&'static str> {
+    let noise = config.gan.as_ref().map_or(0.0, |gan| gan.instance_noise);
+    let constant = config.optimizer.schedule == Schedule::Constant;
+    let all = [
+        (config.second_hidden().is_some(), "vae.second_stage"),
+        (noise > 0.0, "gan.instance_noise"),
+        (!constant, "optimizer.schedule"),
+    ];
+    all.into_iter().find_map(|(is, name)| is.then_some(name))
 }
 
 /// Parses a `config.toml` that a run wrote.
@@ -122,7 +128,9 @@ fn goes_by_steps(table: &Table) -> bool {
 pub(crate) fn from_text(origin: &str, text: &str) -> Result<Config, ConfigError> {
     let table = parse(origin, text)?;
     check(origin, &table)?;
-    finish(table)
+    let config = complete(table)?;
+    validate(&config)?;
+    Ok(config)
 }
 
 fn preset_table(name: &str) -> Result<Table, ConfigError> {
@@ -287,7 +295,8 @@ fn has(table: &Table, path: &str) -> bool {
     }
 }
 
-fn finish(mut table: Table) -> Result<Config, ConfigError> {
+/// With the defaults of what is not set.
+fn complete(mut table: Table) -> Result<Config, ConfigError> {
     // TOML writes 1 where 1.0 is meant; both are numbers to a person.
     for key in KEYS.iter().filter(|k| matches!(k.kind, Kind::Number(..))) {
         if let Some((section, name)) = key.path.split_once('.')
@@ -333,14 +342,12 @@ fn finish(mut table: Table) -> Result<Config, ConfigError> {
             return Err(ConfigError::Conflict { message });
         }
     }
-    let config: Config = table
+    table
         .try_into()
         .map_err(|e: toml::de::Error| ConfigError::Syntax {
             origin: "the configuration".to_owned(),
             message: e.to_string(),
-        })?;
-    validate(&config)?;
-    Ok(config)
+        })
 }
 
 /// Whether the settings go together.
@@ -418,19 +425,7 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
                 .to_owned(),
         );
     }
-    let noise = config
-        .gan
-        .as_ref()
-        .is_some_and(|gan| gan.instance_noise > 0.0);
-    let by_steps = [
-        (config.second_hidden().is_some(), "vae.second_stage"),
-        (noise, "gan.instance_noise"),
-        (
-            config.optimizer.schedule != Schedule::Constant,
-            "optimizer.schedule",
-        ),
-    ];
-    if let Some((_, name)) = by_steps.iter().find(|(is, _)| *is)
+    if let Some(name) = by_steps(config)
         && t.epochs == 0
         && t.steps == 0
     {
@@ -448,157 +443,5 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with(sets: &[&str]) -> Result<Config, ConfigError> {
-        let sets = sets.iter().map(|s| (*s).to_owned()).collect();
-        resolve(
-            &Source::Preset("dcgan".into()),
-            &Overrides {
-                sets,
-                ..Overrides::default()
-            },
-        )
-    }
-
-    #[test]
-    fn every_preset_resolves_and_survives_its_own_toml() {
-        for p in super::super::PRESETS {
-            let config = resolve(&Source::Preset(p.name.into()), &Overrides::default()).unwrap();
-            assert_eq!(config.name, p.name);
-            assert_eq!(
-                from_text("again", &config.to_toml().unwrap()).unwrap(),
-                config
-            );
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_names_the_nearest_one_and_its_range() {
-        let message = with(&["optimizer.bacth=3"]).unwrap_err().to_string();
-        assert!(
-            message.contains("optimizer.batch") && message.contains("from 2 to 65536"),
-            "{message}"
-        );
-        let message = with(&["sed=3"]).unwrap_err().to_string();
-        assert!(message.contains("training.seed"), "{message}");
-    }
-
-    #[test]
-    fn wrong_types_and_impossible_values_name_the_allowed_range() {
-        for (bad, expected) in [
-            ("batch=many", "from 2 to 65536"),
-            ("batch=1", "found 1"),
-            ("label_smoothing=2", "from 0.5 to 1"),
-            ("data.size=30", "28 and 32"),
-            ("net=dnse", "\"dense\""),
-            ("hidden=[3]", "no meaning"),
-            ("likelihood=bernoulli", "no meaning"),
-            ("nonsense", "KEY=VALUE"),
-            ("gan.r1=1", "discriminator_norm"),
-            ("gan.loss=wasserstein", "gradient_penalty"),
-        ] {
-            let message = with(&["discriminator_norm=batch", bad]);
-            let message = message.unwrap_err().to_string();
-            assert!(message.contains(expected), "{bad}: {message}");
-        }
-    }
-
-    #[test]
-    fn a_second_stage_needs_steps_and_no_classes() {
-        let refused = |overrides: &Overrides| {
-            resolve(&Source::Preset("vae-two-stage".into()), overrides)
-                .unwrap_err()
-                .to_string()
-        };
-        let message = refused(&Overrides {
-            sets: vec!["training.epochs=0".to_owned()],
-            seconds: Some(60),
-            ..Overrides::default()
-        });
-        assert!(
-            message.contains("vae.second_stage") && message.contains("training.steps"),
-            "{message}"
-        );
-        let message = refused(&Overrides {
-            sets: vec!["model.classes=10".to_owned()],
-            ..Overrides::default()
-        });
-        assert!(
-            message.contains("vae.second_stage") && message.contains("found 10"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn a_dense_discriminator_has_its_hidden_layers_from_the_model() {
-        let overrides = Overrides {
-            sets: vec!["discriminator_hidden=8".to_owned()],
-            ..Overrides::default()
-        };
-        assert!(resolve(&Source::Preset("dcgan".into()), &overrides).is_ok());
-        let error = resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap_err();
-        assert!(error.to_string().contains("model.hidden"), "{error}");
-    }
-
-    #[test]
-    fn a_key_with_a_default_need_not_be_there() {
-        let text = preset("dcgan").unwrap().toml;
-        assert!(!text.contains("flip"));
-        assert!(!from_text("dcgan", text).unwrap().data.flip);
-        assert!(with(&["flip=true"]).unwrap().data.flip);
-        assert!(
-            with(&["flip=1"])
-                .unwrap_err()
-                .to_string()
-                .contains("true or false")
-        );
-        // Every default is a value that its key allows.
-        for key in KEYS {
-            if let Some(default) = key.default {
-                check_value("defaults", key, &literal(default).unwrap()).unwrap();
-            }
-        }
-    }
-
-    #[test]
-    fn schedules_begin_at_one_and_end_at_zero() {
-        use super::super::Schedule;
-        for (schedule, end) in [
-            (Schedule::Constant, 1.0),
-            (Schedule::Linear, 0.0),
-            (Schedule::Cosine, 0.0),
-        ] {
-            assert!((schedule.factor(0.0) - 1.0).abs() < 1e-12);
-            assert!((schedule.factor(1.0) - end).abs() < 1e-12);
-            assert!(schedule.factor(0.75) <= schedule.factor(0.5));
-        }
-        assert!((Schedule::Linear.factor(0.75) - 0.5).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_time_limit_lifts_the_presets_others_unless_something_goes_by_steps() {
-        let limits = |set: &str| {
-            let overrides = Overrides {
-                sets: vec![set.to_owned(), "training.epochs=7".to_owned()],
-                seconds: Some(600),
-                ..Overrides::default()
-            };
-            let config = resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap();
-            let t = config.training;
-            (t.epochs, t.steps, t.seconds)
-        };
-        assert_eq!(limits("optimizer.schedule=constant"), (0, 0, 600));
-        assert_eq!(limits("optimizer.schedule=linear"), (7, 0, 600));
-        assert_eq!(limits("gan.instance_noise=0.1"), (7, 0, 600));
-    }
-
-    #[test]
-    fn an_unknown_preset_names_the_nearest_one() {
-        let message = resolve(&Source::Preset("dcgn".into()), &Overrides::default())
-            .unwrap_err()
-            .to_string();
-        assert!(message.contains("did you mean \"dcgan\""), "{message}");
-    }
-}
+#[path = "resolve_tests.rs"]
+mod tests;

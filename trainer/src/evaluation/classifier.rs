@@ -50,6 +50,12 @@ pub fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
     (order, rest)
 }
 
+/// Whether a classifier of `data` can be trained: it has labels, of two classes at least.
+#[must_use]
+pub fn classifiable(data: &Dataset) -> bool {
+    data.train.labels().is_some() && data.test.labels().is_some() && data.classes.len() > 1
+}
+
 impl TrainedClassifier {
     /// The classifier of `data`, from the cache folder or trained now.
     ///
@@ -61,7 +67,7 @@ impl TrainedClassifier {
         cache: Option<&Path>,
         progress: &dyn Progress,
     ) -> Result<Self, EvaluationError> {
-        if data.train.labels().is_none() || data.test.labels().is_none() || data.classes.len() < 2 {
+        if !classifiable(data) {
             return Err(EvaluationError::NoLabels {
                 data: data.name.clone(),
             });

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use dreamlet_runtime::latent::Stream;
 
 use super::cache::Slot;
-use super::classifier::{TrainedClassifier, VERSION, hold_out, likeliest};
+use super::classifier::{TrainedClassifier, VERSION, classifiable, hold_out, likeliest};
 use super::error::EvaluationError;
 use super::matrix::{Matrix, count};
 use super::memorization::{Nearest, memorization};
@@ -535,8 +535,7 @@ impl<'a> Evaluator<'a> {
 /// Whether an extractor is needed, or at hand for memorization, which also compares features where it can.
 fn wants_features(metrics: &[Metric], data: &Dataset) -> bool {
     metrics.iter().any(|metric| {
-        metric.needs_features()
-            || (*metric == Metric::Memorization && data.train.labels().is_some())
+        metric.needs_features() || (*metric == Metric::Memorization && classifiable(data))
     })
 }
 

@@ -43,7 +43,7 @@ mod symmetric;
 #[cfg(test)]
 mod tests;
 
-pub use classifier::{TrainedClassifier, hold_out};
+pub use classifier::{TrainedClassifier, classifiable, hold_out};
 pub use error::EvaluationError;
 pub use evaluator::{Evaluation, Evaluator, Options};
 pub use gaussian::Gaussian;

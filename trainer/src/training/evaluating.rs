@@ -4,7 +4,7 @@ use super::error::TrainError;
 use super::learner::Learner;
 use crate::config::Config;
 use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
-use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options};
+use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options, classifiable};
 
 /// The figure that picks the best checkpoint: smaller is better.
 #[derive(Clone, Copy)]
@@ -31,6 +31,14 @@ pub(super) struct Measured {
     pub(super) figures: Vec<(&'static str, f64)>,
     /// Classes that next to none of the pictures is taken for.
     pub(super) missing: Vec<String>,
+}
+
+impl Measured {
+    /// The figure with a key.
+    pub(super) fn figure(&self, key: &str) -> Option<f64> {
+        let found = self.figures.iter().find(|(name, _)| *name == key);
+        found.map(|(_, value)| *value)
+    }
 }
 
 /// Share of its frequency among test pictures below which a class is missing.
@@ -61,7 +69,7 @@ impl<'a> Evaluating<'a> {
         if config.training.eval_every == 0 {
             return Ok(None);
         }
-        let (chosen, mut metrics) = if data.train.labels().is_some() && data.classes.len() > 1 {
+        let (chosen, mut metrics) = if classifiable(data) {
             (FRECHET, vec![Metric::Frechet, Metric::PrecisionRecall])
         } else {
             (SLICED, vec![Metric::SlicedWasserstein, Metric::MsSsim])

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::error::TrainError;
-use super::evaluating::Measured;
 use super::session::Session;
 use super::{checkpoint, score};
 use crate::config::OnCollapse;
@@ -17,12 +16,11 @@ impl Session<'_> {
         let Some(evaluating) = &mut self.evaluating else {
             return self.save(None);
         };
-        let Measured { figures, missing } = evaluating.measure(&self.learner, self.config)?;
+        let measured = evaluating.measure(&self.learner, self.config)?;
         let (message, collapsed) = if self.config.gan.is_some() {
-            let recall = figures.iter().find(|(key, _)| *key == "recall");
-            let recall = recall.map(|(_, value)| *value);
+            let (recall, classes) = (measured.figure("recall"), evaluating.classes());
             self.watch
-                .coverage(self.state.step, recall, &missing, evaluating.classes())
+                .coverage(self.state.step, recall, &measured.missing, classes)
         } else {
             (None, false)
         };
@@ -30,17 +28,15 @@ impl Session<'_> {
         line.insert("step".into(), self.state.step.into());
         line.insert("images".into(), self.state.images.into());
         line.insert("seconds".into(), self.state.seconds.into());
-        for (key, value) in &figures {
+        for (key, value) in &measured.figures {
             line.insert((*key).to_owned(), (*value).into());
         }
         self.run.metrics(&line.into())?;
-        let words: Vec<String> = figures.iter().map(|(k, v)| format!("{k} {v:.4}")).collect();
+        let figures = measured.figures.iter();
+        let words: Vec<String> = figures.map(|(k, v)| format!("{k} {v:.4}")).collect();
         self.progress
             .tell(&format!("step {}: {}", self.state.step, words.join("  ")));
-        let chosen = figures
-            .iter()
-            .find(|(key, _)| *key == evaluating.chosen.key);
-        let chosen = chosen.map(|(_, value)| *value);
+        let chosen = measured.figure(evaluating.chosen.key);
         match (chosen, self.state.best_measured) {
             (Some(value), best) if best.is_none_or(|best| value < best) => {
                 self.state.best_measured = Some(value);

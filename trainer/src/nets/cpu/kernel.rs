@@ -23,9 +23,14 @@ impl WithSimd for Lanes {
     }
 }
 
+/// Numbers in a vector of this machine.
+pub(crate) fn lanes() -> usize {
+    Arch::new().dispatch(Lanes)
+}
+
 /// Columns of a panel on this machine.
 pub(super) fn panel() -> usize {
-    WIDE * Arch::new().dispatch(Lanes)
+    WIDE * lanes()
 }
 
 /// The second matrix of a product, cut into panels of columns, each `[terms, panel]`; zeros behind the last column. The number for a

@@ -34,6 +34,7 @@ use burn::tensor::{Device, Tensor};
 pub(super) use bias::biased;
 pub(crate) use evidence::{bernoulli, divergences, reparameterize};
 pub(super) use geometry::Geometry;
+pub(crate) use kernel::lanes;
 pub(super) use linear::multiply;
 pub(super) use spectral::bounded;
 pub(super) use squash::{Squash, squash};

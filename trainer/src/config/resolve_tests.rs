@@ -1,0 +1,154 @@
+//! What configurations resolve to, and what is refused.
+
+use super::*;
+
+fn with(sets: &[&str]) -> Result<Config, ConfigError> {
+    let sets = sets.iter().map(|s| (*s).to_owned()).collect();
+    resolve(
+        &Source::Preset("dcgan".into()),
+        &Overrides {
+            sets,
+            ..Overrides::default()
+        },
+    )
+}
+
+#[test]
+fn every_preset_resolves_and_survives_its_own_toml() {
+    for p in super::super::PRESETS {
+        let config = resolve(&Source::Preset(p.name.into()), &Overrides::default()).unwrap();
+        assert_eq!(config.name, p.name);
+        assert_eq!(
+            from_text("again", &config.to_toml().unwrap()).unwrap(),
+            config
+        );
+    }
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_one_and_its_range() {
+    let message = with(&["optimizer.bacth=3"]).unwrap_err().to_string();
+    assert!(
+        message.contains("optimizer.batch") && message.contains("from 2 to 65536"),
+        "{message}"
+    );
+    let message = with(&["sed=3"]).unwrap_err().to_string();
+    assert!(message.contains("training.seed"), "{message}");
+}
+
+#[test]
+fn wrong_types_and_impossible_values_name_the_allowed_range() {
+    for (bad, expected) in [
+        ("batch=many", "from 2 to 65536"),
+        ("batch=1", "found 1"),
+        ("label_smoothing=2", "from 0.5 to 1"),
+        ("data.size=30", "28 and 32"),
+        ("net=dnse", "\"dense\""),
+        ("hidden=[3]", "no meaning"),
+        ("likelihood=bernoulli", "no meaning"),
+        ("nonsense", "KEY=VALUE"),
+        ("gan.r1=1", "discriminator_norm"),
+        ("gan.loss=wasserstein", "gradient_penalty"),
+    ] {
+        let message = with(&["discriminator_norm=batch", bad]);
+        let message = message.unwrap_err().to_string();
+        assert!(message.contains(expected), "{bad}: {message}");
+    }
+}
+
+#[test]
+fn a_second_stage_needs_steps_and_no_classes() {
+    let refused = |overrides: &Overrides| {
+        resolve(&Source::Preset("vae-two-stage".into()), overrides)
+            .unwrap_err()
+            .to_string()
+    };
+    let message = refused(&Overrides {
+        sets: vec!["training.epochs=0".to_owned()],
+        seconds: Some(60),
+        ..Overrides::default()
+    });
+    assert!(
+        message.contains("vae.second_stage") && message.contains("training.steps"),
+        "{message}"
+    );
+    let message = refused(&Overrides {
+        sets: vec!["model.classes=10".to_owned()],
+        ..Overrides::default()
+    });
+    assert!(
+        message.contains("vae.second_stage") && message.contains("found 10"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_dense_discriminator_has_its_hidden_layers_from_the_model() {
+    let overrides = Overrides {
+        sets: vec!["discriminator_hidden=8".to_owned()],
+        ..Overrides::default()
+    };
+    assert!(resolve(&Source::Preset("dcgan".into()), &overrides).is_ok());
+    let error = resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap_err();
+    assert!(error.to_string().contains("model.hidden"), "{error}");
+}
+
+#[test]
+fn a_key_with_a_default_need_not_be_there() {
+    let text = preset("dcgan").unwrap().toml;
+    assert!(!text.contains("flip"));
+    assert!(!from_text("dcgan", text).unwrap().data.flip);
+    assert!(with(&["flip=true"]).unwrap().data.flip);
+    assert!(
+        with(&["flip=1"])
+            .unwrap_err()
+            .to_string()
+            .contains("true or false")
+    );
+    // Every default is a value that its key allows.
+    for key in KEYS {
+        if let Some(default) = key.default {
+            check_value("defaults", key, &literal(default).unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn schedules_begin_at_one_and_end_at_zero() {
+    use super::super::Schedule;
+    for (schedule, end) in [
+        (Schedule::Constant, 1.0),
+        (Schedule::Linear, 0.0),
+        (Schedule::Cosine, 0.0),
+    ] {
+        assert!((schedule.factor(0.0) - 1.0).abs() < 1e-12);
+        assert!((schedule.factor(1.0) - end).abs() < 1e-12);
+        assert!(schedule.factor(0.75) <= schedule.factor(0.5));
+    }
+    assert!((Schedule::Linear.factor(0.75) - 0.5).abs() < 1e-12);
+}
+
+#[test]
+fn a_time_limit_lifts_the_presets_others_unless_something_goes_by_steps() {
+    let limits = |set: &str| {
+        let overrides = Overrides {
+            sets: vec![set.to_owned(), "training.epochs=7".to_owned()],
+            seconds: Some(600),
+            ..Overrides::default()
+        };
+        let config = resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap();
+        let t = config.training;
+        (t.epochs, t.steps, t.seconds)
+    };
+    assert_eq!(limits("optimizer.schedule=constant"), (0, 0, 600));
+    assert_eq!(limits("optimizer.schedule=linear"), (7, 0, 600));
+    assert_eq!(limits("gan.instance_noise=0.1"), (7, 0, 600));
+}
+
+#[test]
+fn an_unknown_preset_names_the_nearest_one() {
+    let message = resolve(&Source::Preset("dcgn".into()), &Overrides::default())
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("did you mean \"dcgan\""), "{message}");
+}
