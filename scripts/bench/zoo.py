@@ -82,6 +82,12 @@ def nearest():
     return nn.Sequential(*layers)
 
 
+def doubling():
+    """Nearest doubling and a 3x3 convolution of enough channels for the layer that the device has for both."""
+    layers = [*seed(4, 32, 5), nn.ReLU(), nn.Upsample(scale_factor=2), nn.Conv2d(32, 32, 3, 1, 1), nn.ReLU()]
+    return nn.Sequential(*layers, last(nn.Conv2d(32, 1, 3, 1, 1)), nn.Tanh())
+
+
 def pixel_shuffle():
     """Sub-pixel convolution (Shi et al. 2016): channels into space, twice."""
     layers = [*seed(8, 8, 6), nn.ReLU(), nn.Conv2d(8, 32, 3, 1, 1), nn.PixelShuffle(2), nn.ReLU()]
@@ -175,6 +181,7 @@ MODELS = {
     "smooth": (smooth, (8,), False),
     "bilinear": (bilinear, (8,), False),
     "nearest": (nearest, (8,), False),
+    "doubling": (doubling, (4,), False),
     "pixel-shuffle": (pixel_shuffle, (8,), False),
     "residual": (residual, (8,), False),
     "class-concat": (ClassConcat, (6,), True),

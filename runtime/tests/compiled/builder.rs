@@ -4,7 +4,7 @@ use dreamlet_runtime::engine::compiled::format::{
     ALIGNMENT, Activation, BLOCK, CHECKED_FROM, Convolution, HEADER_LEN, Header, LAYER_LEN, Layer,
     MapShape, Number, Op, Place, Weights, checksum, padded,
 };
-use dreamlet_runtime::engine::compiled::{Axis, few_scratch};
+use dreamlet_runtime::engine::compiled::{Axis, few_scratch, upsample_scratch};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 
@@ -196,6 +196,26 @@ impl Conv {
         packed
     }
 
+    /// The weights of a doubling before this 3x3 convolution, `[row kind][column kind][block][input][16]`.
+    pub(crate) fn packed_upsample(&self) -> Vec<f32> {
+        let (inputs, outputs) = (self.from.channels as usize, self.to.channels as usize);
+        // Kinds of the taps along an axis: their sum, the first one negated, the last one.
+        let kinds = [[1.0, 1.0, 1.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]];
+        let mut packed = Vec::new();
+        for (rows, columns) in kinds.iter().flat_map(|a| kinds.iter().map(move |b| (a, b))) {
+            let taps = |o: usize, i: usize| -> f32 {
+                (0..9)
+                    .map(|k| rows[k / 3] * columns[k % 3] * self.weight(o, i, k / 3, k % 3))
+                    .sum()
+            };
+            let all: Vec<f32> = (0..outputs * inputs)
+                .map(|at| taps(at / inputs, at % inputs))
+                .collect();
+            packed.extend(packed_dense(&all, inputs, outputs));
+        }
+        packed
+    }
+
     /// `[row][column][input of the group][output]`.
     pub(crate) fn packed_groups(&self) -> Vec<f32> {
         let [kh, kw] = self.c.kernel.map(|k| k as usize);
@@ -287,6 +307,7 @@ impl Builder {
             .map_or(Place::Latent, |layer| layer.output);
         let second = match op {
             Op::FewConv(c) => self.room(few_scratch(&c, from, to).unwrap()),
+            Op::UpsampleConv => self.room(upsample_scratch(from, to).unwrap()),
             _ => Place::None,
         };
         let output = self.room(to.len() * 4);

@@ -277,6 +277,63 @@ fn convolutions_of_every_number_of_channels_follow_their_definition() {
 }
 
 #[test]
+fn doubling_and_a_convolution_follow_their_definition() {
+    let c = convolution([3, 3], [1, 1], [1, 1], [1, 1], false);
+    for (sides, inputs, outputs) in [
+        ([1, 1], 3, 5),
+        ([1, 2], 16, 16),
+        ([2, 1], 1, 17),
+        ([3, 5], 7, 1),
+        ([7, 7], 5, 64),
+        ([5, 14], 9, 33),
+        ([4, 9], 4, 80),
+        ([2, 33], 2, 49),
+    ] {
+        let [from, big] = [1, 2].map(|factor| MapShape {
+            height: factor * sides[0],
+            width: factor * sides[1],
+            channels: inputs,
+        });
+        let mut conv = Conv::new(17, c, big, outputs);
+        for weight in &mut conv.weights {
+            // Sums of nine are 16-bit floats, too.
+            *weight = (*weight * 64.0).round() / 64.0;
+        }
+        let latent = numbers(19, from.len() as usize);
+        let (pixels, width) = ((from.height * from.width) as usize, from.width as usize);
+        let doubled: Vec<f32> = (0..big.len() as usize)
+            .map(|i| {
+                let (pixel, channel) = (i / inputs as usize, i % inputs as usize);
+                let (row, column) = (pixel / (2 * width), pixel % (2 * width));
+                latent[channel * pixels + row / 2 * width + column / 2]
+            })
+            .collect();
+        let activation = Activation::LeakyRelu(0.2);
+        let expected: Vec<f64> = conv
+            .reference(&doubled)
+            .iter()
+            .map(|x| activated(*x, activation))
+            .collect();
+        for number in [Number::F32, Number::F16] {
+            let mut builder = Builder {
+                latent: latent.len(),
+                ..Builder::default()
+            };
+            let vector = MapShape::vector(from.len() as u32);
+            builder.layer(Op::ToInterleaved, vector, from, Activation::None, None);
+            let bias = padded_vector(&conv.bias);
+            let weights = builder.weights(&conv.packed_upsample(), number, Some(&bias));
+            builder.layer(Op::UpsampleConv, from, conv.to, activation, weights);
+            for level in levels() {
+                let found = run(&builder.file(grey(conv.to.len() as usize)), level, &latent);
+                let what = format!("{from:?} to {outputs}, {number:?}, {level}");
+                agree(&found, &expected, &what);
+            }
+        }
+    }
+}
+
+#[test]
 fn convolutions_with_few_outputs_follow_their_definition() {
     for (c, sides) in geometries() {
         for outputs in [1, 3] {

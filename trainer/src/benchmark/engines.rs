@@ -7,7 +7,7 @@ use dreamlet_runtime::image::PixelRange;
 use prost::Message;
 use tract_onnx::pb::ModelProto;
 
-use crate::export::compile::{Options, Precision, compile};
+use crate::export::compile::{Compiled, Options, Precision, compile};
 use crate::export::verify::onnxruntime::OnnxRuntime;
 use crate::export::verify::signature::Signature;
 use crate::export::verify::{Engine, VerifyError};
@@ -45,6 +45,8 @@ pub struct Loaded {
 pub(super) struct Contenders {
     pub(super) engines: Vec<Contender>,
     pub(super) loaded: Vec<Loaded>,
+    /// Multiplications of a picture as it is compiled for floats.
+    pub(super) work: u64,
     pub(super) missing: Option<String>,
 }
 
@@ -84,16 +86,14 @@ const PRECISIONS: [(&str, Precision); 3] = [
 ];
 
 /// `model` compiled with a precision.
-fn compiled(model: &[u8], precision: Precision) -> Result<Vec<u8>, VerifyError> {
+fn compiled(model: &[u8], precision: Precision) -> Result<Compiled, VerifyError> {
     let options = Options {
         precision,
         assumptions: assumptions(),
         name: "bench".into(),
         ..Options::default()
     };
-    compile(model, &options)
-        .map(|compiled| compiled.file)
-        .map_err(failed("compiled"))
+    compile(model, &options).map_err(failed("compiled"))
 }
 
 fn failed<E: ToString>(engine: &'static str) -> impl Fn(E) -> VerifyError {
@@ -129,9 +129,12 @@ pub(super) fn contenders(model: &[u8], threads: usize) -> Result<Contenders, Ver
     } else {
         vec![1]
     };
-    let (mut engines, mut loaded) = (Vec::new(), Vec::new());
+    let (mut engines, mut loaded, mut work) = (Vec::new(), Vec::new(), 0);
     for (name, precision) in PRECISIONS {
-        let file = compiled(model, precision)?;
+        let Compiled { file, report, .. } = compiled(model, precision)?;
+        if precision == Precision::F32 {
+            work = report.multiplications();
+        }
         let mut scratch = None;
         for &threads in &counts {
             let mut generator = open_compiled(&file)?.with_threads(threads);
@@ -197,6 +200,7 @@ pub(super) fn contenders(model: &[u8], threads: usize) -> Result<Contenders, Ver
     Ok(Contenders {
         engines,
         loaded,
+        work,
         missing,
     })
 }

@@ -35,7 +35,7 @@ pub struct Report {
     pub rows: Vec<Measured>,
     /// What each engine loads.
     pub loaded: Vec<Loaded>,
-    /// Seconds that one picture takes at least on one thread, by the machine's measured peak and bandwidth.
+    /// Seconds that the multiplications of one picture, as it is compiled for floats, take at least on one thread, by the machine's measured peak and bandwidth.
     pub floor: f64,
     /// Why onnxruntime did not take part.
     pub missing: Option<String>,
@@ -58,12 +58,13 @@ pub fn pictures(
     let found = inspect(model, &Limits::default()).map_err(seen)?;
     let facts = assumptions().facts(&found).map_err(seen)?;
     let (latent_len, conditional) = (found.latent_len, facts.classes > 0);
-    let floor = floor.seconds(found.work, model.len());
     let Contenders {
         mut engines,
         loaded,
+        work,
         missing,
     } = contenders(model, threads)?;
+    let floor = floor.seconds(work, model.len());
     let mut rows = Vec::new();
     for batch in BATCHES {
         let mut latents = vec![0.0; batch * latent_len];

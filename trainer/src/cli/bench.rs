@@ -163,7 +163,7 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
 fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
     if !args.json {
         print(&format!(
-            "\n{name}: one picture takes at least {:.1} µs by this machine's peak and bandwidth",
+            "\n{name}: the floor, {:.1} µs, is what a picture's multiplications in f32 take at this machine's peak, or reading its weights",
             report.floor * 1e6
         ))?;
         print(&format!(

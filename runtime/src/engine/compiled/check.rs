@@ -124,6 +124,7 @@ impl Check<'_> {
                 )?;
                 float || integer
             }
+            Op::UpsampleConv => input == F32 && matches!(weights, Some(F32 | F16)) && output == F32,
             Op::GroupConv(_) | Op::Affine | Op::Prelu => {
                 input == F32 && weights == Some(F32) && output == F32
             }
@@ -156,6 +157,7 @@ impl Check<'_> {
                 | Op::Conv(_)
                 | Op::FewConv(_)
                 | Op::GroupConv(_)
+                | Op::UpsampleConv
                 | Op::Activate
                 | Op::Affine
                 | Op::Binary(..)
@@ -180,6 +182,10 @@ impl Check<'_> {
             | Op::Binary(..)
             | Op::Quantize(_)
             | Op::Dequantize(_) => same(input == output),
+            Op::UpsampleConv => same(
+                u64::from(output.height) == 2 * u64::from(input.height)
+                    && u64::from(output.width) == 2 * u64::from(input.width),
+            ),
             Op::Nearest | Op::Bilinear(_) => same(
                 input.channels == output.channels
                     && output.height.is_multiple_of(input.height)
@@ -306,6 +312,10 @@ impl Check<'_> {
                 let inputs = input.channels.checked_div(c.groups).unwrap_or(0);
                 ((taps * u64::from(inputs)).checked_mul(outputs), outputs)
             }
+            Op::UpsampleConv => (
+                (9 * pad(outputs)).checked_mul(input.channels.into()),
+                pad(outputs),
+            ),
             Op::Affine | Op::Prelu => (Some(outputs), outputs),
             Op::Lookup => (output.len().checked_mul(self.header.classes.into()), 0),
             _ => (Some(0), 0),
@@ -425,8 +435,33 @@ pub(super) fn second_len(layer: &Layer) -> Option<u64> {
             Some(MapShape::vector(shape.channels).bytes(Number::F32))
         }
         Op::FewConv(c) => few_scratch(&c, shape, layer.output_shape),
+        Op::UpsampleConv => upsample_scratch(shape, layer.output_shape),
         _ => Some(0),
     }
+}
+
+/// Most input rows that [`Op::UpsampleConv`] takes at once: as many as have 16 pixels.
+pub(super) fn upsample_rows(input: MapShape) -> u32 {
+    16u32
+        .checked_div(input.width)
+        .unwrap_or(1)
+        .clamp(1, input.height.max(1))
+}
+
+/// Bytes of scratch memory that [`Op::UpsampleConv`] needs beside its input and output; `None` if there is no such number.
+///
+/// For each of the rows that it takes at once: the differences between columns, one more than there are columns, those between rows,
+/// and six products of each pixel; and one pixel.
+#[must_use]
+pub fn upsample_scratch(input: MapShape, output: MapShape) -> Option<u64> {
+    let (width, channels) = (u64::from(input.width), u64::from(input.channels));
+    let outputs = padded(usize::try_from(output.channels).ok()?) as u64;
+    let differences = (2 * width + 1).checked_mul(channels)?;
+    let products = (6 * width).checked_mul(outputs)?;
+    let rows = differences.checked_add(products)?;
+    rows.checked_mul(upsample_rows(input).into())?
+        .checked_add(channels)?
+        .checked_mul(4)
 }
 
 /// Rows of sums that [`Op::FewConv`] keeps.

@@ -19,9 +19,10 @@ mod owned;
 mod plain;
 mod rows;
 mod run;
+mod upsample;
 
 pub use axis::{Axis, MAX_KERNEL, Tap, Taps};
-pub use check::few_scratch;
+pub use check::{few_scratch, upsample_scratch};
 pub use engine::{Compiled, Engine};
 pub use format::scratch_len;
 pub use kernels::Level;

@@ -317,6 +317,9 @@ fn products(model: &Model<'_>) -> u64 {
                     u64::from(from.channels) * u64::from(to.channels) / u64::from(c.groups.max(1));
                 places.saturating_mul(taps).saturating_mul(each)
             }
+            Op::UpsampleConv => pixels(from)
+                .saturating_mul(9 * u64::from(from.channels))
+                .saturating_mul(to.channels.into()),
             _ => 0,
         }
     };

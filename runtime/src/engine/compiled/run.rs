@@ -10,6 +10,7 @@ use super::kernels::{
 };
 use super::plain;
 use super::rows::Rows;
+use super::upsample::upsample;
 
 /// What all layers of one picture share.
 pub(super) struct Context<'a> {
@@ -94,6 +95,7 @@ pub(super) fn run(
         _ if !FLOATS => None,
         Op::Conv(c) => conv(layer, c, context, buffers),
         Op::GroupConv(c) => grouped(layer, c, context, buffers),
+        Op::UpsampleConv => upsample(layer, context, buffers),
         Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) => in_place(layer, context, buffers),
         Op::Bilinear(coordinates) => {
             let (x, out) = floats(layer, buffers.input, buffers.output)?;

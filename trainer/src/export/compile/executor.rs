@@ -97,6 +97,7 @@ impl Machine<'_> {
             Op::Conv(geometry) => self.conv(&geometry, x, to),
             Op::FewConv(geometry) => self.few(&geometry, x, to),
             Op::GroupConv(geometry) => self.grouped(&geometry, x, to),
+            Op::UpsampleConv => self.upsample(x, to),
             Op::Affine => {
                 for (i, y) in to.iter_mut().enumerate() {
                     let c = i % shape.channels as usize;
@@ -261,6 +262,40 @@ impl Machine<'_> {
                 }
             }
         });
+    }
+
+    /// Every output by the 3x3 kernel that the weights stand for.
+    fn upsample(&self, x: &[f32], to: &mut [f32]) {
+        let (from, shape) = (self.layer.input_shape, self.layer.output_shape);
+        let (inputs, outputs) = (from.channels as usize, shape.channels as usize);
+        let blocks = outputs.div_ceil(16);
+        let (height, width) = (shape.height as usize, shape.width as usize);
+        // By each of the three kinds, the taps of one axis.
+        let taps = |kinds: [f32; 3]| [-kinds[1], kinds[0] + kinds[1] - kinds[2], kinds[2]];
+        for (i, y) in to.iter_mut().enumerate() {
+            let (n, pixel) = (i % outputs, i / outputs);
+            let (row, column) = (pixel / width, pixel % width);
+            *y = self.bias(n);
+            for c in 0..inputs {
+                let weight = |row: usize, column: usize| {
+                    let number = 3 * row + column;
+                    self.weight(((number * blocks + n / 16) * inputs + c) * 16 + n % 16)
+                };
+                let rows: [[f32; 3]; 3] = core::array::from_fn(|row| {
+                    taps(core::array::from_fn(|column| weight(row, column)))
+                });
+                let columns: [[f32; 3]; 3] =
+                    core::array::from_fn(|column| taps(rows.map(|row| row[column])));
+                for (a, b) in (0..3).flat_map(|a| (0..3).map(move |b| (a, b))) {
+                    let (big_row, big_column) =
+                        ((row + a).wrapping_sub(1), (column + b).wrapping_sub(1));
+                    if big_row < height && big_column < width {
+                        let at = big_row / 2 * (width / 2) + big_column / 2;
+                        *y += columns[b][a] * x[at * inputs + c];
+                    }
+                }
+            }
+        }
     }
 
     fn grouped(&self, geometry: &Convolution, x: &[f32], to: &mut [f32]) {

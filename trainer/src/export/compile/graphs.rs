@@ -1,5 +1,7 @@
 //! Networks by hand and random ones, compiled and compared with tract.
 
+use dreamlet_runtime::engine::compiled::CompiledGenerator;
+use dreamlet_runtime::engine::compiled::format::Op as Layer;
 use dreamlet_runtime::engine::tract::OnnxGenerator;
 use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::latent::Stream;
@@ -8,7 +10,8 @@ use super::net::Op;
 use super::reference;
 use super::rewrite::PASSES;
 use super::testing::{A, Draft, window};
-use super::tests::{agrees, compare, networks, options};
+use super::tests::{agrees, compare, compiled, networks, options};
+use super::{Options, Precision};
 
 fn kinds(net: &super::net::Net) -> Vec<&'static str> {
     let kind = |op: &Op| match op {
@@ -110,6 +113,52 @@ fn enlarging_and_a_convolution_are_one_transposed_convolution() {
             "kernel {kernel} pad {pad} factor {factor}"
         );
     }
+}
+
+/// The operations of the compiled file.
+fn layers(file: &[u8], precision: Precision) -> Vec<Layer> {
+    let options = Options {
+        precision,
+        ..options()
+    };
+    let file = compiled(file, &options, "layers");
+    let generator = CompiledGenerator::from_bytes(&file).unwrap();
+    let layers = generator.model().layers();
+    layers.map(|layer| layer.unwrap().op).collect()
+}
+
+#[test]
+fn doubling_and_a_convolution_of_floats_take_nine_products_for_four_pixels() {
+    let mut draft = Draft::new(21, &[8]);
+    let x = draft.gemm("latent", 8, 50 * 20);
+    let x = draft.reshape(&x, &[-1, 50, 4, 5]);
+    let x = nearest(&mut draft, &x, 2.0);
+    let x = conv(&mut draft, &x, 50, 40, 3, 1);
+    let x = draft.batch_norm(&x, 40);
+    let x = draft.node("Relu", &[&x], vec![]);
+    // Learned taps of the same geometry are not those of a doubling.
+    let x = up(&mut draft, &x, 40, 20);
+    let x = conv(&mut draft, &x, 20, 3, 3, 1);
+    let file = draft.file(&x, &[3, 16, 20]);
+    agrees(&file, "doubling");
+    for precision in [Precision::F32, Precision::F16] {
+        let found = layers(&file, precision);
+        assert!(
+            matches!(
+                found[..],
+                [
+                    Layer::Dense,
+                    Layer::UpsampleConv,
+                    Layer::Conv(_),
+                    Layer::FewConv(_)
+                ]
+            ),
+            "{found:?}"
+        );
+    }
+    // Differences of bytes are no bytes.
+    let found = layers(&file, Precision::Int8);
+    assert!(!found.contains(&Layer::UpsampleConv), "{found:?}");
 }
 
 #[test]

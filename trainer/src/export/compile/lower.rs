@@ -3,13 +3,14 @@
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Broadcast, Convolution, MapShape, Number, Op as Layer, padded,
 };
-use dreamlet_runtime::engine::compiled::{Axis, few_scratch};
+use dreamlet_runtime::engine::compiled::{Axis, few_scratch, upsample_scratch};
 
-use super::CompileError;
 use super::net::{Net, Node, Op, ValueId, len};
 use super::pack::Packed;
 use super::read::value::planar_position;
 use super::rewrite::crop::cut;
+use super::upsample::{self, kinds};
+use super::{CompileError, Precision};
 
 /// A tensor of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +65,14 @@ pub(crate) fn bytes(shape: MapShape, number: Number) -> u64 {
     shape.len() * number.size() as u64
 }
 
-/// Makes the layers of a rewritten network.
+/// Makes the layers of a rewritten network; layers that have no integer form are made only where `precision` has floats.
 ///
 /// # Errors
 /// [`CompileError::Node`] for a change of order that no layer makes.
-pub(crate) fn lower(net: &Net) -> Result<Lowered, CompileError> {
+pub(crate) fn lower(net: &Net, precision: Precision) -> Result<Lowered, CompileError> {
     let mut lowering = Lowering {
         net,
+        floats: precision != Precision::Int8,
         homes: vec![None; net.values.len()],
         done: vec![false; net.nodes.len()],
         out: Lowered::default(),
@@ -88,6 +90,8 @@ pub(crate) fn lower(net: &Net) -> Result<Lowered, CompileError> {
 
 struct Lowering<'a> {
     net: &'a Net,
+    /// Whether all layers compute with floats.
+    floats: bool,
     /// Where each value is.
     homes: Vec<Option<Operand>>,
     /// Nodes that an earlier layer does along with its own work.
@@ -214,6 +218,7 @@ impl Lowering<'_> {
             } => {
                 let mut step = self.convolution(node, *geometry);
                 step.weights = weights(w, Some(bias));
+                self.upsample(&mut step);
                 step
             }
             Op::Activate => {
@@ -340,6 +345,27 @@ impl Lowering<'_> {
         let mut step = self.step(node, Layer::FewConv(geometry), value, to);
         step.second = self.buffer(few_scratch(&geometry, from, to).unwrap_or(u64::MAX));
         step
+    }
+
+    /// A transposed convolution that is a doubling and a convolution becomes the layer that makes use of it, where that pays.
+    fn upsample(&mut self, step: &mut Step) {
+        let (Layer::Conv(geometry), Some(weights), true) = (step.op, &step.weights, self.floats)
+        else {
+            return;
+        };
+        let (from, to) = (step.input_shape, step.output_shape);
+        if !upsample::pays(from, to, products(&geometry, from, to)) {
+            return;
+        }
+        let Some(kinds) = kinds(&geometry, &weights.weights, from, to) else {
+            return;
+        };
+        step.op = Layer::UpsampleConv;
+        step.weights = Some(Weights {
+            weights: kinds,
+            bias: weights.bias.clone(),
+        });
+        step.second = self.buffer(upsample_scratch(from, to).unwrap_or(u64::MAX));
     }
 
     fn reorder(&mut self, node: &Node, positions: &[u32]) -> Result<(), CompileError> {

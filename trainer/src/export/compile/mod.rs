@@ -31,6 +31,7 @@ mod rewrite;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod upsample;
 
 use dreamlet_runtime::card::{Card, Latent};
 use dreamlet_runtime::engine::compiled::format::Number;
@@ -108,7 +109,7 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     if found.work <= CONFIRMED_WORK {
         confirm(&original, &net, facts.distribution)?;
     }
-    let lowered = lower::lower(&net)?;
+    let lowered = lower::lower(&net, options.precision)?;
     let card = card(file, &original, &found, options)?;
     let (file, quantized, lowered) = match options.precision {
         Precision::F32 => (write(&lowered, &card, Number::F32)?, None, lowered),

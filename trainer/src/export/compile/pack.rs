@@ -33,7 +33,10 @@ pub(crate) struct PackedRequantization {
 /// [`CompileError::Overflow`] for a weight beyond 16-bit floats, [`CompileError::NonFinite`] for one that is no number.
 pub(crate) fn pack(step: &Step, weights: &Weights, number: Number) -> Result<Packed, CompileError> {
     let (from, to) = (step.input_shape, step.output_shape);
-    let multiplies = matches!(step.op, Layer::Dense | Layer::Conv(_) | Layer::FewConv(_));
+    let multiplies = matches!(
+        step.op,
+        Layer::Dense | Layer::Conv(_) | Layer::FewConv(_) | Layer::UpsampleConv
+    );
     let number = if multiplies { number } else { Number::F32 };
     let numbers = weights.weights.iter().chain(weights.bias.iter().flatten());
     if !numbers.into_iter().all(|x| x.is_finite()) {
@@ -82,6 +85,11 @@ fn ordered(op: Layer, weights: &[f32], from: MapShape, to: MapShape) -> Vec<f32>
         Layer::Dense => dense(weights, len(from), len(to)),
         Layer::Conv(geometry) => conv(weights, &Axis::pair(&geometry, from, to), from, to),
         Layer::FewConv(geometry) => few(weights, inputs, outputs, taps(geometry)),
+        // `[kind][n][c]`, each kind a convolution of one tap.
+        Layer::UpsampleConv => weights
+            .chunks((inputs * outputs).max(1))
+            .flat_map(|kind| dense(kind, inputs, outputs))
+            .collect(),
         Layer::GroupConv(geometry) => grouped(weights, outputs, taps(geometry)),
         _ => weights.to_vec(),
     }

@@ -2,13 +2,14 @@
 
 use core::fmt::{self, Write as _};
 
-use dreamlet_runtime::engine::compiled::few_scratch;
 use dreamlet_runtime::engine::compiled::format::{
     Activation, FormatError, Layer, MapShape, Op, Place,
 };
+use dreamlet_runtime::engine::compiled::{few_scratch, upsample_scratch};
 
 use super::estimates::BOARDS;
 use super::lower::{Lowered, Step, products};
+use super::upsample;
 
 /// One layer of the report.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +63,9 @@ impl Report {
             let own = match layer.op {
                 Op::FewConv(geometry) => {
                     few_scratch(&geometry, layer.input_shape, layer.output_shape).unwrap_or(0)
+                }
+                Op::UpsampleConv => {
+                    upsample_scratch(layer.input_shape, layer.output_shape).unwrap_or(0)
                 }
                 Op::Binary(..) => size(layer.input_shape, 4),
                 _ => 0,
@@ -145,6 +149,9 @@ fn multiplications(layer: &Layer) -> u64 {
             let taps = u64::from(geometry.kernel[0]) * u64::from(geometry.kernel[1]);
             from.len() * taps * u64::from(to.channels)
         }
+        Op::UpsampleConv => {
+            upsample::products(from) * u64::from(from.channels) * u64::from(to.channels)
+        }
         Op::Affine | Op::Prelu | Op::Binary(..) => to.len(),
         Op::Bilinear(_) => 4 * to.len(),
         _ => 0,
@@ -167,6 +174,7 @@ fn kind(layer: &Layer) -> String {
             }
             name
         }
+        Op::UpsampleConv => "doubling and convolution 3x3".into(),
         Op::Activate => "activation".into(),
         Op::Affine => "scale and shift".into(),
         Op::Prelu => "PReLU".into(),

@@ -225,6 +225,13 @@ pub enum Op {
     /// Convolution or transposed convolution in groups. Weights `[kernel row][kernel column][input channel of the group][output channel]`,
     /// not padded; biases not padded either.
     GroupConv(Convolution),
+    /// Each pixel doubled in both directions, then a 3x3 convolution of stride 1 with a border of one pixel of zeros: a picture of twice the rows and
+    /// columns. With `a b c` the taps along one axis, outputs `2i` and `2i + 1` are
+    /// `a x[i-1] + (b + c) x[i] = (a + b + c) x[i] - a (x[i] - x[i-1])` and `(a + b) x[i] + c x[i+1] = (a + b + c) x[i] + c (x[i+1] - x[i])`:
+    /// three products for two outputs, nine for four in two dimensions, where a transposed convolution of 4x4 takes sixteen. Weights
+    /// `[row kind][column kind][n/16][c][16]` of the three kinds `a + b + c`, `-a` and `c`: the first multiplies the pixel, the others what it differs by from the
+    /// pixel before, and the pixel behind from it. Needs [`upsample_scratch`](crate::engine::compiled::upsample_scratch) bytes of scratch memory of its own.
+    UpsampleConv,
     /// Only the activation.
     Activate,
     /// `x * scale[c] + shift[c]`: weights hold the scales, biases the shifts, not padded.
@@ -267,7 +274,7 @@ pub struct Layer {
     pub input_number: Number,
     /// The input's shape.
     pub input_shape: MapShape,
-    /// The second input of [`Op::Binary`], or memory of its own for [`Op::FewConv`].
+    /// The second input of [`Op::Binary`], or memory of its own for [`Op::FewConv`] and [`Op::UpsampleConv`].
     pub second: Place,
     /// What it writes.
     pub output: Place,

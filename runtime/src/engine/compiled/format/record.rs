@@ -185,6 +185,7 @@ impl Words {
             16 => Op::Lookup,
             17 => Op::Quantize(float(0)),
             18 => Op::Dequantize(float(0)),
+            19 => Op::UpsampleConv,
             found => return Err(self.error("operation", found)),
         })
     }
@@ -401,6 +402,7 @@ impl Op {
             Self::Lookup => (16, few(&[])),
             Self::Quantize(scale) => (17, few(&[scale.to_bits()])),
             Self::Dequantize(scale) => (18, few(&[scale.to_bits()])),
+            Self::UpsampleConv => (19, few(&[])),
         }
     }
 }

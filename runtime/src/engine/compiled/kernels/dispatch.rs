@@ -12,6 +12,7 @@ use super::few::FewCall;
 ))]
 use super::level::Kind;
 use super::level::Level;
+use super::upsample::{Interleave, subtract};
 use super::vector::{Element, Four, Vector};
 use crate::engine::compiled::format::Activation;
 
@@ -103,6 +104,23 @@ impl Kernel for Activate<'_> {
     }
 }
 
+struct Subtract<'a>(&'a [f32], &'a [f32], &'a mut [f32]);
+
+impl Kernel for Subtract<'_> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self(a, b, out) = self;
+        unsafe { subtract::<V>(a.as_ptr(), b.as_ptr(), out.as_mut_ptr(), out.len()) }
+    }
+}
+
+impl Kernel for (Interleave<'_>, *mut f32) {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        unsafe { self.0.run::<V>(self.1) }
+    }
+}
+
 /// A dense layer on one vector; `None` if a slice has not the length it should have.
 pub(in super::super) fn dense(
     level: Level,
@@ -191,4 +209,27 @@ pub(in super::super) fn few_gather(
 pub(in super::super) fn activate(level: Level, numbers: &mut [f32], activation: Activation) {
     // SAFETY: the slice is good for its length.
     unsafe { run(level, Activate(numbers, activation)) }
+}
+
+/// `out = a - b`, number by number; `None` if they are not equally long.
+pub(in super::super) fn difference(
+    level: Level,
+    a: &[f32],
+    b: &[f32],
+    out: &mut [f32],
+) -> Option<()> {
+    let fits = a.len() == out.len() && b.len() == out.len();
+    // SAFETY: all three are as long as `out`.
+    fits.then(|| unsafe { run(level, Subtract(a, b, out)) })
+}
+
+/// A row of a picture from rows of products; `None` if a slice has not the length it should have.
+pub(in super::super) fn interleave(
+    level: Level,
+    call: Interleave<'_>,
+    out: &mut [f32],
+) -> Option<()> {
+    // SAFETY: every length has been compared.
+    call.fits(out)
+        .then(|| unsafe { run(level, (call, out.as_mut_ptr())) })
 }

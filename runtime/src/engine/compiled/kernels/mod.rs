@@ -17,17 +17,19 @@ mod few;
 mod integer;
 mod level;
 mod micro;
+mod upsample;
 mod vector;
 
 pub(super) use cast::{Plain, as_bytes, as_bytes_mut, bytes_as, bytes_as_mut};
 pub(super) use conv::ConvCall;
 pub(super) use dense::DenseCall;
-pub(super) use dispatch::{activate, conv, dense, few_gather, few_sums};
+pub(super) use dispatch::{activate, conv, dense, difference, few_gather, few_sums, interleave};
 pub(super) use few::FewCall;
 pub(super) use integer::{
     ByteConv, ByteGather, Integers, Requantizer, byte_conv, byte_gather, byte_sums,
 };
 pub use level::Level;
+pub(super) use upsample::Interleave;
 
 /// Weights as they lie in the file.
 #[derive(Clone, Copy)]
@@ -36,4 +38,14 @@ pub(super) enum WeightSlice<'a> {
     F32(&'a [f32]),
     /// Bits of 16-bit floats.
     F16(&'a [u16]),
+}
+
+impl<'a> WeightSlice<'a> {
+    /// `len` weights from number `first` on.
+    pub(super) fn part(self, first: usize, len: usize) -> Option<Self> {
+        Some(match self {
+            Self::F32(weights) => Self::F32(weights.get(first..)?.get(..len)?),
+            Self::F16(weights) => Self::F16(weights.get(first..)?.get(..len)?),
+        })
+    }
 }

@@ -118,7 +118,7 @@ struct Both {
 }
 
 fn both(net: &Net, card: &Card, options: QuantizeOptions) -> Both {
-    let lowered = lower::lower(net).unwrap();
+    let lowered = lower::lower(net, Precision::Int8).unwrap();
     let made = quantize(net, &lowered, card, options).unwrap();
     Both {
         float: write(&lowered, card, Number::F32).unwrap(),
@@ -408,7 +408,7 @@ fn a_weight_that_is_no_number_is_an_error() {
         if let Op::Dense { weights, .. } = &mut net.nodes[0].op {
             weights[3] = spoilt;
         }
-        let lowered = lower::lower(&net).unwrap();
+        let lowered = lower::lower(&net, Precision::Int8).unwrap();
         let error = quantize(&net, &lowered, &card, FEW).map(|_| ());
         assert!(error.is_err(), "{spoilt}");
     }
