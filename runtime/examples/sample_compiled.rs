@@ -17,8 +17,6 @@ use std::time::Instant;
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::to_hwc_u8;
-use image::codecs::png::PngEncoder;
-use image::{ExtendedColorType, ImageEncoder};
 
 /// Pixels between two pictures of the grid.
 const GAP: usize = 2;
@@ -119,18 +117,14 @@ fn run() -> Result<(), Box<dyn Error>> {
             grid[at..at + line].copy_from_slice(pixels);
         }
     }
-    let color = if shape.channels == 1 {
-        ExtendedColorType::L8
-    } else {
-        ExtendedColorType::Rgb8
-    };
     let file = BufWriter::new(File::create(&options.out)?);
-    PngEncoder::new(file).write_image(
-        &grid,
-        u32::try_from(width)?,
-        u32::try_from(height)?,
-        color,
-    )?;
+    let mut png = png::Encoder::new(file, u32::try_from(width)?, u32::try_from(height)?);
+    png.set_color(if shape.channels == 1 {
+        png::ColorType::Grayscale
+    } else {
+        png::ColorType::Rgb
+    });
+    png.write_header()?.write_image_data(&grid)?;
     println!(
         "{count} pictures of {} x {} in {}: opened in {:.2} ms, made in {:.2} ms",
         shape.width,

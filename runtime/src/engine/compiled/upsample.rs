@@ -77,17 +77,18 @@ pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
                     outputs: to.channels as usize,
                     own,
                     other,
-                    activation: layer.activation,
                 };
                 let line = pair.get_mut(side * half..)?.get_mut(..half)?;
                 kernels::interleave(context.level, call, line)?;
+                kernels::activate(context.level, line, layer.activation);
             }
         }
     }
     Some(())
 }
 
-/// `later - earlier`, where what is not there is zeros.
+/// `later - earlier`, where what is not there is zeros. Not inlined: there are five calls.
+#[inline(never)]
 fn difference(
     level: Level,
     later: Option<&[f32]>,

@@ -1,9 +1,9 @@
 //! What [`Op::UpsampleConv`](crate::engine::compiled::format::Op::UpsampleConv) does beside multiplying: differences of pixels, and the rows of the
 //! picture from rows of products.
 
-use super::activate::{activate_vector, store_some};
+use super::activate::store_some;
 use super::vector::Vector;
-use crate::engine::compiled::format::{Activation, padded};
+use crate::engine::compiled::format::padded;
 
 /// `out = a - b`, number by number.
 ///
@@ -39,8 +39,6 @@ pub(in super::super) struct Interleave<'a> {
     pub own: &'a [f32],
     /// The same of what rows differ by from their neighbours.
     pub other: &'a [f32],
-    /// What is done to sums.
-    pub activation: Activation,
 }
 
 impl Interleave<'_> {
@@ -73,7 +71,7 @@ impl Interleave<'_> {
                     };
                     let (middle, left) = (sum(0), self.outputs - channel);
                     for side in 0..2 {
-                        let sum = activate_vector(middle.add(sum(1 + side)), self.activation);
+                        let sum = middle.add(sum(1 + side));
                         let pixel = out.add((2 * column + side) * self.outputs + channel);
                         store_some(sum, pixel, left);
                     }
