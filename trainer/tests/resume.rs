@@ -87,13 +87,13 @@ fn only_run(out: &Path) -> Option<PathBuf> {
         .find(|p| p.join("config.toml").is_file())
 }
 
-/// Name and bytes of the weights in the last checkpoint, and the figures of each step without times.
+/// Name and bytes of the weights and of the optimizers' moments in the last checkpoint, and the figures of each step without times.
 fn result(run: &Path, steps: u64) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
     let last = run.join("checkpoints").join(format!("{steps:08}"));
     let mut weights = Vec::new();
     for entry in fs::read_dir(last).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
-        if name.ends_with(".bpk") && !name.contains("optimizer") {
+        if name.ends_with(".bpk") {
             weights.push((name, fs::read(entry.path()).unwrap()));
         }
     }
