@@ -99,3 +99,27 @@ no_panic() {
     return 1
   }
 }
+
+# find_chromium: sets CHROMIUM, to Debian's where it is not set, which is installed if it is missing.
+find_chromium() {
+  [ -z "${CHROMIUM:-}" ] || return 0
+  command -v chromium >/dev/null || install_debian chromium
+  CHROMIUM=chromium
+}
+
+# browse WIDTH SCHEME ARGS...: Chromium with a profile of its own; the scheme is 0 for dark, 1 for light.
+browse() {
+  local width=$1 scheme=$2 profile status=0
+  shift 2
+  profile=$(mktemp -d)
+  timeout 120 "$CHROMIUM" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+    --disable-component-update --disable-sync --hide-scrollbars --user-data-dir="$profile" --enable-logging=stderr \
+    --window-size="$width" --blink-settings=preferredColorScheme="$scheme" "$@" || status=$?
+  rm -rf "$profile"
+  return $status
+}
+
+# fact NAME HTML: what the page says about itself in data-NAME.
+fact() {
+  sed -n "s/.*<html[^>]* data-$1=\"\([^\"]*\)\".*/\1/p" "$2" | head -1
+}

@@ -14,31 +14,11 @@ if [ -z "${DREAMLET:-}" ]; then
   DREAMLET=${CARGO_TARGET_DIR:-$repo/target}/release/dreamlet
 fi
 DREAMLET=$(realpath "$DREAMLET")
-if [ -z "${CHROMIUM:-}" ]; then
-  command -v chromium >/dev/null || install_debian chromium
-  CHROMIUM=chromium
-fi
+find_chromium
 folder=${1:-$(mktemp -d)}
 mkdir -p "$folder"
 cd "$folder"
 failed=0
-
-# browse WIDTH SCHEME ARGS...: Chromium with a profile of its own; the scheme is 0 for dark, 1 for light.
-browse() {
-  local width=$1 scheme=$2 profile status=0
-  shift 2
-  profile=$(mktemp -d)
-  timeout 120 "$CHROMIUM" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-    --disable-component-update --disable-sync --hide-scrollbars --user-data-dir="$profile" --enable-logging=stderr \
-    --window-size="$width" --blink-settings=preferredColorScheme="$scheme" "$@" || status=$?
-  rm -rf "$profile"
-  return $status
-}
-
-# fact NAME HTML: what the page says about itself in data-NAME.
-fact() {
-  sed -n "s/.*<html[^>]* data-$1=\"\([^\"]*\)\".*/\1/p" "$2" | head -1
-}
 
 # inspect NAME REPORT CHARTS: reads the finished page at both widths, then takes the four pictures.
 inspect() {

@@ -1,0 +1,60 @@
+// node test.mjs dreamlet.wasm MODEL.dream...: the golden pictures of each model (MODEL.golden beside it) by way of dreamlet.mjs, and what
+// it says of wrong calls. Exits with 1 if a picture or an answer is not as it should be.
+import { readFileSync } from "node:fs";
+import { Generator } from "./dreamlet.mjs";
+
+const [module, ...models] = process.argv.slice(2);
+const engine = readFileSync(module);
+let failed = 0;
+
+function expect(holds, what) {
+  if (holds) return;
+  console.error(what);
+  failed += 1;
+}
+
+/** 64-bit FNV-1a. */
+function fnv(bytes) {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of bytes) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, "0");
+}
+
+/** Whether a picture is what a line of a golden file says: a hash, or bytes that other processors may miss by 2. */
+function isGolden(picture, digits) {
+  if (digits.length === 16) return fnv(picture) === digits;
+  const bytes = Buffer.from(digits, "hex");
+  return bytes.length === picture.length && picture.every((byte, i) => Math.abs(byte - bytes[i]) <= 2);
+}
+
+function said(call) {
+  try {
+    call();
+  } catch (error) {
+    return error.message;
+  }
+  return "nothing";
+}
+
+for (const model of models) {
+  const file = new Uint8Array(readFileSync(model));
+  const generator = await Generator.open(engine, file);
+  const lines = readFileSync(model.replace(/dream$/, "golden"), "utf8").split("\n");
+  const goldens = lines.filter((line) => /^\d/.test(line)).map((line) => line.split(" "));
+  expect(goldens.length > 0, `${model}: no golden picture`);
+  for (const [seed, digits] of goldens) {
+    const wanted = generator.classes > 0 ? Number(BigInt(seed) % BigInt(generator.classes)) : undefined;
+    const picture = generator.generate(generator.latent(BigInt(seed)), wanted);
+    expect(isGolden(picture, digits), `${model}: the picture of seed ${seed} is another`);
+  }
+  const latent = generator.latent(7n, 0.5);
+  expect(latent.length === generator.latentLength && latent.every((x) => Math.abs(x) <= 0.5), `${model}: not truncated`);
+  expect(/numbers/.test(said(() => generator.generate(new Float32Array(1000)))), `${model}: takes a latent vector that is too long`);
+  expect(/class/.test(said(() => generator.generate(latent, 1000))), `${model}: takes a class that there is not`);
+  const damaged = file.slice();
+  damaged[damaged.length - 1] ^= 1;
+  const refused = await Generator.open(engine, damaged).then(() => "nothing", (error) => error.message);
+  expect(/checksum|damaged|length/.test(refused), `${model}: says ${refused} of a damaged file`);
+  console.log(`${model}: ${goldens.length} golden pictures, ${generator.width}x${generator.height}x${generator.channels}`);
+}
+process.exit(failed > 0 ? 1 : 0);
