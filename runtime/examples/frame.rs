@@ -2,23 +2,25 @@
 //! embedded-graphics on a simulated display.
 //!
 //! ```text
-//! cargo run --release -p dreamlet-runtime --features tract,embedded-graphics --example frame -- MODEL.onnx \
+//! cargo run --release -p dreamlet-runtime --features std,embedded-graphics --example frame -- MODEL.dream \
 //!     [--frames 60] [--out frames/] [--side 240] [--steps 30] [--seed 1] [--truncation 1] [--class 7] [--mono]
 //! ```
 //!
-//! Without a window it writes `--frames` PNG files (60 by default). With the feature `window` (which needs SDL2) it
+//! With the feature `tract` it takes ONNX files too. Without a window it writes `--frames` PNG files (60 by default). With the feature `window` (which needs SDL2) it
 //! opens one instead, and goes on until it is closed or `--frames` are shown. `--mono` dithers to black and
 //! white, as for an e-paper panel. On a device, put the display's driver in the simulator's place.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dreamlet_runtime::draw::Picture;
+use dreamlet_runtime::engine::compiled::CompiledGenerator;
+#[cfg(feature = "tract")]
 use dreamlet_runtime::engine::tract::OnnxGenerator;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{Bayer, Levels};
-use dreamlet_runtime::latent::Walk;
+use dreamlet_runtime::latent::{Distribution, Walk};
 use embedded_graphics::image::Image;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
@@ -64,7 +66,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         }
     }
     if options.model.as_os_str().is_empty() {
-        return Err("give MODEL.onnx".into());
+        return Err("give MODEL.dream, or MODEL.onnx with the feature tract".into());
     }
     Ok(options)
 }
@@ -79,14 +81,31 @@ fn main() -> ExitCode {
     }
 }
 
+/// A generator, and what its latent vectors are drawn from.
+fn open(model: &Path) -> Result<(Box<dyn Generator>, Distribution), Box<dyn Error>> {
+    if model.extension().is_some_and(|e| e == "onnx") {
+        #[cfg(feature = "tract")]
+        {
+            let generator = OnnxGenerator::open(model)?;
+            let distribution = generator.distribution();
+            return Ok((Box::new(generator), distribution));
+        }
+        #[cfg(not(feature = "tract"))]
+        return Err("built without the feature tract: make a compiled model of it (dreamlet compile MODEL.onnx --out MODEL.dream)".into());
+    }
+    let generator = CompiledGenerator::open(model)?;
+    let distribution = generator.model().distribution();
+    Ok((Box::new(generator), distribution))
+}
+
 fn run() -> Result<(), Box<dyn Error>> {
     let options = options()?;
-    let mut generator = OnnxGenerator::open(&options.model)?;
+    let (mut generator, distribution) = open(&options.model)?;
     let len = generator.latent_len();
     let mut keys = vec![0.0; Walk::buffer_len(len).ok_or("the latent is too long")?];
     let truncation = Some(options.truncation);
     let mut walk = Walk::new(
-        generator.distribution(),
+        distribution,
         options.seed,
         options.steps,
         truncation,
@@ -94,9 +113,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         &mut keys,
     )?;
     let mut latent = vec![0.0; len];
-    let mut values = vec![0.0; generator.image_len()];
-
     let shape = generator.shape();
+    let mut values = vec![0.0; shape.len().ok_or("the picture is too large")?];
     let longest = u32::try_from(shape.height.max(shape.width))?;
     let factor = (options.side / longest).max(1);
     let mut display = SimulatorDisplay::<Rgb888>::new(Size::new_equal(options.side));
