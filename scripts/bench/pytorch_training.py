@@ -146,7 +146,7 @@ PRESETS = {
     "dcgan": (lambda: convolutional(transposed, 256, spectral=True), 64),
     # What dcgan was before: --set gan.loss=non-saturating --set gan.discriminator_norm=batch.
     "dcgan-batch": (lambda: convolutional(transposed, 256), 64),
-    "dcgan-resize": (lambda: convolutional(resized), 64),
+    "dcgan-resize": (lambda: convolutional(resized, 256, spectral=True), 64),
 }
 
 
