@@ -44,11 +44,10 @@ pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
     let (rows, rest) = rest.split_at_mut_checked(differences)?;
     let (own, other) = rest.split_at_mut_checked(products)?;
     let pair = 2 * to.width as usize * to.channels as usize;
-    let blocks = x.chunks((at_once * row).max(1));
-    for (block, (x_block, out)) in blocks
-        .zip(out.chunks_mut((at_once * pair).max(1)))
-        .enumerate()
-    {
+    // Not by `zip`, whose length would be a division: a way into a panic that compilers do not always see to be closed.
+    let mut blocks = x.chunks((at_once * row).max(1)).enumerate();
+    let mut outs = out.chunks_mut((at_once * pair).max(1));
+    while let (Some((block, x_block)), Some(out)) = (blocks.next(), outs.next()) {
         let count = x_block.len().checked_div(row)?;
         let products = 3 * count * width * outputs;
         let (own, other) = (own.get_mut(..products)?, other.get_mut(..products)?);
@@ -125,10 +124,9 @@ impl Upsample<'_> {
         let count = x.len().checked_div(row)?;
         let last = row.checked_sub(inputs)?;
         // One more than there are columns: from nothing to the first, from each to the next, from the last to nothing.
-        for (x, to) in x
-            .chunks_exact(row.max(1))
-            .zip(columns.chunks_exact_mut((row + inputs).max(1)))
-        {
+        let mut rows = x.chunks_exact(row.max(1));
+        let mut wider = columns.chunks_exact_mut((row + inputs).max(1));
+        while let (Some(x), Some(to)) = (rows.next(), wider.next()) {
             let (first, rest) = to.split_at_mut_checked(inputs)?;
             difference(level, x.get(..inputs), None, first)?;
             let (between, end) = rest.split_at_mut_checked(last)?;
@@ -141,11 +139,9 @@ impl Upsample<'_> {
             columns.get(inputs..)?.get(..shifted)?,
         );
         let each = inputs * outputs;
-        for (column_kind, (x, line)) in [x, before, behind]
-            .into_iter()
-            .zip(products.chunks_exact_mut((count * width * outputs).max(1)))
-            .enumerate()
-        {
+        let mut lines = products.chunks_exact_mut((count * width * outputs).max(1));
+        for (column_kind, x) in [x, before, behind].into_iter().enumerate() {
+            let line = lines.next()?;
             let number = 3 * kind + column_kind;
             let mut across = Axis::pointwise(width);
             across.input += usize::from(column_kind > 0);
