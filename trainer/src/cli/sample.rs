@@ -10,8 +10,8 @@ use super::CliResult;
 use super::stranger::StrangerArgs;
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
-    self, FileGenerator, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds,
-    Way, parse_truncation,
+    self, Class, FileGenerator, Interpolation, Latents, Layout, Output, Request, SamplingError,
+    Seeds, Way, parse_truncation,
 };
 
 /// Pictures that are shown in the terminal when they go to files of their own.
@@ -35,9 +35,9 @@ pub(crate) struct SampleArgs {
     /// Largest size of a latent component: smaller is more typical and less varied
     #[arg(long, value_parser = parse_truncation)]
     truncation: Option<f32>,
-    /// Class to sample, for a generator with classes
-    #[arg(long, value_name = "K")]
-    class: Option<usize>,
+    /// Class to sample, by its name or number; without it each seed has its own class, in turn
+    #[arg(long, value_name = "NAME|K")]
+    class: Option<String>,
     /// A PNG file for a sheet, a folder for one file a seed, or - for a sheet on standard output; without it the
     /// pictures are only shown
     #[arg(long, value_name = "FILE.png|DIR|-")]
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
             None => Latents::Seeds(args.seeds.clone()),
         },
         truncation: args.truncation,
-        class: args.class,
+        class: args.class.clone().map_or(Class::OfSeed, Class::Asked),
     };
     let sheet = match &output {
         Some(Output::Folder(folder)) => in_folder(&mut generator, &request, folder, args)?,

@@ -8,6 +8,7 @@ use dreamlet_runtime::engine::validate::ModelError;
 use dreamlet_runtime::image::ImageError;
 use dreamlet_runtime::latent::LengthMismatch;
 
+use super::class::{UnknownClass, listed};
 use super::file::FileError;
 use crate::report::grid::GridError;
 
@@ -80,13 +81,15 @@ pub enum SamplingError {
         /// Why.
         error: FileError,
     },
-    /// The class does not exist, is missing, or the engine failed.
-    Generate {
-        /// Classes of the generator.
-        classes: usize,
-        /// Why.
-        error: FileError,
+    /// The class does not exist.
+    Class(UnknownClass),
+    /// An interpolation of a generator with classes, in none of them.
+    WithoutClass {
+        /// The names of the classes.
+        names: Vec<String>,
     },
+    /// The engine failed.
+    Generate(FileError),
     /// The picture could not be converted.
     Image(ImageError),
     /// Two latent vectors of different lengths; a defect of this program.
@@ -175,10 +178,13 @@ impl fmt::Display for SamplingError {
                 path.display()
             ),
             Self::Model { path, error } => write!(f, "{}: {error}", path.display()),
-            Self::Generate { classes: 0, error } => write!(f, "{error}"),
-            Self::Generate { classes, error } => {
-                write!(f, "{error}; its classes are --class 0 to {}", classes - 1)
-            }
+            Self::Class(error) => write!(f, "{error}"),
+            Self::WithoutClass { names } => write!(
+                f,
+                "an interpolation stays in one class: give --class and one of {}",
+                listed(names)
+            ),
+            Self::Generate(error) => write!(f, "{error}"),
             Self::Image(error) => write!(f, "{error}"),
             Self::Latent(error) => write!(f, "{error}"),
             Self::Grid(error) => write!(f, "{error}"),
@@ -202,7 +208,7 @@ impl std::error::Error for SamplingError {
                 Some(error)
             }
             Self::Model { error, .. } => Some(error),
-            Self::Generate { error, .. } => Some(error),
+            Self::Generate(error) => Some(error),
             Self::Image(error) => Some(error),
             Self::Latent(error) => Some(error),
             Self::Grid(error) => Some(error),

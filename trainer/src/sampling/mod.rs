@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod class;
 mod error;
 mod file;
 mod model;
@@ -24,6 +25,7 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::to_hwc_u8;
 use dreamlet_runtime::latent::{Distribution, lerp, slerp};
 
+pub use class::{Class, UnknownClass};
 pub use error::SamplingError;
 pub use file::{FileError, FileGenerator};
 pub use model::{open, resolve};
@@ -40,17 +42,17 @@ pub struct Request {
     /// Largest size of a component, `None` for no limit.
     pub truncation: Option<f32>,
     /// The class, for a conditional generator.
-    pub class: Option<usize>,
+    pub class: Class,
 }
 
 impl Request {
-    /// Without truncation or class.
+    /// Without truncation, each seed in its own class.
     #[must_use]
     pub const fn new(latents: Latents) -> Self {
         Self {
             latents,
             truncation: None,
-            class: None,
+            class: Class::OfSeed,
         }
     }
 }
@@ -96,7 +98,7 @@ const BATCH: usize = 32;
 /// Makes the pictures of a request in order and hands each to `take`, which can stop with an error of its own.
 ///
 /// # Errors
-/// [`SamplingError`] of the engine, such as a class that does not exist, or of `take`.
+/// [`SamplingError`] of the class, of the engine, or of `take`.
 pub fn each_sample(
     generator: &mut FileGenerator,
     request: &Request,
@@ -109,20 +111,25 @@ pub fn each_sample(
     );
     let (latent_len, image_len) = (generator.latent_len(), generator.image_len());
     let count = request.latents.count();
+    let names = generator.card().map(|card| card.classes.as_slice());
+    let classes = request.class.of_pictures(
+        &request.latents,
+        generator.classes(),
+        names.unwrap_or_default(),
+    )?;
     for first in (0..count).step_by(BATCH) {
         let batch = BATCH.min(count - first);
         let mut latents = vec![0.0; batch * latent_len];
         for (index, out) in (first..).zip(latents.chunks_exact_mut(latent_len.max(1))) {
             latent(request, distribution, index, out)?;
         }
-        let classes = request.class.map(|class| vec![class; batch]);
+        let classes = classes
+            .as_ref()
+            .and_then(|classes| classes.get(first..first + batch));
         let mut images = vec![0.0; batch * image_len];
         generator
-            .generate_batch(&latents, classes.as_deref(), &mut images)
-            .map_err(|error| SamplingError::Generate {
-                classes: generator.classes(),
-                error,
-            })?;
+            .generate_batch(&latents, classes, &mut images)
+            .map_err(SamplingError::Generate)?;
         for (index, values) in (first..).zip(images.chunks_exact(image_len.max(1))) {
             let mut bytes = vec![0; image_len];
             to_hwc_u8(values, shape, range, &mut bytes)?;

@@ -1,0 +1,164 @@
+//! Which class of a conditional generator a picture is asked for.
+
+use super::{Latents, SamplingError};
+use crate::words::nearest;
+
+/// Most names that an error lists.
+const LISTED: usize = 20;
+
+/// The first names, for an error.
+pub(super) fn listed(names: &[String]) -> String {
+    let more = if names.len() > LISTED { ", ..." } else { "" };
+    names.get(..LISTED).unwrap_or(names).join(", ") + more
+}
+
+/// Which class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Class {
+    /// Each seed has its own: the seed's remainder by the number of classes. Of a generator without classes, none.
+    #[default]
+    OfSeed,
+    /// This one: its name on the card or, where no class has that name, its number.
+    Asked(String),
+}
+
+/// A class that could not be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownClass {
+    /// What was asked for.
+    pub asked: String,
+    /// The names of all classes, or their numbers; none for a generator without classes.
+    pub names: Vec<String>,
+}
+
+impl core::fmt::Display for UnknownClass {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { asked, names } = self;
+        if names.is_empty() {
+            return write!(
+                f,
+                "this generator has no classes: leave --class {asked} out"
+            );
+        }
+        write!(
+            f,
+            "there is no class \"{asked}\": give one of {}, or a number from 0 to {}",
+            listed(names),
+            names.len() - 1
+        )?;
+        match nearest(asked, names.iter().map(String::as_str)) {
+            Some(meant) => write!(f, "; did you mean \"{meant}\"?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Class {
+    /// The class of each picture of a request; `None` for a generator without classes. `names` are those on the card, and may be fewer than
+    /// `classes`.
+    ///
+    /// # Errors
+    /// [`SamplingError::Class`] for one that does not exist, [`SamplingError::WithoutClass`] for an interpolation in none.
+    pub(super) fn of_pictures(
+        &self,
+        latents: &Latents,
+        classes: usize,
+        names: &[String],
+    ) -> Result<Option<Vec<usize>>, SamplingError> {
+        let name = |class: usize| {
+            names
+                .get(class)
+                .cloned()
+                .unwrap_or_else(|| class.to_string())
+        };
+        let all = || (0..classes).map(name).collect::<Vec<_>>();
+        let pictures = 0..latents.count();
+        match (self, latents) {
+            (Self::OfSeed, _) if classes == 0 => Ok(None),
+            (Self::OfSeed, Latents::Seeds(_)) => {
+                let of = |index| (latents.number(index) % classes.max(1) as u64) as usize;
+                Ok(Some(pictures.map(of).collect()))
+            }
+            (Self::OfSeed, Latents::Between(..)) => {
+                Err(SamplingError::WithoutClass { names: all() })
+            }
+            (Self::Asked(asked), _) => {
+                let named = (0..classes).find(|&class| name(class) == *asked);
+                let numbered = || asked.parse().ok().filter(|&class| class < classes);
+                let class = named.or_else(numbered).ok_or_else(|| {
+                    SamplingError::Class(UnknownClass {
+                        asked: asked.clone(),
+                        names: all(),
+                    })
+                })?;
+                Ok(Some(pictures.map(|_| class).collect()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classes_of(class: &Class, latents: &str, names: &[&str]) -> Result<Vec<usize>, String> {
+        let latents = match latents.split_once(':') {
+            Some((_, between)) => {
+                Latents::Between(between.parse().unwrap(), super::super::Way::Linear)
+            }
+            None => Latents::Seeds(latents.parse().unwrap()),
+        };
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let classes = class.of_pictures(&latents, names.len(), &names);
+        classes
+            .map(Option::unwrap_or_default)
+            .map_err(|error| error.to_string())
+    }
+
+    fn asked(name: &str) -> Class {
+        Class::Asked(name.into())
+    }
+
+    #[test]
+    fn every_seed_has_a_class_of_its_own_wherever_it_stands() {
+        let names = ["cat", "dog", "owl"];
+        assert_eq!(
+            classes_of(&Class::OfSeed, "0-3,7", &names).unwrap(),
+            [0, 1, 2, 0, 1]
+        );
+        assert_eq!(
+            classes_of(&Class::OfSeed, "18446744073709551615", &names).unwrap(),
+            [0]
+        );
+        assert!(classes_of(&Class::OfSeed, "0-3", &[]).unwrap().is_empty());
+        let error = classes_of(&Class::OfSeed, "between:0,1,3", &names).unwrap_err();
+        assert!(
+            error.contains("--class") && error.contains("cat, dog, owl"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_class_is_found_by_its_name_before_its_number() {
+        assert_eq!(
+            classes_of(&asked("owl"), "5,6", &["cat", "dog", "owl"]).unwrap(),
+            [2, 2]
+        );
+        assert_eq!(
+            classes_of(&asked("1"), "5", &["cat", "dog", "owl"]).unwrap(),
+            [1]
+        );
+        assert_eq!(
+            classes_of(&asked("1"), "between:0,1,2", &["3", "2", "1"]).unwrap(),
+            [2, 2]
+        );
+        let error = classes_of(&asked("dig"), "0", &["cat", "dog", "owl"]).unwrap_err();
+        assert!(
+            error.contains("did you mean \"dog\"?") && error.contains("from 0 to 2"),
+            "{error}"
+        );
+        assert!(classes_of(&asked("3"), "0", &["cat", "dog", "owl"]).is_err());
+        let error = classes_of(&asked("7"), "0", &[]).unwrap_err();
+        assert!(error.contains("no classes"), "{error}");
+    }
+}
