@@ -1,12 +1,17 @@
 //! Convolutions of bytes in tiles of pixels times vectors of output channels. The geometry is that of the convolutions of floats.
 
-use super::lanes::{Lanes, Products};
+use core::mem::MaybeUninit;
+
+use super::lanes::{Lanes, Products, load};
 use super::{ByteConv, Finish, Raw, Requantizer, Term};
 use crate::engine::compiled::axis::Taps;
 use crate::engine::compiled::format::{BLOCK, padded};
 
 /// Sums of the largest tile, in vectors.
 const MAX_SUMS: usize = 32;
+
+/// Taps whose corrections are kept.
+const TAPS: usize = 32;
 
 /// Pixels of the largest tile.
 const MAX_PIXELS: usize = 8;
@@ -170,23 +175,43 @@ impl<X: Term> Operands<X> {
     }
 }
 
-/// Weights of one group of four input channels.
+/// Adds products of `F` fours of channels at a time, as long as there are so many; what is left.
+///
+/// # Safety
+/// As [`micro`].
 #[inline(always)]
-unsafe fn load<X: Term, V: Products<X>, const NV: usize>(
-    from: *const i8,
-    block: usize,
-) -> [V::Weights; NV] {
+unsafe fn add_fours<
+    X: Term,
+    V: Products<X>,
+    const R: usize,
+    const N: usize,
+    const NV: usize,
+    const F: usize,
+>(
+    sums: &mut [[[V; NV]; N]; R],
+    mut o: Operands<X>,
+) -> Operands<X> {
     unsafe {
-        let mut weights = [V::weights(from); NV];
-        for v in 1..NV {
-            let channel = v * V::LANES;
-            weights[v] = V::weights(from.add(channel / BLOCK * block + channel % BLOCK * 4));
+        while F <= V::FOURS && o.channels >= 4 * F {
+            let w = load::<X, V, NV, F>(o.weights, o.block);
+            for r in 0..R {
+                for p in 0..N {
+                    let inputs = V::inputs::<F>(o.x.add(r * o.row + p * o.pixel));
+                    for v in 0..NV {
+                        sums[r][p][v] = sums[r][p][v].add_products::<F>(inputs, w[v]);
+                    }
+                }
+            }
+            o.weights = o.weights.add(F * 4 * BLOCK);
+            o.x = o.x.add(F * 4);
+            o.channels -= F * 4;
         }
-        weights
+        o
     }
 }
 
 /// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
+/// What is [missing](Products::corrected) in those of a pixel comes with them.
 ///
 /// # Safety
 /// All that the operands and shapes say must be there.
@@ -195,45 +220,21 @@ unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const N
     sums: *mut V,
     sums_row: usize,
     o: Operands<X>,
+    missing: &[V; NV],
 ) {
     unsafe {
-        let mut excess = [V::splat(0); NV];
-        if V::SHIFTED {
-            let mut from = o.weights;
-            for _ in 0..o.channels / 4 {
-                let w = load::<X, V, NV>(from, o.block);
-                for v in 0..NV {
-                    excess[v] = excess[v].add_excess(w[v]);
-                }
-                from = from.add(4 * BLOCK);
-            }
-        }
-        let mut a = [[[V::splat(0); NV]; N]; R];
+        let mut a = [[*missing; N]; R];
         for r in 0..R {
             for p in 0..N {
                 for v in 0..NV {
-                    a[r][p][v] = *sums.add(r * sums_row + p * NV + v);
-                    if V::SHIFTED {
-                        a[r][p][v] = a[r][p][v].sub(excess[v]);
-                    }
+                    let sum = *sums.add(r * sums_row + p * NV + v);
+                    a[r][p][v] = if V::SHIFTED { sum.add(missing[v]) } else { sum };
                 }
             }
         }
-        let mut from = o.weights;
-        let mut x = o.x;
-        for _ in 0..o.channels / 4 {
-            let w = load::<X, V, NV>(from, o.block);
-            for r in 0..R {
-                for p in 0..N {
-                    let four = V::four(x.add(r * o.row + p * o.pixel));
-                    for v in 0..NV {
-                        a[r][p][v] = a[r][p][v].add_products(four, w[v]);
-                    }
-                }
-            }
-            from = from.add(4 * BLOCK);
-            x = x.add(4);
-        }
+        let o = add_fours::<X, V, R, N, NV, 4>(&mut a, o);
+        let o = add_fours::<X, V, R, N, NV, 2>(&mut a, o);
+        add_fours::<X, V, R, N, NV, 1>(&mut a, o);
         for r in 0..R {
             for p in 0..N {
                 for v in 0..NV {
@@ -244,7 +245,7 @@ unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const N
     }
 }
 
-/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and `pixels` from 1 to [`Lanes::PIXELS`].
+/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and `pixels` from 1 to [`Products::PIXELS`].
 ///
 /// # Safety
 /// As [`micro`].
@@ -255,12 +256,13 @@ unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     sums: *mut V,
     sums_row: usize,
     o: Operands<X>,
+    missing: &[V; NV],
 ) {
     macro_rules! cases {
         ($($r:literal x $n:literal),*) => {
             match (rows, pixels) {
                 $(($r, $n) if $n <= most_pixels::<X, V>(NV) && ($r == 1 || two_rows::<X, V>(NV)) => unsafe {
-                    micro::<X, V, $r, $n, NV>(sums, sums_row, o);
+                    micro::<X, V, $r, $n, NV>(sums, sums_row, o, missing);
                 },)*
                 _ => {}
             }
@@ -270,14 +272,65 @@ unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
 }
 
 /// Pixels of the widest tile. Dense layers, of which a batch is a row, have few shapes of tiles where they read 16-bit numbers: one of them in a model.
-const fn most_pixels<X: Term, V: Lanes>(vectors: usize) -> usize {
+const fn most_pixels<X: Term, V: Products<X>>(vectors: usize) -> usize {
     let most = V::PIXELS[vectors - 1];
     if X::TALL || most < 4 { most } else { 4 }
 }
 
 /// Whether there are tiles of two rows and up to four pixels, and the registers hold them.
 const fn two_rows<X: Term, V: Products<X>>(vectors: usize) -> bool {
-    X::TALL && V::MOST >= 4 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
+    X::TALL && V::WIDE >= 4 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
+}
+
+/// Vectors of zeros.
+///
+/// # Safety
+/// The processor has the vector's instructions.
+#[inline(always)]
+unsafe fn nothing<X: Term, V: Products<X>, const NV: usize>() -> [V; NV] {
+    unsafe { [V::begin(V::Sums::splat(0)); NV] }
+}
+
+/// What is [missing](Products::corrected) in sums, tap by tap: found when the first tile needs it, and kept for all tiles of a phase.
+struct Missing<V, const NV: usize> {
+    /// The tap that each place belongs to. Taps share places where there are more.
+    taps: [usize; TAPS],
+    sums: [MaybeUninit<[V; NV]>; TAPS],
+}
+
+impl<V: Copy, const NV: usize> Missing<V, NV> {
+    const fn new() -> Self {
+        Self {
+            taps: [usize::MAX; TAPS],
+            sums: [MaybeUninit::uninit(); TAPS],
+        }
+    }
+
+    /// What is missing once the operands of tap `tap` are multiplied, and the channels behind them if there are some.
+    ///
+    /// # Safety
+    /// The weights are there, and the processor has the vector's instructions.
+    #[inline(always)]
+    unsafe fn of<X: Term>(&mut self, tap: usize, o: &Operands<X>, rest: bool) -> [V; NV]
+    where
+        V: Products<X>,
+    {
+        unsafe {
+            if !V::SHIFTED {
+                return nothing();
+            }
+            let place = tap % TAPS;
+            if self.taps[place] != tap {
+                let mut sums = V::corrected(nothing(), o.weights, o.block, o.channels);
+                if rest {
+                    sums = V::corrected(sums, o.weights.add(o.channels * BLOCK), o.block, 4);
+                }
+                self.sums[place].write(sums);
+                self.taps[place] = tap;
+            }
+            self.sums[place].assume_init()
+        }
+    }
 }
 
 /// What the tiles of one phase and some output channels share.
@@ -312,7 +365,7 @@ impl<X: Term> Tiles<'_, '_, X> {
         // A vector that holds padding only is left out.
         while first < vectors && first * V::LANES < self.0.outputs {
             let wide = match vectors - first {
-                _ if per_block > 1 || V::MOST < 4 => V::MOST.min(vectors - first),
+                _ if per_block > 1 || V::WIDE < 4 => V::WIDE.min(vectors - first),
                 3 | 5 | 6 if X::TALL => 3,
                 3 => 2,
                 left @ ..=2 => left,
@@ -320,11 +373,11 @@ impl<X: Term> Tiles<'_, '_, X> {
             };
             unsafe {
                 match wide {
-                    4 if V::MOST >= 4 => self.channels::<V, 4>(first, out),
-                    3 if V::MOST >= 4 && V::LANES == BLOCK && X::TALL => {
+                    4 if V::WIDE >= 4 => self.channels::<V, 4>(first, out),
+                    3 if V::WIDE >= 4 && V::LANES == BLOCK && X::TALL => {
                         self.channels::<V, 3>(first, out);
                     }
-                    2 if V::MOST >= 2 => self.channels::<V, 2>(first, out),
+                    2 if V::WIDE >= 2 => self.channels::<V, 2>(first, out),
                     _ => self.channels::<V, 1>(first, out),
                 }
             }
@@ -375,6 +428,7 @@ impl<X: Term> Tiles<'_, '_, X> {
         } else {
             1
         };
+        let mut missing = Missing::<V, NV>::new();
         let mut row = 0;
         while row < height {
             let high = tall.min(height - row);
@@ -382,7 +436,7 @@ impl<X: Term> Tiles<'_, '_, X> {
             while column < width {
                 let wide = pixels.min(width - column);
                 let (at, size) = ([row, column], [high, wide]);
-                unsafe { self.tile::<V, NV>(part, at, size, out) };
+                unsafe { self.tile(part, at, size, &mut missing, out) };
                 column += wide;
             }
             row += high;
@@ -396,20 +450,22 @@ impl<X: Term> Tiles<'_, '_, X> {
         part: &Part<'_>,
         at: [usize; 2],
         size: [usize; 2],
+        missing: &mut Missing<V, NV>,
         out: Out<'_>,
     ) {
         let [rows, columns] = &self.0.axes;
         unsafe {
-            let mut sums = [V::splat(0); MAX_SUMS];
-            let sums = sums.as_mut_ptr();
+            let mut sums = MaybeUninit::<[V; MAX_SUMS]>::uninit();
+            let sums = sums.as_mut_ptr().cast::<V>();
             let sums_row = size[1] * NV;
             for v in 0..NV {
-                let first = out.first::<V>(part.channel + v * V::LANES);
+                let first = V::begin(out.first(part.channel + v * V::LANES));
                 for p in 0..size[0] * size[1] {
                     *sums.add(p * NV + v) = first;
                 }
             }
             let mut weights = part.weights;
+            let mut tap = 0;
             for row_tap in part.row_taps.iter() {
                 let (top, bottom) = rows.inside(row_tap.offset, at[0], size[0]);
                 for column_tap in part.column_taps.iter() {
@@ -436,15 +492,18 @@ impl<X: Term> Tiles<'_, '_, X> {
                         let mut last = [X::default(); 4 * MAX_PIXELS];
                         // Twice where channels are left that are not four: one call, for the code of it is long.
                         let mut rest = self.0.inputs - whole;
+                        let mut missing = missing.of::<X>(tap, &operands, rest > 0);
                         loop {
-                            multiply::<X, V, NV>(high, wide, sums, sums_row, operands);
+                            multiply(high, wide, sums, sums_row, operands, &missing);
                             if rest == 0 {
                                 break;
                             }
                             operands = operands.last(rest, [high, wide], &mut last);
+                            missing = nothing();
                             rest = 0;
                         }
                     }
+                    tap += 1;
                     weights = weights.add(self.tap_len());
                 }
             }
@@ -456,7 +515,7 @@ impl<X: Term> Tiles<'_, '_, X> {
                     for v in 0..NV {
                         let channel = part.channel + v * V::LANES;
                         if channel < self.0.outputs {
-                            let sum = *sums.add(r * sums_row + p * NV + v);
+                            let sum = (*sums.add(r * sums_row + p * NV + v)).end();
                             out.store(sum, channel, to + v * V::LANES, self.0.outputs - channel);
                         }
                     }
