@@ -10,6 +10,9 @@ use crate::engine::compiled::format::{BLOCK, padded};
 /// Sums of the largest tile, in vectors.
 const MAX_SUMS: usize = 32;
 
+/// Output channels of the widest tile.
+const MOST: usize = 4 * BLOCK;
+
 /// Taps whose corrections are kept.
 const TAPS: usize = 32;
 
@@ -60,52 +63,73 @@ impl Out<'_> {
         }
     }
 
-    /// Stores the first `len` sums of the channels from `channel` on, all if there are not so many, from number `at` of the output on.
+    /// Stores the sums of the channels from `channel` on, or the first `len` if there are more, from number `at` of the output on.
     ///
     /// # Safety
     /// As before, and the output is good for these numbers.
     #[inline(always)]
-    unsafe fn store<V: Lanes>(&self, sums: V, channel: usize, at: usize, len: usize) {
+    unsafe fn store<V: Lanes, const NV: usize>(
+        &self,
+        sums: [V; NV],
+        channel: usize,
+        at: usize,
+        len: usize,
+    ) {
         unsafe {
             match self {
-                Self::Bytes(how, out) => how.store_vector(sums, channel, out.add(at), len),
-                Self::Sums(out) if len >= V::LANES => sums.store(out.add(at)),
-                Self::Sums(out) => {
-                    let mut numbers = [0; BLOCK];
-                    sums.store(numbers.as_mut_ptr());
-                    core::ptr::copy_nonoverlapping(numbers.as_ptr(), out.add(at), len);
-                }
+                Self::Bytes(how, out) => whole(out.add(at), len, NV * V::LANES, |to| {
+                    how.store(sums, channel, to);
+                }),
+                Self::Sums(out) => whole(out.add(at), len, NV * V::LANES, |to| {
+                    for v in 0..NV {
+                        sums[v].store(to.add(v * V::LANES));
+                    }
+                }),
             }
         }
     }
 }
 
+/// Has `all` numbers written, and keeps only the first `len` of them if there are more.
+///
+/// # Safety
+/// `to` is good for so many, and there are at most [`MOST`] in all.
+#[inline(always)]
+unsafe fn whole<T: Copy>(to: *mut T, len: usize, all: usize, write: impl FnOnce(*mut T)) {
+    if len >= all {
+        return write(to);
+    }
+    let mut numbers = MaybeUninit::<[T; MOST]>::uninit();
+    let from = numbers.as_mut_ptr().cast::<T>();
+    write(from);
+    unsafe { core::ptr::copy_nonoverlapping(from, to, len) };
+}
+
 impl Requantizer<'_> {
-    /// Stores the bytes of the first `len` sums of the channels from `channel` on.
+    /// Stores the bytes of the sums of the channels from `channel` on.
     ///
     /// # Safety
     /// As [`Out::store`].
     #[inline(always)]
-    unsafe fn store_vector<V: Lanes>(&self, sums: V, channel: usize, to: *mut u8, len: usize) {
+    unsafe fn store<V: Lanes, const NV: usize>(&self, sums: [V; NV], channel: usize, to: *mut u8) {
         unsafe {
-            let multipliers = V::load(self.multipliers.as_ptr().add(channel));
-            let clamped = sums.clamped(multipliers, self);
+            let multipliers = self.multipliers.as_ptr().add(channel);
+            let clamped = |v: usize| sums[v].clamped(V::load(multipliers.add(v * V::LANES)), self);
             let Some(table) = self.table else {
-                clamped.store_bytes(to, len);
+                for v in 0..NV {
+                    clamped(v).store_bytes(to.add(v * V::LANES));
+                }
                 return;
             };
-            let mut numbers = [0; BLOCK];
-            clamped.sub(V::splat(self.low)).store(numbers.as_mut_ptr());
-            // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
-            let byte = |i: usize| *table.as_ptr().add(numbers[i] as usize);
-            if len >= V::LANES {
-                for i in 0..V::LANES {
-                    *to.add(i) = byte(i);
-                }
-            } else {
-                for i in 0..len {
-                    *to.add(i) = byte(i);
-                }
+            let low = V::splat(self.low);
+            let mut numbers = MaybeUninit::<[i32; MOST]>::uninit();
+            let numbers = numbers.as_mut_ptr().cast::<i32>();
+            for v in 0..NV {
+                clamped(v).sub(low).store(numbers.add(v * V::LANES));
+            }
+            for i in 0..NV * V::LANES {
+                // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
+                *to.add(i) = *table.as_ptr().add(*numbers.add(i) as usize);
             }
         }
     }
@@ -195,12 +219,7 @@ unsafe fn add_fours<
         while F <= V::FOURS && o.channels >= 4 * F {
             let w = load::<X, V, NV, F>(o.weights, o.block);
             for r in 0..R {
-                for p in 0..N {
-                    let inputs = V::inputs::<F>(o.x.add(r * o.row + p * o.pixel));
-                    for v in 0..NV {
-                        sums[r][p][v] = sums[r][p][v].add_products::<F>(inputs, w[v]);
-                    }
-                }
+                V::add_tile(&mut sums[r], o.x.add(r * o.row), o.pixel, &w);
             }
             o.weights = o.weights.add(F * 4 * BLOCK);
             o.x = o.x.add(F * 4);
@@ -512,13 +531,11 @@ impl<X: Term> Tiles<'_, '_, X> {
                 for p in 0..size[1] {
                     let x = (at[1] + p) * columns.phases() + part.column_phase;
                     let to = (y * columns.output + x) * self.0.outputs + part.channel;
+                    let mut pixel = [V::Sums::splat(0); NV];
                     for v in 0..NV {
-                        let channel = part.channel + v * V::LANES;
-                        if channel < self.0.outputs {
-                            let sum = (*sums.add(r * sums_row + p * NV + v)).end();
-                            out.store(sum, channel, to + v * V::LANES, self.0.outputs - channel);
-                        }
+                        pixel[v] = (*sums.add(r * sums_row + p * NV + v)).end();
                     }
+                    out.store(pixel, part.channel, to, self.0.outputs - part.channel);
                 }
             }
         }

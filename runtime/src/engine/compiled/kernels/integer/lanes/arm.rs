@@ -28,15 +28,10 @@ impl Lanes for Four {
             let q = vqmovn_high_s64(low, vrshlq_s64(high, shift));
             Self(vminq_s32(vmaxq_s32(q, vdupq_n_s32(how.low)), vdupq_n_s32(how.high)))
         };
-        store_bytes(self: Self, to: *mut u8, len: usize) = {
+        store_bytes(self: Self, to: *mut u8) = {
             let words = vmovn_s32(self.0);
             let bytes = vreinterpret_u32_s8(vmovn_s16(vcombine_s16(words, words)));
-            let bytes = vget_lane_u32::<0>(bytes);
-            if len >= 4 {
-                to.cast::<u32>().write_unaligned(bytes);
-            } else {
-                core::ptr::copy_nonoverlapping(bytes.to_ne_bytes().as_ptr(), to, len);
-            }
+            to.cast::<u32>().write_unaligned(vget_lane_u32::<0>(bytes));
         };
     }
 }
@@ -122,6 +117,18 @@ impl Halves {
     }
 }
 
+impl Halves {
+    /// The inputs, once the sums are there. Compilers would begin with the products of all vectors, for which there are not registers enough.
+    #[inline(always)]
+    unsafe fn before(self, mut inputs: [int8x16_t; 4]) -> [int8x16_t; 4] {
+        // SAFETY: it has no instructions.
+        unsafe {
+            asm!("/* {0:v} {1:v} {2:v} */", inout(vreg) inputs[0], in(vreg) self.0[0], in(vreg) self.0[1], options(pure, nomem, nostack, preserves_flags));
+        }
+        inputs
+    }
+}
+
 /// Products with bytes of type `$x`: of the first four of eight channels `$first` is added to what is multiplied, by inverting the bits `$first_bits`;
 /// for the other four `$second` less what is to be multiplied is, by `$second_bits`.
 macro_rules! halves {
@@ -131,8 +138,8 @@ macro_rules! halves {
             type Inputs = [int8x16_t; 4];
             type Weights = int8x16_t;
             const WIDE: usize = 4;
-            const PIXELS: [usize; 4] = [6, 4, 3, 2];
-            const FOURS: usize = 4;
+            const PIXELS: [usize; 4] = [4, 3, 2, 2];
+            const FOURS: usize = 2;
             const SHIFTED: bool = true;
 
             methods! {
@@ -174,6 +181,27 @@ macro_rules! halves {
                     }
                     sums
                 };
+            }
+
+            #[inline(always)]
+            unsafe fn add_tile<const N: usize, const NV: usize, const F: usize>(
+                sums: &mut [[Self; NV]; N],
+                x: *const $x,
+                pixel: usize,
+                weights: &[[int8x16_t; F]; NV],
+            ) {
+                unsafe {
+                    let mut inputs = [[vdupq_n_s8(0); 4]; N];
+                    for p in 0..N {
+                        inputs[p] = <Self as Products<$x>>::inputs::<F>(x.add(p * pixel));
+                    }
+                    for v in 0..NV {
+                        for p in 0..N {
+                            sums[p][v] = <Self as Products<$x>>::add_products(sums[p][v], inputs[p], weights[v]);
+                            inputs[p] = sums[p][v].before(inputs[p]);
+                        }
+                    }
+                }
             }
 
             #[inline(always)]

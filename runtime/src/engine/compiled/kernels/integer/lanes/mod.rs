@@ -23,8 +23,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     /// [`Requantizer::clamped`] of each.
     unsafe fn clamped(self, multipliers: Self, how: &Requantizer<'_>) -> Self;
-    /// Stores the low bytes of the first `len` sums, of all if `len` is greater.
-    unsafe fn store_bytes(self, to: *mut u8, len: usize);
+    /// Stores the low byte of each.
+    unsafe fn store_bytes(self, to: *mut u8);
 }
 
 /// What sums are while products with numbers of one type are added to them.
@@ -62,6 +62,23 @@ pub(super) trait Products<X: Term>: Copy {
         inputs: Self::Inputs,
         weights: [Self::Weights; F],
     ) -> Self;
+    /// Adds products of `F` fours of channels of `N` pixels, which are `pixel` numbers apart, and the weights of `NV` vectors.
+    #[inline(always)]
+    unsafe fn add_tile<const N: usize, const NV: usize, const F: usize>(
+        sums: &mut [[Self; NV]; N],
+        x: *const X,
+        pixel: usize,
+        weights: &[[Self::Weights; F]; NV],
+    ) {
+        unsafe {
+            for p in 0..N {
+                let inputs = Self::inputs::<F>(x.add(p * pixel));
+                for v in 0..NV {
+                    sums[p][v] = sums[p][v].add_products(inputs, weights[v]);
+                }
+            }
+        }
+    }
     /// `sums` with what is missing in them once products with the weights of `channels` channels are added, see [`load`] for where those are.
     #[inline(always)]
     unsafe fn corrected<const NV: usize>(

@@ -62,17 +62,11 @@ impl Lanes for Eight {
             let odd = _mm256_slli_epi64::<32>(Self::half_clamped(a, b, how));
             Self(_mm256_blend_epi32::<0b1010_1010>(even, odd))
         };
-        store_bytes(self: Self, to: *mut u8, len: usize) = {
+        store_bytes(self: Self, to: *mut u8) = {
             let low = _mm256_and_si256(self.0, _mm256_set1_epi32(255));
             let words = _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256::<1>(low));
             let bytes = _mm_packus_epi16(words, words);
-            if len >= 8 {
-                _mm_storel_epi64(to.cast(), bytes);
-            } else {
-                let mut all = [0_u8; 8];
-                _mm_storel_epi64(all.as_mut_ptr().cast(), bytes);
-                core::ptr::copy_nonoverlapping(all.as_ptr(), to, len);
-            }
+            _mm_storel_epi64(to.cast(), bytes);
         };
     }
 }
@@ -132,14 +126,7 @@ impl Lanes for Sixteen {
             let odd = _mm512_slli_epi64::<32>(Self::half_clamped(a, b, how));
             Self(_mm512_mask_blend_epi32(0xAAAA, even, odd))
         };
-        store_bytes(self: Self, to: *mut u8, len: usize) = {
-            let bytes = _mm512_cvtepi32_epi8(self.0);
-            if len >= 16 {
-                _mm_storeu_si128(to.cast(), bytes);
-            } else {
-                _mm_mask_storeu_epi8(to.cast(), (1 << len) - 1, bytes);
-            }
-        };
+        store_bytes(self: Self, to: *mut u8) = _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(self.0));
     }
 }
 
