@@ -6,8 +6,9 @@ use crate::engine::compiled::kernels::Level;
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use super::super::lanes::x86::{Eight, Sixteen};
-    pub(super) use super::super::tiles::FinishVector;
-    use super::super::tiles::{Out, Tiles, clamp as clamp_with};
+    pub(super) use super::super::out::FinishVector;
+    use super::super::out::{Out, clamp as clamp_with};
+    use super::super::tiles::Tiles;
     use super::{ByteConv, Level, Requantizer, Term};
     use crate::engine::compiled::kernels::level::Kind;
 
@@ -83,8 +84,9 @@ mod vectors {
 #[cfg(target_arch = "aarch64")]
 mod vectors {
     use super::super::lanes::arm::Four;
-    pub(super) use super::super::tiles::FinishVector;
-    use super::super::tiles::{Out, Tiles, clamp as clamp_with};
+    pub(super) use super::super::out::FinishVector;
+    use super::super::out::{Out, clamp as clamp_with};
+    use super::super::tiles::Tiles;
     use super::{ByteConv, Level, Requantizer, Term};
     use crate::engine::compiled::kernels::level::Kind;
 

@@ -4,6 +4,10 @@ mod dispatch;
 mod gather;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod lanes;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod micro;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod out;
 mod requantize;
 mod scalar;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

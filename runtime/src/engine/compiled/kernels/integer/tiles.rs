@@ -2,304 +2,15 @@
 
 use core::mem::MaybeUninit;
 
-use super::lanes::{Lanes, Products, load};
-use super::{ByteConv, Finish, Raw, Requantizer, Term};
+use super::lanes::{Lanes, Products};
+use super::micro::{MAX_PIXELS, MAX_SUMS, Operands, most_pixels, multiply, two_rows};
+use super::out::Out;
+use super::{ByteConv, Term};
 use crate::engine::compiled::axis::Taps;
 use crate::engine::compiled::format::{BLOCK, padded};
 
-/// Sums of the largest tile, in vectors.
-const MAX_SUMS: usize = 32;
-
-/// Output channels of the widest tile.
-const MOST: usize = 4 * BLOCK;
-
 /// Taps whose corrections are kept.
 const TAPS: usize = 32;
-
-/// Pixels of the largest tile.
-const MAX_PIXELS: usize = 8;
-
-/// What becomes of vectors of sums, and where the first of it is written. One type for both, so that each kernel is in a program once.
-#[derive(Clone, Copy)]
-pub(super) enum Out<'a> {
-    /// Bytes.
-    Bytes(Requantizer<'a>, *mut u8),
-    /// The sums as they are.
-    Sums(*mut i32),
-}
-
-/// What becomes of sums, as an [`Out`].
-pub(super) trait FinishVector: Finish {
-    /// It with the place where it is written.
-    fn to<'s>(&'s self, out: *mut Self::Number) -> Out<'s>;
-}
-
-impl FinishVector for Requantizer<'_> {
-    fn to<'s>(&'s self, out: *mut u8) -> Out<'s> {
-        Out::Bytes(*self, out)
-    }
-}
-
-impl FinishVector for Raw {
-    fn to<'s>(&'s self, out: *mut i32) -> Out<'s> {
-        Out::Sums(out)
-    }
-}
-
-impl Out<'_> {
-    /// What the sums of the channels from `channel` on begin with.
-    ///
-    /// # Safety
-    /// [`Finish::fits`] holds, and the processor has the vector's instructions.
-    #[inline(always)]
-    unsafe fn first<V: Lanes>(&self, channel: usize) -> V {
-        unsafe {
-            match self {
-                Self::Bytes(how, _) if let Some(bias) = how.bias => {
-                    V::load(bias.as_ptr().add(channel))
-                }
-                _ => V::splat(0),
-            }
-        }
-    }
-
-    /// Stores the sums of the channels from `channel` on, or the first `len` if there are more, from number `at` of the output on.
-    ///
-    /// # Safety
-    /// As before, and the output is good for these numbers.
-    #[inline(always)]
-    unsafe fn store<V: Lanes, const NV: usize>(
-        &self,
-        sums: [V; NV],
-        channel: usize,
-        at: usize,
-        len: usize,
-    ) {
-        unsafe {
-            match self {
-                Self::Bytes(how, out) => whole(out.add(at), len, NV * V::LANES, |to| {
-                    how.store(sums, channel, to);
-                }),
-                Self::Sums(out) => whole(out.add(at), len, NV * V::LANES, |to| {
-                    for v in 0..NV {
-                        sums[v].store(to.add(v * V::LANES));
-                    }
-                }),
-            }
-        }
-    }
-}
-
-/// Has `all` numbers written, and keeps only the first `len` of them if there are more.
-///
-/// # Safety
-/// `to` is good for so many, and there are at most [`MOST`] in all.
-#[inline(always)]
-unsafe fn whole<T: Copy>(to: *mut T, len: usize, all: usize, write: impl FnOnce(*mut T)) {
-    if len >= all {
-        return write(to);
-    }
-    let mut numbers = MaybeUninit::<[T; MOST]>::uninit();
-    let from = numbers.as_mut_ptr().cast::<T>();
-    write(from);
-    unsafe { core::ptr::copy_nonoverlapping(from, to, len) };
-}
-
-impl Requantizer<'_> {
-    /// Stores the bytes of the sums of the channels from `channel` on.
-    ///
-    /// # Safety
-    /// As [`Out::store`].
-    #[inline(always)]
-    unsafe fn store<V: Lanes, const NV: usize>(&self, sums: [V; NV], channel: usize, to: *mut u8) {
-        unsafe {
-            let multipliers = self.multipliers.as_ptr().add(channel);
-            let clamped = |v: usize| sums[v].clamped(V::load(multipliers.add(v * V::LANES)), self);
-            let Some(table) = self.table else {
-                for v in 0..NV {
-                    clamped(v).store_bytes(to.add(v * V::LANES));
-                }
-                return;
-            };
-            let low = V::splat(self.low);
-            let mut numbers = MaybeUninit::<[i32; MOST]>::uninit();
-            let numbers = numbers.as_mut_ptr().cast::<i32>();
-            for v in 0..NV {
-                clamped(v).sub(low).store(numbers.add(v * V::LANES));
-            }
-            for i in 0..NV * V::LANES {
-                // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
-                *to.add(i) = *table.as_ptr().add(*numbers.add(i) as usize);
-            }
-        }
-    }
-}
-
-/// Sums of one channel, rounded and clamped in their place.
-///
-/// # Safety
-/// The processor has the vector's instructions.
-#[inline(always)]
-pub(super) unsafe fn clamp<V: Lanes>(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
-    unsafe {
-        let multipliers = V::splat(multiplier);
-        let mut chunks = sums.chunks_exact_mut(V::LANES);
-        for sums in chunks.by_ref() {
-            let clamped = V::load(sums.as_ptr()).clamped(multipliers, how);
-            clamped.store(sums.as_mut_ptr());
-        }
-        for sum in chunks.into_remainder() {
-            *sum = how.clamped(*sum, multiplier);
-        }
-    }
-}
-
-/// What is multiplied: `rows` x `pixels` vectors of channels with weights `[block][channel / 4][16][4]`.
-#[derive(Clone, Copy)]
-struct Operands<X> {
-    /// First number of the first pixel.
-    x: *const X,
-    /// Numbers from one pixel to the next.
-    pixel: usize,
-    /// Numbers from one row of the tile to the next.
-    row: usize,
-    /// First weight.
-    weights: *const i8,
-    /// Weights from one block of output channels to the next.
-    block: usize,
-    /// Input channels, a multiple of 4.
-    channels: usize,
-}
-
-impl<X: Term> Operands<X> {
-    /// The `rest` channels behind those of `self`, filled up with zeros to four in `copy`, of `size` rows and pixels.
-    ///
-    /// # Safety
-    /// These channels and their weights must be there, and at most [`MAX_PIXELS`].
-    #[inline(always)]
-    unsafe fn last(self, rest: usize, size: [usize; 2], copy: &mut [X; 4 * MAX_PIXELS]) -> Self {
-        let to = copy.as_mut_ptr();
-        for r in 0..size[0] {
-            for p in 0..size[1] {
-                unsafe {
-                    let from = self.x.add(self.channels + r * self.row + p * self.pixel);
-                    core::ptr::copy_nonoverlapping(from, to.add(4 * (r * size[1] + p)), rest);
-                }
-            }
-        }
-        Self {
-            x: to,
-            pixel: 4,
-            row: 4 * size[1],
-            // Four channels have `4 * BLOCK` weights.
-            weights: unsafe { self.weights.add(self.channels * BLOCK) },
-            channels: 4,
-            ..self
-        }
-    }
-}
-
-/// Adds products of `F` fours of channels at a time, as long as there are so many; what is left.
-///
-/// # Safety
-/// As [`micro`].
-#[inline(always)]
-unsafe fn add_fours<
-    X: Term,
-    V: Products<X>,
-    const R: usize,
-    const N: usize,
-    const NV: usize,
-    const F: usize,
->(
-    sums: &mut [[[V; NV]; N]; R],
-    mut o: Operands<X>,
-) -> Operands<X> {
-    unsafe {
-        while F <= V::FOURS && o.channels >= 4 * F {
-            let w = load::<X, V, NV, F>(o.weights, o.block);
-            for r in 0..R {
-                V::add_tile(&mut sums[r], o.x.add(r * o.row), o.pixel, &w);
-            }
-            o.weights = o.weights.add(F * 4 * BLOCK);
-            o.x = o.x.add(F * 4);
-            o.channels -= F * 4;
-        }
-        o
-    }
-}
-
-/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
-/// What is [missing](Products::corrected) in those of a pixel comes with them.
-///
-/// # Safety
-/// All that the operands and shapes say must be there.
-#[inline(always)]
-unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const NV: usize>(
-    sums: *mut V,
-    sums_row: usize,
-    o: Operands<X>,
-    missing: &[V; NV],
-) {
-    unsafe {
-        let mut a = [[*missing; N]; R];
-        for r in 0..R {
-            for p in 0..N {
-                for v in 0..NV {
-                    let sum = *sums.add(r * sums_row + p * NV + v);
-                    a[r][p][v] = if V::SHIFTED { sum.add(missing[v]) } else { sum };
-                }
-            }
-        }
-        let o = add_fours::<X, V, R, N, NV, 4>(&mut a, o);
-        let o = add_fours::<X, V, R, N, NV, 2>(&mut a, o);
-        add_fours::<X, V, R, N, NV, 1>(&mut a, o);
-        for r in 0..R {
-            for p in 0..N {
-                for v in 0..NV {
-                    *sums.add(r * sums_row + p * NV + v) = a[r][p][v];
-                }
-            }
-        }
-    }
-}
-
-/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and `pixels` from 1 to [`Products::PIXELS`].
-///
-/// # Safety
-/// As [`micro`].
-#[inline(always)]
-unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
-    rows: usize,
-    pixels: usize,
-    sums: *mut V,
-    sums_row: usize,
-    o: Operands<X>,
-    missing: &[V; NV],
-) {
-    macro_rules! cases {
-        ($($r:literal x $n:literal),*) => {
-            match (rows, pixels) {
-                $(($r, $n) if $n <= most_pixels::<X, V>(NV) && ($r == 1 || two_rows::<X, V>(NV)) => unsafe {
-                    micro::<X, V, $r, $n, NV>(sums, sums_row, o, missing);
-                },)*
-                _ => {}
-            }
-        };
-    }
-    cases!(1 x 1, 1 x 2, 1 x 3, 1 x 4, 1 x 5, 1 x 6, 1 x 7, 1 x 8, 2 x 1, 2 x 2, 2 x 3, 2 x 4);
-}
-
-/// Pixels of the widest tile. Dense layers, of which a batch is a row, have few shapes of tiles where they read 16-bit numbers: one of them in a model.
-const fn most_pixels<X: Term, V: Products<X>>(vectors: usize) -> usize {
-    let most = V::PIXELS[vectors - 1];
-    if X::TALL || most < 4 { most } else { 4 }
-}
-
-/// Whether there are tiles of two rows and up to four pixels, and the registers hold them.
-const fn two_rows<X: Term, V: Products<X>>(vectors: usize) -> bool {
-    X::TALL && V::WIDE >= 4 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
-}
 
 /// Vectors of zeros.
 ///
@@ -342,7 +53,8 @@ impl<V: Copy, const NV: usize> Missing<V, NV> {
             if self.taps[place] != tap {
                 let mut sums = V::corrected(nothing(), o.weights, o.block, o.channels);
                 if rest {
-                    sums = V::corrected(sums, o.weights.add(o.channels * BLOCK), o.block, 4);
+                    let weights = o.weights.add(o.channels * BLOCK);
+                    sums = V::corrected(sums, weights, o.block, 4);
                 }
                 self.sums[place].write(sums);
                 self.taps[place] = tap;
@@ -447,7 +159,7 @@ impl<X: Term> Tiles<'_, '_, X> {
         } else {
             1
         };
-        let mut missing = Missing::<V, NV>::new();
+        let mut missing = Missing::new();
         let mut row = 0;
         while row < height {
             let high = tall.min(height - row);
@@ -455,7 +167,7 @@ impl<X: Term> Tiles<'_, '_, X> {
             while column < width {
                 let wide = pixels.min(width - column);
                 let (at, size) = ([row, column], [high, wide]);
-                unsafe { self.tile(part, at, size, &mut missing, out) };
+                unsafe { self.tile::<V, NV>(part, at, size, &mut missing, out) };
                 column += wide;
             }
             row += high;
@@ -506,24 +218,24 @@ impl<X: Term> Tiles<'_, '_, X> {
                             block: part.block_len,
                             channels: whole,
                         };
-                        let (high, wide) = (bottom - top, right - left);
+                        let part = [bottom - top, right - left];
                         let sums = sums.add(top * sums_row + left * NV);
                         let mut last = [X::default(); 4 * MAX_PIXELS];
                         // Twice where channels are left that are not four: one call, for the code of it is long.
                         let mut rest = self.0.inputs - whole;
-                        let mut missing = missing.of::<X>(tap, &operands, rest > 0);
+                        let mut missing = missing.of(tap, &operands, rest > 0);
                         loop {
-                            multiply(high, wide, sums, sums_row, operands, &missing);
+                            multiply(part, sums, sums_row, operands, &missing);
                             if rest == 0 {
                                 break;
                             }
-                            operands = operands.last(rest, [high, wide], &mut last);
+                            operands = operands.last(rest, part, &mut last);
                             missing = nothing();
                             rest = 0;
                         }
                     }
-                    tap += 1;
                     weights = weights.add(self.tap_len());
+                    tap += 1;
                 }
             }
             for r in 0..size[0] {
