@@ -90,6 +90,28 @@ unsafe fn add_fours<
     }
 }
 
+/// Adds the products of all channels to the sums of `R` rows of `N` pixels, `NV` vectors each.
+///
+/// # Safety
+/// As [`micro`].
+#[inline(always)]
+pub(super) unsafe fn add<
+    X: Term,
+    V: Products<X>,
+    const R: usize,
+    const N: usize,
+    const NV: usize,
+>(
+    sums: &mut [[[V; NV]; N]; R],
+    o: Operands<X>,
+) {
+    unsafe {
+        let o = add_fours::<X, V, R, N, NV, 4>(sums, o);
+        let o = add_fours::<X, V, R, N, NV, 2>(sums, o);
+        add_fours::<X, V, R, N, NV, 1>(sums, o);
+    }
+}
+
 /// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
 /// What is [missing](Products::corrected) in those of a pixel comes with them.
 ///
@@ -112,9 +134,7 @@ unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const N
                 }
             }
         }
-        let o = add_fours::<X, V, R, N, NV, 4>(&mut a, o);
-        let o = add_fours::<X, V, R, N, NV, 2>(&mut a, o);
-        add_fours::<X, V, R, N, NV, 1>(&mut a, o);
+        add(&mut a, o);
         for r in 0..R {
             for p in 0..N {
                 for v in 0..NV {

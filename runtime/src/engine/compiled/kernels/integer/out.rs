@@ -65,34 +65,37 @@ impl Out<'_> {
         at: usize,
         len: usize,
     ) {
+        let all = NV * V::LANES;
         unsafe {
             match self {
-                Self::Bytes(how, out) => whole(out.add(at), len, NV * V::LANES, |to| {
-                    how.store(sums, channel, to);
-                }),
-                Self::Sums(out) => whole(out.add(at), len, NV * V::LANES, |to| {
-                    for v in 0..NV {
-                        sums[v].store(to.add(v * V::LANES));
-                    }
-                }),
+                Self::Bytes(how, out) if len >= all => how.store(sums, channel, out.add(at)),
+                Self::Bytes(how, out) => {
+                    let mut bytes = MaybeUninit::<[u8; MOST]>::uninit();
+                    let bytes = bytes.as_mut_ptr().cast();
+                    how.store(sums, channel, bytes);
+                    core::ptr::copy_nonoverlapping(bytes, out.add(at), len);
+                }
+                Self::Sums(out) if len >= all => store(sums, out.add(at)),
+                Self::Sums(out) => {
+                    let mut numbers = MaybeUninit::<[i32; MOST]>::uninit();
+                    let numbers = numbers.as_mut_ptr().cast();
+                    store(sums, numbers);
+                    core::ptr::copy_nonoverlapping(numbers, out.add(at), len);
+                }
             }
         }
     }
 }
 
-/// Has `all` numbers written, and keeps only the first `len` of them if there are more.
+/// Stores vectors one after another.
 ///
 /// # Safety
-/// `to` is good for so many, and there are at most [`MOST`] in all.
+/// As [`Lanes`].
 #[inline(always)]
-unsafe fn whole<T: Copy>(to: *mut T, len: usize, all: usize, write: impl FnOnce(*mut T)) {
-    if len >= all {
-        return write(to);
+unsafe fn store<V: Lanes, const NV: usize>(vectors: [V; NV], to: *mut i32) {
+    for v in 0..NV {
+        unsafe { vectors[v].store(to.add(v * V::LANES)) };
     }
-    let mut numbers = MaybeUninit::<[T; MOST]>::uninit();
-    let from = numbers.as_mut_ptr().cast::<T>();
-    write(from);
-    unsafe { core::ptr::copy_nonoverlapping(from, to, len) };
 }
 
 impl Requantizer<'_> {
@@ -103,20 +106,23 @@ impl Requantizer<'_> {
     #[inline(always)]
     unsafe fn store<V: Lanes, const NV: usize>(&self, sums: [V; NV], channel: usize, to: *mut u8) {
         unsafe {
-            let multipliers = self.multipliers.as_ptr().add(channel);
-            let clamped = |v: usize| sums[v].clamped(V::load(multipliers.add(v * V::LANES)), self);
+            let mut clamped = sums;
+            for v in 0..NV {
+                let multipliers = self.multipliers.as_ptr().add(channel + v * V::LANES);
+                clamped[v] = sums[v].clamped(V::load(multipliers), self);
+            }
             let Some(table) = self.table else {
                 for v in 0..NV {
-                    clamped(v).store_bytes(to.add(v * V::LANES));
+                    clamped[v].store_bytes(to.add(v * V::LANES));
                 }
                 return;
             };
-            let low = V::splat(self.low);
+            for v in 0..NV {
+                clamped[v] = clamped[v].sub(V::splat(self.low));
+            }
             let mut numbers = MaybeUninit::<[i32; MOST]>::uninit();
             let numbers = numbers.as_mut_ptr().cast::<i32>();
-            for v in 0..NV {
-                clamped(v).sub(low).store(numbers.add(v * V::LANES));
-            }
+            store(clamped, numbers);
             for i in 0..NV * V::LANES {
                 // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
                 *to.add(i) = *table.as_ptr().add(*numbers.add(i) as usize);

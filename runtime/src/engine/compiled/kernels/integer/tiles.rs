@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 
 use super::lanes::{Lanes, Products};
-use super::micro::{MAX_PIXELS, MAX_SUMS, Operands, most_pixels, multiply, two_rows};
+use super::micro::{MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, two_rows};
 use super::out::Out;
 use super::{ByteConv, Term};
 use crate::engine::compiled::axis::Taps;
@@ -124,6 +124,11 @@ impl<X: Term> Tiles<'_, '_, X> {
         let block_len = rows.kernel * columns.kernel * self.tap_len();
         let at = channel / BLOCK * block_len + channel % BLOCK * 4;
         let mut weights = unsafe { self.0.weights.as_ptr().add(at) };
+        if [rows.output, columns.output, block_len] == [1, 1, self.tap_len()]
+            && self.0.x.len() == self.0.inputs
+        {
+            return unsafe { self.vector::<V, NV>(channel, weights, out) };
+        }
         for row_phase in 0..rows.phases() {
             let row_taps = rows.taps(row_phase);
             for column_phase in 0..columns.phases() {
@@ -141,6 +146,49 @@ impl<X: Term> Tiles<'_, '_, X> {
                 let taps = row_taps.len() * column_taps.len();
                 weights = unsafe { weights.add(taps * self.tap_len()) };
             }
+        }
+    }
+
+    /// Matrix times vector: a dense layer, whose tile is one pixel with one tap.
+    #[inline(always)]
+    unsafe fn vector<V: Products<X>, const NV: usize>(
+        &self,
+        channel: usize,
+        weights: *const i8,
+        out: Out<'_>,
+    ) {
+        unsafe {
+            let mut sums = [V::begin(V::Sums::splat(0)); NV];
+            for v in 0..NV {
+                sums[v] = V::begin(out.first(channel + v * V::LANES));
+            }
+            let mut last = [X::default(); 4 * MAX_PIXELS];
+            let whole = self.0.inputs / 4 * 4;
+            let mut o = Operands {
+                x: self.0.x.as_ptr(),
+                pixel: 0,
+                row: 0,
+                weights,
+                block: self.tap_len(),
+                channels: whole,
+            };
+            let mut rest = self.0.inputs - whole;
+            loop {
+                sums = V::corrected(sums, o.weights, o.block, o.channels);
+                let mut tile = [[sums]];
+                add(&mut tile, o);
+                [[sums]] = tile;
+                if rest == 0 {
+                    break;
+                }
+                o = o.last(rest, [1, 1], &mut last);
+                rest = 0;
+            }
+            let mut pixel = [V::Sums::splat(0); NV];
+            for v in 0..NV {
+                pixel[v] = sums[v].end();
+            }
+            out.store(pixel, channel, channel, self.0.outputs - channel);
         }
     }
 

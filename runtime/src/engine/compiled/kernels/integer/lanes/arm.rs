@@ -105,27 +105,47 @@ unsafe fn fours<const F: usize>(from: *const i8) -> int8x16_t {
 pub(in super::super) struct Halves([int32x4_t; 2]);
 
 impl Halves {
-    /// Adds to both halves.
+    /// `x`, once the sums are there. Compilers would begin with the products of all vectors, for which there are not registers enough.
     #[inline(always)]
-    unsafe fn add_pairs(self, pairs: [int16x8_t; 2]) -> Self {
-        unsafe {
-            Self([
-                vpadalq_s16(self.0[0], pairs[0]),
-                vpadalq_s16(self.0[1], pairs[1]),
-            ])
-        }
-    }
-}
-
-impl Halves {
-    /// The inputs, once the sums are there. Compilers would begin with the products of all vectors, for which there are not registers enough.
-    #[inline(always)]
-    unsafe fn before(self, mut inputs: [int8x16_t; 4]) -> [int8x16_t; 4] {
+    unsafe fn before(self, mut x: int8x16_t) -> int8x16_t {
+        let [low, high] = self.0;
         // SAFETY: it has no instructions.
         unsafe {
-            asm!("/* {0:v} {1:v} {2:v} */", inout(vreg) inputs[0], in(vreg) self.0[0], in(vreg) self.0[1], options(pure, nomem, nostack, preserves_flags));
+            asm!(
+                "/* {x:v} {low:v} {high:v} */",
+                x = inout(vreg) x,
+                low = in(vreg) low,
+                high = in(vreg) high,
+                options(pure, nomem, nostack, preserves_flags),
+            );
         }
-        inputs
+        x
+    }
+
+    /// Adds products of up to two fours of channels of `N` pixels, vector by vector.
+    #[inline(always)]
+    unsafe fn add_pairs<const N: usize, const NV: usize, const F: usize>(
+        sums: &mut [[Self; NV]; N],
+        mut inputs: [[int8x16_t; 2]; N],
+        weights: &[[int8x16_t; F]; NV],
+    ) {
+        unsafe {
+            for v in 0..NV {
+                for p in 0..N {
+                    let ([a, b], w) = (inputs[p], weights[v][0]);
+                    let mut low = vmull_s8(vget_low_s8(a), vget_low_s8(w));
+                    let mut high = vmull_high_s8(a, w);
+                    if F == 2 {
+                        let w = weights[v][F - 1];
+                        low = vmlsl_s8(low, vget_low_s8(b), vget_low_s8(w));
+                        high = vmlsl_high_s8(high, b, w);
+                    }
+                    let [l, h] = sums[p][v].0;
+                    sums[p][v] = Self([vpadalq_s16(l, low), vpadalq_s16(h, high)]);
+                    inputs[p][0] = sums[p][v].before(a);
+                }
+            }
+        }
     }
 }
 
@@ -135,7 +155,7 @@ macro_rules! halves {
     ($x:ty, $first:literal by $first_bits:literal, $second:literal by $second_bits:literal) => {
         impl Products<$x> for Halves {
             type Sums = Four;
-            type Inputs = [int8x16_t; 4];
+            type Inputs = [int8x16_t; 2];
             type Weights = int8x16_t;
             const WIDE: usize = 4;
             const PIXELS: [usize; 4] = [4, 3, 2, 2];
@@ -151,7 +171,7 @@ macro_rules! halves {
                 add(self: Self, other: Self) -> Self =
                     Self([vaddq_s32(self.0[0], other.0[0]), vaddq_s32(self.0[1], other.0[1])]);
                 weights(from: *const i8) -> int8x16_t = vld1q_s8(from);
-                inputs<const F: usize>(from: *const $x) -> [int8x16_t; 4] = {
+                inputs<const F: usize>(from: *const $x) -> [int8x16_t; 2] = {
                     let bits = u64::from_ne_bytes([
                         $first_bits, $first_bits, $first_bits, $first_bits,
                         $second_bits, $second_bits, $second_bits, $second_bits,
@@ -161,25 +181,12 @@ macro_rules! halves {
                     [
                         vreinterpretq_s8_s32(vdupq_laneq_s32::<0>(fours)),
                         vreinterpretq_s8_s32(vdupq_laneq_s32::<1>(fours)),
-                        vreinterpretq_s8_s32(vdupq_laneq_s32::<2>(fours)),
-                        vreinterpretq_s8_s32(vdupq_laneq_s32::<3>(fours)),
                     ]
                 };
-                add_products<const F: usize>(self: Self, x: [int8x16_t; 4], weights: [int8x16_t; F]) -> Self = {
-                    let mut sums = self;
-                    for f in (0..F).step_by(2) {
-                        let (a, v) = (x[f], weights[f]);
-                        let mut pairs = [vmull_s8(vget_low_s8(a), vget_low_s8(v)), vmull_high_s8(a, v)];
-                        if f + 1 < F {
-                            let (b, w) = (x[f + 1], weights[f + 1]);
-                            pairs = [
-                                vmlsl_s8(pairs[0], vget_low_s8(b), vget_low_s8(w)),
-                                vmlsl_high_s8(pairs[1], b, w),
-                            ];
-                        }
-                        sums = sums.add_pairs(pairs);
-                    }
-                    sums
+                add_products<const F: usize>(self: Self, inputs: [int8x16_t; 2], weights: [int8x16_t; F]) -> Self = {
+                    let mut sums = [[self]];
+                    Self::add_pairs(&mut sums, [inputs], &[weights]);
+                    sums[0][0]
                 };
             }
 
@@ -191,16 +198,11 @@ macro_rules! halves {
                 weights: &[[int8x16_t; F]; NV],
             ) {
                 unsafe {
-                    let mut inputs = [[vdupq_n_s8(0); 4]; N];
+                    let mut inputs = [[vdupq_n_s8(0); 2]; N];
                     for p in 0..N {
                         inputs[p] = <Self as Products<$x>>::inputs::<F>(x.add(p * pixel));
                     }
-                    for v in 0..NV {
-                        for p in 0..N {
-                            sums[p][v] = <Self as Products<$x>>::add_products(sums[p][v], inputs[p], weights[v]);
-                            inputs[p] = sums[p][v].before(inputs[p]);
-                        }
-                    }
+                    Self::add_pairs(sums, inputs, weights);
                 }
             }
 
