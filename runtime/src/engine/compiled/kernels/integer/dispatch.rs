@@ -90,6 +90,11 @@ mod vectors {
     use super::{ByteConv, Level, Requantizer, Term};
     use crate::engine::compiled::kernels::level::Kind;
 
+    /// A function of its own, so that what becomes of sums does not make two of it.
+    unsafe fn neon<X: Term>(call: &ByteConv<'_, &[X]>, out: Out<'_>) {
+        unsafe { Tiles(call).run::<X::Neon>(out) }
+    }
+
     #[target_feature(enable = "dotprod")]
     unsafe fn dotprod<X: Term>(call: &ByteConv<'_, &[X]>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::NeonDotprod>(out) }
@@ -109,7 +114,7 @@ mod vectors {
         // SAFETY: a level is only made where the processor has its instructions, and every one that there are these levels on has NEON.
         unsafe {
             match level.0 {
-                Kind::Neon => Tiles(call).run::<X::Neon>(out),
+                Kind::Neon => neon(call, out),
                 Kind::NeonDotprod => dotprod(call, out),
                 _ => return false,
             }
