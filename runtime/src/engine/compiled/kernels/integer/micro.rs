@@ -1,7 +1,7 @@
 //! The innermost loop of layers of bytes: pixels times weights into registers.
 
 use super::Term;
-use super::lanes::{Products, load};
+use super::lanes::Products;
 use crate::engine::compiled::format::BLOCK;
 
 /// Sums of the largest tile, in vectors.
@@ -78,9 +78,9 @@ unsafe fn add_fours<
 ) -> Operands<X> {
     unsafe {
         while F <= V::FOURS && o.channels >= 4 * F {
-            let w = load::<X, V, NV, F>(o.weights, o.block);
             for r in 0..R {
-                V::add_tile(&mut sums[r], o.x.add(r * o.row), o.pixel, &w);
+                let x = o.x.add(r * o.row);
+                V::add_tile::<N, NV, F>(&mut sums[r], x, o.pixel, o.weights, o.block);
             }
             o.weights = o.weights.add(F * 4 * BLOCK);
             o.x = o.x.add(F * 4);

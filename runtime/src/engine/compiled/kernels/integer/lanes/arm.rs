@@ -122,29 +122,60 @@ impl Halves {
         x
     }
 
-    /// Adds products of up to two fours of channels of `N` pixels, vector by vector.
+    /// Bytes with these bits inverted in the first four of eight and in the others.
     #[inline(always)]
-    unsafe fn add_pairs<const N: usize, const NV: usize, const F: usize>(
-        sums: &mut [[Self; NV]; N],
-        mut inputs: [[int8x16_t; 2]; N],
-        weights: &[[int8x16_t; F]; NV],
-    ) {
+    unsafe fn inverted(bytes: int8x16_t, first: u8, second: u8) -> int8x16_t {
+        let [a, b] = [first, second];
+        let bits = u64::from_ne_bytes([a, a, a, a, b, b, b, b]);
+        unsafe { veorq_s8(bytes, vreinterpretq_s8_u64(vdupq_n_u64(bits))) }
+    }
+
+    /// Fours 0 and 1, or 2 and 3, of what was loaded of a pixel.
+    #[inline(always)]
+    unsafe fn pair<const HALF: usize>(bytes: int8x16_t) -> [int8x16_t; 2] {
         unsafe {
+            let fours = vreinterpretq_s32_s8(bytes);
+            let [a, b] = match HALF {
+                0 => [vdupq_laneq_s32::<0>(fours), vdupq_laneq_s32::<1>(fours)],
+                _ => [vdupq_laneq_s32::<2>(fours), vdupq_laneq_s32::<3>(fours)],
+            };
+            [vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b)]
+        }
+    }
+
+    /// Adds products of half of what was loaded of `N` pixels, vector by vector; what was loaded, once the sums are there.
+    #[inline(always)]
+    unsafe fn add_half<
+        X: Term,
+        const HALF: usize,
+        const N: usize,
+        const NV: usize,
+        const F: usize,
+    >(
+        sums: &mut [[Self; NV]; N],
+        mut bytes: [int8x16_t; N],
+        weights: *const i8,
+        block: usize,
+    ) -> [int8x16_t; N]
+    where
+        Self: Products<X, Inputs = [int8x16_t; 2]>,
+    {
+        unsafe {
+            let weights = load::<X, Self, NV, F>(weights, block);
+            let mut inputs = [[vdupq_n_s8(0); 2]; N];
+            for p in 0..N {
+                inputs[p] = Self::pair::<HALF>(bytes[p]);
+            }
             for v in 0..NV {
                 for p in 0..N {
-                    let ([a, b], w) = (inputs[p], weights[v][0]);
-                    let mut low = vmull_s8(vget_low_s8(a), vget_low_s8(w));
-                    let mut high = vmull_high_s8(a, w);
-                    if F == 2 {
-                        let w = weights[v][F - 1];
-                        low = vmlsl_s8(low, vget_low_s8(b), vget_low_s8(w));
-                        high = vmlsl_high_s8(high, b, w);
-                    }
-                    let [l, h] = sums[p][v].0;
-                    sums[p][v] = Self([vpadalq_s16(l, low), vpadalq_s16(h, high)]);
-                    inputs[p][0] = sums[p][v].before(a);
+                    sums[p][v] = sums[p][v].add_products(inputs[p], weights[v]);
+                    inputs[p][0] = sums[p][v].before(inputs[p][0]);
                 }
             }
+            for p in 0..N {
+                bytes[p] = sums[p][NV - 1].before(bytes[p]);
+            }
+            bytes
         }
     }
 }
@@ -159,7 +190,7 @@ macro_rules! halves {
             type Weights = int8x16_t;
             const WIDE: usize = 4;
             const PIXELS: [usize; 4] = [4, 3, 2, 2];
-            const FOURS: usize = 2;
+            const FOURS: usize = 4;
             const SHIFTED: bool = true;
 
             methods! {
@@ -171,22 +202,16 @@ macro_rules! halves {
                 add(self: Self, other: Self) -> Self =
                     Self([vaddq_s32(self.0[0], other.0[0]), vaddq_s32(self.0[1], other.0[1])]);
                 weights(from: *const i8) -> int8x16_t = vld1q_s8(from);
-                inputs<const F: usize>(from: *const $x) -> [int8x16_t; 2] = {
-                    let bits = u64::from_ne_bytes([
-                        $first_bits, $first_bits, $first_bits, $first_bits,
-                        $second_bits, $second_bits, $second_bits, $second_bits,
-                    ]);
-                    let bytes = veorq_s8(fours::<F>(from.cast()), vreinterpretq_s8_u64(vdupq_n_u64(bits)));
-                    let fours = vreinterpretq_s32_s8(bytes);
-                    [
-                        vreinterpretq_s8_s32(vdupq_laneq_s32::<0>(fours)),
-                        vreinterpretq_s8_s32(vdupq_laneq_s32::<1>(fours)),
-                    ]
-                };
+                inputs<const F: usize>(from: *const $x) -> [int8x16_t; 2] =
+                    Self::pair::<0>(Self::inverted(fours::<F>(from.cast()), $first_bits, $second_bits));
                 add_products<const F: usize>(self: Self, inputs: [int8x16_t; 2], weights: [int8x16_t; F]) -> Self = {
-                    let mut sums = [[self]];
-                    Self::add_pairs(&mut sums, [inputs], &[weights]);
-                    sums[0][0]
+                    let ([a, b], w) = (inputs, weights[0]);
+                    let (mut low, mut high) = (vmull_s8(vget_low_s8(a), vget_low_s8(w)), vmull_high_s8(a, w));
+                    if F > 1 {
+                        let w = weights[F - 1];
+                        (low, high) = (vmlsl_s8(low, vget_low_s8(b), vget_low_s8(w)), vmlsl_high_s8(high, b, w));
+                    }
+                    Self([vpadalq_s16(self.0[0], low), vpadalq_s16(self.0[1], high)])
                 };
             }
 
@@ -195,14 +220,22 @@ macro_rules! halves {
                 sums: &mut [[Self; NV]; N],
                 x: *const $x,
                 pixel: usize,
-                weights: &[[int8x16_t; F]; NV],
+                weights: *const i8,
+                block: usize,
             ) {
                 unsafe {
-                    let mut inputs = [[vdupq_n_s8(0); 2]; N];
+                    let mut bytes = [vdupq_n_s8(0); N];
                     for p in 0..N {
-                        inputs[p] = <Self as Products<$x>>::inputs::<F>(x.add(p * pixel));
+                        let from = x.add(p * pixel).cast();
+                        bytes[p] = Self::inverted(fours::<F>(from), $first_bits, $second_bits);
                     }
-                    Self::add_pairs(sums, inputs, weights);
+                    if F < 4 {
+                        Self::add_half::<$x, 0, N, NV, F>(sums, bytes, weights, block);
+                    } else {
+                        let bytes = Self::add_half::<$x, 0, N, NV, 2>(sums, bytes, weights, block);
+                        let weights = weights.add(8 * BLOCK);
+                        Self::add_half::<$x, 1, N, NV, 2>(sums, bytes, weights, block);
+                    }
                 }
             }
 

@@ -62,15 +62,17 @@ pub(super) trait Products<X: Term>: Copy {
         inputs: Self::Inputs,
         weights: [Self::Weights; F],
     ) -> Self;
-    /// Adds products of `F` fours of channels of `N` pixels, which are `pixel` numbers apart, and the weights of `NV` vectors.
+    /// Adds products of `F` fours of channels of `N` pixels, which are `pixel` numbers apart, and the weights of `NV` vectors, see [`load`].
     #[inline(always)]
     unsafe fn add_tile<const N: usize, const NV: usize, const F: usize>(
         sums: &mut [[Self; NV]; N],
         x: *const X,
         pixel: usize,
-        weights: &[[Self::Weights; F]; NV],
+        weights: *const i8,
+        block: usize,
     ) {
         unsafe {
+            let weights = load::<X, Self, NV, F>(weights, block);
             for p in 0..N {
                 let inputs = Self::inputs::<F>(x.add(p * pixel));
                 for v in 0..NV {
