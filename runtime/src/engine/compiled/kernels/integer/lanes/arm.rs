@@ -98,9 +98,8 @@ unsafe fn fours<const F: usize>(from: *const i8) -> int8x16_t {
 
 /// NEON: sums of four output channels, each in two halves that lie side by side.
 ///
-/// Two products of bytes are added in 16 bits, which hold `a * v - b * w` for all bytes: what is -128 * -128 twice would not fit where both are
-/// added. So the second is of the input's complement `-1 - b`, and the weights are added back; of unsigned bytes, both are of signed ones that are 128
-/// less.
+/// Two products of signed bytes come together in 16 bits before they are added to a sum. `a * v + b * w` would not fit where all four are -128, but
+/// `a * v - b * w` always does: so the second input is its complement, `-1 - b`. Unsigned bytes are signed ones that are 128 less.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Halves([int32x4_t; 2]);
 
@@ -180,8 +179,8 @@ impl Halves {
     }
 }
 
-/// Products with bytes of type `$x`: of the first four of eight channels `$first` is added to what is multiplied, by inverting the bits `$first_bits`;
-/// for the other four `$second` less what is to be multiplied is, by `$second_bits`.
+/// Products with bytes of type `$x`. Of eight channels the first four are multiplied as `x + $first`, which the bits `$first_bits` make of `x` by being
+/// inverted; the other four as `-(x + $second)`, likewise, and what comes of them is subtracted.
 macro_rules! halves {
     ($x:ty, $first:literal by $first_bits:literal, $second:literal by $second_bits:literal) => {
         impl Products<$x> for Halves {

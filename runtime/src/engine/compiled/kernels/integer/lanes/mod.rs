@@ -46,7 +46,7 @@ pub(super) trait Products<X: Term>: Copy {
     const PIXELS: [usize; 4];
     /// How many fours of input channels are multiplied together, at most: 1, 2 or 4.
     const FOURS: usize = 1;
-    /// Whether products are those of other numbers, so that sums must be [corrected](Self::corrected).
+    /// Whether what is multiplied is the inputs with something added, so that sums must be [corrected](Self::corrected).
     const SHIFTED: bool = false;
 
     /// Sums that begin with these.
@@ -81,7 +81,8 @@ pub(super) trait Products<X: Term>: Copy {
             }
         }
     }
-    /// `sums` with what is missing in them once products with the weights of `channels` channels are added, see [`load`] for where those are.
+    /// `sums` with what is missing in them once products with the weights of `channels` channels are added, see [`load`] for where those are: a
+    /// multiple of the sum of these weights, whatever the inputs are.
     #[inline(always)]
     unsafe fn corrected<const NV: usize>(
         sums: [Self; NV],
