@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # How many instructions of 64-bit ARM one picture takes, in tract and compiled: the runtime's example `pictures` under QEMU's user mode, which
-# counts exactly (instructions.c). Instructions are no time, but the same on every machine.
+# counts exactly (instructions.c). Instructions are no time, but the same on every machine. All on a Cortex-A72 (Raspberry Pi 4), and bytes also
+# on a Cortex-A76 (Pi 5), which has dot products of bytes.
 #
 #   scripts/bench/arm-instructions.sh MODEL.onnx...
 #
@@ -21,24 +22,28 @@ work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 cc -std=c11 -Wall -Wextra -O2 -shared -fPIC -o "$work/instructions.so" "$repo/scripts/bench/instructions.c"
 
-# total MODEL COUNT: instructions of a run. tract picks its kernels from /proc/cpuinfo, which is the host's: so it is told.
+# total MODEL COUNT PROCESSOR: instructions of a run. tract picks its kernels from /proc/cpuinfo, which is the host's: so it is told.
 total() {
-  TRACT_CPU_AARCH64_KIND=a72 qemu-aarch64 -cpu cortex-a72 -L /usr/aarch64-linux-gnu -plugin "$work/instructions.so" \
+  TRACT_CPU_AARCH64_KIND=a72 qemu-aarch64 -cpu "$3" -L /usr/aarch64-linux-gnu -plugin "$work/instructions.so" \
     "$program" "$1" "$2" 2>&1 >/dev/null | sed -n 's/^instructions: //p'
 }
 
-# each MODEL: instructions a picture. What loading takes is the same in both runs.
+# each MODEL [PROCESSOR]: instructions a picture. What loading takes is the same in both runs.
 each() {
-  echo $((($(total "$1" 20) - $(total "$1" 10)) / 10))
+  local processor=${2:-cortex-a72}
+  echo $((($(total "$1" 20 "$processor") - $(total "$1" 10 "$processor")) / 10))
 }
 
-printf '%-24s %12s %12s %12s %10s\n' model tract "compiled f32" int8 "f32/tract"
+printf '%-24s %12s %12s %12s %12s %10s %10s %12s\n' \
+  model tract "compiled f32" int8 "int8 dotprod" "f32/tract" "int8/f32" "dotprod/f32"
 for model in "$@"; do
   counts=("$(each "$model")")
   for precision in f32 int8; do
     "${DREAMLET:-dreamlet}" compile "$model" --range=-1,1 --precision "$precision" --out "$work/$precision.dream" >/dev/null
     counts+=("$(each "$work/$precision.dream")")
   done
-  ratio=$(awk -v a="${counts[1]}" -v b="${counts[0]}" 'BEGIN { printf "%.2f", a / b }')
-  printf '%-24s %12d %12d %12d %10s\n' "$(basename "$model" .onnx)" "${counts[@]}" "$ratio"
+  counts+=("$(each "$work/int8.dream" cortex-a76)")
+  ratios=$(awk -v tract="${counts[0]}" -v f32="${counts[1]}" -v int8="${counts[2]}" -v dotprod="${counts[3]}" \
+    'BEGIN { printf "%10.2f %10.2f %12.2f", f32 / tract, int8 / f32, dotprod / f32 }')
+  printf '%-24s %12d %12d %12d %12d %s\n' "$(basename "$model" .onnx)" "${counts[@]}" "$ratios"
 done

@@ -302,6 +302,40 @@ fn extreme_sums_do_not_go_around() {
     }
 }
 
+#[test]
+fn the_least_byte_is_multiplied_as_any_other() {
+    // -128 comes from a table only, and as a weight only from a file that the compiler has not written: products of pairs of it need 17 bits.
+    for (input, extremes) in [(Number::I8, [0x80, 0x7F]), (Number::U8, [0, 255])] {
+        for channels in [3, 4, 8, 20, 1040] {
+            for weights in [[-128, -128, -128], [-128, 127, -128], [127, -128, 3]] {
+                let from = map(2, 3, 2);
+                let mut first = ByteConv::new(one_pixel(), from, channels, Number::I8, input);
+                first.integers.table = Some(extremes.to_vec());
+                let mut second = ByteConv::new(one_pixel(), first.to, 18, input, Number::I8);
+                let all = &mut second.integers.weights;
+                for (weight, from) in all.iter_mut().zip(weights.iter().cycle()) {
+                    *weight = *from;
+                }
+                second.integers.shift += channels.ilog2() / 2;
+                let mut builder = model_of(from, Number::I8);
+                first.push(&mut builder, false);
+                second.push(&mut builder, false);
+                let numbers = [Number::I8, Number::F32];
+                let floats_out = Op::Dequantize(1.0);
+                push(&mut builder, floats_out, [second.to; 2], numbers, None);
+                let x = inputs(Number::I8, from.len() as usize);
+                let expected = second.reference(&first.reference(&x));
+                let latent = floats(&planar(&x, 2));
+                let file = builder.file(grey(second.to.len() as usize));
+                for level in Level::available() {
+                    let what = format!("{input:?}, {channels} channels, {weights:?}, {level}");
+                    agree(&run(&file, level, &latent), &expected, &what);
+                }
+            }
+        }
+    }
+}
+
 /// Whether the loader takes a dense layer of so many inputs.
 fn dense_is_accepted(input: Number, k: u32) -> bool {
     let mut builder = Builder {

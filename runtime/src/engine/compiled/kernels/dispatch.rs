@@ -50,7 +50,7 @@ unsafe fn run<K: Kernel>(level: Level, kernel: K) {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 | Kind::Avx512Vnni => x86::avx512(kernel),
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => kernel.run::<super::vector::arm::Neon>(),
+            Kind::Neon | Kind::NeonDotprod => kernel.run::<super::vector::arm::Neon>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Kind::Simd128 => kernel.run::<super::vector::wasm::Simd128>(),
             _ => kernel.run::<Four>(),

@@ -14,6 +14,7 @@ pub(super) enum Kind {
     Avx512,
     Avx512Vnni,
     Neon,
+    NeonDotprod,
     Simd128,
 }
 
@@ -38,6 +39,7 @@ impl Level {
                 Kind::Neon,
                 cfg!(all(target_arch = "aarch64", target_feature = "neon")),
             ),
+            (Kind::NeonDotprod, neondotprod()),
             (
                 Kind::Simd128,
                 cfg!(all(target_arch = "wasm32", target_feature = "simd128")),
@@ -56,6 +58,7 @@ impl Level {
             Kind::Avx512 => "avx512",
             Kind::Avx512Vnni => "avx512vnni",
             Kind::Neon => "neon",
+            Kind::NeonDotprod => "neondotprod",
             Kind::Simd128 => "simd128",
         }
     }
@@ -113,4 +116,16 @@ fn avx512vnni() -> bool {
     return avx512() && std::is_x86_feature_detected!("avx512vnni");
     #[cfg(not(all(target_arch = "x86_64", feature = "std", not(miri))))]
     return avx512() && cfg!(target_feature = "avx512vnni");
+}
+
+/// Whether it has NEON with dot products of signed bytes, for layers of bytes.
+fn neondotprod() -> bool {
+    #[cfg(all(target_arch = "aarch64", target_feature = "neon", feature = "std"))]
+    return std::arch::is_aarch64_feature_detected!("dotprod");
+    #[cfg(not(all(target_arch = "aarch64", target_feature = "neon", feature = "std")))]
+    return cfg!(all(
+        target_arch = "aarch64",
+        target_feature = "neon",
+        target_feature = "dotprod"
+    ));
 }

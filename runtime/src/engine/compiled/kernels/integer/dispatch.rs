@@ -6,8 +6,9 @@ use crate::engine::compiled::kernels::Level;
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use super::super::lanes::x86::{Eight, Sixteen};
-    pub(super) use super::super::tiles::FinishVector;
-    use super::super::tiles::{Out, Tiles, clamp as clamp_with};
+    pub(super) use super::super::out::FinishVector;
+    use super::super::out::{Out, clamp as clamp_with};
+    use super::super::tiles::Tiles;
     use super::{ByteConv, Level, Requantizer, Term};
     use crate::engine::compiled::kernels::level::Kind;
 
@@ -82,11 +83,22 @@ mod vectors {
 
 #[cfg(target_arch = "aarch64")]
 mod vectors {
-    use super::super::lanes::arm::Neon;
-    pub(super) use super::super::tiles::FinishVector;
-    use super::super::tiles::{Tiles, clamp as clamp_with};
+    use super::super::lanes::arm::Four;
+    pub(super) use super::super::out::FinishVector;
+    use super::super::out::{Out, clamp as clamp_with};
+    use super::super::tiles::Tiles;
     use super::{ByteConv, Level, Requantizer, Term};
     use crate::engine::compiled::kernels::level::Kind;
+
+    /// A function of its own, so that what becomes of sums does not make two of it.
+    unsafe fn neon<X: Term>(call: &ByteConv<'_, &[X]>, out: Out<'_>) {
+        unsafe { Tiles(call).run::<X::Neon>(out) }
+    }
+
+    #[target_feature(enable = "dotprod")]
+    unsafe fn dotprod<X: Term>(call: &ByteConv<'_, &[X]>, out: Out<'_>) {
+        unsafe { Tiles(call).run::<X::NeonDotprod>(out) }
+    }
 
     /// Runs a convolution; false if the level has no vectors.
     ///
@@ -98,12 +110,16 @@ mod vectors {
         finish: F,
         out: *mut F::Number,
     ) -> bool {
-        let vectors = level.0 == Kind::Neon;
-        if vectors {
-            // SAFETY: there is this level only where every processor has NEON.
-            unsafe { Tiles(call).run::<X::Neon>(finish.to(out)) };
+        let out = finish.to(out);
+        // SAFETY: a level is only made where the processor has its instructions, and every one that there are these levels on has NEON.
+        unsafe {
+            match level.0 {
+                Kind::Neon => neon(call, out),
+                Kind::NeonDotprod => dotprod(call, out),
+                _ => return false,
+            }
         }
-        vectors
+        true
     }
 
     /// Rounds and clamps sums of one channel; false if the level has no vectors.
@@ -113,10 +129,10 @@ mod vectors {
         multiplier: i32,
         sums: &mut [i32],
     ) -> bool {
-        let vectors = level.0 == Kind::Neon;
+        let vectors = matches!(level.0, Kind::Neon | Kind::NeonDotprod);
         if vectors {
             // SAFETY: as above.
-            unsafe { clamp_with::<Neon>(how, multiplier, sums) };
+            unsafe { clamp_with::<Four>(how, multiplier, sums) };
         }
         vectors
     }

@@ -4,6 +4,10 @@ mod dispatch;
 mod gather;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod lanes;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod micro;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod out;
 mod requantize;
 mod scalar;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -37,6 +41,8 @@ trait Term: Copy + Default {
     type Avx512Vnni: lanes::Products<Self>;
     #[cfg(target_arch = "aarch64")]
     type Neon: lanes::Products<Self>;
+    #[cfg(target_arch = "aarch64")]
+    type NeonDotprod: lanes::Products<Self>;
     /// Whether VNNI multiplies them: it has only bytes.
     #[cfg(target_arch = "x86_64")]
     const VNNI: bool;
@@ -49,7 +55,7 @@ trait Term: Copy + Default {
 }
 
 macro_rules! term {
-    ($number:ty, $vnni:ident, $bytes:literal) => {
+    ($number:ty, $vnni:ident, $neon:ident, $bytes:literal) => {
         impl Term for $number {
             #[cfg(target_arch = "x86_64")]
             type Avx2 = lanes::x86::Eight;
@@ -58,7 +64,9 @@ macro_rules! term {
             #[cfg(target_arch = "x86_64")]
             type Avx512Vnni = lanes::x86::$vnni;
             #[cfg(target_arch = "aarch64")]
-            type Neon = lanes::arm::Neon;
+            type Neon = lanes::arm::$neon;
+            #[cfg(target_arch = "aarch64")]
+            type NeonDotprod = lanes::arm::Dot;
             #[cfg(target_arch = "x86_64")]
             const VNNI: bool = $bytes;
             // Only dense layers read 16-bit numbers.
@@ -73,9 +81,9 @@ macro_rules! term {
     };
 }
 
-term!(i8, Vnni, true);
-term!(u8, Vnni, true);
-term!(i16, Sixteen, false);
+term!(i8, Vnni, Halves, true);
+term!(u8, Vnni, Halves, true);
+term!(i16, Sixteen, Four, false);
 
 /// A convolution of bytes with its data. A dense layer is one of a single pixel.
 #[derive(Clone, Copy)]

@@ -1,283 +1,67 @@
 //! Convolutions of bytes in tiles of pixels times vectors of output channels. The geometry is that of the convolutions of floats.
 
+use core::mem::MaybeUninit;
+
 use super::lanes::{Lanes, Products};
-use super::{ByteConv, Finish, Raw, Requantizer, Term};
+use super::micro::{MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, two_rows};
+use super::out::Out;
+use super::{ByteConv, Term};
 use crate::engine::compiled::axis::Taps;
 use crate::engine::compiled::format::{BLOCK, padded};
 
-/// Sums of the largest tile, in vectors.
-const MAX_SUMS: usize = 32;
+/// Taps whose corrections are kept.
+const TAPS: usize = 32;
 
-/// Pixels of the largest tile.
-const MAX_PIXELS: usize = 8;
-
-/// What becomes of vectors of sums, and where the first of it is written. One type for both, so that each kernel is in a program once.
-#[derive(Clone, Copy)]
-pub(super) enum Out<'a> {
-    /// Bytes.
-    Bytes(Requantizer<'a>, *mut u8),
-    /// The sums as they are.
-    Sums(*mut i32),
-}
-
-/// What becomes of sums, as an [`Out`].
-pub(super) trait FinishVector: Finish {
-    /// It with the place where it is written.
-    fn to<'s>(&'s self, out: *mut Self::Number) -> Out<'s>;
-}
-
-impl FinishVector for Requantizer<'_> {
-    fn to<'s>(&'s self, out: *mut u8) -> Out<'s> {
-        Out::Bytes(*self, out)
-    }
-}
-
-impl FinishVector for Raw {
-    fn to<'s>(&'s self, out: *mut i32) -> Out<'s> {
-        Out::Sums(out)
-    }
-}
-
-impl Out<'_> {
-    /// What the sums of the channels from `channel` on begin with.
-    ///
-    /// # Safety
-    /// [`Finish::fits`] holds, and the processor has the vector's instructions.
-    #[inline(always)]
-    unsafe fn first<V: Lanes>(&self, channel: usize) -> V {
-        unsafe {
-            match self {
-                Self::Bytes(how, _) if let Some(bias) = how.bias => {
-                    V::load(bias.as_ptr().add(channel))
-                }
-                _ => V::splat(0),
-            }
-        }
-    }
-
-    /// Stores the first `len` sums of the channels from `channel` on, all if there are not so many, from number `at` of the output on.
-    ///
-    /// # Safety
-    /// As before, and the output is good for these numbers.
-    #[inline(always)]
-    unsafe fn store<V: Lanes>(&self, sums: V, channel: usize, at: usize, len: usize) {
-        unsafe {
-            match self {
-                Self::Bytes(how, out) => how.store_vector(sums, channel, out.add(at), len),
-                Self::Sums(out) if len >= V::LANES => sums.store(out.add(at)),
-                Self::Sums(out) => {
-                    let mut numbers = [0; BLOCK];
-                    sums.store(numbers.as_mut_ptr());
-                    core::ptr::copy_nonoverlapping(numbers.as_ptr(), out.add(at), len);
-                }
-            }
-        }
-    }
-}
-
-impl Requantizer<'_> {
-    /// Stores the bytes of the first `len` sums of the channels from `channel` on.
-    ///
-    /// # Safety
-    /// As [`Out::store`].
-    #[inline(always)]
-    unsafe fn store_vector<V: Lanes>(&self, sums: V, channel: usize, to: *mut u8, len: usize) {
-        unsafe {
-            let multipliers = V::load(self.multipliers.as_ptr().add(channel));
-            let clamped = sums.clamped(multipliers, self);
-            let Some(table) = self.table else {
-                clamped.store_bytes(to, len);
-                return;
-            };
-            let mut numbers = [0; BLOCK];
-            clamped.sub(V::splat(self.low)).store(numbers.as_mut_ptr());
-            // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
-            let byte = |i: usize| *table.as_ptr().add(numbers[i] as usize);
-            if len >= V::LANES {
-                for i in 0..V::LANES {
-                    *to.add(i) = byte(i);
-                }
-            } else {
-                for i in 0..len {
-                    *to.add(i) = byte(i);
-                }
-            }
-        }
-    }
-}
-
-/// Sums of one channel, rounded and clamped in their place.
+/// Vectors of zeros.
 ///
 /// # Safety
 /// The processor has the vector's instructions.
 #[inline(always)]
-pub(super) unsafe fn clamp<V: Lanes>(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
-    unsafe {
-        let multipliers = V::splat(multiplier);
-        let mut chunks = sums.chunks_exact_mut(V::LANES);
-        for sums in chunks.by_ref() {
-            let clamped = V::load(sums.as_ptr()).clamped(multipliers, how);
-            clamped.store(sums.as_mut_ptr());
-        }
-        for sum in chunks.into_remainder() {
-            *sum = how.clamped(*sum, multiplier);
+unsafe fn nothing<X: Term, V: Products<X>, const NV: usize>() -> [V; NV] {
+    unsafe { [V::begin(V::Sums::splat(0)); NV] }
+}
+
+/// What is [missing](Products::corrected) in sums, tap by tap: found when the first tile needs it, and kept for all tiles of a phase.
+struct Missing<V, const NV: usize> {
+    /// The tap that each place belongs to. Taps share places where there are more.
+    taps: [usize; TAPS],
+    sums: [MaybeUninit<[V; NV]>; TAPS],
+}
+
+impl<V: Copy, const NV: usize> Missing<V, NV> {
+    const fn new() -> Self {
+        Self {
+            taps: [usize::MAX; TAPS],
+            sums: [MaybeUninit::uninit(); TAPS],
         }
     }
-}
 
-/// What is multiplied: `rows` x `pixels` vectors of channels with weights `[block][channel / 4][16][4]`.
-#[derive(Clone, Copy)]
-struct Operands<X> {
-    /// First number of the first pixel.
-    x: *const X,
-    /// Numbers from one pixel to the next.
-    pixel: usize,
-    /// Numbers from one row of the tile to the next.
-    row: usize,
-    /// First weight.
-    weights: *const i8,
-    /// Weights from one block of output channels to the next.
-    block: usize,
-    /// Input channels, a multiple of 4.
-    channels: usize,
-}
-
-impl<X: Term> Operands<X> {
-    /// The `rest` channels behind those of `self`, filled up with zeros to four in `copy`, of `size` rows and pixels.
+    /// What is missing once the operands of tap `tap` are multiplied, and the channels behind them if there are some.
     ///
     /// # Safety
-    /// These channels and their weights must be there, and at most [`MAX_PIXELS`].
+    /// The weights are there, and the processor has the vector's instructions.
     #[inline(always)]
-    unsafe fn last(self, rest: usize, size: [usize; 2], copy: &mut [X; 4 * MAX_PIXELS]) -> Self {
-        let to = copy.as_mut_ptr();
-        for r in 0..size[0] {
-            for p in 0..size[1] {
-                unsafe {
-                    let from = self.x.add(self.channels + r * self.row + p * self.pixel);
-                    core::ptr::copy_nonoverlapping(from, to.add(4 * (r * size[1] + p)), rest);
-                }
+    unsafe fn of<X: Term>(&mut self, tap: usize, o: &Operands<X>, rest: bool) -> [V; NV]
+    where
+        V: Products<X>,
+    {
+        unsafe {
+            if !V::SHIFTED {
+                return nothing();
             }
-        }
-        Self {
-            x: to,
-            pixel: 4,
-            row: 4 * size[1],
-            // Four channels have `4 * BLOCK` weights.
-            weights: unsafe { self.weights.add(self.channels * BLOCK) },
-            channels: 4,
-            ..self
+            let place = tap % TAPS;
+            if self.taps[place] != tap {
+                let mut sums = V::corrected(nothing(), o.weights, o.block, o.channels);
+                if rest {
+                    let weights = o.weights.add(o.channels * BLOCK);
+                    sums = V::corrected(sums, weights, o.block, 4);
+                }
+                self.sums[place].write(sums);
+                self.taps[place] = tap;
+            }
+            self.sums[place].assume_init()
         }
     }
-}
-
-/// Weights of one group of four input channels.
-#[inline(always)]
-unsafe fn load<X: Term, V: Products<X>, const NV: usize>(
-    from: *const i8,
-    block: usize,
-) -> [V::Weights; NV] {
-    unsafe {
-        let mut weights = [V::weights(from); NV];
-        for v in 1..NV {
-            let channel = v * V::LANES;
-            weights[v] = V::weights(from.add(channel / BLOCK * block + channel % BLOCK * 4));
-        }
-        weights
-    }
-}
-
-/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
-///
-/// # Safety
-/// All that the operands and shapes say must be there.
-#[inline(always)]
-unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const NV: usize>(
-    sums: *mut V,
-    sums_row: usize,
-    o: Operands<X>,
-) {
-    unsafe {
-        let mut excess = [V::splat(0); NV];
-        if V::SHIFTED {
-            let mut from = o.weights;
-            for _ in 0..o.channels / 4 {
-                let w = load::<X, V, NV>(from, o.block);
-                for v in 0..NV {
-                    excess[v] = excess[v].add_excess(w[v]);
-                }
-                from = from.add(4 * BLOCK);
-            }
-        }
-        let mut a = [[[V::splat(0); NV]; N]; R];
-        for r in 0..R {
-            for p in 0..N {
-                for v in 0..NV {
-                    a[r][p][v] = *sums.add(r * sums_row + p * NV + v);
-                    if V::SHIFTED {
-                        a[r][p][v] = a[r][p][v].sub(excess[v]);
-                    }
-                }
-            }
-        }
-        let mut from = o.weights;
-        let mut x = o.x;
-        for _ in 0..o.channels / 4 {
-            let w = load::<X, V, NV>(from, o.block);
-            for r in 0..R {
-                for p in 0..N {
-                    let four = V::four(x.add(r * o.row + p * o.pixel));
-                    for v in 0..NV {
-                        a[r][p][v] = a[r][p][v].add_products(four, w[v]);
-                    }
-                }
-            }
-            from = from.add(4 * BLOCK);
-            x = x.add(4);
-        }
-        for r in 0..R {
-            for p in 0..N {
-                for v in 0..NV {
-                    *sums.add(r * sums_row + p * NV + v) = a[r][p][v];
-                }
-            }
-        }
-    }
-}
-
-/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and `pixels` from 1 to [`Lanes::PIXELS`].
-///
-/// # Safety
-/// As [`micro`].
-#[inline(always)]
-unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
-    rows: usize,
-    pixels: usize,
-    sums: *mut V,
-    sums_row: usize,
-    o: Operands<X>,
-) {
-    macro_rules! cases {
-        ($($r:literal x $n:literal),*) => {
-            match (rows, pixels) {
-                $(($r, $n) if $n <= most_pixels::<X, V>(NV) && ($r == 1 || two_rows::<X, V>(NV)) => unsafe {
-                    micro::<X, V, $r, $n, NV>(sums, sums_row, o);
-                },)*
-                _ => {}
-            }
-        };
-    }
-    cases!(1 x 1, 1 x 2, 1 x 3, 1 x 4, 1 x 5, 1 x 6, 1 x 7, 1 x 8, 2 x 1, 2 x 2, 2 x 3, 2 x 4);
-}
-
-/// Pixels of the widest tile. Dense layers, of which a batch is a row, have few shapes of tiles where they read 16-bit numbers: one of them in a model.
-const fn most_pixels<X: Term, V: Lanes>(vectors: usize) -> usize {
-    let most = V::PIXELS[vectors - 1];
-    if X::TALL || most < 4 { most } else { 4 }
-}
-
-/// Whether there are tiles of two rows and up to four pixels, and the registers hold them.
-const fn two_rows<X: Term, V: Products<X>>(vectors: usize) -> bool {
-    X::TALL && V::MOST >= 4 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
 }
 
 /// What the tiles of one phase and some output channels share.
@@ -312,7 +96,7 @@ impl<X: Term> Tiles<'_, '_, X> {
         // A vector that holds padding only is left out.
         while first < vectors && first * V::LANES < self.0.outputs {
             let wide = match vectors - first {
-                _ if per_block > 1 || V::MOST < 4 => V::MOST.min(vectors - first),
+                _ if per_block > 1 || V::WIDE < 4 => V::WIDE.min(vectors - first),
                 3 | 5 | 6 if X::TALL => 3,
                 3 => 2,
                 left @ ..=2 => left,
@@ -320,11 +104,11 @@ impl<X: Term> Tiles<'_, '_, X> {
             };
             unsafe {
                 match wide {
-                    4 if V::MOST >= 4 => self.channels::<V, 4>(first, out),
-                    3 if V::MOST >= 4 && V::LANES == BLOCK && X::TALL => {
+                    4 if V::WIDE >= 4 => self.channels::<V, 4>(first, out),
+                    3 if V::WIDE >= 4 && V::LANES == BLOCK && X::TALL => {
                         self.channels::<V, 3>(first, out);
                     }
-                    2 if V::MOST >= 2 => self.channels::<V, 2>(first, out),
+                    2 if V::WIDE >= 2 => self.channels::<V, 2>(first, out),
                     _ => self.channels::<V, 1>(first, out),
                 }
             }
@@ -340,6 +124,11 @@ impl<X: Term> Tiles<'_, '_, X> {
         let block_len = rows.kernel * columns.kernel * self.tap_len();
         let at = channel / BLOCK * block_len + channel % BLOCK * 4;
         let mut weights = unsafe { self.0.weights.as_ptr().add(at) };
+        if [rows.output, columns.output, block_len] == [1, 1, self.tap_len()]
+            && self.0.x.len() == self.0.inputs
+        {
+            return unsafe { self.vector::<V, NV>(channel, weights, out) };
+        }
         for row_phase in 0..rows.phases() {
             let row_taps = rows.taps(row_phase);
             for column_phase in 0..columns.phases() {
@@ -360,6 +149,49 @@ impl<X: Term> Tiles<'_, '_, X> {
         }
     }
 
+    /// Matrix times vector: a dense layer, whose tile is one pixel with one tap.
+    #[inline(always)]
+    unsafe fn vector<V: Products<X>, const NV: usize>(
+        &self,
+        channel: usize,
+        weights: *const i8,
+        out: Out<'_>,
+    ) {
+        unsafe {
+            let mut sums = [V::begin(V::Sums::splat(0)); NV];
+            for v in 0..NV {
+                sums[v] = V::begin(out.first(channel + v * V::LANES));
+            }
+            let mut last = [X::default(); 4 * MAX_PIXELS];
+            let whole = self.0.inputs / 4 * 4;
+            let mut o = Operands {
+                x: self.0.x.as_ptr(),
+                pixel: 0,
+                row: 0,
+                weights,
+                block: self.tap_len(),
+                channels: whole,
+            };
+            let mut rest = self.0.inputs - whole;
+            loop {
+                sums = V::corrected(sums, o.weights, o.block, o.channels);
+                let mut tile = [[sums]];
+                add(&mut tile, o);
+                [[sums]] = tile;
+                if rest == 0 {
+                    break;
+                }
+                o = o.last(rest, [1, 1], &mut last);
+                rest = 0;
+            }
+            let mut pixel = [V::Sums::splat(0); NV];
+            for v in 0..NV {
+                pixel[v] = sums[v].end();
+            }
+            out.store(pixel, channel, channel, self.0.outputs - channel);
+        }
+    }
+
     /// All pixels of a phase, in tiles.
     #[inline(always)]
     unsafe fn phase<V: Products<X>, const NV: usize>(&self, part: &Part<'_>, out: Out<'_>) {
@@ -375,6 +207,7 @@ impl<X: Term> Tiles<'_, '_, X> {
         } else {
             1
         };
+        let mut missing = Missing::new();
         let mut row = 0;
         while row < height {
             let high = tall.min(height - row);
@@ -382,7 +215,7 @@ impl<X: Term> Tiles<'_, '_, X> {
             while column < width {
                 let wide = pixels.min(width - column);
                 let (at, size) = ([row, column], [high, wide]);
-                unsafe { self.tile::<V, NV>(part, at, size, out) };
+                unsafe { self.tile::<V, NV>(part, at, size, &mut missing, out) };
                 column += wide;
             }
             row += high;
@@ -396,20 +229,22 @@ impl<X: Term> Tiles<'_, '_, X> {
         part: &Part<'_>,
         at: [usize; 2],
         size: [usize; 2],
+        missing: &mut Missing<V, NV>,
         out: Out<'_>,
     ) {
         let [rows, columns] = &self.0.axes;
         unsafe {
-            let mut sums = [V::splat(0); MAX_SUMS];
-            let sums = sums.as_mut_ptr();
+            let mut sums = MaybeUninit::<[V; MAX_SUMS]>::uninit();
+            let sums = sums.as_mut_ptr().cast::<V>();
             let sums_row = size[1] * NV;
             for v in 0..NV {
-                let first = out.first::<V>(part.channel + v * V::LANES);
+                let first = V::begin(out.first(part.channel + v * V::LANES));
                 for p in 0..size[0] * size[1] {
                     *sums.add(p * NV + v) = first;
                 }
             }
             let mut weights = part.weights;
+            let mut tap = 0;
             for row_tap in part.row_taps.iter() {
                 let (top, bottom) = rows.inside(row_tap.offset, at[0], size[0]);
                 for column_tap in part.column_taps.iter() {
@@ -431,21 +266,24 @@ impl<X: Term> Tiles<'_, '_, X> {
                             block: part.block_len,
                             channels: whole,
                         };
-                        let (high, wide) = (bottom - top, right - left);
+                        let part = [bottom - top, right - left];
                         let sums = sums.add(top * sums_row + left * NV);
                         let mut last = [X::default(); 4 * MAX_PIXELS];
                         // Twice where channels are left that are not four: one call, for the code of it is long.
                         let mut rest = self.0.inputs - whole;
+                        let mut missing = missing.of(tap, &operands, rest > 0);
                         loop {
-                            multiply::<X, V, NV>(high, wide, sums, sums_row, operands);
+                            multiply(part, sums, sums_row, operands, &missing);
                             if rest == 0 {
                                 break;
                             }
-                            operands = operands.last(rest, [high, wide], &mut last);
+                            operands = operands.last(rest, part, &mut last);
+                            missing = nothing();
                             rest = 0;
                         }
                     }
                     weights = weights.add(self.tap_len());
+                    tap += 1;
                 }
             }
             for r in 0..size[0] {
@@ -453,13 +291,11 @@ impl<X: Term> Tiles<'_, '_, X> {
                 for p in 0..size[1] {
                     let x = (at[1] + p) * columns.phases() + part.column_phase;
                     let to = (y * columns.output + x) * self.0.outputs + part.channel;
+                    let mut pixel = [V::Sums::splat(0); NV];
                     for v in 0..NV {
-                        let channel = part.channel + v * V::LANES;
-                        if channel < self.0.outputs {
-                            let sum = *sums.add(r * sums_row + p * NV + v);
-                            out.store(sum, channel, to + v * V::LANES, self.0.outputs - channel);
-                        }
+                        pixel[v] = (*sums.add(r * sums_row + p * NV + v)).end();
                     }
+                    out.store(pixel, part.channel, to, self.0.outputs - part.channel);
                 }
             }
         }
