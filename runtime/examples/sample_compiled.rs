@@ -126,12 +126,12 @@ fn run() -> Result<(), Box<dyn Error>> {
     });
     png.write_header()?.write_image_data(&grid)?;
     println!(
-        "{count} pictures of {} x {} in {}: opened in {:.2} ms, made in {:.2} ms",
+        "{count} pictures of {} x {} in {}: opened in {} µs, made in {} µs",
         shape.width,
         shape.height,
         options.out.display(),
-        opened.as_secs_f64() * 1e3,
-        made.as_secs_f64() * 1e3
+        opened.as_micros(),
+        made.as_micros()
     );
     Ok(())
 }

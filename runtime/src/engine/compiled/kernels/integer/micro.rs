@@ -160,7 +160,7 @@ pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     macro_rules! cases {
         ($size:expr, $sums:expr, $o:expr, $($r:literal x $n:literal),*) => {
             match $size {
-                $(($r, $n) if $n <= at_once::<X, V>(NV) && ($r == 1 || two_rows::<X, V>(NV)) => {
+                $(($r, $n) if there_is($n, at_once::<X, V>(NV)) && ($r == 1 || two_rows::<X, V>(NV)) => {
                     micro::<X, V, $r, $n, NV>($sums, sums_row, $o, missing);
                 },)*
                 _ => {}
@@ -169,7 +169,10 @@ pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     }
     let mut first = 0;
     while first < pixels {
-        let some = at_once::<X, V>(NV).min(pixels - first);
+        let mut some = at_once::<X, V>(NV).min(pixels - first);
+        if !there_is(some, at_once::<X, V>(NV)) {
+            some -= 1;
+        }
         unsafe {
             let x = o.x.add(first * o.pixel);
             let (sums, o) = (sums.add(first * NV), Operands { x, ..o });
@@ -182,9 +185,14 @@ pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
 
 /// Pixels whose sums registers hold. Dense layers, of which a batch is a row, have few shapes where they read 16-bit numbers: one of them in a
 /// model.
-const fn at_once<X: Term, V: Products<X>>(vectors: usize) -> usize {
+pub(super) const fn at_once<X: Term, V: Products<X>>(vectors: usize) -> usize {
     let most = V::PIXELS[vectors - 1];
     if X::TALL || most < 4 { most } else { 4 }
+}
+
+/// Whether there is a kernel for so many pixels: not for 3 and 5 where the registers hold more, which would make programs a hundredth larger.
+pub(super) const fn there_is(pixels: usize, at_once: usize) -> bool {
+    pixels <= at_once && (pixels == at_once || !matches!(pixels, 3 | 5))
 }
 
 /// Pixels of the widest tile: as many as are multiplied at once, or several times as many if these are few.
@@ -193,7 +201,7 @@ pub(super) const fn most_pixels<X: Term, V: Products<X>>(vectors: usize) -> usiz
     MAX_PIXELS / once * once
 }
 
-/// Whether there are tiles of two rows and up to four pixels, and the registers hold them.
+/// Whether there are tiles of two rows and up to four pixels, and the registers hold them. Small pictures of few channels do without.
 pub(super) const fn two_rows<X: Term, V: Products<X>>(vectors: usize) -> bool {
-    X::TALL && V::WIDE >= 4 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
+    X::TALL && V::WIDE >= 4 && vectors >= 2 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
 }

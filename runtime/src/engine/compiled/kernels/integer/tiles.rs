@@ -3,7 +3,9 @@
 use core::mem::MaybeUninit;
 
 use super::lanes::{Lanes, Products};
-use super::micro::{MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, two_rows};
+use super::micro::{
+    MAX_PIXELS, MAX_SUMS, Operands, add, at_once, most_pixels, multiply, there_is, two_rows,
+};
 use super::out::Out;
 use super::{ByteConv, Term};
 use crate::engine::compiled::axis::Taps;
@@ -201,7 +203,11 @@ impl<X: Term> Tiles<'_, '_, X> {
             columns.outputs(part.column_phase),
         );
         let tiles = width.div_ceil(most_pixels::<X, V>(NV)).max(1);
-        let pixels = width.div_ceil(tiles);
+        let pixels = match width.div_ceil(tiles) {
+            // What a wider tile leaves for the last one is seldom worse than a tile of two parts.
+            odd @ (3 | 5) if width > odd && !there_is(odd, at_once::<X, V>(NV)) => odd + 1,
+            pixels => pixels,
+        };
         let tall = if pixels <= 4 && two_rows::<X, V>(NV) {
             2
         } else {

@@ -183,8 +183,8 @@ pairs!(
 pairs!(
     Sixteen,
     __m512i,
-    4,
-    [8, 8, 6, 5],
+    2,
+    [8, 8, 1, 1],
     _mm512_loadu_si512,
     _mm512_set1_epi32,
     _mm512_and_si512,
