@@ -15,7 +15,7 @@ use dreamlet_runtime::latent::{Distribution, fill_normal};
 use dreamlet_tests::onnx::{dense, model, node, tensor, value};
 use dreamlet_trainer::evaluation::{FileSource, Source as _};
 use dreamlet_trainer::export::compile::{Options, Precision, compile};
-use dreamlet_trainer::sampling::{Latents, Request, SamplingError, open, samples};
+use dreamlet_trainer::sampling::{Class, Latents, Request, SamplingError, open, samples};
 
 /// A file that is removed at the end.
 struct File(PathBuf);
@@ -93,7 +93,7 @@ fn compiled_models_are_sampled_and_measured_like_their_onnx_file() {
     let onnx = std::fs::read(&path).unwrap();
     let assumptions = Assumptions::default();
     let mut request = Request::new(Latents::Seeds("0-9".parse().unwrap()));
-    request.class = Some(7);
+    request.class = Class::Asked("7".into());
     let expected = samples(&mut open(&path, &assumptions).unwrap(), &request).unwrap();
     let mut original = FileSource::new(&onnx, &assumptions).unwrap();
     let classes = [7; 10];
@@ -162,9 +162,9 @@ fn a_strangers_generator_works_once_the_missing_facts_are_given() {
     let seeds = Latents::Seeds("0-9".parse().unwrap());
     let mut request = Request::new(seeds);
     assert_eq!(samples(&mut generator, &request).unwrap().len(), 10);
-    request.class = Some(1);
+    request.class = Class::Asked("1".into());
     assert!(matches!(
         samples(&mut generator, &request),
-        Err(SamplingError::Generate { classes: 0, .. })
+        Err(SamplingError::Class(_))
     ));
 }
