@@ -272,7 +272,7 @@ mod tests {
         let config = resolve(&Source::Preset("dcgan".into()), &overrides).unwrap();
         let device = Device::flex();
         let training = Generator::new(&config, &device.clone().autodiff());
-        let z = normals(5, Purpose::Score, 0, 64, 64, &device);
+        let z = normals(5, Purpose::Score, 0, 64, config.model.latent, &device);
         // In training, a picture is made with the statistics of its batch: so must it be after calibration.
         let expected = training.logits(Tensor::from_inner(z.clone()), None).inner();
         let ready = training.valid();

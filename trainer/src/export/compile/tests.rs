@@ -257,13 +257,13 @@ fn the_report_counts_what_the_file_has() {
     let compiled = compile(&file, &options()).unwrap();
     let report = &compiled.report;
     assert_eq!(report.flash, compiled.file.len() as u64);
-    // 64 to 7x7x128; 128 channels to 64 by 4x4 taps of which 2x2 meet, without those outside; 64 channels of 14x14 by 16 taps.
+    // 32 to 7x7x128; 128 channels to 64 by 4x4 taps of which 2x2 meet, without those outside; 64 channels of 14x14 by 16 taps.
     let counts: Vec<u64> = report
         .lines
         .iter()
         .map(|line| line.multiplications)
         .collect();
-    assert_eq!(counts, [64 * 6272, 26 * 26 * 128 * 64, 196 * 64 * 16]);
+    assert_eq!(counts, [32 * 6272, 26 * 26 * 128 * 64, 196 * 64 * 16]);
     let text = report.to_string();
     assert_eq!(
         text.lines().filter(|line| line.contains("node ")).count(),
