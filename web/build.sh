@@ -7,6 +7,8 @@
 # prints where it is.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/lib.sh
+. "$here/../scripts/lib.sh"
 target_dir=${CARGO_TARGET_DIR:-$here/../target}
 target=wasm32-unknown-unknown
 
@@ -14,8 +16,13 @@ if [ $# != 2 ] && [ "$*" != --module ]; then
   echo "usage: web/build.sh MODEL.dream PAGE.html" >&2
   exit 2
 fi
-[ -d "$(rustc --print target-libdir --target "$target")" ] || rustup target add "$target"
-RUSTFLAGS="-C target-feature=+simd128" cargo rustc --manifest-path "$here/../c/Cargo.toml" --release --locked --quiet \
+# Where rustup cannot have the target, `core` is built from its source, which scripts/setup-cross.sh sets up.
+core=()
+if ! target_installed "$target" && { [ -n "${DREAMLET_BUILD_STD:-}" ] || ! rustup target add "$target" 2>/dev/null; }; then
+  export RUSTC_BOOTSTRAP=1
+  core=(-Zbuild-std=core)
+fi
+RUSTFLAGS="-C target-feature=+simd128" cargo rustc "${core[@]}" --manifest-path "$here/../c/Cargo.toml" --release --locked --quiet \
   --target-dir "$target_dir" --target "$target" --crate-type cdylib
 module=$target_dir/$target/release/dreamlet.wasm
 if [ "$1" = --module ]; then
