@@ -101,6 +101,15 @@ no_panic() {
   }
 }
 
+# find_dreamlet: sets DREAMLET to the program's whole path; it is built where it is not set.
+find_dreamlet() {
+  if [ -z "${DREAMLET:-}" ]; then
+    (cd "$repo" && cargo build --release -p dreamlet-trainer)
+    DREAMLET=${CARGO_TARGET_DIR:-$repo/target}/release/dreamlet
+  fi
+  DREAMLET=$(realpath "$DREAMLET")
+}
+
 # find_chromium: sets CHROMIUM, to Debian's where it is not set, which is installed if it is missing.
 find_chromium() {
   [ -z "${CHROMIUM:-}" ] || return 0

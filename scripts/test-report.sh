@@ -9,11 +9,7 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 . "$repo/scripts/lib.sh"
 
-if [ -z "${DREAMLET:-}" ]; then
-  (cd "$repo" && cargo build --release -p dreamlet-trainer)
-  DREAMLET=${CARGO_TARGET_DIR:-$repo/target}/release/dreamlet
-fi
-DREAMLET=$(realpath "$DREAMLET")
+find_dreamlet
 find_chromium
 folder=${1:-$(mktemp -d)}
 mkdir -p "$folder"

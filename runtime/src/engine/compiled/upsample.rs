@@ -67,21 +67,17 @@ pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
                 )?;
             }
             call.products(side + 1, rows, columns, other)?;
-            for (i, pair) in out.chunks_exact_mut(pair.max(1)).enumerate() {
-                let half = pair.len() / 2;
-                let call = Interleave {
-                    rows: count,
-                    row: i,
-                    width,
-                    outputs: to.channels as usize,
-                    own,
-                    other,
-                };
-                let line = pair.get_mut(side * half..)?.get_mut(..half)?;
-                kernels::interleave(context.level, call, line)?;
-                kernels::activate(context.level, line, layer.activation);
-            }
+            let call = Interleave {
+                rows: count,
+                width,
+                outputs: to.channels as usize,
+                own,
+                other,
+                side,
+            };
+            kernels::interleave(context.level, call, out)?;
         }
+        kernels::activate(context.level, out, layer.activation);
     }
     Some(())
 }

@@ -223,7 +223,7 @@ pub(in super::super) fn difference(
     fits.then(|| unsafe { run(level, Subtract(a, b, out)) })
 }
 
-/// A row of a picture from rows of products; `None` if a slice has not the length it should have.
+/// Every other row of a picture from rows of products; `None` if a slice has not the length it should have.
 pub(in super::super) fn interleave(
     level: Level,
     call: Interleave<'_>,

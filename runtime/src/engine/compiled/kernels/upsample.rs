@@ -25,12 +25,11 @@ pub(super) unsafe fn subtract<V: Vector>(a: *const f32, b: *const f32, out: *mut
     }
 }
 
-/// Products of rows, and a row of the picture that is their sum.
+/// Products of rows, and the rows of the picture that are their sums.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Interleave<'a> {
-    /// Rows of the input whose products there are, and which of them this is.
+    /// Rows of the input.
     pub rows: usize,
-    pub row: usize,
     /// Columns of the input.
     pub width: usize,
     /// Output channels.
@@ -39,32 +38,37 @@ pub(in super::super) struct Interleave<'a> {
     pub own: &'a [f32],
     /// The same of what rows differ by from their neighbours.
     pub other: &'a [f32],
+    /// Which of the two rows of the picture that a row makes: 0 or 1.
+    pub side: usize,
 }
 
 impl Interleave<'_> {
     /// Whether all slices have the lengths that the geometry asks for.
     pub(super) fn fits(&self, out: &[f32]) -> bool {
-        let products = 3 * self.rows * self.width * padded(self.outputs);
-        self.row < self.rows
+        let pixels = self.rows * self.width;
+        let products = 3 * pixels * padded(self.outputs);
+        self.side < 2
             && self.own.len() == products
             && self.other.len() == products
-            && out.len() == 2 * self.width * self.outputs
+            && out.len() == 4 * pixels * self.outputs
     }
 
-    /// Writes the row.
+    /// Writes every other row of `out`.
     ///
     /// # Safety
     /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
         let channels = padded(self.outputs);
-        let row = self.width * channels;
-        let kinds = self.rows * row;
+        let kinds = self.rows * self.width * channels;
         unsafe {
-            for column in 0..self.width {
+            for pixel in 0..self.rows * self.width {
+                // `width` more pixels for each row of the other side that lies before.
+                let before = pixel.checked_div(self.width).unwrap_or(0) + self.side;
+                let to = 2 * (pixel + before * self.width) * self.outputs;
                 let mut channel = 0;
                 while channel < self.outputs {
-                    let at = self.row * row + column * channels + channel;
+                    let at = pixel * channels + channel;
                     let sum = |kind: usize| {
                         let own = V::load(self.own.as_ptr().add(kind * kinds + at));
                         own.add(V::load(self.other.as_ptr().add(kind * kinds + at)))
@@ -72,8 +76,7 @@ impl Interleave<'_> {
                     let (middle, left) = (sum(0), self.outputs - channel);
                     for side in 0..2 {
                         let sum = middle.add(sum(1 + side));
-                        let pixel = out.add((2 * column + side) * self.outputs + channel);
-                        store_some(sum, pixel, left);
+                        store_some(sum, out.add(to + side * self.outputs + channel), left);
                     }
                     channel += V::LANES;
                 }

@@ -160,7 +160,7 @@ pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     macro_rules! cases {
         ($size:expr, $sums:expr, $o:expr, $($r:literal x $n:literal),*) => {
             match $size {
-                $(($r, $n) if there_is($n, at_once::<X, V>(NV)) && ($r == 1 || two_rows::<X, V>(NV)) => {
+                $(($r, $n) if there_is::<X, V>(NV, $n) && ($r == 1 || two_rows::<X, V>(NV)) => {
                     micro::<X, V, $r, $n, NV>($sums, sums_row, $o, missing);
                 },)*
                 _ => {}
@@ -169,10 +169,8 @@ pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     }
     let mut first = 0;
     while first < pixels {
-        let mut some = at_once::<X, V>(NV).min(pixels - first);
-        if !there_is(some, at_once::<X, V>(NV)) {
-            some -= 1;
-        }
+        let most = at_once::<X, V>(NV).min(pixels - first);
+        let some = most - usize::from(!there_is::<X, V>(NV, most));
         unsafe {
             let x = o.x.add(first * o.pixel);
             let (sums, o) = (sums.add(first * NV), Operands { x, ..o });
@@ -185,14 +183,15 @@ pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
 
 /// Pixels whose sums registers hold. Dense layers, of which a batch is a row, have few shapes where they read 16-bit numbers: one of them in a
 /// model.
-pub(super) const fn at_once<X: Term, V: Products<X>>(vectors: usize) -> usize {
+const fn at_once<X: Term, V: Products<X>>(vectors: usize) -> usize {
     let most = V::PIXELS[vectors - 1];
     if X::TALL || most < 4 { most } else { 4 }
 }
 
 /// Whether there is a kernel for so many pixels: not for 3 and 5 where the registers hold more, which would make programs a hundredth larger.
-pub(super) const fn there_is(pixels: usize, at_once: usize) -> bool {
-    pixels <= at_once && (pixels == at_once || !matches!(pixels, 3 | 5))
+pub(super) const fn there_is<X: Term, V: Products<X>>(vectors: usize, pixels: usize) -> bool {
+    let most = at_once::<X, V>(vectors);
+    pixels == most || pixels < most && !matches!(pixels, 3 | 5)
 }
 
 /// Pixels of the widest tile: as many as are multiplied at once, or several times as many if these are few.

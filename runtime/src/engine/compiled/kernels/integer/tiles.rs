@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 
 use super::lanes::{Lanes, Products};
 use super::micro::{
-    MAX_PIXELS, MAX_SUMS, Operands, add, at_once, most_pixels, multiply, there_is, two_rows,
+    MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, there_is, two_rows,
 };
 use super::out::Out;
 use super::{ByteConv, Term};
@@ -205,7 +205,7 @@ impl<X: Term> Tiles<'_, '_, X> {
         let tiles = width.div_ceil(most_pixels::<X, V>(NV)).max(1);
         let pixels = match width.div_ceil(tiles) {
             // What a wider tile leaves for the last one is seldom worse than a tile of two parts.
-            odd @ (3 | 5) if width > odd && !there_is(odd, at_once::<X, V>(NV)) => odd + 1,
+            odd @ (3 | 5) if width > odd && !there_is::<X, V>(NV, odd) => odd + 1,
             pixels => pixels,
         };
         let tall = if pixels <= 4 && two_rows::<X, V>(NV) {
