@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{CliResult, print};
 use crate::config::keys::ConfigError;
-use crate::config::{Config, Overrides, Source, resolve, validate};
+use crate::config::{Config, Overrides, Source, is_given, resolve, validate};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
 use crate::device::DeviceChoice;
 use crate::training::{self, Ending, Outcome, StopFlag, TrainError, TrainOptions};
@@ -104,7 +104,8 @@ fn parse_time(text: &str) -> Result<u64, String> {
 }
 
 pub(crate) fn run(args: &TrainArgs) -> CliResult {
-    let config = match &args.resume {
+    let mut classes_given = true;
+    let mut config = match &args.resume {
         Some(run) => limits(training::run::read_config(run)?, args)?,
         None => {
             let source = match (&args.config, &args.preset) {
@@ -126,6 +127,7 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
                 seconds: args.time,
                 seed: args.seed,
             };
+            classes_given = is_given(&source, &overrides, "model.classes")?;
             resolve(&source, &overrides)?
         }
     };
@@ -135,6 +137,9 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
     }
     args.device.open()?;
     let data = read_data(&spec, &config, args.no_cache)?;
+    if !classes_given {
+        take_classes(&mut config, &data);
+    }
     let options = TrainOptions {
         out: args.out.clone(),
         device: args.device,
@@ -160,6 +165,15 @@ fn limits(mut config: Config, args: &TrainArgs) -> Result<Config, ConfigError> {
         validate(&config)?;
     }
     Ok(config)
+}
+
+/// A preset for pictures by class says how many classes its own data set has; other data have others.
+fn take_classes(config: &mut Config, data: &Dataset) {
+    let (preset, found) = (config.model.classes, data.classes.len());
+    if preset > 0 && data.train.labels().is_some() && found > 0 && found != preset {
+        eprintln!("model.classes is {found}, as many as the data set has");
+        config.model.classes = found;
+    }
 }
 
 /// Broken files that are named on the terminal.
@@ -252,6 +266,24 @@ pub(crate) fn report(outcome: &Outcome) -> CliResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_presets_classes_are_the_datas() {
+        let small = LoadOptions {
+            limit: Some(64),
+            size: Some(16),
+            ..LoadOptions::default()
+        };
+        let mut data = load(&DataSpec::Glyphs, &small).unwrap();
+        data.classes.truncate(3);
+        let preset = |name: &str| Source::Preset(name.to_owned());
+        let mut config = resolve(&preset("cgan"), &Overrides::default()).unwrap();
+        take_classes(&mut config, &data);
+        assert_eq!(config.model.classes, 3);
+        let mut config = resolve(&preset("dcgan"), &Overrides::default()).unwrap();
+        take_classes(&mut config, &data);
+        assert_eq!(config.model.classes, 0);
+    }
 
     #[test]
     fn times_are_read_and_nonsense_is_refused() {

@@ -145,7 +145,7 @@ pub const KEYS: &[Key] = &[
     key(
         "model.classes",
         Kind::Integer(0, 65_535),
-        "classes that can be asked for, 0 for none",
+        "classes that can be asked for, 0 for none; of a preset not 0: as many as the data has",
     )
     .or("0"),
     key(

@@ -8,7 +8,7 @@ mod presets;
 mod resolve;
 
 pub use presets::{PRESETS, Preset, preset};
-pub use resolve::{Overrides, Source, resolve};
+pub use resolve::{Overrides, Source, is_given, resolve};
 pub(crate) use resolve::{check_value, from_text, validate};
 
 use serde::{Deserialize, Serialize};

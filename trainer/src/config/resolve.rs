@@ -1,6 +1,6 @@
 //! Preset or file, then `--set`, then flags: one validated configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
@@ -46,12 +46,7 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
     let mut table = match source {
         Source::Preset(name) => preset_table(name)?,
         Source::File(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-                path: path.clone(),
-                source,
-            })?;
-            let origin = path.display().to_string();
-            let mut own = parse(&origin, &text)?;
+            let (origin, mut own) = file_table(path)?;
             let mut base = match own.remove("preset") {
                 Some(Value::String(name)) => preset_table(&name)?,
                 Some(other) => {
@@ -109,6 +104,24 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
     Ok(config)
 }
 
+/// Whether the user's file or `--set` says what `path` is, and not only a preset.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn is_given(source: &Source, overrides: &Overrides, path: &str) -> Result<bool, ConfigError> {
+    if let Source::File(file) = source
+        && has(&file_table(file)?.1, path)
+    {
+        return Ok(true);
+    }
+    for text in &overrides.sets {
+        if key_and_value(text)?.0.path == path {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The setting by which something changes over the run with its steps, so that their number must be known.
 fn by_steps(config: &Config) -> Option<&'static str> {
     let noise = config.gan.as_ref().map_or(0.0, |gan| gan.instance_noise);
@@ -138,6 +151,17 @@ fn preset_table(name: &str) -> Result<Table, ConfigError> {
         name: name.to_owned(),
     })?;
     parse(found.name, found.toml)
+}
+
+/// The name and the keys of a file.
+fn file_table(path: &Path) -> Result<(String, Table), ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let origin = path.display().to_string();
+    let table = parse(&origin, &text)?;
+    Ok((origin, table))
 }
 
 fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
@@ -175,7 +199,8 @@ fn put(table: &mut Table, path: &str, value: Value) {
     }
 }
 
-fn set(table: &mut Table, text: &str) -> Result<(), ConfigError> {
+/// The two sides of a `--set`; the key may lack its section.
+fn key_and_value(text: &str) -> Result<(&'static Key, &str), ConfigError> {
     let (name, value) = text.split_once('=').ok_or_else(|| ConfigError::BadSet {
         text: text.to_owned(),
     })?;
@@ -187,21 +212,21 @@ fn set(table: &mut Table, text: &str) -> Result<(), ConfigError> {
             .filter(|k| k.path.rsplit('.').next() == Some(name))
             .collect(),
     };
-    let key = match candidates.as_slice() {
-        [key] => *key,
-        [] => {
-            return Err(ConfigError::UnknownKey {
-                origin: "--set".to_owned(),
-                key: name.to_owned(),
-            });
-        }
-        several => {
-            return Err(ConfigError::AmbiguousKey {
-                key: name.to_owned(),
-                candidates: several.iter().map(|k| k.path).collect(),
-            });
-        }
-    };
+    match candidates.as_slice() {
+        [key] => Ok((key, value)),
+        [] => Err(ConfigError::UnknownKey {
+            origin: "--set".to_owned(),
+            key: name.to_owned(),
+        }),
+        several => Err(ConfigError::AmbiguousKey {
+            key: name.to_owned(),
+            candidates: several.iter().map(|k| k.path).collect(),
+        }),
+    }
+}
+
+fn set(table: &mut Table, text: &str) -> Result<(), ConfigError> {
+    let (key, value) = key_and_value(text)?;
     let text_value =
         matches!(key.kind, Kind::Text | Kind::Choice(_)) && !value.starts_with(['"', '\'']);
     let parsed = if text_value {

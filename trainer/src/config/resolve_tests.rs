@@ -152,3 +152,30 @@ fn an_unknown_preset_names_the_nearest_one() {
         .to_string();
     assert!(message.contains("did you mean \"dcgan\""), "{message}");
 }
+
+#[test]
+fn what_the_user_says_is_told_from_what_the_preset_says() {
+    let preset = Source::Preset("cgan".into());
+    let given = |source: &Source, set: &str| {
+        let overrides = Overrides {
+            sets: vec![set.to_owned()],
+            ..Overrides::default()
+        };
+        is_given(source, &overrides, "model.classes")
+    };
+    assert!(!given(&preset, "model.latent=8").unwrap());
+    assert!(given(&preset, "model.classes=10").unwrap());
+    assert!(given(&preset, "classes = 3").unwrap());
+    assert!(given(&preset, "clases=3").is_err());
+
+    let file = std::env::temp_dir().join(format!("dreamlet-given-{}.toml", std::process::id()));
+    for (text, expected) in [
+        ("preset = \"cgan\"\n[model]\nclasses = 4\n", true),
+        ("preset = \"cgan\"\n[model]\nlatent = 4\n", false),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let source = Source::File(file.clone());
+        assert_eq!(given(&source, "model.latent=8").unwrap(), expected);
+    }
+    std::fs::remove_file(&file).unwrap();
+}
