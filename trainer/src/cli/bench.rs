@@ -131,7 +131,8 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
     for file in files {
         let path = PathBuf::from(file);
         let limits = dreamlet_runtime::engine::validate::Limits::default();
-        let model = dreamlet_runtime::engine::validate::read(&path, &limits)?;
+        let model = dreamlet_runtime::engine::validate::read(&path, &limits)
+            .map_err(|error| format!("{file}: {error}"))?;
         models.push((
             path.file_stem()
                 .unwrap_or_default()

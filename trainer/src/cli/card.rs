@@ -19,11 +19,13 @@ pub(crate) struct CardArgs {
 /// Prints the card in the file's metadata as JSON.
 pub(crate) fn run(args: &CardArgs) -> CliResult {
     let limits = Limits::default();
-    let file = read(&args.model, &limits)?;
+    let named = |error: &dyn std::error::Error| format!("{}: {error}", args.model.display());
+    let file = read(&args.model, &limits).map_err(|error| named(&error))?;
     let card = if file.starts_with(&MAGIC) {
-        CompiledGenerator::from_bytes(&file)?.card()?
+        let model = CompiledGenerator::from_bytes(&file).map_err(|error| named(&error))?;
+        model.card().map_err(|error| named(&error))?
     } else {
-        inspect(&file, &limits)?.card
+        inspect(&file, &limits).map_err(|error| named(&error))?.card
     };
     let card = card.ok_or_else(|| {
         format!(

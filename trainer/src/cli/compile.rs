@@ -1,6 +1,6 @@
 //! `dreamlet compile MODEL.onnx --out model.dream`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use dreamlet_runtime::engine::validate::read;
@@ -52,6 +52,7 @@ enum PrecisionChoice {
 
 /// Compiles and writes.
 pub(crate) fn run(args: &CompileArgs) -> CliResult {
+    let named = |error: &dyn std::error::Error| format!("{}: {error}", args.model.display());
     let name = args.model.file_stem().unwrap_or_default();
     let options = Options {
         precision: match args.precision {
@@ -67,8 +68,22 @@ pub(crate) fn run(args: &CompileArgs) -> CliResult {
         name: name.to_string_lossy().into_owned(),
         ..Options::default()
     };
-    let file = read(&args.model, &options.limits)?;
-    let named = |error: &dyn std::error::Error| format!("{}: {error}", args.model.display());
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| args.model.with_extension("dream"));
+    let is_the_model = |place: &Path| match (place.canonicalize(), args.model.canonicalize()) {
+        (Ok(place), Ok(model)) => place == model,
+        _ => false,
+    };
+    if is_the_model(&out) {
+        return Err(format!(
+            "the compiled model would be written over {}: choose another place with --out",
+            out.display()
+        )
+        .into());
+    }
+    let file = read(&args.model, &options.limits).map_err(|error| named(&error))?;
     let compiled = match (&args.data, options.precision) {
         (Some(data), Precision::Int8) => {
             compile_measured(&file, &options, data, args.samples).map_err(|e| named(e.as_ref()))?
@@ -78,10 +93,6 @@ pub(crate) fn run(args: &CompileArgs) -> CliResult {
         }
         (None, _) => compile(&file, &options).map_err(|e| named(&e))?,
     };
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| args.model.with_extension("dream"));
     write_atomic(&out, &compiled.file).map_err(|error| {
         format!(
             "cannot write {}: {error}; choose another place with --out",

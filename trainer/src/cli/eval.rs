@@ -30,6 +30,12 @@ pub(crate) struct EvalArgs {
     /// The real pictures: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR; a run knows its own
     #[arg(long)]
     data: Option<DataSpec>,
+    /// Height and width that the pictures of folders are resized to, when a folder is measured against a data set
+    #[arg(long, value_name = "PIXELS")]
+    size: Option<usize>,
+    /// 1 for grey, 3 for RGB, when a folder is measured against a data set
+    #[arg(long)]
+    channels: Option<usize>,
     /// Only these, such as frechet,precision-recall; all that are possible by default
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<Metric>,
@@ -58,7 +64,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, default_value_t = 50)]
     draws: usize,
     /// Test pictures of the importance-weighted bound
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     bound_pictures: usize,
     /// One JSON object instead of the table
     #[arg(long)]
@@ -86,6 +92,12 @@ enum Model {
 /// Runs the verb.
 pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let bar = Bar::default();
+    if args.out.is_some() && !wants(args, Metric::Memorization) {
+        return Err("--out is for the metric memorization: add it to --metrics".into());
+    }
+    for folder in args.out.iter().chain(&args.dump_features) {
+        make_folder(folder)?;
+    }
     let mut model = open(args)?;
     let data = load(args, &model, &bar)?;
     let vae = matches!(&model, Model::Run(saved, _) if saved.config.vae.is_some());
@@ -139,17 +151,52 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         Vec::new()
     };
     found.report.figures.extend(bounds);
+    if let Model::Run(saved, _) = &model {
+        let which = [
+            (args.best, "the best checkpoint"),
+            (args.raw, "not averaged"),
+            (args.first_stage, "the first stage alone"),
+        ];
+        let mut note = format!("step {} of the run", saved.state.step);
+        for (_, what) in which.iter().filter(|(is, _)| *is) {
+            note += &format!(", {what}");
+        }
+        found.report.notes.push(note);
+        save_figures(&saved.run, &found.report);
+    }
+    // The figures first: they took the time, whatever becomes of the files.
+    if args.json {
+        print(&serde_json::to_string(&found.report)?)?;
+    } else {
+        print(found.report.to_string().trim_end())?;
+    }
     if let Some(folder) = &args.dump_features {
         evaluator.dump(&found, folder)?;
     }
     if let Some(folder) = &args.out {
         draw_worst(&found, &data, folder)?;
     }
-    if args.json {
-        print(&serde_json::to_string(&found.report)?)
-    } else {
-        print(found.report.to_string().trim_end())
+    Ok(())
+}
+
+/// Keeps the figures of the last evaluation in the run's folder, for its report. Of a run that is only to be read they are printed all the same.
+fn save_figures(run: &Path, report: &evaluation::Report) {
+    let file = run.join("eval.json");
+    let text = serde_json::to_vec_pretty(report).unwrap_or_default();
+    if let Err(error) = crate::files::write_atomic(&file, &text) {
+        eprintln!(
+            "note: {} cannot be written, so that `dreamlet report` will not show these figures: {error}",
+            file.display()
+        );
     }
+}
+
+/// Before the work and not after it.
+fn make_folder(folder: &Path) -> Result<(), EvaluationError> {
+    std::fs::create_dir_all(folder).map_err(|error| EvaluationError::Write {
+        path: folder.to_owned(),
+        reason: format!("{error}; choose another folder"),
+    })
 }
 
 /// What was asked for, or all that can be measured.
@@ -246,14 +293,30 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
         Model::File(source) => (args.data.clone(), Some(source.shape())),
         Model::Folder(_) => (args.data.clone(), None),
     };
+    if shape.is_some() && (args.size.is_some() || args.channels.is_some()) {
+        return Err(
+            "--size and --channels are for a folder of pictures: a generator has its own".into(),
+        );
+    }
     let options = LoadOptions {
-        size: shape.map(|[_, height, _]| height),
-        channels: shape.map(|[channels, _, _]| channels),
+        size: shape.map_or(args.size, |[_, height, _]| Some(height)),
+        channels: shape.map_or(args.channels, |[channels, _, _]| Some(channels)),
         no_cache: args.no_cache,
         progress: bar,
         ..LoadOptions::default()
     };
-    let data = data::load(&spec.ok_or(EvaluationError::NoData)?, &options)?;
+    let spec = spec.ok_or(EvaluationError::NoData)?;
+    let mut data = data::load(&spec, &options)?;
+    if let (Model::Folder(_), DataSpec::Folder(path)) = (model, &spec)
+        && !path.join("test").is_dir()
+    {
+        // Nothing was trained on the one or the other: a tenth would be too few.
+        data.hold_back_half();
+        data.notes.push(format!(
+            "compared with half of the pictures of {}, chosen evenly; the other half tells how near real pictures are to each other",
+            path.display()
+        ));
+    }
     for note in &data.notes {
         eprintln!("note: {note}");
     }
@@ -263,7 +326,7 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
 /// Writes the pictures nearest to training pictures, each left of its neighbour.
 fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
     let Some(nearest) = &found.nearest else {
-        return Err("--out is for the metric memorization: add it to --metrics".into());
+        return Ok(());
     };
     let shape = Shape::new(data.channels, data.height, data.width)?;
     let length = data.image_len();
@@ -288,7 +351,6 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
             pictures.push(bytes);
         }
     }
-    std::fs::create_dir_all(folder)?;
     let path = folder.join("memorization.png");
     let sheet = crate::report::grid::grid(&pictures, shape, Some(8), 2)?;
     save_png(&enlarge(&sheet, (112 / data.height.max(1)).max(1))?, &path)?;

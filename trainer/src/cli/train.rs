@@ -132,13 +132,18 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
         }
     };
     let spec: DataSpec = config.data.source.parse()?;
-    if args.dry_run {
+    // What is printed is what a run would use: it may depend on the data.
+    let by_data = !classes_given && config.model.classes > 0;
+    if args.dry_run && !by_data {
         return print(config.to_toml()?.trim_end());
     }
     args.device.open()?;
     let data = read_data(&spec, &config, args.no_cache)?;
-    if !classes_given {
+    if by_data {
         take_classes(&mut config, &data);
+    }
+    if args.dry_run {
+        return print(config.to_toml()?.trim_end());
     }
     let options = TrainOptions {
         out: args.out.clone(),

@@ -474,6 +474,8 @@ impl fmt::Display for ConfigError {
                 write!(f, "there is no preset \"{name}\"")?;
                 if let Some(near) = nearest(name, names.clone()) {
                     write!(f, "; did you mean \"{near}\"?")?;
+                } else {
+                    f.write_str(".")?;
                 }
                 write!(
                     f,

@@ -143,6 +143,25 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Deals all images anew, every second one for the test: for a folder that nothing is trained on, only compared with.
+    pub fn hold_back_half(&mut self) {
+        let all = |split: &Split| -> Vec<(Vec<u8>, Option<u16>)> {
+            let image = |index| Some((split.image(index)?.to_vec(), split.label(index)));
+            (0..split.len()).filter_map(image).collect()
+        };
+        let images = [all(&self.train), all(&self.test)].concat();
+        let length = self.image_len();
+        let every_second = |first: usize| {
+            let dealt = || images.iter().skip(first).step_by(2);
+            let pixels = dealt().flat_map(|(pixels, _)| pixels.iter().copied());
+            let labels: Option<Vec<u16>> = dealt().map(|(_, label)| *label).collect();
+            Split::new(pixels.collect(), labels, length)
+        };
+        if let (Ok(train), Ok(test)) = (every_second(0), every_second(1)) {
+            (self.train, self.test) = (train, test);
+        }
+    }
+
     /// SHA-256, in hexadecimal, of all that training depends on: shape, class names, pixels and labels of
     /// both splits, in order. The same data gives the same fingerprint on every machine.
     ///

@@ -26,8 +26,8 @@ pub enum DataError {
     UnknownSource {
         /// The name as given.
         found: String,
-        /// The valid name most like it.
-        nearest: &'static str,
+        /// The valid name most like it, if one is near enough to be a slip.
+        nearest: Option<&'static str>,
     },
     /// `idx:` or `folder:` without a folder after the colon.
     NoFolderNamed {
@@ -242,11 +242,17 @@ impl DataError {
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DataError::UnknownSource { found, nearest } => write!(
-                f,
-                "unknown data source {found:?}: did you mean {nearest:?}? Valid: {}",
-                VALID_SPECS.join(", ")
-            ),
+            DataError::UnknownSource { found, nearest } => {
+                write!(f, "unknown data source {found:?}: ")?;
+                match nearest {
+                    _ if Path::new(found).is_dir() => {
+                        write!(f, "for the pictures in this folder write folder:{found}.")?;
+                    }
+                    Some(nearest) => write!(f, "did you mean {nearest:?}?")?,
+                    None => f.write_str("it is none of these.")?,
+                }
+                write!(f, " Valid: {}", VALID_SPECS.join(", "))
+            }
             DataError::NoFolderNamed { source } => {
                 write!(f, "{source}: needs a folder: write --data {source}:DIR")
             }
@@ -370,7 +376,7 @@ impl fmt::Display for DataError {
                 write!(
                     f,
                     " try again later (what has come is kept), or put the four files into {}, or set \
-                     DREAMLET_DATA_DIR to a folder that has them",
+                     DREAMLET_DATA_DIR to the folder above one that has them",
                     folder.display()
                 )
             }

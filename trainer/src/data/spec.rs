@@ -111,8 +111,10 @@ fn unknown(text: &str, kind: &str) -> DataError {
         found: text.to_owned(),
         nearest: VALID_SPECS
             .into_iter()
-            .min_by_key(|valid| far(valid))
-            .unwrap_or("glyphs"),
+            .map(|valid| (far(valid), valid))
+            .filter(|(far, valid)| *far <= valid.len().max(wanted.len()) / 2)
+            .min()
+            .map(|(_, valid)| valid),
     }
 }
 
@@ -146,10 +148,16 @@ mod tests {
             ("id:/tmp", "idx:DIR"),
         ] {
             match text.parse::<DataSpec>() {
-                Err(DataError::UnknownSource { nearest, .. }) => assert_eq!(nearest, expected),
+                Err(DataError::UnknownSource { nearest, .. }) => {
+                    assert_eq!(nearest, Some(expected))
+                }
                 other => panic!("{text}: {other:?}"),
             }
         }
+        let message = |text: &str| text.parse::<DataSpec>().unwrap_err().to_string();
+        assert!(!message("photographs/of/cats").contains("did you mean"));
+        let folder = env!("CARGO_MANIFEST_DIR");
+        assert!(message(folder).contains(&format!("folder:{folder}")));
     }
 
     #[test]

@@ -202,6 +202,7 @@ fn train(data: &Dataset, progress: &dyn Progress) -> Result<Classifier, Evaluati
             what: "training pictures",
             needed: 4,
             found: data.train.len(),
+            advice: "add pictures",
         });
     }
     let device = Device::flex().autodiff();

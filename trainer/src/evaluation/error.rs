@@ -42,13 +42,15 @@ pub enum EvaluationError {
         needed: usize,
         /// How many there are.
         found: usize,
+        /// What to do.
+        advice: &'static str,
     },
     /// No metric has this name.
     UnknownMetric {
         /// The name as given.
         found: String,
-        /// The metric that was probably meant.
-        nearest: &'static str,
+        /// The metric that was probably meant, if it is near enough to be a slip.
+        nearest: Option<&'static str>,
     },
     /// A metric was asked for by name that these pictures cannot have.
     NotPossible {
@@ -116,15 +118,25 @@ impl fmt::Display for EvaluationError {
                     "the generated pictures have {a} channels and {b}x{c} pixels, the data set's {d} channels and {e}x{g}: name the data set the generator was trained on"
                 )
             }
-            Self::TooFew { what, needed, found } => write!(
+            Self::TooFew {
+                what,
+                needed,
+                found,
+                advice,
+            } => write!(
                 f,
-                "there are {found} {what}, these figures need at least {needed}"
+                "there are {found} {what}, these figures need at least {needed}: {advice}"
             ),
-            Self::UnknownMetric { found, nearest } => write!(
-                f,
-                "there is no metric \"{found}\"; did you mean {nearest}? --metrics takes {}",
-                super::Metric::ALL.map(super::Metric::name).join(", ")
-            ),
+            Self::UnknownMetric { found, nearest } => {
+                write!(f, "there is no metric \"{found}\"")?;
+                if let Some(nearest) = nearest {
+                    write!(f, "; did you mean {nearest}?")?;
+                } else {
+                    f.write_str(".")?;
+                }
+                let names = super::Metric::ALL.map(super::Metric::name);
+                write!(f, " --metrics takes {}", names.join(", "))
+            }
             Self::NotPossible { metric, needs } => write!(f, "the metric {metric} needs {needs}"),
             Self::Extractor { path, expected, found } => write!(
                 f,

@@ -77,6 +77,8 @@ pub struct Evaluation {
     pub report: Report,
     /// For each generated picture the nearest training picture in pixels, if memorization was measured.
     pub nearest: Option<Nearest>,
+    /// The same in features, where there are any.
+    pub nearest_in_features: Option<Nearest>,
     set: Set,
 }
 
@@ -127,10 +129,16 @@ impl<'a> Evaluator<'a> {
         let shape = [data.channels, data.height, data.width];
         let rows = options.samples.min(data.test.len());
         if rows < LEAST {
+            let advice = if data.test.len() < LEAST {
+                "of a folder without sub-folders train and test they are a tenth, so add pictures or put so many into a sub-folder test"
+            } else {
+                "ask for more with --samples"
+            };
             return Err(EvaluationError::TooFew {
-                what: "pictures on one side",
+                what: "real pictures to compare with",
                 needed: LEAST,
                 found: rows,
+                advice,
             });
         }
         let extractor = match options.extractor.take() {
@@ -371,6 +379,7 @@ impl<'a> Evaluator<'a> {
                 what: "generated pictures",
                 needed: LEAST,
                 found: fakes,
+                advice: "give more",
             });
         }
         let mut values = self.measure(&set);
@@ -385,22 +394,22 @@ impl<'a> Evaluator<'a> {
             values.push(accuracy(count(hits) / count(fakes)));
         }
         let extractor = self.stamp();
-        let inception = extractor.as_ref().is_some_and(|extractor| {
-            extractor.features == 2048 && extractor.name.to_lowercase().contains("inception")
-        });
+        let frechet = extractor.as_ref().map(frechet_name);
         let mut figures: Vec<Figure> = values
             .into_iter()
             .map(|value| {
                 let floor = self.floor.iter().find(|floor| floor.key == value.key);
                 let mut figure =
                     self.figure(value, floor.map(|f| f.value), extractor.as_ref(), fakes);
-                if figure.key == "frechet_distance" && inception {
-                    figure.name = "Fréchet inception distance (FID)".into();
+                if figure.key == "frechet_distance"
+                    && let Some(name) = &frechet
+                {
+                    figure.name.clone_from(name);
                 }
                 figure
             })
             .collect();
-        let mut nearest = None;
+        let (mut nearest, mut nearest_in_features) = (None, None);
         if let Some(training) = &self.training {
             let width = self.data.image_len();
             let in_pixels = Nearest::in_pixels(&set.pixels, self.data.train.pixels(), width);
@@ -438,6 +447,7 @@ impl<'a> Evaluator<'a> {
                 }
             }
             nearest = Some(in_pixels);
+            nearest_in_features = Some(in_features).filter(|found| !found.distances.is_empty());
         }
         let report = Report {
             model: model.to_owned(),
@@ -448,6 +458,7 @@ impl<'a> Evaluator<'a> {
         Ok(Evaluation {
             report,
             nearest,
+            nearest_in_features,
             set,
         })
     }
@@ -507,6 +518,7 @@ impl<'a> Evaluator<'a> {
                 extractor: extractor.filter(|_| of_features).cloned(),
                 data: self.data.name.clone(),
                 fingerprint: self.fingerprint.chars().take(16).collect(),
+                shape: self.shape,
                 split: "test",
                 real: if of_reals { self.rows(&self.real) } else { 0 },
                 fake: fakes,
@@ -523,6 +535,7 @@ impl<'a> Evaluator<'a> {
             extractor: None,
             data: self.data.name.clone(),
             fingerprint: self.fingerprint.chars().take(16).collect(),
+            shape: self.shape,
             split: "test",
             real,
             fake: 0,
@@ -530,6 +543,18 @@ impl<'a> Evaluator<'a> {
             seed: self.options.seed,
         }
     }
+}
+
+/// FID is the distance in the 2048 features of Inception, which its file's name must tell; in others it is a Fréchet distance.
+fn frechet_name(extractor: &ExtractorStamp) -> String {
+    if extractor.features == 2048 && extractor.name.to_lowercase().contains("inception") {
+        return "Fréchet inception distance (FID)".into();
+    }
+    let name = match extractor.accuracy {
+        Some(_) => "dreamlet",
+        None => &extractor.name,
+    };
+    format!("Fréchet distance (extractor {name})")
 }
 
 /// Whether an extractor is needed, or at hand for memorization, which also compares features where it can.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::matrix::{Matrix, count};
-use super::symmetric::{Square, add_scaled, eigen};
+use super::symmetric::{Square, add_scaled, trace_of_root};
 
 /// Mean and covariance of a set of features.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,18 +40,13 @@ impl Gaussian {
     /// The Fréchet distance d² = |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½) (Dowson and Landau 1982; Heusel et al. 2017,
     /// equation 6), in squared units of the features.
     ///
-    /// The trace of the root is the sum of the roots of the eigenvalues of Σ₁^½ Σ₂ Σ₁^½, which is symmetric: unlike the usual
+    /// The trace of the root is the sum of the roots of the eigenvalues of Lᵀ Σ₂ L with Σ₁ = L Lᵀ, which is symmetric: unlike the usual
     /// root of Σ₁ Σ₂ it needs no offset on the diagonal when there are fewer pictures than features.
     #[must_use]
     pub fn frechet_distance(&self, other: &Self) -> f64 {
         let means = self.mean.iter().zip(&other.mean);
         let difference: f64 = means.map(|(a, b)| (a - b).powi(2)).sum();
-        let root = self
-            .covariance
-            .map_eigenvalues(|value| value.max(0.0).sqrt());
-        let product = root.times(&other.covariance).times(&root).symmetrized();
-        let (eigenvalues, _) = eigen(&product);
-        let trace: f64 = eigenvalues.iter().map(|value| value.max(0.0).sqrt()).sum();
+        let trace = trace_of_root(&self.covariance, &other.covariance);
         (difference + self.covariance.trace() + other.covariance.trace() - 2.0 * trace).max(0.0)
     }
 }

@@ -82,12 +82,7 @@ impl std::str::FromStr for Metric {
             .find(|metric| metric.name() == text)
             .ok_or_else(|| super::EvaluationError::UnknownMetric {
                 found: text.to_owned(),
-                nearest: crate::words::nearest(text, names).map_or("frechet", |near| {
-                    names
-                        .into_iter()
-                        .find(|name| *name == near)
-                        .unwrap_or("frechet")
-                }),
+                nearest: crate::words::nearest(text, names),
             })
     }
 }
@@ -128,6 +123,8 @@ pub struct Stamp {
     pub data: String,
     /// First digits of the data set's fingerprint.
     pub fingerprint: String,
+    /// Channels, rows and columns of the pictures that were compared.
+    pub shape: [usize; 3],
     /// Where the real pictures come from.
     pub split: &'static str,
     /// Number of real pictures.
@@ -194,9 +191,11 @@ fn number(value: f64) -> String {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.model)?;
+        let names = self.figures.iter().map(|f| f.name.chars().count());
+        let wide = names.max().unwrap_or(0).max("figure".len());
         writeln!(
             f,
-            "{:<34} {:>18} {:>12}  {:<7} how",
+            "{:<wide$} {:>18} {:>12}  {:<7} how",
             "figure", "value", "real/real", "better"
         )?;
         for figure in &self.figures {
@@ -218,14 +217,15 @@ impl fmt::Display for Report {
             };
             writeln!(
                 f,
-                "{:<34} {value:>18} {floor:>12}  {better:<7} {counts}; {}",
+                "{:<wide$} {value:>18} {floor:>12}  {better:<7} {counts}; {}",
                 figure.name, figure.method
             )?;
         }
         if let Some(stamp) = self.figures.first().map(|figure| &figure.stamp) {
+            let [channels, rows, columns] = stamp.shape;
             writeln!(
                 f,
-                "data       {}, fingerprint {}",
+                "data       {}, pictures of {channels}x{rows}x{columns}, fingerprint {}",
                 stamp.data, stamp.fingerprint
             )?;
             writeln!(
@@ -267,5 +267,7 @@ mod tests {
         }
         let error = "freshet".parse::<Metric>().unwrap_err().to_string();
         assert!(error.contains("did you mean frechet?"), "{error}");
+        let error = "?".parse::<Metric>().unwrap_err().to_string();
+        assert!(!error.contains("did you mean"), "{error}");
     }
 }

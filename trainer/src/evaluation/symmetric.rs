@@ -1,9 +1,11 @@
-//! Eigenvalues of symmetric matrices in double precision.
+//! Symmetric matrices in double precision: factors, products and eigenvalues.
 //!
 //! The crates that have this bring two dozen others along and change how the rest is built, for one decomposition of a matrix
-//! as wide as a layer.
+//! as wide as a layer. No result depends on the number of threads.
 
 use rayon::prelude::*;
+
+use super::matrix::count;
 
 /// A square matrix, row after row.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +13,11 @@ pub(super) struct Square {
     pub(super) side: usize,
     pub(super) values: Vec<f64>,
 }
+
+/// Rows of a product that are made together, so that the other matrix is read once for all of them.
+const TOGETHER: usize = 8;
+/// Least numbers of a row for which threads are worth waking at every step of a reduction.
+const WIDE: usize = 256;
 
 impl Square {
     pub(super) fn zeros(side: usize) -> Self {
@@ -30,49 +37,181 @@ impl Square {
 
     /// The product with `other`.
     pub(super) fn times(&self, other: &Self) -> Self {
+        let side = self.side.max(1);
         let mut out = Self::zeros(self.side);
         out.values
-            .par_chunks_mut(self.side.max(1))
-            .zip(self.values.par_chunks(self.side.max(1)))
-            .for_each(|(out, row)| {
-                for (factor, other) in row.iter().zip(other.rows()) {
-                    add_scaled(out, other, *factor);
+            .par_chunks_mut(side * TOGETHER)
+            .zip(self.values.par_chunks(side * TOGETHER))
+            .for_each(|(out, own)| {
+                for (column, other) in other.rows().enumerate() {
+                    for (out, own) in out.chunks_exact_mut(side).zip(own.chunks_exact(side)) {
+                        add_scaled(out, other, own[column]);
+                    }
                 }
             });
         out
     }
 
-    /// The mean of the matrix and its transpose.
-    pub(super) fn symmetrized(&self) -> Self {
-        let mut out = self.clone();
+    fn transposed(&self) -> Self {
+        let mut out = Self::zeros(self.side);
         for (i, row) in out.values.chunks_exact_mut(self.side.max(1)).enumerate() {
             let column = self.values.iter().skip(i).step_by(self.side.max(1));
             row.iter_mut()
                 .zip(column)
-                .for_each(|(value, other)| *value = (*value + other) / 2.0);
+                .for_each(|(to, from)| *to = *from);
         }
         out
     }
 
-    /// V f(Λ) Vᵀ of a symmetric matrix V Λ Vᵀ.
-    pub(super) fn map_eigenvalues(&self, f: impl Fn(f64) -> f64) -> Self {
-        let (values, vectors) = eigen(self);
-        let mut left = Self::zeros(self.side);
-        let mut right = Self::zeros(self.side);
-        let columns = values.iter().zip(vectors.chunks_exact(self.side.max(1)));
-        for (j, (value, vector)) in columns.enumerate() {
-            let value = f(*value);
-            for (i, x) in vector.iter().enumerate() {
-                if let Some(into) = left.values.get_mut(i * self.side + j) {
-                    *into = x * value;
-                }
+    /// The mean of the matrix and its transpose.
+    fn symmetrized(&self) -> Self {
+        let mut out = self.transposed();
+        let pairs = out.values.iter_mut().zip(&self.values);
+        pairs.for_each(|(value, other)| *value = (*value + other) / 2.0);
+        out
+    }
+
+    /// L with L·Lᵀ this matrix, which must be positive semidefinite: Cholesky's factor with the largest diagonal left as the next pivot
+    /// (Higham 1990), so that a matrix of less than full rank has one too. Rows are in the matrix's order; columns past its rank are 0.
+    fn factor(&self) -> Self {
+        let side = self.side;
+        let mut factor = Self::zeros(side);
+        let mut left: Vec<f64> = self.values.iter().step_by(side + 1).copied().collect();
+        let nothing = f64::EPSILON * count(side) * left.iter().fold(0.0_f64, |m, v| m.max(*v));
+        for step in 0..side {
+            let largest = left.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+            let Some((pivot, size)) = largest.filter(|(_, size)| **size > nothing) else {
+                break;
+            };
+            let root = size.sqrt();
+            let known = factor.values[pivot * side..][..step].to_vec();
+            let column = &self.values[pivot * side..][..side];
+            let next = |(row, (of, left)): (&mut [f64], (&f64, &mut f64))| {
+                let value = (of - dot(&row[..step], &known)) / root;
+                row[step] = value;
+                *left -= value * value;
+            };
+            if step < WIDE {
+                let rows = factor.values.chunks_exact_mut(side);
+                rows.zip(column.iter().zip(&mut left)).for_each(next);
+            } else {
+                let rows = factor.values.par_chunks_exact_mut(side);
+                rows.zip(column.par_iter().zip(&mut left)).for_each(next);
             }
-            if let Some(into) = right.values.get_mut(j * self.side..(j + 1) * self.side) {
-                into.copy_from_slice(vector);
+            left[pivot] = 0.0;
+        }
+        factor
+    }
+
+    /// The eigenvalues of this symmetric matrix in ascending order.
+    pub(super) fn eigenvalues(&self) -> Vec<f64> {
+        let (diagonal, beside) = self.tridiagonal();
+        bisected(&diagonal, &beside)
+    }
+
+    /// The diagonal, and what is beside it, of the tridiagonal matrix with the same eigenvalues, by Householder's reflections (Golub and
+    /// Van Loan, Matrix Computations, algorithm 8.3.1).
+    fn tridiagonal(&self) -> (Vec<f64>, Vec<f64>) {
+        let side = self.side;
+        let mut a = self.values.clone();
+        let (mut diagonal, mut beside) = (Vec::new(), Vec::new());
+        for step in 0..side {
+            diagonal.push(a[step * side + step]);
+            let first = step + 1;
+            if first == side {
+                break;
+            }
+            let mut v = a[step * side + first..][..side - first].to_vec();
+            let length = dot(&v, &v).sqrt();
+            let alpha = if v[0] > 0.0 { -length } else { length };
+            beside.push(alpha);
+            v[0] -= alpha;
+            let square = dot(&v, &v);
+            if square <= f64::MIN_POSITIVE {
+                continue;
+            }
+            let rest = &mut a[first * side..];
+            let beta = 2.0 / square;
+            let wide = v.len() >= WIDE;
+            let times_v = |row: &[f64]| beta * dot(&row[first..], &v);
+            let p: Vec<f64> = if wide {
+                rest.par_chunks_exact(side).map(times_v).collect()
+            } else {
+                rest.chunks_exact(side).map(times_v).collect()
+            };
+            let half = beta / 2.0 * dot(&p, &v);
+            let w: Vec<f64> = p.iter().zip(&v).map(|(p, v)| p - half * v).collect();
+            let reflect = |(row, (own_v, own_w)): (&mut [f64], (&f64, &f64))| {
+                for (value, (v, w)) in row[first..].iter_mut().zip(v.iter().zip(&w)) {
+                    *value -= own_v * w + own_w * v;
+                }
+            };
+            if wide {
+                let rows = rest.par_chunks_exact_mut(side);
+                rows.zip(v.par_iter().zip(&w)).for_each(reflect);
+            } else {
+                let rows = rest.chunks_exact_mut(side);
+                rows.zip(v.iter().zip(&w)).for_each(reflect);
             }
         }
-        left.times(&right)
+        (diagonal, beside)
     }
+}
+
+/// The sum of the roots of the eigenvalues of A·B, for positive semidefinite A and B: those of Lᵀ·B·L, which is symmetric, with
+/// A = L·Lᵀ.
+pub(super) fn trace_of_root(a: &Square, b: &Square) -> f64 {
+    let factor = a.factor();
+    let product = factor.transposed().times(b).times(&factor).symmetrized();
+    let roots = product.eigenvalues().into_iter();
+    roots.map(|value| value.max(0.0).sqrt()).sum()
+}
+
+/// The eigenvalues of a tridiagonal matrix in ascending order, each by bisection: the number of eigenvalues below x is that of negative pivots of
+/// the matrix less x (Givens 1954).
+fn bisected(diagonal: &[f64], beside: &[f64]) -> Vec<f64> {
+    let squares: Vec<f64> = beside.iter().map(|e| e * e).collect();
+    let reach = |at: usize| {
+        let beside = |i: Option<usize>| i.and_then(|i| beside.get(i)).map_or(0.0, |e| e.abs());
+        beside(at.checked_sub(1)) + beside(Some(at))
+    };
+    // Gershgorin: all lie in discs around the diagonal.
+    let (mut lowest, mut highest) = (f64::INFINITY, f64::NEG_INFINITY);
+    for (at, d) in diagonal.iter().enumerate() {
+        lowest = lowest.min(d - reach(at));
+        highest = highest.max(d + reach(at));
+    }
+    let tiny = f64::EPSILON * lowest.abs().max(highest.abs()).max(f64::MIN_POSITIVE);
+    let below = |x: f64| {
+        let mut negative = 0_usize;
+        let mut pivot = 1.0;
+        let before = std::iter::once(&0.0).chain(&squares);
+        for (d, square) in diagonal.iter().zip(before) {
+            pivot = d - x - square / pivot;
+            if pivot.abs() < tiny * f64::EPSILON {
+                pivot = -tiny * f64::EPSILON;
+            }
+            negative += usize::from(pivot < 0.0);
+        }
+        negative
+    };
+    (0..diagonal.len())
+        .into_par_iter()
+        .map(|index| {
+            let (mut low, mut high) = (lowest - tiny, highest + tiny);
+            loop {
+                let middle = low + (high - low) / 2.0;
+                if middle <= low || middle >= high || high - low <= tiny / 4.0 {
+                    return middle;
+                }
+                if below(middle) > index {
+                    high = middle;
+                } else {
+                    low = middle;
+                }
+            }
+        })
+        .collect()
 }
 
 /// Adds `factor` times `from` to `into`.
@@ -82,93 +221,20 @@ pub(super) fn add_scaled(into: &mut [f64], from: &[f64], factor: f64) {
         .for_each(|(into, from)| *into += factor * from);
 }
 
+/// Products that are summed apart, so that they need not wait for each other.
+const LANES: usize = 16;
+
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
-}
-
-/// Sweeps after which Jacobi's method stops whatever is left; ten are enough in practice.
-const SWEEPS: usize = 60;
-
-/// Eigenvalues and eigenvectors (one a row) of a symmetric matrix, by one-sided Jacobi rotations (Hestenes 1958): rows of the
-/// matrix are turned against each other until all are orthogonal, V·A = rows; then |row| is |λ| and its sign that of v·row.
-///
-/// Rotations of a round touch disjoint pairs of rows, so that a round is done in parallel and the result does not depend on the number
-/// of threads.
-pub(super) fn eigen(matrix: &Square) -> (Vec<f64>, Vec<f64>) {
-    let side = matrix.side;
-    let mut rows: Vec<Row> = matrix
-        .rows()
-        .enumerate()
-        .map(|(i, row)| Row {
-            image: row.to_vec(),
-            vector: (0..side).map(|j| f64::from(u8::from(i == j))).collect(),
-        })
-        .collect();
-    if side % 2 == 1 {
-        // An empty row takes part in the pairing and stays as it is.
-        rows.push(Row {
-            image: vec![0.0; side],
-            vector: vec![0.0; side],
-        });
-    }
-    let largest = matrix.values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-    let nothing = (largest * largest * f64::EPSILON * f64::EPSILON).max(f64::MIN_POSITIVE);
-    for _ in 0..SWEEPS {
-        let mut turned = 0_usize;
-        for _ in 1..rows.len() {
-            let half = rows.len() / 2;
-            let (top, bottom) = rows.split_at_mut(half);
-            turned += top
-                .par_iter_mut()
-                .zip(bottom.par_iter_mut())
-                .map(|(a, b)| usize::from(turn(a, b, nothing)))
-                .sum::<usize>();
-            // The round robin of tournaments: the first stays, the others move on by one place around the table.
-            rows.get_mut(half..).unwrap_or_default().reverse();
-            if let Some(others) = rows.get_mut(1..) {
-                others.rotate_right(1);
-            }
-            rows.get_mut(half..).unwrap_or_default().reverse();
-        }
-        if turned == 0 {
-            break;
+    let mut sums = [0.0; LANES];
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest = a.remainder().iter().zip(b.remainder());
+    let rest: f64 = rest.map(|(x, y)| x * y).sum();
+    for (a, b) in a.zip(b) {
+        for (sum, (x, y)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += x * y;
         }
     }
-    let kept = rows
-        .iter()
-        .filter(|row| dot(&row.vector, &row.vector) > 0.5);
-    let (values, vectors): (Vec<f64>, Vec<Vec<f64>>) = kept
-        .map(|row| (dot(&row.vector, &row.image), row.vector.clone()))
-        .unzip();
-    (values, vectors.concat())
-}
-
-/// A row of V and of V·A.
-struct Row {
-    vector: Vec<f64>,
-    image: Vec<f64>,
-}
-
-/// Makes two images orthogonal; says whether they were not.
-fn turn(a: &mut Row, b: &mut Row, nothing: f64) -> bool {
-    let (aa, bb, ab) = (
-        dot(&a.image, &a.image),
-        dot(&b.image, &b.image),
-        dot(&a.image, &b.image),
-    );
-    if ab.abs() <= 1e-14 * (aa * bb).sqrt() || ab.abs() <= nothing {
-        return false;
-    }
-    let zeta = (bb - aa) / (2.0 * ab);
-    let tangent = zeta.signum() / (zeta.abs() + zeta.hypot(1.0));
-    let cosine = 1.0 / tangent.hypot(1.0);
-    let sine = cosine * tangent;
-    for (a, b) in [(&mut a.image, &mut b.image), (&mut a.vector, &mut b.vector)] {
-        for (x, y) in a.iter_mut().zip(b.iter_mut()) {
-            (*x, *y) = (cosine * *x - sine * *y, sine * *x + cosine * *y);
-        }
-    }
-    true
+    sums.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]
@@ -195,41 +261,80 @@ mod tests {
         }
     }
 
+    fn furthest(a: &Square, b: &Square) -> f64 {
+        let pairs = a.values.iter().zip(&b.values);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    }
+
     #[test]
-    fn a_matrix_is_what_its_eigenvalues_and_vectors_make() {
-        for (side, rank) in [(1, 1), (2, 2), (7, 7), (33, 33), (32, 5)] {
+    fn a_factor_times_its_transpose_is_the_matrix_whatever_its_rank() {
+        for (side, rank) in [
+            (1, 1),
+            (2, 2),
+            (7, 7),
+            (33, 33),
+            (32, 5),
+            (300, 300),
+            (300, 40),
+        ] {
             let matrix = covariance(side, rank);
-            let (values, vectors) = eigen(&matrix);
-            assert_eq!((values.len(), vectors.len()), (side, side * side));
-            let scale = matrix.trace();
-            assert!((values.iter().sum::<f64>() - scale).abs() < 1e-12 * scale);
-            let again = matrix.map_eigenvalues(|value| value);
-            let worst = again
-                .values
-                .iter()
-                .zip(&matrix.values)
-                .map(|(a, b)| (a - b).abs());
-            assert!(worst.fold(0.0, f64::max) < 1e-12 * scale, "{side} {rank}");
+            let factor = matrix.factor();
+            let again = factor.times(&factor.transposed());
+            assert!(
+                furthest(&again, &matrix) < 1e-12 * matrix.trace(),
+                "{side} {rank}"
+            );
         }
     }
 
     #[test]
-    fn known_eigenvalues_are_found_and_the_root_squares_to_the_matrix() {
+    fn eigenvalues_have_the_matrixs_trace_and_squares_and_as_many_are_zero_as_its_rank_says() {
+        for (side, rank) in [(1, 1), (2, 2), (7, 7), (33, 33), (32, 5), (300, 40)] {
+            let matrix = covariance(side, rank);
+            let values = matrix.eigenvalues();
+            assert_eq!(values.len(), side);
+            assert!(values.is_sorted());
+            let scale = matrix.trace();
+            assert!((values.iter().sum::<f64>() - scale).abs() < 1e-12 * scale);
+            let squares: f64 = values.iter().map(|value| value * value).sum();
+            let expected = dot(&matrix.values, &matrix.values);
+            assert!((squares - expected).abs() < 1e-12 * expected);
+            let zero = values.iter().filter(|v| v.abs() < 1e-12 * scale).count();
+            assert_eq!(zero, side - rank);
+        }
+    }
+
+    #[test]
+    fn known_eigenvalues_are_found() {
         let matrix = Square {
             side: 2,
             values: vec![2.0, 1.0, 1.0, 2.0],
         };
-        let (mut values, _) = eigen(&matrix);
-        values.sort_by(f64::total_cmp);
+        let values = matrix.eigenvalues();
         assert!((values[0] - 1.0).abs() < 1e-14 && (values[1] - 3.0).abs() < 1e-14);
-        let root = matrix.map_eigenvalues(f64::sqrt);
-        let square = root.times(&root);
-        assert!(
-            square
-                .values
-                .iter()
-                .zip(&matrix.values)
-                .all(|(a, b)| (a - b).abs() < 1e-13)
-        );
+        // The second difference on a line of n points: 2 − 2 cos(kπ/(n + 1)).
+        let side = 50;
+        let mut line = Square::zeros(side);
+        for i in 0..side {
+            line.values[i * side + i] = 2.0;
+            if i + 1 < side {
+                line.values[i * side + i + 1] = -1.0;
+                line.values[(i + 1) * side + i] = -1.0;
+            }
+        }
+        for (k, value) in (1..).zip(line.eigenvalues()) {
+            let angle = f64::from(k) * std::f64::consts::PI / count(side + 1);
+            assert!((value - (2.0 - 2.0 * angle.cos())).abs() < 1e-13, "{k}");
+        }
+    }
+
+    #[test]
+    fn the_root_of_a_matrix_times_itself_has_its_trace() {
+        for (side, rank) in [(7, 7), (32, 5), (300, 300)] {
+            let matrix = covariance(side, rank);
+            let found = trace_of_root(&matrix, &matrix);
+            let error = (found - matrix.trace()).abs() / matrix.trace();
+            assert!(error < 1e-6, "{side} {rank} {error:.1e}");
+        }
     }
 }

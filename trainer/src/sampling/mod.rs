@@ -62,6 +62,8 @@ impl Request {
 pub struct Sample {
     /// Its seed, or its place in an interpolation.
     pub number: u64,
+    /// Its class, of a conditional generator.
+    pub class: Option<usize>,
     /// `height * width * channels` bytes in row, column, channel order.
     pub bytes: Vec<u8>,
 }
@@ -135,6 +137,7 @@ pub fn each_sample(
             to_hwc_u8(values, shape, range, &mut bytes)?;
             take(Sample {
                 number: request.latents.number(index),
+                class: classes.and_then(|classes| classes.get(index - first).copied()),
                 bytes,
             })?;
         }

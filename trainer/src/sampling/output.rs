@@ -16,7 +16,7 @@ pub enum Output {
     Stdout,
     /// A sheet of all in a PNG file.
     File(PathBuf),
-    /// Each in a file of its own, named by its seed: `000012.png`.
+    /// Each in a file of its own, named by its seed, and by the number of its class if it has one: `000012.png`, `000012-7.png`.
     Folder(PathBuf),
 }
 
@@ -83,7 +83,7 @@ pub fn sheet(
     Ok(enlarge(&sheet, layout.scale)?)
 }
 
-/// Writes one sample into a folder, enlarged: `000012.png`. Gives the path.
+/// Writes one sample into a folder, enlarged: `000012.png`, or `000012-7.png` in class 7. Gives the path.
 ///
 /// # Errors
 /// [`SamplingError::Grid`] where it cannot be written.
@@ -93,7 +93,10 @@ pub fn save_one(
     scale: usize,
     folder: &Path,
 ) -> Result<PathBuf, SamplingError> {
-    let path = folder.join(format!("{:06}.png", sample.number));
+    let class = sample
+        .class
+        .map_or(String::new(), |class| format!("-{class}"));
+    let path = folder.join(format!("{:06}{class}.png", sample.number));
     save_png(&enlarge(&picture(&sample.bytes, shape)?, scale)?, &path)?;
     Ok(path)
 }
@@ -150,9 +153,14 @@ mod tests {
             height: 1,
             width: 2,
         };
-        for (number, name) in [(12, "000012.png"), (u64::MAX, "18446744073709551615.png")] {
+        for (number, class, name) in [
+            (12, None, "000012.png"),
+            (12, Some(7), "000012-7.png"),
+            (u64::MAX, None, "18446744073709551615.png"),
+        ] {
             let sample = Sample {
                 number,
+                class,
                 bytes: vec![0, 255],
             };
             let path = save_one(&sample, shape, 2, &folder.join("a")).unwrap();

@@ -114,6 +114,10 @@ impl fmt::Display for TrainError {
                     _ => Ok(()),
                 }
             }
+            Self::TooFewPictures { found: found @ ..2, .. } => write!(
+                f,
+                "the data set has {found} training pictures: add some, a batch needs two at least"
+            ),
             Self::TooFewPictures { found, batch } => {
                 write!(
                     f,

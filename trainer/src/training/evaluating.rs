@@ -31,6 +31,8 @@ pub(super) struct Measured {
     pub(super) figures: Vec<(&'static str, f64)>,
     /// Classes that next to none of the pictures is taken for.
     pub(super) missing: Vec<String>,
+    /// What the figures were measured on, and real pictures against real ones.
+    pub(super) stamps: serde_json::Value,
 }
 
 impl Measured {
@@ -116,6 +118,12 @@ impl<'a> Evaluating<'a> {
         let figures = found.report.figures.iter();
         Ok(Measured {
             figures: figures.map(|figure| (figure.key, figure.value)).collect(),
+            stamps: serde_json::Map::from_iter(found.report.figures.iter().map(|figure| {
+                let (floor, method, stamp) = (figure.floor, &figure.method, &figure.stamp);
+                let of = serde_json::json!({"floor": floor, "method": method, "stamp": stamp});
+                (figure.key.to_owned(), of)
+            }))
+            .into(),
             missing: found
                 .class_counts()
                 .map_or(Vec::new(), |counts| missing(&self.classes, &counts)),

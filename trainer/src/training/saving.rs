@@ -19,8 +19,13 @@ impl Session<'_> {
         let measured = evaluating.measure(&self.learner, self.config)?;
         let (message, collapsed) = if self.config.gan.is_some() {
             let (recall, classes) = (measured.figure("recall"), evaluating.classes());
-            self.watch
-                .coverage(self.state.step, recall, &measured.missing, classes)
+            self.watch.coverage(
+                self.state.step,
+                recall,
+                &measured.missing,
+                classes,
+                self.config,
+            )
         } else {
             (None, false)
         };
@@ -31,7 +36,7 @@ impl Session<'_> {
         for (key, value) in &measured.figures {
             line.insert((*key).to_owned(), (*value).into());
         }
-        self.run.metrics(&line.into())?;
+        self.run.metrics(&line.into(), &measured.stamps)?;
         let figures = measured.figures.iter();
         let words: Vec<String> = figures.map(|(k, v)| format!("{k} {v:.4}")).collect();
         self.progress
@@ -55,7 +60,7 @@ impl Session<'_> {
     pub(super) fn save(&mut self, mut measured: Option<f64>) -> Result<PathBuf, TrainError> {
         let mut score = score::score(&self.learner, self.config, &self.test, &self.device);
         if let Some(variety) = score.variety {
-            let (message, collapsed) = self.watch.variety(self.state.step, variety);
+            let (message, collapsed) = self.watch.variety(self.state.step, variety, self.config);
             self.warn(message);
             if collapsed && self.go_back()? {
                 measured = None;

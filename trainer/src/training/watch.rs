@@ -1,6 +1,6 @@
 //! What is going wrong, in plain language, and what to try.
 
-use crate::config::Config;
+use crate::config::{AdversarialLoss, Config, DiscriminatorNorm, OnCollapse};
 
 /// Share of pictures that a discriminator gets right from which on the generator learns nothing of it.
 const WINNING: f64 = 0.99;
@@ -22,8 +22,62 @@ pub(super) struct Watch {
     told_missing: bool,
 }
 
-/// What helps against mode collapse.
-const REMEDY: &str = "Try a larger batch, loss=hinge with discriminator_norm=spectral, discriminator_steps=2, or go back with --on-collapse rollback";
+/// What helps against mode collapse and is not done already.
+fn against_collapse(config: &Config) -> String {
+    let mut try_this = vec![format!("a larger batch (now {})", config.optimizer.batch)];
+    if let Some(gan) = &config.gan {
+        let spectral = gan.discriminator_norm == DiscriminatorNorm::Spectral;
+        if gan.loss != AdversarialLoss::Hinge || !spectral {
+            try_this.push("loss=hinge with discriminator_norm=spectral".into());
+        }
+        if spectral && config.optimizer.beta1 > 0.0 {
+            try_this.push(format!("beta1=0 (now {})", config.optimizer.beta1));
+        }
+        if gan.discriminator_steps == 1 {
+            try_this.push("discriminator_steps=2".into());
+        }
+    }
+    if config.training.on_collapse != OnCollapse::Rollback {
+        try_this.push("--on-collapse rollback, which goes back to the best checkpoint".into());
+    }
+    either(&try_this)
+}
+
+/// What gives the generator something to learn again and is not done already.
+fn against_winning(config: &Config) -> String {
+    let rate = config
+        .optimizer
+        .discriminator_learning_rate
+        .unwrap_or(config.optimizer.learning_rate);
+    let mut try_this = vec![format!(
+        "a smaller discriminator_learning_rate (now {rate})"
+    )];
+    if let Some(gan) = &config.gan {
+        let targets = !matches!(
+            gan.loss,
+            AdversarialLoss::Hinge | AdversarialLoss::Wasserstein
+        );
+        if targets && gan.label_smoothing >= 1.0 {
+            try_this.push("label_smoothing=0.9".into());
+        }
+        if gan.instance_noise <= 0.0 {
+            try_this.push("instance_noise=0.1".into());
+        }
+        if gan.augment_target <= 0.0 {
+            try_this.push("for a small data set augment_target=0.6".into());
+        }
+    }
+    either(&try_this)
+}
+
+/// `Try a, b or c`.
+fn either(what: &[String]) -> String {
+    match what {
+        [] => String::new(),
+        [only] => format!("Try {only}"),
+        [most @ .., last] => format!("Try {} or {last}", most.join(", ")),
+    }
+}
 
 impl Watch {
     /// From the mean share of pictures that the discriminator got right lately: what to tell, if anything.
@@ -43,27 +97,30 @@ impl Watch {
             return None;
         }
         self.told_winning = true;
-        let rate = config
-            .optimizer
-            .discriminator_learning_rate
-            .unwrap_or(config.optimizer.learning_rate);
         Some(format!(
-            "the discriminator has told {:.1} % of the pictures right for {} steps: the generator has nothing to learn from it. Try a smaller discriminator_learning_rate (now {rate}), label_smoothing=0.9, instance_noise=0.1, or, for a small data set, augment_target=0.6",
+            "the discriminator has told {:.1} % of the pictures right for {} steps: the generator has nothing to learn from it. {}",
             right * 100.0,
-            step - since
+            step - since,
+            against_winning(config)
         ))
     }
 
     /// From how different generated pictures are from each other, as a share of how different real ones are: what to tell, if anything,
     /// and whether the generator has collapsed.
-    pub(super) fn variety(&mut self, step: u64, share: f64) -> (Option<String>, bool) {
+    pub(super) fn variety(
+        &mut self,
+        step: u64,
+        share: f64,
+        config: &Config,
+    ) -> (Option<String>, bool) {
         if share >= ALIKE || step < YOUNG {
             self.told_alike = false;
             return (None, false);
         }
         let message = (!self.told_alike).then(|| format!(
-            "generated pictures differ from each other only {:.0} % as much as real ones do: the generator makes ever the same (mode collapse). {REMEDY}",
-            share * 100.0
+            "generated pictures differ from each other only {:.0} % as much as real ones do: the generator makes ever the same (mode collapse). {}",
+            share * 100.0,
+            against_collapse(config)
         ));
         self.told_alike = true;
         (message, true)
@@ -77,6 +134,7 @@ impl Watch {
         recall: Option<f64>,
         missing: &[String],
         classes: usize,
+        config: &Config,
     ) -> (Option<String>, bool) {
         let narrow = recall.filter(|recall| *recall < NARROW);
         if step < YOUNG || (narrow.is_none() && missing.is_empty()) {
@@ -104,7 +162,11 @@ impl Watch {
                 recall * 100.0
             ));
         }
-        let message = format!("{}: mode collapse. {REMEDY}", signs.join("; "));
+        let message = format!(
+            "{}: mode collapse. {}",
+            signs.join("; "),
+            against_collapse(config)
+        );
         let message = (!self.told_missing).then_some(message);
         self.told_missing = true;
         (message, narrow.is_some() || missing.len() * 2 > classes)
@@ -116,9 +178,33 @@ mod tests {
     use super::*;
     use crate::config::{Overrides, Source, resolve};
 
+    fn preset(name: &str, sets: &[&str]) -> Config {
+        let overrides = Overrides {
+            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
+            ..Overrides::default()
+        };
+        resolve(&Source::Preset(name.into()), &overrides).unwrap()
+    }
+
+    #[test]
+    fn what_is_advised_is_not_done_already() {
+        let config = preset("dcgan", &[]);
+        let (winning, collapse) = (against_winning(&config), against_collapse(&config));
+        assert!(!winning.contains("label_smoothing"), "{winning}");
+        assert!(winning.contains("instance_noise=0.1"), "{winning}");
+        assert!(!collapse.contains("spectral") && !collapse.contains("beta1"));
+        assert!(collapse.contains("discriminator_steps=2"), "{collapse}");
+
+        let other = ["loss=minimax", "label_smoothing=1", "on_collapse=rollback"];
+        let config = preset("dcgan", &other);
+        let (winning, collapse) = (against_winning(&config), against_collapse(&config));
+        assert!(winning.contains("label_smoothing=0.9"), "{winning}");
+        assert!(collapse.contains("hinge") && !collapse.contains("rollback"));
+    }
+
     #[test]
     fn a_winning_discriminator_is_told_once_and_after_a_while() {
-        let config = resolve(&Source::Preset("dcgan".into()), &Overrides::default()).unwrap();
+        let config = preset("dcgan", &[]);
         let mut watch = Watch::default();
         assert_eq!(watch.discriminator(100, 0.995, &config), None);
         assert_eq!(watch.discriminator(400, 0.995, &config), None);
@@ -136,32 +222,46 @@ mod tests {
 
     #[test]
     fn pictures_that_are_all_alike_are_a_collapse() {
+        let config = preset("dcgan", &[]);
         let mut watch = Watch::default();
-        assert_eq!(watch.variety(10, 0.1), (None, false));
-        assert_eq!(watch.variety(2000, 0.9), (None, false));
-        let (message, collapsed) = watch.variety(2100, 0.1);
+        assert_eq!(watch.variety(10, 0.1, &config), (None, false));
+        assert_eq!(watch.variety(2000, 0.9, &config), (None, false));
+        let (message, collapsed) = watch.variety(2100, 0.1, &config);
         assert!(collapsed && message.unwrap().contains("10 %"));
-        assert_eq!(watch.variety(2100, 0.1), (None, true));
+        assert_eq!(watch.variety(2100, 0.1, &config), (None, true));
     }
 
     #[test]
     fn missing_classes_are_named_once_and_most_of_them_or_no_recall_are_a_collapse() {
+        let config = preset("dcgan", &[]);
         let mut watch = Watch::default();
         let some = ["3", "7"].map(str::to_owned);
         let six: Vec<String> = (0..6).map(|digit| digit.to_string()).collect();
-        assert_eq!(watch.coverage(500, Some(0.0), &six, 10), (None, false));
-        assert_eq!(watch.coverage(1500, Some(0.5), &[], 10), (None, false));
-        let (message, collapsed) = watch.coverage(2000, Some(0.5), &some, 10);
+        assert_eq!(
+            watch.coverage(500, Some(0.0), &six, 10, &config),
+            (None, false)
+        );
+        assert_eq!(
+            watch.coverage(1500, Some(0.5), &[], 10, &config),
+            (None, false)
+        );
+        let (message, collapsed) = watch.coverage(2000, Some(0.5), &some, 10, &config);
         let message = message.unwrap();
         assert!(
             message.contains("3, 7 (2 of 10 classes)") && !message.contains("recall"),
             "{message}"
         );
         assert!(!collapsed);
-        assert_eq!(watch.coverage(2500, Some(0.5), &six, 10), (None, true));
+        assert_eq!(
+            watch.coverage(2500, Some(0.5), &six, 10, &config),
+            (None, true)
+        );
         // It recovers, and narrows again.
-        assert_eq!(watch.coverage(3000, Some(0.5), &[], 10), (None, false));
-        let (message, collapsed) = watch.coverage(3500, Some(0.004), &[], 10);
+        assert_eq!(
+            watch.coverage(3000, Some(0.5), &[], 10, &config),
+            (None, false)
+        );
+        let (message, collapsed) = watch.coverage(3500, Some(0.004), &[], 10, &config);
         assert!(collapsed && message.unwrap().contains("0.4 %"));
     }
 }

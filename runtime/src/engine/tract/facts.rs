@@ -81,7 +81,7 @@ fn picture_shape(inspection: &Inspection, assumptions: &Assumptions) -> Result<S
         if dims == picture || shape.len().is_some_and(|len| dims == [len]) {
             return Ok(shape);
         }
-        let expected = alloc::format!("pictures of {picture:?}, as Assumptions::shape says");
+        let expected = alloc::format!("pictures of {picture:?}, as was said of the file");
         return Err(ModelError::Signature {
             expected,
             found: alloc::format!("{dims:?}"),

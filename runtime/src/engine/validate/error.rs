@@ -233,7 +233,7 @@ impl fmt::Display for ModelError {
             Self::Operator { node, op } => {
                 write!(
                     f,
-                    "node {node}: operator {op} is not one that generators use here; see engine::validate for those that are"
+                    "node {node}: operator {op} is not one that generators use here: export the generator with plainer layers"
                 )
             }
             Self::Arity {
@@ -325,7 +325,7 @@ impl fmt::Display for ModelError {
             Self::Missing { fact, assumption } => {
                 write!(
                     f,
-                    "the file does not say {fact}: give it as Assumptions::{assumption}"
+                    "the file does not say {fact}: give it (--{assumption} of the program dreamlet, Assumptions::{assumption} in Rust)"
                 )
             }
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Evaluation, Evaluator, Set, Value};
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::gaussian::Gaussian;
+use crate::evaluation::memorization::Nearest;
 use crate::evaluation::neighbours::{Radii, overlap};
 use crate::evaluation::report::{Better, Metric};
 use crate::evaluation::{inception, kernel, npy, similarity, sliced};
@@ -174,6 +175,14 @@ impl Evaluator<'_> {
         npy::indices(folder, "pairs.npy", &pairs)?;
         if let Some(training) = &self.training {
             npy::matrix(folder, "train.npy", &training.features)?;
+        }
+        for (name, nearest) in [
+            ("nearest_pixels.npy", &evaluation.nearest),
+            ("nearest_features.npy", &evaluation.nearest_in_features),
+        ] {
+            if let Some(matrix) = nearest.as_ref().and_then(Nearest::to_matrix) {
+                npy::matrix(folder, name, &matrix)?;
+            }
         }
         Ok(())
     }

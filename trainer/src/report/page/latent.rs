@@ -15,7 +15,7 @@ use crate::report::samples::interleave;
 /// Values that one dimension takes in a traversal.
 const STOPS: [f32; 9] = [-3.0, -2.25, -1.5, -0.75, 0.0, 0.75, 1.5, 2.25, 3.0];
 /// Dimensions that are shown.
-const DIMENSIONS: usize = 12;
+const DIMENSIONS: usize = 32;
 /// Dimensions whose effect is measured to choose from; each costs two pictures.
 const MEASURED: usize = 128;
 /// The latent that traversals start from.

@@ -228,12 +228,77 @@ fn broken(file: &str, log: &Log) -> String {
     }
 }
 
-/// `eval.json` as tables: one for each object in it.
+/// What `dreamlet eval RUN` wrote: a table of the figures, and what they were measured on.
+fn figures_with_stamps(report: &Value, figures: &[Value]) -> String {
+    let text = |value: &Value| match value {
+        Value::Null => "–".to_owned(),
+        value => leaf(value),
+    };
+    let rows: Vec<Vec<String>> = figures
+        .iter()
+        .map(|figure| {
+            let value = match &figure["error"] {
+                Value::Null => text(&figure["value"]),
+                error => format!("{} ± {}", text(&figure["value"]), text(error)),
+            };
+            let stamp = &figure["stamp"];
+            let of = |key: &str| stamp[key].as_u64().filter(|n| *n > 0);
+            let counts = [
+                of("fake").map(|n| format!("{n} generated")),
+                of("real").map(|n| format!("{n} {}", text(&stamp["split"]))),
+            ];
+            let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            vec![
+                text(&figure["name"]),
+                value,
+                text(&figure["floor"]),
+                text(&figure["better"]),
+                format!("{counts}; {}", text(&figure["method"])),
+            ]
+        })
+        .collect();
+    let mut out = table(&["figure", "value", "real/real", "better", "how"], &rows);
+    let mut stamp = vec![vec!["model".to_owned(), text(&report["model"])]];
+    for (key, name) in [
+        ("data", "data"),
+        ("shape", "channels, rows, columns"),
+        ("fingerprint", "fingerprint"),
+        ("seed", "seed"),
+        (
+            "floor",
+            "other real pictures, in place of the generated ones",
+        ),
+    ] {
+        if let Some(found) = figures.first().and_then(|figure| figure["stamp"].get(key)) {
+            stamp.push(vec![name.to_owned(), text(found)]);
+        }
+    }
+    let extractor = figures.iter().map(|figure| &figure["stamp"]["extractor"]);
+    if let Some(Value::Object(fields)) = extractor.into_iter().find(|found| found.is_object()) {
+        for (name, value) in fields {
+            stamp.push(vec![format!("extractor, {name}"), text(value)]);
+        }
+    }
+    for note in report["notes"].as_array().into_iter().flatten() {
+        stamp.push(vec!["note".to_owned(), text(note)]);
+    }
+    let _ = write!(
+        out,
+        "<h3>measured on</h3>{}",
+        table(&["what", "value"], &stamp)
+    );
+    out
+}
+
+/// `eval.json` as tables: one for each object in it, where another program wrote it.
 pub(super) fn evaluation(evaluation: &Result<Value, String>) -> String {
     let value = match evaluation {
         Ok(value) => value,
         Err(message) => return missing(message),
     };
+    if let Some(figures) = value.get("figures").and_then(Value::as_array) {
+        return figures_with_stamps(value, figures);
+    }
     let mut out = String::new();
     let mut plain = Vec::new();
     let mut groups: Vec<(String, &Value)> = Vec::new();

@@ -137,7 +137,7 @@ fn a_gan_has_the_logits_of_its_discriminator_with_and_without_data() {
     check(&html);
     assert!(!html.contains("class=\"missing\""), "something is missing");
     assert!(html.contains(">training</span>") && html.contains(">generated</span>"));
-    assert!(html.contains("The 12 of 16 dimensions with the largest effect"));
+    assert!(html.contains("All 16 dimensions, those with the largest effect"));
     let html = page(&run, Err("no <b>network</b>"));
     check(&html);
     assert!(html.contains("Logits of the discriminator"));
@@ -187,6 +187,62 @@ fn a_damaged_discriminator_leaves_the_other_sections() {
     check(&html);
     assert!(html.contains("The checkpoint has no discriminator to ask"));
     assert!(html.contains("Interpolations") && html.contains("and training picture"));
+}
+
+#[test]
+fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
+    use crate::evaluation::{Better, ExtractorStamp, Figure, Report, Stamp};
+    let figure = |key, error, extractor| Figure {
+        key,
+        name: key.to_owned(),
+        value: 12.3456,
+        error,
+        floor: Some(2.5),
+        better: Better::Lower,
+        method: "Gaussians fitted to features, f64".to_owned(),
+        stamp: Stamp {
+            extractor,
+            data: "glyphs".to_owned(),
+            fingerprint: "0123".to_owned(),
+            shape: [1, 28, 28],
+            split: "test",
+            real: 100,
+            fake: 200,
+            floor: 90,
+            seed: 7,
+        },
+    };
+    let extractor = ExtractorStamp {
+        name: "a net".to_owned(),
+        sha256: "abc".to_owned(),
+        accuracy: None,
+        engine: "tract".to_owned(),
+        features: 64,
+    };
+    let report = Report {
+        model: "runs/1".to_owned(),
+        dreamlet: "0",
+        figures: vec![
+            figure("frechet", None, Some(extractor)),
+            figure("kernel", Some(0.5), None),
+        ],
+        notes: vec!["step 9".to_owned()],
+    };
+    let folder = TestFolder::new();
+    folder.write("stats.jsonl", b"");
+    folder.write("eval.json", &serde_json::to_vec_pretty(&report).unwrap());
+    let html = page(&folder.0, Err("none"));
+    for cell in [
+        "<td>frechet</td><td>12.35</td><td>2.5",
+        "<td>12.35 ± 0.5",
+        "<td>200 generated, 100 test; Gaussians fitted to features, f64</td>",
+        "<td>extractor, sha256</td><td>abc</td>",
+        "<td>fingerprint</td><td>0123</td>",
+        "<td>channels, rows, columns</td><td>1, 28, 28</td>",
+        "<td>note</td><td>step 9</td>",
+    ] {
+        assert!(html.contains(cell), "{cell}");
+    }
 }
 
 #[test]
