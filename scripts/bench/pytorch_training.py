@@ -116,18 +116,18 @@ def bound(module):
             nn.utils.parametrizations.spectral_norm(layer)
 
 
-def convolutional(up, hidden=0, spectral=False):
-    """z 64 -> 7x7x128 -> 14x14x64 -> 28x28x1, and the mirrored discriminator, with a dense layer before its logit if `hidden` > 0.
+def convolutional(up, hidden=0, spectral=False, latent=32):
+    """z -> 7x7x128 -> 14x14x64 -> 28x28x1, and the mirrored discriminator, with a dense layer before its logit if `hidden` > 0.
 
     `spectral`: spectral normalization in the place of the discriminator's batch normalization, and the hinge loss."""
     generator = nn.Sequential(
-        nn.Linear(64, 128 * 49, bias=False), nn.Unflatten(1, (128, 7, 7)), nn.BatchNorm2d(128), nn.ReLU(),
+        nn.Linear(latent, 128 * 49, bias=False), nn.Unflatten(1, (128, 7, 7)), nn.BatchNorm2d(128), nn.ReLU(),
         *up(128, 64, False), nn.BatchNorm2d(64), nn.ReLU(),
         *up(64, 1, True), nn.Tanh(),
     )
     head = [nn.Linear(128 * 49, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)] if hidden else [nn.Linear(128 * 49, 1)]
     discriminator = nn.Sequential(*down(1, 64, False), *down(64, 128, not spectral), nn.Flatten(), *head)
-    return Gan(generator, discriminator, 64, (1, 28, 28), 2e-4, 1, spectral)
+    return Gan(generator, discriminator, latent, (1, 28, 28), 2e-4, 1, spectral)
 
 
 def transposed(inputs, outputs, bias):

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &PresetsArgs) -> CliResult {
         for key in KEYS {
             let default = key
                 .default
-                .map_or_else(String::new, |value| format!(" [{value}]"));
+                .map_or_else(String::new, |value| format!(" (default {value})"));
             print(&format!(
                 "{:<40} {}; {}{default}",
                 key.path, key.help, key.kind

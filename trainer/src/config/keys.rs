@@ -196,7 +196,7 @@ pub const KEYS: &[Key] = &[
     key(
         "gan.r1",
         Kind::Number(0.0, 1000.0),
-        "R1 penalty on the discriminator's gradient at real pictures, 0 for none",
+        "R1 penalty on the discriminator's gradient at real pictures, by an estimate of its derivative, 0 for none",
     )
     .or("0.0"),
     key(
@@ -208,7 +208,7 @@ pub const KEYS: &[Key] = &[
     key(
         "gan.gradient_penalty",
         Kind::Number(0.0, 1000.0),
-        "penalty on gradient lengths other than 1 between real and fake, 0 for none",
+        "penalty on gradient lengths other than 1 between real and fake, by an estimate of its derivative, 0 for none",
     )
     .or("0.0"),
     key(
