@@ -73,6 +73,22 @@ pub enum TrainError {
         /// What is wrong.
         message: String,
     },
+    /// A run has checkpoints, and none is whole.
+    NoWholeCheckpoint {
+        /// The run.
+        run: PathBuf,
+        /// What is wrong with each, the newest first.
+        damaged: Vec<String>,
+    },
+    /// The checkpoint that `best.json` names is damaged or gone.
+    BestCheckpoint {
+        /// The run.
+        run: PathBuf,
+        /// Its step.
+        step: u64,
+        /// What is wrong.
+        message: String,
+    },
     /// A picture could not be made.
     Picture(String),
     /// Quality could not be measured.
@@ -161,6 +177,15 @@ impl fmt::Display for TrainError {
             Self::Checkpoint { path, message } => {
                 write!(f, "the checkpoint {} is damaged: {message}", path.display())
             }
+            Self::NoWholeCheckpoint { run, damaged } => {
+                let run = run.display();
+                write!(f, "no checkpoint of {run} is whole: {}. Restore the files and resume again, or begin a new run with the same settings: dreamlet train --config {run}/config.toml", damaged.join("; "))
+            }
+            Self::BestCheckpoint { run, step, message } => write!(
+                f,
+                "{}/checkpoints/best.json names the checkpoint of step {step}, which cannot be used: {message}. Restore its files, or leave --best out for the newest whole checkpoint",
+                run.display()
+            ),
             Self::Evaluation(message) => write!(
                 f,
                 "quality cannot be measured: {message}. Or train without --eval-every"

@@ -42,7 +42,8 @@ impl Saved {
     /// Opens a run folder's newest (or best) checkpoint, or the checkpoint folder that `path` names.
     ///
     /// # Errors
-    /// [`TrainError::NotARun`], [`TrainError::Checkpoint`] or [`TrainError::NoSecondStage`].
+    /// [`TrainError::NotARun`], [`TrainError::Checkpoint`], [`TrainError::NoWholeCheckpoint`], [`TrainError::BestCheckpoint`] or
+    /// [`TrainError::NoSecondStage`].
     pub fn open(path: &Path, which: Which) -> Result<Self, TrainError> {
         let missing = |missing: &str| TrainError::NotARun {
             path: path.to_owned(),
@@ -69,10 +70,15 @@ impl Saved {
                 let best = checkpoint::best(path)
                     .ok_or_else(|| missing("it has no scored checkpoint yet"))?;
                 let folder = checkpoint::folder(path, best.step);
-                let state = checkpoint::read_state(&folder)?;
+                let state =
+                    checkpoint::read_state(&folder).map_err(|e| TrainError::BestCheckpoint {
+                        run: path.to_owned(),
+                        step: best.step,
+                        message: e.to_string(),
+                    })?;
                 (folder, state)
             } else {
-                let (newest, damaged) = checkpoint::newest(path);
+                let (newest, damaged) = checkpoint::newest(path)?;
                 damaged
                     .iter()
                     .for_each(|message| eprintln!("skipped: {message}"));

@@ -116,7 +116,7 @@ fn beginning(config: &Config, data: &Dataset) -> State {
 /// `config` is the run's own configuration, perhaps with other limits.
 ///
 /// # Errors
-/// [`TrainError`]; a run without a whole checkpoint begins again at step 0.
+/// [`TrainError`]. A run without any checkpoint begins again at step 0; one whose checkpoints are all damaged is left as it is.
 pub fn resume(
     path: &Path,
     config: &Config,
@@ -127,14 +127,22 @@ pub fn resume(
     read_config(path)?;
     check_data(config, data)?;
     let mut run = RunFolder::open(path)?;
-    let (newest, damaged) = checkpoint::newest(path);
-    for message in damaged {
-        run.log(&format!("skipped: {message}"));
-        eprintln!("skipped: {message}");
+    let (newest, _) = checkpoint::newest(path)?;
+    for line in checkpoint::tidy(path)? {
+        run.log(&line);
+        eprintln!("{line}");
     }
-    let state = newest
-        .as_ref()
-        .map_or_else(|| beginning(config, data), |(_, state)| state.clone());
+    let state = if let Some((_, state)) = &newest {
+        state.clone()
+    } else {
+        let line = format!(
+            "{} has no checkpoint: it begins again at step 0",
+            path.display()
+        );
+        run.log(&line);
+        eprintln!("{line}");
+        beginning(config, data)
+    };
     run.log(&format!("resumed at step {} on {name}", state.step));
     run.rewind(state.step)?;
     let mut session = Session::new(config, data, options, run, device, state.clone())?;
@@ -406,7 +414,8 @@ impl<'a> Session<'a> {
             return Ok(());
         };
         self.progress.done();
-        let checkpoint = checkpoint::newest(self.run.path()).0.map(|(path, _)| path);
+        let checkpoint = checkpoint::newest(self.run.path()).ok();
+        let checkpoint = checkpoint.and_then(|(newest, _)| Some(newest?.0));
         let error = TrainError::NonFinite {
             step: bad.step,
             losses: bad.losses.to_string(),
