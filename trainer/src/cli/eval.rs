@@ -16,6 +16,7 @@ use crate::evaluation::{
 };
 use crate::report::grid::{enlarge, save_png};
 use crate::sampling::parse_range;
+use crate::stderr::say;
 use crate::training::saved::{Saved, Which};
 
 /// Generated pictures that are shown beside their nearest training pictures.
@@ -160,7 +161,7 @@ fn metrics(args: &EvalArgs, data: &Dataset) -> Vec<Metric> {
     if args.extractor.is_some() || evaluation::classifiable(data) {
         return Metric::ALL.to_vec();
     }
-    eprintln!(
+    say!(
         "note: {} has no labels to train a classifier on, so these are the figures of pixels; --extractor FILE.onnx gives the others, and so does a sub-folder for each class",
         data.name
     );
@@ -255,7 +256,7 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
     };
     let data = data::load(&spec.ok_or(EvaluationError::NoData)?, &options)?;
     for note in &data.notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     Ok(data)
 }
@@ -292,7 +293,7 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
     let path = folder.join("memorization.png");
     let sheet = crate::report::grid::grid(&pictures, shape, Some(8), 2)?;
     save_png(&enlarge(&sheet, (112 / data.height.max(1)).max(1))?, &path)?;
-    eprintln!(
+    say!(
         "wrote {}: {WORST} generated pictures, each left of its nearest training picture",
         path.display()
     );

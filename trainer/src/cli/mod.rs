@@ -17,6 +17,8 @@ mod verify;
 
 use clap::{Parser, Subcommand};
 
+use crate::stderr::say;
+
 /// Train small GANs and VAEs, export their generators as ONNX, sample them.
 #[derive(Debug, Parser)]
 #[command(name = "dreamlet", version, about, max_term_width = 110)]
@@ -80,7 +82,7 @@ pub fn main() -> std::process::ExitCode {
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("error: {e}");
+            say!("error: {e}");
             std::process::ExitCode::FAILURE
         }
     }

@@ -10,6 +10,7 @@ use crate::config::keys::ConfigError;
 use crate::config::{Config, Overrides, Source, is_given, resolve, validate};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
 use crate::device::DeviceChoice;
+use crate::stderr::say;
 use crate::training::{self, Ending, Outcome, StopFlag, TrainError, TrainOptions};
 
 /// Arguments of `dreamlet train`.
@@ -171,7 +172,7 @@ fn limits(mut config: Config, args: &TrainArgs) -> Result<Config, ConfigError> {
 fn take_classes(config: &mut Config, data: &Dataset) {
     let (preset, found) = (config.model.classes, data.classes.len());
     if preset > 0 && data.train.labels().is_some() && found > 0 && found != preset {
-        eprintln!("model.classes is {found}, as many as the data set has");
+        say!("model.classes is {found}, as many as the data set has");
         config.model.classes = found;
     }
 }
@@ -198,18 +199,18 @@ pub(crate) fn read_data(
         },
     )?;
     for note in &data.notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     for file in data.broken.iter().take(BROKEN_SHOWN) {
-        eprintln!("  {}: {}", file.path.display(), file.reason);
+        say!("  {}: {}", file.path.display(), file.reason);
     }
     if data.broken.len() > BROKEN_SHOWN {
-        eprintln!(
+        say!(
             "  and {} more; the run's log.txt has them all",
             data.broken.len() - BROKEN_SHOWN
         );
     }
-    eprintln!(
+    say!(
         "{}: {} training and {} test pictures, {}x{}x{}",
         data.name,
         data.train.len(),
@@ -229,12 +230,10 @@ pub(crate) fn stop_on_signal() -> StopFlag {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!(
-            "\nstopping after this step and a checkpoint; press Ctrl-C again to stop at once"
-        );
+        say!("\nstopping after this step and a checkpoint; press Ctrl-C again to stop at once");
     });
     if let Err(e) = set {
-        eprintln!("Ctrl-C will end the program without a checkpoint: {e}");
+        say!("Ctrl-C will end the program without a checkpoint: {e}");
     }
     stop
 }

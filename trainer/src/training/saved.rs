@@ -10,6 +10,7 @@ use super::learner::{Learner, load_module};
 use super::run::read_config;
 use crate::config::Config;
 use crate::nets::Generator;
+use crate::stderr::say;
 
 /// The generator of one checkpoint.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl Saved {
                 let (newest, damaged) = checkpoint::newest(path)?;
                 damaged
                     .iter()
-                    .for_each(|message| eprintln!("skipped: {message}"));
+                    .for_each(|message| say!("skipped: {message}"));
                 newest.ok_or_else(|| {
                     missing("it has no checkpoint yet; train it further with --resume")
                 })?

@@ -22,6 +22,7 @@ use crate::data::{Augment, Batches, Dataset, Position, gather};
 use crate::device::DeviceChoice;
 use crate::files::write_atomic;
 use crate::report::samples;
+use crate::stderr::say;
 
 /// Set to end a run after its current step, with a checkpoint.
 pub type StopFlag = Arc<AtomicBool>;
@@ -130,7 +131,7 @@ pub fn resume(
     let (newest, _) = checkpoint::newest(path)?;
     for line in checkpoint::tidy(path)? {
         run.log(&line);
-        eprintln!("{line}");
+        say!("{line}");
     }
     let state = if let Some((_, state)) = &newest {
         state.clone()
@@ -140,7 +141,7 @@ pub fn resume(
             path.display()
         );
         run.log(&line);
-        eprintln!("{line}");
+        say!("{line}");
         beginning(config, data)
     };
     run.log(&format!("resumed at step {} on {name}", state.step));
