@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
-use super::{Cli, CliResult, Verb, print};
+use super::{Cli, CliResult, Stopped, Verb, print, stopped};
 use crate::device::DeviceChoice;
 use crate::files::write_atomic;
 use crate::stderr::say;
@@ -196,7 +196,7 @@ fn finish(args: &SweepArgs, sweep: &Sweep, ending: Ending) -> CliResult {
             LauncherChoice::Local => "",
             LauncherChoice::Slurm => " The cluster trains what it has meanwhile.",
         };
-        return print(&format!(
+        return stopped(&format!(
             "stopped; the same command goes on with {folder}.{meanwhile}"
         ));
     }
@@ -267,9 +267,11 @@ pub(crate) fn work(args: &WorkerArgs) -> CliResult {
         .as_ref()
         .is_err_and(|e| matches!(e.downcast_ref(), Some(TrainError::Busy { .. })));
     if !busy {
+        // One that was stopped is resumed, as one that died.
+        let failure = result.as_ref().err().filter(|e| !e.is::<Stopped>());
         let left = WorkerResult {
             target: job.target,
-            error: result.as_ref().err().map(ToString::to_string),
+            error: failure.map(ToString::to_string),
         };
         let path = result_file(&sweep.path, job.trial);
         write_atomic(&path, &serde_json::to_vec(&left)?)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::data_mark::DataMark;
 use super::error::TrainError;
 use super::learner::Learner;
 use crate::files::{folders, rename_synced, sha256, sync_folder, write_atomic, write_synced};
@@ -47,6 +48,9 @@ pub struct State {
     /// Names of the classes of a conditional model.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// The data set; checkpoints of earlier versions lack it.
+    #[serde(default)]
+    pub data: Option<DataMark>,
     /// SHA-256 of each file of the checkpoint.
     pub files: BTreeMap<String, String>,
 }

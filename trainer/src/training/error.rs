@@ -49,6 +49,15 @@ pub enum TrainError {
         /// The newest checkpoint before it.
         checkpoint: Option<PathBuf>,
     },
+    /// A run would go on with other data than those it was trained on.
+    OtherData {
+        /// The run.
+        run: PathBuf,
+        /// `data.source`.
+        source: String,
+        /// What is different.
+        difference: String,
+    },
     /// The folder is not a run.
     NotARun {
         /// Which.
@@ -159,6 +168,17 @@ impl fmt::Display for TrainError {
                 write!(
                     f,
                     "Begin a new run with a smaller optimizer.learning_rate (halve it first)"
+                )
+            }
+            Self::OtherData {
+                run,
+                source,
+                difference,
+            } => {
+                let run = run.display();
+                write!(
+                    f,
+                    "the data of {run}, \"{source}\", are not those that it was trained on: {difference}. Bring those back, or begin a new run on the data as they are now: dreamlet train --config {run}/config.toml"
                 )
             }
             Self::NotARun { path, missing } => {

@@ -9,15 +9,16 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_runtime::image::PixelRange;
 
 use super::checkpoint::{self, State};
+use super::data_mark::{DataMark, difference};
 use super::error::TrainError;
 use super::evaluating::Evaluating;
 use super::learner::{Learner, Moment, Reals};
 use super::progress::{Progress, Standing};
-use super::run::{RunFolder, environment, read_config};
+use super::run::{RunFolder, environment, read_config, write_config};
 use super::score;
 use super::watch::Watch;
 use super::window::Window;
-use crate::config::Config;
+use crate::config::{Config, TrainingConfig};
 use crate::data::{Augment, Batches, Dataset, Position, gather};
 use crate::device::DeviceChoice;
 use crate::files::write_atomic;
@@ -64,6 +65,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// Where it stands.
     pub state: State,
+    /// Steps trained now; none when a resumed run had come to its end before.
+    pub steps: u64,
 }
 
 /// Steps between two read-backs of the losses.
@@ -99,25 +102,27 @@ pub fn train(
             file.reason
         ));
     }
-    let state = beginning(config, data);
+    let state = beginning(config, data, DataMark::of(data));
     Session::new(config, data, options, run, device, state)?.go()
 }
 
 /// Where a run begins.
-fn beginning(config: &Config, data: &Dataset) -> State {
+fn beginning(config: &Config, data: &Dataset, mark: DataMark) -> State {
     State {
         augment: config.gan.as_ref().map_or(0.0, |gan| gan.augment),
         classes: data.classes.clone(),
+        data: Some(mark),
         ..State::default()
     }
 }
 
 /// Goes on with the newest whole checkpoint of `path`, bit for bit on the CPU.
 ///
-/// `config` is the run's own configuration, perhaps with other limits.
+/// `config` is the run's own configuration, perhaps with other limits, which become the run's.
 ///
 /// # Errors
-/// [`TrainError`]. A run without any checkpoint begins again at step 0; one whose checkpoints are all damaged is left as it is.
+/// [`TrainError`]. A run without any checkpoint begins again at step 0; one whose checkpoints are all damaged, or whose
+/// data are others now, is left as it is.
 pub fn resume(
     path: &Path,
     config: &Config,
@@ -125,16 +130,38 @@ pub fn resume(
     options: &TrainOptions,
 ) -> Result<Outcome, TrainError> {
     let (device, name) = options.device.open()?;
-    read_config(path)?;
-    check_data(config, data)?;
+    let former = read_config(path)?;
     let mut run = RunFolder::open(path)?;
     let (newest, _) = checkpoint::newest(path)?;
+    let mark = DataMark::of(data);
+    if let Some((_, state)) = &newest
+        && let Some(difference) = difference(state, &mark, data)
+    {
+        return Err(TrainError::OtherData {
+            run: path.to_owned(),
+            source: config.data.source.clone(),
+            difference,
+        });
+    }
+    check_data(config, data)?;
+    // Only from here on is anything of the run changed.
     for line in checkpoint::tidy(path)? {
         run.log(&line);
         say!("{line}");
     }
+    if former != *config {
+        write_config(path, config)?;
+        run.log(&format!(
+            "limits: {}, before: {}",
+            limits(&config.training),
+            limits(&former.training)
+        ));
+    }
     let state = if let Some((_, state)) = &newest {
-        state.clone()
+        State {
+            data: Some(mark),
+            ..state.clone()
+        }
     } else {
         let line = format!(
             "{} has no checkpoint: it begins again at step 0",
@@ -142,15 +169,30 @@ pub fn resume(
         );
         run.log(&line);
         say!("{line}");
-        beginning(config, data)
+        beginning(config, data, mark)
     };
     run.log(&format!("resumed at step {} on {name}", state.step));
     run.rewind(state.step)?;
     let mut session = Session::new(config, data, options, run, device, state.clone())?;
     if let Some((folder, _)) = newest {
         checkpoint::load(&folder, &state, &mut session.learner)?;
+        session.saved = Some(state.step);
     }
     session.go()
+}
+
+/// The limits that there are, in words.
+fn limits(t: &TrainingConfig) -> String {
+    let all = [
+        ("epochs", t.epochs),
+        ("steps", t.steps),
+        ("seconds", t.seconds),
+    ];
+    let given = all.iter().filter(|(_, limit)| *limit > 0);
+    let words: Vec<String> = given
+        .map(|(name, limit)| format!("{limit} {name}"))
+        .collect();
+    words.join(", ")
 }
 
 /// Labels of the pictures `which` as class numbers `[N]`; `None` for an unconditional model.
@@ -336,6 +378,7 @@ impl<'a> Session<'a> {
             run: self.run.path().to_owned(),
             checkpoint,
             ending,
+            steps: self.state.step - first_step,
             state: self.state,
         })
     }
