@@ -55,6 +55,9 @@ pub struct State {
     pub files: BTreeMap<String, String>,
 }
 
+/// A checkpoint that is whole: its folder, and where it stands.
+pub type Whole = (PathBuf, State);
+
 /// Which checkpoint scored best.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
@@ -273,7 +276,7 @@ pub fn load(checkpoint: &Path, state: &State, learner: &mut Learner) -> Result<(
 ///
 /// # Errors
 /// [`TrainError::NoWholeCheckpoint`] when there are some and all are damaged.
-pub fn newest(run: &Path) -> Result<(Option<(PathBuf, State)>, Vec<String>), TrainError> {
+pub fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
     let mut damaged = Vec::new();
     for step in steps(run).into_iter().rev() {
         let path = folder(run, step);

@@ -17,7 +17,7 @@ pub struct DataMark {
 }
 
 impl DataMark {
-    /// Of the data set as it is now. It reads every pixel once: 55 MB, as MNIST has, in a tenth of a second or so.
+    /// Of the data set as it is now; reads every pixel once.
     #[must_use]
     pub fn of(data: &Dataset) -> Self {
         Self {
