@@ -16,6 +16,7 @@ pub mod objective;
 pub mod random;
 pub mod report;
 pub mod sampling;
+mod stderr;
 pub mod sweep;
 pub mod training;
 mod words;

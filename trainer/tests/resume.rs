@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 fn scratch(name: &str) -> PathBuf {
@@ -218,21 +218,144 @@ fn a_killed_two_stage_vae_resumes_bit_for_bit_in_both_stages() {
     );
 }
 
+/// A finished run of two steps.
+fn two_steps(name: &str) -> PathBuf {
+    let folder = scratch(name);
+    let source = data(&folder);
+    let out = folder.join("out");
+    assert!(
+        begin("vae-dense", 2, &source, &out)
+            .status()
+            .unwrap()
+            .success()
+    );
+    only_run(&out).unwrap()
+}
+
+fn resume(run: &Path, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
+    command.args(["train", "--resume"]).arg(run).args(more);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
 /// By the clock alone, the learner could not know which stage is to learn.
 #[test]
-fn a_two_stage_vae_goes_on_for_more_steps_and_not_for_a_time_alone() {
+fn a_two_stage_vae_keeps_its_steps_when_it_goes_on_for_a_time_and_keeps_new_limits() {
     let folder = scratch("resume-limits");
     let (data, out) = (data(&folder), folder.join("out"));
     let sets = ["--set", "width=8", "--set", "second_hidden=[64]"];
     let mut first = begin("vae-two-stage", 2, &data, &out);
     assert!(first.args(sets).status().unwrap().success());
     let run = only_run(&out).unwrap();
-    let resume = |limit: [&str; 2]| {
-        let mut command = dreamlet();
-        command.args(["train", "--resume"]).arg(&run).args(limit);
-        command.status().unwrap().success()
-    };
-    assert!(!resume(["--time", "5s"]));
-    assert!(resume(["--steps", "4"]));
+    let config = || fs::read_to_string(run.join("config.toml")).unwrap();
+
+    let timed = resume(&run, &["--time", "5000s"]);
+    assert!(timed.status.success(), "{}", said(&timed));
+    let words = said(&timed);
+    assert!(
+        words.contains("training.steps = 2") && words.contains("--steps 4"),
+        "{words}"
+    );
+    assert!(config().contains("\nsteps = 2\nseconds = 5000\n"));
+    assert!(resume(&run, &["--steps", "4"]).status.success());
     assert!(run.join("checkpoints/00000004").is_dir());
+    assert!(config().contains("\nsteps = 4\nseconds = 0\n"));
+    let log = fs::read_to_string(run.join("log.txt")).unwrap();
+    assert!(
+        log.contains("limits: 4 steps, before: 2 steps, 5000 seconds"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_run_whose_checkpoints_are_all_damaged_is_left_as_it_is() {
+    let run = two_steps("resume-damaged");
+    let part = run.join("checkpoints/00000002/generator.bpk");
+    let whole = fs::read(&part).unwrap();
+    fs::write(&part, b"cut").unwrap();
+    let files =
+        || ["config.toml", "log.txt", "stats.jsonl"].map(|f| fs::read(run.join(f)).unwrap());
+    let before = files();
+    let refused = resume(&run, &["--steps", "4"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let words = said(&refused);
+    assert!(
+        words.contains("generator.bpk") && words.contains("dreamlet train --config"),
+        "{words}"
+    );
+    assert!(files() == before);
+    fs::write(&part, whole).unwrap();
+    assert!(resume(&run, &["--steps", "4"]).status.success());
+    fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    fs::create_dir(run.join("checkpoints")).unwrap();
+    let again = resume(&run, &[]);
+    assert!(said(&again).contains("begins again at step 0"));
+    assert!(run.join("checkpoints/00000004").is_dir());
+}
+
+#[test]
+fn other_data_are_refused_and_a_relative_path_is_found_from_anywhere() {
+    let folder = scratch("resume-data");
+    data(&folder);
+    let mut first = begin("vae-dense", 2, "idx:.", &folder.join("out"));
+    assert!(first.current_dir(&folder).status().unwrap().success());
+    let run = only_run(&folder.join("out")).unwrap();
+    assert!(resume(&run, &["--steps", "3"]).status.success());
+    let images = folder.join("train-images-idx3-ubyte");
+    let mut bytes = fs::read(&images).unwrap();
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    fs::write(&images, bytes).unwrap();
+    let refused = resume(&run, &["--steps", "4"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let words = said(&refused);
+    assert!(
+        words.contains("idx:/") && words.contains("other pixels"),
+        "{words}"
+    );
+    assert!(!run.join("checkpoints/00000004").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_leaves_a_checkpoint_and_the_exit_status_130() {
+    let folder = scratch("resume-signal");
+    let (source, out) = (data(&folder), folder.join("out"));
+    let mut child = begin("vae-dense", 1_000_000, &source, &out)
+        .spawn()
+        .unwrap();
+    let steps = || {
+        let all = only_run(&out).map(|run| fs::read_dir(run.join("checkpoints")));
+        all.and_then(Result::ok).map_or(0, Iterator::count)
+    };
+    while steps() == 0 {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let log = fs::read_to_string(only_run(&out).unwrap().join("log.txt")).unwrap();
+    assert!(log.contains("Stopped at step"), "{log}");
+}
+
+#[test]
+fn training_goes_on_when_nobody_reads_its_words() {
+    let folder = scratch("resume-closed");
+    let (source, out) = (data(&folder), folder.join("out"));
+    let mut command = begin("vae-dense", 2, &source, &out);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert!(child.wait().unwrap().success());
+    assert!(
+        only_run(&out)
+            .unwrap()
+            .join("checkpoints/00000002")
+            .is_dir()
+    );
 }

@@ -15,6 +15,7 @@ use crate::config::{Config, Overrides, PRESETS, Source, resolve};
 use crate::device::DeviceChoice;
 use crate::export::{generator, onnx};
 use crate::nets::Generator;
+use crate::stderr::say;
 
 /// Arguments of `dreamlet bench`.
 #[derive(Debug, Args)]
@@ -156,7 +157,7 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
         missing = report.missing.or(missing);
     }
     if let Some(reason) = missing {
-        eprintln!("without onnxruntime: {reason}");
+        say!("without onnxruntime: {reason}");
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::evaluation::{
 };
 use crate::report::grid::{enlarge, save_png};
 use crate::sampling::parse_range;
+use crate::stderr::say;
 use crate::training::saved::{Saved, Which};
 
 /// Generated pictures that are shown beside their nearest training pictures.
@@ -184,7 +185,7 @@ fn save_figures(run: &Path, report: &evaluation::Report) {
     let file = run.join("eval.json");
     let text = serde_json::to_vec_pretty(report).unwrap_or_default();
     if let Err(error) = crate::files::write_atomic(&file, &text) {
-        eprintln!(
+        say!(
             "note: {} cannot be written, so that `dreamlet report` will not show these figures: {error}",
             file.display()
         );
@@ -207,7 +208,7 @@ fn metrics(args: &EvalArgs, data: &Dataset) -> Vec<Metric> {
     if args.extractor.is_some() || evaluation::classifiable(data) {
         return Metric::ALL.to_vec();
     }
-    eprintln!(
+    say!(
         "note: {} has no labels to train a classifier on, so these are the figures of pixels; --extractor FILE.onnx gives the others, and so does a sub-folder for each class",
         data.name
     );
@@ -318,7 +319,7 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
         ));
     }
     for note in &data.notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     Ok(data)
 }
@@ -354,7 +355,7 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
     let path = folder.join("memorization.png");
     let sheet = crate::report::grid::grid(&pictures, shape, Some(8), 2)?;
     save_png(&enlarge(&sheet, (112 / data.height.max(1)).max(1))?, &path)?;
-    eprintln!(
+    say!(
         "wrote {}: {WORST} generated pictures, each left of its nearest training picture",
         path.display()
     );

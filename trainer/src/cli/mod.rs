@@ -17,6 +17,8 @@ mod verify;
 
 use clap::{Parser, Subcommand};
 
+use crate::stderr::say;
+
 /// Train small GANs and VAEs, export their generators as ONNX, sample them.
 #[derive(Debug, Parser)]
 #[command(name = "dreamlet", version, about, max_term_width = 110)]
@@ -79,11 +81,34 @@ pub fn main() -> std::process::ExitCode {
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(e) if e.is::<Stopped>() => std::process::ExitCode::from(INTERRUPTED),
         Err(e) => {
-            eprintln!("error: {e}");
+            say!("error: {e}");
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// The exit status of a program that a signal ended: what was to follow it must not.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// A signal ended the verb, which left all in order and has said how to go on.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stopped by a signal")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// The last words of a verb that a signal ended. The signal may have ended whoever reads them, too.
+pub(crate) fn stopped(text: &str) -> CliResult {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+    Err(Box::new(Stopped))
 }
 
 /// Prints a line to standard output; a closed pipe ends the program quietly instead of panicking.

@@ -6,10 +6,11 @@ use clap::Args;
 
 use super::export::{self, ExportArgs};
 use super::sample::{self, SampleArgs};
+use super::train::{read_data, report, stop_on_signal, summary};
 use super::{CliResult, print};
 use crate::config::{Overrides, Source, resolve};
 use crate::device::DeviceChoice;
-use crate::training::{self, TrainOptions};
+use crate::training::{self, Ending, TrainOptions};
 
 /// Arguments of `dreamlet quickstart`.
 #[derive(Debug, Args)]
@@ -18,7 +19,7 @@ pub(crate) struct QuickstartArgs {
     #[arg(long, default_value = "runs")]
     out: PathBuf,
     /// Seconds of training
-    #[arg(long, default_value_t = 75)]
+    #[arg(long, default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Preset to train
     #[arg(long, default_value = "vae-dense")]
@@ -36,15 +37,19 @@ pub(crate) fn run(args: &QuickstartArgs) -> CliResult {
         "1. train {} on the built-in glyphs for {} s",
         args.preset, args.seconds
     ))?;
-    let data = super::train::read_data(&config.data.source.parse()?, &config, false)?;
+    let data = read_data(&config.data.source.parse()?, &config, false)?;
     let options = TrainOptions {
         out: args.out.clone(),
         device: DeviceChoice::Auto,
-        stop: super::train::stop_on_signal(),
+        stop: stop_on_signal(),
         quiet: false,
     };
     let outcome = training::train(&config, &data, &options)?;
-    super::train::report(&outcome)?;
+    if outcome.ending == Ending::Finished {
+        print(&summary(&outcome))?;
+    } else {
+        report(&outcome, &config)?;
+    }
     let model = outcome.run.join("export/model.onnx");
     print(&format!("2. export {}", model.display()))?;
     export::run(&ExportArgs::of(outcome.run.clone(), model.clone()))?;

@@ -8,6 +8,7 @@ use super::{CliResult, print};
 use crate::report::page;
 use crate::report::run_files::RunFiles;
 use crate::report::tensorboard;
+use crate::stderr::say;
 
 /// Arguments of `dreamlet report`.
 #[derive(Debug, Args)]
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &ReportArgs) -> CliResult {
         page::load_data(&run)
     };
     if let Err(reason) = &data {
-        eprintln!("note: without the data set: {reason}");
+        say!("note: without the data set: {reason}");
     }
     let html = page::build(&run, data.as_ref().map_err(String::as_str), args.best);
     let out = args

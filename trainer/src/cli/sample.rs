@@ -13,6 +13,7 @@ use crate::sampling::{
     self, Class, FileGenerator, Interpolation, Latents, Layout, Output, Request, SamplingError,
     Seeds, Way, parse_truncation,
 };
+use crate::stderr::say;
 
 /// Pictures that are shown in the terminal when they go to files of their own.
 const SHOWN: usize = 64;
@@ -95,7 +96,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     if (generator.card().is_some() || generator.is_compiled())
         && assumptions != Assumptions::default()
     {
-        eprintln!(
+        say!(
             "note: the model says it itself; --range, --latent, --shape and --classes are for models without one and are ignored"
         );
     }
@@ -137,13 +138,13 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         Some(Output::Stdout) => sampling::print_png(&sheet)?,
         Some(Output::File(path)) => {
             crate::report::grid::save_png(&sheet, path)?;
-            eprintln!(
+            say!(
                 "wrote {}: {} pictures",
                 path.display(),
                 request.latents.count()
             );
         }
-        Some(Output::Folder(path)) => eprintln!(
+        Some(Output::Folder(path)) => say!(
             "wrote {} files in {}",
             request.latents.count(),
             path.display()

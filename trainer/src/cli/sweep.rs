@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
-use super::{Cli, CliResult, Verb, print};
+use super::{Cli, CliResult, Stopped, Verb, print, stopped};
 use crate::device::DeviceChoice;
 use crate::files::write_atomic;
+use crate::stderr::say;
 use crate::sweep::launcher::{Job, Launcher, Local, Slurm, WorkerResult, result_file};
 use crate::sweep::trial::best;
 use crate::sweep::{
@@ -118,7 +119,7 @@ pub(crate) fn run(args: &SweepArgs) -> CliResult {
     let (mut sweep, _lock) = Sweep::create(&args.sweep, &folder)?;
     if args.retry_failed {
         let count = retry_failed(&mut sweep)?;
-        eprintln!("{count} failed trials go on");
+        say!("{count} failed trials go on");
     }
     note_rungs(&sweep.spec);
     let mut launcher = launcher(args, &sweep)?;
@@ -147,7 +148,7 @@ fn launcher(args: &SweepArgs, sweep: &Sweep) -> Result<Box<dyn Launcher>, SweepE
             let slurm = Slurm::new(&sweep.path, program, device, sweep.spec.slurm.clone())
                 .places(jobs.unwrap_or(16))
                 .pause(Duration::from_secs(args.poll.max(1)));
-            eprintln!(
+            say!(
                 "jobs are named {0}; `squeue --name {0}` shows them, `scancel --name {0}` ends them",
                 slurm.name()
             );
@@ -162,7 +163,7 @@ fn tell(sweep: &Sweep, number: usize, event: &Event) -> Result<(), SweepError> {
         return Ok(());
     };
     match event {
-        Event::Started => eprintln!(
+        Event::Started => say!(
             "trial {number} trains to step {}: {}",
             trial.target,
             describe(&sweep.spec.settings(number))
@@ -172,13 +173,14 @@ fn tell(sweep: &Sweep, number: usize, event: &Event) -> Result<(), SweepError> {
             let best = best(&sweep.trials, sweep.spec.goal)
                 .and_then(|t| Some((t.trial, t.last()?.value)))
                 .map_or_else(String::new, |(t, v)| format!("; best: trial {t}, {v:.5}"));
-            eprintln!(
+            say!(
                 "trial {number}: {metric} {:.5} at step {}{best}",
-                reached.value, reached.step
+                reached.value,
+                reached.step
             );
         }
-        Event::Failed(reason) => eprintln!("trial {number} failed: {reason}"),
-        Event::Died(reason) => eprintln!("trial {number} will be resumed: {reason}"),
+        Event::Failed(reason) => say!("trial {number} failed: {reason}"),
+        Event::Died(reason) => say!("trial {number} will be resumed: {reason}"),
     }
     match event {
         Event::Reached(_) | Event::Failed(_) => report::write(sweep),
@@ -194,7 +196,7 @@ fn finish(args: &SweepArgs, sweep: &Sweep, ending: Ending) -> CliResult {
             LauncherChoice::Local => "",
             LauncherChoice::Slurm => " The cluster trains what it has meanwhile.",
         };
-        return print(&format!(
+        return stopped(&format!(
             "stopped; the same command goes on with {folder}.{meanwhile}"
         ));
     }
@@ -217,7 +219,7 @@ fn note_rungs(spec: &Spec) {
     let rungs = schedule::rungs(spec.algorithm, spec.budget).len();
     let needed = schedule::trials_for_all_rungs(spec.algorithm, rungs);
     if (spec.trials as u64) < needed {
-        eprintln!(
+        say!(
             "note: no trial may get all of its budget: {} trials are thinned out {} times; take {needed} trials, or a larger budget.min",
             spec.trials,
             rungs - 1
@@ -265,9 +267,11 @@ pub(crate) fn work(args: &WorkerArgs) -> CliResult {
         .as_ref()
         .is_err_and(|e| matches!(e.downcast_ref(), Some(TrainError::Busy { .. })));
     if !busy {
+        // One that was stopped is resumed, as one that died.
+        let failure = result.as_ref().err().filter(|e| !e.is::<Stopped>());
         let left = WorkerResult {
             target: job.target,
-            error: result.as_ref().err().map(ToString::to_string),
+            error: failure.map(ToString::to_string),
         };
         let path = result_file(&sweep.path, job.trial);
         write_atomic(&path, &serde_json::to_vec(&left)?)

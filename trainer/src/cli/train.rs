@@ -5,11 +5,11 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use super::{CliResult, print};
-use crate::config::keys::ConfigError;
-use crate::config::{Config, Overrides, Source, is_given, resolve, validate};
+use super::{CliResult, INTERRUPTED, print, stopped};
+use crate::config::{Config, Overrides, Source, is_given, resolve, with_limits};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
 use crate::device::DeviceChoice;
+use crate::stderr::say;
 use crate::training::{self, Ending, Outcome, StopFlag, TrainError, TrainOptions};
 
 /// Arguments of `dreamlet train`.
@@ -106,7 +106,10 @@ fn parse_time(text: &str) -> Result<u64, String> {
 pub(crate) fn run(args: &TrainArgs) -> CliResult {
     let mut classes_given = true;
     let mut config = match &args.resume {
-        Some(run) => limits(training::run::read_config(run)?, args)?,
+        Some(run) => {
+            let own = training::run::read_config(run)?;
+            with_limits(own, args.epochs, args.steps, args.time)?
+        }
         None => {
             let source = match (&args.config, &args.preset) {
                 (Some(file), _) => Source::File(file.clone()),
@@ -131,13 +134,18 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
             resolve(&source, &overrides)?
         }
     };
-    let spec: DataSpec = config.data.source.parse()?;
+    let mut spec: DataSpec = config.data.source.parse()?;
     // What is printed is what a run would use: it may depend on the data.
     let by_data = !classes_given && config.model.classes > 0;
     if args.dry_run && !by_data {
         return print(config.to_toml()?.trim_end());
     }
     args.device.open()?;
+    if args.resume.is_none() {
+        // The run may go on from another working folder.
+        spec = spec.absolute();
+        config.data.source = spec.to_string();
+    }
     let data = read_data(&spec, &config, args.no_cache)?;
     if by_data {
         take_classes(&mut config, &data);
@@ -155,28 +163,14 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
         Some(run) => training::resume(run, &config, &data, &options)?,
         None => training::train(&config, &data, &options)?,
     };
-    report(&outcome)
-}
-
-/// The limits given beside `--resume` replace the run's own, and must go with its other settings as those did.
-fn limits(mut config: Config, args: &TrainArgs) -> Result<Config, ConfigError> {
-    if args.epochs.is_some() || args.steps.is_some() || args.time.is_some() {
-        let t = &mut config.training;
-        (t.epochs, t.steps, t.seconds) = (
-            args.epochs.unwrap_or(0),
-            args.steps.unwrap_or(0),
-            args.time.unwrap_or(0),
-        );
-        validate(&config)?;
-    }
-    Ok(config)
+    report(&outcome, &config)
 }
 
 /// A preset for pictures by class says how many classes its own data set has; other data have others.
 fn take_classes(config: &mut Config, data: &Dataset) {
     let (preset, found) = (config.model.classes, data.classes.len());
     if preset > 0 && data.train.labels().is_some() && found > 0 && found != preset {
-        eprintln!("model.classes is {found}, as many as the data set has");
+        say!("model.classes is {found}, as many as the data set has");
         config.model.classes = found;
     }
 }
@@ -203,18 +197,18 @@ pub(crate) fn read_data(
         },
     )?;
     for note in &data.notes {
-        eprintln!("note: {note}");
+        say!("note: {note}");
     }
     for file in data.broken.iter().take(BROKEN_SHOWN) {
-        eprintln!("  {}: {}", file.path.display(), file.reason);
+        say!("  {}: {}", file.path.display(), file.reason);
     }
     if data.broken.len() > BROKEN_SHOWN {
-        eprintln!(
+        say!(
             "  and {} more; the run's log.txt has them all",
             data.broken.len() - BROKEN_SHOWN
         );
     }
-    eprintln!(
+    say!(
         "{}: {} training and {} test pictures, {}x{}x{}",
         data.name,
         data.train.len(),
@@ -232,40 +226,68 @@ pub(crate) fn stop_on_signal() -> StopFlag {
     let flag = stop.clone();
     let set = ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            std::process::exit(i32::from(INTERRUPTED));
         }
-        eprintln!(
-            "\nstopping after this step and a checkpoint; press Ctrl-C again to stop at once"
-        );
+        say!("\nstopping after this step and a checkpoint; press Ctrl-C again to stop at once");
     });
     if let Err(e) = set {
-        eprintln!("Ctrl-C will end the program without a checkpoint: {e}");
+        say!("Ctrl-C will end the program without a checkpoint: {e}");
     }
     stop
 }
 
-/// Says where everything is and what comes next.
-pub(crate) fn report(outcome: &Outcome) -> CliResult {
+/// How far a run came.
+pub(crate) fn summary(outcome: &Outcome) -> String {
     let (run, state) = (outcome.run.display(), &outcome.state);
     let took = training::clock(std::time::Duration::from_secs_f64(state.seconds.max(0.0)));
-    print(&format!(
+    format!(
         "{run}: {} steps, {} images in {took}",
         state.step, state.images
-    ))?;
-    match outcome.ending {
-        Ending::Stopped => print(&format!(
-            "stopped; go on with: dreamlet train --resume {run}"
-        )),
-        Ending::Collapsed => print(&format!(
+    )
+}
+
+/// Says where everything is and what comes next.
+pub(crate) fn report(outcome: &Outcome, config: &Config) -> CliResult {
+    let run = outcome.run.display();
+    let next = match outcome.ending {
+        Ending::Stopped => format!("stopped; go on with: dreamlet train --resume {run}"),
+        Ending::Collapsed => format!(
             "the generator collapsed; look at {run}/samples and {run}/log.txt, then begin again with other settings, or export the best checkpoint: dreamlet export {run} --best --out model.onnx"
-        )),
-        Ending::Patience => print(&format!(
+        ),
+        Ending::Patience => format!(
             "no better for as long as it was to wait; the best: dreamlet export {run} --best --out model.onnx"
-        )),
-        Ending::Finished => print(&format!(
-            "look at {run}/samples, then: dreamlet export {run} --out model.onnx"
-        )),
+        ),
+        Ending::Finished if outcome.steps == 0 => at_its_limit(outcome, config),
+        Ending::Finished => {
+            format!("look at {run}/samples, then: dreamlet export {run} --out model.onnx")
+        }
+    };
+    let text = format!("{}\n{next}", summary(outcome));
+    if outcome.ending == Ending::Stopped {
+        stopped(&text)
+    } else {
+        print(&text)
     }
+}
+
+/// What to do with a run that had come to its limit before it was to go on.
+fn at_its_limit(outcome: &Outcome, config: &Config) -> String {
+    let (run, state, t) = (outcome.run.display(), &outcome.state, &config.training);
+    #[allow(clippy::cast_precision_loss)]
+    let (limit, more) = if t.seconds > 0 && state.seconds >= t.seconds as f64 {
+        let more = format!("--time {}s", t.seconds.saturating_mul(2));
+        (format!("training.seconds = {}", t.seconds), more)
+    } else {
+        let limit = match (t.steps, t.epochs) {
+            (0, epochs) => format!("training.epochs = {epochs}"),
+            (steps, _) => format!("training.steps = {steps}"),
+        };
+        let more = format!("--steps {}", state.step.saturating_mul(2));
+        (limit, more)
+    };
+    format!(
+        "nothing was trained: the run had come to its limit, {limit}; go on with a higher one, such as: dreamlet train --resume {run} {more}"
+    )
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod resolve;
 
 pub use presets::{PRESETS, Preset, preset};
 pub use resolve::{Overrides, Source, is_given, resolve};
-pub(crate) use resolve::{check_value, from_text, validate};
+pub(crate) use resolve::{check_value, from_text, with_limits};
 
 use serde::{Deserialize, Serialize};
 

@@ -104,6 +104,30 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
     Ok(config)
 }
 
+/// A run's configuration with the limits that are given when it goes on: they replace its own by the rule of [`resolve`].
+///
+/// # Errors
+/// [`ConfigError::Conflict`] when they do not go with its other settings.
+pub(crate) fn with_limits(
+    mut config: Config,
+    epochs: Option<u64>,
+    steps: Option<u64>,
+    seconds: Option<u64>,
+) -> Result<Config, ConfigError> {
+    let only_time = epochs.is_none() && steps.is_none();
+    if only_time && seconds.is_none() {
+        return Ok(config);
+    }
+    let stay = only_time && by_steps(&config).is_some();
+    let t = &mut config.training;
+    if !stay {
+        (t.epochs, t.steps) = (epochs.unwrap_or(0), steps.unwrap_or(0));
+    }
+    t.seconds = seconds.unwrap_or(0);
+    validate(&config)?;
+    Ok(config)
+}
+
 /// Whether the user's file or `--set` says what `path` is, and not only a preset.
 ///
 /// # Errors

@@ -192,3 +192,26 @@ fn every_setting_is_explained_beside_the_presets() {
         assert!(found, "{} is not in presets/README.md", key.path);
     }
 }
+
+#[test]
+fn limits_of_a_run_that_goes_on_replace_its_own_as_those_of_a_new_one_do() {
+    let run = |set: &str| {
+        let overrides = Overrides {
+            sets: vec![set.to_owned()],
+            steps: Some(7),
+            ..Overrides::default()
+        };
+        resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap()
+    };
+    let limits = |config: Config| {
+        let t = config.training;
+        (t.epochs, t.steps, t.seconds)
+    };
+    let constant = || run("optimizer.schedule=constant");
+    let more = |config, steps, seconds| limits(with_limits(config, None, steps, seconds).unwrap());
+    assert_eq!(more(constant(), None, None), (0, 7, 0));
+    assert_eq!(more(constant(), Some(9), None), (0, 9, 0));
+    assert_eq!(more(constant(), None, Some(10)), (0, 0, 10));
+    let linear = run("optimizer.schedule=linear");
+    assert_eq!(more(linear, None, Some(10)), (0, 7, 10));
+}

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::stderr::say;
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -42,7 +44,7 @@ pub struct Bar(Mutex<Option<ProgressBar>>);
 impl Progress for Bar {
     fn start(&self, what: &str, total: Option<u64>, unit: Unit) {
         if !std::io::stderr().is_terminal() {
-            eprintln!("{what} ...");
+            say!("{what} ...");
             return;
         }
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);

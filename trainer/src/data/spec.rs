@@ -53,6 +53,19 @@ impl DataSpec {
     }
 }
 
+impl DataSpec {
+    /// The same data set named from any working folder: a relative path becomes an absolute one.
+    #[must_use]
+    pub fn absolute(self) -> Self {
+        let from_root = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
+        match self {
+            DataSpec::Idx(folder) => DataSpec::Idx(from_root(folder)),
+            DataSpec::Folder(folder) => DataSpec::Folder(from_root(folder)),
+            other => other,
+        }
+    }
+}
+
 impl FromStr for DataSpec {
     type Err = DataError;
 
@@ -133,6 +146,17 @@ mod tests {
         ] {
             let spec: DataSpec = text.parse().unwrap();
             assert_eq!(spec.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_absolute_spec_names_the_same_folder_from_anywhere() {
+        let here = std::env::current_dir().unwrap();
+        let spec: DataSpec = "folder:a/b".parse().unwrap();
+        assert_eq!(spec.absolute(), DataSpec::Folder(here.join("a/b")));
+        for text in ["glyphs", "idx:/x"] {
+            let spec: DataSpec = text.parse().unwrap();
+            assert_eq!(spec.clone().absolute(), spec);
         }
     }
 

@@ -29,8 +29,8 @@ pub fn value_at(run: &Path, metric: &Metric, step: u64) -> Result<Option<f64>, S
     let name = match metric {
         Metric::Score => {
             return match checkpoint::newest(run) {
-                (Some((_, state)), _) => Ok(state.score.filter(|s| s.is_finite())),
-                (None, _) => Err(missing(fields(run)?)),
+                Ok((Some((_, state)), _)) => Ok(state.score.filter(|s| s.is_finite())),
+                _ => Err(missing(fields(run)?)),
             };
         }
         Metric::Field(name) => name,

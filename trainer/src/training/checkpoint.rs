@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::data_mark::DataMark;
 use super::error::TrainError;
 use super::learner::Learner;
-use crate::files::{folders, sha256, sync_folder, write_atomic, write_synced};
+use crate::files::{folders, rename_synced, sha256, sync_folder, write_atomic, write_synced};
 
 /// Version of the folder's layout.
 pub const FORMAT: u32 = 1;
@@ -47,9 +48,15 @@ pub struct State {
     /// Names of the classes of a conditional model.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// The data set; checkpoints of earlier versions lack it.
+    #[serde(default)]
+    pub data: Option<DataMark>,
     /// SHA-256 of each file of the checkpoint.
     pub files: BTreeMap<String, String>,
 }
+
+/// A checkpoint that is whole: its folder, and where it stands.
+pub type Whole = (PathBuf, State);
 
 /// Which checkpoint scored best.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,27 +79,46 @@ fn file_name(part: &str) -> String {
     format!("{part}.bpk")
 }
 
-/// Writes a checkpoint beside the others, then removes all but the newest `keep` and the best.
+/// Writes a checkpoint beside the others, then removes those before it but the newest `keep` and the best.
 ///
 /// # Errors
-/// [`TrainError::File`]; the older checkpoints are untouched then.
+/// [`TrainError::File`]; the older checkpoints are untouched then, and nothing of this one is left.
 pub fn save(
     run: &Path,
     learner: &Learner,
-    mut state: State,
+    state: State,
     keep: usize,
+) -> Result<PathBuf, TrainError> {
+    let temporary = run
+        .join("checkpoints")
+        .join(format!(".{:08}.tmp", state.step));
+    let step = state.step;
+    let saved = write(run, learner, state, &temporary);
+    if saved.is_err() {
+        // What is half written takes space that may be what is lacking.
+        let _ = fs::remove_dir_all(&temporary);
+    } else {
+        prune(run, step, keep);
+    }
+    saved
+}
+
+fn write(
+    run: &Path,
+    learner: &Learner,
+    mut state: State,
+    temporary: &Path,
 ) -> Result<PathBuf, TrainError> {
     let all = run.join("checkpoints");
     let target = folder(run, state.step);
-    let temporary = all.join(format!(".{:08}.tmp", state.step));
     let wrong = |message| TrainError::Checkpoint {
         path: target.clone(),
         message,
     };
     let parts = learner.parts().map_err(wrong)?;
     let doing = "writing the checkpoint";
-    let _ = fs::remove_dir_all(&temporary);
-    fs::create_dir_all(&temporary).map_err(TrainError::file(&temporary, doing))?;
+    let _ = fs::remove_dir_all(temporary);
+    fs::create_dir_all(temporary).map_err(TrainError::file(temporary, doing))?;
     state.format = FORMAT;
     state.files.clear();
     for (name, bytes) in parts {
@@ -103,27 +129,46 @@ pub fn save(
     let json = serde_json::to_vec_pretty(&state).map_err(|e| wrong(e.to_string()))?;
     let path = temporary.join("state.json");
     write_synced(&path, &json).map_err(TrainError::file(&path, doing))?;
-    sync_folder(&temporary).map_err(TrainError::file(&temporary, doing))?;
+    sync_folder(temporary).map_err(TrainError::file(temporary, doing))?;
     if target.exists() {
         // A resumed run comes by here again with the same bytes, or a damaged folder stands in the way.
         fs::remove_dir_all(&target).map_err(TrainError::file(&target, doing))?;
     }
-    fs::rename(&temporary, &target).map_err(TrainError::file(&target, doing))?;
+    fs::rename(temporary, &target).map_err(TrainError::file(&target, doing))?;
     sync_folder(&all).map_err(TrainError::file(&all, doing))?;
-    if let Some(score) = state.score.filter(|s| s.is_finite())
-        && best(run).is_none_or(|b| b.score_name != state.score_name || score < b.score)
-    {
-        let json = serde_json::to_vec_pretty(&Best {
+    let former = best(run);
+    let better = better(former.clone(), &state);
+    if better != former {
+        write_best(run, better.as_ref())?;
+    }
+    Ok(target)
+}
+
+/// The better one of the best checkpoint so far and that of `state`, a later one.
+fn better(former: Option<Best>, state: &State) -> Option<Best> {
+    let Some(score) = state.score.filter(|s| s.is_finite()) else {
+        return former;
+    };
+    let stays = |b: &Best| b.score_name == state.score_name && b.score <= score;
+    former.filter(stays).or_else(|| {
+        Some(Best {
             step: state.step,
             score,
             score_name: state.score_name.clone(),
         })
-        .map_err(|e| wrong(e.to_string()))?;
-        let path = all.join("best.json");
-        write_atomic(&path, &json).map_err(TrainError::file(&path, doing))?;
-    }
-    prune(run, keep);
-    Ok(target)
+    })
+}
+
+fn write_best(run: &Path, best: Option<&Best>) -> Result<(), TrainError> {
+    let path = run.join("checkpoints/best.json");
+    let written = match best {
+        Some(best) => serde_json::to_vec_pretty(best)
+            .map_err(std::io::Error::from)
+            .and_then(|json| write_atomic(&path, &json)),
+        None if path.exists() => fs::remove_file(&path),
+        None => Ok(()),
+    };
+    written.map_err(TrainError::file(&path, "writing"))
 }
 
 /// The best checkpoint so far, when one has a score.
@@ -133,12 +178,14 @@ pub fn best(run: &Path) -> Option<Best> {
     serde_json::from_slice(&bytes).ok()
 }
 
-fn prune(run: &Path, keep: usize) {
+/// Removes checkpoints before `saved`, the one that was just written: later ones are not of this course of the run.
+fn prune(run: &Path, saved: u64, keep: usize) {
     let best = best(run).map(|b| b.step);
     let mut steps = steps(run);
     steps.reverse();
     for step in steps
         .into_iter()
+        .filter(|step| *step <= saved)
         .skip(keep.max(1))
         .filter(|s| Some(*s) != best)
     {
@@ -153,7 +200,10 @@ pub fn steps(run: &Path) -> Vec<u64> {
     let found = folders(&run.join("checkpoints")).unwrap_or_default();
     found
         .iter()
-        .filter_map(|p| p.file_name()?.to_str()?.parse().ok())
+        .filter_map(|path| {
+            let step = path.file_name()?.to_str()?.parse().ok()?;
+            (folder(run, step) == *path).then_some(step)
+        })
         .collect()
 }
 
@@ -222,16 +272,84 @@ pub fn load(checkpoint: &Path, state: &State, learner: &mut Learner) -> Result<(
         })
 }
 
-/// The newest checkpoint that is whole, and messages about damaged newer ones.
-#[must_use]
-pub fn newest(run: &Path) -> (Option<(PathBuf, State)>, Vec<String>) {
+/// The newest checkpoint that is whole, and messages about damaged newer ones. `None` where there is no checkpoint at all.
+///
+/// # Errors
+/// [`TrainError::NoWholeCheckpoint`] when there are some and all are damaged.
+pub fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
     let mut damaged = Vec::new();
     for step in steps(run).into_iter().rev() {
         let path = folder(run, step);
         match read_state(&path) {
-            Ok(state) => return (Some((path, state)), damaged),
+            Ok(state) => return Ok((Some((path, state)), damaged)),
             Err(e) => damaged.push(e.to_string()),
         }
     }
-    (None, damaged)
+    if damaged.is_empty() {
+        return Ok((None, damaged));
+    }
+    Err(TrainError::NoWholeCheckpoint {
+        run: run.to_owned(),
+        damaged,
+    })
 }
+
+/// Before a run goes on: names damaged checkpoints so that they are no longer taken for checkpoints, removes what a process that was
+/// killed left half written, and lets `best.json` name the best of the whole ones. Returns a line about each change.
+///
+/// # Errors
+/// [`TrainError::File`].
+pub(super) fn tidy(run: &Path) -> Result<Vec<String>, TrainError> {
+    let all = run.join("checkpoints");
+    let mut lines = Vec::new();
+    let mut found = None;
+    for step in steps(run) {
+        let path = folder(run, step);
+        match read_state(&path) {
+            Ok(state) => found = better(found, &state),
+            Err(e) => {
+                let aside = aside(&path, step);
+                rename_synced(&path, &aside)
+                    .map_err(TrainError::file(&path, "renaming the damaged checkpoint"))?;
+                lines.push(format!("{e}; it is {} now", aside.display()));
+            }
+        }
+    }
+    let former = best(run);
+    if found != former {
+        write_best(run, found.as_ref())?;
+        let name = |best: &Option<Best>| {
+            let step = best.as_ref().map(|best| best.step);
+            step.map_or_else(|| "none".to_owned(), |step| format!("that of step {step}"))
+        };
+        lines.push(format!(
+            "the best whole checkpoint is {}, best.json said {}",
+            name(&found),
+            name(&former)
+        ));
+    }
+    for entry in fs::read_dir(&all).into_iter().flatten().flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".tmp") {
+            // What cannot be removed costs space, nothing else.
+            let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
+        }
+    }
+    Ok(lines)
+}
+
+/// A free name beside a damaged checkpoint.
+fn aside(path: &Path, step: u64) -> PathBuf {
+    let first = path.with_file_name(format!("damaged-{step:08}"));
+    let mut more = (2_u64..).map(|n| path.with_file_name(format!("damaged-{step:08}-{n}")));
+    if first.exists() {
+        more.find(|path| !path.exists()).unwrap_or(first)
+    } else {
+        first
+    }
+}
+
+#[cfg(test)]
+#[path = "checkpoint_tests.rs"]
+mod tests;

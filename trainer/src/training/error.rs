@@ -49,6 +49,15 @@ pub enum TrainError {
         /// The newest checkpoint before it.
         checkpoint: Option<PathBuf>,
     },
+    /// A run would go on with other data than those it was trained on.
+    OtherData {
+        /// The run.
+        run: PathBuf,
+        /// `data.source`.
+        source: String,
+        /// What is different.
+        difference: String,
+    },
     /// The folder is not a run.
     NotARun {
         /// Which.
@@ -70,6 +79,22 @@ pub enum TrainError {
     Checkpoint {
         /// Which.
         path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// A run has checkpoints, and none is whole.
+    NoWholeCheckpoint {
+        /// The run.
+        run: PathBuf,
+        /// What is wrong with each, the newest first.
+        damaged: Vec<String>,
+    },
+    /// The checkpoint that `best.json` names is damaged or gone.
+    BestCheckpoint {
+        /// The run.
+        run: PathBuf,
+        /// Its step.
+        step: u64,
         /// What is wrong.
         message: String,
     },
@@ -149,6 +174,17 @@ impl fmt::Display for TrainError {
                     "Begin a new run with a smaller optimizer.learning_rate (halve it first)"
                 )
             }
+            Self::OtherData {
+                run,
+                source,
+                difference,
+            } => {
+                let run = run.display();
+                write!(
+                    f,
+                    "the data of {run}, \"{source}\", are not those that it was trained on: {difference}. Bring those back, or begin a new run on the data as they are now: dreamlet train --config {run}/config.toml"
+                )
+            }
             Self::NotARun { path, missing } => {
                 write!(f, "{} is not a run folder: {missing}", path.display())
             }
@@ -165,6 +201,15 @@ impl fmt::Display for TrainError {
             Self::Checkpoint { path, message } => {
                 write!(f, "the checkpoint {} is damaged: {message}", path.display())
             }
+            Self::NoWholeCheckpoint { run, damaged } => {
+                let run = run.display();
+                write!(f, "no checkpoint of {run} is whole: {}. Restore the files and resume again, or begin a new run with the same settings: dreamlet train --config {run}/config.toml", damaged.join("; "))
+            }
+            Self::BestCheckpoint { run, step, message } => write!(
+                f,
+                "{}/checkpoints/best.json names the checkpoint of step {step}, which cannot be used: {message}. Restore its files, or leave --best out for the newest whole checkpoint",
+                run.display()
+            ),
             Self::Evaluation(message) => write!(
                 f,
                 "quality cannot be measured: {message}. Or train without --eval-every"

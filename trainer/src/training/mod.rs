@@ -2,6 +2,7 @@
 
 mod adam;
 pub mod checkpoint;
+mod data_mark;
 mod error;
 mod evaluating;
 mod gan;
@@ -17,6 +18,7 @@ mod vae;
 mod watch;
 mod window;
 
+pub use data_mark::DataMark;
 pub use error::TrainError;
 pub(crate) use learner::load_module;
 pub use learner::{Learner, Moment, Parts, Reals};

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::stderr::say;
+
 /// How the run stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing<'a> {
@@ -75,7 +77,7 @@ impl Progress {
                 bar.set_position((s.fraction.clamp(0.0, 1.0) * 1000.0) as u64);
                 bar.set_message(message);
             }
-            None => eprintln!("{message}"),
+            None => say!("{message}"),
         }
     }
 
@@ -84,7 +86,7 @@ impl Progress {
         match &self.bar {
             _ if self.quiet => {}
             Some(bar) => bar.println(message),
-            None => eprintln!("{message}"),
+            None => say!("{message}"),
         }
     }
 

@@ -60,9 +60,7 @@ impl RunFolder {
             let folder = path.join(folder);
             fs::create_dir(&folder).map_err(TrainError::file(&folder, "making"))?;
         }
-        let file = path.join("config.toml");
-        write_atomic(&file, config.to_toml()?.as_bytes())
-            .map_err(TrainError::file(&file, "writing"))?;
+        write_config(&path, config)?;
         Self::open(&path)
     }
 
@@ -192,6 +190,15 @@ pub fn read_config(path: &Path) -> Result<Config, TrainError> {
         &file.display().to_string(),
         &text,
     )?)
+}
+
+/// Writes `config.toml` of the run folder `path`.
+///
+/// # Errors
+/// [`TrainError::Config`] or [`TrainError::File`].
+pub(super) fn write_config(path: &Path, config: &Config) -> Result<(), TrainError> {
+    let file = path.join("config.toml");
+    write_atomic(&file, config.to_toml()?.as_bytes()).map_err(TrainError::file(&file, "writing"))
 }
 
 /// What the run was made with, the file `environment.json`.

@@ -10,6 +10,7 @@ use super::learner::{Learner, load_module};
 use super::run::read_config;
 use crate::config::Config;
 use crate::nets::Generator;
+use crate::stderr::say;
 
 /// The generator of one checkpoint.
 #[derive(Debug)]
@@ -42,7 +43,8 @@ impl Saved {
     /// Opens a run folder's newest (or best) checkpoint, or the checkpoint folder that `path` names.
     ///
     /// # Errors
-    /// [`TrainError::NotARun`], [`TrainError::Checkpoint`] or [`TrainError::NoSecondStage`].
+    /// [`TrainError::NotARun`], [`TrainError::Checkpoint`], [`TrainError::NoWholeCheckpoint`], [`TrainError::BestCheckpoint`] or
+    /// [`TrainError::NoSecondStage`].
     pub fn open(path: &Path, which: Which) -> Result<Self, TrainError> {
         let missing = |missing: &str| TrainError::NotARun {
             path: path.to_owned(),
@@ -69,13 +71,18 @@ impl Saved {
                 let best = checkpoint::best(path)
                     .ok_or_else(|| missing("it has no scored checkpoint yet"))?;
                 let folder = checkpoint::folder(path, best.step);
-                let state = checkpoint::read_state(&folder)?;
+                let state =
+                    checkpoint::read_state(&folder).map_err(|e| TrainError::BestCheckpoint {
+                        run: path.to_owned(),
+                        step: best.step,
+                        message: e.to_string(),
+                    })?;
                 (folder, state)
             } else {
-                let (newest, damaged) = checkpoint::newest(path);
+                let (newest, damaged) = checkpoint::newest(path)?;
                 damaged
                     .iter()
-                    .for_each(|message| eprintln!("skipped: {message}"));
+                    .for_each(|message| say!("skipped: {message}"));
                 newest.ok_or_else(|| {
                     missing("it has no checkpoint yet; train it further with --resume")
                 })?

@@ -67,6 +67,11 @@ impl Session<'_> {
                 score = score::score(&self.learner, self.config, &self.test, &self.device);
             }
         }
+        // The losses are those before the last update: what it made of the nets shows here, and must not become the newest checkpoint.
+        if !self.data.test.is_empty() && !score.value.is_finite() {
+            let losses = format!("{}: {}", score.name, score.value);
+            return Err(self.no_longer_finite(self.state.step, losses));
+        }
         let (value, name) = match &self.evaluating {
             Some(evaluating) => (measured, evaluating.chosen.name),
             None => (Some(score.value), score.name),

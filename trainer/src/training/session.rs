@@ -9,19 +9,21 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_runtime::image::PixelRange;
 
 use super::checkpoint::{self, State};
+use super::data_mark::{DataMark, difference};
 use super::error::TrainError;
 use super::evaluating::Evaluating;
 use super::learner::{Learner, Moment, Reals};
 use super::progress::{Progress, Standing};
-use super::run::{RunFolder, environment, read_config};
+use super::run::{RunFolder, environment, read_config, write_config};
 use super::score;
 use super::watch::Watch;
 use super::window::Window;
-use crate::config::Config;
+use crate::config::{Config, TrainingConfig};
 use crate::data::{Augment, Batches, Dataset, Position, gather};
 use crate::device::DeviceChoice;
 use crate::files::write_atomic;
 use crate::report::samples;
+use crate::stderr::say;
 
 /// Set to end a run after its current step, with a checkpoint.
 pub type StopFlag = Arc<AtomicBool>;
@@ -63,6 +65,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// Where it stands.
     pub state: State,
+    /// Steps trained now; none when a resumed run had come to its end before.
+    pub steps: u64,
 }
 
 /// Steps between two read-backs of the losses.
@@ -98,25 +102,27 @@ pub fn train(
             file.reason
         ));
     }
-    let state = beginning(config, data);
+    let state = beginning(config, data, DataMark::of(data));
     Session::new(config, data, options, run, device, state)?.go()
 }
 
 /// Where a run begins.
-fn beginning(config: &Config, data: &Dataset) -> State {
+fn beginning(config: &Config, data: &Dataset, mark: DataMark) -> State {
     State {
         augment: config.gan.as_ref().map_or(0.0, |gan| gan.augment),
         classes: data.classes.clone(),
+        data: Some(mark),
         ..State::default()
     }
 }
 
 /// Goes on with the newest whole checkpoint of `path`, bit for bit on the CPU.
 ///
-/// `config` is the run's own configuration, perhaps with other limits.
+/// `config` is the run's own configuration, perhaps with other limits, which become the run's.
 ///
 /// # Errors
-/// [`TrainError`]; a run without a whole checkpoint begins again at step 0.
+/// [`TrainError`]. A run without any checkpoint begins again at step 0; one whose checkpoints are all damaged, or whose
+/// data are others now, is left as it is.
 pub fn resume(
     path: &Path,
     config: &Config,
@@ -124,24 +130,69 @@ pub fn resume(
     options: &TrainOptions,
 ) -> Result<Outcome, TrainError> {
     let (device, name) = options.device.open()?;
-    read_config(path)?;
-    check_data(config, data)?;
+    let former = read_config(path)?;
     let mut run = RunFolder::open(path)?;
-    let (newest, damaged) = checkpoint::newest(path);
-    for message in damaged {
-        run.log(&format!("skipped: {message}"));
-        eprintln!("skipped: {message}");
+    let (newest, _) = checkpoint::newest(path)?;
+    let mark = DataMark::of(data);
+    if let Some((_, state)) = &newest
+        && let Some(difference) = difference(state, &mark, data)
+    {
+        return Err(TrainError::OtherData {
+            run: path.to_owned(),
+            source: config.data.source.clone(),
+            difference,
+        });
     }
-    let state = newest
-        .as_ref()
-        .map_or_else(|| beginning(config, data), |(_, state)| state.clone());
+    check_data(config, data)?;
+    // Only from here on is anything of the run changed.
+    for line in checkpoint::tidy(path)? {
+        run.log(&line);
+        say!("{line}");
+    }
+    if former != *config {
+        write_config(path, config)?;
+        run.log(&format!(
+            "limits: {}, before: {}",
+            limits(&config.training),
+            limits(&former.training)
+        ));
+    }
+    let state = if let Some((_, state)) = &newest {
+        State {
+            data: Some(mark),
+            ..state.clone()
+        }
+    } else {
+        let line = format!(
+            "{} has no checkpoint: it begins again at step 0",
+            path.display()
+        );
+        run.log(&line);
+        say!("{line}");
+        beginning(config, data, mark)
+    };
     run.log(&format!("resumed at step {} on {name}", state.step));
     run.rewind(state.step)?;
     let mut session = Session::new(config, data, options, run, device, state.clone())?;
     if let Some((folder, _)) = newest {
         checkpoint::load(&folder, &state, &mut session.learner)?;
+        session.saved = Some(state.step);
     }
     session.go()
+}
+
+/// The limits that there are, in words.
+fn limits(t: &TrainingConfig) -> String {
+    let all = [
+        ("epochs", t.epochs),
+        ("steps", t.steps),
+        ("seconds", t.seconds),
+    ];
+    let given = all.iter().filter(|(_, limit)| *limit > 0);
+    let words: Vec<String> = given
+        .map(|(name, limit)| format!("{limit} {name}"))
+        .collect();
+    words.join(", ")
 }
 
 /// Labels of the pictures `which` as class numbers `[N]`; `None` for an unconditional model.
@@ -327,6 +378,7 @@ impl<'a> Session<'a> {
             run: self.run.path().to_owned(),
             checkpoint,
             ending,
+            steps: self.state.step - first_step,
             state: self.state,
         })
     }
@@ -405,15 +457,21 @@ impl<'a> Session<'a> {
             self.adapt();
             return Ok(());
         };
+        let (step, losses) = (bad.step, bad.losses.to_string());
+        Err(self.no_longer_finite(step, losses))
+    }
+
+    /// Tells and logs the end of a run whose numbers have become NaN or infinite.
+    pub(super) fn no_longer_finite(&mut self, step: u64, losses: String) -> TrainError {
         self.progress.done();
-        let checkpoint = checkpoint::newest(self.run.path()).0.map(|(path, _)| path);
+        let checkpoint = checkpoint::newest(self.run.path()).ok();
         let error = TrainError::NonFinite {
-            step: bad.step,
-            losses: bad.losses.to_string(),
-            checkpoint,
+            step,
+            losses,
+            checkpoint: checkpoint.and_then(|(newest, _)| Some(newest?.0)),
         };
         self.run.log(&error.to_string());
-        Err(error)
+        error
     }
 
     /// Moves the probability of augmentation towards where the discriminator is as sure of real pictures as it may be: by as much as

@@ -20,7 +20,7 @@ use scan::Listing;
 /// One broken file in so many stops the run.
 const BROKEN_LIMIT: usize = 20;
 
-/// Loads the folder.
+/// Loads the folder. A disk that is too full for the cache costs time at the next start, no more.
 pub(super) fn load(folder: &Path, options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
     let shape = Shape::square(
         check_channels(options.channels.unwrap_or(3))?,
@@ -29,29 +29,56 @@ pub(super) fn load(folder: &Path, options: &LoadOptions<'_>) -> Result<Dataset, 
     check_folder(folder)?;
     let listing = scan::scan(folder)?;
     let mut notes = listing.notes.clone();
-    let decoded = if options.no_cache {
-        decode::decode_all(&listing, shape, options)?
+    let mut cache = if options.no_cache {
+        None
     } else {
-        let cache = cache::Cache::open(&options.cache_dir()?, folder, &listing, shape)?;
-        match cache.read(&listing, shape)? {
-            cache::Found::Fresh(decoded) => decoded,
-            other => {
-                if matches!(other, cache::Found::Damaged) {
-                    notes.push(format!(
-                        "the cache {} was damaged and has been made again",
-                        cache.path().display()
-                    ));
-                }
-                cache.check_writable()?;
-                let decoded = decode::decode_all(&listing, shape, options)?;
-                refuse_many_broken(folder, &listing, &decoded)?;
-                cache.write(&decoded)?;
-                decoded
-            }
+        let cache = cache::Cache::open(&options.cache_dir()?, folder, &listing, shape);
+        if_there_is_space(cache, &mut notes)?
+    };
+    let found = match &cache {
+        Some(cache) => cache.read(&listing, shape)?,
+        None => cache::Found::Nothing,
+    };
+    let decoded = if let cache::Found::Fresh(decoded) = found {
+        decoded
+    } else {
+        if let Some(open) = &cache
+            && if_there_is_space(open.check_writable(), &mut notes)?.is_none()
+        {
+            cache = None;
         }
+        let decoded = decode::decode_all(&listing, shape, options)?;
+        refuse_many_broken(folder, &listing, &decoded)?;
+        if let Some(cache) = &cache
+            && if_there_is_space(cache.write(&decoded), &mut notes)?.is_some()
+            && matches!(found, cache::Found::Damaged)
+        {
+            notes.push(format!(
+                "the cache {} was damaged and has been made again",
+                cache.path().display()
+            ));
+        }
+        decoded
     };
     refuse_many_broken(folder, &listing, &decoded)?;
     sort_out(listing, decoded, shape, notes)
+}
+
+/// `None` and a note where the disk was too full for what was to be done with the cache.
+fn if_there_is_space<T>(
+    done: Result<T, DataError>,
+    notes: &mut Vec<String>,
+) -> Result<Option<T>, DataError> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error @ DataError::NoSpace { .. }) => {
+            notes.push(format!(
+                "the decoded pictures are not kept and will be decoded again at the next start: {error}"
+            ));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn refuse_many_broken(

@@ -281,6 +281,22 @@ fn folders_without_images_and_caches_in_the_way_are_errors() {
 }
 
 #[test]
+fn a_disk_too_full_for_the_cache_is_a_note_and_other_errors_stay_errors() {
+    let full = || DataError::NoSpace {
+        path: "pixels".into(),
+        needed: 12,
+    };
+    let mut notes = Vec::new();
+    assert_eq!(if_there_is_space(Ok(1), &mut notes).unwrap(), Some(1));
+    assert!(notes.is_empty());
+    let none = if_there_is_space::<()>(Err(full()), &mut notes).unwrap();
+    assert!(none.is_none());
+    assert!(notes[0].contains("12 bytes"), "{notes:?}");
+    let other = if_there_is_space::<()>(Err(DataError::NoCacheFolder), &mut notes);
+    assert!(matches!(other, Err(DataError::NoCacheFolder)));
+}
+
+#[test]
 fn the_first_files_are_a_fair_sample_of_the_classes() {
     let folder = TestFolder::new();
     two_classes(&folder);

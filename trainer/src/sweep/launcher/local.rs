@@ -166,7 +166,7 @@ fn is_locked(out: &Path) -> bool {
     matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock))
 }
 
-/// The exit status of a process that was asked twice to stop.
+/// The exit status of a process that was asked to stop.
 const INTERRUPTED: i32 = 130;
 
 fn exit_of(status: ExitStatus, log: &Path, from: u64) -> Exit {
@@ -175,7 +175,8 @@ fn exit_of(status: ExitStatus, log: &Path, from: u64) -> Exit {
         Some(code) if code != INTERRUPTED => Exit::Error(
             last_words(log, from).unwrap_or_else(|| format!("it ended with status {code}")),
         ),
-        _ => Exit::Gone(status.to_string()),
+        Some(_) => Exit::Gone("it was asked to stop".to_owned()),
+        None => Exit::Gone(status.to_string()),
     }
 }
 

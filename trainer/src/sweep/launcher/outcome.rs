@@ -26,7 +26,7 @@ pub fn outcome(job: &Job, exit: &Exit) -> Result<Outcome, SweepError> {
     let run = run_in(&job.out);
     let step = run
         .as_deref()
-        .and_then(|run| checkpoint::newest(run).0)
+        .and_then(|run| checkpoint::newest(run).ok()?.0)
         .map_or(0, |(_, state)| state.step);
     if let Exit::Error(reason) = exit {
         return Ok(Outcome::Failed {

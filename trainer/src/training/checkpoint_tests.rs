@@ -1,0 +1,132 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+
+use super::*;
+use crate::config::{Overrides, Source, resolve};
+use crate::files::TestFolder;
+use crate::training::saved::{Saved, Which};
+
+/// A run folder of a tiny VAE with a checkpoint at each of `scores`, steps 1, 2, …, and the learner in it.
+fn run(scores: &[f64], keep: usize) -> (TestFolder, Learner) {
+    let overrides = Overrides {
+        sets: vec!["model.hidden=[8]".to_owned(), "data.size=16".to_owned()],
+        ..Overrides::default()
+    };
+    let config = resolve(&Source::Preset("vae-dense".to_owned()), &overrides).unwrap();
+    let learner = Learner::new(&config, &Device::flex().autodiff()).unwrap();
+    let run = TestFolder::new();
+    run.write("config.toml", config.to_toml().unwrap().as_bytes());
+    for (score, step) in scores.iter().zip(1..) {
+        save(&run.0, &learner, state(step, *score), keep).unwrap();
+    }
+    (run, learner)
+}
+
+fn state(step: u64, score: f64) -> State {
+    State {
+        step,
+        score: Some(score),
+        ..State::default()
+    }
+}
+
+fn damage(run: &Path, step: u64) {
+    fs::write(folder(run, step).join("generator.bpk"), b"cut").unwrap();
+}
+
+fn names(run: &Path) -> Vec<String> {
+    let entries = fs::read_dir(run.join("checkpoints")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_newest_and_the_best_stay() {
+    let (run, _) = run(&[3.0, 1.0, 2.0, 1.5, 4.0], 2);
+    assert_eq!(steps(&run.0), [2, 4, 5]);
+    assert_eq!(best(&run.0).unwrap().step, 2);
+}
+
+#[test]
+fn checkpoints_that_are_all_damaged_are_an_error_that_names_them_and_none_at_all_is_not() {
+    let (run, _) = run(&[1.0, 2.0], 2);
+    assert_eq!(newest(&run.0).unwrap().0.unwrap().1.step, 2);
+    damage(&run.0, 1);
+    fs::remove_file(folder(&run.0, 2).join("state.json")).unwrap();
+    let message = newest(&run.0).unwrap_err().to_string();
+    for part in [
+        "00000001 is damaged: generator.bpk",
+        "00000002 is damaged: state.json",
+        "config.toml",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    fs::remove_dir_all(run.0.join("checkpoints")).unwrap();
+    assert!(newest(&run.0).unwrap().0.is_none());
+}
+
+#[test]
+fn damaged_checkpoints_are_put_aside_and_never_count_as_the_newest() {
+    let (run, learner) = run(&[3.0, 2.0, 1.0, 4.0], 4);
+    damage(&run.0, 3);
+    damage(&run.0, 4);
+    fs::create_dir(run.0.join("checkpoints/.00000005.tmp")).unwrap();
+    let left: PathBuf = run.write("checkpoints/.best.json.1-1.tmp", b"{");
+    let lines = tidy(&run.0).unwrap();
+    assert!(!left.exists());
+    assert!(lines[0].contains("damaged-00000003"), "{lines:?}");
+    assert!(lines[2].contains("that of step 2"), "{lines:?}");
+    let aside = ["damaged-00000003", "damaged-00000004"];
+    assert_eq!(
+        names(&run.0),
+        [&["00000001", "00000002", "best.json"][..], &aside[..]].concat()
+    );
+    // The run comes by there again, and is damaged there again.
+    save(&run.0, &learner, state(3, 2.5), 2).unwrap();
+    assert_eq!(steps(&run.0), [2, 3]);
+    damage(&run.0, 3);
+    tidy(&run.0).unwrap();
+    assert!(names(&run.0).contains(&"damaged-00000003-2".to_owned()));
+    assert_eq!(tidy(&run.0).unwrap(), [""; 0]);
+}
+
+#[test]
+fn what_was_just_saved_stays_though_folders_with_higher_numbers_are_there() {
+    let (run, learner) = run(&[2.0], 1);
+    for step in [7, 8, 9] {
+        fs::create_dir(folder(&run.0, step)).unwrap();
+    }
+    save(&run.0, &learner, state(2, 3.0), 1).unwrap();
+    save(&run.0, &learner, state(3, 4.0), 1).unwrap();
+    assert_eq!(steps(&run.0), [1, 3, 7, 8, 9]);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_leaves_nothing() {
+    let (run, learner) = run(&[1.0], 2);
+    // A file where the folder of the checkpoint is to be.
+    fs::write(folder(&run.0, 2), b"").unwrap();
+    assert!(save(&run.0, &learner, state(2, 0.5), 2).is_err());
+    assert_eq!(names(&run.0), ["00000001", "00000002", "best.json"]);
+    assert_eq!(best(&run.0).unwrap().step, 1);
+}
+
+#[test]
+fn a_best_checkpoint_that_is_damaged_is_refused_with_what_to_do() {
+    let (run, _) = run(&[1.0, 2.0], 2);
+    damage(&run.0, 1);
+    let best = Which {
+        best: true,
+        ..Which::default()
+    };
+    let message = Saved::open(&run.0, best).unwrap_err().to_string();
+    for part in ["best.json", "step 1", "generator.bpk", "leave --best out"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(Saved::open(&run.0, Which::default()).unwrap().state.step, 2);
+}
