@@ -46,6 +46,8 @@ run_of() {
 rm -rf runs
 vae=$(run_of vae-dense --steps 300 --set training.sample_every=50 --set training.log_every=5)
 gan=$(run_of dcgan --steps 100 --set model.width=8 --set training.sample_every=10 --set training.log_every=5)
+"$DREAMLET" eval "$vae" --metrics sliced-wasserstein,likelihood --samples 500 --draws 2 --bound-pictures 50 >/dev/null 2>&1
+"$DREAMLET" eval "$gan" --metrics sliced-wasserstein,ms-ssim --samples 500 >/dev/null 2>&1
 # As a kill and a full disk leave it: no checkpoint, half a line, half a picture, a setting that does not exist.
 mkdir -p runs/damaged/samples
 cp "$vae/environment.json" "$vae/reals.png" runs/damaged/

@@ -89,10 +89,13 @@ fn run() -> Result<(), Box<dyn Error>> {
             .distribution()
             .fill(seed, options.truncation, latent);
     }
-    // A conditional generator without a class asked for makes them in turn.
+    // A conditional generator without a class asked for makes them in turn: each seed has its own, as in `dreamlet sample`.
     let classes: Option<Vec<usize>> = match (generator.classes(), options.class) {
         (0, None) => None,
-        (classes, None) => Some((0..count).map(|i| i % classes).collect()),
+        (classes, None) => {
+            let seeds = options.first..=options.last;
+            Some(seeds.map(|seed| (seed % classes as u64) as usize).collect())
+        }
         (_, Some(class)) => Some(vec![class; count]),
     };
     let mut pictures = vec![0.0; count * generator.image_len()];

@@ -101,7 +101,7 @@ impl fmt::Display for GenerateError {
             Self::ScratchLength { expected, found } => {
                 write!(
                     f,
-                    "the engine needs {expected} bytes of scratch memory, found {found}: size it by scratch_len()"
+                    "the engine needs {expected} bytes of scratch memory, found {found}: size it by scratch_len(), for rows and bytes by rows_scratch_len()"
                 )
             }
             Self::Engine => write!(f, "the engine failed: ask it for its own error"),

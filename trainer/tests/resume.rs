@@ -359,3 +359,35 @@ fn training_goes_on_when_nobody_reads_its_words() {
             .is_dir()
     );
 }
+
+/// The losses are those before an update: what a step that went too far made of the nets shows only afterwards.
+#[test]
+fn a_run_that_diverges_has_no_checkpoint_of_the_nets_that_it_broke() {
+    let folder = scratch("diverges");
+    let (data, out) = (data(&folder), folder.join("out"));
+    let mut command = begin("vae-dense", 200, &data, &out);
+    for set in [
+        "learning_rate=0.1",
+        "likelihood=gaussian",
+        "sigma=0.001",
+        "checkpoint_every=1",
+        "keep=1000",
+    ] {
+        command.args(["--set", set]);
+    }
+    assert!(!command.status().unwrap().success());
+    let run = only_run(&out).unwrap();
+    let log = fs::read_to_string(run.join("log.txt")).unwrap();
+    assert!(log.contains("no longer finite"), "{log}");
+    let mut seen = 0;
+    for entry in fs::read_dir(run.join("checkpoints")).unwrap() {
+        let state = entry.unwrap().path().join("state.json");
+        if state.exists() {
+            let state = fs::read_to_string(state).unwrap();
+            let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+            assert!(state["score"].is_number(), "{state}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "{log}");
+}

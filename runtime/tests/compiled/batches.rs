@@ -1,9 +1,11 @@
 //! Batches of dense layers of bytes: the bytes of the pictures one by one.
 
-use dreamlet_runtime::engine::compiled::format::{MapShape, Number, Op};
+use dreamlet_runtime::engine::compiled::format::{
+    Activation, BinaryKind, Broadcast, MapShape, Number, Op,
+};
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
 
-use crate::builder::{AlignedFile, Builder, numbers};
+use crate::builder::{AlignedFile, Builder, numbers, packed_dense};
 use crate::bytes::{ByteConv, push};
 use crate::integer::one_pixel;
 use crate::layers::grey;
@@ -39,6 +41,51 @@ fn dense(hidden: Number, table: bool) -> Vec<u8> {
         from = layer.to;
     }
     builder.file(grey(37))
+}
+
+/// Three dense layers, the first and the second added: what a joined run of dense layers would leave behind is read again.
+fn residual() -> Vec<u8> {
+    let mut builder = Builder {
+        latent: 6,
+        ..Builder::default()
+    };
+    let wide = MapShape::vector(40);
+    let dense = |builder: &mut Builder, seed, from: MapShape, to: MapShape| {
+        let (inputs, outputs) = (from.channels as usize, to.channels as usize);
+        let packed = packed_dense(&numbers(seed, inputs * outputs), inputs, outputs);
+        let weights = builder.weights(&packed, Number::F32, None);
+        builder.layer(Op::Dense, from, to, Activation::Relu, weights);
+        builder.layers.last().unwrap().output
+    };
+    let first = dense(&mut builder, 1, MapShape::vector(6), wide);
+    dense(&mut builder, 2, wide, wide);
+    let add = Op::Binary(BinaryKind::Add, Broadcast::Same);
+    builder.layer(add, wide, wide, Activation::None, None);
+    builder.layers.last_mut().unwrap().second = first;
+    dense(&mut builder, 3, wide, MapShape::vector(37));
+    builder.file(grey(37))
+}
+
+#[test]
+fn a_batch_of_a_residual_net_is_the_pictures_one_by_one() {
+    let file = AlignedFile::new(&residual());
+    let model = Model::new(file.get()).unwrap();
+    for level in Level::available() {
+        let engine = Engine::with_level(model, level);
+        let (count, latents) = (9, numbers(5, 9 * 6));
+        let mut scratch = vec![0x5A; engine.batch_scratch_len(count)];
+        let mut single = vec![f32::NAN; count * 37];
+        for (latent, image) in latents.chunks(6).zip(single.chunks_mut(37)) {
+            engine.generate(latent, None, &mut scratch, image).unwrap();
+        }
+        let mut images = vec![f32::NAN; count * 37];
+        engine
+            .generate_batch(&latents, None, &mut scratch, &mut images)
+            .unwrap();
+        let pairs = images.iter().zip(&single);
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "{level}: {worst}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Several pictures at once.
 
+use super::check::second_len;
 use super::engine::{Engine, spread_all};
 use super::format::{ALIGNMENT, Layer, Number, Op, Place};
 use super::kernels::{as_bytes, as_bytes_mut};
@@ -116,10 +117,10 @@ impl Engine<'_> {
         self.model.scratch_len().saturating_add(shared)
     }
 
-    /// The first dense layers that follow one another.
+    /// The first dense layers that follow one another, the output of each but the last being read by the next one alone.
     fn dense_run(&self) -> Option<DenseRun> {
         let mut run: Option<DenseRun> = None;
-        let mut output = Place::None;
+        let (mut output, mut output_len) = (Place::None, 0);
         for (index, layer) in self.model.layers().enumerate() {
             let layer = layer.ok()?;
             let (input, width) = widths(&layer)?;
@@ -132,15 +133,42 @@ impl Engine<'_> {
                     });
                 }
                 None => {}
-                Some(run) if layer.op == Op::Dense && layer.input == output => {
+                Some(run)
+                    if layer.op == Op::Dense
+                        && layer.input == output
+                        && !self.is_read(index + 1, output, output_len) =>
+                {
                     run.end = index + 1;
                     run.widest = run.widest.max(width);
                 }
                 Some(_) => break,
             }
-            output = layer.output;
+            (output, output_len) = (layer.output, width);
         }
         run
+    }
+
+    /// Whether a layer from number `from` on reads any of the `len` bytes at `place` before one writes over them.
+    fn is_read(&self, from: usize, place: Place, len: usize) -> bool {
+        let Place::Scratch(start) = place else {
+            return false;
+        };
+        let (start, end) = (u64::from(start), u64::from(start) + len as u64);
+        for layer in self.model.layers().skip(from) {
+            let Ok(layer) = layer else { return true };
+            let meets = |at: Place, bytes: u64| matches!(at, Place::Scratch(at) if u64::from(at) < end && start < u64::from(at) + bytes);
+            let input = layer.input_shape.bytes(layer.input_number);
+            let second = second_len(&layer).unwrap_or(u64::MAX >> 1);
+            if meets(layer.input, input) || meets(layer.second, second) {
+                return true;
+            }
+            let output = layer.output_shape.bytes(layer.output_number);
+            if matches!(layer.output, Place::Scratch(at) if u64::from(at) <= start && end <= u64::from(at) + output)
+            {
+                return false;
+            }
+        }
+        false
     }
 
     /// Runs the layers before `dense` for each picture, the dense layers for all together, and the rest for each again.

@@ -138,6 +138,7 @@ impl fmt::Debug for CompiledGenerator {
 
 impl CompiledGenerator {
     /// Opens a file: reads it, or with feature `mmap` maps it, so that of a large one only what is used comes to memory.
+    /// A mapped file must not be written over while it is in use: replace it by renaming another, as `dreamlet compile` does.
     ///
     /// # Errors
     /// [`CompiledError`].

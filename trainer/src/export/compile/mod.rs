@@ -125,6 +125,7 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     let sizes = report::Sizes {
         flash: file.len() as u64,
         scratch: generator.model().scratch_len() as u64,
+        rows_scratch: dreamlet_runtime::engine::compiled::rows_scratch_len(&file) as u64,
         picture: generator.image_len() as u64,
     };
     let report =

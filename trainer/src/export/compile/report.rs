@@ -39,8 +39,10 @@ pub struct Report {
     pub lines: Vec<Line>,
     /// Bytes of the file.
     pub flash: u64,
-    /// Bytes of scratch memory, with room to align it.
+    /// Bytes of scratch memory for a picture of floats, with room to align it.
     pub scratch: u64,
+    /// The same for a picture of bytes, whole or row by row.
+    pub rows_scratch: u64,
     /// Numbers of the picture: as many bytes where the device takes 8-bit pixels, four times as many for 32-bit floats.
     pub picture: u64,
 }
@@ -98,6 +100,7 @@ impl Report {
             lines,
             flash: sizes.flash,
             scratch: sizes.scratch,
+            rows_scratch: sizes.rows_scratch,
             picture: sizes.picture,
         })
     }
@@ -114,6 +117,7 @@ impl Report {
 pub(super) struct Sizes {
     pub(super) flash: u64,
     pub(super) scratch: u64,
+    pub(super) rows_scratch: u64,
     pub(super) picture: u64,
 }
 
@@ -244,12 +248,14 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "\nflash {} bytes; RAM {} bytes: scratch {}, picture {} as bytes (32-bit floats: {})",
+            "\nflash {} bytes; RAM {} bytes: scratch {}, picture {} as bytes (32-bit floats: {} and {}; row by row: {} and a row)",
             self.flash,
-            self.scratch + self.picture,
-            self.scratch,
+            self.rows_scratch + self.picture,
+            self.rows_scratch,
             self.picture,
-            4 * self.picture
+            self.scratch,
+            4 * self.picture,
+            self.rows_scratch
         )?;
         let count = self.multiplications();
         let integers = self.lines.iter().filter(|line| line.integers);

@@ -127,6 +127,7 @@ impl<X: Term> Tiles<'_, '_, X> {
         let at = channel / BLOCK * block_len + channel % BLOCK * 4;
         let mut weights = unsafe { self.0.weights.as_ptr().add(at) };
         if [rows.output, columns.output, block_len] == [1, 1, self.tap_len()]
+            && [rows.pad, columns.pad] == [0, 0]
             && self.0.x.len() == self.0.inputs
         {
             return unsafe { self.vector::<V, NV>(channel, weights, out) };
