@@ -75,7 +75,8 @@ size_t dreamlet_channels(const struct dreamlet_model *model);
 size_t dreamlet_classes(const struct dreamlet_model *model);
 
 /* Draws the latent vector of a seed, the same bits on every processor. Components are at most `truncation` in size:
-   DREAMLET_NO_TRUNCATION, or from 0.5 (typical pictures) to 2 (nearly all variety). `len` is dreamlet_latent_len(). */
+   DREAMLET_NO_TRUNCATION, or from 0.5 (typical pictures) to 2 (nearly all variety); larger ones are drawn anew, and 0 or NaN gives zeros, one
+   picture for every seed. `len` is dreamlet_latent_len(). */
 int32_t dreamlet_latent(const struct dreamlet_model *model, uint64_t seed, float truncation, float *latent, size_t len);
 
 /* Makes a picture: `image` receives dreamlet_image_len() bytes, rows from the top, channels side by side. `class_` is

@@ -36,7 +36,7 @@ impl Stream {
     /// Opens stream number `stream` of `domain` under `seed`, at step 0.
     ///
     /// `domain` names what the numbers are for (`"init"`, `"shuffle"`). Tags of up to
-    /// [`MAX_DOMAIN_LEN`] bytes never collide; of a longer one, byte `i` is XORed into place `i mod 16`.
+    /// [`MAX_DOMAIN_LEN`] bytes without NUL at their end never collide; of a longer one, byte `i` is XORed into place `i mod 16`.
     #[must_use]
     pub fn new(seed: u64, domain: &str, stream: u64) -> Self {
         Self::at(seed, domain, stream, 0)

@@ -70,8 +70,8 @@ impl core::error::Error for WalkError {}
 /// and Rom, "A class of local interpolating splines", 1974), so that the direction does not jump at a
 /// key. The weights are divided by the root of the sum of their squares: a sum of independent N(0, 1)
 /// vectors is then N(0, 1) again, so every point of the walk is as typical for the generator as a fresh
-/// sample. With truncation, components can pass the limit by up to a third between keys. Uniform latents are
-/// not rescaled but clamped to -1..=1.
+/// sample. With truncation, components can pass the limit between keys: by 56 % where the four keys have the limit with alternating signs. Uniform
+/// latents are not rescaled but clamped to -1..=1; with truncation they pass it by up to a quarter.
 ///
 /// ```
 /// use dreamlet_runtime::latent::{Distribution, Walk};
@@ -157,7 +157,7 @@ impl<'b> Walk<'b> {
         self.seed
     }
 
-    /// How far the next point is from [`Walk::seed`] to the seed after it, from 0 up to but not including 1.
+    /// How far the next point is from [`Walk::seed`] to the seed after it, from 0 to below 1 (1 where `steps` is too large for an `f32` to tell).
     #[must_use]
     pub fn fraction(&self) -> f32 {
         (f64::from(self.step) / f64::from(self.steps)) as f32

@@ -130,7 +130,7 @@ impl<'a> Evaluator<'a> {
         let rows = options.samples.min(data.test.len());
         if rows < LEAST {
             let advice = if data.test.len() < LEAST {
-                "of a folder without sub-folders train and test they are a tenth, so add pictures or put so many into a sub-folder test"
+                "of a folder they are a tenth, or half where two folders are compared: add pictures, or put so many into a sub-folder test"
             } else {
                 "ask for more with --samples"
             };
