@@ -51,9 +51,7 @@ impl DataSpec {
                 .map_or_else(|| "folder".to_owned(), |n| n.to_string_lossy().into_owned()),
         }
     }
-}
 
-impl DataSpec {
     /// The same data set named from any working folder: a relative path becomes an absolute one.
     #[must_use]
     pub fn absolute(self) -> Self {

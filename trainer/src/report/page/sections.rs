@@ -230,35 +230,31 @@ fn broken(file: &str, log: &Log) -> String {
 
 /// What `dreamlet eval RUN` wrote: a table of the figures, and what they were measured on.
 fn figures_with_stamps(report: &Value, figures: &[Value]) -> String {
-    let text = |value: &Value| match value {
-        Value::Null => "–".to_owned(),
-        value => leaf(value),
-    };
     let rows: Vec<Vec<String>> = figures
         .iter()
         .map(|figure| {
             let value = match &figure["error"] {
-                Value::Null => text(&figure["value"]),
-                error => format!("{} ± {}", text(&figure["value"]), text(error)),
+                Value::Null => leaf(&figure["value"]),
+                error => format!("{} ± {}", leaf(&figure["value"]), leaf(error)),
             };
             let stamp = &figure["stamp"];
             let of = |key: &str| stamp[key].as_u64().filter(|n| *n > 0);
             let counts = [
                 of("fake").map(|n| format!("{n} generated")),
-                of("real").map(|n| format!("{n} {}", text(&stamp["split"]))),
+                of("real").map(|n| format!("{n} {}", leaf(&stamp["split"]))),
             ];
             let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
             vec![
-                text(&figure["name"]),
+                leaf(&figure["name"]),
                 value,
-                text(&figure["floor"]),
-                text(&figure["better"]),
-                format!("{counts}; {}", text(&figure["method"])),
+                leaf(&figure["floor"]),
+                leaf(&figure["better"]),
+                format!("{counts}; {}", leaf(&figure["method"])),
             ]
         })
         .collect();
     let mut out = table(&["figure", "value", "real/real", "better", "how"], &rows);
-    let mut stamp = vec![vec!["model".to_owned(), text(&report["model"])]];
+    let mut stamp = vec![vec!["model".to_owned(), leaf(&report["model"])]];
     for (key, name) in [
         ("data", "data"),
         ("shape", "channels, rows, columns"),
@@ -270,17 +266,17 @@ fn figures_with_stamps(report: &Value, figures: &[Value]) -> String {
         ),
     ] {
         if let Some(found) = figures.first().and_then(|figure| figure["stamp"].get(key)) {
-            stamp.push(vec![name.to_owned(), text(found)]);
+            stamp.push(vec![name.to_owned(), leaf(found)]);
         }
     }
     let extractor = figures.iter().map(|figure| &figure["stamp"]["extractor"]);
     if let Some(Value::Object(fields)) = extractor.into_iter().find(|found| found.is_object()) {
         for (name, value) in fields {
-            stamp.push(vec![format!("extractor, {name}"), text(value)]);
+            stamp.push(vec![format!("extractor, {name}"), leaf(value)]);
         }
     }
     for note in report["notes"].as_array().into_iter().flatten() {
-        stamp.push(vec!["note".to_owned(), text(note)]);
+        stamp.push(vec!["note".to_owned(), leaf(note)]);
     }
     let _ = write!(
         out,
