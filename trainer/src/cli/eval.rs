@@ -19,9 +19,6 @@ use crate::sampling::parse_range;
 use crate::stderr::say;
 use crate::training::saved::{Saved, Which};
 
-/// Generated pictures that are shown beside their nearest training pictures.
-const WORST: usize = 16;
-
 /// Arguments of `dreamlet eval`.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
@@ -105,17 +102,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let mut folder = None;
     let source: &mut dyn Source = match &mut model {
         Model::Run(_, source) | Model::File(source) => source,
-        Model::Folder(path) => {
-            let options = LoadOptions {
-                size: Some(data.height),
-                channels: Some(data.channels),
-                no_cache: args.no_cache,
-                progress: &bar,
-                ..LoadOptions::default()
-            };
-            let loaded = data::load(&DataSpec::Folder(path.clone()), &options)?;
-            folder.insert(FolderSource::new(&loaded))
-        }
+        Model::Folder(path) => folder.insert(FolderSource::open(path, data.height, data.channels)?),
     };
     let extractor = match &args.extractor {
         Some(path) => Some(OnnxExtractor::open(path, args.extractor_range)?),
@@ -134,10 +121,14 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         } else {
             Some(data::cache_dir()?)
         },
+        keep: args.dump_features.is_some(),
         progress: &bar,
     };
     let mut evaluator = Evaluator::new(&data, options)?;
     let mut found = evaluator.evaluate(&args.model.display().to_string(), source)?;
+    for note in folder.iter().flat_map(FolderSource::notes) {
+        say!("note: {note}");
+    }
     let bounds = if let Model::Run(saved, _) = &model
         && wants(args, Metric::Likelihood)
     {
@@ -326,18 +317,14 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
 
 /// Writes the pictures nearest to training pictures, each left of its neighbour.
 fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
-    let Some(nearest) = &found.nearest else {
+    if found.worst.is_empty() {
         return Ok(());
-    };
+    }
     let shape = Shape::new(data.channels, data.height, data.width)?;
     let length = data.image_len();
     let mut pictures = Vec::new();
-    for index in evaluation::worst(&nearest.distances, WORST) {
-        let neighbour = nearest.indices.get(index).map_or(0, |i| *i as usize);
-        for planar in [
-            found.pixels().get(index * length..(index + 1) * length),
-            data.train.image(neighbour),
-        ] {
+    for worst in &found.worst {
+        for planar in [Some(&worst.pixels[..]), data.train.image(worst.training)] {
             let values: Vec<f32> = planar
                 .into_iter()
                 .flatten()
@@ -356,8 +343,9 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
     let sheet = crate::report::grid::grid(&pictures, shape, Some(8), 2)?;
     save_png(&enlarge(&sheet, (112 / data.height.max(1)).max(1))?, &path)?;
     say!(
-        "wrote {}: {WORST} generated pictures, each left of its nearest training picture",
-        path.display()
+        "wrote {}: {} generated pictures, each left of its nearest training picture",
+        path.display(),
+        found.worst.len()
     );
     Ok(())
 }

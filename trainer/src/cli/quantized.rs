@@ -36,6 +36,7 @@ pub(super) fn compile_measured(
             metrics: vec![Metric::Frechet],
             extractor: None,
             cache: Some(data::cache_dir()?),
+            keep: false,
             progress: &bar,
         },
     )?;

@@ -37,6 +37,7 @@ pub use augment::{Augment, gather};
 pub use batches::{Batch, Batches, Position};
 pub use dataset::{Dataset, Split};
 pub use error::{BrokenFile, DataError};
+pub use folder::FolderPictures;
 pub use places::{CACHE_DIR_VARIABLE, DATA_DIR_VARIABLE, cache_dir, data_dir};
 pub use progress::{Bar, Progress, Silent, Unit};
 pub use spec::{DataSpec, VALID_SPECS};

@@ -1,25 +1,40 @@
 //! Real pictures and their features once, figures of as many generators as are wanted.
+//!
+//! Generated pictures come in parts and are measured as they come. What is kept of them does not grow with their number where the
+//! mathematics of a figure allows it; of each picture are kept its features for precision, recall, density and coverage,
+//! 128 projections for the sliced Wasserstein distance, and a distance and an index, twice, for memorization.
 
+mod dump;
+mod features;
 mod measure;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dreamlet_runtime::latent::Stream;
 
-use super::cache::Slot;
 use super::classifier::{TrainedClassifier, VERSION, classifiable, hold_out, likeliest};
 use super::error::EvaluationError;
-use super::matrix::{Matrix, count};
-use super::memorization::{Nearest, memorization};
+use super::gaussian::Gaussian;
+use super::matrix::{Chosen, Matrix, Pixels, count};
+use super::memorization::{self, Match, Nearest, Worst, memorization};
 use super::neighbours::Radii;
 use super::onnx::OnnxExtractor;
 use super::report::{Better, ExtractorStamp, Figure, Metric, Report, Stamp};
-use super::sliced;
+use super::sliced::{self, Projections};
 use super::source::Source;
-use crate::data::{Dataset, Progress, Split, Unit};
+use crate::data::{Dataset, Progress, Unit};
+use features::{Described, Extractor};
+use measure::{Measure, Value};
 
 /// The fewest pictures on each side.
 const LEAST: usize = 50;
+
+/// Pictures that are generated in a call, and most numbers of them.
+const CALL: usize = 512;
+const CALL_NUMBERS: usize = 1 << 22;
+/// Pictures that are measured together, and most bytes of them.
+const PART: usize = 2048;
+const PART_BYTES: usize = 1 << 26;
 
 /// How to evaluate.
 pub struct Options<'a> {
@@ -33,42 +48,40 @@ pub struct Options<'a> {
     pub extractor: Option<OnnxExtractor>,
     /// Folder for the classifier and for features of real pictures; `None` keeps nothing.
     pub cache: Option<PathBuf>,
+    /// Keep all pictures and features in memory, for [`Evaluator::dump`].
+    pub keep: bool,
     /// Hears how far it has come.
     pub progress: &'a dyn Progress,
 }
 
-enum Extractor {
-    Classifier(Box<TrainedClassifier>),
-    Onnx(Box<OnnxExtractor>),
-    /// Only pixels are compared.
-    None,
-}
-
-/// Pictures with their features and, from a classifier, class probabilities.
+/// The real pictures: numbers of those that were chosen, and of them what the metrics need.
 #[derive(Default)]
-struct Set {
-    pixels: Vec<u8>,
+struct Real {
+    indices: Vec<usize>,
+    /// Numbers in a feature vector, 0 without an extractor.
+    width: usize,
+    /// Empty where no metric compares features one by one.
     features: Matrix,
-    probabilities: Option<Matrix>,
+    gaussian: Option<Gaussian>,
+    radii: Option<Radii>,
+    projections: Option<Projections>,
 }
 
-/// Training pictures, for memorization: their features, and how near the real pictures come to them in pixels and in features.
+/// Training pictures, for memorization: their features and mean pictures, and how near the real pictures come to them in pixels and in features.
 struct Training {
     features: Matrix,
+    mean_pixels: Vec<f64>,
+    mean_features: Vec<f64>,
     in_pixels: Nearest,
     in_features: Nearest,
 }
 
-/// One number that was measured.
-struct Value {
-    key: &'static str,
-    name: &'static str,
-    value: f64,
-    error: Option<f64>,
-    better: Better,
-    method: String,
-    /// Whether it is of features, and of real pictures.
-    of: [bool; 2],
+/// All pictures with their features and, from a classifier, class probabilities.
+#[derive(Default)]
+struct Kept {
+    pixels: Vec<u8>,
+    features: Matrix,
+    probabilities: Option<Matrix>,
 }
 
 /// What one evaluation gives.
@@ -79,28 +92,24 @@ pub struct Evaluation {
     pub nearest: Option<Nearest>,
     /// The same in features, where there are any.
     pub nearest_in_features: Option<Nearest>,
-    set: Set,
+    /// The 16 generated pictures that are nearest to training pictures, nearest first; empty if memorization was not measured.
+    pub worst: Vec<Match>,
+    /// How many of the generated pictures the classifier takes for each class; `None` without it.
+    pub class_counts: Option<Vec<usize>>,
+    kept: Kept,
 }
 
-impl Evaluation {
-    /// The generated pictures, planar, one after the other.
-    #[must_use]
-    pub fn pixels(&self) -> &[u8] {
-        &self.set.pixels
-    }
-
-    /// How many of them the classifier takes for each class; `None` without it.
-    #[must_use]
-    pub fn class_counts(&self) -> Option<Vec<usize>> {
-        let probabilities = self.set.probabilities.as_ref()?;
-        let mut counts = vec![0; probabilities.width()];
-        for class in probabilities.iter().filter_map(likeliest) {
-            if let Some(count) = counts.get_mut(class) {
-                *count += 1;
-            }
-        }
-        Some(counts)
-    }
+/// What was measured of the generated pictures.
+struct Generated {
+    rows: usize,
+    measure: Measure,
+    nearest: Nearest,
+    nearest_in_features: Nearest,
+    worst: Worst,
+    class_counts: Vec<usize>,
+    /// Pictures that the classifier takes for the class that was asked for.
+    hits: usize,
+    kept: Kept,
 }
 
 /// Measures generators against one data set.
@@ -110,9 +119,7 @@ pub struct Evaluator<'a> {
     fingerprint: String,
     extractor: Extractor,
     shape: [usize; 3],
-    real: Set,
-    real_labels: Vec<u16>,
-    radii: Option<Radii>,
+    real: Real,
     floor: Vec<Value>,
     floor_rows: usize,
     directions: Matrix,
@@ -126,7 +133,6 @@ impl<'a> Evaluator<'a> {
     /// [`EvaluationError`]: too few pictures, no labels and no extractor, or an extractor that fails.
     pub fn new(data: &'a Dataset, mut options: Options<'a>) -> Result<Self, EvaluationError> {
         let fingerprint = data.fingerprint();
-        let shape = [data.channels, data.height, data.width];
         let rows = options.samples.min(data.test.len());
         if rows < LEAST {
             let advice = if data.test.len() < LEAST {
@@ -151,48 +157,27 @@ impl<'a> Evaluator<'a> {
                 options.progress,
             )?)),
         };
-        let real_indices = choose(options.seed, "eval.real", data.test.len(), rows);
-        let (held, _) = hold_out(data);
-        let floor_indices: Vec<usize> = choose(options.seed, "eval.floor", held.len(), rows)
-            .into_iter()
-            .filter_map(|index| held.get(index).map(|at| *at as usize))
-            .collect();
-        let real_labels = real_indices
-            .iter()
-            .filter_map(|i| data.test.label(*i))
-            .collect();
         let mut evaluator = Self {
             data,
             fingerprint,
             extractor,
-            shape,
-            real: Set::default(),
-            real_labels,
-            radii: None,
+            shape: [data.channels, data.height, data.width],
+            real: Real::default(),
             floor: Vec::new(),
             floor_rows: 0,
             directions: sliced::directions(data.image_len()),
             training: None,
             options,
         };
-        evaluator.real = evaluator.kept(&data.test, "test", &real_indices)?;
-        if evaluator.wants(Metric::PrecisionRecall) || evaluator.wants(Metric::DensityCoverage) {
-            evaluator.radii = Some(Radii::of(&evaluator.real.features));
-        }
-        let floor = evaluator.kept(&data.train, "held", &floor_indices)?;
-        if floor_indices.len() >= LEAST {
-            evaluator.floor = evaluator.measure(&floor);
-            evaluator.floor_rows = floor_indices.len();
-        }
-        // What a real picture is taken for by the classifier.
-        if let Some(probabilities) = &evaluator.real.probabilities {
-            let hits = probabilities.iter().zip(&evaluator.real_labels);
-            let hits = hits.filter(|(row, label)| likeliest(row) == Some(usize::from(**label)));
-            let value = count(hits.count()) / count(rows);
-            evaluator.floor.push(accuracy(value));
+        let chosen = choose(evaluator.options.seed, "eval.real", data.test.len(), rows);
+        let hits = evaluator.describe_real(chosen)?;
+        evaluator.measure_floor(rows)?;
+        if let Some(hits) = hits {
+            let share = count(hits) / count(rows);
+            evaluator.floor.push(accuracy(share));
         }
         if evaluator.wants(Metric::Memorization) {
-            evaluator.training = Some(evaluator.training(&real_indices)?);
+            evaluator.training = Some(evaluator.training()?);
         }
         Ok(evaluator)
     }
@@ -201,10 +186,82 @@ impl<'a> Evaluator<'a> {
         self.options.metrics.contains(&metric)
     }
 
+    /// Whether balls around pictures are compared, for which all features are needed.
+    fn wants_overlap(&self) -> bool {
+        self.wants(Metric::PrecisionRecall) || self.wants(Metric::DensityCoverage)
+    }
+
+    /// What the metrics need of the real pictures, and how many of them the classifier puts into their class, if there is one.
+    fn describe_real(&mut self, indices: Vec<usize>) -> Result<Option<usize>, EvaluationError> {
+        let test = &self.data.test;
+        let found = self.kept(test, "test", &indices)?;
+        let hits = found.probabilities.map(|probabilities| {
+            let labels = indices.iter().map(|i| test.label(*i).map(usize::from));
+            let hits = probabilities.iter().zip(labels);
+            hits.filter(|(row, label)| label.is_some() && likeliest(row) == *label)
+                .count()
+        });
+        let features = found.features;
+        let singly = self.wants_overlap() || self.wants(Metric::Kernel);
+        let singly = singly || self.wants(Metric::Memorization) || self.options.keep;
+        let pictures = Chosen {
+            split: test,
+            indices: &indices,
+        };
+        self.real = Real {
+            width: features.width(),
+            gaussian: (self.wants(Metric::Frechet)).then(|| Gaussian::of(&features)),
+            radii: self.wants_overlap().then(|| Radii::of(&features)),
+            projections: self
+                .wants(Metric::SlicedWasserstein)
+                .then(|| Projections::of(&pictures, &self.directions)),
+            features: if singly { features } else { Matrix::default() },
+            indices,
+        };
+        Ok(hits)
+    }
+
+    /// The figures of training pictures that no classifier has seen, `rows` at most, in the place of generated ones.
+    fn measure_floor(&mut self, rows: usize) -> Result<(), EvaluationError> {
+        let (held, _) = hold_out(self.data);
+        let indices: Vec<usize> = choose(self.options.seed, "eval.floor", held.len(), rows)
+            .into_iter()
+            .filter_map(|index| held.get(index).map(|at| *at as usize))
+            .collect();
+        if indices.len() < LEAST {
+            return Ok(());
+        }
+        let train = &self.data.train;
+        let found = self.kept(train, "held", &indices)?;
+        let mut measure = Measure::new(self, indices.len());
+        let mut first = 0;
+        for indices in indices.chunks(self.part()) {
+            let pictures = Chosen {
+                split: train,
+                indices,
+            };
+            let range: Vec<usize> = (first..first + indices.len()).collect();
+            let part = Described {
+                features: found.features.select(&range),
+                probabilities: found.probabilities.as_ref().map(|all| all.select(&range)),
+            };
+            measure.add(self, &pictures.bytes(), &part);
+            first += indices.len();
+        }
+        self.floor = measure.values(self);
+        self.floor_rows = indices.len();
+        Ok(())
+    }
+
+    /// Pictures that are measured together.
+    fn part(&self) -> usize {
+        PART.min(PART_BYTES / self.data.image_len().max(1)).max(1)
+    }
+
     /// What the figures of features stand on; `None` if there are none.
     #[must_use]
     pub fn stamp(&self) -> Option<ExtractorStamp> {
-        let features = self.real.features.width();
+        let features = self.real.width;
         Some(match &self.extractor {
             Extractor::None => return None,
             Extractor::Classifier(net) => ExtractorStamp {
@@ -224,136 +281,48 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// Pictures in a set.
-    fn rows(&self, set: &Set) -> usize {
-        set.pixels
-            .len()
-            .checked_div(self.data.image_len())
-            .unwrap_or(0)
-    }
-
-    fn describe(&mut self, pixels: Vec<u8>, what: &str) -> Result<Set, EvaluationError> {
-        if matches!(self.extractor, Extractor::None) {
-            return Ok(Set {
-                pixels,
-                ..Set::default()
-            });
-        }
-        let rows = pixels.len() / self.data.image_len().max(1);
-        let progress = self.options.progress;
-        progress.start(
-            &format!("features of {what}"),
-            Some(rows as u64),
-            Unit::Images,
-        );
-        let found = match &mut self.extractor {
-            Extractor::None => Ok(Default::default()),
-            Extractor::Classifier(net) => net
-                .run(&pixels, progress)
-                .map(|(features, probabilities)| (features, Some(probabilities))),
-            Extractor::Onnx(file) => file
-                .run(&pixels, self.shape, progress)
-                .map(|features| (features, None)),
-        };
-        progress.finish();
-        let (features, probabilities) = found?;
-        if let Some(picture) = features.first_not_finite() {
-            return Err(EvaluationError::NotFinite {
-                what: "the features",
-                picture,
-            });
-        }
-        Ok(Set {
-            pixels,
-            features,
-            probabilities,
-        })
-    }
-
-    fn slot(&self, kind: &str, indices: &[usize]) -> Option<Slot> {
-        let root: &Path = self.options.cache.as_deref()?;
-        let extractor = match &self.extractor {
-            Extractor::Classifier(net) => format!("{} {VERSION}", net.sha256),
-            Extractor::Onnx(file) => {
-                format!("{} {} {:?}", file.sha256, file.engine_name, file.range())
-            }
-            Extractor::None => "pixels".to_owned(),
-        };
-        let indices: Vec<u8> = indices
-            .iter()
-            .flat_map(|i| (*i as u64).to_le_bytes())
-            .collect();
-        let parts = [self.fingerprint.as_bytes(), extractor.as_bytes(), &indices];
-        Some(Slot::new(root, kind, &parts))
-    }
-
-    /// Features of real pictures, from the cache if they are there.
-    fn kept(
-        &mut self,
-        split: &Split,
-        kind: &str,
-        indices: &[usize],
-    ) -> Result<Set, EvaluationError> {
-        let pixels: Vec<u8> = indices
-            .iter()
-            .filter_map(|i| split.image(*i))
-            .flatten()
-            .copied()
-            .collect();
-        let slot = self.slot(kind, indices);
-        let matrices = match self.extractor {
-            Extractor::None => return self.describe(pixels, "real pictures"),
-            Extractor::Classifier(_) => 2,
-            Extractor::Onnx(_) => 1,
-        };
-        if let Some(found) = slot.as_ref().and_then(|slot| slot.read_matrices(matrices)) {
-            let mut found = found.into_iter();
-            return Ok(Set {
-                pixels,
-                features: found.next().unwrap_or_default(),
-                probabilities: found.next(),
-            });
-        }
-        let set = self.describe(pixels, "real pictures")?;
-        if let Some(slot) = slot {
-            let matrices: Vec<&Matrix> = [&set.features]
-                .into_iter()
-                .chain(&set.probabilities)
-                .collect();
-            slot.write_matrices(&matrices);
-        }
-        Ok(set)
-    }
-
-    fn training(&mut self, real: &[usize]) -> Result<Training, EvaluationError> {
+    fn training(&mut self) -> Result<Training, EvaluationError> {
         let data = self.data;
         let all: Vec<usize> = (0..data.train.len()).collect();
         let features = self.kept(&data.train, "train", &all)?.features;
-        let slot = self.slot("nearest", real);
+        let mean_pixels = memorization::mean(data.train.pixels(), data.image_len());
+        let mean_features = features.mean();
+        let slot = self.slot("nearest", &self.real.indices);
         let kept = slot.as_ref().and_then(|slot| slot.read_matrices(2));
-        if let Some([in_pixels, in_features]) = kept.as_deref()
-            && let Some(in_pixels) = Nearest::from_matrix(in_pixels)
-            && let Some(in_features) = Nearest::from_matrix(in_features)
-        {
-            return Ok(Training {
-                features,
-                in_pixels,
-                in_features,
-            });
-        }
-        let found = Training {
-            in_pixels: Nearest::in_pixels(&self.real.pixels, data.train.pixels(), data.image_len()),
-            in_features: Nearest::in_features(&self.real.features, &features),
+        let kept = kept.and_then(|kept| {
+            let [in_pixels, in_features] = kept.as_slice() else {
+                return None;
+            };
+            Nearest::from_matrix(in_pixels).zip(Nearest::from_matrix(in_features))
+        });
+        let (in_pixels, in_features) = kept.unwrap_or_else(|| {
+            let (pictures, training) = (
+                Chosen {
+                    split: &data.test,
+                    indices: &self.real.indices,
+                },
+                Pixels {
+                    bytes: data.train.pixels(),
+                    width: data.image_len(),
+                },
+            );
+            let found = (
+                Nearest::of(&pictures, &training, &mean_pixels),
+                Nearest::of(&self.real.features, &features, &mean_features),
+            );
+            if let (Some(slot), Some(a), Some(b)) = (slot, found.0.to_matrix(), found.1.to_matrix())
+            {
+                slot.write_matrices(&[&a, &b]);
+            }
+            found
+        });
+        Ok(Training {
             features,
-        };
-        if let (Some(slot), Some(a), Some(b)) = (
-            slot,
-            found.in_pixels.to_matrix(),
-            found.in_features.to_matrix(),
-        ) {
-            slot.write_matrices(&[&a, &b]);
-        }
-        Ok(found)
+            mean_pixels,
+            mean_features,
+            in_pixels,
+            in_features,
+        })
     }
 
     /// Generates pictures and measures them.
@@ -371,9 +340,14 @@ impl<'a> Evaluator<'a> {
                 real: self.shape,
             });
         }
-        let (pixels, classes) = self.generate(source)?;
-        let set = self.describe(pixels, "generated pictures")?;
-        let fakes = self.rows(&set);
+        let total = source.available().unwrap_or(usize::MAX);
+        let total = total.min(self.options.samples);
+        let progress = self.options.progress;
+        progress.start("generated pictures", Some(total as u64), Unit::Images);
+        let found = self.generate(source, total);
+        progress.finish();
+        let found = found?;
+        let fakes = found.rows;
         if fakes < LEAST {
             return Err(EvaluationError::TooFew {
                 what: "generated pictures",
@@ -382,16 +356,14 @@ impl<'a> Evaluator<'a> {
                 advice: "give more",
             });
         }
-        let mut values = self.measure(&set);
+        progress.start("comparing them with real ones", None, Unit::Images);
+        let mut values = found.measure.values(self);
+        progress.finish();
         if self.wants(Metric::ClassAccuracy)
-            && !classes.is_empty()
-            && let Some(probabilities) = &set.probabilities
+            && source.classes() > 0
+            && matches!(self.extractor, Extractor::Classifier(_))
         {
-            let hits = probabilities.iter().zip(&classes);
-            let hits = hits
-                .filter(|(row, class)| likeliest(row) == Some(**class))
-                .count();
-            values.push(accuracy(count(hits) / count(fakes)));
+            values.push(accuracy(count(found.hits) / count(fakes)));
         }
         let extractor = self.stamp();
         let frechet = extractor.as_ref().map(frechet_name);
@@ -409,20 +381,21 @@ impl<'a> Evaluator<'a> {
                 figure
             })
             .collect();
-        let (mut nearest, mut nearest_in_features) = (None, None);
         if let Some(training) = &self.training {
-            let width = self.data.image_len();
-            let in_pixels = Nearest::in_pixels(&set.pixels, self.data.train.pixels(), width);
-            let in_features = Nearest::in_features(&set.features, &training.features);
             for (own, baseline, names, of) in [
-                (&in_pixels, &training.in_pixels, PIXEL_NAMES, false),
-                (&in_features, &training.in_features, FEATURE_NAMES, true),
+                (&found.nearest, &training.in_pixels, PIXEL_NAMES, false),
+                (
+                    &found.nearest_in_features,
+                    &training.in_features,
+                    FEATURE_NAMES,
+                    true,
+                ),
             ] {
                 if own.distances.is_empty() {
                     continue;
                 }
-                let found = memorization(&own.distances, &baseline.distances);
-                let threshold = found.threshold;
+                let compared = memorization(&own.distances, &baseline.distances);
+                let threshold = compared.threshold;
                 let methods = [
                     format!(
                         "nearer to a training picture than {threshold:.4}, as 1 % of the test pictures are"
@@ -430,7 +403,7 @@ impl<'a> Evaluator<'a> {
                     "median distance to the nearest training picture, over that of test pictures"
                         .to_owned(),
                 ];
-                let numbers = [(found.share, 0.01), (found.median_ratio, 1.0)];
+                let numbers = [(compared.share, 0.01), (compared.median_ratio, 1.0)];
                 for ((key, name), (method, (value, floor))) in
                     names.into_iter().zip(methods.into_iter().zip(numbers))
                 {
@@ -446,8 +419,6 @@ impl<'a> Evaluator<'a> {
                     figures.push(self.figure(value, Some(floor), extractor.as_ref(), fakes));
                 }
             }
-            nearest = Some(in_pixels);
-            nearest_in_features = Some(in_features).filter(|found| !found.distances.is_empty());
         }
         let report = Report {
             model: model.to_owned(),
@@ -455,47 +426,100 @@ impl<'a> Evaluator<'a> {
             figures,
             notes: Vec::new(),
         };
+        let some = |nearest: Nearest| (!nearest.distances.is_empty()).then_some(nearest);
         Ok(Evaluation {
             report,
-            nearest,
-            nearest_in_features,
-            set,
+            nearest: some(found.nearest),
+            nearest_in_features: some(found.nearest_in_features),
+            worst: found.worst.0,
+            class_counts: Some(found.class_counts).filter(|counts| !counts.is_empty()),
+            kept: found.kept,
         })
     }
 
-    /// The pictures and their classes, class i mod n for picture i.
-    fn generate(&self, source: &mut dyn Source) -> Result<(Vec<u8>, Vec<usize>), EvaluationError> {
-        let total = self
-            .options
-            .samples
-            .min(source.available().unwrap_or(usize::MAX));
+    /// Makes `total` pictures, class i mod n for picture i, and measures them part by part.
+    fn generate(
+        &mut self,
+        source: &mut dyn Source,
+        total: usize,
+    ) -> Result<Generated, EvaluationError> {
         let first = if source.available().is_some() {
             0
         } else {
             self.options.seed
         };
-        let progress = self.options.progress;
-        progress.start("generating", Some(total as u64), Unit::Images);
-        let (mut pixels, mut classes) = (Vec::new(), Vec::new());
-        let mut made = Ok(());
-        for from in (0..total).step_by(512) {
-            let rows = (total - from).min(512);
-            let batch: Vec<usize> = match source.classes() {
-                0 => Vec::new(),
-                n => (from..from + rows).map(|index| index % n).collect(),
-            };
-            match source.pictures(first.wrapping_add(from as u64), rows, &batch) {
-                Ok(more) => pixels.extend(more),
-                Err(error) => {
-                    made = Err(error);
-                    break;
-                }
+        let mut found = Generated {
+            rows: 0,
+            measure: Measure::new(self, total),
+            nearest: Nearest::default(),
+            nearest_in_features: Nearest::default(),
+            worst: Worst::default(),
+            class_counts: Vec::new(),
+            hits: 0,
+            kept: Kept::default(),
+        };
+        let length = self.data.image_len().max(1);
+        let call = CALL.min(CALL_NUMBERS / length).max(1);
+        for part in (0..total).step_by(self.part()) {
+            let end = (part + self.part()).min(total);
+            let (mut pixels, mut classes) = (Vec::new(), Vec::new());
+            for from in (part..end).step_by(call) {
+                let rows = (end - from).min(call);
+                let wanted: Vec<usize> = match source.classes() {
+                    0 => Vec::new(),
+                    n => (from..from + rows).map(|index| index % n).collect(),
+                };
+                pixels.extend(source.pictures(first.wrapping_add(from as u64), rows, &wanted)?);
+                classes.extend(wanted);
             }
-            classes.extend(batch);
-            progress.advance(rows as u64);
+            self.take_in(&mut found, pixels, &classes)?;
         }
-        progress.finish();
-        made.map(|()| (pixels, classes))
+        Ok(found)
+    }
+
+    /// Measures one part of the generated pictures.
+    fn take_in(
+        &mut self,
+        found: &mut Generated,
+        pixels: Vec<u8>,
+        classes: &[usize],
+    ) -> Result<(), EvaluationError> {
+        let part = self.describe(&pixels)?;
+        let length = self.data.image_len();
+        found.measure.add(self, &pixels, &part);
+        for (index, row) in part.probabilities.iter().flat_map(Matrix::iter).enumerate() {
+            let class = likeliest(row);
+            found.class_counts.resize(row.len(), 0);
+            if let Some(count) = class.and_then(|class| found.class_counts.get_mut(class)) {
+                *count += 1;
+            }
+            found.hits += usize::from(class.is_some() && classes.get(index) == class.as_ref());
+        }
+        if let Some(training) = &self.training {
+            let rows = |bytes| Pixels {
+                bytes,
+                width: length,
+            };
+            let trained = rows(self.data.train.pixels());
+            let near = Nearest::of(&rows(&pixels), &trained, &training.mean_pixels);
+            found.worst.add(found.rows, &pixels, length, &near);
+            found.nearest.append(near);
+            found.nearest_in_features.append(Nearest::of(
+                &part.features,
+                &training.features,
+                &training.mean_features,
+            ));
+        }
+        found.rows += pixels.len() / length.max(1);
+        if self.options.keep {
+            found.kept.pixels.extend(pixels);
+            found.kept.features.append(part.features);
+            if let Some(probabilities) = part.probabilities {
+                let all = found.kept.probabilities.get_or_insert_default();
+                all.append(probabilities);
+            }
+        }
+        Ok(())
     }
 
     fn figure(
@@ -520,7 +544,7 @@ impl<'a> Evaluator<'a> {
                 fingerprint: self.fingerprint.chars().take(16).collect(),
                 shape: self.shape,
                 split: "test",
-                real: if of_reals { self.rows(&self.real) } else { 0 },
+                real: if of_reals { self.real.indices.len() } else { 0 },
                 fake: fakes,
                 floor: self.floor_rows,
                 seed: self.options.seed,

@@ -12,29 +12,95 @@ pub struct Gaussian {
     covariance: Square,
 }
 
+/// Rows of features that are worked on at once: of the sum, a row each is read again for every feature.
+const ROWS: usize = 256;
+
+/// A [`Gaussian`] in the making, of features that come in parts and need not be kept. Each part's own mean and scatter are joined to those
+/// before it (Chan, Golub and LeVeque 1979), which loses nothing where the mean is large beside the deviation.
+#[derive(Clone, Debug)]
+pub struct GaussianFit {
+    rows: usize,
+    mean: Vec<f64>,
+    /// Sum of the products of deviations from the mean; symmetric, of which the part right of the diagonal and the diagonal are kept.
+    scatter: Square,
+}
+
+impl GaussianFit {
+    /// Of no rows yet, with `width` features.
+    #[must_use]
+    pub fn new(width: usize) -> Self {
+        Self {
+            rows: 0,
+            mean: vec![0.0; width],
+            scatter: Square::zeros(width),
+        }
+    }
+
+    /// Takes the rows of `features` in, in double precision. Rows of another width than the first are no features of the same kind: they are
+    /// left out.
+    pub fn add(&mut self, features: &Matrix) {
+        let width = self.mean.len();
+        if features.width() != width {
+            return;
+        }
+        for part in features.values().chunks(ROWS * width.max(1)) {
+            self.add_part(part);
+        }
+    }
+
+    fn add_part(&mut self, part: &[f32]) {
+        let width = self.mean.len().max(1);
+        let rows = part.len() / width;
+        let mut mean = vec![0.0; width];
+        let mut centered: Vec<f64> = part.iter().map(|value| f64::from(*value)).collect();
+        for row in centered.chunks_exact(width) {
+            add_scaled(&mut mean, row, 1.0 / count(rows));
+        }
+        for row in centered.chunks_exact_mut(width) {
+            row.iter_mut().zip(&mean).for_each(|(v, mean)| *v -= mean);
+        }
+        let (before, new) = (count(self.rows), count(rows));
+        let shift: Vec<f64> = mean.iter().zip(&self.mean).map(|(a, b)| a - b).collect();
+        let joined = before * new / (before + new);
+        let sums = self.scatter.values.par_chunks_mut(width);
+        sums.enumerate().for_each(|(i, out)| {
+            let out = &mut out[i..];
+            for row in centered.chunks_exact(width) {
+                add_scaled(out, &row[i..], row[i]);
+            }
+            add_scaled(out, &shift[i..], shift[i] * joined);
+        });
+        add_scaled(&mut self.mean, &shift, new / (before + new));
+        self.rows += rows;
+    }
+
+    /// The Gaussian of the rows so far; the covariance is the unbiased one, over n − 1. It needs two rows.
+    #[must_use]
+    pub fn gaussian(&self) -> Gaussian {
+        let width = self.mean.len();
+        let scale = 1.0 / count(self.rows.saturating_sub(1).max(1));
+        let mut covariance = Square::zeros(width);
+        for i in 0..width {
+            for j in i..width {
+                let value = self.scatter.values[i * width + j] * scale;
+                covariance.values[i * width + j] = value;
+                covariance.values[j * width + i] = value;
+            }
+        }
+        Gaussian {
+            mean: self.mean.clone(),
+            covariance,
+        }
+    }
+}
+
 impl Gaussian {
-    /// Of the rows of `features`, in double precision; the covariance is the unbiased one, over n − 1. It needs two rows.
+    /// Of the rows of `features`, as [`GaussianFit`] has it.
     #[must_use]
     pub fn of(features: &Matrix) -> Self {
-        let (rows, width) = (features.rows(), features.width());
-        let mean = features.mean();
-        let mut covariance = Square::zeros(width);
-        let scale = 1.0 / count(rows.saturating_sub(1).max(1));
-        covariance
-            .values
-            .par_chunks_mut(width.max(1))
-            .enumerate()
-            .for_each(|(i, out)| {
-                let mut centered = vec![0.0; width];
-                for row in features.iter() {
-                    for ((into, value), mean) in centered.iter_mut().zip(row).zip(&mean) {
-                        *into = f64::from(*value) - mean;
-                    }
-                    let own = centered.get(i).copied().unwrap_or(0.0);
-                    add_scaled(out, &centered, own * scale);
-                }
-            });
-        Self { mean, covariance }
+        let mut fit = GaussianFit::new(features.width());
+        fit.add(features);
+        fit.gaussian()
     }
 
     /// The Fréchet distance d² = |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½) (Dowson and Landau 1982; Heusel et al. 2017,
@@ -94,6 +160,21 @@ mod tests {
         let distance = a.frechet_distance(&b);
         assert!(distance.is_finite() && distance > 1.0, "{distance}");
         assert!(a.frechet_distance(&a) < 1e-6);
+    }
+
+    #[test]
+    fn features_in_parts_are_those_at_once_even_far_from_zero() {
+        let all = random(4, 1000, 5);
+        let all = Matrix::new(all.values().iter().map(|v| v + 1000.0).collect(), 5);
+        let mut fit = GaussianFit::new(5);
+        for part in all.values().chunks(5 * 70) {
+            fit.add(&Matrix::new(part.to_vec(), 5));
+        }
+        let (parts, once) = (fit.gaussian(), Gaussian::of(&all));
+        let pairs = parts.covariance.values.iter().zip(&once.covariance.values);
+        for (a, b) in pairs.chain(parts.mean.iter().zip(&once.mean)) {
+            assert!((a - b).abs() < 1e-10 * b.abs().max(1.0), "{a} {b}");
+        }
     }
 
     #[test]

@@ -9,31 +9,83 @@ pub(super) const SPLITS: usize = 10;
 /// 1 to the number of classes. `probabilities` has a row a picture and a column a class.
 #[must_use]
 pub fn inception_score(probabilities: &Matrix) -> (f64, f64) {
-    let rows = (probabilities.rows() / SPLITS).max(1);
-    let scores: Vec<f64> = probabilities
-        .values()
-        .chunks_exact((rows * probabilities.width()).max(1))
-        .take(SPLITS)
-        .map(|part| score(&Matrix::new(part.to_vec(), probabilities.width())))
-        .collect();
-    let n = count(scores.len().max(1));
-    let mean = scores.iter().sum::<f64>() / n;
-    let variance = scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n;
-    (mean, variance.sqrt())
+    let mut scores = Scores::new(probabilities.rows());
+    scores.add(probabilities);
+    scores.score()
 }
 
-fn score(part: &Matrix) -> f64 {
-    let marginal = part.mean();
-    let divergence = |row: &[f32]| -> f64 {
-        row.iter()
-            .zip(&marginal)
-            .map(|(p, q)| (f64::from(*p), q))
-            .filter(|(p, _)| *p > 0.0)
-            .map(|(p, q)| p * (p / q).ln())
-            .sum()
-    };
-    let total: f64 = part.iter().map(divergence).sum();
-    (total / count(part.rows().max(1))).exp()
+/// The score in the making, of probabilities that come in parts and are not kept.
+#[derive(Debug)]
+pub(super) struct Scores {
+    /// Rows of a part.
+    size: usize,
+    parts: Vec<Part>,
+}
+
+/// What the score of one part of the pictures is made of.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    rows: usize,
+    /// Sum of p ln p over rows and classes.
+    negentropy: f64,
+    /// Sum of p over rows.
+    classes: Vec<f64>,
+}
+
+impl Scores {
+    /// For `rows` pictures; those over a multiple of ten are left out.
+    pub(super) fn new(rows: usize) -> Self {
+        Self {
+            size: (rows / SPLITS).max(1),
+            parts: Vec::new(),
+        }
+    }
+
+    /// The next rows.
+    pub(super) fn add(&mut self, probabilities: &Matrix) {
+        for row in probabilities.iter() {
+            if self.parts.last().is_none_or(|part| part.rows == self.size) {
+                self.parts.push(Part::default());
+            }
+            if let Some(part) = self.parts.last_mut() {
+                part.add(row);
+            }
+        }
+    }
+
+    /// Mean and standard deviation over the parts.
+    pub(super) fn score(&self) -> (f64, f64) {
+        let parts = self.parts.iter().take(SPLITS);
+        let scores: Vec<f64> = parts.map(Part::score).collect();
+        let n = count(scores.len().max(1));
+        let mean = scores.iter().sum::<f64>() / n;
+        let variance = scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n;
+        (mean, variance.sqrt())
+    }
+}
+
+/// p ln p, which is 0 at 0.
+fn negentropy(p: f64) -> f64 {
+    if p > 0.0 { p * p.ln() } else { 0.0 }
+}
+
+impl Part {
+    fn add(&mut self, row: &[f32]) {
+        self.rows += 1;
+        self.classes.resize(row.len(), 0.0);
+        for (sum, p) in self.classes.iter_mut().zip(row) {
+            let p = f64::from(*p);
+            *sum += p;
+            self.negentropy += negentropy(p);
+        }
+    }
+
+    /// E KL(p ‖ q) with the mean q of p is E Σ p ln p − Σ q ln q.
+    fn score(&self) -> f64 {
+        let rows = count(self.rows.max(1));
+        let marginal: f64 = self.classes.iter().map(|sum| negentropy(sum / rows)).sum();
+        (self.negentropy / rows - marginal).exp()
+    }
 }
 
 #[cfg(test)]
@@ -50,6 +102,12 @@ mod tests {
         let (varied, deviation) = inception_score(&one_hot(&|i| i % 4));
         assert!((varied - 4.0).abs() < 1e-9 && deviation < 1e-9);
         assert!((inception_score(&one_hot(&|_| 2)).0 - 1.0).abs() < 1e-9);
+        // In parts of any size.
+        let (all, mut scores) = (one_hot(&|i| (i / 3) % 4), Scores::new(80));
+        for part in all.values().chunks(4 * 7) {
+            scores.add(&Matrix::new(part.to_vec(), 4));
+        }
+        assert_eq!(scores.score(), inception_score(&all));
         let unsure = Matrix::new(vec![0.25; 320], 4);
         assert!((inception_score(&unsure).0 - 1.0).abs() < 1e-9);
     }

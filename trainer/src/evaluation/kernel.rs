@@ -23,25 +23,64 @@ pub struct KernelDistance {
 /// pictures of each side or a quarter of the smaller side. It can be a little negative. Needs 8 rows on each side.
 #[must_use]
 pub fn kernel_distance(real: &Matrix, fake: &Matrix) -> KernelDistance {
-    let rows = real.rows().min(fake.rows());
-    let size = SUBSET.min(rows / 4).max(1);
-    let subsets = (rows / size).max(1);
-    let part = |set: &Matrix, index: usize| {
-        let width = set.width() * size;
-        let values = set.values().chunks(width.max(1)).nth(index);
-        Matrix::new(values.unwrap_or_default().to_vec(), set.width())
-    };
-    let found: Vec<f64> = (0..subsets)
-        .map(|index| discrepancy(&part(real, index), &part(fake, index)))
-        .collect();
-    let n = count(subsets);
-    let mean = found.iter().sum::<f64>() / n;
-    let variance = found.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    KernelDistance {
-        mean,
-        error: (variance / n).sqrt(),
-        subsets,
-        size,
+    let mut subsets = Subsets::new(real.rows(), fake.rows());
+    subsets.add(real, fake);
+    subsets.distance()
+}
+
+/// The distance in the making, of generated pictures that come in parts: no more of them than one subset is kept.
+#[derive(Debug)]
+pub(super) struct Subsets {
+    size: usize,
+    wanted: usize,
+    /// Features of the pictures of the next subset.
+    pending: Vec<f32>,
+    found: Vec<f64>,
+}
+
+impl Subsets {
+    /// For so many real and generated pictures.
+    pub(super) fn new(real: usize, fake: usize) -> Self {
+        let rows = real.min(fake);
+        let size = SUBSET.min(rows / 4).max(1);
+        Self {
+            size,
+            wanted: rows / size,
+            pending: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// The next generated pictures; `real` is all real ones.
+    pub(super) fn add(&mut self, real: &Matrix, fake: &Matrix) {
+        let length = self.size * real.width().max(1);
+        for row in fake.iter() {
+            if self.found.len() == self.wanted {
+                return;
+            }
+            self.pending.extend_from_slice(row);
+            if self.pending.len() < length {
+                continue;
+            }
+            let generated = Matrix::new(std::mem::take(&mut self.pending), real.width());
+            let subset = real.values().chunks(length).nth(self.found.len());
+            let subset = Matrix::new(subset.unwrap_or_default().to_vec(), real.width());
+            self.found.push(discrepancy(&subset, &generated));
+        }
+    }
+
+    /// The distance over the subsets that came together.
+    pub(super) fn distance(&self) -> KernelDistance {
+        let n = count(self.found.len());
+        let mean = self.found.iter().sum::<f64>() / n;
+        let squares = self.found.iter().map(|v| (v - mean).powi(2));
+        let variance = squares.sum::<f64>() / (n - 1.0).max(1.0);
+        KernelDistance {
+            mean,
+            error: (variance / n).sqrt(),
+            subsets: self.found.len(),
+            size: self.size,
+        }
     }
 }
 
@@ -96,6 +135,11 @@ mod tests {
         let same = kernel_distance(&a, &b);
         assert!(same.mean.abs() < 4.0 * same.error, "{same:?}");
         assert_eq!((same.subsets, same.size), (4, 500));
+        let mut parts = Subsets::new(2000, 2000);
+        for part in b.values().chunks(8 * 333) {
+            parts.add(&a, &Matrix::new(part.to_vec(), 8));
+        }
+        assert_eq!(parts.distance(), same);
         let moved = Matrix::new(b.values().iter().map(|v| v + 0.5).collect(), 8);
         let moved = kernel_distance(&a, &moved);
         assert!(moved.mean > 10.0 * moved.error, "{moved:?}");

@@ -3,6 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
+use crate::data::Split;
+
 /// Rows of `f32`, one after the other.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matrix {
@@ -54,6 +56,15 @@ impl Matrix {
     pub fn select(&self, indices: &[usize]) -> Self {
         let rows = indices.iter().filter_map(|index| self.row(*index));
         Self::new(rows.flatten().copied().collect(), self.width)
+    }
+
+    /// More rows of the same width; a matrix without rows takes the other's.
+    pub(super) fn append(&mut self, mut more: Self) {
+        if self.values.is_empty() {
+            *self = more;
+        } else if more.width == self.width {
+            self.values.append(&mut more.values);
+        }
     }
 
     /// The first row with a number that is none.
@@ -110,6 +121,37 @@ impl Rows for Matrix {
                 .get(from * self.width..to * self.width)
                 .unwrap_or_default(),
         );
+    }
+}
+
+/// Chosen pictures of a data set, as numbers from 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chosen<'a> {
+    pub(super) split: &'a Split,
+    pub(super) indices: &'a [usize],
+}
+
+impl Chosen<'_> {
+    /// The bytes of the pictures, one after the other.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let pictures = self.indices.iter().filter_map(|i| self.split.image(*i));
+        pictures.flatten().copied().collect()
+    }
+}
+
+impl Rows for Chosen<'_> {
+    fn rows(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn width(&self) -> usize {
+        self.split.image_len()
+    }
+
+    fn read(&self, from: usize, to: usize, out: &mut Vec<f32>) {
+        let indices = self.indices.get(from..to).unwrap_or_default();
+        let pictures = indices.iter().filter_map(|i| self.split.image(*i));
+        out.extend(pictures.flatten().map(|byte| f32::from(*byte) / 255.0));
     }
 }
 

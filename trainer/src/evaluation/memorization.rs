@@ -49,6 +49,12 @@ impl Nearest {
         Self::of(pictures, training, &training.mean())
     }
 
+    /// More pictures.
+    pub(super) fn append(&mut self, mut more: Self) {
+        self.distances.append(&mut more.distances);
+        self.indices.append(&mut more.indices);
+    }
+
     /// As the two rows of a matrix, for the cache; `None` where an index is too large to be exact.
     pub(super) fn to_matrix(&self) -> Option<Matrix> {
         #[allow(clippy::cast_precision_loss)]
@@ -72,7 +78,8 @@ impl Nearest {
     }
 }
 
-fn mean(bytes: &[u8], width: usize) -> Vec<f64> {
+/// The mean picture, in pixels from 0 to 1.
+pub(super) fn mean(bytes: &[u8], width: usize) -> Vec<f64> {
     let mut sums = vec![0_u64; width];
     for row in bytes.chunks_exact(width.max(1)) {
         sums.iter_mut()
@@ -128,16 +135,47 @@ fn quantile(values: &[f32], share: f64) -> f64 {
     low + (high - low) * (place - place.floor())
 }
 
-/// The `count` pictures whose distance to the training pictures is smallest, nearest first.
-#[must_use]
-pub fn worst(distances: &[f32], count: usize) -> Vec<usize> {
-    let mut order: Vec<(usize, f32)> = distances.iter().copied().enumerate().collect();
-    order.sort_by(|(i, a), (j, b)| a.total_cmp(b).then(i.cmp(j)));
-    order
-        .into_iter()
-        .take(count)
-        .map(|(index, _)| index)
-        .collect()
+/// A generated picture and the training picture that is nearest to it in pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Match {
+    /// Number of the generated picture.
+    pub picture: usize,
+    /// Its pixels, planar.
+    pub pixels: Vec<u8>,
+    /// Index of the training picture.
+    pub training: usize,
+    /// Distance between the two, in pixels from 0 to 1.
+    pub distance: f32,
+}
+
+/// Generated pictures that are kept for being nearest to training pictures.
+const WORST: usize = 16;
+
+/// The 16 pictures that are nearest to training pictures, nearest first, of pictures that come in parts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Worst(pub(super) Vec<Match>);
+
+impl Worst {
+    /// Pictures `first..`, their pixels, `width` to a picture, and what is nearest to them.
+    pub(super) fn add(&mut self, first: usize, pixels: &[u8], width: usize, nearest: &Nearest) {
+        let found = nearest.distances.iter().zip(&nearest.indices);
+        let pictures = pixels.chunks_exact(width.max(1));
+        for (picture, (pixels, (distance, training))) in (first..).zip(pictures.zip(found)) {
+            let place = self.0.partition_point(|kept| kept.distance <= *distance);
+            if place < WORST {
+                self.0.truncate(WORST - 1);
+                self.0.insert(
+                    place,
+                    Match {
+                        picture,
+                        pixels: pixels.to_vec(),
+                        training: *training as usize,
+                        distance: *distance,
+                    },
+                );
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -183,11 +221,33 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_interpolated_and_the_worst_come_first() {
+    fn quantiles_are_interpolated() {
         assert_eq!(quantile(&[4.0, 1.0, 2.0, 3.0], 0.5), 2.5);
         assert_eq!(quantile(&[1.0, 2.0], 0.0), 1.0);
         assert!(quantile(&[], 0.5).is_nan());
-        assert_eq!(worst(&[3.0, 1.0, 2.0, 1.0], 3), [1, 3, 2]);
+    }
+
+    #[test]
+    fn the_worst_of_all_parts_come_first_and_no_more_than_sixteen_are_kept() {
+        let mut worst = Worst::default();
+        let distances = |from: u16| (from..from + 20).map(|i| f32::from(i * 7 % 40));
+        for part in [0_u8, 20] {
+            let nearest = Nearest {
+                distances: distances(part.into()).collect(),
+                indices: (0..20).collect(),
+            };
+            let pixels: Vec<u8> = (part..part + 20).collect();
+            worst.add(usize::from(part), &pixels, 1, &nearest);
+        }
+        let expected: Vec<f32> = (0..16_u8).map(f32::from).collect();
+        let found: Vec<f32> = worst.0.iter().map(|worst| worst.distance).collect();
+        assert_eq!(found, expected);
+        // 7 · 23 mod 40 is 1.
+        let second = &worst.0[1];
+        assert_eq!(
+            (second.picture, &second.pixels[..], second.training),
+            (23, &[23][..], 3)
+        );
     }
 
     #[test]

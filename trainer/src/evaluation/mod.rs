@@ -14,6 +14,7 @@
 //!     metrics: vec![Metric::Frechet, Metric::PrecisionRecall],
 //!     extractor: None,
 //!     cache: None,
+//!     keep: false,
 //!     progress: &Silent,
 //! })?;
 //! let mut model = FileSource::new(&std::fs::read("digits.onnx")?, &Default::default())?;
@@ -46,11 +47,11 @@ mod tests;
 pub use classifier::{TrainedClassifier, classifiable, hold_out};
 pub use error::EvaluationError;
 pub use evaluator::{Evaluation, Evaluator, Options};
-pub use gaussian::Gaussian;
+pub use gaussian::{Gaussian, GaussianFit};
 pub use inception::inception_score;
 pub use kernel::{KernelDistance, kernel_distance};
 pub use matrix::Matrix;
-pub use memorization::{Memorization, Nearest, memorization, worst};
+pub use memorization::{Match, Memorization, Nearest, memorization};
 pub use neighbours::{Overlap, Radii, overlap};
 pub use onnx::OnnxExtractor;
 pub use report::{Better, ExtractorStamp, Figure, Metric, Report, Stamp};

@@ -1,5 +1,7 @@
 //! How much generated pictures resemble each other: multi-scale structural similarity over pairs.
 
+use std::collections::HashMap;
+
 use dreamlet_runtime::latent::Stream;
 use rayon::prelude::*;
 
@@ -45,28 +47,84 @@ pub(super) fn pairs(pictures: usize, seed: u64) -> Vec<[usize; 2]> {
 /// Mean MS-SSIM over `pairs` (Odena et al. 2017, section 4.2) and its standard error: 1 when all pictures are the same. Pictures are planar
 /// bytes; channels are averaged. The weights of the scales that fit are brought to a sum of 1.
 #[must_use]
-pub fn mean_similarity(
-    pixels: &[u8],
-    [channels, height, width]: [usize; 3],
-    pairs: &[[usize; 2]],
-) -> (f64, f64) {
-    let length = channels * height * width;
-    let picture = |index: usize| pixels.get(index * length..(index + 1) * length);
-    let found: Vec<f64> = pairs
-        .par_iter()
-        .filter_map(|[a, b]| Some((picture(*a)?, picture(*b)?)))
-        .map(|(a, b)| {
-            let planes = a
-                .chunks_exact(height * width)
-                .zip(b.chunks_exact(height * width));
-            let sum: f64 = planes.map(|(a, b)| similarity(a, b, height, width)).sum();
-            sum / count(channels.max(1))
-        })
-        .collect();
-    let n = count(found.len().max(1));
-    let mean = found.iter().sum::<f64>() / n;
-    let variance = found.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    (mean, (variance / n).sqrt())
+pub fn mean_similarity(pixels: &[u8], shape: [usize; 3], pairs: &[[usize; 2]]) -> (f64, f64) {
+    let mut all = Similarities::new(shape, pairs);
+    all.add(pixels);
+    all.mean()
+}
+
+/// The mean in the making, of pictures that come in parts: a picture is kept until the other one of its pair is there.
+#[derive(Debug)]
+pub(super) struct Similarities {
+    shape: [usize; 3],
+    /// For each picture of a pair, by its number, the number of the pair.
+    pair_of: HashMap<usize, usize>,
+    waiting: HashMap<usize, Vec<u8>>,
+    /// Pictures seen.
+    seen: usize,
+    /// In the order of the pairs.
+    found: Vec<Option<f64>>,
+}
+
+impl Similarities {
+    /// For disjoint pairs of pictures.
+    pub(super) fn new(shape: [usize; 3], pairs: &[[usize; 2]]) -> Self {
+        let numbers = pairs.iter().enumerate();
+        Self {
+            shape,
+            pair_of: numbers
+                .flat_map(|(pair, pictures)| pictures.map(|picture| (picture, pair)))
+                .collect(),
+            waiting: HashMap::new(),
+            seen: 0,
+            found: vec![None; pairs.len()],
+        }
+    }
+
+    /// The next pictures.
+    pub(super) fn add(&mut self, pixels: &[u8]) {
+        let [channels, height, width] = self.shape;
+        let (length, area) = (channels * height * width, height * width);
+        let mut ready = Vec::new();
+        for picture in pixels.chunks_exact(length.max(1)) {
+            if let Some(pair) = self.pair_of.get(&self.seen) {
+                match self.waiting.remove(pair) {
+                    Some(first) => ready.push((*pair, first, picture)),
+                    None => {
+                        self.waiting.insert(*pair, picture.to_vec());
+                    }
+                }
+            }
+            self.seen += 1;
+        }
+        let found: Vec<(usize, f64)> = ready
+            .par_iter()
+            .map(|(pair, a, b)| {
+                let planes = a.chunks_exact(area).zip(b.chunks_exact(area));
+                let sum: f64 = planes.map(|(a, b)| similarity(a, b, height, width)).sum();
+                (*pair, sum / count(channels.max(1)))
+            })
+            .collect();
+        for (pair, value) in found {
+            if let Some(place) = self.found.get_mut(pair) {
+                *place = Some(value);
+            }
+        }
+    }
+
+    /// Mean and standard error over the pairs that were seen whole.
+    pub(super) fn mean(&self) -> (f64, f64) {
+        let found: Vec<f64> = self.found.iter().flatten().copied().collect();
+        let n = count(found.len().max(1));
+        let mean = found.iter().sum::<f64>() / n;
+        let variance = found.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+        (mean, (variance / n).sqrt())
+    }
+
+    /// How many pairs were seen whole.
+    pub(super) fn pairs(&self) -> usize {
+        self.found.iter().flatten().count()
+    }
 }
 
 /// MS-SSIM of two planes (Wang et al. 2003, equation 7); terms under 0 count as 0.
@@ -229,7 +287,16 @@ mod tests {
         let pixels = [noise(1), noise(1), noise(2), noise(2)].concat();
         let (mean, error) = mean_similarity(&pixels, [1, 28, 28], &[[0, 1], [2, 3]]);
         assert!((mean - 1.0).abs() < 1e-9 && error < 1e-9);
-        let (mean, _) = mean_similarity(&pixels, [1, 28, 28], &[[0, 2], [1, 3]]);
-        assert!(mean < 0.2);
+        let (pairs, mut parts) = (
+            [[0, 2], [1, 3]],
+            Similarities::new([1, 28, 28], &[[0, 2], [1, 3]]),
+        );
+        let once = mean_similarity(&pixels, [1, 28, 28], &pairs);
+        assert!(once.0 < 0.2);
+        // One picture after the other, which waits for its pair.
+        for picture in pixels.chunks(28 * 28) {
+            parts.add(picture);
+        }
+        assert_eq!((parts.mean(), parts.pairs()), (once, 2));
     }
 }

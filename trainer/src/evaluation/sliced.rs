@@ -31,47 +31,70 @@ pub fn directions(width: usize) -> Matrix {
 /// from 0 to 1. Pictures beyond the smaller set are left out. `a` and `b` are bytes, `width` to a picture.
 #[must_use]
 pub fn sliced_wasserstein(a: &[u8], b: &[u8], width: usize, directions: &Matrix) -> f64 {
-    let (a, b) = (Pixels { bytes: a, width }, Pixels { bytes: b, width });
-    let rows = a.rows().min(b.rows());
-    let (a, b) = (project(&a, rows, directions), project(&b, rows, directions));
-    let distances: Vec<f64> = a
-        .par_iter()
-        .zip(&b)
-        .map(|(a, b)| {
-            let moved = a.iter().zip(b).map(|(x, y)| f64::from((x - y).abs()));
-            moved.sum::<f64>() / count(rows.max(1))
-        })
-        .collect();
-    distances.iter().sum::<f64>() / count(directions.rows().max(1))
+    let of = |bytes| Projections::of(&Pixels { bytes, width }, directions);
+    of(a).distance(&of(b))
 }
 
-/// The projections of the first `rows` pictures on each direction, sorted.
-fn project(pictures: &Pixels<'_>, rows: usize, directions: &Matrix) -> Vec<Vec<f32>> {
-    let device = Device::flex();
-    let (width, count) = (pictures.width, directions.rows());
-    let tensor =
-        |values, rows| Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &device);
-    let directions = tensor(directions.values().to_vec(), count);
-    let mut projections = vec![Vec::with_capacity(rows); count];
-    for from in (0..rows).step_by(2048) {
-        let to = (from + 2048).min(rows);
-        let mut values = Vec::with_capacity((to - from) * width);
-        pictures.read(from, to, &mut values);
-        let products = directions
-            .clone()
-            .matmul(tensor(values, to - from).transpose());
-        let products = products
-            .into_data()
-            .try_into_vec::<f32>()
-            .unwrap_or_default();
-        for (projection, row) in projections.iter_mut().zip(products.chunks_exact(to - from)) {
-            projection.extend_from_slice(row);
+/// The projections of pictures on each direction, in the pictures' order: all that is kept of pictures that come in parts.
+#[derive(Debug)]
+pub(super) struct Projections(Vec<Vec<f32>>);
+
+impl Projections {
+    /// Of no pictures yet.
+    pub(super) fn new() -> Self {
+        Self(vec![Vec::new(); DIRECTIONS])
+    }
+
+    pub(super) fn of(pictures: &dyn Rows, directions: &Matrix) -> Self {
+        let mut all = Self::new();
+        all.add(pictures, directions);
+        all
+    }
+
+    /// More pictures.
+    pub(super) fn add(&mut self, pictures: &dyn Rows, directions: &Matrix) {
+        let device = Device::flex();
+        let width = pictures.width();
+        let tensor =
+            |values, rows| Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &device);
+        let directions = tensor(directions.values().to_vec(), directions.rows());
+        for from in (0..pictures.rows()).step_by(2048) {
+            let to = (from + 2048).min(pictures.rows());
+            let mut values = Vec::with_capacity((to - from) * width);
+            pictures.read(from, to, &mut values);
+            let products = directions
+                .clone()
+                .matmul(tensor(values, to - from).transpose());
+            let products = products
+                .into_data()
+                .try_into_vec::<f32>()
+                .unwrap_or_default();
+            for (all, row) in self.0.iter_mut().zip(products.chunks_exact(to - from)) {
+                all.extend_from_slice(row);
+            }
         }
     }
-    projections
-        .par_iter_mut()
-        .for_each(|projection| projection.sort_by(f32::total_cmp));
-    projections
+
+    /// The sliced Wasserstein distance to other pictures, as [`sliced_wasserstein`] has it.
+    pub(super) fn distance(&self, other: &Self) -> f64 {
+        let distances: Vec<f64> = self
+            .0
+            .par_iter()
+            .zip(&other.0)
+            .map(|(a, b)| {
+                let rows = a.len().min(b.len());
+                let sorted = |all: &[f32]| {
+                    let mut first = all.get(..rows).unwrap_or_default().to_vec();
+                    first.sort_by(f32::total_cmp);
+                    first
+                };
+                let (a, b) = (sorted(a), sorted(b));
+                let moved = a.iter().zip(&b).map(|(x, y)| f64::from((x - y).abs()));
+                moved.sum::<f64>() / count(rows.max(1))
+            })
+            .collect();
+        distances.iter().sum::<f64>() / count(DIRECTIONS)
+    }
 }
 
 #[cfg(test)]

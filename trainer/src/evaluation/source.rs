@@ -1,5 +1,7 @@
 //! Where the pictures come from that are evaluated.
 
+use std::path::Path;
+
 use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
@@ -8,7 +10,7 @@ use rayon::prelude::*;
 
 use super::error::EvaluationError;
 use crate::config::Config;
-use crate::data::Dataset;
+use crate::data::FolderPictures;
 use crate::export::{generator, onnx};
 use crate::sampling::FileGenerator;
 
@@ -186,31 +188,34 @@ impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for Function
     }
 }
 
-/// The pictures of a folder, training and test pictures alike.
+/// The pictures of a folder, training and test pictures alike, decoded when they are asked for.
 #[derive(Debug)]
-pub struct FolderSource {
-    shape: [usize; 3],
-    pixels: Vec<u8>,
-}
+pub struct FolderSource(FolderPictures);
 
 impl FolderSource {
-    /// All pictures of a loaded folder.
+    /// Lists the folder; the pictures will be squares of `size` pixels with so many `channels`.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Data`].
+    pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, EvaluationError> {
+        let pictures = FolderPictures::open(folder, size, channels);
+        Ok(Self(pictures.map_err(EvaluationError::Data)?))
+    }
+
+    /// What the user should be told once the pictures were read. One sentence each.
     #[must_use]
-    pub fn new(folder: &Dataset) -> Self {
-        Self {
-            shape: [folder.channels, folder.height, folder.width],
-            pixels: [folder.train.pixels(), folder.test.pixels()].concat(),
-        }
+    pub fn notes(&self) -> Vec<String> {
+        self.0.notes()
     }
 }
 
 impl Source for FolderSource {
     fn shape(&self) -> [usize; 3] {
-        self.shape
+        self.0.shape()
     }
 
     fn available(&self) -> Option<usize> {
-        Some(self.pixels.len() / self.shape.iter().product::<usize>().max(1))
+        Some(self.0.pictures())
     }
 
     /// Beyond the last picture there are none: the answer is shorter then.
@@ -220,15 +225,16 @@ impl Source for FolderSource {
         count: usize,
         _: &[usize],
     ) -> Result<Vec<u8>, EvaluationError> {
-        let length = self.shape.iter().product::<usize>();
-        let from = usize::try_from(first)
-            .unwrap_or(usize::MAX)
-            .saturating_mul(length);
-        let pictures = self
-            .pixels
-            .iter()
-            .skip(from)
-            .take(count.saturating_mul(length));
-        Ok(pictures.copied().collect())
+        let first = usize::try_from(first).unwrap_or(usize::MAX);
+        if self.0.given() > first {
+            self.0.rewind();
+        }
+        let skipped = first.saturating_sub(self.0.given());
+        if skipped > 0 {
+            self.0
+                .next_pictures(skipped)
+                .map_err(EvaluationError::Data)?;
+        }
+        self.0.next_pictures(count).map_err(EvaluationError::Data)
     }
 }

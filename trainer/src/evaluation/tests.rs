@@ -26,6 +26,7 @@ fn options(folder: &TestFolder) -> Options<'static> {
         metrics: Metric::ALL.to_vec(),
         extractor: None,
         cache: Some(folder.0.clone()),
+        keep: false,
         progress: &Silent,
     }
 }
@@ -177,4 +178,48 @@ fn pictures_of_another_shape_and_too_few_are_refused() {
         error.contains("3 channels") && error.contains("32x32"),
         "{error}"
     );
+}
+
+#[test]
+fn a_folder_is_measured_like_the_generator_that_made_its_pictures() {
+    let (data, folder) = (glyphs(), TestFolder::new());
+    for index in 0..120 {
+        let picture = data.train.image(index).unwrap().to_vec();
+        let picture = image::GrayImage::from_raw(28, 28, picture).unwrap();
+        let path = folder.write(&format!("pictures/{index}.png"), b"");
+        picture.save(path).unwrap();
+    }
+    let mut source = FolderSource::open(&folder.0.join("pictures"), 28, 1).unwrap();
+    assert_eq!(
+        (source.available(), source.shape()),
+        (Some(120), [1, 28, 28])
+    );
+    // In any order of asking.
+    let all = source.pictures(0, 500, &[]).unwrap();
+    assert_eq!(all.len(), 120 * 784);
+    assert_eq!(
+        source.pictures(30, 2, &[]).unwrap(),
+        all[30 * 784..32 * 784]
+    );
+    assert_eq!(
+        source.pictures(50, 1, &[]).unwrap(),
+        all[50 * 784..51 * 784]
+    );
+    let options = Options {
+        metrics: vec![Metric::SlicedWasserstein, Metric::Memorization],
+        keep: true,
+        ..options(&folder)
+    };
+    let mut evaluator = Evaluator::new(&data, options).unwrap();
+    let found = evaluator.evaluate("pictures", &mut source).unwrap();
+    let share = found.report.figure("memorized_share_pixels").unwrap();
+    assert_eq!((share.value, share.stamp.fake), (1.0, 120));
+    assert_eq!(found.worst.len(), 16);
+    for worst in &found.worst {
+        assert_eq!(Some(&worst.pixels[..]), data.train.image(worst.training));
+        assert_eq!(worst.pixels, all[worst.picture * 784..][..784]);
+    }
+    evaluator.dump(&found, &folder.0).unwrap();
+    let written = std::fs::read(folder.0.join("fake_pixels.npy")).unwrap();
+    assert!(written.ends_with(&all));
 }

@@ -88,6 +88,7 @@ impl<'a> Evaluating<'a> {
             metrics,
             extractor: None,
             cache: cache_dir().ok(),
+            keep: false,
             progress: &Silent,
         };
         progress.start(
@@ -125,7 +126,7 @@ impl<'a> Evaluating<'a> {
             }))
             .into(),
             missing: found
-                .class_counts()
+                .class_counts
                 .map_or(Vec::new(), |counts| missing(&self.classes, &counts)),
         })
     }

@@ -11,8 +11,8 @@ use super::super::LoadOptions;
 use super::super::convert::{Shape, luma};
 use super::super::error::DataError;
 use super::super::parallel;
-use super::super::progress::Unit;
-use super::scan::Listing;
+use super::super::progress::{Progress, Unit};
+use super::scan::{ImageFile, Listing};
 use crate::files::try_zeros;
 
 /// Rows or columns a file may have.
@@ -38,26 +38,37 @@ pub(super) fn decode_all(
     shape: Shape,
     options: &LoadOptions<'_>,
 ) -> Result<Decoded, DataError> {
-    let count = listing.files.len();
-    let len = count.saturating_mul(shape.image_len());
-    let mut pixels = try_zeros(len).ok_or(DataError::Memory { needed: len as u64 })?;
     let progress = options.progress;
-    progress.start("decoding images", Some(count as u64), Unit::Images);
+    let count = listing.files.len() as u64;
+    progress.start("decoding images", Some(count), Unit::Images);
+    let decoded = decode_files(&listing.files, shape, options.threads(), progress);
+    progress.finish();
+    decoded
+}
+
+/// Decodes some files; the indices of broken ones are those in `files`.
+pub(super) fn decode_files(
+    files: &[ImageFile],
+    shape: Shape,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<Decoded, DataError> {
+    let len = files.len().saturating_mul(shape.image_len());
+    let mut pixels = try_zeros(len).ok_or(DataError::Memory { needed: len as u64 })?;
     let reasons = parallel::fill_items(
         &mut pixels,
         shape.image_len(),
-        options.threads(),
+        threads,
         progress,
         || (),
         |(), index, out| {
-            let file = listing.files.get(index)?;
+            let file = files.get(index)?;
             // A decoder that panics over a file is as good as one that refuses it.
             catch_unwind(AssertUnwindSafe(|| decode(&file.path, shape, out)))
                 .unwrap_or_else(|_| Err("the decoder failed".to_owned()))
                 .err()
         },
     );
-    progress.finish();
     let broken: Vec<(usize, String)> = reasons
         .into_iter()
         .enumerate()

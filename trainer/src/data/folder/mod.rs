@@ -1,10 +1,12 @@
 //! `--data folder:DIR`: PNG, JPEG and BMP files, with sub-folders as classes.
 //!
 //! [`scan`] lists the files and says what belongs where, [`decode`] makes pixels of them, and [`cache`]
-//! keeps those so that the second start does not decode anything.
+//! keeps those so that the second start does not decode anything. [`pictures`] decodes part after part and keeps nothing, for
+//! pictures that are only measured.
 
 mod cache;
 mod decode;
+mod pictures;
 mod scan;
 
 use std::path::Path;
@@ -15,6 +17,7 @@ use super::error::{BrokenFile, DataError};
 use super::idx_folder::check_folder;
 use super::{DEFAULT_FOLDER_SIZE, LoadOptions, assemble};
 use decode::Decoded;
+pub use pictures::FolderPictures;
 use scan::Listing;
 
 /// One broken file in so many stops the run.
@@ -97,6 +100,10 @@ fn refuse_many_broken(
     })
 }
 
+fn note_broken(broken: usize, files: usize) -> Option<String> {
+    (broken > 0).then(|| format!("{broken} of {files} files cannot be decoded and are skipped"))
+}
+
 fn name_broken(listing: &Listing, decoded: &Decoded) -> Vec<BrokenFile> {
     decoded
         .broken
@@ -118,13 +125,7 @@ fn sort_out(
     mut notes: Vec<String>,
 ) -> Result<Dataset, DataError> {
     let broken = name_broken(&listing, &decoded);
-    if !broken.is_empty() {
-        notes.push(format!(
-            "{} of {} files cannot be decoded and are skipped",
-            broken.len(),
-            listing.files.len()
-        ));
-    }
+    notes.extend(note_broken(broken.len(), listing.files.len()));
     let mut bad = decoded.broken.iter().map(|(index, _)| *index).peekable();
     let good: Vec<_> = listing
         .files

@@ -333,3 +333,36 @@ fn adding_files_does_not_move_others_between_the_halves() {
     assert!(!before.is_empty() && before.iter().all(|file| after.contains(file)));
     assert!(after.len() > before.len());
 }
+
+#[test]
+fn pictures_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
+    let folder = TestFolder::new();
+    two_classes(&folder);
+    folder.write("data/cats/broken.png", b"nothing");
+    let read = load(&data(&folder), &options(&folder)).unwrap();
+    let all = [read.train.pixels(), read.test.pixels()].concat();
+    let mut parts = FolderPictures::open(&data(&folder), 16, 3).unwrap();
+    assert_eq!((parts.shape(), parts.pictures()), ([3, 16, 16], 41));
+    for _ in 0..2 {
+        let mut found = Vec::new();
+        loop {
+            let more = parts.next_pictures(7).unwrap();
+            found.extend_from_slice(&more);
+            assert_eq!(parts.given(), found.len() / 768);
+            if more.len() < 7 * 768 {
+                break;
+            }
+        }
+        assert_eq!(found, all);
+        assert_eq!(parts.pictures(), 40);
+        assert!(parts.notes()[0].contains("1 of 41 files"));
+        parts.rewind();
+    }
+    for i in 0..2 {
+        folder.write(&format!("data/dogs/broken{i}.png"), b"nothing");
+    }
+    let mut parts = FolderPictures::open(&data(&folder), 16, 3).unwrap();
+    let error = parts.next_pictures(usize::MAX).unwrap_err();
+    assert!(matches!(error, DataError::TooManyBroken { total: 43, .. }));
+    assert!(FolderPictures::open(&data(&folder), 17, 3).is_err());
+}

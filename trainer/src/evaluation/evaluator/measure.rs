@@ -1,18 +1,89 @@
-//! The figures of one set of pictures against the real ones, and what they were computed from as files.
+//! The figures of one set of pictures against the real ones, while the pictures come in parts.
 
-use std::path::Path;
-
-use super::{Evaluation, Evaluator, Set, Value};
-use crate::evaluation::error::EvaluationError;
-use crate::evaluation::gaussian::Gaussian;
-use crate::evaluation::memorization::Nearest;
+use super::Evaluator;
+use super::features::Described;
+use crate::evaluation::gaussian::GaussianFit;
+use crate::evaluation::inception::{self, Scores};
+use crate::evaluation::kernel::Subsets;
+use crate::evaluation::matrix::{Matrix, Pixels};
 use crate::evaluation::neighbours::{Radii, overlap};
 use crate::evaluation::report::{Better, Metric};
-use crate::evaluation::{inception, kernel, npy, similarity, sliced};
+use crate::evaluation::similarity::{self, Similarities};
+use crate::evaluation::sliced::{self, Projections};
 
-impl Evaluator<'_> {
-    /// All that compares a set with the real pictures, whether it is generated or real itself.
-    pub(super) fn measure(&self, set: &Set) -> Vec<Value> {
+/// One number that was measured.
+pub(super) struct Value {
+    pub(super) key: &'static str,
+    pub(super) name: &'static str,
+    pub(super) value: f64,
+    pub(super) error: Option<f64>,
+    pub(super) better: Better,
+    pub(super) method: String,
+    /// Whether it is of features, and of real pictures.
+    pub(super) of: [bool; 2],
+}
+
+/// What is known of the pictures so far, for each metric that is wanted. It compares a set with the real pictures, whether the set is generated or
+/// real itself.
+pub(super) struct Measure {
+    gaussian: Option<GaussianFit>,
+    kernel: Option<Subsets>,
+    scores: Option<Scores>,
+    /// All features, where balls around pictures are compared.
+    features: Option<Matrix>,
+    projections: Option<Projections>,
+    similarities: Option<Similarities>,
+}
+
+impl Measure {
+    /// For `rows` pictures or a few less.
+    pub(super) fn new(evaluator: &Evaluator<'_>, rows: usize) -> Self {
+        let real = &evaluator.real;
+        let wants = |metric| evaluator.wants(metric);
+        let [_, height, width] = evaluator.shape;
+        let fits = similarity::scales(height, width) > 0;
+        let classifier = matches!(evaluator.extractor, super::Extractor::Classifier(_));
+        Self {
+            gaussian: wants(Metric::Frechet).then(|| GaussianFit::new(real.width)),
+            kernel: wants(Metric::Kernel).then(|| Subsets::new(real.indices.len(), rows)),
+            scores: (wants(Metric::InceptionScore) && classifier).then(|| Scores::new(rows)),
+            features: real.radii.is_some().then(Matrix::default),
+            projections: wants(Metric::SlicedWasserstein).then(Projections::new),
+            similarities: (wants(Metric::MsSsim) && fits).then(|| {
+                let pairs = similarity::pairs(rows, evaluator.options.seed);
+                Similarities::new(evaluator.shape, &pairs)
+            }),
+        }
+    }
+
+    /// The next pictures.
+    pub(super) fn add(&mut self, evaluator: &Evaluator<'_>, pixels: &[u8], part: &Described) {
+        if let Some(gaussian) = &mut self.gaussian {
+            gaussian.add(&part.features);
+        }
+        if let Some(kernel) = &mut self.kernel {
+            kernel.add(&evaluator.real.features, &part.features);
+        }
+        if let (Some(scores), Some(probabilities)) = (&mut self.scores, &part.probabilities) {
+            scores.add(probabilities);
+        }
+        if let Some(features) = &mut self.features {
+            features.append(part.features.clone());
+        }
+        if let Some(projections) = &mut self.projections {
+            let pictures = Pixels {
+                bytes: pixels,
+                width: evaluator.data.image_len(),
+            };
+            projections.add(&pictures, &evaluator.directions);
+        }
+        if let Some(similarities) = &mut self.similarities {
+            similarities.add(pixels);
+        }
+    }
+
+    /// The figures.
+    pub(super) fn values(&self, evaluator: &Evaluator<'_>) -> Vec<Value> {
         let mut values = Vec::new();
         let mut push = |key, name, value, error, better, method: String, of| {
             values.push(Value {
@@ -25,22 +96,20 @@ impl Evaluator<'_> {
                 of,
             });
         };
-        let (features, both) = (&set.features, [true, true]);
-        if self.wants(Metric::Frechet) {
-            let value = Gaussian::of(&self.real.features).frechet_distance(&Gaussian::of(features));
-            let method = "Gaussians fitted to features, f64".to_owned();
+        let (real, both) = (&evaluator.real, [true, true]);
+        if let (Some(own), Some(real)) = (&self.gaussian, &real.gaussian) {
             push(
                 "frechet_distance",
                 "Fréchet distance",
-                value,
+                real.frechet_distance(&own.gaussian()),
                 None,
                 Better::Lower,
-                method,
+                "Gaussians fitted to features, f64".to_owned(),
                 both,
             );
         }
-        if self.wants(Metric::Kernel) {
-            let found = kernel::kernel_distance(&self.real.features, features);
+        if let Some(kernel) = &self.kernel {
+            let found = kernel.distance();
             let method = format!(
                 "unbiased MMD², degree 3, {} subsets of {}",
                 found.subsets, found.size
@@ -55,10 +124,8 @@ impl Evaluator<'_> {
                 both,
             );
         }
-        if self.wants(Metric::InceptionScore)
-            && let Some(probabilities) = &set.probabilities
-        {
-            let (mean, deviation) = inception::inception_score(probabilities);
+        if let Some(scores) = &self.scores {
+            let (mean, deviation) = scores.score();
             let method = format!(
                 "{} parts of the set, ± is their deviation",
                 inception::SPLITS
@@ -73,71 +140,39 @@ impl Evaluator<'_> {
                 [true, false],
             );
         }
-        if let Some(radii) = &self.radii {
-            let found = overlap(&self.real.features, radii, features, &Radii::of(features));
-            if self.wants(Metric::PrecisionRecall) {
-                let method = "balls to the 3rd neighbour".to_owned();
-                push(
-                    "precision",
-                    "precision",
-                    found.precision,
-                    None,
-                    Better::Higher,
-                    method.clone(),
-                    both,
-                );
-                push(
-                    "recall",
-                    "recall",
-                    found.recall,
-                    None,
-                    Better::Higher,
-                    method,
-                    both,
-                );
-            }
-            if self.wants(Metric::DensityCoverage) {
-                let method = "balls to the 5th neighbour".to_owned();
-                push(
-                    "density",
-                    "density",
-                    found.density,
-                    None,
-                    Better::Higher,
-                    method.clone(),
-                    both,
-                );
-                push(
-                    "coverage",
-                    "coverage",
-                    found.coverage,
-                    None,
-                    Better::Higher,
-                    method,
-                    both,
-                );
+        if let (Some(radii), Some(features)) = (&real.radii, &self.features) {
+            let found = overlap(&real.features, radii, features, &Radii::of(features));
+            let three = "balls to the 3rd neighbour";
+            let five = "balls to the 5th neighbour";
+            for (metric, key, value, method) in [
+                (Metric::PrecisionRecall, "precision", found.precision, three),
+                (Metric::PrecisionRecall, "recall", found.recall, three),
+                (Metric::DensityCoverage, "density", found.density, five),
+                (Metric::DensityCoverage, "coverage", found.coverage, five),
+            ] {
+                if evaluator.wants(metric) {
+                    let method = method.to_owned();
+                    push(key, key, value, None, Better::Higher, method, both);
+                }
             }
         }
-        if self.wants(Metric::SlicedWasserstein) {
-            let width = self.data.image_len();
-            let value =
-                sliced::sliced_wasserstein(&self.real.pixels, &set.pixels, width, &self.directions);
+        if let (Some(own), Some(real)) = (&self.projections, &real.projections) {
             let method = format!("pixels 0 to 1, {} directions", sliced::DIRECTIONS);
             push(
                 "sliced_wasserstein",
                 "sliced Wasserstein distance",
-                value,
+                real.distance(own),
                 None,
                 Better::Lower,
                 method,
                 [false, true],
             );
         }
-        let scales = similarity::scales(self.shape[1], self.shape[2]);
-        if self.wants(Metric::MsSsim) && scales > 0 {
-            let pairs = similarity::pairs(self.rows(set), self.options.seed);
-            let (mean, error) = similarity::mean_similarity(&set.pixels, self.shape, &pairs);
-            let method = format!("{} random pairs, {scales} of 5 scales fit", pairs.len());
+        if let Some(similarities) = &self.similarities {
+            let (mean, error) = similarities.mean();
+            let scales = similarity::scales(evaluator.shape[1], evaluator.shape[2]);
+            let pairs = similarities.pairs();
+            let method = format!("{pairs} random pairs, {scales} of 5 scales fit");
             push(
                 "ms_ssim",
                 "MS-SSIM between pictures",
@@ -149,41 +184,5 @@ impl Evaluator<'_> {
             );
         }
         values
-    }
-
-    /// Writes what the figures were computed from as `.npy` files, for `scripts/bench/metrics.py`.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Write`].
-    pub fn dump(&self, evaluation: &Evaluation, folder: &Path) -> Result<(), EvaluationError> {
-        std::fs::create_dir_all(folder).map_err(|error| EvaluationError::Write {
-            path: folder.to_owned(),
-            reason: error.to_string(),
-        })?;
-        let set = &evaluation.set;
-        if self.stamp().is_some() {
-            npy::matrix(folder, "real.npy", &self.real.features)?;
-            npy::matrix(folder, "fake.npy", &set.features)?;
-        }
-        if let Some(probabilities) = &set.probabilities {
-            npy::matrix(folder, "fake_probabilities.npy", probabilities)?;
-        }
-        npy::pictures(folder, "real_pixels.npy", &self.real.pixels, self.shape)?;
-        npy::pictures(folder, "fake_pixels.npy", &set.pixels, self.shape)?;
-        npy::matrix(folder, "directions.npy", &self.directions)?;
-        let pairs = similarity::pairs(self.rows(set), self.options.seed);
-        npy::indices(folder, "pairs.npy", &pairs)?;
-        if let Some(training) = &self.training {
-            npy::matrix(folder, "train.npy", &training.features)?;
-        }
-        for (name, nearest) in [
-            ("nearest_pixels.npy", &evaluation.nearest),
-            ("nearest_features.npy", &evaluation.nearest_in_features),
-        ] {
-            if let Some(matrix) = nearest.as_ref().and_then(Nearest::to_matrix) {
-                npy::matrix(folder, name, &matrix)?;
-            }
-        }
-        Ok(())
     }
 }
