@@ -48,6 +48,40 @@ stage() {
     exit $status
   fi
 }
+# beside NAME COMMAND...: a stage that runs while others go on; `join` waits for it and prints what it said. Two that build at the same time
+# need different profiles or target folders, or one waits for the other.
+BESIDE=()
+beside() {
+  local name=$1 log
+  shift
+  log=$(mktemp)
+  (
+    begin=$SECONDS
+    trap 'echo $((SECONDS - begin)) >"$log.seconds"' EXIT
+    set -e
+    "$@"
+  ) >"$log" 2>&1 &
+  BESIDE+=("$! $log $name")
+  # A stage that fails ends it too.
+  trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+}
+join() {
+  local pid log name status failed=0
+  while read -r pid log name; do
+    printf '\n==> %s (beside others)\n' "$name"
+    status=0
+    wait "$pid" || status=$?
+    cat "$log"
+    STAGES+=("$(printf '%5d s  %s, beside others%s' "$(cat "$log.seconds")" "$name" "$([ $status = 0 ] || echo "  FAILED ($status)")")")
+    rm -f "$log" "$log.seconds"
+    [ $status = 0 ] || failed=$status
+  done < <(printf '%s\n' "${BESIDE[@]}")
+  BESIDE=()
+  [ $failed = 0 ] || {
+    stage_report
+    exit $failed
+  }
+}
 stage_report() {
   printf '\nWhere the time went:\n'
   printf '%s\n' "${STAGES[@]}"
