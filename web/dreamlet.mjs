@@ -6,6 +6,7 @@ const NO_CLASS = -1;
 const NO_TRUNCATION = 3.0e38;
 const MODEL_STRUCT = 24 * 8;
 const PAGE = 65536;
+const LAST_SEED = 2n ** 64n - 1n;
 // Of the file's format: runtime/src/engine/compiled/format.md.
 const HEADER = 64;
 const LAYER = 128;
@@ -21,6 +22,14 @@ function readCard(file) {
   } catch {
     return {};
   }
+}
+
+/** The seed as 64 bits; numbers that are not exact are none. */
+function checkedSeed(seed) {
+  if ((typeof seed !== "bigint" && !Number.isSafeInteger(seed)) || seed < 0 || seed > LAST_SEED) {
+    throw new Error(`a seed is a whole number from 0 to 2^64 - 1, from 2^53 on a BigInt such as ${2n ** 53n}n: found ${seed}`);
+  }
+  return BigInt(seed);
 }
 
 export class Generator {
@@ -91,10 +100,11 @@ export class Generator {
    * @param {bigint|number} seed from 0 to 2^64 - 1
    * @param {number} [truncation] largest component, from 0.5 (typical pictures) to 2 (nearly all variety)
    * @returns {Float32Array} `latentLength` numbers
+   * @throws {Error} for a seed that is none
    */
   latent(seed, truncation = NO_TRUNCATION) {
     const { memory, dreamlet_latent } = this.#calls;
-    this.#check(dreamlet_latent(this.#model, BigInt(seed), truncation, this.#latent, this.latentLength));
+    this.#check(dreamlet_latent(this.#model, checkedSeed(seed), truncation, this.#latent, this.latentLength));
     return new Float32Array(memory.buffer, this.#latent, this.latentLength).slice();
   }
 
@@ -103,10 +113,14 @@ export class Generator {
    * @param {Float32Array} latent `latentLength` numbers
    * @param {number} [wanted] class from 0 to `classes - 1`, for a model with classes
    * @returns {Uint8Array} rows from the top, `channels` numbers from 0 to 255 for each pixel
+   * @throws {Error} for a latent vector of another length, or a class that there is not or that is missing
    */
   generate(latent, wanted = NO_CLASS) {
     if (latent.length !== this.latentLength) {
       throw new Error(`the latent vector has ${latent.length} numbers, this model takes ${this.latentLength}`);
+    }
+    if (wanted !== NO_CLASS && !(Number.isInteger(wanted) && wanted >= 0)) {
+      throw new Error(`a class is a whole number from 0 on: found ${wanted}`);
     }
     const { memory, dreamlet_generate_u8, dreamlet_scratch_len, dreamlet_image_len } = this.#calls;
     new Float32Array(memory.buffer, this.#latent, latent.length).set(latent);

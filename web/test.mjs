@@ -51,6 +51,12 @@ for (const model of models) {
   expect(latent.length === generator.latentLength && latent.every((x) => Math.abs(x) <= 0.5), `${model}: not truncated`);
   expect(/numbers/.test(said(() => generator.generate(new Float32Array(1000)))), `${model}: takes a latent vector that is too long`);
   expect(/class/.test(said(() => generator.generate(latent, 1000))), `${model}: takes a class that there is not`);
+  for (const seed of [-1, -1n, 2n ** 64n, 2 ** 60, 1.5, NaN, "x"]) {
+    expect(/whole number/.test(said(() => generator.latent(seed))), `${model}: takes the seed ${seed}`);
+  }
+  for (const wanted of [1.5, NaN, -2]) {
+    expect(/whole number/.test(said(() => generator.generate(latent, wanted))), `${model}: takes the class ${wanted}`);
+  }
   const damaged = file.slice();
   damaged[damaged.length - 1] ^= 1;
   const refused = await Generator.open(engine, damaged).then(() => "nothing", (error) => error.message);

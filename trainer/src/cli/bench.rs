@@ -69,6 +69,12 @@ pub(crate) fn run(args: &BenchArgs) -> CliResult {
         .into_iter()
         .map(|name| resolve(&Source::Preset(name), &Overrides::default()))
         .collect::<Result<Vec<Config>, _>>()?;
+    if let (Some(Part::Training), Some(file)) = (args.only, files.first()) {
+        return Err(format!(
+            "{file} only makes pictures, it is not trained: leave it out, or --only"
+        )
+        .into());
+    }
     if args.only != Some(Part::Sampling) && !configs.is_empty() {
         bench_training(args, &configs)?;
     }
@@ -84,7 +90,7 @@ fn time(args: &BenchArgs) -> Duration {
 
 fn bench_training(args: &BenchArgs, configs: &[Config]) -> CliResult {
     let (device, device_name) = args.device.open()?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = rayon::current_num_threads();
     if !args.json {
         print(&format!(
             "training steps on {device_name}, {threads} threads, {} s each, after {} steps of warm-up",

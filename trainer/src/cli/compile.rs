@@ -26,9 +26,9 @@ pub(crate) struct CompileArgs {
     /// Print what each layer and the whole model cost
     #[arg(long)]
     report: bool,
-    /// Latents that the ranges of an int8 model are found on
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65536))]
-    calibrate: u32,
+    /// Latents that the ranges of an int8 model are found on [default: 256]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    calibrate: Option<u32>,
     /// Measure the Fréchet distance of an int8 model to these pictures, and keep layers in floats where it is more than 5 % worse than the ONNX
     /// file's: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR
     #[arg(long)]
@@ -61,13 +61,18 @@ pub(crate) fn run(args: &CompileArgs) -> CliResult {
             PrecisionChoice::Int8 => Precision::Int8,
         },
         quantize: QuantizeOptions {
-            calibrate: args.calibrate,
+            calibrate: args
+                .calibrate
+                .unwrap_or(QuantizeOptions::default().calibrate),
             ..QuantizeOptions::default()
         },
         assumptions: args.stranger.assumptions(),
         name: name.to_string_lossy().into_owned(),
         ..Options::default()
     };
+    if args.calibrate.is_some() && options.precision != Precision::Int8 {
+        return Err("--calibrate is for --precision int8: others have no ranges to find".into());
+    }
     let out = args
         .out
         .clone()

@@ -251,10 +251,28 @@ fn refuse_impossible(
     }
 }
 
+/// What was asked for of a run, where there is none.
+fn of_a_run_only(args: &EvalArgs) -> CliResult {
+    let asked = [
+        (args.best, "--best"),
+        (args.raw, "--raw"),
+        (args.first_stage, "--first-stage"),
+    ];
+    match asked.into_iter().find(|(is, _)| *is) {
+        Some((_, flag)) => Err(format!(
+            "{flag} is for a run folder, which {} is not: leave it out",
+            args.model.display()
+        )
+        .into()),
+        None => Ok(()),
+    }
+}
+
 fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
     let path = args.model.to_string_lossy();
     let path = Path::new(path.strip_prefix("folder:").unwrap_or(&path));
     if path.is_dir() && !path.join("config.toml").is_file() && !path.join("state.json").is_file() {
+        of_a_run_only(args)?;
         return Ok(Model::Folder(path.to_owned()));
     }
     if path.is_dir() {
@@ -267,6 +285,7 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
         let source = FileSource::trained(&saved.generator, &saved.config)?;
         return Ok(Model::Run(Box::new(saved), source));
     }
+    of_a_run_only(args)?;
     let file = read(path, &Limits::default()).map_err(|error: ModelError| error.to_string())?;
     Ok(Model::File(FileSource::new(
         &file,

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{CliResult, print, verify};
 use crate::export;
+use crate::export::verify::Options;
 use crate::training::saved::{Saved, Which};
 
 /// Arguments of `dreamlet export`.
@@ -79,5 +80,5 @@ pub(crate) fn run(args: &ExportArgs) -> CliResult {
         std::fs::metadata(&out)?.len(),
         saved.state.step
     ))?;
-    verify::verify(&out, Some(&saved))
+    verify::verify(&out, Some(&saved), &Options::default())
 }

@@ -92,7 +92,18 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         );
     }
     let assumptions = args.stranger.assumptions();
-    let mut generator = sampling::open(&sampling::resolve(&args.model)?, &assumptions)?;
+    let file = sampling::resolve(&args.model)?;
+    if file != args.model
+        && let Some(newer) = sampling::newer_checkpoint(&args.model, &file)
+    {
+        say!(
+            "note: {} is older than {}; `dreamlet export {}` makes a new one",
+            file.display(),
+            newer.display(),
+            args.model.display()
+        );
+    }
+    let mut generator = sampling::open(&file, &assumptions)?;
     if (generator.card().is_some() || generator.is_compiled())
         && assumptions != Assumptions::default()
     {

@@ -36,8 +36,9 @@ impl StrangerArgs {
     }
 }
 
+/// What latents are drawn from, on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum LatentChoice {
+pub(crate) enum LatentChoice {
     /// Independent N(0, 1) numbers
     Normal,
     /// Independent numbers from -1 to 1
@@ -45,7 +46,8 @@ enum LatentChoice {
 }
 
 impl LatentChoice {
-    fn distribution(self) -> Distribution {
+    /// As the runtime has it.
+    pub(crate) fn distribution(self) -> Distribution {
         match self {
             Self::Normal => Distribution::Normal,
             Self::Uniform => Distribution::Uniform,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::stranger::LatentChoice;
 use super::{CliResult, print};
 use crate::export::verify::{Burn, Options};
 use crate::training::saved::{Saved, Which};
@@ -25,6 +26,12 @@ pub(crate) struct VerifyArgs {
     /// Compare with the first stage alone of a two-stage VAE
     #[arg(long, requires = "run")]
     first_stage: bool,
+    /// Number of classes, for a conditional generator without a card
+    #[arg(long, value_name = "COUNT")]
+    classes: Option<usize>,
+    /// What the latents are drawn from, for a generator without a card
+    #[arg(long, value_enum)]
+    latent: Option<LatentChoice>,
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> CliResult {
@@ -40,17 +47,25 @@ pub(crate) fn run(args: &VerifyArgs) -> CliResult {
             Saved::open(path, which)
         })
         .transpose()?;
-    verify(&args.model, saved.as_ref())
+    let defaults = Options::default();
+    let options = Options {
+        classes: args.classes,
+        distribution: args
+            .latent
+            .map_or(defaults.distribution, LatentChoice::distribution),
+        ..defaults
+    };
+    verify(&args.model, saved.as_ref(), &options)
 }
 
 /// Prints the largest difference of each pair of engines; an error when one is above the tolerance.
-pub(crate) fn verify(model: &Path, saved: Option<&Saved>) -> CliResult {
+pub(crate) fn verify(model: &Path, saved: Option<&Saved>, options: &Options) -> CliResult {
     let mut burn = saved.map(|saved| {
         move |latents: &[f32], classes: Option<&[i64]>, rows: usize| {
             saved.generate(latents, classes, rows)
         }
     });
     let burn = burn.as_mut().map(|f| f as Burn<'_>);
-    let report = crate::export::verify::verify(model, burn, &Options::default())?;
+    let report = crate::export::verify::verify(model, burn, options)?;
     print(report.to_string().trim_end())
 }

@@ -28,7 +28,7 @@ use dreamlet_runtime::latent::{Distribution, lerp, slerp};
 pub use class::{Class, UnknownClass};
 pub use error::SamplingError;
 pub use file::{FileError, FileGenerator};
-pub use model::{open, resolve};
+pub use model::{newer_checkpoint, open, resolve};
 pub use output::{Layout, Output, make_folder, print_png, save_one, sheet};
 pub use request::{
     Interpolation, Latents, MAX_PICTURES, Seeds, Way, parse_range, parse_shape, parse_truncation,

@@ -7,6 +7,7 @@ use dreamlet_runtime::engine::tract::{Assumptions, OnnxError};
 use dreamlet_runtime::engine::validate::{Limits, read};
 
 use super::{FileError, FileGenerator, SamplingError};
+use crate::training::checkpoint;
 
 /// The model file that `path` means: itself, or the newest `export/*.onnx` of a run folder.
 ///
@@ -47,6 +48,15 @@ pub fn resolve(path: &Path) -> Result<PathBuf, SamplingError> {
         .ok_or_else(|| SamplingError::NotExported {
             run: path.to_path_buf(),
         })
+}
+
+/// The run's newest checkpoint, if it was written after the export `file`: what `file` draws is not what the run can do by now.
+#[must_use]
+pub fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
+    let time = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let step = *checkpoint::steps(run).last()?;
+    let checkpoint = checkpoint::folder(run, step);
+    (time(&checkpoint.join("state.json"))? > time(file)?).then_some(checkpoint)
 }
 
 /// Loads a generator, of an ONNX file or a compiled model. `assumptions` are for ONNX files without a card; a card goes before them.

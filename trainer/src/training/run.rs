@@ -103,13 +103,13 @@ impl RunFolder {
         &self.path
     }
 
-    /// Adds a line to `log.txt`.
+    /// Adds a line to `log.txt`, after the time: UTC, as RFC 3339 has it.
     pub fn log(&mut self, line: &str) {
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
         // A log that cannot be written must not end a run; the checkpoint that follows reports a full disk.
-        let _ = writeln!(self.log, "{seconds} {line}");
+        let _ = writeln!(self.log, "{} {line}", utc(seconds));
     }
 
     /// Adds a line to `stats.jsonl`.
@@ -159,6 +159,33 @@ impl RunFolder {
             .map_err(TrainError::file(&path, "opening"))?;
         Ok(())
     }
+}
+
+/// Seconds since 1970 as a date and a time of the Gregorian calendar.
+fn utc(seconds: u64) -> String {
+    let (mut days, time) = (seconds / 86_400, seconds % 86_400);
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    format!(
+        "{year}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
+        days + 1
+    )
 }
 
 fn rewind(path: &Path, step: u64) -> Result<(), TrainError> {
@@ -220,8 +247,23 @@ pub fn environment(device: &str) -> serde_json::Value {
         "os": std::env::consts::OS,
         "architecture": std::env::consts::ARCH,
         "cpu": cpu,
-        "threads": std::thread::available_parallelism().map_or(1, usize::from),
+        "threads": rayon::current_num_threads(),
         "device": device,
         "command": std::env::args().collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        // As `date -u -d @SECONDS +%FT%TZ` prints them.
+        assert_eq!(utc(0), "1970-01-01T00:00:00Z");
+        assert_eq!(utc(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(utc(1_709_251_199), "2024-02-29T23:59:59Z");
+        assert_eq!(utc(1_735_689_599), "2024-12-31T23:59:59Z");
+        assert_eq!(utc(4_107_542_400), "2100-03-01T00:00:00Z");
+    }
 }

@@ -1,6 +1,6 @@
 //! Which files a folder has, what class each is, and which are for the test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -11,6 +11,11 @@ use super::super::error::DataError;
 
 /// Endings of the files that are read, in lower case.
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
+
+/// Endings of other kinds of pictures, of which the user should know that they are not read.
+const UNREAD: [&str; 9] = [
+    "gif", "webp", "tif", "tiff", "avif", "heic", "jxl", "tga", "svg",
+];
 
 /// Folders within folders: deeper is a loop of links.
 const MAX_DEPTH: u32 = 16;
@@ -41,6 +46,8 @@ pub(super) struct Listing {
     pub(super) files: Vec<ImageFile>,
     pub(super) classes: Vec<String>,
     pub(super) notes: Vec<String>,
+    /// Number of files of each ending in [`UNREAD`].
+    unread: BTreeMap<&'static str, usize>,
 }
 
 /// Lists the folder. With sub-folders `train` and `test`, these are the halves; otherwise about a
@@ -56,6 +63,14 @@ pub(super) fn scan(folder: &Path) -> Result<Listing, DataError> {
         list_half(folder, "", false, &mut listing)?;
     }
     number_classes(&mut listing)?;
+    if !listing.unread.is_empty() {
+        let kinds = listing.unread.iter();
+        let kinds: Vec<String> = kinds.map(|(kind, n)| format!("{n} {kind}")).collect();
+        listing.notes.push(format!(
+            "pictures of other kinds than PNG, JPEG and BMP are left out ({}): convert them",
+            kinds.join(", ")
+        ));
+    }
     if !has_halves {
         hold_back(&mut listing.files);
     }
@@ -82,10 +97,20 @@ fn list_half(
     for (name, path, about) in entries(folder)? {
         if about.is_dir() {
             let mut files = Vec::new();
-            list_class(&path, &format!("{prefix}{name}/"), test, 1, &mut files)?;
+            let unread = &mut listing.unread;
+            list_class(
+                &path,
+                &format!("{prefix}{name}/"),
+                test,
+                1,
+                &mut files,
+                unread,
+            )?;
             classed.extend(files.into_iter().map(|file| (name.clone(), file)));
         } else if is_image(&path) {
             loose.push(image_file(path, format!("{prefix}{name}"), test, &about));
+        } else {
+            count_unread(&path, &mut listing.unread);
         }
     }
     if classed.is_empty() {
@@ -114,12 +139,16 @@ fn list_class(
     test: bool,
     depth: u32,
     files: &mut Vec<ImageFile>,
+    unread: &mut BTreeMap<&'static str, usize>,
 ) -> Result<(), DataError> {
     for (name, path, about) in entries(folder)? {
         if about.is_dir() && depth < MAX_DEPTH {
-            list_class(&path, &format!("{prefix}{name}/"), test, depth + 1, files)?;
+            let prefix = format!("{prefix}{name}/");
+            list_class(&path, &prefix, test, depth + 1, files, unread)?;
         } else if about.is_file() && is_image(&path) {
             files.push(image_file(path, format!("{prefix}{name}"), test, &about));
+        } else if about.is_file() {
+            count_unread(&path, unread);
         }
     }
     Ok(())
@@ -144,10 +173,23 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, Metadata)>, DataError>
     Ok(found)
 }
 
+/// The part of the name after the last dot, in lower case.
+fn ending(path: &Path) -> Option<String> {
+    Some(path.extension()?.to_string_lossy().to_ascii_lowercase())
+}
+
 fn is_image(path: &Path) -> bool {
-    path.extension()
-        .map(|ending| ending.to_string_lossy().to_ascii_lowercase())
-        .is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    ending(path).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
+
+fn count_unread(path: &Path, unread: &mut BTreeMap<&'static str, usize>) {
+    let ending = ending(path);
+    let kind = UNREAD
+        .into_iter()
+        .find(|kind| ending.as_deref() == Some(kind));
+    if let Some(kind) = kind {
+        *unread.entry(kind).or_default() += 1;
+    }
 }
 
 fn image_file(path: PathBuf, relative: String, test: bool, about: &Metadata) -> ImageFile {

@@ -366,3 +366,20 @@ fn pictures_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
     assert!(matches!(error, DataError::TooManyBroken { total: 43, .. }));
     assert!(FolderPictures::open(&data(&folder), 17, 3).is_err());
 }
+
+#[test]
+fn pictures_of_kinds_that_are_not_read_are_told() {
+    let folder = TestFolder::new();
+    two_classes(&folder);
+    folder.write("data/cats/moving.GIF", b"");
+    folder.write("data/cats/deep/other.webp", b"");
+    folder.write("data/loose.webp", b"");
+    folder.write("data/cats/list.txt", b"");
+    let read = load(&data(&folder), &options(&folder)).unwrap();
+    assert_eq!(read.notes.len(), 1);
+    assert!(
+        read.notes[0].contains("(1 gif, 2 webp)"),
+        "{:?}",
+        read.notes
+    );
+}

@@ -54,7 +54,7 @@ impl fmt::Display for VerifyError {
         match self {
             Self::Refused(error) => error.fmt(f),
             Self::Signature { reason } => write!(f, "the file is not a generator that can be checked: {reason}"),
-            Self::Classes => f.write_str("the generator takes a class and has no card: say how many classes it has"),
+            Self::Classes => f.write_str("the generator takes a class and has no card: say how many classes it has with --classes COUNT"),
             Self::Engine { engine, batch: 0, reason } => write!(f, "{engine} cannot load the file: {reason}"),
             Self::Engine { engine, batch, reason } => write!(f, "{engine} failed at batch {batch}: {reason}"),
             Self::Library(error) => error.fmt(f),

@@ -80,10 +80,15 @@ fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, Stri
     sets.push(("generated", nets.logits(&pictures, |i| i)?));
     let chart = histogram("Logits of the discriminator", "logit", &sets)
         .ok_or("The discriminator's logits are not finite.")?;
+    let statistics = if nets.has_batch_norm() {
+        ", with the running statistics of batch normalization"
+    } else {
+        ""
+    };
     Ok(format!(
         "{}<div class=\"charts one\">{chart}</div>",
         note(&format!(
-            "Right of 0 it says \"real\". {JUDGED} pictures of each kind, with the running statistics of batch normalization. Hills that lie \
+            "Right of 0 it says \"real\". {JUDGED} pictures of each kind{statistics}. Hills that lie \
              over each other mean that it cannot tell them apart; a training hill right of the test hill, that it learned the data by heart."
         ))
     ))

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_runtime::image::{PixelRange, Shape};
 
+use crate::config::DiscriminatorNorm;
 use crate::nets::{Discriminator, Encoder};
 use crate::training::checkpoint::{folder, read_part};
 use crate::training::load_module;
@@ -67,6 +68,12 @@ impl Nets {
     /// Whether this is a VAE.
     pub(super) fn is_vae(&self) -> bool {
         self.saved.config.vae.is_some()
+    }
+
+    /// Whether the discriminator has batch normalization.
+    pub(super) fn has_batch_norm(&self) -> bool {
+        let gan = self.saved.config.gan.as_ref();
+        gan.is_some_and(|gan| gan.discriminator_norm == DiscriminatorNorm::Batch)
     }
 
     /// Whether this is a two-stage VAE.
