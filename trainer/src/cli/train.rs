@@ -22,7 +22,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Go on with a run folder, bit for bit on the CPU
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "seed", "size", "channels", "out", "eval_every", "patience", "on_collapse"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "seed", "size", "channels", "out", "eval_every", "best_by", "patience", "on_collapse"])]
     resume: Option<PathBuf>,
     /// glyphs (built in), mnist, fashion-mnist, idx:DIR or folder:DIR
     #[arg(long)]
@@ -57,6 +57,10 @@ pub(crate) struct TrainArgs {
     /// Steps between two measurements of quality, for metrics.jsonl; they pick the best checkpoint
     #[arg(long, value_name = "STEPS")]
     eval_every: Option<u64>,
+    /// Figure of a measurement that picks the best checkpoint: auto, frechet, kernel, inception-score, recall, coverage,
+    /// sliced-wasserstein, class-accuracy or likelihood
+    #[arg(long, value_name = "NAME")]
+    best_by: Option<String>,
     /// End after so many measurements without a better one
     #[arg(long, value_name = "COUNT")]
     patience: Option<u64>,
@@ -119,6 +123,8 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
             sets.extend(args.size.map(|n| format!("data.size={n}")));
             sets.extend(args.channels.map(|n| format!("data.channels={n}")));
             sets.extend(args.eval_every.map(|n| format!("training.eval_every={n}")));
+            let best_by = args.best_by.as_ref();
+            sets.extend(best_by.map(|name| format!("training.best_by={name}")));
             sets.extend(args.patience.map(|n| format!("training.patience={n}")));
             let on_collapse = args.on_collapse.as_ref();
             sets.extend(on_collapse.map(|w| format!("training.on_collapse={w}")));

@@ -382,6 +382,22 @@ pub const KEYS: &[Key] = &[
     )
     .or("2000"),
     key(
+        "training.best_by",
+        Kind::Choice(&[
+            "auto",
+            "frechet",
+            "kernel",
+            "inception-score",
+            "recall",
+            "coverage",
+            "sliced-wasserstein",
+            "class-accuracy",
+            "likelihood",
+        ]),
+        "figure of a measurement that picks the best checkpoint; auto is frechet of labelled data, else sliced-wasserstein",
+    )
+    .or("\"auto\""),
+    key(
         "training.patience",
         Kind::Integer(0, 1_000_000),
         "measurements without a better one after which the run ends, 0 for never",

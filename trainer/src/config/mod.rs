@@ -285,10 +285,63 @@ pub struct TrainingConfig {
     pub eval_every: u64,
     /// Pictures on each side of a measurement.
     pub eval_samples: usize,
+    /// The figure of a measurement that picks the best checkpoint and that `patience` goes by.
+    pub best_by: BestBy,
     /// Measurements without a better one after which the run ends; 0 for never.
     pub patience: u64,
     /// What to do when all generated pictures are alike.
     pub on_collapse: OnCollapse,
+}
+
+/// The figure of a measurement that picks the best checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BestBy {
+    /// The Fréchet distance of labelled data, the sliced Wasserstein distance of others.
+    Auto,
+    /// Fréchet distance of features.
+    Frechet,
+    /// Kernel distance of features.
+    Kernel,
+    /// Inception score of the data set's own classifier.
+    InceptionScore,
+    /// Share of the real pictures that generated ones cover.
+    Recall,
+    /// Share of the real pictures that have a generated one near by.
+    Coverage,
+    /// Sliced Wasserstein distance in pixels.
+    SlicedWasserstein,
+    /// Share of pictures in the class that was asked for.
+    ClassAccuracy,
+    /// A VAE's negative evidence lower bound on test pictures.
+    Likelihood,
+}
+
+impl BestBy {
+    /// Its name in a configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Frechet => "frechet",
+            Self::Kernel => "kernel",
+            Self::InceptionScore => "inception-score",
+            Self::Recall => "recall",
+            Self::Coverage => "coverage",
+            Self::SlicedWasserstein => "sliced-wasserstein",
+            Self::ClassAccuracy => "class-accuracy",
+            Self::Likelihood => "likelihood",
+        }
+    }
+
+    /// Whether it is of the features or of the classes of a classifier, which needs labels.
+    #[must_use]
+    pub const fn needs_labels(self) -> bool {
+        !matches!(
+            self,
+            Self::Auto | Self::SlicedWasserstein | Self::Likelihood
+        )
+    }
 }
 
 /// What to do when all generated pictures are alike. It is told in any case.

@@ -6,8 +6,8 @@ use toml::{Table, Value};
 
 use super::keys::{ConfigError, KEYS, Key, Kind, find};
 use super::{
-    AdversarialLoss, Config, DiscriminatorNorm, ModelKind, NetKind, OutputActivation, Schedule,
-    preset,
+    AdversarialLoss, BestBy, Config, DiscriminatorNorm, ModelKind, NetKind, OutputActivation,
+    Schedule, preset,
 };
 
 /// Where a configuration begins.
@@ -473,6 +473,18 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
             "training.patience counts measurements: set training.eval_every (--eval-every) too"
                 .to_owned(),
         );
+    }
+    if t.best_by != BestBy::Auto && t.eval_every == 0 {
+        return conflict(format!(
+            "training.best_by = \"{}\" picks among measurements: set training.eval_every (--eval-every) too",
+            t.best_by.name()
+        ));
+    }
+    if t.best_by == BestBy::ClassAccuracy && config.model.classes == 0 {
+        return conflict("training.best_by = \"class-accuracy\" needs a model that classes are asked of: set model.classes, or begin with the preset cgan or cvae-dense".to_owned());
+    }
+    if t.best_by == BestBy::Likelihood && config.model.kind != ModelKind::Vae {
+        return conflict("training.best_by = \"likelihood\" is a bound that only model.kind = \"vae\" has: take \"sliced-wasserstein\", or \"frechet\" where the data has labels".to_owned());
     }
     if let Some(name) = by_steps(config)
         && t.epochs == 0

@@ -57,6 +57,50 @@ fn wrong_types_and_impossible_values_name_the_allowed_range() {
 }
 
 #[test]
+fn what_picks_the_best_checkpoint_is_measured_and_possible() {
+    use super::super::BestBy;
+    let with = |preset: &str, sets: &[&str]| {
+        let overrides = Overrides {
+            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
+            ..Overrides::default()
+        };
+        resolve(&Source::Preset(preset.into()), &overrides)
+    };
+    let kind = find("training.best_by").unwrap().kind;
+    let Kind::Choice(names) = kind else {
+        panic!("{kind:?}")
+    };
+    let given = |name: &str| format!("best_by={name}");
+    for name in names {
+        let sets = [&given(name), "eval_every=10"];
+        let preset = match *name {
+            "likelihood" => "vae-dense",
+            _ => "cgan",
+        };
+        let config = with(preset, &sets).unwrap();
+        assert_eq!(config.training.best_by.name(), *name);
+        let needs = config.training.best_by.needs_labels();
+        let pixels = ["auto", "sliced-wasserstein", "likelihood"];
+        assert_eq!(needs, !pixels.contains(name), "{name}");
+    }
+    assert_eq!(with("cgan", &[]).unwrap().training.best_by, BestBy::Auto);
+    for (preset, sets, expected) in [
+        ("dcgan", &["best_by=recall"][..], "--eval-every"),
+        ("dcgan", &["best_by=likelihood", "eval_every=9"], "\"vae\""),
+        ("dcgan", &["best_by=class-accuracy", "eval_every=9"], "cgan"),
+        (
+            "dcgan",
+            &["best_by=precision", "eval_every=9"],
+            "\"recall\"",
+        ),
+    ] {
+        let message = with(preset, sets).unwrap_err().to_string();
+        assert!(message.contains("training.best_by"), "{message}");
+        assert!(message.contains(expected), "{sets:?}: {message}");
+    }
+}
+
+#[test]
 fn a_second_stage_needs_steps_and_no_classes() {
     let refused = |overrides: &Overrides| {
         resolve(&Source::Preset("vae-two-stage".into()), overrides)

@@ -16,7 +16,8 @@ const FILES: [&str; 2] = ["metrics.jsonl", "stats.jsonl"];
 /// What a file says of a step and is no figure of merit.
 const NOT_FIGURES: [&str; 5] = ["step", "epoch", "images", "seconds", "images_per_second"];
 
-/// The metric of `run` at `step`: the last line of it that is no later. `None` when it is there and is not a finite number.
+/// The metric of `run` at `step`: the last line of it that is no later. `None` when it is there and is not a finite number. A score of
+/// which more is better is given with the other sign, so that of all scores the smallest is best.
 ///
 /// # Errors
 /// [`SweepError::NoMetric`] when the run has no such figure, [`SweepError::File`].
@@ -29,7 +30,10 @@ pub fn value_at(run: &Path, metric: &Metric, step: u64) -> Result<Option<f64>, S
     let name = match metric {
         Metric::Score => {
             return match checkpoint::newest(run) {
-                Ok((Some((_, state)), _)) => Ok(state.score.filter(|s| s.is_finite())),
+                Ok((Some((_, state)), _)) => {
+                    let sign = if state.larger_is_better { -1.0 } else { 1.0 };
+                    Ok(state.score.filter(|s| s.is_finite()).map(|s| sign * s))
+                }
                 _ => Err(missing(fields(run)?)),
             };
         }
@@ -109,6 +113,24 @@ mod tests {
         let run = TestFolder::new();
         run.write("stats.jsonl", b"{\"step\":20,\"loss\":null}\n");
         assert_eq!(value_at(&run.0, &field("loss"), 20).unwrap(), None);
+    }
+
+    #[test]
+    fn a_score_of_which_more_is_better_counts_with_the_other_sign() {
+        let run = TestFolder::new();
+        for (larger_is_better, expected) in [(false, 0.75), (true, -0.75)] {
+            let state = checkpoint::State {
+                format: checkpoint::FORMAT,
+                step: 5,
+                score: Some(0.75),
+                larger_is_better,
+                ..checkpoint::State::default()
+            };
+            let json = serde_json::to_vec(&state).unwrap();
+            run.write("checkpoints/00000005/state.json", &json);
+            let found = value_at(&run.0, &Metric::Score, 5).unwrap();
+            assert_eq!(found, Some(expected));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::data::DataSpec;
 /// Which figure of a run is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// The score of the checkpoint, smaller is better.
+    /// The score of the checkpoint, smaller is better: one of which more is better counts with the other sign.
     Score,
     /// A field of `metrics.jsonl`, or else of `stats.jsonl`.
     Field(String),

@@ -29,10 +29,13 @@ pub struct State {
     pub images: u64,
     /// Seconds of training in all.
     pub seconds: f64,
-    /// The score that picks the best checkpoint, smaller is better.
+    /// The score that picks the best checkpoint.
     pub score: Option<f64>,
     /// What the score is.
     pub score_name: String,
+    /// Whether a larger score is better; a smaller one is where nothing is said, as in checkpoints of earlier versions.
+    #[serde(default)]
+    pub larger_is_better: bool,
     /// Probability of differentiable augmentation, where it adapts.
     #[serde(default)]
     pub augment: f64,
@@ -149,7 +152,9 @@ fn better(former: Option<Best>, state: &State) -> Option<Best> {
     let Some(score) = state.score.filter(|s| s.is_finite()) else {
         return former;
     };
-    let stays = |b: &Best| b.score_name == state.score_name && b.score <= score;
+    let stays = |b: &Best| {
+        b.score_name == state.score_name && !is_better(score, b.score, state.larger_is_better)
+    };
     former.filter(stays).or_else(|| {
         Some(Best {
             step: state.step,
@@ -157,6 +162,16 @@ fn better(former: Option<Best>, state: &State) -> Option<Best> {
             score_name: state.score_name.clone(),
         })
     })
+}
+
+/// Whether `new` is better than `old`, and not only as good. What was read from a file may be off by its last digits.
+pub(super) fn is_better(new: f64, old: f64, larger_is_better: bool) -> bool {
+    let gain = if larger_is_better {
+        new - old
+    } else {
+        old - new
+    };
+    gain > 4.0 * f64::EPSILON * old.abs()
 }
 
 fn write_best(run: &Path, best: Option<&Best>) -> Result<(), TrainError> {

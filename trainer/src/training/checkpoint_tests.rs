@@ -53,6 +53,50 @@ fn the_newest_and_the_best_stay() {
 }
 
 #[test]
+fn the_largest_score_is_the_best_where_larger_is_better() {
+    let (run, learner) = run(&[], 1);
+    for (score, step) in [0.5, 0.75, 0.75, 0.25].into_iter().zip(1..) {
+        let state = State {
+            larger_is_better: true,
+            ..state(step, score)
+        };
+        save(&run.0, &learner, state, 1).unwrap();
+    }
+    assert_eq!(steps(&run.0), [2, 4]);
+    assert_eq!(best(&run.0).unwrap().step, 2);
+    fs::remove_file(run.0.join("checkpoints/best.json")).unwrap();
+    tidy(&run.0).unwrap();
+    assert_eq!(best(&run.0).unwrap().step, 2);
+}
+
+#[test]
+fn the_first_of_checkpoints_that_are_as_good_is_the_best() {
+    // Read back from JSON this number is another one.
+    let (run, _) = run(&[0.383_357_801_510_157_97; 3], 3);
+    assert_eq!(best(&run.0).unwrap().step, 1);
+    assert!(is_better(1.0, 1.0 + 1e-9, false) && is_better(1.0 + 1e-9, 1.0, true));
+    assert!(!is_better(1.0, 1.0, false) && !is_better(1.0, 1.0, true));
+    assert!(is_better(-0.5, 0.0, false) && !is_better(f64::NAN, 0.0, true));
+}
+
+#[test]
+fn a_checkpoint_of_an_earlier_version_has_a_score_of_which_less_is_better() {
+    let (run, learner) = run(&[2.0, 3.0], 2);
+    for step in [1, 2] {
+        let path = folder(&run.0, step).join("state.json");
+        let text = fs::read_to_string(&path).unwrap();
+        let mut old: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let fields = old.as_object_mut().unwrap();
+        fields.remove("larger_is_better").unwrap();
+        fs::write(&path, old.to_string()).unwrap();
+    }
+    assert_eq!(tidy(&run.0).unwrap(), [""; 0]);
+    assert_eq!(best(&run.0).unwrap().step, 1);
+    save(&run.0, &learner, state(3, 1.0), 2).unwrap();
+    assert_eq!(best(&run.0).unwrap().step, 3);
+}
+
+#[test]
 fn checkpoints_that_are_all_damaged_are_an_error_that_names_them_and_none_at_all_is_not() {
     let (run, _) = run(&[1.0, 2.0], 2);
     assert_eq!(newest(&run.0).unwrap().0.unwrap().1.step, 2);

@@ -40,6 +40,13 @@ pub enum TrainError {
         /// Classes the data set has, 0 without labels.
         found: usize,
     },
+    /// The figure that is to pick the best checkpoint needs labels that the data set does not have.
+    BestByNeedsLabels {
+        /// Its name, the value of `training.best_by`.
+        figure: &'static str,
+        /// The data set's name.
+        data: String,
+    },
     /// A loss is NaN or infinite.
     NonFinite {
         /// The step.
@@ -155,6 +162,10 @@ impl fmt::Display for TrainError {
             Self::Classes { wanted, found } => write!(
                 f,
                 "model.classes is {wanted}, and the data set has {found} classes: set model.classes={found}, or 0 for an unconditional model"
+            ),
+            Self::BestByNeedsLabels { figure, data } => write!(
+                f,
+                "training.best_by = \"{figure}\" needs a classifier, which is trained on labels of two classes or more in training and test pictures, and the data set {data} lacks them: take training.best_by=sliced-wasserstein, or put pictures in one sub-folder a class"
             ),
             Self::NonFinite {
                 step,

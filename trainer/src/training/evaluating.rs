@@ -1,34 +1,86 @@
 //! Figures while a model trains: distances to test pictures every so many steps, for `metrics.jsonl`.
 
 use super::error::TrainError;
-use super::learner::Learner;
-use crate::config::Config;
+use super::learner::{Learner, Reals};
+use crate::config::{BestBy, Config};
 use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
-use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options, classifiable};
+use crate::evaluation::{
+    self, Better, EvaluationError, Evaluator, FileSource, Metric, Options, classifiable,
+};
 
-/// The figure that picks the best checkpoint: smaller is better.
+/// The figure that picks the best checkpoint.
 #[derive(Clone, Copy)]
 pub(super) struct Chosen {
+    metric: Metric,
     /// Its key.
-    pub(super) key: &'static str,
+    key: &'static str,
     /// Its name for people.
     pub(super) name: &'static str,
 }
 
-const FRECHET: Chosen = Chosen {
-    key: "frechet_distance",
-    name: "Fréchet distance of the data set's own classifier",
-};
-/// Of data without labels, for which there is no classifier.
-const SLICED: Chosen = Chosen {
-    key: "sliced_wasserstein",
-    name: "sliced Wasserstein distance to test pictures, pixels 0..1",
-};
+impl Chosen {
+    fn of(best_by: BestBy, data: &Dataset) -> Self {
+        let (metric, key, name) = match best_by {
+            BestBy::Auto if classifiable(data) => return Self::of(BestBy::Frechet, data),
+            // Without labels there is no classifier.
+            BestBy::Auto | BestBy::SlicedWasserstein => (
+                Metric::SlicedWasserstein,
+                "sliced_wasserstein",
+                "sliced Wasserstein distance to test pictures, pixels 0..1",
+            ),
+            BestBy::Frechet => (
+                Metric::Frechet,
+                "frechet_distance",
+                "Fréchet distance of the data set's own classifier",
+            ),
+            BestBy::Kernel => (
+                Metric::Kernel,
+                "kernel_distance",
+                "kernel distance of the data set's own classifier",
+            ),
+            BestBy::InceptionScore => (
+                Metric::InceptionScore,
+                "inception_score",
+                "inception score of the data set's own classifier",
+            ),
+            BestBy::Recall => (
+                Metric::PrecisionRecall,
+                "recall",
+                "recall in features of the data set's own classifier",
+            ),
+            BestBy::Coverage => (
+                Metric::DensityCoverage,
+                "coverage",
+                "coverage in features of the data set's own classifier",
+            ),
+            BestBy::ClassAccuracy => (
+                Metric::ClassAccuracy,
+                "class_accuracy",
+                "class accuracy by the data set's own classifier",
+            ),
+            BestBy::Likelihood => (
+                Metric::Likelihood,
+                "negative_elbo",
+                "negative ELBO on test pictures, nats",
+            ),
+        };
+        Self { metric, key, name }
+    }
+}
+
+/// One figure, and which way is better.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Figure {
+    pub(super) value: f64,
+    pub(super) larger_is_better: bool,
+}
 
 /// What one measurement found.
 pub(super) struct Measured {
     /// Keys and values of the figures.
     pub(super) figures: Vec<(&'static str, f64)>,
+    /// The figure that picks the best checkpoint, if it is a number.
+    pub(super) chosen: Option<Figure>,
     /// Classes that next to none of the pictures is taken for.
     pub(super) missing: Vec<String>,
     /// What the figures were measured on, and real pictures against real ones.
@@ -71,13 +123,17 @@ impl<'a> Evaluating<'a> {
         if config.training.eval_every == 0 {
             return Ok(None);
         }
-        let (chosen, mut metrics) = if classifiable(data) {
-            (FRECHET, vec![Metric::Frechet, Metric::PrecisionRecall])
+        let chosen = Chosen::of(config.training.best_by, data);
+        let mut metrics = if classifiable(data) {
+            vec![Metric::Frechet, Metric::PrecisionRecall]
         } else {
-            (SLICED, vec![Metric::SlicedWasserstein, Metric::MsSsim])
+            vec![Metric::SlicedWasserstein, Metric::MsSsim]
         };
         if config.model.classes > 0 {
             metrics.push(Metric::ClassAccuracy);
+        }
+        if !metrics.contains(&chosen.metric) {
+            metrics.push(chosen.metric);
         }
         let bar = Bar::default();
         let progress: &dyn Progress = if quiet { &Silent } else { &bar };
@@ -105,29 +161,58 @@ impl<'a> Evaluating<'a> {
         }))
     }
 
-    /// The figures of the generator as it would be exported now.
+    /// The figures of the generator as it would be exported now; `test` are the pictures of a VAE's bound.
     pub(super) fn measure(
         &mut self,
         learner: &Learner,
         config: &Config,
+        test: &Reals,
     ) -> Result<Measured, TrainError> {
         let mut source = FileSource::trained(&learner.generator(), config).map_err(failed)?;
         let found = self
             .evaluator
             .evaluate("this run", &mut source)
             .map_err(failed)?;
-        let figures = found.report.figures.iter();
+        let missing = found
+            .class_counts
+            .map_or(Vec::new(), |counts| missing(&self.classes, &counts));
+        let mut figures = found.report.figures;
+        if self.chosen.metric == Metric::Likelihood {
+            figures.extend(self.bound(learner, test));
+        }
+        let chosen = figures.iter().find(|figure| figure.key == self.chosen.key);
+        let chosen = chosen.map(|figure| Figure {
+            value: figure.value,
+            larger_is_better: figure.better == Better::Higher,
+        });
         Ok(Measured {
-            figures: figures.map(|figure| (figure.key, figure.value)).collect(),
-            stamps: serde_json::Map::from_iter(found.report.figures.iter().map(|figure| {
+            figures: figures
+                .iter()
+                .map(|figure| (figure.key, figure.value))
+                .collect(),
+            chosen: chosen.filter(|figure| figure.value.is_finite()),
+            stamps: serde_json::Map::from_iter(figures.iter().map(|figure| {
                 let (floor, method, stamp) = (figure.floor, &figure.method, &figure.stamp);
                 let of = serde_json::json!({"floor": floor, "method": method, "stamp": stamp});
                 (figure.key.to_owned(), of)
             }))
             .into(),
-            missing: found
-                .class_counts
-                .map_or(Vec::new(), |counts| missing(&self.classes, &counts)),
+            missing,
+        })
+    }
+
+    /// The negative evidence lower bound of a VAE on `test`.
+    fn bound(&self, learner: &Learner, test: &Reals) -> Option<evaluation::Figure> {
+        let [pictures, ..] = test.pixels.dims();
+        Some(evaluation::Figure {
+            key: self.chosen.key,
+            name: self.chosen.name.to_owned(),
+            value: learner.negative_bound(test.clone(), 0)?,
+            error: None,
+            floor: None,
+            better: Better::Lower,
+            method: "nats a picture, 1 draw".to_owned(),
+            stamp: self.evaluator.likelihood_stamp(pictures),
         })
     }
 

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::checkpoint::{self, is_better};
 use super::error::TrainError;
+use super::evaluating::Figure;
+use super::score::{self, Score};
 use super::session::Session;
-use super::{checkpoint, score};
 use crate::config::OnCollapse;
 
 /// Times a run goes back to its best checkpoint before it ends.
@@ -14,9 +16,9 @@ impl Session<'_> {
     /// Measures quality, then saves.
     pub(super) fn evaluate(&mut self) -> Result<PathBuf, TrainError> {
         let Some(evaluating) = &mut self.evaluating else {
-            return self.save(None);
+            return self.save();
         };
-        let measured = evaluating.measure(&self.learner, self.config)?;
+        let measured = evaluating.measure(&self.learner, self.config, &self.test)?;
         let (message, collapsed) = if self.config.gan.is_some() {
             let (recall, classes) = (measured.figure("recall"), evaluating.classes());
             self.watch.coverage(
@@ -41,42 +43,66 @@ impl Session<'_> {
         let words: Vec<String> = figures.map(|(k, v)| format!("{k} {v:.4}")).collect();
         self.progress
             .tell(&format!("step {}: {}", self.state.step, words.join("  ")));
-        let chosen = measured.figure(evaluating.chosen.key);
-        match (chosen, self.state.best_measured) {
-            (Some(value), best) if best.is_none_or(|best| value < best) => {
+        self.warn(message);
+        let back = collapsed && self.go_back()?;
+        let (score, back) = self.score(back)?;
+        // Of nets that are gone no checkpoint has the figures.
+        let chosen = measured.chosen.filter(|_| !back);
+        let best = self.state.best_measured;
+        match chosen {
+            Some(Figure {
+                value,
+                larger_is_better,
+            }) if best.is_none_or(|best| is_better(value, best, larger_is_better)) => {
                 self.state.best_measured = Some(value);
                 self.state.stale = 0;
             }
             _ => self.state.stale += 1,
         }
-        self.warn(message);
-        let back = collapsed && self.go_back()?;
-        // The figures are those of nets that are gone.
-        let chosen = chosen.filter(|_| !back);
-        self.save(chosen)
+        self.write(&score, chosen)
     }
 
-    /// Saves a checkpoint; where quality is measured, `measured` is what picks the best one.
-    pub(super) fn save(&mut self, mut measured: Option<f64>) -> Result<PathBuf, TrainError> {
-        let mut score = score::score(&self.learner, self.config, &self.test, &self.device);
-        if let Some(variety) = score.variety {
-            let (message, collapsed) = self.watch.variety(self.state.step, variety, self.config);
-            self.warn(message);
-            if collapsed && self.go_back()? {
-                measured = None;
-                score = score::score(&self.learner, self.config, &self.test, &self.device);
-            }
+    /// Saves a checkpoint without measuring quality.
+    pub(super) fn save(&mut self) -> Result<PathBuf, TrainError> {
+        let (score, _) = self.score(false)?;
+        self.write(&score, None)
+    }
+
+    /// The score of the nets that are in place afterwards, and whether these are others than before; `back` says whether they are already.
+    fn score(&mut self, back: bool) -> Result<(Score, bool), TrainError> {
+        let found = score::score(&self.learner, self.config, &self.test, &self.device);
+        let Some(variety) = found.variety.filter(|_| !back) else {
+            return Ok((found, back));
+        };
+        let (message, collapsed) = self.watch.variety(self.state.step, variety, self.config);
+        self.warn(message);
+        if collapsed && self.go_back()? {
+            let score = score::score(&self.learner, self.config, &self.test, &self.device);
+            return Ok((score, true));
         }
+        Ok((found, false))
+    }
+
+    /// Writes a checkpoint; where quality is measured, `measured` is what picks the best one.
+    fn write(&mut self, score: &Score, measured: Option<Figure>) -> Result<PathBuf, TrainError> {
         // The losses are those before the last update: what it made of the nets shows here, and must not become the newest checkpoint.
         if !self.data.test.is_empty() && !score.value.is_finite() {
             let losses = format!("{}: {}", score.name, score.value);
             return Err(self.no_longer_finite(self.state.step, losses));
         }
-        let (value, name) = match &self.evaluating {
+        let (figure, name) = match &self.evaluating {
             Some(evaluating) => (measured, evaluating.chosen.name),
-            None => (Some(score.value), score.name),
+            None => (
+                Some(Figure {
+                    value: score.value,
+                    larger_is_better: false,
+                }),
+                score.name,
+            ),
         };
+        let value = figure.map(|figure| figure.value);
         self.state.score = value;
+        self.state.larger_is_better = figure.is_some_and(|figure| figure.larger_is_better);
         name.clone_into(&mut self.state.score_name);
         let path = checkpoint::save(
             self.run.path(),

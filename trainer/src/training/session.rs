@@ -21,6 +21,7 @@ use super::window::Window;
 use crate::config::{Config, TrainingConfig};
 use crate::data::{Augment, Batches, Dataset, Position, gather};
 use crate::device::DeviceChoice;
+use crate::evaluation::classifiable;
 use crate::files::write_atomic;
 use crate::report::samples;
 use crate::stderr::say;
@@ -216,6 +217,13 @@ fn check_data(config: &Config, data: &Dataset) -> Result<(), TrainError> {
     if wanted > 0 && wanted != found {
         return Err(TrainError::Classes { wanted, found });
     }
+    let best_by = config.training.best_by;
+    if best_by.needs_labels() && !classifiable(data) {
+        return Err(TrainError::BestByNeedsLabels {
+            figure: best_by.name(),
+            data: data.name.clone(),
+        });
+    }
     let (found, batch) = (data.train.len(), config.optimizer.batch);
     if found < batch {
         Err(TrainError::TooFewPictures { found, batch })
@@ -351,7 +359,7 @@ impl<'a> Session<'a> {
             if evaluate {
                 self.evaluate()?;
             } else if save {
-                self.save(None)?;
+                self.save()?;
             }
         };
         self.read()?;
@@ -360,7 +368,7 @@ impl<'a> Session<'a> {
         } else if self.evaluating.is_some() {
             self.evaluate()?
         } else {
-            self.save(None)?
+            self.save()?
         };
         if !self
             .state

@@ -376,8 +376,14 @@ pub(super) fn checkpoints(run: &RunFiles) -> String {
         .iter()
         .map(|checkpoint| match &checkpoint.state {
             Ok(state) => {
-                if !state.score_name.is_empty() && !names.contains(&state.score_name) {
-                    names.push(state.score_name.clone());
+                let direction = if state.larger_is_better {
+                    "larger"
+                } else {
+                    "smaller"
+                };
+                let name = format!("{}, {direction} is better", state.score_name);
+                if state.score.is_some() && !names.contains(&name) {
+                    names.push(name);
                 }
                 let score = state.score.map_or_else(|| "–".to_owned(), number);
                 let time = Duration::try_from_secs_f64(state.seconds)
@@ -408,7 +414,7 @@ pub(super) fn checkpoints(run: &RunFiles) -> String {
         String::new()
     } else {
         note(&format!(
-            "Score: {}; smaller is better, within this run.",
+            "Score, to compare within this run: {}.",
             names.join("; ")
         ))
     };
