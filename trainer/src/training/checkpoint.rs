@@ -48,6 +48,9 @@ pub struct State {
     /// Times the run went back to its best checkpoint because the generator had collapsed.
     #[serde(default)]
     pub rollbacks: u64,
+    /// Steps whose training is no longer in the nets, because the run went back.
+    #[serde(default)]
+    pub lost: u64,
     /// Names of the classes of a conditional model.
     #[serde(default)]
     pub classes: Vec<String>,
@@ -56,6 +59,20 @@ pub struct State {
     pub data: Option<DataMark>,
     /// SHA-256 of each file of the checkpoint.
     pub files: BTreeMap<String, String>,
+}
+
+impl State {
+    /// Steps that the nets have been trained for: fewer than the run's where it went back to earlier nets.
+    pub(super) fn age(&self) -> u64 {
+        self.step.saturating_sub(self.lost)
+    }
+
+    /// The nets are those of the checkpoint `earlier` from now on, and with them what goes by the nets; the run's step goes on.
+    pub(super) fn go_back(&mut self, earlier: &Self) {
+        self.lost = self.step.saturating_sub(earlier.age());
+        self.augment = earlier.augment;
+        self.rollbacks += 1;
+    }
 }
 
 /// A checkpoint that is whole: its folder, and where it stands.

@@ -97,6 +97,30 @@ fn a_checkpoint_of_an_earlier_version_has_a_score_of_which_less_is_better() {
 }
 
 #[test]
+fn nets_are_as_old_as_the_steps_that_are_in_them() {
+    let state = |step: u64| State {
+        step,
+        ..State::default()
+    };
+    let early = State {
+        augment: 0.25,
+        ..state(300)
+    };
+    let mut now = state(1000);
+    now.augment = 0.75;
+    now.go_back(&early);
+    assert_eq!((now.step, now.age(), now.rollbacks), (1000, 300, 1));
+    assert!((now.augment - 0.25).abs() < 1e-12);
+    now.step += 200;
+    assert_eq!(now.age(), 500);
+    // Back to a checkpoint that was written after the first time.
+    let mut later = now.clone();
+    later.step += 900;
+    later.go_back(&now);
+    assert_eq!((later.step, later.age(), later.rollbacks), (2100, 500, 2));
+}
+
+#[test]
 fn checkpoints_that_are_all_damaged_are_an_error_that_names_them_and_none_at_all_is_not() {
     let (run, _) = run(&[1.0, 2.0], 2);
     assert_eq!(newest(&run.0).unwrap().0.unwrap().1.step, 2);

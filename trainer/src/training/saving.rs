@@ -22,7 +22,7 @@ impl Session<'_> {
         let (message, collapsed) = if self.config.gan.is_some() {
             let (recall, classes) = (measured.figure("recall"), evaluating.classes());
             self.watch.coverage(
-                self.state.step,
+                self.state.age(),
                 recall,
                 &measured.missing,
                 classes,
@@ -74,7 +74,7 @@ impl Session<'_> {
         let Some(variety) = found.variety.filter(|_| !back) else {
             return Ok((found, back));
         };
-        let (message, collapsed) = self.watch.variety(self.state.step, variety, self.config);
+        let (message, collapsed) = self.watch.variety(self.state.age(), variety, self.config);
         self.warn(message);
         if collapsed && self.go_back()? {
             let score = score::score(&self.learner, self.config, &self.test, &self.device);
@@ -137,7 +137,8 @@ impl Session<'_> {
                 let folder = checkpoint::folder(self.run.path(), best.step);
                 let state = checkpoint::read_state(&folder)?;
                 checkpoint::load(&folder, &state, &mut self.learner)?;
-                self.state.rollbacks += 1;
+                self.state.go_back(&state);
+                self.watch.other_nets();
                 self.warn(Some(format!(
                     "back to the nets of step {}; other latents and pictures follow than did the first time",
                     best.step

@@ -10,7 +10,7 @@ const LONG: u64 = 500;
 const ALIKE: f64 = 0.4;
 /// Recall below which generated pictures cover nothing of what the real ones show.
 const NARROW: f64 = 0.02;
-/// Steps in which a generator that has learned nothing yet makes ever the same, and may.
+/// Steps of training in which a generator that has learned nothing yet makes ever the same, and may.
 const YOUNG: u64 = 1000;
 
 /// Looks at a run's figures and says when something is wrong, once.
@@ -105,15 +105,21 @@ impl Watch {
         ))
     }
 
+    /// Nets of an earlier checkpoint are in place: what was seen of the discriminator is not of theirs.
+    pub(super) fn other_nets(&mut self) {
+        self.winning_since = None;
+        self.told_winning = false;
+    }
+
     /// From how different generated pictures are from each other, as a share of how different real ones are: what to tell, if anything,
-    /// and whether the generator has collapsed.
+    /// and whether the generator has collapsed. `age` is for how many steps the nets were trained.
     pub(super) fn variety(
         &mut self,
-        step: u64,
+        age: u64,
         share: f64,
         config: &Config,
     ) -> (Option<String>, bool) {
-        if share >= ALIKE || step < YOUNG {
+        if share >= ALIKE || age < YOUNG {
             self.told_alike = false;
             return (None, false);
         }
@@ -127,17 +133,18 @@ impl Watch {
     }
 
     /// From a measurement's recall and the classes, of so many, that no generated picture is taken for: what to tell, if anything, and
-    /// whether the generator has collapsed: more than half of the classes are missing, or recall is next to nothing.
+    /// whether the generator has collapsed: more than half of the classes are missing, or recall is next to nothing. `age` as in
+    /// [`Watch::variety`].
     pub(super) fn coverage(
         &mut self,
-        step: u64,
+        age: u64,
         recall: Option<f64>,
         missing: &[String],
         classes: usize,
         config: &Config,
     ) -> (Option<String>, bool) {
         let narrow = recall.filter(|recall| *recall < NARROW);
-        if step < YOUNG || (narrow.is_none() && missing.is_empty()) {
+        if age < YOUNG || (narrow.is_none() && missing.is_empty()) {
             self.told_missing = false;
             return (None, false);
         }
@@ -229,6 +236,16 @@ mod tests {
         let (message, collapsed) = watch.variety(2100, 0.1, &config);
         assert!(collapsed && message.unwrap().contains("10 %"));
         assert_eq!(watch.variety(2100, 0.1, &config), (None, true));
+    }
+
+    #[test]
+    fn nets_of_an_earlier_checkpoint_have_not_been_seen_winning() {
+        let config = preset("dcgan", &[]);
+        let mut watch = Watch::default();
+        assert_eq!(watch.discriminator(100, 1.0, &config), None);
+        watch.other_nets();
+        assert_eq!(watch.discriminator(600, 1.0, &config), None);
+        assert!(watch.discriminator(1100, 1.0, &config).is_some());
     }
 
     #[test]
