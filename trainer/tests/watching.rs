@@ -1,4 +1,4 @@
-//! A run that measures itself keeps its best checkpoint.
+//! A run that measures itself keeps its best checkpoint, ends when it gets no better, and does about a collapse what it was told.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use dreamlet_trainer::training::saved::{Saved, Which};
 use serde_json::Value;
 
 /// A new folder with a small IDX data set in it, blobs whose class is the row they are in.
@@ -147,4 +148,160 @@ fn a_figure_of_features_is_refused_at_the_start_without_labels() {
         "{words}"
     );
     assert!(!folder.join("out").exists());
+}
+
+/// Step sizes so small that no pixel changes.
+#[test]
+fn patience_ends_a_run_that_gets_no_better_and_leaves_one_alone_that_does() {
+    let folder = scratch("patience", false);
+    let still = ["learning_rate=1e-8", "discriminator_learning_rate=1e-8"];
+    let often = ["--steps", "20", "--eval-every", "1", "--patience"];
+    let ended = train("seed-gan", &folder, &still, &[&often[..], &["3"]].concat());
+    let (words, run) = (said(&ended), last_run(&folder));
+    assert_eq!(ended.status.code(), Some(0), "{words}");
+    assert!(
+        words.contains("no better for as long as it was to wait") && words.contains("--best"),
+        "{words}"
+    );
+    assert!(read(&run.join("log.txt")).contains("Patience at step 4 "));
+    assert_eq!(figures(&run, "sliced_wasserstein").len(), 4);
+    assert_eq!(json(&run.join("checkpoints/best.json"))["step"], 1);
+
+    let patient = train("seed-gan", &folder, &still, &[&often[..], &["0"]].concat());
+    let run = last_run(&folder);
+    assert!(patient.status.success());
+    assert!(read(&run.join("log.txt")).contains("Finished at step 20 "));
+
+    let learns = ["--steps", "100", "--eval-every", "20", "--patience", "1"];
+    let by = ["--best-by", "likelihood"];
+    let better = train("vae-dense", &folder, &[], &[&learns[..], &by].concat());
+    let (words, run) = (said(&better), last_run(&folder));
+    assert!(better.status.success(), "{words}");
+    assert!(read(&run.join("log.txt")).contains("Finished at step 100 "));
+    assert_eq!(json(&run.join("checkpoints/best.json"))["step"], 100);
+}
+
+/// A copy of a run of 500 good steps, which is to go on with a decay that takes all weights to 0: its pictures become all alike.
+fn doomed(first: &Path, name: &str, on_collapse: &str) -> PathBuf {
+    let run = first.with_file_name(format!("copy-{name}"));
+    let status = Command::new("cp").arg("-r").args([first, &run]).status();
+    assert!(status.unwrap().success());
+    let config = read(&run.join("config.toml"));
+    let rate = "\nlearning_rate = 0.002\n";
+    let decay = "\nweight_decay = 0.0\n";
+    let what = "\non_collapse = \"ignore\"\n";
+    assert!(
+        config.contains(rate) && config.contains(decay) && config.contains(what),
+        "{config}"
+    );
+    let config = config.replace(rate, "\nlearning_rate = 0.02\n");
+    let config = config.replace(decay, "\nweight_decay = 1.0\n");
+    let config = config.replace(what, &format!("\non_collapse = \"{on_collapse}\"\n"));
+    fs::write(run.join("config.toml"), config).unwrap();
+    run
+}
+
+fn resume(run: &Path, steps: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
+    command.args(["train", "--resume"]).arg(run);
+    let output = command
+        .args(["--steps", steps])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let words = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    words
+}
+
+/// The steps of the log's lines that begin with words.
+fn steps_of(run: &Path, words: &str) -> Vec<u64> {
+    let log = read(&run.join("log.txt"));
+    let lines = log.lines().filter(|line| line.contains(words));
+    lines
+        .map(|line| {
+            let (_, rest) = line.split_once("step ").unwrap();
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+            digits.parse().unwrap()
+        })
+        .collect()
+}
+
+fn generator(run: &Path, step: u64) -> Vec<u8> {
+    fs::read(run.join(format!("checkpoints/{step:08}/generator.bpk"))).unwrap()
+}
+
+/// Mean difference of a pixel between the first picture of a run's newest checkpoint and fifteen others.
+fn spread(run: &Path) -> f32 {
+    let saved = Saved::open(run, Which::default()).unwrap();
+    let z = saved.config.model.latent;
+    let mut latents = vec![0.0; 16 * z];
+    for (seed, latent) in (0..).zip(latents.chunks_mut(z)) {
+        dreamlet_runtime::latent::fill_normal(seed, None, latent);
+    }
+    let pictures = saved.generate(&latents, None, 16).unwrap();
+    let first = &pictures[..256];
+    let differences = pictures
+        .chunks(256)
+        .flat_map(|picture| picture.iter().zip(first).map(|(a, b)| (a - b).abs()));
+    differences.sum::<f32>() / (15.0 * 256.0)
+}
+
+#[test]
+fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
+    let folder = scratch("collapse", false);
+    let sets = [
+        "loss=hinge",
+        "discriminator_norm=spectral",
+        "discriminator_steps=1",
+        "hidden=[64]",
+        "latent=16",
+        "batch=16",
+        "beta1=0",
+        "learning_rate=0.002",
+        "discriminator_learning_rate=0.002",
+        "checkpoint_every=250",
+        "keep=100",
+        "sample_every=10000",
+        "average=0",
+    ];
+    let first = train("seed-gan", &folder, &sets, &["--steps", "500"]);
+    assert!(first.status.success(), "{}", said(&first));
+    let first = last_run(&folder);
+    assert!(spread(&first) > 0.02, "{}", spread(&first));
+    let collapsed = "generated pictures differ from each other only";
+
+    let run = doomed(&first, "ignore", "ignore");
+    let words = resume(&run, "1250");
+    assert!(words.contains(collapsed), "{words}");
+    assert_eq!(steps_of(&run, collapsed), [1000]);
+    assert_eq!(steps_of(&run, "Finished at"), [500, 1250]);
+    let (now, before) = (spread(&run), spread(&first));
+    assert!(now < 0.1 * before, "{now} {before}");
+
+    let run = doomed(&first, "stop", "stop");
+    let words = resume(&run, "1250");
+    assert!(
+        words.contains("the generator collapsed") && words.contains("--best"),
+        "{words}"
+    );
+    assert_eq!(steps_of(&run, "Collapsed at"), [1000]);
+
+    // The nets of step 500 are in place again at step 1000, and judged when they are 1000 steps old: 500 steps later, resumed or not.
+    let run = doomed(&first, "rollback", "rollback");
+    let back = "back to the nets of step 500";
+    let words = resume(&run, "1000");
+    assert!(words.contains(back), "{words}");
+    assert_eq!(steps_of(&run, back), [1000]);
+    assert!(generator(&run, 1000) == generator(&run, 500));
+    assert!(generator(&run, 750) != generator(&run, 500));
+    assert!((spread(&run) - spread(&first)).abs() < 1e-6);
+    resume(&run, "1250");
+    assert_eq!(steps_of(&run, back), [1000]);
+    let words = resume(&run, "6000");
+    assert!(words.contains("the generator collapsed"), "{words}");
+    assert_eq!(steps_of(&run, back), [1000, 1500, 2000]);
+    assert_eq!(steps_of(&run, "Collapsed at"), [2500]);
+    assert!(generator(&run, 2000) == generator(&run, 500));
+    assert_eq!(state(&run, 2500)["rollbacks"], 3);
 }
