@@ -276,6 +276,8 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     assert!(words.contains(collapsed), "{words}");
     assert_eq!(steps_of(&run, collapsed), [1000]);
     assert_eq!(steps_of(&run, "Finished at"), [500, 1250]);
+    // Such pictures are easily told from real ones.
+    assert!(words.contains("(mean logit "), "{words}");
     let (now, before) = (spread(&run), spread(&first));
     assert!(now < 0.1 * before, "{now} {before}");
 

@@ -67,10 +67,40 @@ struct View {
 type Shown = (Tensor<4>, Option<Tensor<1, Int>>, View);
 
 impl Gan {
-    /// What [`Gan::step`] returns: both losses, the mean of D(x) and D(G(z)) (of the logits, where the loss has no probabilities),
+    /// What [`Gan::step`] returns where the loss has no probabilities: both losses, the mean logit of real and of generated pictures,
     /// the share of pictures that the discriminator got right, and the mean sign of the real pictures' logits.
     pub const STATS: &'static [&'static str] =
         &["d_loss", "g_loss", "d_real", "d_fake", "d_right", "d_sign"];
+
+    /// The same where it has: `d_real` and `d_fake` are the means of D(x) and D(G(z)) then, and the mean logits come last.
+    pub const STATS_WITH_LOGITS: &'static [&'static str] = &[
+        "d_loss",
+        "g_loss",
+        "d_real",
+        "d_fake",
+        "d_right",
+        "d_sign",
+        "d_logit_real",
+        "d_logit_fake",
+    ];
+
+    /// Names of what a step returns.
+    pub(super) fn stats_names(&self) -> &'static [&'static str] {
+        if self.has_probabilities() {
+            Self::STATS_WITH_LOGITS
+        } else {
+            Self::STATS
+        }
+    }
+
+    /// Whether the loss takes the logits for those of a probability.
+    fn has_probabilities(&self) -> bool {
+        let kind = self.settings.loss;
+        matches!(
+            kind,
+            AdversarialLoss::Minimax | AdversarialLoss::NonSaturating
+        )
+    }
 
     pub(super) fn new(config: &Config, settings: &GanConfig, device: &Device) -> Self {
         let generator = Generator::new(config, device);
@@ -259,8 +289,8 @@ impl Gan {
             let stats = self.stats(shown, on_real.inner(), on_fake.inner());
             last = Some((fake, real.classes, stats, view(2)));
         }
-        let Some((fake, class, [d_loss, d_real, d_fake, d_right, d_sign], view)) = last else {
-            return Tensor::zeros([Self::STATS.len()], &self.device);
+        let Some((fake, class, mut stats, view)) = last else {
+            return Tensor::zeros([self.stats_names().len()], &self.device);
         };
         // The generator's turn needs gradients through the discriminator, not of it.
         let frozen = self.discriminator.normalized().no_grad();
@@ -278,26 +308,30 @@ impl Gan {
             let keep = self.settings.average.min(ramp);
             self.average = Some(follow(average, &self.generator, keep));
         }
-        Tensor::cat(
-            vec![d_loss, loss.inner(), d_real, d_fake, d_right, d_sign],
-            0,
-        )
+        stats.insert(1, loss.inner());
+        Tensor::cat(stats, 0)
     }
 
-    /// The figures of a discriminator's turn, from its logits.
-    fn stats(&self, loss: Tensor<1>, real: Tensor<2>, fake: Tensor<2>) -> [Tensor<1>; 5] {
+    /// The figures of a discriminator's turn, from its logits: [`Gan::stats_names`] without the generator's loss.
+    fn stats(&self, loss: Tensor<1>, real: Tensor<2>, fake: Tensor<2>) -> Vec<Tensor<1>> {
         let kind = self.settings.loss;
-        let mean = |logits: Tensor<2>| match kind {
-            AdversarialLoss::Minimax | AdversarialLoss::NonSaturating => sigmoid(logits).mean(),
-            _ => logits.mean(),
-        };
         let over = |logits: Tensor<2>| logits.greater_elem(threshold(kind)).float().mean();
         let (real_over, fake_over) = (over(real.clone()), over(fake.clone()));
         let right = (real_over.clone() - fake_over)
             .add_scalar(1.0)
             .mul_scalar(0.5);
         let sign = real_over.mul_scalar(2.0).sub_scalar(1.0);
-        [loss, mean(real), mean(fake), right, sign]
+        let logits = [real.clone().mean(), fake.clone().mean()];
+        let [on_real, on_fake] = if self.has_probabilities() {
+            [sigmoid(real).mean(), sigmoid(fake).mean()]
+        } else {
+            logits.clone()
+        };
+        let mut stats = vec![loss, on_real, on_fake, right, sign];
+        if self.has_probabilities() {
+            stats.extend(logits);
+        }
+        stats
     }
 
     /// The generator as it is used after training: the average, with its batch normalization calibrated, or the generator itself
@@ -363,5 +397,58 @@ impl Gan {
             self.average = Some(load_module(average, read("average")?)?);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Overrides, Source, resolve};
+
+    /// Dense nets of 16 units on pictures of 16x16.
+    fn config(sets: &[&str]) -> Config {
+        let common = ["data.size=16", "hidden=[16]", "latent=4"];
+        let sets = common.iter().chain(sets);
+        let overrides = Overrides {
+            sets: sets.map(|set| (*set).to_owned()).collect(),
+            ..Overrides::default()
+        };
+        resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap()
+    }
+
+    #[test]
+    fn mean_logits_are_among_the_figures_of_every_loss() {
+        let device = Device::flex();
+        let of = |values: [f32; 2]| Tensor::<1>::from_floats(values, &device).reshape([2, 1]);
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        for (loss, real, fake) in [
+            ("non-saturating", "d_logit_real", "d_logit_fake"),
+            ("minimax", "d_logit_real", "d_logit_fake"),
+            ("hinge", "d_real", "d_fake"),
+            ("least-squares", "d_real", "d_fake"),
+        ] {
+            let config = config(&[&format!("loss={loss}")]);
+            let settings = config.gan.clone().unwrap();
+            let gan = Gan::new(&config, &settings, &Device::flex().autodiff());
+            let mut stats = gan.stats(
+                Tensor::zeros([1], &device),
+                of([3.0, -1.0]),
+                of([-3.0, -5.0]),
+            );
+            stats.insert(1, Tensor::zeros([1], &device));
+            let found: Vec<f32> = Tensor::cat(stats, 0).into_data().try_to_vec().unwrap();
+            let names = gan.stats_names();
+            assert_eq!(found.len(), names.len());
+            let get = |wanted| {
+                let place = names.iter().position(|name| *name == wanted).unwrap();
+                f64::from(found[place])
+            };
+            assert_eq!((get(real), get(fake)), (1.0, -4.0), "{loss}");
+            assert_eq!((get("d_right"), get("d_sign")), (0.75, 0.0), "{loss}");
+            if real == "d_logit_real" {
+                let mean = 0.5 * (sigmoid(3.0) + sigmoid(-1.0));
+                assert!((get("d_real") - mean).abs() < 1e-6);
+            }
+        }
     }
 }

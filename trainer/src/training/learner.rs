@@ -55,7 +55,7 @@ impl Learner {
     #[must_use]
     pub fn stats(&self, moment: Moment) -> &'static [&'static str] {
         match self {
-            Self::Gan(_) => Gan::STATS,
+            Self::Gan(gan) => gan.stats_names(),
             Self::Vae(vae) => vae.stats(moment),
         }
     }

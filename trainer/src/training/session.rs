@@ -16,7 +16,7 @@ use super::learner::{Learner, Moment, Reals};
 use super::progress::{Progress, Standing};
 use super::run::{RunFolder, environment, read_config, write_config};
 use super::score;
-use super::watch::Watch;
+use super::watch::{Judged, Watch};
 use super::window::Window;
 use crate::config::{Config, TrainingConfig};
 use crate::data::{Augment, Batches, Dataset, Position, gather};
@@ -552,10 +552,10 @@ impl<'a> Session<'a> {
             line.insert("augment".into(), self.state.augment.into());
         }
         self.run.stats(&line.into())?;
-        if let Some((_, right)) = means.iter().find(|(name, _)| *name == "d_right") {
+        if let Some(judged) = Judged::of(&means) {
             let message = self
                 .watch
-                .discriminator(self.state.step, *right, self.config);
+                .discriminator(self.state.step, judged, self.config);
             self.warn(message);
         }
         self.window.clear();

@@ -13,6 +13,34 @@ const NARROW: f64 = 0.02;
 /// Steps of training in which a generator that has learned nothing yet makes ever the same, and may.
 const YOUNG: u64 = 1000;
 
+/// How a discriminator judged lately.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judged {
+    /// Share of the pictures that it told right.
+    right: f64,
+    /// Mean logit of real and of generated pictures.
+    logits: [f64; 2],
+}
+
+impl Judged {
+    /// From the means of the losses; `None` where there is no discriminator.
+    pub(super) fn of(means: &[(&'static str, f64)]) -> Option<Self> {
+        let mean = |wanted| {
+            let found = means.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| *value)
+        };
+        // Where the loss has no probabilities, D(x) is the logit.
+        let logit = |own, other| mean(own).or_else(|| mean(other));
+        Some(Self {
+            right: mean("d_right")?,
+            logits: [
+                logit("d_logit_real", "d_real")?,
+                logit("d_logit_fake", "d_fake")?,
+            ],
+        })
+    }
+}
+
 /// Looks at a run's figures and says when something is wrong, once.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
@@ -80,14 +108,14 @@ fn either(what: &[String]) -> String {
 }
 
 impl Watch {
-    /// From the mean share of pictures that the discriminator got right lately: what to tell, if anything.
+    /// From how the discriminator judged lately: what to tell, if anything.
     pub(super) fn discriminator(
         &mut self,
         step: u64,
-        right: f64,
+        judged: Judged,
         config: &Config,
     ) -> Option<String> {
-        if right < WINNING {
+        if judged.right < WINNING {
             self.winning_since = None;
             self.told_winning = false;
             return None;
@@ -97,9 +125,12 @@ impl Watch {
             return None;
         }
         self.told_winning = true;
+        let [real, fake] = judged
+            .logits
+            .map(|logit| format!("{logit:+.1}").replace('-', "−"));
         Some(format!(
-            "the discriminator has told {:.1} % of the pictures right for {} steps: the generator has nothing to learn from it. {}",
-            right * 100.0,
+            "the discriminator has told {:.1} % of the pictures right for {} steps (mean logit {real} on real, {fake} on generated pictures): the generator has nothing to learn from it. {}",
+            judged.right * 100.0,
             step - since,
             against_winning(config)
         ))
@@ -193,6 +224,23 @@ mod tests {
         resolve(&Source::Preset(name.into()), &overrides).unwrap()
     }
 
+    fn judged(right: f64) -> Judged {
+        Judged {
+            right,
+            logits: [8.125, -9.26],
+        }
+    }
+
+    #[test]
+    fn logits_are_taken_where_the_loss_has_them() {
+        let mut means = vec![("d_real", 0.75), ("d_fake", 0.25)];
+        assert!(Judged::of(&means).is_none());
+        means.push(("d_right", 1.0));
+        assert_eq!(Judged::of(&means).unwrap().logits, [0.75, 0.25]);
+        means.extend([("d_logit_real", 1.0986), ("d_logit_fake", -1.0986)]);
+        assert_eq!(Judged::of(&means).unwrap().logits, [1.0986, -1.0986]);
+    }
+
     #[test]
     fn what_is_advised_is_not_done_already() {
         let config = preset("dcgan", &[]);
@@ -213,18 +261,20 @@ mod tests {
     fn a_winning_discriminator_is_told_once_and_after_a_while() {
         let config = preset("dcgan", &[]);
         let mut watch = Watch::default();
-        assert_eq!(watch.discriminator(100, 0.995, &config), None);
-        assert_eq!(watch.discriminator(400, 0.995, &config), None);
-        let message = watch.discriminator(600, 0.995, &config).unwrap();
+        assert_eq!(watch.discriminator(100, judged(0.995), &config), None);
+        assert_eq!(watch.discriminator(400, judged(0.995), &config), None);
+        let message = watch.discriminator(600, judged(0.995), &config).unwrap();
         assert!(
-            message.contains("99.5 %") && message.contains("0.0005"),
+            message.contains("99.5 %")
+                && message.contains("0.0005")
+                && message.contains("(mean logit +8.1 on real, −9.3 on generated pictures)"),
             "{message}"
         );
-        assert_eq!(watch.discriminator(1200, 0.999, &config), None);
+        assert_eq!(watch.discriminator(1200, judged(0.999), &config), None);
         // It recovers, and wins again.
-        assert_eq!(watch.discriminator(1300, 0.8, &config), None);
-        assert_eq!(watch.discriminator(1400, 1.0, &config), None);
-        assert!(watch.discriminator(1900, 1.0, &config).is_some());
+        assert_eq!(watch.discriminator(1300, judged(0.8), &config), None);
+        assert_eq!(watch.discriminator(1400, judged(1.0), &config), None);
+        assert!(watch.discriminator(1900, judged(1.0), &config).is_some());
     }
 
     #[test]
@@ -242,10 +292,10 @@ mod tests {
     fn nets_of_an_earlier_checkpoint_have_not_been_seen_winning() {
         let config = preset("dcgan", &[]);
         let mut watch = Watch::default();
-        assert_eq!(watch.discriminator(100, 1.0, &config), None);
+        assert_eq!(watch.discriminator(100, judged(1.0), &config), None);
         watch.other_nets();
-        assert_eq!(watch.discriminator(600, 1.0, &config), None);
-        assert!(watch.discriminator(1100, 1.0, &config).is_some());
+        assert_eq!(watch.discriminator(600, judged(1.0), &config), None);
+        assert!(watch.discriminator(1100, judged(1.0), &config).is_some());
     }
 
     #[test]

@@ -14,9 +14,13 @@ use crate::report::run_files::RunFiles;
 use crate::training::clock;
 
 /// Curves that belong into one chart, and its title; every other number has a chart of its own.
-const TOGETHER: [(&str, &[&str]); 3] = [
+const TOGETHER: [(&str, &[&str]); 4] = [
     ("Losses", &["d_loss", "g_loss"]),
     ("Mean of D(x) and of D(G(z))", &["d_real", "d_fake"]),
+    (
+        "Mean logit of real and of generated pictures",
+        &["d_logit_real", "d_logit_fake"],
+    ),
     (
         "Pictures the discriminator tells right (share), mean sign of its logits on real ones",
         &["d_right", "d_sign"],
