@@ -177,6 +177,7 @@ fn patience_ends_a_run_that_gets_no_better_and_leaves_one_alone_that_does() {
     let better = train("vae-dense", &folder, &[], &[&learns[..], &by].concat());
     let (words, run) = (said(&better), last_run(&folder));
     assert!(better.status.success(), "{words}");
+    assert!(words.contains(" of the 20 dimensions "), "{words}");
     assert!(read(&run.join("log.txt")).contains("Finished at step 100 "));
     assert_eq!(json(&run.join("checkpoints/best.json"))["step"], 100);
 }

@@ -268,7 +268,11 @@ pub(crate) fn report(outcome: &Outcome, config: &Config) -> CliResult {
             format!("look at {run}/samples, then: dreamlet export {run} --out model.onnx")
         }
     };
-    let text = format!("{}\n{next}", summary(outcome));
+    let latents = outcome.latent_use.as_ref();
+    let latents = latents.map_or_else(String::new, |found| {
+        format!("{}\n", training::latent_use::in_words(found))
+    });
+    let text = format!("{}\n{latents}{next}", summary(outcome));
     if outcome.ending == Ending::Stopped {
         stopped(&text)
     } else {

@@ -7,8 +7,10 @@ use burn::tensor::{Bytes, Device, Int, Tensor};
 use burn_pack::{Reader, Writer};
 
 use super::gan::Gan;
+use super::latent_use;
 use super::vae::Vae;
 use crate::config::{Config, Likelihood};
+use crate::data::Dataset;
 use crate::nets::Generator;
 
 /// Names and bytes of everything that a checkpoint must hold.
@@ -117,6 +119,18 @@ impl Learner {
             Self::Gan(_) => None,
             Self::Vae(vae) => Some(vae.negative_bound(x, index)),
         }
+    }
+
+    /// KL of each latent dimension of a VAE in nats; `None` for a GAN.
+    ///
+    /// # Errors
+    /// Why there are no such numbers.
+    pub fn latent_use(&self, config: &Config, data: &Dataset) -> Result<Option<Vec<f64>>, String> {
+        let Self::Vae(vae) = self else {
+            return Ok(None);
+        };
+        let (encoder, device) = (vae.net.encoder.valid(), vae.device.clone().inner());
+        latent_use::divergences(&encoder, config, data, &device).map(Some)
     }
 
     /// −log of the importance-weighted bound of each picture of `x`, whose pixels are 0 or 1, for a VAE with the Bernoulli

@@ -6,6 +6,7 @@ mod data_mark;
 mod error;
 mod evaluating;
 mod gan;
+pub(crate) mod latent_use;
 mod learner;
 mod progress;
 pub mod run;

@@ -12,6 +12,7 @@ use super::checkpoint::{self, State};
 use super::data_mark::{DataMark, difference};
 use super::error::TrainError;
 use super::evaluating::Evaluating;
+use super::latent_use;
 use super::learner::{Learner, Moment, Reals};
 use super::progress::{Progress, Standing};
 use super::run::{RunFolder, environment, read_config, write_config};
@@ -66,6 +67,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// Where it stands.
     pub state: State,
+    /// KL of each latent dimension of a VAE in nats, mean over test pictures; none of a GAN, or of a run that was asked to stop.
+    pub latent_use: Option<Vec<f64>>,
     /// Steps trained now; none when a resumed run had come to its end before.
     pub steps: u64,
 }
@@ -377,6 +380,21 @@ impl<'a> Session<'a> {
         {
             self.pictures()?;
         }
+        let latent_use = match ending {
+            // Who stops a run wants it to end.
+            Ending::Stopped => Ok(None),
+            _ => self.learner.latent_use(self.config, self.data),
+        };
+        let latent_use = match latent_use {
+            Ok(found) => found,
+            Err(reason) => {
+                self.run.log(&format!("use of the latents: {reason}"));
+                None
+            }
+        };
+        if let Some(found) = &latent_use {
+            self.run.log(&latent_use::in_words(found));
+        }
         self.progress.done();
         self.run.log(&format!(
             "{ending:?} at step {} after {:.1} s",
@@ -386,6 +404,7 @@ impl<'a> Session<'a> {
             run: self.run.path().to_owned(),
             checkpoint,
             ending,
+            latent_use,
             steps: self.state.step - first_step,
             state: self.state,
         })

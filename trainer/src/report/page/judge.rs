@@ -5,28 +5,10 @@ use super::html::{missing, note, number};
 use super::latent::{first, generated};
 use super::nets::Nets;
 use crate::data::{Dataset, Split};
+use crate::training::latent_use::{UNUSED, how_many};
 
-/// Test pictures that the encoder reads.
-const ENCODED: usize = 1024;
 /// Pictures of each kind that the discriminator sees.
 const JUDGED: usize = 512;
-/// Nats below which a latent dimension counts as unused.
-pub(super) const UNUSED: f64 = 0.01;
-
-/// KL of each latent dimension of a VAE in nats; `Ok(None)` for a GAN.
-pub(super) fn divergences(nets: &Nets, data: &Dataset) -> Result<Option<Vec<f64>>, String> {
-    if !nets.is_vae() {
-        return Ok(None);
-    }
-    // A small folder may have no test pictures.
-    let split = if data.test.is_empty() {
-        &data.train
-    } else {
-        &data.test
-    };
-    let pictures = first(nets, split, ENCODED)?;
-    nets.divergences(&pictures, labels(split)).map(Some)
-}
 
 /// The class of each picture of a split, 0 where there are none.
 fn labels(split: &Split) -> impl Fn(usize) -> usize {
@@ -41,12 +23,8 @@ pub(super) fn encoder(divergences: &[f64]) -> String {
         .map(|(i, v)| (format!("z{i}"), *v))
         .collect();
     sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let unused = divergences.iter().filter(|v| **v < UNUSED).count();
     let sum: f64 = divergences.iter().sum();
-    let count = match unused {
-        0 => format!("None of the {} dimensions is unused", divergences.len()),
-        n => format!("{n} of the {} dimensions are unused", divergences.len()),
-    };
+    let count = how_many(divergences);
     format!(
         "{}<div class=\"charts one\">{}</div>",
         note(&format!(

@@ -131,7 +131,7 @@ fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
         ))
     };
     let divergences = match data {
-        Ok(data) => judge::divergences(nets, data),
+        Ok(data) => nets.divergences(data),
         Err(_) => Ok(None),
     };
     // Traversals go along what the generator takes; of two stages, these are the latents of the other.

@@ -7,8 +7,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_runtime::image::{PixelRange, Shape};
 
 use crate::config::DiscriminatorNorm;
+use crate::data::Dataset;
 use crate::nets::{Discriminator, Encoder};
 use crate::training::checkpoint::{folder, read_part};
+use crate::training::latent_use;
 use crate::training::load_module;
 use crate::training::saved::{Saved, Which};
 
@@ -156,32 +158,15 @@ impl Nets {
         bytes.iter().map(|b| range.from_u8(*b)).collect()
     }
 
-    /// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats, mean over the pictures `[N, C, H, W]`:
-    /// ½ (μ² + σ² − 1 − log σ²) (Kingma and Welling 2014, appendix B). `class` as in [`Nets::generate`].
-    pub(super) fn divergences(
-        &self,
-        pictures: &[f32],
-        class: impl Fn(usize) -> usize,
-    ) -> Result<Vec<f64>, String> {
+    /// KL of each latent dimension of a VAE in nats, mean over test pictures; `Ok(None)` for a GAN.
+    pub(super) fn divergences(&self, data: &Dataset) -> Result<Option<Vec<f64>>, String> {
+        if !self.is_vae() {
+            return Ok(None);
+        }
         let Judge::Encoder(encoder) = &self.judge else {
             return Err(self.no("encoder"));
         };
-        let mut sums = vec![0.0; self.latent_len()];
-        for (batch, classes) in self.batches(pictures, class) {
-            let (mean, log_variance) = encoder.forward(batch, classes);
-            let [rows, _] = mean.dims();
-            let inner =
-                mean.clone().mul(mean) + log_variance.clone().exp() - log_variance.add_scalar(1.0);
-            let values = values(inner.mul_scalar(0.5))?;
-            for row in values.chunks(values.len() / rows.max(1)) {
-                sums.iter_mut()
-                    .zip(row)
-                    .for_each(|(sum, v)| *sum += f64::from(*v));
-            }
-        }
-        #[allow(clippy::cast_precision_loss)]
-        let count = (pictures.len() / self.picture_len()).max(1) as f64;
-        Ok(sums.into_iter().map(|sum| sum / count).collect())
+        latent_use::divergences(encoder, &self.saved.config, data, &Device::flex()).map(Some)
     }
 
     /// The discriminator's logit of each picture `[N, C, H, W]`, positive for "real". `class` as in [`Nets::generate`].

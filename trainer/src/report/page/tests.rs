@@ -5,7 +5,8 @@ use crate::config::{Overrides, Source, resolve};
 use crate::data::Split;
 use crate::device::DeviceChoice;
 use crate::files::TestFolder;
-use crate::training::{TrainOptions, train};
+use crate::training::saved::{Saved, Which};
+use crate::training::{TrainOptions, latent_use, train};
 
 fn data() -> Dataset {
     let options = LoadOptions {
@@ -99,6 +100,11 @@ fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
     assert!(!html.contains("class=\"missing\""), "something is missing");
     assert!(html.contains("All 5 dimensions, those with the most information"));
     assert!(html.contains("KL of each dimension"));
+    // As the last words of the training have it.
+    let saved = Saved::open(&run, Which::default()).unwrap();
+    let learner = saved.learner().unwrap().unwrap();
+    let divergences = learner.latent_use(&saved.config, &data).unwrap().unwrap();
+    assert!(html.contains(&latent_use::how_many(&divergences)));
     assert_eq!(html.matches("from −3 to 3\"").count(), 5);
     assert_eq!(html.matches("and training picture").count(), 16);
     for chart in [

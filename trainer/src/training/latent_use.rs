@@ -1,0 +1,186 @@
+//! How much each latent dimension of a VAE tells about a picture.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::score;
+use crate::config::Config;
+use crate::data::Dataset;
+use crate::nets::Encoder;
+use crate::objective::elbo;
+
+/// Nats below which a latent dimension counts as unused.
+pub(crate) const UNUSED: f64 = 0.01;
+/// Test pictures that the encoder reads.
+const PICTURES: usize = 1024;
+/// Pictures that go through the encoder together.
+const BATCH: usize = 32;
+/// Unused dimensions that are named.
+const NAMED: usize = 12;
+
+/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats (Kingma and Welling 2014, appendix B), mean over the first 1024 test pictures, or
+/// over training pictures where there are no test pictures. `encoder` is on `device`, without gradients.
+///
+/// # Errors
+/// Why there are no such numbers, in one sentence.
+pub(crate) fn divergences(
+    encoder: &Encoder,
+    config: &Config,
+    data: &Dataset,
+    device: &Device,
+) -> Result<Vec<f64>, String> {
+    // A small folder may have no test pictures.
+    let split = if data.test.is_empty() {
+        &data.train
+    } else {
+        &data.test
+    };
+    let (channels, side) = (config.data.channels, config.data.size);
+    let length = (channels * side * side).max(1);
+    if split.image_len() != length {
+        return Err(format!(
+            "the data set's pictures have {} numbers each, the generator's {length}",
+            split.image_len()
+        ));
+    }
+    let count = split.len().min(PICTURES);
+    let pixels = split.pixels().get(..count * length).unwrap_or_default();
+    let mut sums = vec![0.0; config.model.latent];
+    for (some, first) in pixels.chunks(BATCH * length).zip((0..).step_by(BATCH)) {
+        let rows = some.len() / length;
+        let shape = [rows, channels, side, side];
+        let pictures = score::tensor(some, shape, config.model.output.range(), device);
+        let classes = config.model.classes;
+        let classes = (classes > 0).then(|| {
+            let label = |index| split.label(index).map_or(0, usize::from) % classes;
+            let labels: Vec<i64> = (first..first + rows)
+                .map(|index| i64::try_from(label(index)).unwrap_or(0))
+                .collect();
+            Tensor::from_data(TensorData::new(labels, [rows]), device)
+        });
+        let (mean, log_variance) = encoder.forward(pictures, classes);
+        let found = elbo::divergences(mean, log_variance).into_data();
+        let found = found.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
+        #[allow(clippy::cast_precision_loss)]
+        let weight = rows as f64;
+        for (sum, value) in sums.iter_mut().zip(found) {
+            *sum += weight * f64::from(value);
+        }
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let count = count.max(1) as f64;
+    Ok(sums.into_iter().map(|sum| sum / count).collect())
+}
+
+/// How many of the dimensions are unused, as a sentence without its end.
+pub(crate) fn how_many(divergences: &[f64]) -> String {
+    match unused(divergences).count() {
+        0 => format!("None of the {} dimensions is unused", divergences.len()),
+        1 => format!("1 of the {} dimensions is unused", divergences.len()),
+        n => format!("{n} of the {} dimensions are unused", divergences.len()),
+    }
+}
+
+/// The same with their names, and with what can be done.
+pub(crate) fn in_words(divergences: &[f64]) -> String {
+    let names: Vec<String> = unused(divergences).map(|i| format!("z{i}")).collect();
+    let words = format!(
+        "{} (KL below {UNUSED} nats on test pictures)",
+        how_many(divergences)
+    );
+    if names.is_empty() {
+        return words;
+    }
+    let shown = names.get(..NAMED).unwrap_or(&names).join(", ");
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "{words}: {shown}{more}. A model.latent without them makes pictures as good; vae.warmup or vae.free_bits may bring them into use"
+    )
+}
+
+/// The dimensions that are.
+fn unused(divergences: &[f64]) -> impl Iterator<Item = usize> {
+    let all = divergences.iter().enumerate();
+    all.filter(|(_, kl)| **kl < UNUSED).map(|(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Overrides, Source, resolve};
+    use crate::data::{DataSpec, LoadOptions, load};
+
+    #[test]
+    fn divergences_are_means_over_all_pictures_whatever_their_batches() {
+        let overrides = Overrides {
+            sets: ["data.size=16", "hidden=[8]", "latent=3", "model.classes=10"]
+                .map(str::to_owned)
+                .into(),
+            ..Overrides::default()
+        };
+        let config = resolve(&Source::Preset("vae-dense".into()), &overrides).unwrap();
+        let options = LoadOptions {
+            limit: Some(BATCH + 7),
+            size: Some(16),
+            ..LoadOptions::default()
+        };
+        let mut data = load(&DataSpec::Glyphs, &options).unwrap();
+        data.test = data.train.clone();
+        let device = Device::flex();
+        let encoder = Encoder::new(&config, &device);
+        let found = divergences(&encoder, &config, &data, &device).unwrap();
+        let rows = data.test.len();
+        assert_eq!(rows, BATCH + 7);
+        let pictures = score::tensor(data.test.pixels(), [rows, 1, 16, 16], (0.0, 1.0), &device);
+        let labels = data.test.labels().unwrap().iter().copied().map(i64::from);
+        let labels = TensorData::new(labels.collect::<Vec<i64>>(), [rows]);
+        let classes = Tensor::from_data(labels, &device);
+        let (mean, log_variance) = encoder.forward(pictures, Some(classes));
+        let at_once = elbo::divergences(mean, log_variance).into_data();
+        let at_once: Vec<f32> = at_once.try_to_vec().unwrap();
+        assert_eq!(found.len(), 3);
+        for (found, expected) in found.iter().zip(at_once) {
+            let expected = f64::from(expected);
+            assert!(
+                expected > 1e-6 && (found - expected).abs() < 1e-4 * expected,
+                "{found} {expected}"
+            );
+        }
+        data.test = load(
+            &DataSpec::Glyphs,
+            &LoadOptions {
+                limit: Some(40),
+                ..LoadOptions::default()
+            },
+        )
+        .unwrap()
+        .test;
+        let message = divergences(&encoder, &config, &data, &device).unwrap_err();
+        assert!(
+            message.contains("784") && message.contains("256"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn unused_dimensions_are_counted_and_named_up_to_some() {
+        let words = in_words(&[0.5, 0.01, 2.0]);
+        assert!(words.starts_with("None of the 3 dimensions"), "{words}");
+        assert!(!words.contains("model.latent"), "{words}");
+        let words = in_words(&[0.5, 0.009, 2.0]);
+        assert!(
+            words.starts_with("1 of the 3") && words.contains(": z1. "),
+            "{words}"
+        );
+        let mut many = [0.0; 20];
+        many[3] = 1.0;
+        let words = in_words(&many);
+        assert!(words.starts_with("19 of the 20"), "{words}");
+        assert!(
+            words.contains("z2, z4,") && words.contains("z12 and 7 more"),
+            "{words}"
+        );
+    }
+}
