@@ -181,14 +181,13 @@ fn better(former: Option<Best>, state: &State) -> Option<Best> {
     })
 }
 
-/// Whether `new` is better than `old`, and not only as good. What was read from a file may be off by its last digits.
+/// Whether `new` is better than `old`, and not only as good.
 pub(super) fn is_better(new: f64, old: f64, larger_is_better: bool) -> bool {
-    let gain = if larger_is_better {
-        new - old
+    if larger_is_better {
+        new > old
     } else {
-        old - new
-    };
-    gain > 4.0 * f64::EPSILON * old.abs()
+        new < old
+    }
 }
 
 fn write_best(run: &Path, best: Option<&Best>) -> Result<(), TrainError> {
