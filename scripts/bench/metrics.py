@@ -25,12 +25,18 @@ def frechet(real, fake):
     return ((real.mean(0) - fake.mean(0)) ** 2).sum() + np.trace(a + b - 2 * root.real)
 
 
-def kernel(real, fake):
-    """Bińkowski et al. 2018, over disjoint subsets in order; mean and standard error."""
+def subsets(real, fake):
+    """Disjoint subsets in order, as many of each side."""
     size = max(1, min(1000, min(len(real), len(fake)) // 4))
-    found = []
     for start in range(0, min(len(real), len(fake)) - size + 1, size):
-        x, y = real[start : start + size], fake[start : start + size]
+        yield real[start : start + size], fake[start : start + size]
+
+
+def kernel(real, fake):
+    """Bińkowski et al. 2018; mean over subsets and standard error."""
+    found = []
+    for x, y in subsets(real, fake):
+        size = len(x)
         k = lambda p, q: (p @ q.T / p.shape[1] + 1) ** 3
         xx, yy, xy = k(x, x), k(y, y), k(x, y)
         pairs = size * (size - 1)
@@ -49,6 +55,25 @@ def inception(probabilities, splits=10):
             terms = np.where(p > 0, p * np.log(p / marginal), 0)
         scores.append(np.exp(terms.sum(1).mean()))
     return np.mean(scores), np.std(scores)
+
+
+def by_torch_fidelity(real, fake, probabilities):
+    """The figures that torch-fidelity has, from the same features and the same parts; nothing where it is not installed."""
+    try:
+        import torch
+        from torch_fidelity import metric_fid, metric_isc, metric_kid
+    except ImportError:
+        return {}
+    statistics = [metric_fid.fid_features_to_statistics(torch.from_numpy(x)) for x in (real, fake)]
+    found = {"frechet_distance": metric_fid.fid_statistics_to_metric(*statistics, verbose=False)[metric_fid.KEY_METRIC_FID]}
+    polynomial = {"kid_kernel": "poly", "kid_kernel_poly_degree": 3, "kid_kernel_poly_gamma": None, "kid_kernel_poly_coef0": 1}
+    found["kernel_distance"] = np.mean([metric_kid.kernel_mmd(x, y, **polynomial) for x, y in subsets(real, fake)])
+    if probabilities is not None:
+        # It takes logits, and the logarithm of a probability is one.
+        logits = torch.from_numpy(np.log(np.maximum(probabilities, 1e-300)))
+        score = metric_isc.isc_features_to_metric(logits, splits=10, shuffle=False)
+        found["inception_score"] = score[metric_isc.KEY_METRIC_ISC_MEAN]
+    return found
 
 
 def sliced_wasserstein(real, fake, directions):
@@ -103,7 +128,7 @@ def main():
         return np.load(path) if path.exists() else None
 
     real, fake = load("real").astype(np.float64), load("fake").astype(np.float64)
-    found, errors = {}, {}
+    found, errors, probabilities = {}, {}, None
     if "frechet_distance" in figures:
         found["frechet_distance"] = frechet(real, fake)
     if "kernel_distance" in figures:
@@ -129,13 +154,15 @@ def main():
         found["memorized_ratio_features"] = np.median(a) / np.median(b)
 
     worst = 0.0
-    print(f"{'figure':<28} {'dreamlet':>14} {'python':>14} {'relative':>10}")
+    print(f"{'figure':<34} {'dreamlet':>14} {'python':>14} {'relative':>10}")
     rows = [(key, figures[key]["value"], value) for key, value in found.items()]
     rows += [(f"{key} ±", figures[key]["error"], value) for key, value in errors.items()]
+    others = by_torch_fidelity(real, fake, probabilities)
+    rows += [(f"{key}, torch-fidelity", figures[key]["value"], value) for key, value in others.items() if key in figures]
     for key, ours, theirs in rows:
         difference = abs(ours - theirs) / max(abs(theirs), 1e-9) if ours != theirs else 0.0
         worst = max(worst, difference)
-        print(f"{key:<28} {ours:>14.7g} {theirs:>14.7g} {difference:>10.1e}")
+        print(f"{key:<34} {ours:>14.7g} {theirs:>14.7g} {difference:>10.1e}")
     left = sorted(set(figures) - set(found))
     print(f"not compared: {', '.join(left) or 'nothing'}")
     if worst > args.tolerance:

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dreamlet_runtime::engine::validate::{Limits, ModelError, read};
 use dreamlet_runtime::image::{PixelRange, Shape};
+use serde_json::Value;
 
 use super::stranger::StrangerArgs;
 use super::{CliResult, print};
@@ -108,6 +109,19 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         Some(path) => Some(OnnxExtractor::open(path, args.extractor_range)?),
         None => None,
     };
+    // Said here: the evaluator would miss as many real pictures first.
+    if let Some(found) = source
+        .available()
+        .filter(|found| *found < evaluation::LEAST)
+    {
+        return Err(EvaluationError::TooFew {
+            what: "generated pictures",
+            needed: evaluation::LEAST,
+            found,
+            advice: "put more into the folder",
+        }
+        .into());
+    }
     let classes = source.classes();
     refuse_impossible(args, classes, extractor.is_none(), data.height, vae)?;
     let metrics = metrics(args, &data);
@@ -154,7 +168,10 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
             note += &format!(", {what}");
         }
         found.report.notes.push(note);
-        save_figures(&saved.run, &found.report);
+        // The report is on the generator that is exported.
+        if !args.raw && !args.first_stage {
+            save_figures(&saved.run, &found.report);
+        }
     }
     // The figures first: they took the time, whatever becomes of the files.
     if args.json {
@@ -171,16 +188,47 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     Ok(())
 }
 
-/// Keeps the figures of the last evaluation in the run's folder, for its report. Of a run that is only to be read they are printed all the same.
+/// Keeps the figures in the run's folder, for its report. Of a run that is only to be read they are printed all the same.
 fn save_figures(run: &Path, report: &evaluation::Report) {
     let file = run.join("eval.json");
-    let text = serde_json::to_vec_pretty(report).unwrap_or_default();
+    let former = std::fs::read(&file).unwrap_or_default();
+    let former = serde_json::from_slice(&former).unwrap_or_default();
+    let kept = serde_json::to_value(report).map(|report| joined(&former, report));
+    let text = serde_json::to_vec_pretty(&kept.unwrap_or_default()).unwrap_or_default();
     if let Err(error) = crate::files::write_atomic(&file, &text) {
         say!(
             "note: {} cannot be written, so that `dreamlet report` will not show these figures: {error}",
             file.display()
         );
     }
+}
+
+/// The report, and the figures of the one before that it has not measured again: those of the same nets, measured on the same.
+fn joined(former: &Value, mut report: Value) -> Value {
+    let agree = |figure: &Value, new: &Value| {
+        let (old, new) = (&figure["stamp"], &new["stamp"]);
+        let same = |key: &str| old[key] == new[key];
+        let extractors = [&old["extractor"], &new["extractor"]];
+        ["data", "fingerprint", "shape", "seed"]
+            .into_iter()
+            .all(same)
+            && (same("extractor") || extractors.into_iter().any(Value::is_null))
+    };
+    if former["notes"] == report["notes"]
+        && let (Some(old), Some(new)) = (
+            former["figures"].as_array(),
+            report["figures"].as_array_mut(),
+        )
+    {
+        let measured = new.clone();
+        let others = old.iter().filter(|old| {
+            measured
+                .iter()
+                .all(|new| old["key"] != new["key"] && agree(old, new))
+        });
+        new.extend(others.cloned());
+    }
+    report
 }
 
 /// Before the work and not after it.
@@ -273,6 +321,19 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
     let path = Path::new(path.strip_prefix("folder:").unwrap_or(&path));
     if path.is_dir() && !path.join("config.toml").is_file() && !path.join("state.json").is_file() {
         of_a_run_only(args)?;
+        let runs = crate::files::folders(path).unwrap_or_default();
+        if let Some(run) = runs
+            .iter()
+            .rev()
+            .find(|run| run.join("config.toml").is_file())
+        {
+            return Err(format!(
+                "{} is no run but a folder of runs: name one of them, such as {}",
+                path.display(),
+                run.display()
+            )
+            .into());
+        }
         return Ok(Model::Folder(path.to_owned()));
     }
     if path.is_dir() {
@@ -286,11 +347,10 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
         return Ok(Model::Run(Box::new(saved), source));
     }
     of_a_run_only(args)?;
+    let named = |error: String| format!("{}: {error}", path.display());
     let file = read(path, &Limits::default()).map_err(|error: ModelError| error.to_string())?;
-    Ok(Model::File(FileSource::new(
-        &file,
-        &args.stranger.assumptions(),
-    )?))
+    let source = FileSource::new(&file, &args.stranger.assumptions());
+    Ok(Model::File(source.map_err(|e| named(e.to_string()))?))
 }
 
 /// The real pictures, in the shape of the generated ones.
@@ -367,4 +427,28 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
         found.worst.len()
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn report(step: u64, figures: &[(&str, f64, u64)]) -> Value {
+        let figures = figures.iter().map(|(key, value, seed)| {
+            json!({"key": key, "value": value, "stamp": {"data": "glyphs", "seed": seed, "extractor": null}})
+        });
+        json!({"figures": figures.collect::<Vec<_>>(), "notes": [format!("step {step}")]})
+    }
+
+    #[test]
+    fn figures_that_were_not_measured_again_stay_where_they_are_of_the_same() {
+        let former = report(9, &[("recall", 0.5, 0), ("coverage", 0.6, 0)]);
+        let new = |step, seed| report(step, &[("recall", 0.7, seed)]);
+        let both = report(9, &[("recall", 0.7, 0), ("coverage", 0.6, 0)]);
+        assert_eq!(joined(&former, new(9, 0)), both);
+        assert_eq!(joined(&former, new(10, 0)), new(10, 0));
+        assert_eq!(joined(&former, new(9, 1)), new(9, 1));
+        assert_eq!(joined(&Value::Null, new(9, 0)), new(9, 0));
+    }
 }

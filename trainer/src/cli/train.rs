@@ -64,7 +64,7 @@ pub(crate) struct TrainArgs {
     /// End after so many measurements without a better one
     #[arg(long, value_name = "COUNT")]
     patience: Option<u64>,
-    /// ignore, stop or rollback: what to do when all generated pictures are alike
+    /// ignore, stop or rollback: what to do when all pictures of a GAN are alike
     #[arg(long, value_name = "WHAT")]
     on_collapse: Option<String>,
     /// Decode a folder's pictures afresh and keep no copy of their pixels

@@ -406,7 +406,7 @@ pub const KEYS: &[Key] = &[
     key(
         "training.on_collapse",
         Kind::Choice(&["ignore", "stop", "rollback"]),
-        "what to do when all generated pictures are alike: tell only, end, or go back to the best checkpoint",
+        "what to do when all pictures of a GAN are alike: tell only, end, or go back to the best checkpoint",
     )
     .or("\"ignore\""),
 ];

@@ -6,8 +6,8 @@ use toml::{Table, Value};
 
 use super::keys::{ConfigError, KEYS, Key, Kind, find};
 use super::{
-    AdversarialLoss, BestBy, Config, DiscriminatorNorm, ModelKind, NetKind, OutputActivation,
-    Schedule, preset,
+    AdversarialLoss, BestBy, Config, DiscriminatorNorm, ModelKind, NetKind, OnCollapse,
+    OutputActivation, Schedule, preset,
 };
 
 /// Where a configuration begins.
@@ -467,7 +467,14 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.name
         ));
     }
+    let vae = config.vae.as_ref();
+    if vae.is_some_and(|vae| vae.warmup > 0 && vae.cycle > 0) {
+        return conflict("vae.warmup and vae.cycle both say how vae.beta rises: once, or in each cycle; leave one of them at 0".to_owned());
+    }
     let t = &config.training;
+    if config.model.kind == ModelKind::Vae && t.on_collapse != OnCollapse::Ignore {
+        return conflict("training.on_collapse (--on-collapse) is for model.kind = \"gan\": a VAE does not collapse to one picture, leave it at \"ignore\"".to_owned());
+    }
     if t.patience > 0 && t.eval_every == 0 {
         return conflict(
             "training.patience counts measurements: set training.eval_every (--eval-every) too"

@@ -101,6 +101,22 @@ fn what_picks_the_best_checkpoint_is_measured_and_possible() {
 }
 
 #[test]
+fn what_would_do_nothing_is_refused() {
+    for (sets, expected) in [
+        (["warmup=10", "cycle=20"], "vae.cycle both"),
+        (["on_collapse=stop", "seed=1"], "\"gan\""),
+    ] {
+        let overrides = Overrides {
+            sets: sets.map(str::to_owned).to_vec(),
+            ..Overrides::default()
+        };
+        let message = resolve(&Source::Preset("vae-dense".into()), &overrides).unwrap_err();
+        let message = message.to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn a_second_stage_needs_steps_and_no_classes() {
     let refused = |overrides: &Overrides| {
         resolve(&Source::Preset("vae-two-stage".into()), overrides)

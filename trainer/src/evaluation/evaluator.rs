@@ -27,7 +27,7 @@ use features::{Described, Extractor};
 use measure::{Measure, Value};
 
 /// The fewest pictures on each side.
-const LEAST: usize = 50;
+pub const LEAST: usize = 50;
 
 /// Pictures that are generated in a call, and most numbers of them.
 const CALL: usize = 512;
@@ -563,7 +563,7 @@ impl<'a> Evaluator<'a> {
             split: "test",
             real,
             fake: 0,
-            floor: self.floor_rows,
+            floor: 0,
             seed: self.options.seed,
         }
     }

@@ -46,7 +46,7 @@ mod tests;
 
 pub use classifier::{TrainedClassifier, classifiable, hold_out};
 pub use error::EvaluationError;
-pub use evaluator::{Evaluation, Evaluator, Options};
+pub use evaluator::{Evaluation, Evaluator, LEAST, Options};
 pub use gaussian::{Gaussian, GaussianFit};
 pub use inception::inception_score;
 pub use kernel::{KernelDistance, kernel_distance};

@@ -228,11 +228,13 @@ impl fmt::Display for Report {
                 "data       {}, pictures of {channels}x{rows}x{columns}, fingerprint {}",
                 stamp.data, stamp.fingerprint
             )?;
-            writeln!(
-                f,
-                "real/real  {} training pictures that no classifier has seen, in place of the generated ones",
-                stamp.floor
-            )?;
+            let floors = self.figures.iter().map(|figure| figure.stamp.floor);
+            if let Some(floor) = floors.max().filter(|floor| *floor > 0) {
+                writeln!(
+                    f,
+                    "real/real  {floor} training pictures that no classifier has seen, in place of the generated ones"
+                )?;
+            }
             writeln!(f, "seed       {}", stamp.seed)?;
         }
         let extractor = self

@@ -55,6 +55,8 @@ pub struct RunFiles {
     pub stats: Result<Log, String>,
     /// `metrics.jsonl`, where a run has one.
     pub metrics: Option<Result<Log, String>>,
+    /// `metrics.stamp.json`, where a run has one that can be read.
+    pub stamps: Option<Value>,
     /// `eval.json`, where a run has one.
     pub evaluation: Option<Result<Value, String>>,
     /// Pictures of `samples/` by step, thinned out.
@@ -110,6 +112,7 @@ impl RunFiles {
             stats: bytes(path, "stats.jsonl").map(|b| Log::read(&b)),
             metrics: if_there(path, "metrics.jsonl")
                 .then(|| bytes(path, "metrics.jsonl").map(|b| Log::read(&b))),
+            stamps: json(path, "metrics.stamp.json").ok(),
             evaluation: if_there(path, "eval.json").then(|| json(path, "eval.json")),
             samples,
             samples_found,

@@ -193,7 +193,8 @@ impl<'a> Evaluating<'a> {
             chosen: chosen.filter(|figure| figure.value.is_finite()),
             stamps: serde_json::Map::from_iter(figures.iter().map(|figure| {
                 let (floor, method, stamp) = (figure.floor, &figure.method, &figure.stamp);
-                let of = serde_json::json!({"floor": floor, "method": method, "stamp": stamp});
+                let (name, better) = (&figure.name, figure.better);
+                let of = serde_json::json!({"name": name, "floor": floor, "better": better, "method": method, "stamp": stamp});
                 (figure.key.to_owned(), of)
             }))
             .into(),

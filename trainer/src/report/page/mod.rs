@@ -94,11 +94,12 @@ pub fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String
             )),
         }),
     }
-    if let Some(evaluation) = &run.evaluation {
+    let figures = run.evaluation.as_ref().map(sections::evaluation);
+    if let Some(body) = figures.or_else(|| sections::measured(run)) {
         all.push(Section {
             id: "figures",
             title: "Figures",
-            body: sections::evaluation(evaluation),
+            body,
         });
     }
     all.push(Section {

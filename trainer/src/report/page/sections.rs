@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::chart::{curves as chart, step_text};
 use super::film::{Frame, display_width, film};
@@ -252,7 +252,10 @@ fn figures_with_stamps(report: &Value, figures: &[Value]) -> String {
                 leaf(&figure["name"]),
                 value,
                 leaf(&figure["floor"]),
-                leaf(&figure["better"]),
+                match &figure["better"] {
+                    Value::String(word) if word == "floor" => "as real".to_owned(),
+                    other => leaf(other),
+                },
                 format!("{counts}; {}", leaf(&figure["method"])),
             ]
         })
@@ -288,6 +291,31 @@ fn figures_with_stamps(report: &Value, figures: &[Value]) -> String {
         table(&["what", "value"], &stamp)
     );
     out
+}
+
+/// The last measurement of a run that was never evaluated afterwards, with what it was measured on; `None` if there is none.
+pub(super) fn measured(run: &RunFiles) -> Option<String> {
+    let log = run.metrics.as_ref()?.as_ref().ok()?;
+    let stamps = run.stamps.as_ref()?.as_object()?;
+    let step = log.step?;
+    let value = |key: &str| {
+        let series = log.series.iter().find(|series| series.name == key)?;
+        let (at, value) = series.points.last()?;
+        (*at == step).then_some(*value)
+    };
+    let figures = stamps.iter().filter_map(|(key, of)| {
+        let mut figure = of.clone();
+        let fields = figure.as_object_mut()?;
+        fields.insert("value".into(), value(key)?.into());
+        fields.entry("name").or_insert_with(|| key.as_str().into());
+        Some(figure)
+    });
+    let figures: Vec<Value> = figures.collect();
+    let report = json!({
+        "model": run.name,
+        "notes": [format!("measured while training, at step {step}; `dreamlet eval` measures more")],
+    });
+    (!figures.is_empty()).then(|| figures_with_stamps(&report, &figures))
 }
 
 /// `eval.json` as tables: one for each object in it, where another program wrote it.

@@ -252,6 +252,29 @@ fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
 }
 
 #[test]
+fn figures_of_a_run_that_measured_itself_are_shown_with_their_stamps() {
+    let folder = TestFolder::new();
+    folder.write("stats.jsonl", b"");
+    folder.write(
+        "metrics.jsonl",
+        b"{\"step\":5,\"recall\":0.5,\"loss\":1}\n{\"step\":9,\"recall\":0.75,\"loss\":2}\n",
+    );
+    folder.write(
+        "metrics.stamp.json",
+        br#"{"recall":{"floor":0.9,"better":"floor","method":"balls","stamp":{"data":"glyphs","fake":200,"real":100,"split":"test","extractor":{"sha256":"abc"}}}}"#,
+    );
+    let html = page(&folder.0, Err("none"));
+    for cell in [
+        "<td>recall</td><td>0.75</td><td>0.9",
+        "<td>as real</td><td>200 generated, 100 test; balls</td>",
+        "<td>extractor, sha256</td><td>abc</td>",
+        "at step 9",
+    ] {
+        assert!(html.contains(cell), "{cell}");
+    }
+}
+
+#[test]
 fn figures_are_shown_with_their_stamps_whatever_their_shape() {
     let folder = TestFolder::new();
     folder.write("stats.jsonl", b"");

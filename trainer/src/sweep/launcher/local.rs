@@ -32,6 +32,9 @@ struct Running {
 /// The log of a trial's processes, in its folder.
 const LOG: &str = "train.log";
 
+/// Locked as long as a trial's process lives: it is the process's standard input, and so stays locked when the sweep is killed.
+const LOCK: &str = "train.lock";
+
 impl Local {
     /// `places` processes of `program` at a time, which share the machine's cores.
     #[must_use]
@@ -58,11 +61,20 @@ impl Local {
             .open(&path)
             .map_err(file)?;
         let log_from = log.metadata().map_err(file)?.len();
+        let path = job.out.join(LOCK);
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(&path)
+            .map_err(SweepError::file(&path, "opening"))?;
+        // A file system without locks: go on without.
+        let _ = lock.try_lock();
         let mut command = Command::new(&self.program);
         command
             .args(job.arguments(&self.device))
             .env("RAYON_NUM_THREADS", self.threads.to_string())
-            .stdin(Stdio::null())
+            .stdin(lock)
             .stdout(Stdio::null())
             .stderr(log);
         // Ctrl-C on the terminal goes to the sweep alone, which then asks its children once: a second request would end them at
@@ -157,13 +169,13 @@ impl Launcher for Local {
     }
 }
 
-/// Whether a process trains in the run folder under `out`: it holds the folder's lock.
+/// Whether a process trains under `out`: one of a sweep, which may not have made its run folder yet, or somebody else's in the run folder.
 fn is_locked(out: &Path) -> bool {
-    let Some(run) = run_in(out) else { return false };
-    let Ok(lock) = File::open(run.join("run.lock")) else {
-        return false;
+    let held = |path: PathBuf| {
+        let lock = File::open(path);
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)))
     };
-    matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock))
+    held(out.join(LOCK)) || run_in(out).is_some_and(|run| held(run.join("run.lock")))
 }
 
 /// The exit status of a process that was asked to stop.
@@ -213,6 +225,28 @@ fn ask_to_stop(child: &mut Child) {
 mod tests {
     use super::*;
     use crate::files::TestFolder;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_that_has_made_nothing_yet_is_taken_over() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = TestFolder::new();
+        let program = folder.write("train.sh", b"#!/bin/sh\nsleep 1\n");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let job = Job::in_folder(folder.0.join("trial"));
+        let mut killed = Local::new(program.clone(), "cpu".into(), 1);
+        let mut next = Local::new(program, "cpu".into(), 1);
+        assert!(!next.adopt(&job).unwrap());
+        killed.submit(std::slice::from_ref(&job)).unwrap();
+        // What a kill leaves: the child goes on.
+        drop(killed);
+        assert!(next.adopt(&job).unwrap());
+        assert!(next.poll().unwrap().is_empty());
+        while is_locked(&job.out) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(next.poll().unwrap().len(), 1);
+    }
 
     #[test]
     fn the_reason_of_a_failure_is_its_error_line_and_not_an_older_one() {

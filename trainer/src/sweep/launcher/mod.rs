@@ -65,6 +65,17 @@ impl Job {
         }
     }
 
+    #[cfg(test)]
+    fn in_folder(out: PathBuf) -> Self {
+        Self {
+            trial: 0,
+            target: 1,
+            out,
+            metric: Metric::Score,
+            begin: Vec::new(),
+        }
+    }
+
     /// The arguments of `dreamlet` that do the work: `train …` for a new run, `train --resume …` for one that is there.
     #[must_use]
     pub fn arguments(&self, device: &str) -> Vec<String> {
