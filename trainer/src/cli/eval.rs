@@ -7,6 +7,7 @@ use dreamlet_runtime::engine::validate::{Limits, ModelError, read};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
+use super::sample::range_note;
 use super::stranger::StrangerArgs;
 use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
@@ -172,6 +173,12 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         if !args.raw && !args.first_stage {
             save_figures(&saved.run, &found.report);
         }
+    }
+    if let Model::File(source) = &model
+        && args.stranger.range().is_none()
+    {
+        let range = source.range_of_graph();
+        found.report.notes.extend(range.map(range_note));
     }
     // The figures first: they took the time, whatever becomes of the files.
     if args.json {

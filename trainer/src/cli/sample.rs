@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator;
+use dreamlet_runtime::image::PixelRange;
 
 use super::CliResult;
 use super::stranger::StrangerArgs;
@@ -75,6 +76,14 @@ impl SampleArgs {
     }
 }
 
+/// What is taken for granted of a model that says nothing of its pixels.
+pub(super) fn range_note(range: PixelRange) -> String {
+    format!(
+        "the model has no card: black is taken to be {} and white {}, as its last operator has them; --range LOW,HIGH says otherwise",
+        range.low, range.high
+    )
+}
+
 /// Runs the verb.
 pub(crate) fn run(args: &SampleArgs) -> CliResult {
     let environment = Environment::of_process();
@@ -110,6 +119,11 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         say!(
             "note: the model says it itself; --range, --latent, --shape and --classes are for models without one and are ignored"
         );
+    } else if generator.card().is_none()
+        && !generator.is_compiled()
+        && args.stranger.range().is_none()
+    {
+        say!("note: {}", range_note(generator.range()));
     }
     let request = Request {
         latents: match args.interpolate {

@@ -25,6 +25,11 @@ pub(crate) struct StrangerArgs {
 }
 
 impl StrangerArgs {
+    /// `--range`.
+    pub(crate) fn range(&self) -> Option<PixelRange> {
+        self.range
+    }
+
     /// The flags as the runtime takes them.
     pub(crate) fn assumptions(&self) -> Assumptions {
         Assumptions {

@@ -78,6 +78,14 @@ impl FileSource {
         Self::new(&onnx::to_bytes(&graph), &assumptions)
     }
 
+    /// What black and white are by the graph alone; `None` where the file says it itself.
+    #[must_use]
+    pub fn range_of_graph(&self) -> Option<PixelRange> {
+        let generator = self.generators.first()?;
+        let says = generator.card().is_some() || generator.is_compiled();
+        (!says).then(|| generator.range())
+    }
+
     /// Names of the classes, as the card has them.
     #[must_use]
     pub fn class_names(&self) -> &[String] {

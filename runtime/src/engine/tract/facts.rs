@@ -1,5 +1,6 @@
 //! What an engine must know of a generator, from its card, its graph, and what the caller says.
 
+use alloc::format;
 use alloc::string::ToString;
 
 use crate::engine::validate::{Inspection, ModelError};
@@ -41,8 +42,11 @@ impl Assumptions {
     pub fn facts(&self, inspection: &Inspection) -> Result<Facts, ModelError> {
         let shape = picture_shape(inspection, self)?;
         shape.check().map_err(|error| ModelError::Signature {
-            expected: "a picture".into(),
-            found: error.to_string(),
+            expected: "an output [N, C, H, W] with 1 or 3 channels (where channels come last, as Keras has them, convert with tf2onnx --outputs-as-nchw)".into(),
+            found: format!(
+                "[N, {}, {}, {}]: {error}",
+                shape.channels, shape.height, shape.width
+            ),
         })?;
         let card = inspection.card.as_ref();
         let range = card
