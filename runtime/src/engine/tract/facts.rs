@@ -42,7 +42,7 @@ impl Assumptions {
     pub fn facts(&self, inspection: &Inspection) -> Result<Facts, ModelError> {
         let shape = picture_shape(inspection, self)?;
         shape.check().map_err(|error| ModelError::Signature {
-            expected: "an output [N, C, H, W] with 1 or 3 channels (where channels come last, as Keras has them, convert with tf2onnx --outputs-as-nchw)".into(),
+            expected: "an output [N, C, H, W] with 1 or 3 channels (where channels come last, as Keras has them, convert with tf2onnx --outputs-as-nchw OUTPUT)".into(),
             found: format!(
                 "[N, {}, {}, {}]: {error}",
                 shape.channels, shape.height, shape.width
