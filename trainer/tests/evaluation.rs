@@ -3,43 +3,22 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Test pictures of the data set; there are four times as many training pictures.
-const PICTURES: u8 = 100;
-
-fn scratch(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
-}
+use common::{scratch, write_idx};
 
 /// An IDX folder of two classes, one brighter than the other.
 fn write_data(folder: &Path) {
-    for (half, count) in [
-        ("train", 4 * u32::from(PICTURES)),
-        ("t10k", PICTURES.into()),
-    ] {
-        let head = |kind: u8, dims: &[u32]| {
-            let magic = [0, 0, 8, kind];
-            let dims = dims.iter().flat_map(|n| n.to_be_bytes());
-            magic.into_iter().chain(dims).collect::<Vec<u8>>()
-        };
-        let mut images = head(3, &[count, 28, 28]);
-        let mut labels = head(1, &[count]);
-        for index in 0..count {
-            let class = index % 2;
-            let pixel = |at: u32| (class * 100 + (at * 31 + index * 17) % 150).to_le_bytes()[0];
-            images.extend((0..784).map(pixel));
-            labels.extend(class.to_le_bytes().first());
-        }
-        fs::write(folder.join(format!("{half}-images-idx3-ubyte")), images).unwrap();
-        fs::write(folder.join(format!("{half}-labels-idx1-ubyte")), labels).unwrap();
-    }
+    let pixel = |i: u32, y: u32, x: u32| {
+        let at = 28 * y + x;
+        (i % 2 * 100 + (at * 31 + i * 17) % 150) as u8
+    };
+    write_idx(folder, [400, 100], 28, pixel, Some(&|i| (i % 2) as u8));
 }
 
 /// The most memory that `dreamlet eval` had, in KiB, with so many generated pictures.

@@ -2,43 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-fn scratch(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
-}
+use common::{scratch, write_idx};
 
 /// A small IDX data set: blobs whose place depends on the picture's number.
 fn data(folder: &Path) -> String {
-    for (split, count) in [("train", 400_u32), ("t10k", 64)] {
-        let mut images = vec![0, 0, 8, 3];
-        for n in [count, 16, 16] {
-            images.extend(n.to_be_bytes());
+    let pixel = |i: u32, y: u32, x: u32| {
+        let near = (x + 16 - i % 16) % 16 < 5 && (y + 16 - i / 16 % 16) % 16 < 5;
+        if near {
+            200 + (i % 50) as u8
+        } else {
+            (i % 30) as u8
         }
-        for i in 0..count {
-            for y in 0..16_u32 {
-                for x in 0..16_u32 {
-                    let near = (x + 16 - i % 16) % 16 < 5 && (y + 16 - i / 16 % 16) % 16 < 5;
-                    images.push(if near {
-                        200 + (i % 50) as u8
-                    } else {
-                        (i % 30) as u8
-                    });
-                }
-            }
-        }
-        fs::write(folder.join(format!("{split}-images-idx3-ubyte")), images).unwrap();
-        let mut labels = vec![0, 0, 8, 1];
-        labels.extend(count.to_be_bytes());
-        labels.extend((0..count).map(|i| (i % 10) as u8));
-        fs::write(folder.join(format!("{split}-labels-idx1-ubyte")), labels).unwrap();
-    }
+    };
+    write_idx(folder, [400, 64], 16, pixel, Some(&|i| (i % 10) as u8));
     format!("idx:{}", folder.display())
 }
 

@@ -2,39 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use common::write_idx;
 use dreamlet_trainer::training::saved::{Saved, Which};
 use serde_json::Value;
 
 /// A new folder with a small IDX data set in it, blobs whose class is the row they are in.
 fn scratch(name: &str, labelled: bool) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    for (split, count) in [("train", 320_u32), ("t10k", 128)] {
-        let mut images = vec![0, 0, 8, 3];
-        for n in [count, 16, 16] {
-            images.extend(n.to_be_bytes());
-        }
-        for i in 0..count {
-            for y in 0..16_u32 {
-                for x in 0..16_u32 {
-                    let near = (x + 16 - i * 5 % 16) % 16 < 5 && (y + 16 - i % 4 * 4) % 16 < 4;
-                    images.push(if near { 255 - (i % 50) as u8 } else { 0 });
-                }
-            }
-        }
-        fs::write(folder.join(format!("{split}-images-idx3-ubyte")), images).unwrap();
-        if labelled {
-            let mut labels = vec![0, 0, 8, 1];
-            labels.extend(count.to_be_bytes());
-            labels.extend((0..count).map(|i| (i % 4) as u8));
-            fs::write(folder.join(format!("{split}-labels-idx1-ubyte")), labels).unwrap();
-        }
-    }
+    let folder = common::scratch(name);
+    let pixel = |i: u32, y: u32, x: u32| {
+        let near = (x + 16 - i * 5 % 16) % 16 < 5 && (y + 16 - i % 4 * 4) % 16 < 4;
+        if near { 255 - (i % 50) as u8 } else { 0 }
+    };
+    let row = |i: u32| (i % 4) as u8;
+    let label: Option<&dyn Fn(u32) -> u8> = if labelled { Some(&row) } else { None };
+    write_idx(&folder, [320, 128], 16, pixel, label);
     folder
 }
 
