@@ -7,9 +7,9 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use dreamlet_onnx::{Limits, read};
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::{Limits, read};
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 

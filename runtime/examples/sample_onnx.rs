@@ -11,8 +11,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use dreamlet_onnx::{Limits, read};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::{Limits, read};
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use image::{DynamicImage, GenericImage, GrayImage, RgbImage};

@@ -29,3 +29,5 @@ pub mod engine;
 pub mod generator;
 pub mod image;
 pub mod latent;
+#[cfg(feature = "onnx")]
+pub mod onnx;

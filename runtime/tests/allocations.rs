@@ -3,13 +3,14 @@
 //! `cargo test --release -p dreamlet-runtime --features tract --test allocations -- --nocapture`
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../onnx/tests/common/mod.rs"]
 mod common;
 
 use std::alloc::System;
 
 use common::{dcgan, mlp, resize_net};
+use dreamlet_onnx::Limits;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::generator::Generator;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 

@@ -10,19 +10,20 @@
 //! refused, what panics and what memory is taken are checked all the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../onnx/tests/common/mod.rs"]
 mod common;
 
 use std::time::{Duration, Instant};
 
 use common::{A, Builder, attribute, conditional, dcgan, mlp, resize_net};
+use dreamlet_onnx::Limits;
+use dreamlet_onnx::proto::Message as _;
+use dreamlet_onnx::proto::ModelProto;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 use dreamlet_runtime::latent::Stream;
 use peak_alloc::PeakAlloc;
-use prost::Message;
-use tract_onnx::pb::ModelProto;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;

@@ -1,15 +1,17 @@
 //! ONNX generators through tract: loading, cards, batches, classes, golden pictures.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../onnx/tests/common/mod.rs"]
 mod common;
 
 use common::{A, Builder, conditional, dcgan, gemm, mlp, resize_net};
+use dreamlet_onnx::{Limits, ModelError};
 use dreamlet_runtime::card::{Card, Golden, GoldenMatch, Latent};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
-use dreamlet_runtime::engine::validate::{Limits, ModelError};
 use dreamlet_runtime::generator::{GenerateError, Generator};
 use dreamlet_runtime::image::{PixelRange, Shape, to_hwc_u8};
 use dreamlet_runtime::latent::{Distribution, fill_normal};
+use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
 fn load(builder: &Builder) -> OnnxGenerator {
     with(builder, &Assumptions::default()).unwrap()
@@ -293,7 +295,7 @@ fn a_card_that_contradicts_the_graph_is_refused() {
         with(&dcgan(16, 8, 3).card(&card), &Assumptions::default()).map(|_| ())
     };
     let field = |result| match result {
-        Err(OnnxError::Model(ModelError::CardMismatch { field, .. })) => field,
+        Err(OnnxError::Model(OnnxFileError::CardMismatch { field, .. })) => field,
         other => panic!("{other:?}"),
     };
     assert_eq!(card(16, image, &[]), Ok(()));
@@ -314,7 +316,7 @@ fn third_party_files_take_what_they_do_not_say_from_assumptions() {
     )
     .node("Identity", &["y"], "image", vec![]);
     let missing = |assumptions: &Assumptions| match with(&builder, assumptions) {
-        Err(OnnxError::Model(ModelError::Missing { assumption, .. })) => assumption,
+        Err(OnnxError::Model(OnnxFileError::Missing { assumption, .. })) => assumption,
         other => panic!("{other:?}"),
     };
     let mut assumptions = Assumptions::default();
@@ -340,7 +342,9 @@ fn third_party_files_take_what_they_do_not_say_from_assumptions() {
     });
     assert!(matches!(
         with(&builder, &assumptions),
-        Err(OnnxError::Model(ModelError::Signature { .. }))
+        Err(OnnxError::Model(OnnxFileError::Graph(
+            ModelError::Signature { .. }
+        )))
     ));
 }
 
@@ -377,7 +381,7 @@ fn stale_value_information_does_no_harm() {
     let mut builder = dcgan(16, 8, 3);
     let stale = common::info(
         "x1",
-        tract_onnx::pb::tensor_proto::DataType::Float,
+        dreamlet_onnx::proto::tensor_proto::DataType::Float,
         &[-1, 99, 3, 3],
     );
     builder.graph().value_info.push(stale);
@@ -388,4 +392,26 @@ fn stale_value_information_does_no_harm() {
 fn a_missing_file_is_named() {
     let error = OnnxGenerator::open("no/such/file.onnx").unwrap_err();
     assert!(error.to_string().contains("no/such/file.onnx"), "{error}");
+}
+
+#[test]
+fn a_broken_or_doubled_card_is_refused() {
+    let check = |builder: Builder| OnnxFile::from_bytes(&builder.bytes(), &Limits::default());
+    let small = || dcgan(4, 4, 2);
+    let key = dreamlet_runtime::card::CARD_KEY;
+    assert!(matches!(
+        check(small().metadata(key, "{")),
+        Err(OnnxFileError::Card(_))
+    ));
+    let twice = small().metadata(key, "{}").metadata(key, "{}");
+    assert!(matches!(
+        check(twice),
+        Err(OnnxFileError::Graph(ModelError::Duplicate { .. }))
+    ));
+    assert!(
+        check(small().metadata("other", "{"))
+            .unwrap()
+            .card
+            .is_none()
+    );
 }

@@ -5,9 +5,9 @@
     reason = "a test's helpers may fail as the test itself may"
 )]
 
+use dreamlet_onnx::Limits;
 use dreamlet_runtime::card::{CARD_KEY, Card, Golden, GoldenMatch, Latent};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::generator::{GenerateError, Generator};
 use dreamlet_runtime::image::{PixelRange, Shape, to_hwc_u8};
 use dreamlet_runtime::latent::{Distribution, fill_normal};

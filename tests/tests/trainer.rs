@@ -7,14 +7,14 @@
 
 use std::path::PathBuf;
 
+use dreamlet_compiler::{Options, Precision, compile};
+use dreamlet_onnx::Limits;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use dreamlet_runtime::latent::{Distribution, fill_normal};
 use dreamlet_tests::onnx::{dense, model, node, tensor, value};
 use dreamlet_trainer::evaluation::{FileSource, Source as _};
-use dreamlet_trainer::export::compile::{Options, Precision, compile};
 use dreamlet_trainer::sampling::{Class, Latents, Request, SamplingError, open, samples};
 
 /// A file that is removed at the end.

@@ -83,6 +83,13 @@ pub enum CardError {
         /// Block means given.
         found: usize,
     },
+    /// An engine failed at a golden picture.
+    MakeGolden {
+        /// The seed of the picture.
+        seed: u64,
+        /// The engine's words.
+        reason: String,
+    },
 }
 
 impl fmt::Display for CardError {
@@ -114,6 +121,7 @@ impl fmt::Display for CardError {
                     "the card's latent vector has {found} components, expected 1 to {limit}"
                 )
             }
+            Self::MakeGolden { seed, reason } => write!(f, "seed {seed}: {reason}"),
             Self::Image(error) => write!(f, "the card's picture: {error}"),
             Self::Classes { limit, found } => write!(
                 f,

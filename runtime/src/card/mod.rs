@@ -33,7 +33,7 @@ use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
 
 pub use error::CardError;
-pub use golden::{Fingerprint, Golden, GoldenMatch, Tolerance, sha256};
+pub use golden::{Fingerprint, GOLDEN_SEEDS, Golden, GoldenMatch, Tolerance, make_golden, sha256};
 
 /// The key of the card in a model file's metadata.
 pub const CARD_KEY: &str = "io.dreamlet.card";

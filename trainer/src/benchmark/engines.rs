@@ -1,16 +1,16 @@
 //! The engines that pictures are timed in.
 
+use dreamlet_onnx::Limits;
+use dreamlet_onnx::proto::Message as _;
+use dreamlet_onnx::proto::ModelProto;
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::image::PixelRange;
-use prost::Message;
-use tract_onnx::pb::ModelProto;
 
-use crate::export::compile::{Compiled, Options, Precision, compile};
 use crate::export::verify::onnxruntime::OnnxRuntime;
 use crate::export::verify::signature::Signature;
 use crate::export::verify::{Engine, VerifyError};
+use dreamlet_compiler::{Compiled, Options, Precision, compile};
 
 /// What the generator's pixels and classes are does not change its time.
 pub(super) fn assumptions() -> Assumptions {

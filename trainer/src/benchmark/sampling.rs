@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use dreamlet_runtime::engine::validate::{Limits, ModelError, inspect};
+use dreamlet_onnx::Limits;
+use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
 use super::Times;
 use super::engines::{Contender, Contenders, Loaded, assumptions, contenders};
@@ -52,12 +53,12 @@ pub fn pictures(
     threads: usize,
     floor: &Floor,
 ) -> Result<Report, VerifyError> {
-    let seen = |error: ModelError| VerifyError::Signature {
+    let seen = |error: OnnxFileError| VerifyError::Signature {
         reason: error.to_string(),
     };
-    let found = inspect(model, &Limits::default()).map_err(seen)?;
-    let facts = assumptions().facts(&found).map_err(seen)?;
-    let (latent_len, conditional) = (found.latent_len, facts.classes > 0);
+    let file = OnnxFile::from_bytes(model, &Limits::default()).map_err(seen)?;
+    let facts = assumptions().facts(&file).map_err(seen)?;
+    let (latent_len, conditional) = (file.graph.inspection.latent_len, facts.classes > 0);
     let Contenders {
         mut engines,
         loaded,

@@ -137,9 +137,9 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
     }
     for file in files {
         let path = PathBuf::from(file);
-        let limits = dreamlet_runtime::engine::validate::Limits::default();
-        let model = dreamlet_runtime::engine::validate::read(&path, &limits)
-            .map_err(|error| format!("{file}: {error}"))?;
+        let limits = dreamlet_onnx::Limits::default();
+        let model =
+            dreamlet_onnx::read(&path, &limits).map_err(|error| format!("{file}: {error}"))?;
         models.push((
             path.file_stem()
                 .unwrap_or_default()

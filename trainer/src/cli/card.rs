@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use dreamlet_onnx::{Limits, read};
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::MAGIC;
-use dreamlet_runtime::engine::validate::{Limits, inspect, read};
+
+use dreamlet_runtime::onnx::OnnxFile;
 
 use super::{CliResult, print};
 
@@ -25,7 +27,8 @@ pub(crate) fn run(args: &CardArgs) -> CliResult {
         let model = CompiledGenerator::from_bytes(&file).map_err(|error| named(&error))?;
         model.card().map_err(|error| named(&error))?
     } else {
-        inspect(&file, &limits).map_err(|error| named(&error))?.card
+        let file = OnnxFile::from_bytes(&file, &limits).map_err(|error| named(&error))?;
+        file.card
     };
     let card = card.ok_or_else(|| {
         format!(

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use dreamlet_runtime::engine::validate::read;
+use dreamlet_onnx::read;
 
 use super::quantized::compile_measured;
 use super::stranger::StrangerArgs;
 use super::{CliResult, print};
 use crate::data::DataSpec;
-use crate::export::compile::{Options, Precision, QuantizeOptions, compile};
 use crate::files::write_atomic;
+use dreamlet_compiler::{Options, Precision, QuantizeOptions, compile};
 
 /// Arguments of `dreamlet compile`.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dreamlet_runtime::engine::validate::{Limits, ModelError, read};
+use dreamlet_onnx::{Limits, ModelError, read};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 

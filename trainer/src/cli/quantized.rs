@@ -5,7 +5,7 @@ use dreamlet_runtime::engine::tract::Assumptions;
 use super::print;
 use crate::data::{self, Bar, DataSpec, LoadOptions};
 use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options, Source};
-use crate::export::compile::{self, Compiled, compile};
+use dreamlet_compiler::{Compiled, compile};
 
 /// By how much of the ONNX file's distance a quantized model may be worse.
 const WORSE: f64 = 0.05;
@@ -13,7 +13,7 @@ const WORSE: f64 = 0.05;
 /// Compiles `file`, and again with one more layer in floats until the distance to test pictures is at most 5 % worse than the ONNX file's.
 pub(super) fn compile_measured(
     file: &[u8],
-    options: &compile::Options,
+    options: &dreamlet_compiler::Options,
     spec: &DataSpec,
     samples: usize,
 ) -> Result<Compiled, Box<dyn std::error::Error>> {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use dreamlet_onnx::proto::Message as _;
+use dreamlet_onnx::proto::tensor_shape_proto::dimension::Value as Dim;
+use dreamlet_onnx::proto::{ModelProto, ValueInfoProto, type_proto};
 use dreamlet_runtime::image::PixelRange;
 use ort::session::Session;
 use ort::value::Tensor as OrtTensor;
-use prost::Message;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
-use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
 use tract_onnx::prelude::*;
 
 use super::error::EvaluationError;

@@ -4,15 +4,12 @@
 //! (ONNX, "Metadata", 2019: `Image.BitmapPixelFormat`, `Image.ColorSpaceGamma`, `Image.NominalPixelRange`,
 //! `model_author`, `model_license`).
 
-use dreamlet_runtime::card::{CARD_KEY, Card, Golden};
-use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
-use tract_onnx::pb::{ModelProto, StringStringEntryProto};
+use dreamlet_onnx::proto::{ModelProto, StringStringEntryProto};
+use dreamlet_runtime::card::{CARD_KEY, Card};
+use dreamlet_runtime::image::PixelRange;
 
 use super::ExportError;
 use super::verify::signature::Signature;
-
-/// Number of golden pictures that an export keeps: seeds 0 to 7.
-pub const GOLDEN_SEEDS: u64 = 8;
 
 /// Writes `card` into the metadata of `model`, in place of what the keys held before.
 ///
@@ -100,45 +97,6 @@ fn nominal_range(range: PixelRange) -> Option<&'static str> {
     }
 }
 
-/// Golden pictures of seeds 0 to [`GOLDEN_SEEDS`]; a conditional generator's go through its classes.
-///
-/// `generate` fills its last argument, `channels * height * width` numbers (CHW), from a latent vector and a class:
-/// the exported file, run by the engine that devices use.
-///
-/// # Errors
-/// [`ExportError::Card`] with the engine's words.
-pub fn golden(
-    card: &Card,
-    mut generate: impl FnMut(&[f32], Option<usize>, &mut [f32]) -> Result<(), String>,
-) -> Result<Vec<Golden>, ExportError> {
-    let wrong = |reason: String| ExportError::Card {
-        field: "golden",
-        reason,
-    };
-    let len = card
-        .image
-        .check()
-        .map_err(|error| wrong(error.to_string()))?;
-    let mut latent = vec![0.0; card.latent.len];
-    let (mut image, mut bytes) = (vec![0.0; len], vec![0; len]);
-    let mut pictures = Vec::new();
-    for seed in 0..GOLDEN_SEEDS {
-        card.latent.distribution.fill(seed, None, &mut latent);
-        let class = usize::try_from(seed)
-            .ok()
-            .and_then(|seed| seed.checked_rem(card.classes.len()));
-        generate(&latent, class, &mut image)
-            .map_err(|reason| wrong(format!("seed {seed}: {reason}")))?;
-        to_hwc_u8(&image, card.image, card.range, &mut bytes)
-            .map_err(|error| wrong(error.to_string()))?;
-        pictures.push(
-            Golden::of(seed, class, card.image, &bytes)
-                .map_err(|error| wrong(error.to_string()))?,
-        );
-    }
-    Ok(pictures)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,32 +161,5 @@ mod tests {
             let error = attach(&mut model, &card).unwrap_err();
             assert!(matches!(error, ExportError::Card { .. }), "{error}");
         }
-    }
-
-    #[test]
-    fn golden_pictures_go_through_seeds_and_classes() {
-        let (_, mut card) = dense();
-        card.classes = vec!["a".into(), "b".into(), "c".into()];
-        let golden = golden(&card, |latent, class, image| {
-            image.fill((latent[0] / 8.0 + class.unwrap() as f32 / 4.0).clamp(0.0, 1.0));
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!(
-            golden
-                .iter()
-                .map(|g| (g.seed, g.class))
-                .take(4)
-                .collect::<Vec<_>>(),
-            [(0, Some(0)), (1, Some(1)), (2, Some(2)), (3, Some(0))]
-        );
-        card.golden = golden;
-        card.check().unwrap();
-        assert!(
-            super::golden(&card, |_, _, _| Err("no".into()))
-                .unwrap_err()
-                .to_string()
-                .contains("seed 0: no")
-        );
     }
 }

@@ -3,6 +3,8 @@
 use core::fmt;
 use std::path::PathBuf;
 
+use dreamlet_onnx::fold::Misfit;
+
 /// Why a generator could not be exported.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -47,14 +49,7 @@ pub enum ExportError {
         found: String,
     },
     /// Two constants do not fit together.
-    Shapes {
-        /// The operation.
-        operation: &'static str,
-        /// Shape of its first operand.
-        left: Vec<usize>,
-        /// Shape of its second operand.
-        right: Vec<usize>,
-    },
+    Shapes(Misfit),
     /// The card does not describe the graph.
     Card {
         /// The field.
@@ -121,16 +116,7 @@ impl fmt::Display for ExportError {
                     "the generator makes {found}, expected f32 [N, C, H, W] with C = 1 or 3"
                 )
             }
-            Self::Shapes {
-                operation,
-                left,
-                right,
-            } => {
-                write!(
-                    f,
-                    "{operation}: the shapes {left:?} and {right:?} do not fit together"
-                )
-            }
+            Self::Shapes(misfit) => write!(f, "{misfit}"),
             Self::Card { field, reason } => write!(f, "the card's `{field}` is wrong: {reason}"),
             Self::Write { path, reason } => write!(
                 f,
@@ -142,3 +128,9 @@ impl fmt::Display for ExportError {
 }
 
 impl std::error::Error for ExportError {}
+
+impl From<Misfit> for ExportError {
+    fn from(misfit: Misfit) -> Self {
+        Self::Shapes(misfit)
+    }
+}

@@ -1,10 +1,10 @@
 //! The generators that this program trains, as graphs and with their cards.
 
 use burn::module::Module;
+use dreamlet_onnx::proto::ModelProto;
 use dreamlet_runtime::card::{Card, Latent};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
-use tract_onnx::pb::ModelProto;
 
 use super::{ExportError, onnx};
 use crate::config::Config;

@@ -5,7 +5,6 @@
 //! in the file's metadata, [`verify`] runs the file through several engines.
 
 pub mod card;
-pub mod compile;
 mod error;
 pub mod generator;
 pub mod onnx;
@@ -13,11 +12,11 @@ pub mod verify;
 
 use std::path::Path;
 
-use dreamlet_runtime::card::Card;
+use dreamlet_onnx::Limits;
+use dreamlet_onnx::proto::ModelProto;
+use dreamlet_runtime::card::{Card, make_golden};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::generator::Generator as _;
-use tract_onnx::pb::ModelProto;
 
 use crate::files::write_atomic;
 
@@ -39,10 +38,14 @@ pub fn save(mut model: ModelProto, mut card: Card, path: &Path) -> Result<Card, 
     let file = onnx::to_bytes(&model);
     let mut engine = OnnxGenerator::from_bytes(&file, &Limits::default(), &Assumptions::default())
         .map_err(wrong)?;
-    card.golden = card::golden(&card, |latent, class, image| {
+    card.golden = make_golden(&card, |latent, class, image| {
         engine
             .generate(latent, class, image)
             .map_err(|error| error.to_string())
+    })
+    .map_err(|error| ExportError::Card {
+        field: "golden",
+        reason: error.to_string(),
     })?;
     card::attach(&mut model, &card)?;
     write_atomic(path, &onnx::to_bytes(&model)).map_err(|error| ExportError::Write {

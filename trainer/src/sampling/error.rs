@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use dreamlet_runtime::engine::tract::OnnxError;
-use dreamlet_runtime::engine::validate::ModelError;
 use dreamlet_runtime::image::ImageError;
 use dreamlet_runtime::latent::LengthMismatch;
+use dreamlet_runtime::onnx::OnnxFileError;
 
 use super::class::{UnknownClass, listed};
 use super::file::FileError;
@@ -171,7 +171,8 @@ impl fmt::Display for SamplingError {
             ),
             Self::Model {
                 path,
-                error: FileError::Onnx(OnnxError::Model(ModelError::Missing { fact, assumption })),
+                error:
+                    FileError::Onnx(OnnxError::Model(OnnxFileError::Missing { fact, assumption })),
             } => write!(
                 f,
                 "{} has no card and does not say {fact}: give --{assumption}, see `dreamlet sample --help`",

@@ -2,11 +2,11 @@
 
 use core::fmt;
 
+use dreamlet_onnx::Limits;
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::format::MAGIC;
 use dreamlet_runtime::engine::compiled::{CompiledError, CompiledGenerator};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
-use dreamlet_runtime::engine::validate::Limits;
 use dreamlet_runtime::generator::{GenerateError, Generator};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;

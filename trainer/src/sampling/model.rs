@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use dreamlet_runtime::engine::tract::{Assumptions, OnnxError};
-use dreamlet_runtime::engine::validate::{Limits, read};
+use dreamlet_onnx::{Limits, read};
+use dreamlet_runtime::engine::tract::Assumptions;
 
 use super::{FileError, FileGenerator, SamplingError};
 use crate::training::checkpoint;
@@ -66,7 +66,7 @@ pub fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
 pub fn open(path: &Path, assumptions: &Assumptions) -> Result<FileGenerator, SamplingError> {
     let limits = Limits::default();
     read(path, &limits)
-        .map_err(|error| FileError::Onnx(OnnxError::Model(error)))
+        .map_err(|error| FileError::Onnx(error.into()))
         .and_then(|file| FileGenerator::from_bytes(&file, assumptions))
         .map_err(|error| SamplingError::Model {
             path: path.to_path_buf(),

@@ -4,15 +4,17 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-use crate::engine::validate::ModelError;
+use dreamlet_onnx::ModelError;
+
 use crate::generator::GenerateError;
+use crate::onnx::OnnxFileError;
 
 /// What can go wrong with an [`OnnxGenerator`](super::OnnxGenerator).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum OnnxError {
     /// The check refused the file.
-    Model(ModelError),
+    Model(OnnxFileError),
     /// tract could not load what the check let pass.
     Load(String),
     /// tract failed at making a picture.
@@ -78,8 +80,14 @@ impl core::error::Error for OnnxError {
     }
 }
 
+impl From<OnnxFileError> for OnnxError {
+    fn from(error: OnnxFileError) -> Self {
+        Self::Model(error)
+    }
+}
+
 impl From<ModelError> for OnnxError {
     fn from(error: ModelError) -> Self {
-        Self::Model(error)
+        Self::Model(error.into())
     }
 }

@@ -1,4 +1,4 @@
-//! Runs ONNX generators with [tract](https://crates.io/crates/tract-onnx), after [checking](super::validate) them.
+//! Runs ONNX generators with [tract](https://crates.io/crates/tract-onnx), after [checking](dreamlet_onnx) them.
 //!
 //! ```no_run
 //! use dreamlet_runtime::engine::tract::OnnxGenerator;
@@ -36,23 +36,24 @@
 //! line of defence does not exist.
 
 mod error;
-mod facts;
 mod plan;
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use std::path::Path;
 
+use dreamlet_onnx::proto::Message as _;
+use dreamlet_onnx::{Inspection, Limits};
 use tract_onnx::prelude::*;
 
-use super::validate::{self, Inspection, Limits};
 use crate::card::{Card, GoldenMatch};
 use crate::generator::{GenerateError, Generator, check_call};
 use crate::image::{PixelRange, Shape, to_hwc_u8};
 use crate::latent::Distribution;
+use crate::onnx::OnnxFile;
 
+pub use crate::onnx::{Assumptions, Facts};
 pub use error::OnnxError;
-pub use facts::{Assumptions, Facts};
 use plan::{Plan, guard};
 
 /// Batch sizes that dense networks are planned for, largest first. Convolutional ones run one picture at a time, which is
@@ -63,6 +64,7 @@ const BATCHES: [usize; 3] = [32, 8, 1];
 #[derive(Debug)]
 pub struct OnnxGenerator {
     inspection: Inspection,
+    card: Option<Card>,
     shape: Shape,
     image_len: usize,
     range: PixelRange,
@@ -84,7 +86,7 @@ impl OnnxGenerator {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OnnxError> {
         let limits = Limits::default();
         Self::from_bytes(
-            &validate::read(path.as_ref(), &limits)?,
+            &dreamlet_onnx::read(path.as_ref(), &limits)?,
             &limits,
             &Assumptions::default(),
         )
@@ -99,21 +101,37 @@ impl OnnxGenerator {
         limits: &Limits,
         assumptions: &Assumptions,
     ) -> Result<Self, OnnxError> {
-        let (inspection, model) = validate::decode(file, limits)?;
+        let file = OnnxFile::from_bytes(file, limits)?;
+        Self::from_file(file, limits, assumptions)
+    }
+
+    /// Loads a file that has been checked.
+    ///
+    /// # Errors
+    /// [`OnnxError`] if neither it nor `assumptions` say all that is needed.
+    pub fn from_file(
+        file: OnnxFile,
+        limits: &Limits,
+        assumptions: &Assumptions,
+    ) -> Result<Self, OnnxError> {
         let Facts {
             shape,
             range,
             distribution,
             classes,
-        } = assumptions.facts(&inspection)?;
+        } = assumptions.facts(&file)?;
         let image_len = shape.len().unwrap_or(0);
+        let OnnxFile { graph, card } = file;
+        let inspection = graph.inspection;
         let source = guard(|| {
             let onnx = onnx()
                 .with_ignore_value_info(true)
                 .with_ignore_output_shapes(true);
-            let parsed = onnx.model_for_proto_model(&model);
-            drop(model);
-            parsed.map_err(|error| OnnxError::load(&error))
+            // tract is given what was checked, not the file: it has its own types of the same messages.
+            let checked = graph.model.encode_to_vec();
+            drop(graph.model);
+            onnx.model_for_read(&mut checked.as_slice())
+                .map_err(|error| OnnxError::load(&error))
         })?;
         let single = Plan::new(source.clone(), &inspection, image_len, 1)?;
         let room = limits.value_bytes / inspection.value_bytes.max(1);
@@ -121,6 +139,7 @@ impl OnnxGenerator {
         let source = (!inspection.convolutional).then_some(source);
         Ok(Self {
             inspection,
+            card,
             shape,
             image_len,
             range,
@@ -143,7 +162,7 @@ impl OnnxGenerator {
     /// The card, if the file has one.
     #[must_use]
     pub const fn card(&self) -> Option<&Card> {
-        self.inspection.card.as_ref()
+        self.card.as_ref()
     }
 
     /// What latents are drawn from.
@@ -233,7 +252,7 @@ impl OnnxGenerator {
     /// # Errors
     /// [`OnnxError`] if a picture cannot be made.
     pub fn check_golden(&mut self) -> Result<Vec<GoldenMatch>, OnnxError> {
-        let Some(card) = self.inspection.card.clone() else {
+        let Some(card) = self.card.clone() else {
             return Ok(Vec::new());
         };
         let mut latent = [0.0].repeat(card.latent.len);

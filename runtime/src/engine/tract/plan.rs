@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use dreamlet_onnx::{Inspection, ModelError};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::typed::TypedSimpleState;
 
 use super::OnnxError;
-use crate::engine::validate::{Inspection, ModelError};
 
 /// A network optimized for `batch` pictures at a time.
 pub(super) struct Plan {
@@ -145,10 +145,11 @@ fn check_output(plan: &TypedSimplePlan, image_len: usize, batch: usize) -> Resul
     });
     if fact.datum_type != f32::datum_type() || len != image_len.checked_mul(batch) || len.is_none()
     {
-        return Err(OnnxError::Model(ModelError::Signature {
+        return Err(ModelError::Signature {
             expected: format!("{batch} pictures of {image_len} numbers"),
             found: format!("{fact:?}"),
-        }));
+        }
+        .into());
     }
     Ok(())
 }

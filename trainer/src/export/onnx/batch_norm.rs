@@ -5,7 +5,7 @@
 //! output channels takes it in exactly; computed in `f64` and rounded once.
 
 use super::ExportError;
-use super::draft::{Constant, Draft, Node, ValueId};
+use dreamlet_onnx::graph_builder::{Constant, GraphBuilder, Node, ValueId};
 
 /// `y = scale x + shift` of each channel.
 struct Affine {
@@ -13,38 +13,38 @@ struct Affine {
     shift: Vec<f64>,
 }
 
-/// Removes every batch normalization of `draft`: folded where a layer takes it, else as Mul and Add.
+/// Removes every batch normalization of `graph`: folded where a layer takes it, else as Mul and Add.
 /// A bias that is added after a dense layer without one becomes its bias first.
-pub(super) fn fold(draft: &mut Draft) -> Result<(), ExportError> {
-    draft.prune();
-    merge_biases(draft);
-    while let Some(at) = draft
+pub(super) fn fold(graph: &mut GraphBuilder) -> Result<(), ExportError> {
+    graph.prune();
+    merge_biases(graph);
+    while let Some(at) = graph
         .nodes
         .iter()
         .position(|node| node.op == "BatchNormalization")
     {
-        let node = draft.nodes.remove(at);
+        let node = graph.nodes.remove(at);
         let input = first(&node)?;
-        let affine = Affine::of(draft, &node)?;
-        if fold_before(draft, input, at, &affine)? || fold_after(draft, node.output, &affine) {
-            draft.replace(node.output, input);
+        let affine = Affine::of(graph, &node)?;
+        if fold_before(graph, input, at, &affine)? || fold_after(graph, node.output, &affine) {
+            graph.replace(node.output, input);
         } else {
-            let rank = 1 + layout_rank(draft, input);
-            spell_out(draft, at, &node, &affine, rank);
+            let rank = 1 + layout_rank(graph, input);
+            spell_out(graph, at, &node, &affine, rank);
         }
     }
-    draft.prune();
+    graph.prune();
     Ok(())
 }
 
 impl Affine {
-    fn of(draft: &Draft, node: &Node) -> Result<Self, ExportError> {
+    fn of(graph: &GraphBuilder, node: &Node) -> Result<Self, ExportError> {
         let epsilon = f64::from(node.float("epsilon").unwrap_or(1e-5));
         let parameters: Option<Vec<&[f32]>> = node
             .inputs
             .iter()
             .skip(1)
-            .map(|id| draft.constants.get(id).and_then(Constant::as_f32s))
+            .map(|id| graph.constants.get(id).and_then(Constant::as_f32s))
             .collect();
         let Some([gamma, beta, mean, variance]) = parameters.as_deref() else {
             return Err(ExportError::not_lowered(
@@ -91,50 +91,50 @@ fn first(node: &Node) -> Result<ValueId, ExportError> {
 }
 
 /// Gemm(x, w) + constant vector = Gemm(x, w, vector).
-fn merge_biases(draft: &mut Draft) {
+fn merge_biases(graph: &mut GraphBuilder) {
     let mut at = 0;
-    while at < draft.nodes.len() {
-        if merge_bias(draft, at).is_some() {
-            draft.nodes.remove(at);
+    while at < graph.nodes.len() {
+        if merge_bias(graph, at).is_some() {
+            graph.nodes.remove(at);
         } else {
             at += 1;
         }
     }
 }
 
-fn merge_bias(draft: &mut Draft, at: usize) -> Option<()> {
-    let node = draft.nodes.get(at).filter(|node| node.op == "Add")?;
+fn merge_bias(graph: &mut GraphBuilder, at: usize) -> Option<()> {
+    let node = graph.nodes.get(at).filter(|node| node.op == "Add")?;
     let output = node.output;
     let (value, bias) = match *node.inputs {
-        [a, b] if draft.constants.contains_key(&b) => (a, b),
-        [a, b] if draft.constants.contains_key(&a) => (b, a),
+        [a, b] if graph.constants.contains_key(&b) => (a, b),
+        [a, b] if graph.constants.contains_key(&a) => (b, a),
         _ => return None,
     };
-    let producer = draft.producer(value)?;
-    let gemm = draft
+    let producer = graph.producer(value)?;
+    let gemm = graph
         .nodes
         .get(producer)
         .filter(|node| node.op == "Gemm" && node.inputs.len() == 2)?;
-    let outputs = *draft.constants.get(gemm.inputs.get(1)?)?.shape.get(1)?;
-    let bias = draft
+    let outputs = *graph.constants.get(gemm.inputs.get(1)?)?.shape.get(1)?;
+    let bias = graph
         .constants
         .get(&bias)?
         .as_f32s()
         .filter(|bias| bias.len() == outputs)?
         .to_vec();
-    if draft.consumers(value).len() != 1 || draft.image == value {
+    if graph.consumers(value).len() != 1 || graph.image == value {
         return None;
     }
-    let bias = draft.constant(Constant::f32s(vec![outputs], bias));
-    draft.nodes.get_mut(producer)?.inputs.push(bias);
-    draft.replace(output, value);
+    let bias = graph.constant(Constant::f32s(vec![outputs], bias));
+    graph.nodes.get_mut(producer)?.inputs.push(bias);
+    graph.replace(output, value);
     Some(())
 }
 
 /// Folds into the layer that makes `input`, looking through what keeps channels apart. The node itself has
 /// been taken out at position `at`, so nothing may use `input` any more.
 fn fold_before(
-    draft: &mut Draft,
+    graph: &mut GraphBuilder,
     input: ValueId,
     at: usize,
     affine: &Affine,
@@ -144,26 +144,26 @@ fn fold_before(
     // The node itself is gone; further up, its input's maker is one use.
     let mut uses = 0;
     loop {
-        if draft.consumers(value).len() != uses || draft.image == value {
+        if graph.consumers(value).len() != uses || graph.image == value {
             return Ok(false);
         }
         uses = 1;
-        let Some(position) = draft.producer(value).filter(|&position| position < at) else {
+        let Some(position) = graph.producer(value).filter(|&position| position < at) else {
             return Ok(false);
         };
-        let Some(node) = draft.nodes.get(position) else {
+        let Some(node) = graph.nodes.get(position) else {
             return Ok(false);
         };
         match node.op {
             "Resize" => {}
-            "Reshape" => match spread(draft, node, affine.scale.len()) {
+            "Reshape" => match spread(graph, node, affine.scale.len()) {
                 Some(spread) if repeat == 1 => repeat = spread,
                 _ => return Ok(false),
             },
             "Conv" | "ConvTranspose" if repeat == 1 => {
-                return Ok(scale_outputs(draft, position, affine).is_some());
+                return Ok(scale_outputs(graph, position, affine).is_some());
             }
-            "Gemm" => return Ok(scale_outputs(draft, position, &affine.repeated(repeat)).is_some()),
+            "Gemm" => return Ok(scale_outputs(graph, position, &affine.repeated(repeat)).is_some()),
             _ => return Ok(false),
         }
         value = first(node)?;
@@ -171,11 +171,11 @@ fn fold_before(
 }
 
 /// For a Reshape from a batch of vectors to `[N, channels, ...]`: how many neighbours become one channel.
-fn spread(draft: &Draft, node: &Node, channels: usize) -> Option<usize> {
-    let shape = draft.constants.get(node.inputs.get(1)?)?.as_i64s()?;
+fn spread(graph: &GraphBuilder, node: &Node, channels: usize) -> Option<usize> {
+    let shape = graph.constants.get(node.inputs.get(1)?)?.as_i64s()?;
     let (&batch, rest) = shape.split_first()?;
     let (&first, inner) = rest.split_first()?;
-    let producer = draft.nodes.get(draft.producer(*node.inputs.first()?)?)?;
+    let producer = graph.nodes.get(graph.producer(*node.inputs.first()?)?)?;
     if batch != -1 || usize::try_from(first).ok()? != channels || producer.op != "Gemm" {
         return None;
     }
@@ -183,10 +183,10 @@ fn spread(draft: &Draft, node: &Node, channels: usize) -> Option<usize> {
 }
 
 /// Multiplies a layer's weights for each output channel, and its bias, by the affine map.
-fn scale_outputs(draft: &mut Draft, position: usize, affine: &Affine) -> Option<()> {
-    let node = draft.nodes.get(position)?.clone();
+fn scale_outputs(graph: &mut GraphBuilder, position: usize, affine: &Affine) -> Option<()> {
+    let node = graph.nodes.get(position)?.clone();
     let weight_id = *node.inputs.get(1)?;
-    let weight = draft.constants.get(&weight_id)?;
+    let weight = graph.constants.get(&weight_id)?;
     let groups = usize::try_from(node.int("group").unwrap_or(1)).ok()?;
     let (&[rows, columns], kernel) = weight.shape.split_first_chunk::<2>()?;
     let kernel: usize = kernel.iter().product();
@@ -223,7 +223,7 @@ fn scale_outputs(draft: &mut Draft, position: usize, affine: &Affine) -> Option<
         .collect();
     let scaled = Constant::f32s(weight.shape.clone(), scaled);
     let bias = match node.inputs.get(2) {
-        Some(id) => draft.constants.get(id)?.as_f32s()?.to_vec(),
+        Some(id) => graph.constants.get(id)?.as_f32s()?.to_vec(),
         None => vec![0.0; channels],
     };
     let bias = bias
@@ -232,20 +232,25 @@ fn scale_outputs(draft: &mut Draft, position: usize, affine: &Affine) -> Option<
         .zip(&affine.shift)
         .map(|((&b, s), t)| (f64::from(b) * s + t) as f32)
         .collect();
-    set_weights(draft, position, scaled, bias)
+    set_weights(graph, position, scaled, bias)
 }
 
 /// Folds into the one layer that uses `output`: a dense layer, or a convolution without padding (padding is
 /// zero before the shift, not after it).
-fn fold_after(draft: &mut Draft, output: ValueId, affine: &Affine) -> bool {
-    let [position] = *draft.consumers(output) else {
+fn fold_after(graph: &mut GraphBuilder, output: ValueId, affine: &Affine) -> bool {
+    let [position] = *graph.consumers(output) else {
         return false;
     };
-    draft.image != output && scale_inputs(draft, position, output, affine).is_some()
+    graph.image != output && scale_inputs(graph, position, output, affine).is_some()
 }
 
-fn scale_inputs(draft: &mut Draft, position: usize, input: ValueId, affine: &Affine) -> Option<()> {
-    let node = draft.nodes.get(position)?.clone();
+fn scale_inputs(
+    graph: &mut GraphBuilder,
+    position: usize,
+    input: ValueId,
+    affine: &Affine,
+) -> Option<()> {
+    let node = graph.nodes.get(position)?.clone();
     let plain = match node.op {
         "Gemm" => true,
         "Conv" => {
@@ -259,7 +264,7 @@ fn scale_inputs(draft: &mut Draft, position: usize, input: ValueId, affine: &Aff
     if !plain || node.inputs.first() != Some(&input) {
         return None;
     }
-    let weight = draft.constants.get(node.inputs.get(1)?)?;
+    let weight = graph.constants.get(node.inputs.get(1)?)?;
     let (&[rows, columns], kernel) = weight.shape.split_first_chunk::<2>()?;
     let kernel: usize = kernel.iter().product();
     let (inputs, outputs) = if node.op == "Gemm" {
@@ -271,7 +276,7 @@ fn scale_inputs(draft: &mut Draft, position: usize, input: ValueId, affine: &Aff
         return None;
     }
     let mut bias: Vec<f64> = match node.inputs.get(2) {
-        Some(id) => draft
+        Some(id) => graph
             .constants
             .get(id)?
             .as_f32s()?
@@ -294,7 +299,7 @@ fn scale_inputs(draft: &mut Draft, position: usize, input: ValueId, affine: &Aff
     }
     let scaled = Constant::f32s(weight.shape.clone(), scaled);
     set_weights(
-        draft,
+        graph,
         position,
         scaled,
         bias.into_iter().map(|b| b as f32).collect(),
@@ -302,29 +307,34 @@ fn scale_inputs(draft: &mut Draft, position: usize, input: ValueId, affine: &Aff
 }
 
 /// Gives the layer at `position` weights of its own; others may share the old ones.
-fn set_weights(draft: &mut Draft, position: usize, weight: Constant, bias: Vec<f32>) -> Option<()> {
-    let weight = draft.constant(weight);
-    let bias = draft.constant(Constant::f32s(vec![bias.len()], bias));
-    let inputs = &mut draft.nodes.get_mut(position)?.inputs;
+fn set_weights(
+    graph: &mut GraphBuilder,
+    position: usize,
+    weight: Constant,
+    bias: Vec<f32>,
+) -> Option<()> {
+    let weight = graph.constant(weight);
+    let bias = graph.constant(Constant::f32s(vec![bias.len()], bias));
+    let inputs = &mut graph.nodes.get_mut(position)?.inputs;
     inputs.truncate(1);
     inputs.extend([weight, bias]);
     Some(())
 }
 
 /// Number of axes after the channel axis, as far as the value's maker tells.
-fn layout_rank(draft: &Draft, mut value: ValueId) -> usize {
-    while let Some(node) = draft.producer(value).and_then(|at| draft.nodes.get(at)) {
+fn layout_rank(graph: &GraphBuilder, mut value: ValueId) -> usize {
+    while let Some(node) = graph.producer(value).and_then(|at| graph.nodes.get(at)) {
         match node.op {
             "Conv" | "ConvTranspose" | "Resize" => return 3,
             "Gemm" => return 1,
             "Reshape" => {
-                let shape = node.inputs.get(1).and_then(|id| draft.constants.get(id));
+                let shape = node.inputs.get(1).and_then(|id| graph.constants.get(id));
                 return shape.map_or(1, |shape| shape.data.len().saturating_sub(1));
             }
             _ => match node
                 .inputs
                 .iter()
-                .find(|id| !draft.constants.contains_key(id))
+                .find(|id| !graph.constants.contains_key(id))
             {
                 Some(&input) => value = input,
                 None => break,
@@ -335,13 +345,13 @@ fn layout_rank(draft: &Draft, mut value: ValueId) -> usize {
 }
 
 /// The affine map as two operators in the place of `node`; `rank` is that of its input.
-fn spell_out(draft: &mut Draft, at: usize, node: &Node, affine: &Affine, rank: usize) {
+fn spell_out(graph: &mut GraphBuilder, at: usize, node: &Node, affine: &Affine, rank: usize) {
     let mut shape = vec![affine.scale.len()];
     shape.resize(rank.saturating_sub(1).max(1), 1);
     let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
-    let scale = draft.constant(Constant::f32s(shape.clone(), narrow(&affine.scale)));
-    let shift = draft.constant(Constant::f32s(shape, narrow(&affine.shift)));
-    let product = draft.value();
+    let scale = graph.constant(Constant::f32s(shape.clone(), narrow(&affine.scale)));
+    let shift = graph.constant(Constant::f32s(shape, narrow(&affine.shift)));
+    let product = graph.value();
     let input = node.inputs.first().copied().unwrap_or_default();
     let operator = |op, inputs, output| Node {
         op,
@@ -349,10 +359,10 @@ fn spell_out(draft: &mut Draft, at: usize, node: &Node, affine: &Affine, rank: u
         attributes: vec![],
         output,
     };
-    draft
+    graph
         .nodes
         .insert(at, operator("Mul", vec![input, scale], product));
-    draft
+    graph
         .nodes
         .insert(at + 1, operator("Add", vec![product, shift], node.output));
 }

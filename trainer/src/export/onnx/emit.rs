@@ -1,35 +1,33 @@
-//! The draft as ONNX: names, initializers, signature.
+//! The graph as ONNX: names, initializers, signature.
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
+use dreamlet_onnx::proto::attribute_proto::AttributeType;
+use dreamlet_onnx::proto::tensor_proto::DataType;
+use dreamlet_onnx::proto::tensor_shape_proto::{Dimension, dimension};
+use dreamlet_onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 
 use super::capture::{Extent, Trace};
-use super::draft::{ABSENT, Attribute, Constant, Data, Draft, Node, ValueId};
 use super::{BATCH, CLASS, ExportError, IMAGE, IR_VERSION, LATENT, OPSET};
+use dreamlet_onnx::fold::{FLOAT, INT64};
+use dreamlet_onnx::graph_builder::{
+    ABSENT, Attribute, Constant, Data, GraphBuilder, Node, ValueId,
+};
 
-/// ONNX's number for f32 elements.
-pub(super) const FLOAT: i64 = DataType::Float as i64;
-/// ONNX's number for i64 elements.
-pub(super) const INT64: i64 = DataType::Int64 as i64;
-
-/// Writes `draft`, which has been pruned.
+/// Writes `graph`, which has been pruned.
 pub(super) fn emit(
-    draft: &Draft,
+    graph: &GraphBuilder,
     trace: &Trace,
     latent_len: usize,
 ) -> Result<ModelProto, ExportError> {
-    let names = names(draft)?;
-    let mut initializer = Vec::with_capacity(draft.constants.len());
-    for node in &draft.nodes {
+    let names = names(graph)?;
+    let mut initializer = Vec::with_capacity(graph.constants.len());
+    for node in &graph.nodes {
         for id in &node.inputs {
-            let (Some(constant), Some(name)) = (draft.constants.get(id), names.get(id)) else {
+            let (Some(constant), Some(name)) = (graph.constants.get(id), names.get(id)) else {
                 continue;
             };
             if !initializer
@@ -45,11 +43,11 @@ pub(super) fn emit(
         FLOAT,
         &[Extent::Batch, Extent::Fixed(latent_len)],
     )];
-    if draft.class.is_some() {
+    if graph.class.is_some() {
         input.push(signature(CLASS, INT64, &[Extent::Batch]));
     }
     let graph = GraphProto {
-        node: draft
+        node: graph
             .nodes
             .iter()
             .map(|node| operator(node, &names))
@@ -90,15 +88,15 @@ fn image(trace: &Trace) -> Result<Vec<Extent>, ExportError> {
 }
 
 /// Names by kind of operator and position, constants by the first operator that uses them.
-fn names(draft: &Draft) -> Result<HashMap<ValueId, String>, ExportError> {
-    let mut names = HashMap::from([(draft.latent, LATENT.to_owned()), (ABSENT, String::new())]);
-    if let Some(class) = draft.class {
+fn names(graph: &GraphBuilder) -> Result<HashMap<ValueId, String>, ExportError> {
+    let mut names = HashMap::from([(graph.latent, LATENT.to_owned()), (ABSENT, String::new())]);
+    if let Some(class) = graph.class {
         names.insert(class, CLASS.to_owned());
     }
-    for (at, node) in draft.nodes.iter().enumerate() {
+    for (at, node) in graph.nodes.iter().enumerate() {
         let label = label(at, node);
         for (position, id) in node.inputs.iter().enumerate() {
-            if draft.constants.contains_key(id) {
+            if graph.constants.contains_key(id) {
                 names
                     .entry(*id)
                     .or_insert_with(|| format!("{label}_{}", role(node.op, position)));
@@ -106,12 +104,12 @@ fn names(draft: &Draft) -> Result<HashMap<ValueId, String>, ExportError> {
         }
         names.insert(node.output, label);
     }
-    if draft.producer(draft.image).is_none() {
+    if graph.producer(graph.image).is_none() {
         return Err(ExportError::Image {
             found: "something that does not depend on its input".into(),
         });
     }
-    names.insert(draft.image, IMAGE.to_owned());
+    names.insert(graph.image, IMAGE.to_owned());
     Ok(names)
 }
 
@@ -224,7 +222,6 @@ fn tensor(name: &str, constant: &Constant) -> Result<TensorProto, ExportError> {
 
 fn signature(name: &str, element: i64, extents: &[Extent]) -> ValueInfoProto {
     let dim = extents.iter().map(|extent| Dimension {
-        denotation: String::new(),
         value: Some(match extent {
             Extent::Batch => dimension::Value::DimParam(BATCH.into()),
             Extent::Fixed(extent) => {
@@ -240,9 +237,7 @@ fn signature(name: &str, element: i64, extents: &[Extent]) -> ValueInfoProto {
     ValueInfoProto {
         name: name.into(),
         r#type: Some(TypeProto {
-            denotation: String::new(),
             value: Some(type_proto::Value::TensorType(tensor)),
         }),
-        doc_string: String::new(),
     }
 }

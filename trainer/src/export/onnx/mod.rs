@@ -7,9 +7,7 @@
 
 mod batch_norm;
 mod capture;
-pub(in crate::export) mod draft;
 mod emit;
-pub(in crate::export) mod fold;
 mod lower;
 #[cfg(test)]
 pub(crate) mod nets;
@@ -17,8 +15,8 @@ pub(crate) mod nets;
 pub(crate) mod testing;
 
 use burn::tensor::{Device, Int, Tensor};
-use prost::Message;
-use tract_onnx::pb::ModelProto;
+use dreamlet_onnx::proto::Message as _;
+use dreamlet_onnx::proto::ModelProto;
 
 use super::ExportError;
 
@@ -53,9 +51,9 @@ pub fn trace(
     forward: impl Fn(&Device, Tensor<2>, Option<Tensor<1, Int>>) -> Tensor<4>,
 ) -> Result<ModelProto, ExportError> {
     let trace = capture::capture(latent_len, classes, forward)?;
-    let mut draft = lower::lower(&trace)?;
-    batch_norm::fold(&mut draft)?;
-    emit::emit(&draft, &trace, latent_len)
+    let mut graph = lower::lower(&trace)?;
+    batch_norm::fold(&mut graph)?;
+    emit::emit(&graph, &trace, latent_len)
 }
 
 /// The bytes of the file that holds `model`.

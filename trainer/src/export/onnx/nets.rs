@@ -8,7 +8,7 @@ use burn::nn::{
 };
 use burn::tensor::activation::{relu, sigmoid, tanh};
 use burn::tensor::{Device, Int, Tensor};
-use tract_onnx::pb::ModelProto;
+use dreamlet_onnx::proto::ModelProto;
 
 use super::testing::{agrees, operators, weights};
 use super::{to_bytes, trace};
@@ -307,7 +307,7 @@ fn a_net_is_the_same_after_its_export() {
 
 #[test]
 fn the_signature_is_as_promised() {
-    use tract_onnx::pb::tensor_shape_proto::dimension::Value;
+    use dreamlet_onnx::proto::tensor_shape_proto::dimension::Value;
     let model = all().pop().unwrap().export();
     let graph = model.graph.unwrap();
     assert_eq!(model.opset_import[0].version, 17);
@@ -318,8 +318,8 @@ fn the_signature_is_as_promised() {
             .iter()
             .all(|tensor| !tensor.raw_data.is_empty() && tensor.external_data.is_empty())
     );
-    let shape = |info: &tract_onnx::pb::ValueInfoProto| {
-        let tract_onnx::pb::type_proto::Value::TensorType(tensor) =
+    let shape = |info: &dreamlet_onnx::proto::ValueInfoProto| {
+        let dreamlet_onnx::proto::type_proto::Value::TensorType(tensor) =
             info.r#type.clone().unwrap().value.unwrap();
         let dims = tensor.shape.unwrap().dim.into_iter();
         let dims = dims.map(|dim| match dim.value.unwrap() {

@@ -1,7 +1,7 @@
 //! For tests: the same function through burn and, exported, through tract.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use tract_onnx::pb::ModelProto;
+use dreamlet_onnx::proto::ModelProto;
 use tract_onnx::prelude::*;
 
 use super::{to_bytes, trace};

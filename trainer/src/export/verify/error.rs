@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use dreamlet_runtime::engine::validate::ModelError;
+use dreamlet_onnx::ModelError;
 
 use super::locate::LibraryError;
 use super::report::{Pair, Report};

@@ -13,12 +13,10 @@ mod tract;
 
 use std::path::Path;
 
+use dreamlet_onnx::{CheckedGraph, Limits};
 use dreamlet_runtime::card::GoldenMatch;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::engine::validate::{self, Limits};
 use dreamlet_runtime::latent::Distribution;
-use prost::Message;
-use tract_onnx::pb::ModelProto;
 
 pub use error::VerifyError;
 pub use report::{Difference, Pair, Report};
@@ -82,7 +80,7 @@ pub fn verify(
     burn: Option<Burn<'_>>,
     options: &Options,
 ) -> Result<Report, VerifyError> {
-    let bytes = validate::read(model, &Limits::default()).map_err(VerifyError::Refused)?;
+    let bytes = dreamlet_onnx::read(model, &Limits::default()).map_err(VerifyError::Refused)?;
     verify_bytes(&bytes, burn, options)
 }
 
@@ -95,11 +93,9 @@ pub fn verify_bytes(
     burn: Option<Burn<'_>>,
     options: &Options,
 ) -> Result<Report, VerifyError> {
-    validate::inspect(model, &Limits::default()).map_err(VerifyError::Refused)?;
-    let proto = ModelProto::decode(model).map_err(|error| VerifyError::Signature {
-        reason: format!("not an ONNX file: {error}"),
-    })?;
-    let signature = Signature::of(&proto)?;
+    let checked = CheckedGraph::from_bytes(model, &Limits::default());
+    let checked = checked.map_err(VerifyError::Refused)?;
+    let signature = Signature::of(&checked.model)?;
     let classes = match (&signature.class, &signature.card) {
         (None, _) => None,
         (Some(_), Some(card)) if !card.classes.is_empty() => Some(card.classes.len()),

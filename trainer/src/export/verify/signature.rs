@@ -1,9 +1,9 @@
 //! What a generator file takes and makes, as its graph says.
 
+use dreamlet_onnx::proto::tensor_proto::DataType;
+use dreamlet_onnx::proto::tensor_shape_proto::dimension;
+use dreamlet_onnx::proto::{ModelProto, ValueInfoProto, type_proto};
 use dreamlet_runtime::card::{CARD_KEY, Card};
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::dimension;
-use tract_onnx::pb::{ModelProto, ValueInfoProto, type_proto};
 
 use super::VerifyError;
 

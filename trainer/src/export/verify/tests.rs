@@ -4,6 +4,7 @@ use super::*;
 use crate::export::onnx::{nets, to_bytes};
 use crate::export::save;
 use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_onnx::proto::{Message as _, ModelProto};
 use dreamlet_runtime::card::{Card, Latent};
 use dreamlet_runtime::image::{PixelRange, Shape};
 

@@ -4,8 +4,8 @@ use burn::backend::ir::{
     BatchNormOpIr, Conv2dOpIr, ConvTranspose2dOpIr, InterpolateModeIr, InterpolateOpIr,
 };
 
-use super::super::draft::{ABSENT, Attribute, Constant};
 use super::{ExportError, Lowering, ints};
+use dreamlet_onnx::graph_builder::{ABSENT, Attribute, Constant};
 
 impl Lowering<'_> {
     pub(super) fn conv2d(&mut self, ir: &Conv2dOpIr) -> Result<(), ExportError> {
@@ -95,7 +95,7 @@ impl Lowering<'_> {
             scales.push(scale);
         }
         let scales = Constant::f32s(vec![scales.len()], scales);
-        let scales = self.draft.constant(scales);
+        let scales = self.graph.constant(scales);
         let attributes = vec![
             (
                 "coordinate_transformation_mode",

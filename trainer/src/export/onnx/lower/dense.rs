@@ -14,7 +14,7 @@ impl Lowering<'_> {
             }
             return self.emit("Gemm", &inputs, vec![], &ir.out);
         }
-        let product = self.draft.node("MatMul", &inputs, vec![])?;
+        let product = self.graph.node("MatMul", &inputs, vec![])?;
         match &ir.bias {
             Some(bias) => {
                 let bias = self.read(bias)?;
@@ -35,8 +35,8 @@ impl Lowering<'_> {
             .iter()
             .all(|tensor| tensor.shape.iter().count() == 2);
         let layer = flat
-            && !self.draft.constants.contains_key(&lhs)
-            && self.draft.constants.contains_key(&rhs);
+            && !self.graph.constants.contains_key(&lhs)
+            && self.graph.constants.contains_key(&rhs);
         self.emit(
             if layer { "Gemm" } else { "MatMul" },
             &inputs,

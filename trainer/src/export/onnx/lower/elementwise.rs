@@ -3,9 +3,9 @@
 use burn::backend::ir::{BinaryOpIr, CastOpIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
 use burn::tensor::DType;
 
-use super::super::draft::{ABSENT, Attribute, Constant, Data, ValueId};
-use super::super::emit::{FLOAT, INT64};
 use super::{ExportError, Extent, Lowering};
+use dreamlet_onnx::fold::{FLOAT, INT64};
+use dreamlet_onnx::graph_builder::{ABSENT, Attribute, Constant, Data, ValueId};
 
 impl Lowering<'_> {
     pub(super) fn unary(&mut self, op: &'static str, ir: &UnaryOpIr) -> Result<(), ExportError> {
@@ -27,15 +27,15 @@ impl Lowering<'_> {
     /// log(1 + x); ONNX has no operator of its own for it.
     pub(super) fn log1p(&mut self, ir: &UnaryOpIr) -> Result<(), ExportError> {
         let input = self.read(&ir.input)?;
-        let one = self.draft.constant(Constant::f32s(vec![], vec![1.0]));
-        let sum = self.draft.node("Add", &[input, one], vec![])?;
+        let one = self.graph.constant(Constant::f32s(vec![], vec![1.0]));
+        let sum = self.graph.node("Add", &[input, one], vec![])?;
         self.emit("Log", &[sum], vec![], &ir.out)
     }
 
     /// 1 / x, as a division: fewer engines know Reciprocal.
     pub(super) fn recip(&mut self, ir: &UnaryOpIr) -> Result<(), ExportError> {
         let input = self.read(&ir.input)?;
-        let one = self.draft.constant(Constant::f32s(vec![], vec![1.0]));
+        let one = self.graph.constant(Constant::f32s(vec![], vec![1.0]));
         self.emit("Div", &[one, input], vec![], &ir.out)
     }
 
@@ -99,7 +99,7 @@ impl Lowering<'_> {
             true => Data::I64(vec![value as i64; len]),
             false => Data::F32(vec![value as f32; len]),
         };
-        let value = self.draft.constant(Constant { shape, data });
+        let value = self.graph.constant(Constant { shape, data });
         self.write(out, value);
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Lowering<'_> {
             true => Data::I64(vec![scalar.elem::<i64>()]),
             false => Data::F32(vec![scalar.elem::<f32>()]),
         };
-        Ok(self.draft.constant(Constant {
+        Ok(self.graph.constant(Constant {
             shape: vec![],
             data,
         }))

@@ -5,8 +5,8 @@ use burn::backend::ir::{
     SwapDimsOpIr, TensorIr,
 };
 
-use super::super::draft::{Attribute, Constant, ValueId};
 use super::{ExportError, Extent, Lowering, ints};
+use dreamlet_onnx::graph_builder::{Attribute, Constant, ValueId};
 
 impl Lowering<'_> {
     /// Reshape; the axis that grows with the batch is written as -1.
@@ -62,7 +62,7 @@ impl Lowering<'_> {
             Extent::Batch => batch,
         });
         let shape = Constant::i64s(shape.collect());
-        self.draft.constant(shape)
+        self.graph.constant(shape)
     }
 
     pub(super) fn swap_dims(&mut self, ir: &SwapDimsOpIr) -> Result<(), ExportError> {
@@ -123,7 +123,7 @@ impl Lowering<'_> {
             return Ok(());
         }
         let mut inputs = vec![input];
-        inputs.extend(bounds.map(|bound| self.draft.constant(Constant::i64s(bound))));
+        inputs.extend(bounds.map(|bound| self.graph.constant(Constant::i64s(bound))));
         self.emit("Slice", &inputs, vec![], &ir.out)
     }
 
@@ -159,7 +159,7 @@ impl Lowering<'_> {
         let times = (0..ir.tensor.shape.iter().count())
             .map(|axis| if axis == ir.dim { ir.times } else { 1 });
         let times = Constant::i64s(ints(times));
-        let times = self.draft.constant(times);
+        let times = self.graph.constant(times);
         self.emit("Tile", &[input, times], vec![], &ir.out)
     }
 }

@@ -19,21 +19,21 @@ use burn::tensor::DType;
 
 use super::ExportError;
 use super::capture::{Extent, Trace, name};
-use super::draft::{Attributes, Constant, Data, Draft, ValueId};
+use dreamlet_onnx::graph_builder::{Attributes, Constant, Data, GraphBuilder, ValueId};
 
 /// Lowers every operation of `trace`.
-pub(super) fn lower(trace: &Trace) -> Result<Draft, ExportError> {
+pub(super) fn lower(trace: &Trace) -> Result<GraphBuilder, ExportError> {
     let mut lowering = Lowering {
         trace,
-        draft: Draft::default(),
+        graph: GraphBuilder::default(),
         values: HashMap::new(),
     };
-    let latent = lowering.draft.value();
-    lowering.draft.latent = latent;
+    let latent = lowering.graph.value();
+    lowering.graph.latent = latent;
     lowering.values.insert(trace.latent, latent);
     if let Some(class) = trace.class {
-        let value = lowering.draft.value();
-        lowering.draft.class = Some(value);
+        let value = lowering.graph.value();
+        lowering.graph.class = Some(value);
         lowering.values.insert(class, value);
     }
     let mut rest = trace.operations.as_slice();
@@ -49,20 +49,20 @@ pub(super) fn lower(trace: &Trace) -> Result<Draft, ExportError> {
             }
         };
     }
-    lowering.draft.image =
+    lowering.graph.image =
         *lowering
             .values
             .get(&trace.image)
             .ok_or_else(|| ExportError::Image {
                 found: "a constant".into(),
             })?;
-    Ok(lowering.draft)
+    Ok(lowering.graph)
 }
 
 /// The state of one lowering: which value holds which of burn's tensors.
 struct Lowering<'a> {
     trace: &'a Trace,
-    draft: Draft,
+    graph: GraphBuilder,
     values: HashMap<TensorId, ValueId>,
 }
 
@@ -174,7 +174,7 @@ impl Lowering<'_> {
                 });
             }
         };
-        let value = self.draft.constant(Constant { shape, data });
+        let value = self.graph.constant(Constant { shape, data });
         self.values.insert(tensor.id, value);
         Ok(value)
     }
@@ -191,7 +191,7 @@ impl Lowering<'_> {
         attributes: Attributes,
         out: &TensorIr,
     ) -> Result<(), ExportError> {
-        let value = self.draft.node(op, inputs, attributes)?;
+        let value = self.graph.node(op, inputs, attributes)?;
         self.write(out, value);
         Ok(())
     }

@@ -5,8 +5,8 @@ use burn::backend::ir::{
     ScalarIr, TensorIr,
 };
 
-use super::super::draft::Constant;
 use super::{ExportError, Lowering};
+use dreamlet_onnx::graph_builder::Constant;
 
 /// log(1 + exp(beta x)) / beta.
 pub(super) struct Softplus<'a> {
@@ -60,22 +60,22 @@ impl Lowering<'_> {
         let input = self.read(softplus.input)?;
         let beta = softplus.beta.elem::<f32>();
         let [one, beta_id] =
-            [1.0, beta].map(|x| self.draft.constant(Constant::f32s(vec![], vec![x])));
-        let draft = &mut self.draft;
+            [1.0, beta].map(|x| self.graph.constant(Constant::f32s(vec![], vec![x])));
+        let graph = &mut self.graph;
         let scaled = match beta == 1.0 {
             true => input,
-            false => draft.node("Mul", &[input, beta_id], vec![])?,
+            false => graph.node("Mul", &[input, beta_id], vec![])?,
         };
-        let linear = draft.node("Relu", &[scaled], vec![])?;
-        let size = draft.node("Abs", &[scaled], vec![])?;
-        let negative = draft.node("Neg", &[size], vec![])?;
-        let exp = draft.node("Exp", &[negative], vec![])?;
-        let sum = draft.node("Add", &[exp, one], vec![])?;
-        let log = draft.node("Log", &[sum], vec![])?;
+        let linear = graph.node("Relu", &[scaled], vec![])?;
+        let size = graph.node("Abs", &[scaled], vec![])?;
+        let negative = graph.node("Neg", &[size], vec![])?;
+        let exp = graph.node("Exp", &[negative], vec![])?;
+        let sum = graph.node("Add", &[exp, one], vec![])?;
+        let log = graph.node("Log", &[sum], vec![])?;
         if beta == 1.0 {
             return self.emit("Add", &[linear, log], vec![], softplus.out);
         }
-        let result = draft.node("Add", &[linear, log], vec![])?;
+        let result = graph.node("Add", &[linear, log], vec![])?;
         self.emit("Div", &[result, beta_id], vec![], softplus.out)
     }
 }

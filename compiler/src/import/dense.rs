@@ -1,0 +1,99 @@
+//! Matrix products.
+
+use dreamlet_runtime::engine::compiled::format::MapShape;
+
+use super::node::Node;
+use super::value::{Data, Known, Order};
+use super::{Reader, dims};
+use crate::CompileError;
+use crate::ir::Op;
+
+pub(super) fn gemm(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
+    let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
+    let input = node.data(&reader.known, 0)?;
+    let rows = input.dims.get(usize::from(node.int("transA", 0) != 0));
+    if rows != Some(&1) {
+        return Err(node.refuse(format!(
+            "it multiplies a matrix of dimensions {:?}, for one picture only a vector is",
+            input.dims
+        )));
+    }
+    let (mut weights, outputs) = matrix(reader, node, node.int("transB", 0) != 0)?;
+    for weight in &mut weights {
+        *weight *= alpha;
+    }
+    let bias = match node.constant(&reader.known, 2)? {
+        Some((constant, floats)) => dims::broadcast_positions(&constant.shape, &[1, outputs])
+            .into_iter()
+            .map(|at| beta * floats.get(at).copied().unwrap_or_default())
+            .collect(),
+        None => vec![0.0; outputs],
+    };
+    dense(reader, node, weights, bias, vec![1, outputs])
+}
+
+pub(super) fn matmul(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
+    let mut dims = node.data(&reader.known, 0)?.dims.clone();
+    let rank = dims.len();
+    if rank < 2 || dims.iter().rev().skip(1).any(|&dim| dim != 1) {
+        return Err(node.refuse(format!(
+            "it multiplies a matrix of dimensions {dims:?}, for one picture only a vector is"
+        )));
+    }
+    let (weights, outputs) = matrix(reader, node, false)?;
+    if let Some(last) = dims.last_mut() {
+        *last = outputs;
+    }
+    dense(reader, node, weights, vec![0.0; outputs], dims)
+}
+
+/// The constant matrix of input 1 with a row for each output, and how many those are.
+fn matrix(
+    reader: &Reader,
+    node: &Node<'_>,
+    transposed: bool,
+) -> Result<(Vec<f32>, usize), CompileError> {
+    let Some((constant, floats)) = node.constant(&reader.known, 1)? else {
+        return Err(node.refuse("its input 1 is missing"));
+    };
+    let (&[rows, columns], true) = (constant.shape.as_slice(), !floats.is_empty()) else {
+        return Err(node.refuse(format!(
+            "its weights have dimensions {:?}, a matrix was expected",
+            constant.shape
+        )));
+    };
+    if transposed {
+        return Ok((floats.to_vec(), rows));
+    }
+    let columns_first = (0..columns).flat_map(|n| (0..rows).map(move |k| k * columns + n));
+    Ok((
+        columns_first
+            .map(|at| floats.get(at).copied().unwrap_or_default())
+            .collect(),
+        columns,
+    ))
+}
+
+fn dense(
+    reader: &mut Reader,
+    node: &Node<'_>,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    dims: Vec<usize>,
+) -> Result<Known, CompileError> {
+    let (input, length) = reader.vector(node, 0)?;
+    if length.checked_mul(bias.len()) != Some(weights.len()) {
+        return Err(node.refuse(format!(
+            "{} weights do not go with {length} inputs and {} outputs",
+            weights.len(),
+            bias.len()
+        )));
+    }
+    let shape = MapShape::vector(u32::try_from(bias.len()).unwrap_or(u32::MAX));
+    let op = Op::Dense { weights, bias };
+    Ok(Known::Data(Data {
+        id: reader.net.push(op, vec![input.id], shape, &node.label()),
+        dims,
+        order: Order::Same,
+    }))
+}

@@ -1,0 +1,189 @@
+//! The network between the ONNX file and the compiled layers: what every rewriting works on and the [reference](super::interpreter) runs.
+//!
+//! For one picture, the batch's axis is gone. Every value has rows, columns and channels and lies in memory as the device has it,
+//! channels side by side (HWC); a vector is `1 x 1 x n`. Numbers only change places at [`Op::Reorder`], which says how.
+
+use dreamlet_runtime::engine::compiled::format::{
+    Activation, BinaryKind, Broadcast, Convolution, Coordinates, MapShape, PadKind,
+};
+
+/// A value of the network.
+pub(crate) type ValueId = usize;
+
+/// What is known of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Value {
+    /// Rows, columns, channels.
+    pub(crate) shape: MapShape,
+}
+
+/// What a node does. Weights are in orders that are easy to compute with; the device's are made at last.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Op {
+    /// Matrix times vector. Weights `[outputs][inputs]`, one bias for each output; both in the order of the values' memory.
+    Dense { weights: Vec<f32>, bias: Vec<f32> },
+    /// Convolution or transposed convolution. Weights `[output channel][input channel of the group][kernel row][kernel column]` for both.
+    Conv {
+        geometry: Convolution,
+        weights: Vec<f32>,
+        bias: Vec<f32>,
+    },
+    /// Nothing but the node's activation.
+    Activate,
+    /// `x * scale + shift`; one of each for each channel, or for each number of the value.
+    Affine { scale: Vec<f32>, shift: Vec<f32> },
+    /// `x` above 0, else `slope * x`; slopes for each channel, or for each number of the value.
+    Prelu { slopes: Vec<f32> },
+    /// Two values, number by number.
+    Binary(BinaryKind, Broadcast),
+    /// Each pixel repeated by whole factors.
+    Nearest,
+    /// Bilinear interpolation by whole factors.
+    Bilinear(Coordinates),
+    /// Blocks of channels to blocks of pixels; `true` for pixel shuffle (CRD).
+    DepthToSpace(bool),
+    /// A border; so many rows above and columns left.
+    Pad([u32; 2], PadKind),
+    /// The channels of all inputs one after the other.
+    Concat,
+    /// Output number `i` is input number `positions[i]`; without positions only the shape changes. Not all numbers need be taken.
+    Reorder(Option<Vec<u32>>),
+    /// The class's row of a table, `[classes][numbers]`.
+    Lookup { table: Vec<f32> },
+}
+
+/// One operation with one result.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) op: Op,
+    /// What happens to the result at last.
+    pub(crate) activation: Activation,
+    pub(crate) inputs: Vec<ValueId>,
+    pub(crate) output: ValueId,
+    /// The ONNX node it comes from, for messages and reports.
+    pub(crate) origin: String,
+}
+
+/// A generator for one picture. Nodes are in the order in which they run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Net {
+    pub(crate) values: Vec<Value>,
+    pub(crate) nodes: Vec<Node>,
+    /// The latent vector.
+    pub(crate) latent: ValueId,
+    /// The picture, at last a vector in the order channel, row, column.
+    pub(crate) image: ValueId,
+    /// Classes that can be asked for, 0 for none.
+    pub(crate) classes: usize,
+}
+
+/// Numbers of a shape, as an index.
+pub(crate) fn len(shape: MapShape) -> usize {
+    usize::try_from(shape.len()).unwrap_or(usize::MAX)
+}
+
+impl Net {
+    /// A network of a latent vector and nothing else.
+    pub(crate) fn new(latent_len: u32, classes: usize) -> Self {
+        let latent = Value {
+            shape: MapShape::vector(latent_len),
+        };
+        Self {
+            values: vec![latent],
+            nodes: Vec::new(),
+            latent: 0,
+            image: 0,
+            classes,
+        }
+    }
+
+    /// A value that nothing makes yet.
+    pub(crate) fn value(&mut self, shape: MapShape) -> ValueId {
+        self.values.push(Value { shape });
+        self.values.len() - 1
+    }
+
+    /// Adds a node at the end and gives what it makes.
+    pub(crate) fn push(
+        &mut self,
+        op: Op,
+        inputs: Vec<ValueId>,
+        shape: MapShape,
+        origin: &str,
+    ) -> ValueId {
+        let output = self.value(shape);
+        self.nodes.push(Node {
+            op,
+            activation: Activation::None,
+            inputs,
+            output,
+            origin: origin.into(),
+        });
+        output
+    }
+
+    pub(crate) fn shape(&self, value: ValueId) -> MapShape {
+        self.values[value].shape
+    }
+
+    /// Position of the node that makes `value`.
+    pub(crate) fn producer(&self, value: ValueId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.output == value)
+    }
+
+    /// How often `value` is used; being the picture is a use.
+    pub(crate) fn uses(&self, value: ValueId) -> usize {
+        let inputs = self.nodes.iter().flat_map(|node| &node.inputs);
+        inputs.filter(|&&input| input == value).count() + usize::from(self.image == value)
+    }
+
+    /// The node that makes input 0 of node `at`, if nothing else uses what it makes.
+    pub(crate) fn only_producer(&self, at: usize) -> Option<usize> {
+        let input = *self.nodes[at].inputs.first()?;
+        self.producer(input).filter(|_| self.uses(input) == 1)
+    }
+
+    /// Makes everything that used `old` use `new`.
+    pub(crate) fn replace(&mut self, old: ValueId, new: ValueId) {
+        for input in self.nodes.iter_mut().flat_map(|node| &mut node.inputs) {
+            if *input == old {
+                *input = new;
+            }
+        }
+        if self.image == old {
+            self.image = new;
+        }
+    }
+
+    /// Drops nodes that the picture does not depend on.
+    pub(crate) fn prune(&mut self) {
+        let mut needed = vec![false; self.values.len()];
+        needed[self.image] = true;
+        for node in self.nodes.iter().rev() {
+            if needed[node.output] {
+                for &input in &node.inputs {
+                    needed[input] = true;
+                }
+            }
+        }
+        self.nodes.retain(|node| needed[node.output]);
+    }
+}
+
+/// One number for each channel becomes one for each number of the value.
+pub(crate) fn per_number(values: &[f32], shape: MapShape) -> Vec<f32> {
+    values.iter().copied().cycle().take(len(shape)).collect()
+}
+
+/// One number for each number of the value becomes one for each channel, where all pixels agree.
+pub(crate) fn per_channel(values: Vec<f32>, shape: MapShape) -> Vec<f32> {
+    let channels = shape.channels as usize;
+    let agree = values
+        .chunks(channels)
+        .all(|pixel| pixel == &values[..channels]);
+    if agree {
+        values[..channels].to_vec()
+    } else {
+        values
+    }
+}

@@ -1,0 +1,213 @@
+//! ONNX file to compiled model: one flat file for the device's engine.
+//!
+//! ```text
+//! file ── dreamlet-onnx ── import ──► net ── passes ──► net ── lower ──► layers ── memory_plan, pack, emit ──► file
+//! ```
+//!
+//! `import` makes a network of a few operations for one picture, `passes` fold what can be folded, `lower` chooses the device's layers,
+//! `quantize` makes integer layers of them where that is asked for, `memory_plan` places their buffers, `pack` orders the weights, `emit` writes the file. `interpreter` runs a network by the definitions of its
+//! operations, before and after rewriting.
+
+#[cfg(test)]
+mod against_onnxruntime;
+mod emit;
+mod error;
+pub mod estimates;
+#[cfg(test)]
+mod executor;
+#[cfg(test)]
+mod graphs;
+mod half;
+mod import;
+mod interpreter;
+mod ir;
+mod lower;
+mod memory_plan;
+mod pack;
+mod passes;
+mod quantize;
+mod report;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod upsample;
+
+use dreamlet_onnx::Limits;
+use dreamlet_runtime::card::{Card, Golden, Latent, make_golden};
+use dreamlet_runtime::engine::compiled::format::Number;
+use dreamlet_runtime::generator::Generator as _;
+use dreamlet_runtime::latent::Distribution;
+use dreamlet_runtime::onnx::{Assumptions, OnnxFile};
+
+pub use error::CompileError;
+pub use quantize::{PixelError, QuantizeOptions, Quantized, QuantizedLayer};
+pub use report::{Line, Report};
+
+use ir::Net;
+use lower::Lowered;
+
+/// What the layers' weights are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats, half the bytes; sums are 32-bit floats all the same.
+    F16,
+    /// Bytes, and bytes between layers: see [`QuantizeOptions`]. Layers that have no integer form stay f32.
+    Int8,
+}
+
+/// How to compile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// What the weights are.
+    pub precision: Precision,
+    /// How to quantize, for [`Precision::Int8`].
+    pub quantize: QuantizeOptions,
+    /// What the ONNX file may cost.
+    pub limits: Limits,
+    /// What is taken as given of a file without a card.
+    pub assumptions: Assumptions,
+    /// Name on the card of a file without one.
+    pub name: String,
+}
+
+/// A compiled model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compiled {
+    /// The file's bytes.
+    pub file: Vec<u8>,
+    /// What it costs.
+    pub report: Report,
+    /// What quantizing did, for [`Precision::Int8`].
+    pub quantized: Option<Quantized>,
+}
+
+/// Compiles an ONNX file that is in memory. One file with the same options gives the same bytes.
+///
+/// The card goes into the model as it is; a file without one gets one of what is known, with golden pictures made by
+/// the definitions of the operators. The golden pictures of a quantized model are its own: where all layers multiply
+/// integers, they are the same bytes on every device.
+///
+/// # Errors
+/// [`CompileError`]: a file that is no generator, a node without a layer, weights beyond the precision.
+pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError> {
+    let file = OnnxFile::from_bytes(file, &options.limits)?;
+    let facts = options.assumptions.facts(&file)?;
+    let original = import::import(&file.graph, facts.classes)?;
+    let mut net = original.clone();
+    passes::run(&mut net);
+    if file.graph.inspection.work <= CONFIRMED_WORK {
+        confirm(&original, &net, facts.distribution)?;
+    }
+    let lowered = lower::lower(&net, options.precision)?;
+    let card = card(&file, &original, options)?;
+    let (file, quantized, lowered) = match options.precision {
+        Precision::F32 => (write(&lowered, &card, Number::F32)?, None, lowered),
+        Precision::F16 => (write(&lowered, &card, Number::F16)?, None, lowered),
+        Precision::Int8 => {
+            let made = quantize::quantize(&net, &lowered, &card, options.quantize)?;
+            let file = with_own_golden(&made.lowered, card)?;
+            (file, Some(made.quantized), made.lowered)
+        }
+    };
+    // The device's own checks, on the way.
+    let generator = quantize::open(&file)?;
+    let sizes = report::Sizes {
+        flash: file.len() as u64,
+        scratch: generator.model().scratch_len() as u64,
+        rows_scratch: dreamlet_runtime::engine::compiled::rows_scratch_len(&file) as u64,
+        picture: generator.image_len() as u64,
+    };
+    let report =
+        Report::of(&lowered, generator.model().layers(), sizes).map_err(CompileError::Format)?;
+    Ok(Compiled {
+        file,
+        report,
+        quantized,
+    })
+}
+
+fn write(lowered: &Lowered, card: &Card, number: Number) -> Result<Vec<u8>, CompileError> {
+    emit::emit(lowered, &memory_plan::plan(lowered)?, card, number)
+}
+
+/// Writes a quantized model with golden pictures that it has made itself.
+fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, CompileError> {
+    let number = quantize::floats(lowered);
+    let mut engine = quantize::open(&write(lowered, &card, number)?)?;
+    card.golden = golden(&card, |latent, class, image| {
+        engine
+            .generate(latent, class, image)
+            .map_err(|error| error.to_string())
+    })?;
+    if quantize::exact(lowered) {
+        card.tolerance.levels = 0;
+    }
+    write(lowered, &card, number)
+}
+
+/// Most multiplications of a network that is run before and after rewriting: about a second.
+const CONFIRMED_WORK: u64 = 500_000_000;
+/// How far a rewritten network's picture may be from the original's, for values around 1. Constants that are folded into 32-bit weights make
+/// a hundredth of that.
+const CONFIRMED_DIFFERENCE: f64 = 1e-3;
+
+/// Checks that rewriting kept the function, on one latent vector.
+fn confirm(original: &Net, net: &Net, distribution: Distribution) -> Result<(), CompileError> {
+    let mut latent = vec![0.0; ir::len(net.shape(net.latent))];
+    distribution.fill(0, None, &mut latent);
+    let class = net.classes / 2;
+    let before = &interpreter::run(original, &latent, class)[original.image];
+    let after = &interpreter::run(net, &latent, class)[net.image];
+    let pairs = before.iter().zip(after);
+    let difference =
+        pairs
+            .map(|(a, b)| (a - b).abs() / a.abs().max(1.0))
+            .fold(0.0, |most: f64, x| {
+                if x.is_nan() {
+                    f64::INFINITY
+                } else {
+                    most.max(x)
+                }
+            });
+    if before.len() == after.len() && difference < CONFIRMED_DIFFERENCE {
+        Ok(())
+    } else {
+        Err(CompileError::Changed { difference })
+    }
+}
+
+/// The file's card, or one of what is known.
+fn card(file: &OnnxFile, net: &Net, options: &Options) -> Result<Card, CompileError> {
+    if let Some(card) = &file.card {
+        return Ok(card.clone());
+    }
+    let facts = options.assumptions.facts(file)?;
+    let latent = Latent {
+        len: file.graph.inspection.latent_len,
+        distribution: facts.distribution,
+    };
+    let mut card = Card::new(&options.name, latent, facts.shape, facts.range);
+    card.classes = (0..facts.classes).map(|class| class.to_string()).collect();
+    card.golden = golden(&card, |latent, class, image| {
+        let values = interpreter::run(net, latent, class.unwrap_or(0));
+        for (to, from) in image.iter_mut().zip(&values[net.image]) {
+            *to = *from as f32;
+        }
+        Ok(())
+    })?;
+    Ok(card)
+}
+
+/// [`make_golden`] with this crate's error.
+fn golden(
+    card: &Card,
+    generate: impl FnMut(&[f32], Option<usize>, &mut [f32]) -> Result<(), String>,
+) -> Result<Vec<Golden>, CompileError> {
+    make_golden(card, generate).map_err(|error| CompileError::Golden {
+        reason: error.to_string(),
+    })
+}

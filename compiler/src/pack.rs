@@ -1,0 +1,191 @@
+//! Weights in the orders that the device's layers read, as [`Op`](dreamlet_runtime::engine::compiled::format::Op) documents them.
+
+use dreamlet_runtime::engine::compiled::Axis;
+use dreamlet_runtime::engine::compiled::format::{
+    BLOCK, Convolution, MapShape, Number, Op as Layer, padded,
+};
+
+use super::ir::len;
+use super::lower::{Step, Weights};
+use super::{CompileError, half};
+
+/// The bytes of a layer's weights and biases.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Packed {
+    pub(crate) number: Number,
+    pub(crate) weights: Vec<u8>,
+    pub(crate) bias: Option<Vec<u8>>,
+    pub(crate) requantization: Option<PackedRequantization>,
+}
+
+/// How a layer's sums become bytes, see [`Requantization`](dreamlet_runtime::engine::compiled::format::Requantization).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PackedRequantization {
+    pub(crate) multipliers: Vec<u8>,
+    pub(crate) shift: u32,
+    /// The table and its bits.
+    pub(crate) table: Option<(Vec<u8>, u32)>,
+}
+
+/// Packs the weights of a step as `number`, or as 32-bit floats where its kind of layer has no other.
+///
+/// # Errors
+/// [`CompileError::Overflow`] for a weight beyond 16-bit floats, [`CompileError::NonFinite`] for one that is no number.
+pub(crate) fn pack(step: &Step, weights: &Weights, number: Number) -> Result<Packed, CompileError> {
+    let (from, to) = (step.input_shape, step.output_shape);
+    let multiplies = matches!(
+        step.op,
+        Layer::Dense | Layer::Conv(_) | Layer::FewConv(_) | Layer::UpsampleConv
+    );
+    let number = if multiplies { number } else { Number::F32 };
+    let numbers = weights.weights.iter().chain(weights.bias.iter().flatten());
+    if !numbers.into_iter().all(|x| x.is_finite()) {
+        return Err(CompileError::NonFinite {
+            layer: step.origin.clone(),
+        });
+    }
+    let ordered = ordered(step.op, &weights.weights, from, to);
+    let bias = weights.bias.as_ref().map(|bias| {
+        let mut bias = bias.clone();
+        if multiplies {
+            bias.resize(padded(bias.len()), 0.0);
+        }
+        bias.iter().flat_map(|x| x.to_le_bytes()).collect()
+    });
+    let bytes = if number == Number::F16 {
+        let mut bytes = Vec::with_capacity(2 * ordered.len());
+        for x in ordered {
+            let half = half::from_f32(x);
+            if half & 0x7fff == 0x7c00 {
+                return Err(CompileError::Overflow {
+                    layer: step.origin.clone(),
+                    found: x,
+                    limit: half::MAX,
+                });
+            }
+            bytes.extend_from_slice(&half.to_le_bytes());
+        }
+        bytes
+    } else {
+        ordered.iter().flat_map(|x| x.to_le_bytes()).collect()
+    };
+    Ok(Packed {
+        number,
+        weights: bytes,
+        bias,
+        requantization: None,
+    })
+}
+
+/// Weights in the order of the layer.
+fn ordered(op: Layer, weights: &[f32], from: MapShape, to: MapShape) -> Vec<f32> {
+    let taps = |geometry: Convolution| (geometry.kernel[0] * geometry.kernel[1]) as usize;
+    let (inputs, outputs) = (from.channels as usize, to.channels as usize);
+    match op {
+        Layer::Dense => dense(weights, len(from), len(to)),
+        Layer::Conv(geometry) => conv(weights, &Axis::pair(&geometry, from, to), from, to),
+        Layer::FewConv(geometry) => few(weights, inputs, outputs, taps(geometry)),
+        // `[kind][n][c]`, each kind a convolution of one tap.
+        Layer::UpsampleConv => weights
+            .chunks((inputs * outputs).max(1))
+            .flat_map(|kind| dense(kind, inputs, outputs))
+            .collect(),
+        Layer::GroupConv(geometry) => grouped(weights, outputs, taps(geometry)),
+        _ => weights.to_vec(),
+    }
+}
+
+/// Packs weights that are whole numbers from -127 to 127, of a layer that multiplies: input channels padded to whole fours, which lie side
+/// by side for each output channel.
+pub(crate) fn pack_bytes(step: &Step, weights: &[f32]) -> Vec<u8> {
+    let (mut from, to) = (step.input_shape, step.output_shape);
+    let (inputs, taps) = match step.op {
+        Layer::Conv(geometry) | Layer::FewConv(geometry) => (
+            from.channels as usize,
+            (geometry.kernel[0] * geometry.kernel[1]) as usize,
+        ),
+        _ => (len(from), 1),
+    };
+    let mut padded = Vec::with_capacity(weights.len());
+    for row in weights.chunks(inputs * taps) {
+        padded.extend_from_slice(row);
+        let missing = inputs.next_multiple_of(4) - inputs;
+        padded.resize(padded.len() + missing * taps, 0.0);
+    }
+    if step.op == Layer::Dense {
+        from = MapShape::vector(inputs.next_multiple_of(4) as u32);
+    } else {
+        from.channels = from.channels.next_multiple_of(4);
+    }
+    let ordered = ordered(step.op, &padded, from, to);
+    let mut bytes = Vec::with_capacity(ordered.len());
+    for four in ordered.chunks(4 * BLOCK) {
+        for output in 0..BLOCK {
+            let column = four.iter().skip(output).step_by(BLOCK);
+            bytes.extend(column.map(|&x| (x as i8).cast_unsigned()));
+        }
+    }
+    bytes
+}
+
+/// `[n][k]` to `[n/16][k][16]`.
+fn dense(weights: &[f32], inputs: usize, outputs: usize) -> Vec<f32> {
+    let mut all = vec![0.0; padded(outputs) * inputs];
+    for (n, row) in weights.chunks(inputs.max(1)).enumerate() {
+        for (k, &weight) in row.iter().enumerate() {
+            all[(n / BLOCK * inputs + k) * BLOCK + n % BLOCK] = weight;
+        }
+    }
+    all
+}
+
+/// `[n][c][kernel row][kernel column]` to `[n/16][row phase][column phase][row tap][column tap][c][16]`.
+fn conv(weights: &[f32], axes: &[Axis; 2], from: MapShape, to: MapShape) -> Vec<f32> {
+    let (inputs, outputs) = (from.channels as usize, to.channels as usize);
+    let [rows, columns] = axes;
+    let taps = rows.kernel * columns.kernel;
+    let mut all = Vec::with_capacity(padded(outputs) * inputs * taps);
+    for block in 0..padded(outputs) / BLOCK {
+        for row_phase in 0..rows.phases() {
+            for column_phase in 0..columns.phases() {
+                for row in rows.taps(row_phase).iter() {
+                    for column in columns.taps(column_phase).iter() {
+                        let tap = row.kernel * columns.kernel + column.kernel;
+                        for input in 0..inputs {
+                            all.extend((block * BLOCK..(block + 1) * BLOCK).map(|output| {
+                                let at = (output * inputs + input) * taps + tap;
+                                weights.get(at).copied().unwrap_or(0.0)
+                            }));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// `[n][c][taps]` to `[m/16][c][16]`, where `m` counts `[n][taps]`.
+fn few(weights: &[f32], inputs: usize, outputs: usize, taps: usize) -> Vec<f32> {
+    let sums = outputs * taps;
+    let mut all = vec![0.0; padded(sums) * inputs];
+    for m in 0..sums {
+        for input in 0..inputs {
+            let weight = weights[(m / taps * inputs + input) * taps + m % taps];
+            all[(m / BLOCK * inputs + input) * BLOCK + m % BLOCK] = weight;
+        }
+    }
+    all
+}
+
+/// `[n][c of the group][taps]` to `[taps][c of the group][n]`.
+fn grouped(weights: &[f32], outputs: usize, taps: usize) -> Vec<f32> {
+    let inputs = weights.len() / (outputs * taps).max(1);
+    let mut all = Vec::with_capacity(weights.len());
+    for tap in 0..taps {
+        for input in 0..inputs {
+            all.extend((0..outputs).map(|output| weights[(output * inputs + input) * taps + tap]));
+        }
+    }
+    all
+}

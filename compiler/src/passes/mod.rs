@@ -1,0 +1,50 @@
+//! Rewriting a [network](super::ir) into one that makes the same picture with less work and without moving numbers about.
+//!
+//! Each pass changes the first place it can and says whether it did; [`run`] repeats them until nothing changes.
+
+mod activation;
+mod affine;
+pub(crate) mod crop;
+mod lookup;
+mod nearest;
+mod pad;
+mod point;
+mod reorder;
+
+use super::ir::Net;
+
+/// A pass: changes one place of the network, if there is one to change.
+type Pass = fn(&mut Net) -> bool;
+
+/// All passes by name, in the order in which they are tried.
+pub(crate) const PASSES: [(&str, Pass); 9] = [
+    ("scales and shifts", affine::fold),
+    ("activations", activation::fuse),
+    ("changes of order", reorder::simplify),
+    ("changes of order into neighbours", reorder::into_neighbours),
+    ("tables", lookup::fold),
+    ("pictures of one pixel", point::to_dense),
+    ("borders", pad::into_convolution),
+    ("cuts", crop::into_convolution),
+    ("enlarging", nearest::fold),
+];
+
+/// Applies all passes until none finds anything to change.
+pub(crate) fn run(net: &mut Net) {
+    net.prune();
+    // Each change removes a node, or moves one before another of fewer kinds; the bound only guards against a defect.
+    let most = 16 * (net.nodes.len() + 4);
+    let mut changes = 0;
+    loop {
+        let before = changes;
+        for (_, pass) in PASSES {
+            while changes < most && pass(net) {
+                net.prune();
+                changes += 1;
+            }
+        }
+        if changes == before || changes >= most {
+            break;
+        }
+    }
+}

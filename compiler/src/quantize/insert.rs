@@ -1,0 +1,266 @@
+//! The integer layers, and the conversions around them.
+
+use dreamlet_runtime::engine::compiled::format::{
+    Activation, Broadcast, MapShape, Number, Op as Layer,
+};
+
+use super::calibrate::Seen;
+use super::layer;
+use super::qparams::Format;
+use super::scheme::{Scheme, moves, multiplies, result, size};
+use crate::CompileError;
+use crate::lower::{Lowered, Operand, Step};
+
+/// Makes the layers of a network of which `integer` says what multiplies in integers.
+///
+/// # Errors
+/// [`CompileError::NonFinite`] for a weight that is no number.
+pub(super) fn insert(
+    lowered: &Lowered,
+    integer: &[bool],
+    scheme: &Scheme,
+    seen: &[Seen],
+) -> Result<Lowered, CompileError> {
+    let buffers = lowered.buffers.iter().enumerate();
+    let resized = buffers.map(|(index, &bytes)| {
+        let format = scheme.format(Operand::Buffer { index, offset: 0 });
+        bytes / 4 * size(format)
+    });
+    // What a convolution keeps its sums in is no tensor.
+    let mut buffers: Vec<u64> = resized.collect();
+    for step in lowered.steps.iter().filter(|step| multiplies(step)) {
+        if let Operand::Buffer { index, .. } = step.second {
+            buffers[index] = lowered.buffers[index];
+        }
+    }
+    let mut inserting = Inserting {
+        scheme,
+        numbers: lowered.buffers.iter().map(|bytes| bytes / 4).collect(),
+        converted: Vec::new(),
+        out: Lowered {
+            steps: Vec::new(),
+            buffers,
+        },
+    };
+    for (step, &integer) in lowered.steps.iter().zip(integer) {
+        if multiplies(step) && integer {
+            inserting.multiply(step, seen)?;
+        } else if step.op == Layer::Lookup {
+            inserting.lookup(step);
+        } else if moves(step) {
+            inserting.moved(step);
+        } else {
+            inserting.float(step);
+        }
+    }
+    Ok(inserting.out)
+}
+
+struct Inserting<'a> {
+    scheme: &'a Scheme,
+    /// Numbers that each buffer of the network of floats has.
+    numbers: Vec<u64>,
+    /// Operands that are there in a second format, and where.
+    converted: Vec<(Operand, Number, Operand)>,
+    out: Lowered,
+}
+
+impl Inserting<'_> {
+    fn buffer(&mut self, shape: MapShape, format: Format) -> Operand {
+        self.out.buffers.push(shape.len() * size(format));
+        Operand::Buffer {
+            index: self.out.buffers.len() - 1,
+            offset: 0,
+        }
+    }
+
+    /// An operand's place: an offset counts bytes of floats before.
+    fn place(&self, operand: Operand) -> Operand {
+        match operand {
+            Operand::Buffer { index, offset } => Operand::Buffer {
+                index,
+                offset: offset / 4 * size(self.scheme.format(operand)) as u32,
+            },
+            other => other,
+        }
+    }
+
+    /// Adds a step that converts between floats and integers.
+    fn convert(&mut self, like: &Step, from: (Operand, Format), to: (Operand, Format), len: u64) {
+        let shape = MapShape::vector(len as u32);
+        let op = match (from.1, to.1) {
+            (Format::Float, Format::Scaled(_, scale)) => Layer::Quantize((1.0 / scale) as f32),
+            (Format::Scaled(_, scale), Format::Float) => Layer::Dequantize(scale as f32),
+            _ => return,
+        };
+        self.out.steps.push(Step {
+            op,
+            input: from.0,
+            input_number: from.1.number(),
+            input_shape: shape,
+            second: Operand::None,
+            output: to.0,
+            output_number: to.1.number(),
+            output_shape: shape,
+            activation: Activation::None,
+            weights: None,
+            packed: None,
+            value: like.value,
+            origin: like.origin.clone(),
+        });
+    }
+
+    /// Where an operand of `len` numbers is in a format, after a conversion if it is kept in another.
+    fn read(&mut self, step: &Step, operand: Operand, len: u64, format: Format) -> Operand {
+        let kept = self.scheme.format(operand);
+        let place = self.place(operand);
+        if kept == format || operand == Operand::None {
+            return place;
+        }
+        let before = self
+            .converted
+            .iter()
+            .find(|(from, number, _)| *from == operand && *number == format.number());
+        if let Some((_, _, place)) = before {
+            return *place;
+        }
+        let to = self.buffer(MapShape::vector(len as u32), format);
+        self.convert(step, (place, kept), (to, format), len);
+        self.converted.push((operand, format.number(), to));
+        to
+    }
+
+    /// A layer that multiplies in integers.
+    fn multiply(&mut self, step: &Step, seen: &[Seen]) -> Result<(), CompileError> {
+        let kept = self.scheme.format(step.input);
+        let input = if kept == Format::Float {
+            self.scheme.quantized(step)
+        } else {
+            kept
+        };
+        let home = self.scheme.format(step.output);
+        let output = if home == Format::Float {
+            result(step, &seen[step.value])
+        } else {
+            home
+        };
+        let mut made = step.clone();
+        made.input = self.read(step, step.input, step.input_shape.len(), input);
+        made.input_number = input.number();
+        made.output_number = output.number();
+        made.activation = Activation::None;
+        if let Some(weights) = step.weights.as_ref() {
+            let before = seen[step.value].before;
+            made.packed = Some(layer::quantize(step, weights, input, output, before)?);
+        }
+        made.weights = None;
+        made.output = self.place(step.output);
+        if home == Format::Float {
+            let to = made.output;
+            made.output = self.buffer(step.output_shape, output);
+            let from = made.output;
+            self.out.steps.push(made);
+            self.convert(step, (from, output), (to, home), step.output_shape.len());
+        } else {
+            self.write(made, step.output);
+        }
+        Ok(())
+    }
+
+    /// Adds a step whose output is the place of `operand`. Part of a vector of small integers need not begin at a multiple of 4 bytes: such a part is
+    /// made elsewhere and copied.
+    fn write(&mut self, mut step: Step, operand: Operand) {
+        let Operand::Buffer { index, offset } = step.output else {
+            self.out.steps.push(step);
+            return;
+        };
+        if offset % 4 == 0 {
+            self.out.steps.push(step);
+            return;
+        }
+        let format = self.scheme.format(operand);
+        let shape = MapShape::vector(step.output_shape.len() as u32);
+        let apart = self.buffer(shape, format);
+        step.output = apart;
+        let first = offset / size(format) as u32;
+        let copy = Step {
+            op: Layer::Copy(first),
+            input: apart,
+            input_number: format.number(),
+            input_shape: shape,
+            second: Operand::None,
+            output: Operand::Buffer { index, offset: 0 },
+            output_number: format.number(),
+            output_shape: MapShape::vector(self.numbers[index] as u32),
+            activation: Activation::None,
+            weights: None,
+            packed: None,
+            value: step.value,
+            origin: step.origin.clone(),
+        };
+        self.out.steps.push(step);
+        self.out.steps.push(copy);
+    }
+
+    /// The class's row, as 16-bit integers where it goes to integer layers.
+    fn lookup(&mut self, step: &Step) {
+        let format = self.scheme.format(step.output);
+        let mut made = step.clone();
+        made.output = self.place(step.output);
+        made.output_number = format.number();
+        if let (Some(weights), true) = (&step.weights, format != Format::Float) {
+            made.packed = Some(layer::lookup(weights, format));
+            made.weights = None;
+        }
+        self.write(made, step.output);
+    }
+
+    /// A layer that moves numbers, whatever they are.
+    fn moved(&mut self, step: &Step) {
+        let format = self.scheme.format(step.output);
+        if format == Format::Float {
+            return self.float(step);
+        }
+        let mut made = step.clone();
+        made.input = self.place(step.input);
+        made.output = self.place(step.output);
+        if step.input == Operand::Latent {
+            // Quantized into its place among the numbers that it is joined with.
+            let part = match (step.op, made.output) {
+                (Layer::Copy(first), Operand::Buffer { index, offset }) => Operand::Buffer {
+                    index,
+                    offset: offset + first * size(format) as u32,
+                },
+                (_, place) => place,
+            };
+            let len = step.input_shape.len();
+            let from = (Operand::Latent, Format::Float);
+            self.convert(step, from, (part, format), len);
+            if let Some(quantize) = self.out.steps.pop() {
+                self.write(quantize, step.output);
+            }
+            return;
+        }
+        made.input_number = format.number();
+        made.output_number = format.number();
+        if step.op == Layer::Activate {
+            // The layer that copies bytes: each pixel once.
+            made.op = Layer::Nearest;
+        }
+        self.write(made, step.output);
+    }
+
+    /// A layer of floats.
+    fn float(&mut self, step: &Step) {
+        let mut made = step.clone();
+        made.input = self.read(step, step.input, step.input_shape.len(), Format::Float);
+        if let Layer::Binary(_, broadcast) = step.op {
+            let len = match broadcast {
+                Broadcast::Same => step.input_shape.len(),
+                Broadcast::Channel => step.input_shape.channels.into(),
+            };
+            made.second = self.read(step, step.second, len, Format::Float);
+        }
+        self.out.steps.push(made);
+    }
+}

@@ -1,0 +1,237 @@
+//! Which tensors become integers, and of what scale.
+//!
+//! Layers that only move numbers have one format for what they read and write, so buffers that they join are one group. A group is bytes where
+//! all that writes it multiplies in integers, 16-bit integers where the latent vector and the class's row go to integer layers, floats otherwise.
+
+use dreamlet_runtime::engine::compiled::format::{Activation, Number, Op as Layer};
+use dreamlet_runtime::image::PixelRange;
+use dreamlet_runtime::latent::Distribution;
+
+use super::calibrate::Seen;
+use super::histogram::Histogram;
+use super::qparams::Format;
+use crate::lower::{Lowered, Operand, Step};
+
+/// Most products of 16-bit integers in one sum, as the device's check has it.
+const MAX_WORDS: u64 = 516;
+
+/// The largest normal latent of the seed contract: a radius of `sqrt(-2 ln 2^-24)`, rounded up.
+const MOST_NORMAL: f64 = 5.77;
+
+/// What all layers that read or write a group are.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// Whether only layers that multiply in integers write it.
+    sums: bool,
+    /// Whether the latent vector or a class's row does.
+    source: bool,
+    /// Whether any other does.
+    other: bool,
+    /// Whether all layers that read it take 16-bit integers.
+    takes_words: bool,
+    /// Whether any layer reads it.
+    read: bool,
+    /// Whether no number of it can be below 0.
+    unsigned: bool,
+    /// All its numbers that were seen.
+    numbers: Histogram,
+    /// The largest number that its sources can give.
+    most: f64,
+}
+
+/// Formats of all operands.
+pub(super) struct Scheme {
+    roots: Vec<usize>,
+    formats: Vec<Format>,
+    /// What a layer should read in the place of floats.
+    bytes: Vec<Format>,
+    words: Vec<Format>,
+    latent: f64,
+}
+
+/// Whether a layer is one that can multiply in integers.
+pub(super) const fn multiplies(step: &Step) -> bool {
+    matches!(step.op, Layer::Dense | Layer::Conv(_) | Layer::FewConv(_))
+}
+
+/// Whether a layer only moves numbers.
+pub(super) fn moves(step: &Step) -> bool {
+    matches!(
+        step.op,
+        Layer::Nearest
+            | Layer::DepthToSpace(_)
+            | Layer::Copy(_)
+            | Layer::ToPlanar
+            | Layer::ToInterleaved
+    ) || step.op == Layer::Activate && step.activation == Activation::None
+}
+
+/// Whether a layer takes the latent vector as it is to where it is used.
+fn copies_latent(step: &Step) -> bool {
+    step.input == Operand::Latent
+        && moves(step)
+        && matches!(step.op, Layer::Copy(_) | Layer::Activate)
+}
+
+/// Whether a layer can multiply 16-bit integers.
+fn takes_words(step: &Step) -> bool {
+    step.op == Layer::Dense && step.input_shape.len() <= MAX_WORDS
+}
+
+/// Whether an activation never gives a number below 0.
+fn never_negative(activation: Activation) -> bool {
+    match activation {
+        Activation::Relu | Activation::Sigmoid | Activation::Softplus => true,
+        Activation::Clip(low, _) => low >= 0.0,
+        _ => false,
+    }
+}
+
+impl Scheme {
+    /// `integer` says of each step whether it multiplies in integers, `seen` what each value was.
+    pub(super) fn new(
+        lowered: &Lowered,
+        integer: &[bool],
+        seen: &[Seen],
+        distribution: Distribution,
+        pixels: PixelRange,
+    ) -> Self {
+        let latent = match distribution {
+            Distribution::Normal => MOST_NORMAL,
+            Distribution::Uniform => 1.0,
+        };
+        let image = lowered.buffers.len();
+        let mut roots: Vec<usize> = (0..=image).collect();
+        for step in lowered.steps.iter().filter(|step| moves(step)) {
+            if let (Some(from), Some(to)) = (place(step.input, image), place(step.output, image)) {
+                let (from, to) = (roots[from], roots[to]);
+                for root in &mut roots {
+                    if *root == from {
+                        *root = to;
+                    }
+                }
+            }
+        }
+        let mut groups = vec![
+            Group {
+                takes_words: true,
+                unsigned: true,
+                ..Group::default()
+            };
+            image + 1
+        ];
+        for (at, step) in lowered.steps.iter().enumerate() {
+            if let Some(to) = place(step.output, image) {
+                let group = &mut groups[roots[to]];
+                if multiplies(step) && integer[at] {
+                    group.sums = true;
+                } else if step.op == Layer::Lookup {
+                    group.source = true;
+                    let table = step.weights.iter().flat_map(|weights| &weights.weights);
+                    group.most = table.fold(group.most, |most, x| most.max(f64::from(x.abs())));
+                } else if copies_latent(step) {
+                    group.source = true;
+                    group.most = group.most.max(latent);
+                } else if !moves(step) || step.input == Operand::Latent {
+                    group.other = true;
+                }
+                if !moves(step) || step.input == Operand::Latent {
+                    group.unsigned &=
+                        step.input != Operand::Latent && never_negative(step.activation);
+                    group.numbers.merge(seen[step.value].numbers.clone());
+                }
+            }
+            if !moves(step) {
+                let words = multiplies(step) && integer[at] && takes_words(step);
+                // The second operand of a convolution is memory of its own.
+                let second = if multiplies(step) {
+                    Operand::None
+                } else {
+                    step.second
+                };
+                for from in [step.input, second] {
+                    if let Some(from) = place(from, image) {
+                        groups[roots[from]].read = true;
+                        groups[roots[from]].takes_words &= words;
+                    }
+                }
+            }
+        }
+        let bytes: Vec<Format> = groups.iter().map(Group::bytes).collect();
+        let words: Vec<Format> = groups
+            .iter()
+            .map(|group| Format::words(nonzero(group.numbers.most.max(group.most))))
+            .collect();
+        let format = |(index, group): (usize, &Group)| {
+            let pictured = index == roots[image];
+            match (group.sums, group.source) {
+                _ if group.other => Format::Float,
+                (true, false) if pictured && group.read => Format::Float,
+                (true, false) if pictured => Format::Pixels(pixels),
+                (true, false) => bytes[index],
+                (false, true) if group.takes_words && group.read && !pictured => words[index],
+                _ => Format::Float,
+            }
+        };
+        let formats = groups.iter().enumerate().map(format).collect();
+        Self {
+            roots,
+            formats,
+            bytes,
+            words,
+            latent,
+        }
+    }
+
+    fn group(&self, operand: Operand) -> Option<usize> {
+        place(operand, self.roots.len() - 1).map(|at| self.roots[at])
+    }
+
+    /// The format in which an operand is kept.
+    pub(super) fn format(&self, operand: Operand) -> Format {
+        self.group(operand)
+            .map_or(Format::Float, |group| self.formats[group])
+    }
+
+    /// The integers that a layer should read where its input is kept as floats.
+    pub(super) fn quantized(&self, step: &Step) -> Format {
+        match (self.group(step.input), takes_words(step)) {
+            (Some(group), true) => self.words[group],
+            (Some(group), false) => self.bytes[group],
+            (None, true) => Format::words(self.latent),
+            (None, false) => Format::bytes(false, self.latent),
+        }
+    }
+}
+
+impl Group {
+    fn bytes(&self) -> Format {
+        let levels = if self.unsigned { 255 } else { 127 };
+        Format::bytes(self.unsigned, self.numbers.range(levels))
+    }
+}
+
+/// The bytes that a layer should write where its output is kept as floats.
+pub(super) fn result(step: &Step, seen: &Seen) -> Format {
+    let unsigned = never_negative(step.activation);
+    let levels = if unsigned { 255 } else { 127 };
+    Format::bytes(unsigned, seen.numbers.range(levels))
+}
+
+fn nonzero(range: f64) -> f64 {
+    if range > 0.0 { range } else { 1.0 }
+}
+
+/// An operand's number among buffers, with the picture behind them.
+const fn place(operand: Operand, image: usize) -> Option<usize> {
+    match operand {
+        Operand::Buffer { index, .. } => Some(index),
+        Operand::Image => Some(image),
+        Operand::None | Operand::Latent => None,
+    }
+}
+
+/// Bytes of a number of this format.
+pub(super) fn size(format: Format) -> u64 {
+    Number::size(format.number()) as u64
+}

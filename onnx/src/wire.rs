@@ -1,0 +1,348 @@
+//! A first look at the bytes: is this a protobuf message of ONNX's layout, and how large will it become?
+//!
+//! Decoding multiplies: two bytes of file can become a kilobyte of empty attribute. This scan allocates nothing,
+//! descends by ONNX's own layout (so its depth is bounded), counts what decoding would create, and stops at
+//! whatever this crate refuses anyway: graphs within nodes, functions, sparse tensors, external data.
+
+use super::error::{ModelError, shorten};
+
+/// Most messages (nodes, attributes, tensors, dimensions...) in a file.
+const MAX_MESSAGES: usize = 32_768;
+/// Most strings in lists.
+const MAX_STRINGS: usize = 65_536;
+/// Most integers in lists; weights that are floats or raw bytes do not count.
+const MAX_INTEGERS: usize = 2_000_000;
+
+/// ONNX's message types, as far as the scan tells them apart.
+#[derive(Clone, Copy)]
+enum Kind {
+    Model,
+    Graph,
+    Node,
+    Attribute,
+    Tensor,
+    ValueInfo,
+    Type,
+    TensorType,
+    Shape,
+    Annotation,
+    Leaf,
+}
+
+/// What a field of a message means for the scan.
+enum Field {
+    Message(Kind),
+    Text,
+    Integers,
+    Subgraph,
+    External,
+    Location,
+    Refused(&'static str),
+    Plain,
+}
+
+/// Fields by the numbers in `onnx.proto`; those not listed cost no more than their bytes.
+fn field(kind: Kind, number: u64) -> Field {
+    match (kind, number) {
+        (Kind::Model, 7) => Field::Message(Kind::Graph),
+        (Kind::Model, 8 | 14) => Field::Message(Kind::Leaf),
+        (Kind::Model, 20) => Field::Refused("training information"),
+        (Kind::Model, 25) => Field::Refused("functions"),
+        (Kind::Graph, 1) => Field::Message(Kind::Node),
+        (Kind::Graph, 5) => Field::Message(Kind::Tensor),
+        (Kind::Graph, 11..=13) => Field::Message(Kind::ValueInfo),
+        (Kind::Graph, 14) => Field::Message(Kind::Annotation),
+        (Kind::Graph, 15) | (Kind::Attribute, 22 | 23) => Field::Refused("sparse tensors"),
+        (Kind::Node, 1 | 2) | (Kind::Attribute, 9) | (Kind::Tensor, 6) => Field::Text,
+        (Kind::Node, 5) => Field::Message(Kind::Attribute),
+        (Kind::Attribute, 5 | 10) => Field::Message(Kind::Tensor),
+        (Kind::Attribute, 6 | 11) => Field::Subgraph,
+        (Kind::Attribute, 15) | (Kind::ValueInfo, 2) => Field::Message(Kind::Type),
+        (Kind::Attribute, 8) | (Kind::Tensor, 1 | 5 | 7 | 11) => Field::Integers,
+        (Kind::Tensor, 3) | (Kind::Shape, 1) | (Kind::Annotation, 2) => Field::Message(Kind::Leaf),
+        (Kind::Tensor, 13) => Field::External,
+        (Kind::Tensor, 14) => Field::Location,
+        (Kind::Type, 1) => Field::Message(Kind::TensorType),
+        (Kind::TensorType, 2) => Field::Message(Kind::Shape),
+        _ => Field::Plain,
+    }
+}
+
+/// Scans a whole file.
+pub(super) fn scan(file: &[u8]) -> Result<(), ModelError> {
+    let mut counts = Counts::default();
+    message(Kind::Model, file, 0, &mut counts)
+}
+
+#[derive(Default)]
+struct Counts {
+    messages: usize,
+    strings: usize,
+    integers: usize,
+}
+
+fn count(
+    counter: &mut usize,
+    by: usize,
+    limit: usize,
+    what: &'static str,
+) -> Result<(), ModelError> {
+    *counter = counter.saturating_add(by);
+    if *counter > limit {
+        Err(ModelError::TooMany { what, limit })
+    } else {
+        Ok(())
+    }
+}
+
+fn message(kind: Kind, bytes: &[u8], start: usize, counts: &mut Counts) -> Result<(), ModelError> {
+    let mut reader = Reader {
+        bytes,
+        start,
+        at: 0,
+    };
+    while let Some((number, value)) = reader.next()? {
+        match (field(kind, number), value) {
+            (Field::Message(child), Value::Bytes(inner)) => {
+                count(&mut counts.messages, 1, MAX_MESSAGES, "messages")?;
+                let offset = start + (reader.at - inner.len());
+                message(child, inner, offset, counts).map_err(|error| match (kind, error) {
+                    (Kind::Graph, ModelError::Subgraph { .. }) => {
+                        ModelError::Subgraph { node: label(inner) }
+                    }
+                    (_, error) => error,
+                })?;
+            }
+            (Field::Text, Value::Bytes(_)) => {
+                count(&mut counts.strings, 1, MAX_STRINGS, "strings")?
+            }
+            (Field::Integers, Value::Bytes(packed)) => {
+                let integers = packed.iter().filter(|byte| **byte < 0x80).count();
+                count(
+                    &mut counts.integers,
+                    integers,
+                    MAX_INTEGERS,
+                    "integers in lists",
+                )?;
+            }
+            (Field::Integers, Value::Varint(_)) => {
+                count(&mut counts.integers, 1, MAX_INTEGERS, "integers in lists")?;
+            }
+            (Field::Subgraph, _) => {
+                return Err(ModelError::Subgraph {
+                    node: "a node".into(),
+                });
+            }
+            (Field::External, _) => return Err(ModelError::ExternalData),
+            (Field::Location, Value::Varint(location)) if location != 0 => {
+                return Err(ModelError::ExternalData);
+            }
+            (Field::Refused(what), _) => return Err(ModelError::Unsupported { what }),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Name and operator of a node that has not been decoded, for a message.
+fn label(node: &[u8]) -> String {
+    let (mut name, mut op) = ("", "");
+    let mut reader = Reader {
+        bytes: node,
+        start: 0,
+        at: 0,
+    };
+    while let Ok(Some((number, value))) = reader.next() {
+        if let (3 | 4, Value::Bytes(text)) = (number, value) {
+            let text = core::str::from_utf8(text).unwrap_or("?");
+            if number == 3 { name = text } else { op = text }
+        }
+    }
+    format!("node {} ({})", shorten(name), shorten(op))
+}
+
+/// A field's value.
+enum Value<'a> {
+    Varint(u64),
+    Bytes(&'a [u8]),
+    Fixed,
+}
+
+/// Reads the fields of one message.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    /// Where the message begins in the file.
+    start: usize,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn error(&self, problem: &'static str) -> ModelError {
+        ModelError::Protobuf {
+            offset: self.start + self.at,
+            problem,
+        }
+    }
+
+    fn varint(&mut self) -> Result<u64, ModelError> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let Some(byte) = self.bytes.get(self.at) else {
+                return Err(self.error("the file ends within a number"));
+            };
+            self.at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(self.error("a number of more than 64 bits"))
+    }
+
+    fn take(&mut self, len: u64) -> Result<&'a [u8], ModelError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        match usize::try_from(len).ok().and_then(|len| rest.get(..len)) {
+            Some(taken) => {
+                self.at += taken.len();
+                Ok(taken)
+            }
+            None => Err(self.error("a length that goes beyond the end")),
+        }
+    }
+
+    /// The next field's number and value, or `None` at the end.
+    fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, ModelError> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let tag = self.varint()?;
+        let (number, wire) = (tag >> 3, tag & 7);
+        if number == 0 || number > 0x1fff_ffff {
+            return Err(self.error("an impossible field number"));
+        }
+        let value = match wire {
+            0 => Value::Varint(self.varint()?),
+            1 => self.take(8).map(|_| Value::Fixed)?,
+            2 => {
+                let len = self.varint()?;
+                Value::Bytes(self.take(len)?)
+            }
+            5 => self.take(4).map(|_| Value::Fixed)?,
+            _ => return Err(self.error("a field of a kind that ONNX does not use")),
+        };
+        Ok(Some((number, value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(path: &[u8], mut inner: Vec<u8>) -> Vec<u8> {
+        for number in path.iter().rev() {
+            let mut outer = vec![number << 3 | 2];
+            let mut len = inner.len();
+            while len >= 0x80 {
+                outer.push((len & 0x7f) as u8 | 0x80);
+                len >>= 7;
+            }
+            outer.push(len as u8);
+            outer.extend(inner);
+            inner = outer;
+        }
+        inner
+    }
+
+    #[test]
+    fn truncation_and_nonsense_are_placed() {
+        assert_eq!(scan(&[]), Ok(()));
+        for (bytes, offset) in [
+            (&[0x3au8][..], 1),
+            (&[0x3a, 5, 1], 2),
+            (&[0x00, 1], 1),
+            (&[0x0b], 1),
+        ] {
+            assert!(
+                matches!(scan(bytes), Err(ModelError::Protobuf { offset: at, .. }) if at == offset),
+                "{:?}",
+                scan(bytes)
+            );
+        }
+        assert!(matches!(
+            scan(&[0xff; 20]),
+            Err(ModelError::Protobuf { .. })
+        ));
+    }
+
+    #[test]
+    fn a_graph_within_a_node_is_refused_at_the_first_level_and_named() {
+        let mut node = vec![0x1a, 1, b'n', 0x22, 2, b'I', b'f'];
+        node.extend(nested(&[5, 6, 1, 5, 6, 1, 5, 6], vec![]));
+        let error = scan(&nested(&[7, 1], node)).unwrap_err();
+        assert_eq!(
+            error,
+            ModelError::Subgraph {
+                node: "node n (If)".into()
+            }
+        );
+    }
+
+    #[test]
+    fn floods_of_empty_parts_are_refused() {
+        let flood =
+            |path: &[u8], unit: &[u8], times: usize| scan(&nested(path, unit.repeat(times)));
+        assert!(matches!(
+            flood(&[7], &[0x0a, 0], 40_000),
+            Err(ModelError::TooMany {
+                what: "messages",
+                ..
+            })
+        ));
+        assert!(matches!(
+            flood(&[7, 1], &[0x0a, 0], 70_000),
+            Err(ModelError::TooMany {
+                what: "strings",
+                ..
+            })
+        ));
+        let packed = nested(&[7, 5, 7], vec![0; MAX_INTEGERS + 1]);
+        assert!(matches!(
+            scan(&packed),
+            Err(ModelError::TooMany {
+                what: "integers in lists",
+                ..
+            })
+        ));
+        let dims = nested(&[7, 11, 2, 1, 2], [0x0a, 0].repeat(40_000));
+        assert!(matches!(
+            scan(&dims),
+            Err(ModelError::TooMany {
+                what: "messages",
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn external_data_functions_and_sparse_tensors_are_refused() {
+        assert_eq!(
+            scan(&nested(&[7, 5, 13], vec![])),
+            Err(ModelError::ExternalData)
+        );
+        assert_eq!(
+            scan(&nested(&[7, 5], vec![0x70, 1])),
+            Err(ModelError::ExternalData)
+        );
+        assert_eq!(scan(&nested(&[7, 5], vec![0x70, 0])), Ok(()));
+        assert_eq!(
+            scan(&[0xca, 0x01, 0]),
+            Err(ModelError::Unsupported { what: "functions" })
+        );
+        assert_eq!(
+            scan(&nested(&[7, 15], vec![])),
+            Err(ModelError::Unsupported {
+                what: "sparse tensors"
+            })
+        );
+    }
+}

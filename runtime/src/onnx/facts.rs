@@ -1,0 +1,141 @@
+//! What an engine must know of a generator, from its card, its graph, and what the caller says.
+
+use alloc::format;
+use alloc::string::ToString;
+
+use dreamlet_onnx::{ModelError, OutputActivation};
+
+use super::{OnnxFile, OnnxFileError};
+use crate::image::{PixelRange, Shape};
+use crate::latent::Distribution;
+
+/// What is taken as given where a file does not say it. A card in the file goes before all of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Assumptions {
+    /// What black and white are. Without it, 0 to 1 where the last activation is Sigmoid and -1 to 1 where it is
+    /// Tanh; anything else is an error.
+    pub range: Option<PixelRange>,
+    /// What latents are drawn from. Without it, normal.
+    pub distribution: Option<Distribution>,
+    /// Shape of the picture, for an output that is flat, `[N, values]`. Not needed for `[N, channels, height, width]`.
+    pub shape: Option<Shape>,
+    /// Number of classes, for a generator with a class input whose graph does not show it.
+    pub classes: Option<usize>,
+}
+
+/// What an engine must know beside the graph.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Facts {
+    /// Shape of the picture.
+    pub shape: Shape,
+    /// What black and white are.
+    pub range: PixelRange,
+    /// What latents are drawn from.
+    pub distribution: Distribution,
+    /// Number of classes, 0 for an unconditional generator.
+    pub classes: usize,
+}
+
+impl Assumptions {
+    /// What the card and the graph say, completed by these assumptions.
+    ///
+    /// # Errors
+    /// [`OnnxFileError::Missing`] for what none of them says, [`ModelError::Signature`] for what contradicts the graph.
+    pub fn facts(&self, file: &OnnxFile) -> Result<Facts, OnnxFileError> {
+        let shape = picture_shape(file, self)?;
+        shape.check().map_err(|error| ModelError::Signature {
+            expected: "an output [N, C, H, W] with 1 or 3 channels (where channels come last, as Keras has them, convert with tf2onnx --outputs-as-nchw OUTPUT)".into(),
+            found: format!(
+                "[N, {}, {}, {}]: {error}",
+                shape.channels, shape.height, shape.width
+            ),
+        })?;
+        let card = file.card.as_ref();
+        let hint = |activation| match activation {
+            OutputActivation::Sigmoid => PixelRange::UNIT,
+            OutputActivation::Tanh => PixelRange::SIGNED,
+        };
+        let range = card.map(|card| card.range).or(self.range).or(file
+            .graph
+            .inspection
+            .output_activation
+            .map(hint));
+        let range = range.ok_or(OnnxFileError::Missing {
+            fact: "what black and white are (the last operator is neither Sigmoid nor Tanh)",
+            assumption: "range",
+        })?;
+        range.check().map_err(|error| ModelError::Signature {
+            expected: "a pixel range".into(),
+            found: error.to_string(),
+        })?;
+        let classes = class_count(file, self)?;
+        let distribution = card
+            .map(|card| card.latent.distribution)
+            .or(self.distribution)
+            .unwrap_or_default();
+        Ok(Facts {
+            shape,
+            range,
+            distribution,
+            classes,
+        })
+    }
+}
+
+fn picture_shape(file: &OnnxFile, assumptions: &Assumptions) -> Result<Shape, OnnxFileError> {
+    if let Some(card) = &file.card {
+        return Ok(card.image);
+    }
+    let dims = file.graph.inspection.output_dims.as_slice();
+    if let Some(shape) = assumptions.shape {
+        let picture = [shape.channels, shape.height, shape.width];
+        if dims == picture || shape.len().is_some_and(|len| dims == [len]) {
+            return Ok(shape);
+        }
+        let expected = format!("pictures of {picture:?}, as was said of the file");
+        return Err(OnnxFileError::Graph(ModelError::Signature {
+            expected,
+            found: format!("{dims:?}"),
+        }));
+    }
+    match *dims {
+        [channels, height, width] => Ok(Shape {
+            channels,
+            height,
+            width,
+        }),
+        _ => Err(OnnxFileError::Missing {
+            fact: "the shape of its flat output",
+            assumption: "shape",
+        }),
+    }
+}
+
+fn class_count(file: &OnnxFile, assumptions: &Assumptions) -> Result<usize, OnnxFileError> {
+    let inspection = &file.graph.inspection;
+    if inspection.class_name.is_none() {
+        return Ok(0);
+    }
+    let said = match &file.card {
+        Some(card) => Some(card.classes.len()),
+        None => assumptions.classes,
+    };
+    match (said, inspection.class_rows) {
+        (Some(said), Some(rows)) if said > rows || said == 0 => {
+            Err(OnnxFileError::Graph(ModelError::Signature {
+                expected: format!("1 to {rows} classes, as the graph has"),
+                found: format!("{said}"),
+            }))
+        }
+        (Some(0), None) => Err(OnnxFileError::Graph(ModelError::Signature {
+            expected: "at least one class".into(),
+            found: "0".into(),
+        })),
+        (Some(said), _) => Ok(said),
+        (None, Some(rows)) => Ok(rows),
+        (None, None) => Err(OnnxFileError::Missing {
+            fact: "how many classes there are",
+            assumption: "classes",
+        }),
+    }
+}
