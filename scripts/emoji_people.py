@@ -1,4 +1,4 @@
-"""Writes pictures of people from the font Noto Color Emoji (its pictures are under the Apache licence 2.0) as PNG, 128x128 on white."""
+"""Writes images of people from the font Noto Color Emoji (its images are under the Apache licence 2.0) as PNG, 128x128 on white."""
 
 import argparse
 import io
@@ -17,7 +17,7 @@ OTHERS = {0x2764, 0x1F91D, 0x1F9BC, 0x1F9BD, 0x1F9AF, 0x1F37C, 0x1F384, 0x1F430,
 
 
 def sequences(font):
-    """(code points, glyph) of each picture in the font."""
+    """(code points, glyph) of each image in the font."""
     names = {glyph: code for code, glyph in font.getBestCmap().items()}
     for glyph, code in names.items():
         yield (code,), glyph
@@ -37,20 +37,20 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     args = parser.parse_args()
     font = TTFont(args.font)
-    pictures = font["CBDT"].strikeData[0]
+    images = font["CBDT"].strikeData[0]
     args.out.mkdir(parents=True, exist_ok=True)
     written = set()
     for codes, glyph in sorted(sequences(font)):
         people = sum(code in PEOPLE for code in codes)
-        if codes[0] not in PEOPLE or people != 1 or OTHERS & set(codes) or glyph not in pictures or glyph in written:
+        if codes[0] not in PEOPLE or people != 1 or OTHERS & set(codes) or glyph not in images or glyph in written:
             continue
         written.add(glyph)
-        picture = Image.open(io.BytesIO(pictures[glyph].imageData)).convert("RGBA")
-        page = Image.new("RGBA", picture.size, "white")
-        page.alpha_composite(picture)
-        left = (picture.width - 128) // 2
+        image = Image.open(io.BytesIO(images[glyph].imageData)).convert("RGBA")
+        page = Image.new("RGBA", image.size, "white")
+        page.alpha_composite(image)
+        left = (image.width - 128) // 2
         page.convert("RGB").crop((left, 0, left + 128, 128)).save(args.out / ("-".join(f"{code:x}" for code in codes) + ".png"))
-    print(f"{len(written)} pictures in {args.out}")
+    print(f"{len(written)} images in {args.out}")
 
 
 if __name__ == "__main__":

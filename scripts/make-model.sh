@@ -22,7 +22,7 @@ runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
 
 train() { "$dreamlet" train "$@" --out "$runs"; }
-# The pictures of the seeds 0 to $1, or the last of the run.
+# The images of the seeds 0 to $1, or the last of the run.
 preview_of_seeds() { "$dreamlet" sample "$out/$name.onnx" --seeds "0-$1" --scale 2 --out "$out/preview.png"; }
 preview_of_run() { cp "$(printf '%s\n' "$runs"/*/samples/*.png | tail -n 1)" "$out/preview.png"; }
 preview=(preview_of_seeds 35)
@@ -43,8 +43,8 @@ people)
   install_debian fonts-noto-color-emoji python3 python3-venv
   python3 -m venv "$runs/venv"
   "$runs/venv/bin/pip" install -q fonttools==4.68.0 pillow==13.0.0
-  "$runs/venv/bin/python" scripts/emoji_people.py "$runs/pictures/people"
-  train dcgan --data "folder:$runs/pictures/people" --size 32 --channels 3 --steps 6000 --set augment_target=0.6 --set data.flip=true \
+  "$runs/venv/bin/python" scripts/emoji_people.py "$runs/images/people"
+  train dcgan --data "folder:$runs/images/people" --size 32 --channels 3 --steps 6000 --set augment_target=0.6 --set data.flip=true \
     --set model.width=48 --set model.latent=64 --set optimizer.beta1=0.5 --set optimizer.learning_rate=3e-4
   preview=(preview_of_seeds 63)
   ;;

@@ -50,7 +50,7 @@ on_cortex_m() {
     -semihosting-config enable=on,target=native -kernel "$work/firmware" 2>&1)
   expected=$(sed -n 's/^42 //p' "${models[1]}")
   [ "$found" = "$expected" ] || {
-    echo "the picture of seed 42 is $found, not $expected" >&2
+    echo "the image of seed 42 is $found, not $expected" >&2
     return 1
   }
   size "$work/firmware"

@@ -7,7 +7,7 @@
 # Run scripts/setup-cross.sh first. Arguments are targets, e.g. `scripts/test-firmware.sh thumbv7em-none-eabihf`.
 #
 # What it prints of a program: its size in flash (code, the model and constants; `size -A`), its static memory (scratch memory included),
-# the highest stack, and instructions a picture: QEMU counts them exactly, and they are no cycles.
+# the highest stack, and instructions an image: QEMU counts them exactly, and they are no cycles.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
@@ -38,7 +38,7 @@ sizes() {
     END { printf "flash bytes: %d\nstatic memory bytes: %d\n", flash, ram }'
 }
 
-# Whether a model computes with bytes alone: its golden file has hashes, not pictures.
+# Whether a model computes with bytes alone: its golden file has hashes, not images.
 of_bytes() {
   sed -n '/^#/d;p;q' "${1%.dream}.golden" | grep -qE '^[0-9]+ [0-9a-f]{16}$'
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Opens reports in headless Chromium: two tiny runs and a damaged one, at the width of a desktop and of a phone, light and dark. Fails
-# on an error in the page's script, a picture that does not load, a chart without its read-out, or a page wider than the window.
+# on an error in the page's script, an image that does not load, a chart without its read-out, or a page wider than the window.
 #
 # scripts/test-report.sh [FOLDER]: runs, reports and screenshots go to FOLDER, by default a temporary one that is kept.
 # DREAMLET is the program to test (default: built here), CHROMIUM the browser (default: Debian's, installed if it is missing).
@@ -16,13 +16,13 @@ mkdir -p "$folder"
 cd "$folder"
 failed=0
 
-# inspect NAME REPORT CHARTS: reads the finished page at both widths, then takes the four pictures.
+# inspect NAME REPORT CHARTS: reads the finished page at both widths, then takes the four images.
 inspect() {
   local name=$1 report=$2 charts=$3 size wide
   for size in 1280,900 390,844; do
     browse $size 1 --dump-dom "file://$report" >"$name.dom" 2>"$name.log"
     wide=$(fact wide "$name.dom")
-    printf '%-10s %-9s errors %s, broken %s of %s pictures, %s charts, wider than the window: %s\n' "$name" "$size" \
+    printf '%-10s %-9s errors %s, broken %s of %s images, %s charts, wider than the window: %s\n' "$name" "$size" \
       "$(fact errors "$name.dom")" "$(fact broken "$name.dom")" "$(fact images "$name.dom")" "$(fact charts "$name.dom")" "$wide"
     if [ "$(fact errors "$name.dom")" != 0 ] || [ "$(fact broken "$name.dom")" != 0 ] || [ "$wide" != no ] ||
       [ "$(fact charts "$name.dom")" != "$charts" ] || grep -q ':CONSOLE' "$name.log"; then
@@ -46,9 +46,9 @@ run_of() {
 rm -rf runs
 vae=$(run_of vae-dense --steps 300 --set training.sample_every=50 --set training.log_every=5)
 gan=$(run_of dcgan --steps 100 --set model.width=8 --set training.sample_every=10 --set training.log_every=5)
-"$DREAMLET" eval "$vae" --metrics sliced-wasserstein,likelihood --samples 500 --draws 2 --bound-pictures 50 >/dev/null 2>&1
+"$DREAMLET" eval "$vae" --metrics sliced-wasserstein,likelihood --samples 500 --draws 2 --bound-images 50 >/dev/null 2>&1
 "$DREAMLET" eval "$gan" --metrics sliced-wasserstein,ms-ssim --samples 500 >/dev/null 2>&1
-# As a kill and a full disk leave it: no checkpoint, half a line, half a picture, a setting that does not exist.
+# As a kill and a full disk leave it: no checkpoint, half a line, half an image, a setting that does not exist.
 mkdir -p runs/damaged/samples
 cp "$vae/environment.json" "$vae/reals.png" runs/damaged/
 cp "$vae/samples/000050.png" runs/damaged/samples/

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pictures in a browser (web/): golden pictures of every model in node, then pages in headless Chromium, of digits in bytes and of people in colour and in floats,
+# Images in a browser (web/): golden images of every model in node, then pages in headless Chromium, of digits in bytes and of people in colour and in floats,
 # at the width of a desktop and of a phone. Fails on a wrong byte, on an error in a page's script, or on a page wider than the window.
 #
 # scripts/test-web.sh [FOLDER]: pages and screenshots go to FOLDER, by default a temporary one that is kept.
@@ -28,9 +28,9 @@ look() {
   "$repo/web/build.sh" "$2" "$page"
   for size in 1100,900 390,1300; do
     browse $size 1 --virtual-time-budget=10000 --dump-dom "file://$page" >"$folder/$name.dom" 2>"$folder/$name.log"
-    printf '%-10s %-9s errors %s, %s pictures, wider than the window: %s\n' "$name" $size \
-      "$(fact errors "$folder/$name.dom")" "$(fact pictures "$folder/$name.dom")" "$(fact wide "$folder/$name.dom")"
-    if [ "$(fact errors "$folder/$name.dom")" != 0 ] || [ "$(fact pictures "$folder/$name.dom")" != 36 ] ||
+    printf '%-10s %-9s errors %s, %s images, wider than the window: %s\n' "$name" $size \
+      "$(fact errors "$folder/$name.dom")" "$(fact images "$folder/$name.dom")" "$(fact wide "$folder/$name.dom")"
+    if [ "$(fact errors "$folder/$name.dom")" != 0 ] || [ "$(fact images "$folder/$name.dom")" != 36 ] ||
       [ "$(fact wide "$folder/$name.dom")" != no ] || grep -q ':CONSOLE' "$folder/$name.log"; then
       grep ':CONSOLE' "$folder/$name.log" >&2 || true
       echo "$name: the page is not as it should be at $size" >&2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One HTML page that makes a compiled model's pictures: engine, model and script are inside, so it runs from a disk, an e-mail or any web server.
+# One HTML page that makes a compiled model's images: engine, model and script are inside, so it runs from a disk, an e-mail or any web server.
 #
 #   web/build.sh MODEL.dream PAGE.html
 #

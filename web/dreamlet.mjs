@@ -98,7 +98,7 @@ export class Generator {
   /**
    * The latent vector of a seed, the same numbers on every device.
    * @param {bigint|number} seed from 0 to 2^64 - 1
-   * @param {number} [truncation] largest component, from 0.5 (typical pictures) to 2 (nearly all variety)
+   * @param {number} [truncation] largest component, from 0.5 (typical images) to 2 (nearly all variety)
    * @returns {Float32Array} `latentLength` numbers
    * @throws {Error} for a seed that is none
    */
@@ -109,7 +109,7 @@ export class Generator {
   }
 
   /**
-   * Makes a picture.
+   * Makes an image.
    * @param {Float32Array} latent `latentLength` numbers
    * @param {number} [wanted] class from 0 to `classes - 1`, for a model with classes
    * @returns {Uint8Array} rows from the top, `channels` numbers from 0 to 255 for each pixel
@@ -137,7 +137,7 @@ export class Generator {
    * @param {number} [wanted]
    * @returns {ImageData} `width` x `height`
    */
-  picture(latent, wanted = NO_CLASS) {
+  image(latent, wanted = NO_CLASS) {
     const pixels = this.generate(latent, wanted);
     const rgba = new Uint8ClampedArray(4 * this.width * this.height).fill(255);
     for (let i = 0; i < this.width * this.height; i++) {

@@ -1,5 +1,5 @@
-// node test.mjs dreamlet.wasm MODEL.dream...: the golden pictures of each model (MODEL.golden beside it) by way of dreamlet.mjs, and what
-// it says of wrong calls. Exits with 1 if a picture or an answer is not as it should be.
+// node test.mjs dreamlet.wasm MODEL.dream...: the golden images of each model (MODEL.golden beside it) by way of dreamlet.mjs, and what
+// it says of wrong calls. Exits with 1 if an image or an answer is not as it should be.
 import { readFileSync } from "node:fs";
 import { Generator } from "./dreamlet.mjs";
 
@@ -20,11 +20,11 @@ function fnv(bytes) {
   return hash.toString(16).padStart(16, "0");
 }
 
-/** Whether a picture is what a line of a golden file says: a hash, or bytes that other processors may miss by 2. */
-function isGolden(picture, digits) {
-  if (digits.length === 16) return fnv(picture) === digits;
+/** Whether an image is what a line of a golden file says: a hash, or bytes that other processors may miss by 2. */
+function isGolden(image, digits) {
+  if (digits.length === 16) return fnv(image) === digits;
   const bytes = Buffer.from(digits, "hex");
-  return bytes.length === picture.length && picture.every((byte, i) => Math.abs(byte - bytes[i]) <= 2);
+  return bytes.length === image.length && image.every((byte, i) => Math.abs(byte - bytes[i]) <= 2);
 }
 
 function said(call) {
@@ -41,11 +41,11 @@ for (const model of models) {
   const generator = await Generator.open(engine, file);
   const lines = readFileSync(model.replace(/dream$/, "golden"), "utf8").split("\n");
   const goldens = lines.filter((line) => /^\d/.test(line)).map((line) => line.split(" "));
-  expect(goldens.length > 0, `${model}: no golden picture`);
+  expect(goldens.length > 0, `${model}: no golden image`);
   for (const [seed, digits] of goldens) {
     const wanted = generator.classes > 0 ? Number(BigInt(seed) % BigInt(generator.classes)) : undefined;
-    const picture = generator.generate(generator.latent(BigInt(seed)), wanted);
-    expect(isGolden(picture, digits), `${model}: the picture of seed ${seed} is another`);
+    const image = generator.generate(generator.latent(BigInt(seed)), wanted);
+    expect(isGolden(image, digits), `${model}: the image of seed ${seed} is another`);
   }
   const latent = generator.latent(7n, 0.5);
   expect(latent.length === generator.latentLength && latent.every((x) => Math.abs(x) <= 0.5), `${model}: not truncated`);
@@ -61,6 +61,6 @@ for (const model of models) {
   damaged[damaged.length - 1] ^= 1;
   const refused = await Generator.open(engine, damaged).then(() => "nothing", (error) => error.message);
   expect(/checksum|damaged|length/.test(refused), `${model}: says ${refused} of a damaged file`);
-  console.log(`${model}: ${goldens.length} golden pictures, ${generator.width}x${generator.height}x${generator.channels}`);
+  console.log(`${model}: ${goldens.length} golden images, ${generator.width}x${generator.height}x${generator.channels}`);
 }
 process.exit(failed > 0 ? 1 : 0);

@@ -58,7 +58,7 @@ pub(crate) const fn text(error: i32) -> &'static CStr {
         LATENT_NUMBER => c"the latent vector holds a NaN or an infinity",
         CLASS => c"the class does not exist: 0 to dreamlet_classes() - 1, or DREAMLET_NO_CLASS where that is 0",
         SCRATCH_LENGTH => c"the scratch memory has fewer bytes than dreamlet_scratch_len()",
-        IMAGE_LENGTH => c"the picture has another length than dreamlet_image_len()",
+        IMAGE_LENGTH => c"the image has another length than dreamlet_image_len()",
         ENGINE => c"the engine failed, which a checked model does not lead to: please report it",
         LEFT_OUT => c"the model computes with floats, which this library was built without: build it with feature `floats`, or compile the model with `--precision int8`",
         _ => c"this number is no error of dreamlet",

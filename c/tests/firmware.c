@@ -1,4 +1,4 @@
-/* The C interface on a bare Cortex-M4F (QEMU's mps2-an386): a model in flash, one picture, no libc. Prints the hash of seed 42's picture,
+/* The C interface on a bare Cortex-M4F (QEMU's mps2-an386): a model in flash, one image, no libc. Prints the hash of seed 42's image,
    which scripts/test-c.sh compares with the golden one; ends with an error if a call fails. */
 #include "../include/dreamlet.h"
 

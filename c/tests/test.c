@@ -1,4 +1,4 @@
-/* test MODEL.dream MODEL.golden...: the C interface makes the golden pictures, and tells what is wrong with a call. C99. */
+/* test MODEL.dream MODEL.golden...: the C interface makes the golden images, and tells what is wrong with a call. C99. */
 #include "../include/dreamlet.h"
 
 #include <inttypes.h>
@@ -76,14 +76,14 @@ static int golden(const char *digits, const uint8_t *image, size_t len) {
   return 1;
 }
 
-static void pictures(const char *name, const char *golden_name) {
+static void images(const char *name, const char *golden_name) {
   size_t len, golden_len;
   uint8_t *file = read_file(name, &len);
   char *text = (char *)read_file(golden_name, &golden_len);
   text[golden_len] = 0; /* read_file has room for it */
   struct dreamlet_model model;
 #ifdef BYTES_ONLY
-  /* Golden files of models of floats have pictures in the place of hashes. */
+  /* Golden files of models of floats have images in the place of hashes. */
   if (strcspn(strrchr(text, ' ') + 1, "\n") != 16) {
     CHECK(dreamlet_open(&model, file, len) == DREAMLET_LEFT_OUT);
     return;
@@ -172,7 +172,7 @@ int main(int count, char **arguments) {
     return 2;
   }
   errors(arguments[1]);
-  for (int i = 1; i + 1 < count; i += 2) pictures(arguments[i], arguments[i + 1]);
+  for (int i = 1; i + 1 < count; i += 2) images(arguments[i], arguments[i + 1]);
   printf("%d passed, %d failed\n", passed, failed);
   return failed != 0;
 }

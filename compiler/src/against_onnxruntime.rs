@@ -9,7 +9,7 @@ use super::tests::{largest, networks, readable};
 
 /// tract may be wrong as well: onnxruntime is what everybody else runs.
 #[test]
-fn onnxruntime_makes_the_pictures_of_the_reference() {
+fn onnxruntime_makes_the_images_of_the_reference() {
     let Some(library) = std::env::var_os("ORT_DYLIB_PATH") else {
         return;
     };

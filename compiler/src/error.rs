@@ -48,12 +48,12 @@ pub enum CompileError {
     },
     /// The card is wrong.
     Card(CardError),
-    /// The golden pictures of a file without a card could not be made.
+    /// The golden images of a file without a card could not be made.
     Golden {
         /// The engine's words.
         reason: String,
     },
-    /// Rewriting changed the picture, which is a defect of the compiler or a network whose values overflow.
+    /// Rewriting changed the image, which is a defect of the compiler or a network whose values overflow.
     Changed {
         /// The largest difference of a value, relative to values above 1.
         difference: f64,
@@ -88,10 +88,10 @@ impl fmt::Display for CompileError {
                 "{what} would have {found} bytes, a compiled model has at most {limit}: use a smaller network"
             ),
             Self::Card(error) => error.fmt(f),
-            Self::Golden { reason } => write!(f, "making the golden pictures failed: {reason}"),
+            Self::Golden { reason } => write!(f, "making the golden images failed: {reason}"),
             Self::Changed { difference } => write!(
                 f,
-                "the rewritten network makes another picture, by {difference:e}: if the original's values are finite, please report this"
+                "the rewritten network makes another image, by {difference:e}: if the original's values are finite, please report this"
             ),
             Self::Format(error) => write!(
                 f,

@@ -1,4 +1,4 @@
-//! How long a picture may take on some boards, from the number of multiplications alone.
+//! How long an image may take on some boards, from the number of multiplications alone.
 
 /// A board's processor, and how fast layers are taken to run on it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,16 +10,16 @@ use super::half;
 use super::interpreter;
 use super::ir::{Net, Node, Op as NetOp};
 
-/// Makes a picture, CHW.
+/// Makes an image, CHW.
 pub(crate) fn run(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
-    picture(
+    image(
         &CompiledGenerator::from_bytes(file).unwrap().model(),
         latent,
         class,
     )
 }
 
-fn picture(model: &Model<'_>, latent: &[f32], class: usize) -> Vec<f32> {
+fn image(model: &Model<'_>, latent: &[f32], class: usize) -> Vec<f32> {
     // Scratch memory begins as anything.
     let mut scratch = vec![f32::NAN; model.header().scratch_len as usize / 4];
     let mut image = vec![f32::NAN; model.image_len()];

@@ -276,7 +276,7 @@ fn a_shuffle_of_pixels_written_as_transposition_is_one_layer() {
 }
 
 #[test]
-fn dense_networks_of_colours_are_permuted_into_the_picture() {
+fn dense_networks_of_colours_are_permuted_into_the_image() {
     let mut draft = Draft::new(7, &[5]);
     let x = draft.gemm("latent", 5, 11);
     let x = draft.batch_norm(&x, 11);
@@ -293,7 +293,7 @@ fn dense_networks_of_colours_are_permuted_into_the_picture() {
     assert_eq!(kinds(&net), ["dense", "dense"]);
 }
 
-/// A random network of up to six blocks over every operator, ending in a picture of 1 or 3 channels.
+/// A random network of up to six blocks over every operator, ending in an image of 1 or 3 channels.
 fn random(seed: u64) -> (Vec<u8>, String) {
     let mut pick = Stream::new(seed, "test.graphs", 0);
     let mut below = |n: usize| pick.below(n) as i64;
@@ -486,7 +486,7 @@ fn random(seed: u64) -> (Vec<u8>, String) {
 }
 
 #[test]
-fn random_networks_make_the_pictures_that_tract_makes() {
+fn random_networks_make_the_images_that_tract_makes() {
     let mut beyond_tract = 0;
     for seed in 0..200 {
         let (file, log) = random(seed);

@@ -1,6 +1,6 @@
 //! The network between the ONNX file and the compiled layers: what every rewriting works on and the [reference](super::interpreter) runs.
 //!
-//! For one picture, the batch's axis is gone. Every value has rows, columns and channels and lies in memory as the device has it,
+//! For one image, the batch's axis is gone. Every value has rows, columns and channels and lies in memory as the device has it,
 //! channels side by side (HWC); a vector is `1 x 1 x n`. Numbers only change places at [`Op::Reorder`], which says how.
 
 use dreamlet_runtime::engine::compiled::format::{
@@ -64,14 +64,14 @@ pub(crate) struct Node {
     pub(crate) origin: String,
 }
 
-/// A generator for one picture. Nodes are in the order in which they run.
+/// A generator for one image. Nodes are in the order in which they run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Net {
     pub(crate) values: Vec<Value>,
     pub(crate) nodes: Vec<Node>,
     /// The latent vector.
     pub(crate) latent: ValueId,
-    /// The picture, at last a vector in the order channel, row, column.
+    /// The image, at last a vector in the order channel, row, column.
     pub(crate) image: ValueId,
     /// Classes that can be asked for, 0 for none.
     pub(crate) classes: usize,
@@ -131,7 +131,7 @@ impl Net {
         self.nodes.iter().position(|node| node.output == value)
     }
 
-    /// How often `value` is used; being the picture is a use.
+    /// How often `value` is used; being the image is a use.
     pub(crate) fn uses(&self, value: ValueId) -> usize {
         let inputs = self.nodes.iter().flat_map(|node| &node.inputs);
         inputs.filter(|&&input| input == value).count() + usize::from(self.image == value)
@@ -155,7 +155,7 @@ impl Net {
         }
     }
 
-    /// Drops nodes that the picture does not depend on.
+    /// Drops nodes that the image does not depend on.
     pub(crate) fn prune(&mut self) {
         let mut needed = vec![false; self.values.len()];
         needed[self.image] = true;

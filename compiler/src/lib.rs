@@ -4,7 +4,7 @@
 //! file ── dreamlet-onnx ── import ──► net ── passes ──► net ── lower ──► layers ── memory_plan, pack, emit ──► file
 //! ```
 //!
-//! `import` makes a network of a few operations for one picture, `passes` fold what can be folded, `lower` chooses the device's layers,
+//! `import` makes a network of a few operations for one image, `passes` fold what can be folded, `lower` chooses the device's layers,
 //! `quantize` makes integer layers of them where that is asked for, `memory_plan` places their buffers, `pack` orders the weights, `emit` writes the file. `interpreter` runs a network by the definitions of its
 //! operations, before and after rewriting.
 
@@ -87,8 +87,8 @@ pub struct Compiled {
 
 /// Compiles an ONNX file that is in memory. One file with the same options gives the same bytes.
 ///
-/// The card goes into the model as it is; a file without one gets one of what is known, with golden pictures made by
-/// the definitions of the operators. The golden pictures of a quantized model are its own: where all layers multiply
+/// The card goes into the model as it is; a file without one gets one of what is known, with golden images made by
+/// the definitions of the operators. The golden images of a quantized model are its own: where all layers multiply
 /// integers, they are the same bytes on every device.
 ///
 /// # Errors
@@ -119,7 +119,7 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
         flash: file.len() as u64,
         scratch: generator.model().scratch_len() as u64,
         rows_scratch: dreamlet_runtime::engine::compiled::rows_scratch_len(&file) as u64,
-        picture: generator.image_len() as u64,
+        image: generator.image_len() as u64,
     };
     let report =
         Report::of(&lowered, generator.model().layers(), sizes).map_err(CompileError::Format)?;
@@ -134,7 +134,7 @@ fn write(lowered: &Lowered, card: &Card, number: Number) -> Result<Vec<u8>, Comp
     emit::emit(lowered, &memory_plan::plan(lowered)?, card, number)
 }
 
-/// Writes a quantized model with golden pictures that it has made itself.
+/// Writes a quantized model with golden images that it has made itself.
 fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, CompileError> {
     let number = quantize::floats(lowered);
     let mut engine = quantize::open(&write(lowered, &card, number)?)?;
@@ -151,7 +151,7 @@ fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, Compile
 
 /// Most multiplications of a network that is run before and after rewriting: about a second.
 const CONFIRMED_WORK: u64 = 500_000_000;
-/// How far a rewritten network's picture may be from the original's, for values around 1. Constants that are folded into 32-bit weights make
+/// How far a rewritten network's image may be from the original's, for values around 1. Constants that are folded into 32-bit weights make
 /// a hundredth of that.
 const CONFIRMED_DIFFERENCE: f64 = 1e-3;
 

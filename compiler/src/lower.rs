@@ -163,7 +163,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Adds a step. Only a vector can be read from the latent vector, so a picture made of it is copied first.
+    /// Adds a step. Only a vector can be read from the latent vector, so an image made of it is copied first.
     fn push(&mut self, mut step: Step) {
         let whole = MapShape::vector(step.input_shape.len() as u32);
         if step.input == Operand::Latent && step.input_shape != whole {
@@ -326,7 +326,7 @@ impl Lowering<'_> {
         if !prefers_few(&geometry, from, to) {
             return self.step(node, Layer::Conv(geometry), node.output, to);
         }
-        // The sums of one channel after the other: as the picture has them, or where there is but one.
+        // The sums of one channel after the other: as the image has them, or where there is but one.
         let mut geometry = geometry;
         let mut value = node.output;
         let next = self.net.nodes.iter().position(|next| {
@@ -419,7 +419,7 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// The last layer writes the picture itself; where it cannot, a copy does.
+    /// The last layer writes the image itself; where it cannot, a copy does.
     fn finish(&mut self) {
         let home = self.home(self.net.image);
         let last = self.out.steps.last_mut();
@@ -442,7 +442,7 @@ impl Lowering<'_> {
                     weights: None,
                     packed: None,
                     value: self.net.image,
-                    origin: "picture".into(),
+                    origin: "image".into(),
                 });
             }
         }

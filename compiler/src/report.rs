@@ -22,7 +22,7 @@ pub struct Line {
     pub input: MapShape,
     /// Rows, columns and channels of the output.
     pub output: MapShape,
-    /// Multiplications for one picture.
+    /// Multiplications for one image.
     pub multiplications: u64,
     /// Bytes of weights, biases and, of integers, what makes bytes of their sums.
     pub weights: u64,
@@ -39,12 +39,12 @@ pub struct Report {
     pub lines: Vec<Line>,
     /// Bytes of the file.
     pub flash: u64,
-    /// Bytes of scratch memory for a picture of floats, with room to align it.
+    /// Bytes of scratch memory for an image of floats, with room to align it.
     pub scratch: u64,
-    /// The same for a picture of bytes, whole or row by row.
+    /// The same for an image of bytes, whole or row by row.
     pub rows_scratch: u64,
-    /// Numbers of the picture: as many bytes where the device takes 8-bit pixels, four times as many for 32-bit floats.
-    pub picture: u64,
+    /// Numbers of the image: as many bytes where the device takes 8-bit pixels, four times as many for 32-bit floats.
+    pub image: u64,
 }
 
 impl Report {
@@ -101,11 +101,11 @@ impl Report {
             flash: sizes.flash,
             scratch: sizes.scratch,
             rows_scratch: sizes.rows_scratch,
-            picture: sizes.picture,
+            image: sizes.image,
         })
     }
 
-    /// Multiplications for one picture.
+    /// Multiplications for one image.
     #[must_use]
     pub fn multiplications(&self) -> u64 {
         self.lines.iter().map(|line| line.multiplications).sum()
@@ -118,7 +118,7 @@ pub(super) struct Sizes {
     pub(super) flash: u64,
     pub(super) scratch: u64,
     pub(super) rows_scratch: u64,
-    pub(super) picture: u64,
+    pub(super) image: u64,
 }
 
 /// Bytes of a layer's weights and what goes with them.
@@ -140,7 +140,7 @@ fn weights(step: &Step, layer: &Layer) -> u64 {
     (tensors.weights.len() * number + bias) as u64
 }
 
-/// Multiplications of a layer for one picture, those with zeros around it left out.
+/// Multiplications of a layer for one image, those with zeros around it left out.
 fn multiplications(layer: &Layer) -> u64 {
     let (from, to) = (layer.input_shape, layer.output_shape);
     match layer.op {
@@ -248,13 +248,13 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "\nflash {} bytes; RAM {} bytes: scratch {}, picture {} as bytes (32-bit floats: {} and {}; row by row: {} and a row)",
+            "\nflash {} bytes; RAM {} bytes: scratch {}, image {} as bytes (32-bit floats: {} and {}; row by row: {} and a row)",
             self.flash,
-            self.rows_scratch + self.picture,
+            self.rows_scratch + self.image,
             self.rows_scratch,
-            self.picture,
+            self.image,
             self.scratch,
-            4 * self.picture,
+            4 * self.image,
             self.rows_scratch
         )?;
         let count = self.multiplications();
@@ -262,7 +262,7 @@ impl fmt::Display for Report {
         let bytes: u64 = integers.map(|line| line.multiplications).sum();
         write!(
             f,
-            "{count} multiplications a picture. Estimated from their number and assumed cycles for each, not measured:"
+            "{count} multiplications an image. Estimated from their number and assumed cycles for each, not measured:"
         )?;
         for board in BOARDS {
             write!(

@@ -57,7 +57,7 @@ pub(super) fn largest(a: &[f32], b: &[f64]) -> f64 {
         })
 }
 
-/// Checks that tract, the reference before and after rewriting, and the compiled layers make the same pictures; gives the rewritten network.
+/// Checks that tract, the reference before and after rewriting, and the compiled layers make the same images; gives the rewritten network.
 pub(super) fn agrees(file: &[u8], what: &str) -> Net {
     let engine = OnnxGenerator::from_bytes(file, &Limits::default(), &options().assumptions);
     compare(file, what, Some(engine.unwrap()))
@@ -97,7 +97,7 @@ pub(super) fn compare(file: &[u8], what: &str, mut tract: Option<OnnxGenerator>)
     rewritten
 }
 
-/// The picture that the device's engine makes.
+/// The image that the device's engine makes.
 fn on_the_device(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
     let mut generator = CompiledGenerator::from_bytes(file).unwrap();
     let mut image = vec![0.0; generator.image_len()];
@@ -114,7 +114,7 @@ pub(super) fn shipped() -> Vec<PathBuf> {
 }
 
 #[test]
-fn shipped_models_compile_and_make_the_same_pictures() {
+fn shipped_models_compile_and_make_the_same_images() {
     for path in shipped() {
         let file = std::fs::read(&path).unwrap();
         let net = agrees(&file, &path.display().to_string());
@@ -197,7 +197,7 @@ pub(super) fn readable() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn generators_of_other_tools_compile_and_make_the_same_pictures_or_say_why_not() {
+fn generators_of_other_tools_compile_and_make_the_same_images_or_say_why_not() {
     for (name, file) in zoo() {
         match REFUSED.iter().find(|(refused, _)| *refused == name) {
             None => {

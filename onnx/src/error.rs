@@ -142,7 +142,7 @@ pub enum ModelError {
         /// The input that should be constant.
         input: &'static str,
     },
-    /// A picture would take more memory or work than the limit.
+    /// An image would take more memory or work than the limit.
     TooBig {
         /// Name and operator of the node where the limit was passed.
         node: String,
@@ -287,7 +287,7 @@ impl fmt::Display for ModelError {
             } => {
                 write!(
                     f,
-                    "{node}: one picture would need {found} {what}, the limit is {limit}: raise Limits if the file is yours"
+                    "{node}: one image would need {found} {what}, the limit is {limit}: raise Limits if the file is yours"
                 )
             }
             Self::Signature { expected, found } => {

@@ -225,7 +225,7 @@ impl GraphBuilder {
         }
     }
 
-    /// Drops nodes and constants that the picture does not depend on.
+    /// Drops nodes and constants that the image does not depend on.
     pub fn prune(&mut self) {
         let mut needed = HashSet::from([self.image]);
         for node in self.nodes.iter().rev() {

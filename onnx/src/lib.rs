@@ -3,12 +3,12 @@
 //! A model file is a program somebody else wrote. [`CheckedGraph::from_bytes`] refuses what a generator does not need and bounds
 //! what it does: the size of the file and of everything decoded from it, subgraphs, functions, external data, operators
 //! outside a list, attributes outside their range, shapes that do not go together, tensors whose data
-//! does not match their dimensions or is not finite, and the memory and work of one picture, found by
+//! does not match their dimensions or is not finite, and the memory and work of one image, found by
 //! following every shape through the graph for a batch of one.
 //!
 //! # What a hostile file costs
 //! Of 10,000 damaged files and 60 made to be as expensive as the default [`Limits`] allow, none made tract panic; checking,
-//! loading and making a picture took at most 0.34 s of processor time and 125 MiB beside the file itself (one core of a
+//! loading and making an image took at most 0.34 s of processor time and 125 MiB beside the file itself (one core of a
 //! Zen 4 server). `cargo test --release -p dreamlet-runtime --features tract --test hostile -- --nocapture` measures
 //! it again and fails above 1 s or 256 MiB.
 //!
@@ -48,11 +48,11 @@ pub struct Limits {
     pub file_bytes: usize,
     /// Nodes of the graph: 1024.
     pub nodes: usize,
-    /// Bytes of all values between the layers of one picture, together: 96 MiB.
+    /// Bytes of all values between the layers of one image, together: 96 MiB.
     pub value_bytes: u64,
     /// Bytes of scratch for any one layer, as a straightforward engine needs it: 64 MiB.
     pub scratch_bytes: u64,
-    /// Multiplications and additions of one picture: 8 thousand million.
+    /// Multiplications and additions of one image: 8 thousand million.
     pub work: u64,
     /// The same for all that depends on no input, which engines compute while loading: 64 million.
     pub constant_work: u64,
@@ -81,7 +81,7 @@ pub struct Inspection {
     pub latent_name: String,
     /// Length of the latent vector.
     pub latent_len: usize,
-    /// Dimensions of the latent input: 2, or 4 where it is a picture of one pixel, `[N, z, 1, 1]`.
+    /// Dimensions of the latent input: 2, or 4 where it is an image of one pixel, `[N, z, 1, 1]`.
     pub latent_rank: usize,
     /// Name of the class input, `int64 [N]`, of a conditional generator.
     pub class_name: Option<String>,
@@ -93,9 +93,9 @@ pub struct Inspection {
     pub output_dims: Vec<usize>,
     /// The bounded activation that the output ends with, if it does.
     pub output_activation: Option<OutputActivation>,
-    /// Multiplications and additions of one picture.
+    /// Multiplications and additions of one image.
     pub work: u64,
-    /// Bytes of all values between the layers of one picture, together.
+    /// Bytes of all values between the layers of one image, together.
     pub value_bytes: u64,
     /// Whether the graph has convolutions.
     pub convolutional: bool,

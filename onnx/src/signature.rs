@@ -1,4 +1,4 @@
-//! Is the graph a generator: a latent vector and perhaps a class in, a picture out?
+//! Is the graph a generator: a latent vector and perhaps a class in, an image out?
 
 use crate::proto::tensor_shape_proto::dimension::Value as Dim;
 use crate::proto::{GraphProto, ValueInfoProto, type_proto};
@@ -48,7 +48,7 @@ impl Declared {
         Type::of(self.ty) == Some(ty)
     }
 
-    /// Whether the batch is free, or fixed at the one picture that is asked for.
+    /// Whether the batch is free, or fixed at the one image that is asked for.
     fn batch_fits(&self) -> bool {
         matches!(self.dims.first(), Some(None | Some(1)))
     }

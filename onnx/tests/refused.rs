@@ -396,7 +396,7 @@ fn shapes_that_do_not_go_together_are_refused() {
 }
 
 #[test]
-fn pictures_that_would_not_fit_are_refused() {
+fn images_that_would_not_fit_are_refused() {
     let what = |builder: &Builder| match check(builder) {
         Err(ModelError::TooBig { what, .. }) => what,
         other => panic!("{other:?}"),

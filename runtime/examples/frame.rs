@@ -1,4 +1,4 @@
-//! A picture frame that never shows the same picture twice: an endless walk through latent space, drawn by
+//! An image frame that never shows the same image twice: an endless walk through latent space, drawn by
 //! embedded-graphics on a simulated display.
 //!
 //! ```text
@@ -114,7 +114,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     )?;
     let mut latent = vec![0.0; len];
     let shape = generator.shape();
-    let mut values = vec![0.0; shape.len().ok_or("the picture is too large")?];
+    let mut values = vec![0.0; shape.len().ok_or("the image is too large")?];
     let longest = u32::try_from(shape.height.max(shape.width))?;
     let factor = (options.side / longest).max(1);
     let mut display = SimulatorDisplay::<Rgb888>::new(Size::new_equal(options.side));
@@ -122,13 +122,13 @@ fn run() -> Result<(), Box<dyn Error>> {
     for number in 0usize.. {
         walk.next_into(&mut latent)?;
         generator.generate(&latent, options.class, &mut values)?;
-        let mut picture = Picture::from_chw(&values, shape, generator.range())?.scaled(factor)?;
+        let mut image = Picture::from_chw(&values, shape, generator.range())?.scaled(factor)?;
         if options.mono {
-            picture = picture.dithered(Bayer::Eight, Levels::BINARY);
+            image = image.dithered(Bayer::Eight, Levels::BINARY);
         }
-        let free = display.size().saturating_sub(picture.size()) / 2;
+        let free = display.size().saturating_sub(image.size()) / 2;
         let corner = Point::new(i32::try_from(free.width)?, i32::try_from(free.height)?);
-        Image::new(&picture, corner).draw(&mut display)?;
+        Image::new(&image, corner).draw(&mut display)?;
         if !screen.show(&display, number)?
             || options.frames.is_some_and(|frames| number + 1 >= frames)
         {

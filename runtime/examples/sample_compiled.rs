@@ -18,7 +18,7 @@ use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::to_hwc_u8;
 
-/// Pixels between two pictures of the grid.
+/// Pixels between two images of the grid.
 const GAP: usize = 2;
 
 struct Options {
@@ -98,9 +98,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
         (_, Some(class)) => Some(vec![class; count]),
     };
-    let mut pictures = vec![0.0; count * generator.image_len()];
+    let mut images = vec![0.0; count * generator.image_len()];
     let begin = Instant::now();
-    generator.generate_batch(&latents, classes.as_deref(), &mut pictures)?;
+    generator.generate_batch(&latents, classes.as_deref(), &mut images)?;
     let made = begin.elapsed();
 
     let shape = generator.shape();
@@ -111,7 +111,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut grid = vec![0; width * height * shape.channels];
     let mut bytes = vec![0; generator.image_len()];
     let line = shape.width * shape.channels;
-    for (index, values) in pictures.chunks_exact(generator.image_len()).enumerate() {
+    for (index, values) in images.chunks_exact(generator.image_len()).enumerate() {
         to_hwc_u8(values, shape, generator.range(), &mut bytes)?;
         let left = index % columns * (shape.width + GAP);
         for (row, pixels) in bytes.chunks_exact(line).enumerate() {
@@ -129,7 +129,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     });
     png.write_header()?.write_image_data(&grid)?;
     println!(
-        "{count} pictures of {} x {} in {}: opened in {} µs, made in {} µs",
+        "{count} images of {} x {} in {}: opened in {} µs, made in {} µs",
         shape.width,
         shape.height,
         options.out.display(),

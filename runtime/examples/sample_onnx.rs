@@ -17,7 +17,7 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use image::{DynamicImage, GenericImage, GrayImage, RgbImage};
 
-/// Pixels between two pictures of the grid.
+/// Pixels between two images of the grid.
 const GAP: u32 = 2;
 
 struct Options {
@@ -99,8 +99,8 @@ fn run() -> Result<(), Box<dyn Error>> {
             .fill(seed, options.truncation, latent);
     }
     let classes = options.class.map(|class| vec![class; count]);
-    let mut pictures = vec![0.0; count * generator.image_len()];
-    generator.generate_batch(&latents, classes.as_deref(), &mut pictures)?;
+    let mut images = vec![0.0; count * generator.image_len()];
+    generator.generate_batch(&latents, classes.as_deref(), &mut images)?;
 
     let shape = generator.shape();
     let (width, height) = (u32::try_from(shape.width)?, u32::try_from(shape.height)?);
@@ -109,24 +109,22 @@ fn run() -> Result<(), Box<dyn Error>> {
     let side = |cells: u32, size: u32| cells * (size + GAP) - GAP;
     let mut grid = RgbImage::new(side(columns, width), side(rows, height));
     let mut bytes = vec![0; generator.image_len()];
-    for (index, values) in (0u32..).zip(pictures.chunks_exact(generator.image_len())) {
+    for (index, values) in (0u32..).zip(images.chunks_exact(generator.image_len())) {
         to_hwc_u8(values, shape, generator.range(), &mut bytes)?;
-        let picture = match shape.channels {
+        let image = match shape.channels {
             1 => GrayImage::from_raw(width, height, bytes.clone()).map(DynamicImage::from),
             _ => RgbImage::from_raw(width, height, bytes.clone()).map(DynamicImage::from),
         };
-        let picture = picture
-            .ok_or("the picture's bytes do not fill it")?
-            .into_rgb8();
+        let image = image.ok_or("the image's bytes do not fill it")?.into_rgb8();
         grid.copy_from(
-            &picture,
+            &image,
             index % columns * (width + GAP),
             index / columns * (height + GAP),
         )?;
     }
     grid.save(&options.out)?;
     println!(
-        "{count} pictures of {width} x {height} in {}",
+        "{count} images of {width} x {height} in {}",
         options.out.display()
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! The trait that every engine implements: a latent vector in, a picture out.
+//! The trait that every engine implements: a latent vector in, an image out.
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ pub enum GenerateError {
         /// Numbers the caller passed.
         found: usize,
     },
-    /// The picture buffer has another length than `channels * height * width`.
+    /// The image buffer has another length than `channels * height * width`.
     ImageLength {
         /// Numbers the generator writes.
         expected: usize,
@@ -39,9 +39,9 @@ pub enum GenerateError {
         /// The class the caller passed.
         found: usize,
     },
-    /// Another number of classes than of pictures was passed.
+    /// Another number of classes than of images was passed.
     ClassCount {
-        /// Pictures asked for.
+        /// Images asked for.
         expected: usize,
         /// Classes passed.
         found: usize,
@@ -69,7 +69,7 @@ impl fmt::Display for GenerateError {
             Self::ImageLength { expected, found } => {
                 write!(
                     f,
-                    "the picture has {expected} values, the buffer {found}: size it by shape().len()"
+                    "the image has {expected} values, the buffer {found}: size it by shape().len()"
                 )
             }
             Self::NonFiniteLatent { index } => {
@@ -96,7 +96,7 @@ impl fmt::Display for GenerateError {
                 )
             }
             Self::ClassCount { expected, found } => {
-                write!(f, "{expected} pictures need as many classes, found {found}")
+                write!(f, "{expected} images need as many classes, found {found}")
             }
             Self::ScratchLength { expected, found } => {
                 write!(
@@ -155,7 +155,7 @@ pub(crate) fn check_arguments(
     input
 }
 
-/// The same without a picture.
+/// The same without an image.
 pub(crate) fn check_input(
     latent_len: usize,
     classes: usize,
@@ -181,18 +181,18 @@ pub(crate) fn check_input(
     }
 }
 
-/// A trained generator, ready to make pictures. `generate` fills the caller's buffer and allocates only
+/// A trained generator, ready to make images. `generate` fills the caller's buffer and allocates only
 /// where the engine's own documentation says so.
 pub trait Generator {
     /// Length of the latent vector.
     fn latent_len(&self) -> usize;
-    /// Shape of the picture.
+    /// Shape of the image.
     fn shape(&self) -> Shape;
     /// What the smallest and largest pixel values mean.
     fn range(&self) -> PixelRange;
     /// Number of classes of a conditional generator, 0 for an unconditional one.
     fn classes(&self) -> usize;
-    /// Makes one picture: `latent` has [`Self::latent_len`] numbers, `image` receives
+    /// Makes one image: `latent` has [`Self::latent_len`] numbers, `image` receives
     /// `channels * height * width` numbers in channel, row, column order (CHW), within [`Self::range`].
     ///
     /// # Errors

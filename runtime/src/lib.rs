@@ -1,15 +1,15 @@
 //! Sample small image generators on small machines.
 //!
 //! A generator (the sampling half of a GAN or VAE) turns a short vector of random numbers, the latent, into a
-//! picture. This crate is what a device links to do that: seed to latent, latent to picture, picture to display.
+//! image. This crate is what a device links to do that: seed to latent, latent to image, image to display.
 //!
 //! | module | what it does | needs |
 //! | --- | --- | --- |
 //! | [`latent`] | a seed becomes the same latent vector on every target; truncation, interpolation, walks | nothing |
 //! | [`generator`] | the trait that every engine implements | nothing |
 //! | [`image`] | pixel range, 8-bit conversion, whole-factor scaling, dithering | nothing |
-//! | `card` | what a model file says about itself, golden pictures | feature `alloc` |
-//! | `draw` | pictures as `embedded-graphics` drawables | feature `embedded-graphics` |
+//! | `card` | what a model file says about itself, golden images | feature `alloc` |
+//! | `draw` | images as `embedded-graphics` drawables | feature `embedded-graphics` |
 //! | [`engine::compiled`] | runs compiled models where they lie, without a heap | nothing; feature `floats` (a default) for layers of floats |
 //! | `engine::tract` | runs ONNX files after checking them | feature `tract` |
 //!

@@ -1,4 +1,4 @@
-//! Thousands of damaged and hostile files: each is refused or makes a picture, with no panic, in less than a second of
+//! Thousands of damaged and hostile files: each is refused or makes an image, with no panic, in less than a second of
 //! processor time and 256 MiB. Prints the worst figures.
 //!
 //! `cargo test --release -p dreamlet-runtime --features tract --test hostile -- --nocapture`
@@ -54,7 +54,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Loads a file and makes a picture; the file itself is not counted.
+    /// Loads a file and makes an image; the file itself is not counted.
     fn try_file(&mut self, file: &[u8]) {
         let before = ALLOCATOR.current_usage();
         ALLOCATOR.reset_peak_usage();

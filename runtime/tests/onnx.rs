@@ -1,4 +1,4 @@
-//! ONNX generators through tract: loading, cards, batches, classes, golden pictures.
+//! ONNX generators through tract: loading, cards, batches, classes, golden images.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../onnx/tests/common/mod.rs"]
@@ -21,7 +21,7 @@ fn with(builder: &Builder, assumptions: &Assumptions) -> Result<OnnxGenerator, O
     OnnxGenerator::from_bytes(&builder.bytes(), &Limits::default(), assumptions)
 }
 
-fn picture(generator: &mut OnnxGenerator, seed: u64, class: Option<usize>) -> Vec<f32> {
+fn generated(generator: &mut OnnxGenerator, seed: u64, class: Option<usize>) -> Vec<f32> {
     let mut latent = vec![0.0; generator.latent_len()];
     fill_normal(seed, None, &mut latent);
     let mut image = vec![0.0; generator.image_len()];
@@ -30,7 +30,7 @@ fn picture(generator: &mut OnnxGenerator, seed: u64, class: Option<usize>) -> Ve
 }
 
 #[test]
-fn dense_transposed_and_resized_generators_make_pictures_in_their_range() {
+fn dense_transposed_and_resized_generators_make_images_in_their_range() {
     for (builder, range, side) in [
         (mlp(20, 64, 28), PixelRange::UNIT, 28),
         (dcgan(16, 8, 7), PixelRange::SIGNED, 28),
@@ -47,12 +47,12 @@ fn dense_transposed_and_resized_generators_make_pictures_in_their_range() {
         );
         assert_eq!(generator.range(), range);
         let (one, other) = (
-            picture(&mut generator, 1, None),
-            picture(&mut generator, 2, None),
+            generated(&mut generator, 1, None),
+            generated(&mut generator, 2, None),
         );
         assert!(one.iter().all(|x| (range.low..=range.high).contains(x)));
         assert_ne!(one, other);
-        assert_eq!(one, picture(&mut generator, 1, None));
+        assert_eq!(one, generated(&mut generator, 1, None));
     }
 }
 
@@ -88,7 +88,7 @@ fn the_dense_generator_computes_what_its_formula_says() {
         .iter()
         .map(|x| 1.0 / (1.0 + (-x).exp()))
         .collect();
-    let found = picture(&mut load(&builder), 5, None);
+    let found = generated(&mut load(&builder), 5, None);
     assert!(
         found
             .iter()
@@ -99,7 +99,7 @@ fn the_dense_generator_computes_what_its_formula_says() {
 }
 
 #[test]
-fn a_batch_of_any_size_is_the_single_pictures() {
+fn a_batch_of_any_size_is_the_single_images() {
     for builder in [mlp(20, 64, 12), dcgan(16, 8, 3)] {
         let mut generator = load(&builder);
         for count in [0, 1, 3, 8, 32, 43] {
@@ -115,7 +115,7 @@ fn a_batch_of_any_size_is_the_single_pictures() {
                 .generate_batch(&latents, None, &mut images)
                 .unwrap();
             for (seed, image) in images.chunks_exact(generator.image_len()).enumerate() {
-                let single = picture(&mut generator, seed as u64, None);
+                let single = generated(&mut generator, seed as u64, None);
                 assert!(
                     image.iter().zip(&single).all(|(a, b)| (a - b).abs() < 1e-5),
                     "{count} {seed}"
@@ -145,7 +145,7 @@ fn a_batch_whose_slices_do_not_go_together_is_refused() {
     assert_eq!(
         call(&[0.0; 8], None, 31),
         OnnxError::Batch {
-            what: "picture values",
+            what: "image values",
             expected: 32,
             found: 31
         }
@@ -174,7 +174,7 @@ fn a_batch_whose_slices_do_not_go_together_is_refused() {
 }
 
 #[test]
-fn a_file_that_fixes_its_batch_inside_still_makes_many_pictures() {
+fn a_file_that_fixes_its_batch_inside_still_makes_many_images() {
     let mut builder = mlp(4, 4, 4);
     let shape = builder
         .graph()
@@ -196,8 +196,8 @@ fn a_conditional_generator_wants_a_class_and_heeds_it() {
     let mut generator = load(&conditional(6, 10));
     assert_eq!(generator.classes(), 10);
     let (three, four) = (
-        picture(&mut generator, 1, Some(3)),
-        picture(&mut generator, 1, Some(4)),
+        generated(&mut generator, 1, Some(3)),
+        generated(&mut generator, 1, Some(4)),
     );
     assert_ne!(three, four);
     let mut image = vec![0.0; 64];
@@ -232,8 +232,8 @@ fn a_conditional_generator_wants_a_class_and_heeds_it() {
 fn the_class_may_be_the_first_input() {
     let mut builder = conditional(6, 10);
     builder.graph().input.reverse();
-    let straight = picture(&mut load(&conditional(6, 10)), 1, Some(7));
-    assert_eq!(picture(&mut load(&builder), 1, Some(7)), straight);
+    let straight = generated(&mut load(&conditional(6, 10)), 1, Some(7));
+    assert_eq!(generated(&mut load(&builder), 1, Some(7)), straight);
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn third_party_files_take_what_they_do_not_say_from_assumptions() {
     assumptions.distribution = Some(Distribution::Uniform);
     let mut generator = with(&builder, &assumptions).unwrap();
     assert_eq!(generator.distribution(), Distribution::Uniform);
-    assert_eq!(picture(&mut generator, 0, None).len(), 6);
+    assert_eq!(generated(&mut generator, 0, None).len(), 6);
     assumptions.shape = Some(Shape {
         channels: 1,
         height: 2,
@@ -385,7 +385,7 @@ fn stale_value_information_does_no_harm() {
         &[-1, 99, 3, 3],
     );
     builder.graph().value_info.push(stale);
-    picture(&mut load(&builder), 0, None);
+    generated(&mut load(&builder), 0, None);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How many instructions of 64-bit ARM one picture takes, in tract and compiled: the runtime's example `pictures` under QEMU's user mode, which
+# How many instructions of 64-bit ARM one image takes, in tract and compiled: the runtime's example `images` under QEMU's user mode, which
 # counts exactly (instructions.c). Instructions are no time, but the same on every machine. All on a Cortex-A72 (Raspberry Pi 4), and bytes also
 # on a Cortex-A76 (Pi 5), which has dot products of bytes.
 #
@@ -16,8 +16,8 @@ repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
   exit 2
 }
 target=aarch64-unknown-linux-gnu
-(cd "$repo" && cross_cargo "$target" build --release --quiet -p dreamlet-runtime --features tract,embedded-graphics --example pictures)
-program=${CARGO_TARGET_DIR:-$repo/target}/$target/release/examples/pictures
+(cd "$repo" && cross_cargo "$target" build --release --quiet -p dreamlet-runtime --features tract,embedded-graphics --example images)
+program=${CARGO_TARGET_DIR:-$repo/target}/$target/release/examples/images
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 cc -std=c11 -Wall -Wextra -O2 -shared -fPIC -o "$work/instructions.so" "$repo/scripts/bench/instructions.c"
@@ -28,7 +28,7 @@ total() {
     "$program" "$1" "$2" 2>&1 >/dev/null | sed -n 's/^instructions: //p'
 }
 
-# each MODEL [PROCESSOR]: instructions a picture. What loading takes is the same in both runs.
+# each MODEL [PROCESSOR]: instructions an image. What loading takes is the same in both runs.
 each() {
   local processor=${2:-cortex-a72}
   echo $((($(total "$1" 20 "$processor") - $(total "$1" 10 "$processor")) / 10))

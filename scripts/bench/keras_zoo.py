@@ -72,7 +72,7 @@ def convert(model, nchw):
 
 
 def check(name, model, file, nchw):
-    """Fails if the ONNX reference's pictures are not Keras's, for one and for several, or are flat. Returns a line about the file."""
+    """Fails if the ONNX reference's images are not Keras's, for one and for several, or are flat. Returns a line about the file."""
     from onnx.reference import ReferenceEvaluator
 
     for rows in (1, 3):
@@ -83,7 +83,7 @@ def check(name, model, file, nchw):
         if found.shape != expected.shape or not numpy.allclose(found, expected, atol=1e-5):
             sys.exit(f"{name}: the file's {found.shape} is not Keras's {expected.shape}")
     if found.std() < 0.1:
-        sys.exit(f"{name}: flat pictures cannot show a fault: deviation {found.std():.3f}")
+        sys.exit(f"{name}: flat images cannot show a fault: deviation {found.std():.3f}")
     operators = " ".join(node.op_type for node in file.graph.node)
     return f"{len(file.SerializeToString())} bytes, {found.shape[1:]}, deviation {found.std():.2f}: {operators}"
 

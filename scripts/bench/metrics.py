@@ -110,8 +110,8 @@ def ms_ssim(pixels, pairs):
     return product.mean()
 
 
-def nearest(pictures, training):
-    return np.concatenate([cdist(pictures[i : i + 500], training).min(1) for i in range(0, len(pictures), 500)])
+def nearest(images, training):
+    return np.concatenate([cdist(images[i : i + 500], training).min(1) for i in range(0, len(images), 500)])
 
 
 def main():

@@ -3,7 +3,7 @@
     python scripts/bench/models.py --out DIR [NAME]...
 
 A to E are the usual shapes; F1 to F5 are sizes, channels and kernels that an engine is not likely to have been tuned for. The weights are
-drawn from a fixed seed so that activations neither saturate nor vanish, which is checked in onnxruntime; the pictures mean nothing.
+drawn from a fixed seed so that activations neither saturate nor vanish, which is checked in onnxruntime; the images mean nothing.
 """
 
 import sys
@@ -37,7 +37,7 @@ def transposed(inputs, outputs):
 
 
 def dcgan(latent, channels, height, width):
-    """DCGAN with 4x4 transposed convolutions of stride 2 and padding 1, each doubling the picture."""
+    """DCGAN with 4x4 transposed convolutions of stride 2 and padding 1, each doubling the image."""
     layers = seed(latent, channels[0], height, width)
     for inputs, outputs in zip(channels[:-2], channels[1:-1]):
         layers += [transposed(inputs, outputs), nn.ReLU()]
@@ -88,13 +88,13 @@ MODELS = {
 
 
 def check(name, data, latent):
-    """Fails if the file does not run at two batch sizes, or its pictures are flat or saturated. Returns a line about it."""
+    """Fails if the file does not run at two batch sizes, or its images are flat or saturated. Returns a line about it."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     z = numpy.random.default_rng(0).standard_normal((32, latent), dtype=numpy.float32)
     images = session.run(["image"], {"latent": z})[0]
     alone = session.run(["image"], {"latent": z[:1]})[0]
     if not numpy.allclose(images[:1], alone, atol=1e-5):
-        sys.exit(f"{name}: the first picture of a batch differs from the same picture alone by {abs(images[:1] - alone).max()}")
+        sys.exit(f"{name}: the first image of a batch differs from the same image alone by {abs(images[:1] - alone).max()}")
     low, high = (0.0, 1.0) if name in ("A", "B") else (-1.0, 1.0)
     centred = (images - (low + high) / 2) / (high - low) * 2
     saturated = (abs(centred) > 0.99).mean()

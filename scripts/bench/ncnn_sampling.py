@@ -1,6 +1,6 @@
-"""Time of one picture of an ONNX generator in ncnn on the CPU: median and least microseconds.
+"""Time of one image of an ONNX generator in ncnn on the CPU: median and least microseconds.
 
-pnnx converts each file to ncnn's form in --work first. ncnn runs in 32-bit floats, as the others do, and one picture at a time: it has
+pnnx converts each file to ncnn's form in --work first. ncnn runs in 32-bit floats, as the others do, and one image at a time: it has
 no batch axis. Nothing is timed before its output was within --tolerance of onnxruntime's.
 """
 
@@ -44,7 +44,7 @@ def load(model, paths, threads):
 
 
 def runner(net, latent):
-    """A call that makes the picture of `latent`, [z]."""
+    """A call that makes the image of `latent`, [z]."""
     mat, first, final = ncnn.Mat(latent), net.input_names()[0], net.output_names()[0]
 
     def run():
@@ -66,11 +66,11 @@ def case(model, folder, args):
     if found.shape == (1, *expected.shape):
         found = found[0]
     if found.shape != expected.shape:
-        sys.exit(f"{model}: onnxruntime's picture is {expected.shape}, ncnn's {found.shape}")
+        sys.exit(f"{model}: onnxruntime's image is {expected.shape}, ncnn's {found.shape}")
     difference = float(abs(found - expected).max())
     # Written so that a NaN fails too.
     if not difference <= args.tolerance:
-        sys.exit(f"{model}: ncnn's picture differs from onnxruntime's by {difference:.1e}, more than {args.tolerance:.0e}")
+        sys.exit(f"{model}: ncnn's image differs from onnxruntime's by {difference:.1e}, more than {args.tolerance:.0e}")
     print(f"{model}: within {difference:.1e} of onnxruntime", file=sys.stderr)
     # The latent and the net must outlive the call that reads them.
     return model, 1, lambda keep=(net, latent): run()

@@ -1,4 +1,4 @@
-"""Time of one picture, and of a batch, of an ONNX generator in onnxruntime on the CPU: median and least microseconds."""
+"""Time of one image, and of a batch, of an ONNX generator in onnxruntime on the CPU: median and least microseconds."""
 
 import sys
 

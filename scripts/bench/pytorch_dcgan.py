@@ -2,7 +2,7 @@
 
 The discriminator is the paper's, a linear layer on the last feature maps; `--hidden 256` gives it the preset's dense layer too.
 
-Adam at 2e-4 with beta1 0.5 for both nets, batches of 64, weights from N(0, 0.02), labels 1 and 0, no average, pictures from -1 to 1.
+Adam at 2e-4 with beta1 0.5 for both nets, batches of 64, weights from N(0, 0.02), labels 1 and 0, no average, images from -1 to 1.
 The generator is written as ONNX: `latent` [batch, 64], numbers from N(0, 1), to `image` [batch, 1, 28, 28], values from -1 to 1.
 """
 
@@ -24,8 +24,8 @@ BATCH = 64
 LATENT = 64
 
 
-def pictures(folder: pathlib.Path) -> torch.Tensor:
-    """MNIST's training pictures, [60000, 1, 28, 28] from -1 to 1, from the IDX file, compressed or not."""
+def images(folder: pathlib.Path) -> torch.Tensor:
+    """MNIST's training images, [60000, 1, 28, 28] from -1 to 1, from the IDX file, compressed or not."""
     name = "train-images-idx3-ubyte"
     for path, opener in ((folder / f"{name}.gz", gzip.open), (folder / name, open)):
         if path.exists():
@@ -36,7 +36,7 @@ def pictures(folder: pathlib.Path) -> torch.Tensor:
         sys.exit(f"no {name}[.gz] in {folder}: set DREAMLET_DATA_DIR to the folder that holds mnist/")
     magic, count, height, width = numpy.frombuffer(data, ">i4", 4)
     if magic != 0x803 or len(data) != 16 + count * height * width:
-        sys.exit(f"{path} is no IDX file of pictures")
+        sys.exit(f"{path} is no IDX file of images")
     pixels = numpy.frombuffer(data, numpy.uint8, offset=16).reshape(count, 1, height, width)
     return torch.from_numpy(pixels.astype(numpy.float32) / 127.5 - 1.0)
 
@@ -57,7 +57,7 @@ def batches(real: torch.Tensor):
 
 
 def train(real: torch.Tensor, images: int, hidden: int, log_every: int):
-    """The generator after so many pictures."""
+    """The generator after so many images."""
     gan = convolutional(transposed, hidden)
     generator, discriminator = gan.generator, gan.discriminator
     feed, steps, begin = batches(real), images // BATCH, time.monotonic()
@@ -82,7 +82,7 @@ def train(real: torch.Tensor, images: int, hidden: int, log_every: int):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, required=True, help="training pictures to read, batches of 64")
+    parser.add_argument("--images", type=int, required=True, help="training images to read, batches of 64")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--hidden", type=int, default=0, help="width of a dense layer before the discriminator's logit")
     parser.add_argument("--threads", type=int, default=1)
@@ -92,7 +92,7 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     folder = pathlib.Path(os.environ.get("DREAMLET_DATA_DIR", "data")) / "mnist"
-    generator = train(pictures(folder), args.images, args.hidden, args.log_every)
+    generator = train(images(folder), args.images, args.hidden, args.log_every)
     generator[1] = Maps()
     torch.onnx.export(
         generator.eval(), (torch.zeros(2, LATENT),), args.out, input_names=["latent"], output_names=["image"],

@@ -1,7 +1,7 @@
-"""Training steps of dreamlet's presets in PyTorch: same nets, batch and optimizer, random pictures.
+"""Training steps of dreamlet's presets in PyTorch: same nets, batch and optimizer, random images.
 
 A step of a GAN preset is what the trainer counts as one: one update of the generator with the discriminator updates that go with
-it. `images/s` counts real pictures that the step has read: batch x discriminator updates.
+it. `images/s` counts real images that the step has read: batch x discriminator updates.
 """
 
 import argparse
@@ -65,7 +65,7 @@ class Gan:
             self.discriminator_adam.zero_grad(set_to_none=True)
             loss.backward()
             self.discriminator_adam.step()
-        # As in PyTorch's own DCGAN example, and in dreamlet: the last pictures serve the generator's update too.
+        # As in PyTorch's own DCGAN example, and in dreamlet: the last images serve the generator's update too.
         loss = generator_loss(self.discriminator(fake), self.hinge)
         self.generator_adam.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,4 +1,4 @@
-"""What the scripts that time pictures share: arguments, rounds, the table and the JSON, one form for every engine."""
+"""What the scripts that time images share: arguments, rounds, the table and the JSON, one form for every engine."""
 
 import argparse
 import json

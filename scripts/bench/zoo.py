@@ -37,7 +37,7 @@ def seed(latent, channels, side):
 def dcgan():
     """The layout of PyTorch's own DCGAN example: latent [N, z, 1, 1], a first transposed convolution of stride 1, no biases."""
     first, channels = nn.ConvTranspose2d(12, 12, 4, 1, 0, bias=False), [12, 10, 8, 6]
-    # On a picture of one pixel, one of the 16 taps reaches each output.
+    # On an image of one pixel, one of the 16 taps reaches each output.
     first.gain = 16
     layers = [first, nn.BatchNorm2d(12), nn.ReLU(True)]
     for inputs, outputs in zip(channels[:-1], channels[1:]):
@@ -201,7 +201,7 @@ def inputs(latent, conditional, rows):
 
 
 def check(name, model, data, names, latent, conditional):
-    """Fails if onnxruntime's pictures are not PyTorch's, for one and for several, or are flat. Returns a line about the file."""
+    """Fails if onnxruntime's images are not PyTorch's, for one and for several, or are flat. Returns a line about the file."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     for rows in (1, 3):
         arguments = inputs(latent, conditional, rows)
@@ -211,7 +211,7 @@ def check(name, model, data, names, latent, conditional):
         if found.shape != expected.shape or not numpy.allclose(found, expected, atol=1e-5):
             sys.exit(f"{name}: onnxruntime's {found.shape} is not PyTorch's {expected.shape}")
     if found.std() < 0.1 or abs(found[0] - found[1]).mean() < 0.02:
-        sys.exit(f"{name}: flat pictures cannot show a fault: deviation {found.std():.3f}")
+        sys.exit(f"{name}: flat images cannot show a fault: deviation {found.std():.3f}")
     if len(data) > LARGEST:
         sys.exit(f"{name}: {len(data)} bytes, more than {LARGEST}")
     operators = " ".join(node.op_type for node in onnx.load_from_string(data).graph.node)

@@ -1,11 +1,11 @@
-//! `goldens MODEL.dream...` writes the golden file beside each compiled model. Pictures change only with the model: a golden file that
+//! `goldens MODEL.dream...` writes the golden file beside each compiled model. Images change only with the model: a golden file that
 //! changes otherwise shows a defect.
 
 use std::error::Error;
 use std::path::Path;
 
 use dreamlet_runtime::engine::compiled::Level;
-use dreamlet_tests::compiled::{Aligned, golden, is_exact, picture};
+use dreamlet_tests::compiled::{Aligned, golden, image, is_exact};
 
 const SEEDS: [u64; 8] = [0, 1, 2, 3, 4, 5, 42, u64::MAX];
 
@@ -13,12 +13,12 @@ fn write(model: &Path) -> Result<(), Box<dyn Error>> {
     let file = Aligned::new(&std::fs::read(model)?);
     let exact = is_exact(file.get()).map_err(|failure| format!("{failure:?}"))?;
     let mut text = String::from(if exact {
-        "# Seed, and 64-bit FNV-1a of the picture's bytes: rows from the top, channels side by side.\n"
+        "# Seed, and 64-bit FNV-1a of the image's bytes: rows from the top, channels side by side.\n"
     } else {
-        "# Seed, and the picture's bytes: rows from the top, channels side by side. Other processors may differ by 2.\n"
+        "# Seed, and the image's bytes: rows from the top, channels side by side. Other processors may differ by 2.\n"
     });
     for seed in SEEDS {
-        let bytes = picture(file.get(), Level::SCALAR, seed)
+        let bytes = image(file.get(), Level::SCALAR, seed)
             .map_err(|failure| format!("{}: {failure:?}", model.display()))?;
         text += &format!("{seed} {}\n", golden(&bytes, exact));
     }

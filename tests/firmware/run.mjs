@@ -1,4 +1,4 @@
-// node run.mjs FILE.wasm: runs the check of a WebAssembly module; exits with 1 if a picture is wrong.
+// node run.mjs FILE.wasm: runs the check of a WebAssembly module; exits with 1 if an image is wrong.
 import { readFileSync } from "node:fs";
 
 let memory;

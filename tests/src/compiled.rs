@@ -1,4 +1,4 @@
-//! Golden pictures of compiled models.
+//! Golden images of compiled models.
 
 use std::fmt::Write;
 
@@ -30,7 +30,7 @@ impl Aligned {
     }
 }
 
-/// Why a golden picture cannot be made.
+/// Why a golden image cannot be made.
 #[derive(Debug)]
 pub enum Failure {
     /// The model is refused.
@@ -39,11 +39,11 @@ pub enum Failure {
     Engine(GenerateError),
 }
 
-/// The picture of `seed` as bytes, rows from the top, channels side by side; of a conditional model in class `seed % classes`.
+/// The image of `seed` as bytes, rows from the top, channels side by side; of a conditional model in class `seed % classes`.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn picture(file: &[u8], level: Level, seed: u64) -> Result<Vec<u8>, Failure> {
+pub fn image(file: &[u8], level: Level, seed: u64) -> Result<Vec<u8>, Failure> {
     let model = Model::new(file).map_err(Failure::Model)?;
     let engine = Engine::with_level(model, level);
     let mut latent = vec![0.0; model.latent_len()];
@@ -57,7 +57,7 @@ pub fn picture(file: &[u8], level: Level, seed: u64) -> Result<Vec<u8>, Failure>
     Ok(bytes)
 }
 
-/// Whether the last layer of a model makes bytes itself: then it computes with integers, and every processor makes the same picture.
+/// Whether the last layer of a model makes bytes itself: then it computes with integers, and every processor makes the same image.
 ///
 /// # Errors
 /// [`Failure`].
@@ -75,13 +75,13 @@ pub fn fnv(bytes: &[u8]) -> u64 {
     })
 }
 
-/// What a golden file holds of a picture: its [`fnv`] where every processor makes the same picture, else all of its bytes.
+/// What a golden file holds of an image: its [`fnv`] where every processor makes the same image, else all of its bytes.
 #[must_use]
-pub fn golden(picture: &[u8], exact: bool) -> String {
+pub fn golden(image: &[u8], exact: bool) -> String {
     if exact {
-        return format!("{:016x}", fnv(picture));
+        return format!("{:016x}", fnv(image));
     }
-    picture.iter().fold(String::new(), |mut digits, byte| {
+    image.iter().fold(String::new(), |mut digits, byte| {
         let _ = write!(digits, "{byte:02x}");
         digits
     })

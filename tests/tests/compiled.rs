@@ -1,4 +1,4 @@
-//! Compiled models make their golden pictures at every level of vector instructions, here and on ARM; `tests/firmware` runs the same
+//! Compiled models make their golden images at every level of vector instructions, here and on ARM; `tests/firmware` runs the same
 //! on microcontrollers and in WebAssembly.
 #![allow(
     clippy::unwrap_used,
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::engine::compiled::format::Op;
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model, rows_scratch_len, scratch_len};
-use dreamlet_tests::compiled::{Aligned, fnv, is_exact, picture};
+use dreamlet_tests::compiled::{Aligned, fnv, image, is_exact};
 
 /// Files that earlier versions of the compiler wrote: what was compiled once stays readable. Nothing writes them anew.
 const KEPT: &str = "models/kept";
@@ -47,7 +47,7 @@ fn bytes_of(digits: &str) -> Vec<u8> {
 }
 
 #[test]
-fn every_compiled_model_makes_its_golden_pictures_at_every_level() {
+fn every_compiled_model_makes_its_golden_images_at_every_level() {
     for path in models() {
         let file = read(&path);
         let exact = is_exact(file.get()).unwrap();
@@ -56,7 +56,7 @@ fn every_compiled_model_makes_its_golden_pictures_at_every_level() {
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (seed, digits) = line.split_once(' ').unwrap();
             for level in Level::available() {
-                let found = picture(file.get(), level, seed.parse().unwrap()).unwrap();
+                let found = image(file.get(), level, seed.parse().unwrap()).unwrap();
                 let what = format!("{} at seed {seed}, {level}", path.display());
                 if exact {
                     assert_eq!(format!("{:016x}", fnv(&found)), digits, "{what}");
@@ -70,7 +70,7 @@ fn every_compiled_model_makes_its_golden_pictures_at_every_level() {
             }
             seen += 1;
         }
-        assert!(seen > 0, "{}: no golden picture", path.display());
+        assert!(seen > 0, "{}: no golden image", path.display());
     }
 }
 

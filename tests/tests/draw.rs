@@ -1,4 +1,4 @@
-//! Drawing: a generated picture lands on a display where it should, in one transfer, and the same on every target.
+//! Drawing: a generated image lands on a display where it should, in one transfer, and the same on every target.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -28,11 +28,11 @@ fn noise(seed: u64) -> Vec<f32> {
 }
 
 #[test]
-fn a_picture_is_one_transfer_of_the_right_pixels() {
+fn a_image_is_one_transfer_of_the_right_pixels() {
     let values = noise(1);
-    let picture = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
+    let image = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
     let mut frame = Frame::new(30, 20);
-    Image::new(&picture, Point::new(3, 2))
+    Image::new(&image, Point::new(3, 2))
         .draw(&mut frame)
         .unwrap();
     assert_eq!(frame.transfers, 1);
@@ -53,15 +53,13 @@ fn a_picture_is_one_transfer_of_the_right_pixels() {
 }
 
 #[test]
-fn a_picture_over_the_edge_is_clipped() {
+fn a_image_over_the_edge_is_clipped() {
     let values = noise(2);
-    let picture = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
+    let image = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
     let mut whole = Frame::new(24, 16);
-    Image::new(&picture, Point::zero())
-        .draw(&mut whole)
-        .unwrap();
+    Image::new(&image, Point::zero()).draw(&mut whole).unwrap();
     let mut clipped = Frame::new(10, 10);
-    Image::new(&picture, Point::new(-7, -4))
+    Image::new(&image, Point::new(-7, -4))
         .draw(&mut clipped)
         .unwrap();
     for y in 0..10 {
@@ -71,17 +69,17 @@ fn a_picture_over_the_edge_is_clipped() {
     }
     let area = Rectangle::new(Point::new(7, 4), Size::new(10, 10));
     let mut part = Frame::new(10, 10);
-    Image::new(&picture.sub_image(&area), Point::zero())
+    Image::new(&image.sub_image(&area), Point::zero())
         .draw(&mut part)
         .unwrap();
     assert_eq!(part.bytes, clipped.bytes);
 }
 
 #[test]
-fn scaled_dithered_pictures_and_sheets_are_the_same_everywhere() {
+fn scaled_dithered_images_and_sheets_are_the_same_everywhere() {
     let values = noise(3);
-    let picture = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
-    let dithered = picture
+    let image = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
+    let dithered = image
         .scaled(3)
         .unwrap()
         .dithered(Bayer::Four, Levels::BINARY);
@@ -95,11 +93,11 @@ fn scaled_dithered_pictures_and_sheets_are_the_same_everywhere() {
     );
 
     let all: Vec<Vec<f32>> = (10..15).map(noise).collect();
-    let pictures: Vec<Picture<'_, Rgb888>> = all
+    let images: Vec<Picture<'_, Rgb888>> = all
         .iter()
         .map(|values| Picture::from_chw(values, SHAPE, PixelRange::SIGNED).unwrap())
         .collect();
-    let sheet = Sheet::new(&pictures, 3, 2, Rgb888::WHITE).unwrap();
+    let sheet = Sheet::new(&images, 3, 2, Rgb888::WHITE).unwrap();
     assert_eq!(sheet.size(), Size::new(76, 34));
     let mut frame = Frame::new(76, 34);
     Image::new(&sheet, Point::zero()).draw(&mut frame).unwrap();

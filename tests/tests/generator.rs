@@ -1,4 +1,4 @@
-//! The ONNX engine makes the pictures that the formula says, one by one and in batches, with a card and without.
+//! The ONNX engine makes the images that the formula says, one by one and in batches, with a card and without.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -61,7 +61,7 @@ fn assert_near(found: &[f32], expected: &[f32]) {
 }
 
 #[test]
-fn a_picture_is_what_the_formula_says() {
+fn a_image_is_what_the_formula_says() {
     let mut generator = load(&[]);
     assert_eq!(generator.shape(), SHAPE);
     assert_eq!(generator.range(), PixelRange::UNIT, "after a sigmoid");
@@ -73,7 +73,7 @@ fn a_picture_is_what_the_formula_says() {
 }
 
 #[test]
-fn batches_of_every_size_give_the_same_pictures() {
+fn batches_of_every_size_give_the_same_images() {
     let mut generator = load(&[]);
     for count in [1, 3, 8, 32, 45] {
         let latents: Vec<f32> = (0..count).flat_map(latent).collect();
@@ -87,17 +87,17 @@ fn batches_of_every_size_give_the_same_pictures() {
 }
 
 #[test]
-fn a_card_in_the_file_is_read_and_its_golden_pictures_are_made_again() {
+fn a_card_in_the_file_is_read_and_its_golden_images_are_made_again() {
     let input = Latent {
         len: LATENT,
         distribution: Distribution::Normal,
     };
     let mut card = Card::new("dense", input, SHAPE, PixelRange::UNIT);
     for seed in 0..5 {
-        let mut picture = [0; 4];
-        to_hwc_u8(&by_hand(&latent(seed)), SHAPE, card.range, &mut picture).unwrap();
+        let mut image = [0; 4];
+        to_hwc_u8(&by_hand(&latent(seed)), SHAPE, card.range, &mut image).unwrap();
         card.golden
-            .push(Golden::of(seed, None, SHAPE, &picture).unwrap());
+            .push(Golden::of(seed, None, SHAPE, &image).unwrap());
     }
     let mut generator = load(&[(CARD_KEY, &card.to_json().unwrap())]);
     assert_eq!(generator.card(), Some(&card));

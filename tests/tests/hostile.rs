@@ -196,8 +196,8 @@ fn unknown_operators_missing_values_and_cycles_are_refused() {
 }
 
 #[test]
-fn a_small_file_that_asks_for_huge_pictures_is_refused() {
-    // Tile by large factors: a file of a few hundred bytes, a picture of 2^40 values.
+fn a_small_file_that_asks_for_huge_images_is_refused() {
+    // Tile by large factors: a file of a few hundred bytes, an image of 2^40 values.
     let repeats: Vec<u8> = [1i64, 1 << 20, 1 << 20, 1]
         .iter()
         .flat_map(|x| x.to_le_bytes())

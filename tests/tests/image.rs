@@ -1,4 +1,4 @@
-//! Pictures: the same bytes on every target, from the generator's numbers to the display's bits.
+//! Images: the same bytes on every target, from the generator's numbers to the display's bits.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -18,7 +18,7 @@ const SHAPE: Shape = Shape {
     width: 37,
 };
 
-/// A picture of noise between -1 and 1, a little over the ends.
+/// An image of noise between -1 and 1, a little over the ends.
 fn noise() -> Vec<f32> {
     let mut values = vec![0.0; 3 * 21 * 37];
     fill_uniform(7, None, &mut values);
@@ -106,11 +106,11 @@ fn dithering_is_the_same_everywhere() {
 }
 
 #[test]
-fn a_golden_picture_forgives_two_levels_and_no_more() {
-    let picture = bytes();
-    let golden = Golden::of(7, None, SHAPE, &picture).unwrap();
+fn a_golden_image_forgives_two_levels_and_no_more() {
+    let image = bytes();
+    let golden = Golden::of(7, None, SHAPE, &image).unwrap();
     let check = |change: u8| {
-        let changed: Vec<u8> = picture
+        let changed: Vec<u8> = image
             .iter()
             .map(|b| if *b < 128 { b + change } else { b - change })
             .collect();
@@ -118,7 +118,7 @@ fn a_golden_picture_forgives_two_levels_and_no_more() {
     };
     assert_eq!(check(0), GoldenMatch::Exact);
     assert!(matches!(check(2), GoldenMatch::Within { .. }));
-    let darker: Vec<u8> = picture.iter().map(|b| b.saturating_sub(9)).collect();
+    let darker: Vec<u8> = image.iter().map(|b| b.saturating_sub(9)).collect();
     let found = golden.check(Tolerance::default(), SHAPE, &darker).unwrap();
     assert!(matches!(found, GoldenMatch::Different { .. }), "{found:?}");
 }

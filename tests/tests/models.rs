@@ -1,4 +1,4 @@
-//! Every model that is kept in `models/` makes the pictures of its card on this target.
+//! Every model that is kept in `models/` makes the images of its card on this target.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -26,7 +26,7 @@ fn models() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_model_makes_its_golden_pictures() {
+fn every_model_makes_its_golden_images() {
     for path in models() {
         let mut generator = OnnxGenerator::open(&path).unwrap();
         let card = generator.card().unwrap().clone();

@@ -1,4 +1,4 @@
-//! Every preset, from its first steps to its ONNX file, on the host only: every engine makes the same pictures of it.
+//! Every preset, from its first steps to its ONNX file, on the host only: every engine makes the same images of it.
 //!
 //! onnxruntime takes part where `ORT_DYLIB_PATH` names it, ONNX's own checker where `DREAMLET_PYTHON` names a Python that has
 //! it; `scripts/test.sh` sets both.
@@ -42,7 +42,7 @@ fn trained(preset: &str, data: &Dataset, out: &Path) -> (Saved, PathBuf) {
 }
 
 #[test]
-fn every_preset_makes_the_same_pictures_in_every_engine_at_every_batch() {
+fn every_preset_makes_the_same_images_in_every_engine_at_every_batch() {
     let folder = std::env::temp_dir().join(format!("dreamlet-presets-{}", std::process::id()));
     let options = LoadOptions {
         limit: Some(256),
@@ -67,11 +67,11 @@ fn every_preset_makes_the_same_pictures_in_every_engine_at_every_batch() {
         println!("{}\n{report}", preset.name);
         assert!(report.batches.starts_with(&BATCHES), "{}", preset.name);
         assert!(report.golden > 0, "{}", preset.name);
-        // A generator whose picture does not depend on its latent would agree with anything.
+        // A generator whose image does not depend on its latent would agree with anything.
         let mut latents = vec![0.0; 2 * saved.config.model.latent];
         dreamlet_runtime::latent::fill_normal(1, None, &mut latents);
-        let pictures = saved.generate(&latents, None, 2).unwrap();
-        let (one, other) = pictures.split_at(pictures.len() / 2);
+        let images = saved.generate(&latents, None, 2).unwrap();
+        let (one, other) = images.split_at(images.len() / 2);
         assert_ne!(one, other, "{}", preset.name);
         files.push(path);
     }

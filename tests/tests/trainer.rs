@@ -53,16 +53,16 @@ fn the_host_draws_what_a_device_draws() {
     let mut device =
         OnnxGenerator::from_bytes(&bytes, &Limits::default(), &Assumptions::default()).unwrap();
     for sample in found {
-        let (mut latent, mut image, mut picture) = ([0.0; 20], [0.0; 4], [0; 4]);
+        let (mut latent, mut image, mut pixels) = ([0.0; 20], [0.0; 4], [0; 4]);
         fill_normal(sample.number, Some(0.8), &mut latent);
         device.generate(&latent, None, &mut image).unwrap();
-        to_hwc_u8(&image, device.shape(), device.range(), &mut picture).unwrap();
+        to_hwc_u8(&image, device.shape(), device.range(), &mut pixels).unwrap();
         // Batches may add in another order: one level.
         assert!(
             sample
                 .bytes
                 .iter()
-                .zip(picture)
+                .zip(pixels)
                 .all(|(a, b)| a.abs_diff(b) <= 1)
         );
     }
@@ -97,7 +97,7 @@ fn compiled_models_are_sampled_and_measured_like_their_onnx_file() {
     let expected = samples(&mut open(&path, &assumptions).unwrap(), &request).unwrap();
     let mut original = FileSource::new(&onnx, &assumptions).unwrap();
     let classes = [7; 10];
-    let measured = original.pictures(0, 10, &classes).unwrap();
+    let measured = original.images(0, 10, &classes).unwrap();
     for (precision, levels) in [(Precision::F32, 1), (Precision::Int8, 60)] {
         let options = Options {
             precision,
@@ -123,7 +123,7 @@ fn compiled_models_are_sampled_and_measured_like_their_onnx_file() {
         let mut source = FileSource::new(&made, &assumptions).unwrap();
         assert_eq!((source.shape(), source.classes()), ([1, 28, 28], 10));
         assert_eq!(source.class_names(), original.class_names());
-        assert!(near(&source.pictures(0, 10, &classes).unwrap(), &measured));
+        assert!(near(&source.images(0, 10, &classes).unwrap(), &measured));
         // A damaged one is refused by name.
         let cut = File::new("cut", &made[..3000]);
         let error = open(&cut.0, &assumptions).unwrap_err().to_string();

@@ -16,7 +16,7 @@ fn dreamlet(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_compiled_picture_allocates_nothing_and_one_of_tract_does() {
+fn a_compiled_image_allocates_nothing_and_one_of_tract_does() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let model = here.join("../tests/data/zoo/script-dcgan.onnx");
     let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench.dream");

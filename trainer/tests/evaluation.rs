@@ -21,7 +21,7 @@ fn write_data(folder: &Path) {
     write_idx(folder, [400, 100], 28, pixel, Some(&|i| (i % 2) as u8));
 }
 
-/// The most memory that `dreamlet eval` had, in KiB, with so many generated pictures.
+/// The most memory that `dreamlet eval` had, in KiB, with so many generated images.
 fn peak(folder: &Path, samples: u32) -> u64 {
     let model = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../models/mnist-vae-dense/mnist-vae-dense.onnx");
@@ -55,12 +55,12 @@ fn peak(folder: &Path, samples: u32) -> u64 {
 }
 
 #[test]
-fn ten_times_as_many_pictures_take_no_more_memory_where_the_mathematics_allow_it() {
+fn ten_times_as_many_images_take_no_more_memory_where_the_mathematics_allow_it() {
     let folder = scratch("evaluation-memory");
     write_data(&folder);
     // Trains the classifier.
     peak(&folder, 100);
     let (few, many) = (peak(&folder, 4_000), peak(&folder, 40_000));
-    // The pixels alone of the pictures are 28 MB, their features 9 MB.
+    // The pixels alone of the images are 28 MB, their features 9 MB.
     assert!(many < few + 8_000, "{few} KiB, {many} KiB");
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::{scratch, write_idx};
 
-/// A small IDX data set: blobs whose place depends on the picture's number.
+/// A small IDX data set: blobs whose place depends on the image's number.
 fn data(folder: &Path) -> String {
     let pixel = |i: u32, y: u32, x: u32| {
         let near = (x + 16 - i % 16) % 16 < 5 && (y + 16 - i / 16 % 16) % 16 < 5;

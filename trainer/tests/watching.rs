@@ -169,7 +169,7 @@ fn patience_ends_a_run_that_gets_no_better_and_leaves_one_alone_that_does() {
     assert_eq!(json(&run.join("checkpoints/best.json"))["step"], 100);
 }
 
-/// A copy of a run of 500 good steps, which is to go on with a decay that takes all weights to 0: its pictures become all alike.
+/// A copy of a run of 500 good steps, which is to go on with a decay that takes all weights to 0: its images become all alike.
 fn doomed(first: &Path, name: &str, on_collapse: &str) -> PathBuf {
     let run = first.with_file_name(format!("copy-{name}"));
     let status = Command::new("cp").arg("-r").args([first, &run]).status();
@@ -219,7 +219,7 @@ fn generator(run: &Path, step: u64) -> Vec<u8> {
     fs::read(run.join(format!("checkpoints/{step:08}/generator.bpk"))).unwrap()
 }
 
-/// Mean difference of a pixel between the first picture of a run's newest checkpoint and fifteen others.
+/// Mean difference of a pixel between the first image of a run's newest checkpoint and fifteen others.
 fn spread(run: &Path) -> f32 {
     let saved = Saved::open(run, Which::default()).unwrap();
     let z = saved.config.model.latent;
@@ -227,11 +227,11 @@ fn spread(run: &Path) -> f32 {
     for (seed, latent) in (0..).zip(latents.chunks_mut(z)) {
         dreamlet_runtime::latent::fill_normal(seed, None, latent);
     }
-    let pictures = saved.generate(&latents, None, 16).unwrap();
-    let first = &pictures[..256];
-    let differences = pictures
+    let images = saved.generate(&latents, None, 16).unwrap();
+    let first = &images[..256];
+    let differences = images
         .chunks(256)
-        .flat_map(|picture| picture.iter().zip(first).map(|(a, b)| (a - b).abs()));
+        .flat_map(|image| image.iter().zip(first).map(|(a, b)| (a - b).abs()));
     differences.sum::<f32>() / (15.0 * 256.0)
 }
 
@@ -257,14 +257,14 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     assert!(first.status.success(), "{}", said(&first));
     let first = last_run(&folder);
     assert!(spread(&first) > 0.02, "{}", spread(&first));
-    let collapsed = "generated pictures differ from each other only";
+    let collapsed = "generated images differ from each other only";
 
     let run = doomed(&first, "ignore", "ignore");
     let words = resume(&run, "1250");
     assert!(words.contains(collapsed), "{words}");
     assert_eq!(steps_of(&run, collapsed), [1000]);
     assert_eq!(steps_of(&run, "Finished at"), [500, 1250]);
-    // Such pictures are easily told from real ones.
+    // Such images are easily told from real ones.
     assert!(words.contains("(mean logit "), "{words}");
     let (now, before) = (spread(&run), spread(&first));
     assert!(now < 0.1 * before, "{now} {before}");

@@ -14,7 +14,7 @@ pub(super) fn gemm(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Compil
     let rows = input.dims.get(usize::from(node.int("transA", 0) != 0));
     if rows != Some(&1) {
         return Err(node.refuse(format!(
-            "it multiplies a matrix of dimensions {:?}, for one picture only a vector is",
+            "it multiplies a matrix of dimensions {:?}, for one image only a vector is",
             input.dims
         )));
     }
@@ -37,7 +37,7 @@ pub(super) fn matmul(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Comp
     let rank = dims.len();
     if rank < 2 || dims.iter().rev().skip(1).any(|&dim| dim != 1) {
         return Err(node.refuse(format!(
-            "it multiplies a matrix of dimensions {dims:?}, for one picture only a vector is"
+            "it multiplies a matrix of dimensions {dims:?}, for one image only a vector is"
         )));
     }
     let (weights, outputs) = matrix(reader, node, false)?;

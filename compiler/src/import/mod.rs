@@ -87,8 +87,8 @@ pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, Comp
     let Some(Known::Data(image)) = reader.known.get(&found.output_name).cloned() else {
         return Err(node.refuse("it does not depend on the latent vector"));
     };
-    // The picture's order is the output's own, CHW.
-    let planar = image.vector(&mut reader.net, "picture");
+    // The image's order is the output's own, CHW.
+    let planar = image.vector(&mut reader.net, "image");
     reader.net.image = planar.id;
     Ok(reader.net)
 }
@@ -123,7 +123,7 @@ impl Reader {
         }
     }
 
-    /// Input `at` as a picture, and its shape.
+    /// Input `at` as an image, and its shape.
     fn map(&mut self, node: &Node<'_>, at: usize) -> Result<(Data, MapShape), CompileError> {
         let data = node.data(&self.known, at)?.clone();
         let map = data.map(&mut self.net, &node.label()).ok_or_else(|| {
@@ -153,7 +153,7 @@ impl Reader {
         }
     }
 
-    /// Adds a node whose result is a picture.
+    /// Adds a node whose result is an image.
     fn push_map(&mut self, node: &Node<'_>, op: Op, inputs: Vec<usize>, shape: MapShape) -> Known {
         let id = self.net.push(op, inputs, shape, &node.label());
         Known::Data(Data {

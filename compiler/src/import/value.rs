@@ -117,7 +117,7 @@ impl Data {
         self.moved(net, shape, Order::Same, origin)
     }
 
-    /// As a picture of the dimensions `[1, channels, rows, columns]`, if it has such.
+    /// As an image of the dimensions `[1, channels, rows, columns]`, if it has such.
     pub(crate) fn map(&self, net: &mut Net, origin: &str) -> Option<Self> {
         let &[1, channels, height, width] = self.dims.as_slice() else {
             return None;

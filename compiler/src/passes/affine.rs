@@ -71,7 +71,7 @@ fn scale_rows(weights: &mut [f32], bias: &mut [f32], scale: &[f32], shift: &[f32
     }
 }
 
-/// `weights * (x * scale + shift)`: exact for a convolution only if no tap falls on the zeros around the picture, or nothing is shifted.
+/// `weights * (x * scale + shift)`: exact for a convolution only if no tap falls on the zeros around the image, or nothing is shifted.
 fn into_consumer(net: &mut Net, at: usize) -> bool {
     let (input, output) = (net.nodes[at].inputs[0], net.nodes[at].output);
     if net.nodes[at].activation != Activation::None || net.uses(output) != 1 {
@@ -130,7 +130,7 @@ fn into_consumer(net: &mut Net, at: usize) -> bool {
     true
 }
 
-/// Whether every output has all its taps inside the picture.
+/// Whether every output has all its taps inside the image.
 fn covers(geometry: &Convolution, from: MapShape, to: MapShape) -> bool {
     Axis::pair(geometry, from, to).iter().all(|axis| {
         !axis.transposed

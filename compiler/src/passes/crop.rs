@@ -1,4 +1,4 @@
-//! Taking a part of a picture: the convolution before it makes only that part.
+//! Taking a part of an image: the convolution before it makes only that part.
 
 use crate::ir::{Net, Op};
 use dreamlet_runtime::engine::compiled::format::MapShape;
@@ -6,7 +6,7 @@ use dreamlet_runtime::engine::compiled::format::MapShape;
 /// Largest pad of a compiled convolution.
 const MAX_PAD: u32 = 1 << 12;
 
-/// The rows above and the columns left that are cut off, if `positions` cut a rectangle with all channels out of a picture.
+/// The rows above and the columns left that are cut off, if `positions` cut a rectangle with all channels out of an image.
 pub(crate) fn cut(positions: &[u32], from: MapShape, to: MapShape) -> Option<[u32; 2]> {
     let first = positions.first()? / from.channels;
     let (top, left) = (first / from.width, first % from.width);

@@ -1,4 +1,4 @@
-//! Rewriting a [network](super::ir) into one that makes the same picture with less work and without moving numbers about.
+//! Rewriting a [network](super::ir) into one that makes the same image with less work and without moving numbers about.
 //!
 //! Each pass changes the first place it can and says whether it did; [`run`] repeats them until nothing changes.
 
@@ -23,7 +23,7 @@ pub(crate) const PASSES: [(&str, Pass); 9] = [
     ("changes of order", reorder::simplify),
     ("changes of order into neighbours", reorder::into_neighbours),
     ("tables", lookup::fold),
-    ("pictures of one pixel", point::to_dense),
+    ("images of one pixel", point::to_dense),
     ("borders", pad::into_convolution),
     ("cuts", crop::into_convolution),
     ("enlarging", nearest::fold),

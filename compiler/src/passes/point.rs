@@ -1,4 +1,4 @@
-//! Convolutions of a picture of one pixel, as DCGANs begin: a matrix product.
+//! Convolutions of an image of one pixel, as DCGANs begin: a matrix product.
 
 use dreamlet_runtime::engine::compiled::Axis;
 

@@ -1,4 +1,4 @@
-//! Changes of order into the weights of neighbouring dense layers and tables, so that no number is moved when a picture is made.
+//! Changes of order into the weights of neighbouring dense layers and tables, so that no number is moved when an image is made.
 
 use dreamlet_runtime::engine::compiled::format::Activation;
 

@@ -2,7 +2,7 @@
 //!
 //! Weights are symmetric bytes with a scale for each output channel, tensors between layers bytes with one scale, found on latents of the
 //! seed contract ([`calibrate`]). The latent vector itself is 16-bit. What integers have no layer for stays f32, with conversions around it; and so do,
-//! one after another, the layers whose rounding is seen most in the picture, until that is near enough to the one of floats.
+//! one after another, the layers whose rounding is seen most in the image, until that is near enough to the one of floats.
 //!
 //! Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference" (2018), sec. 2; Nagel et
 //! al., "A white paper on neural network quantization" (2021), sec. 3.
@@ -30,7 +30,7 @@ use super::ir::Net;
 use super::lower::{Lowered, Step};
 use super::memory_plan::plan;
 use calibrate::{Seen, calibrate};
-use pixels::Pictures;
+use pixels::Images;
 use scheme::{Scheme, multiplies};
 
 pub use pixels::PixelError;
@@ -41,7 +41,7 @@ pub(super) use pixels::open;
 pub struct QuantizeOptions {
     /// Latents that ranges are found on.
     pub calibrate: u32,
-    /// The largest mean difference of a pixel to the picture of floats, in levels of 255; layers go back to floats until it is kept.
+    /// The largest mean difference of a pixel to the image of floats, in levels of 255; layers go back to floats until it is kept.
     pub most_error: f64,
     /// At least so many layers go back to floats, the most sensitive first.
     pub float_layers: usize,
@@ -71,7 +71,7 @@ pub struct QuantizedLayer {
 pub struct Quantized {
     /// Layers that multiply, in the order in which they run.
     pub layers: Vec<QuantizedLayer>,
-    /// How far its pictures are from those of floats, on latents that ranges were not found on.
+    /// How far its images are from those of floats, on latents that ranges were not found on.
     pub error: PixelError,
 }
 
@@ -80,7 +80,7 @@ impl fmt::Display for Quantized {
         let integer = self.layers.iter().filter(|layer| layer.integer).count();
         writeln!(
             f,
-            "{integer} of {} layers multiply bytes; pixels differ from the picture of floats by {}",
+            "{integer} of {} layers multiply bytes; pixels differ from the image of floats by {}",
             self.layers.len(),
             self.error
         )?;
@@ -110,7 +110,7 @@ pub(super) fn quantize(
     let distribution = card.latent.distribution;
     let seen = calibrate(net, distribution, options.calibrate);
     let file = |lowered: &Lowered, number| emit(lowered, &plan(lowered)?, card, number);
-    let expected = Pictures::of(&file(lowered, Number::F32)?)?;
+    let expected = Images::of(&file(lowered, Number::F32)?)?;
     let trial = Trial {
         lowered,
         card,
@@ -196,7 +196,7 @@ pub(super) fn floats(lowered: &Lowered) -> Number {
     }
 }
 
-/// Whether every number that the picture depends on is an integer, so that it is the same on every target.
+/// Whether every number that the image depends on is an integer, so that it is the same on every target.
 pub(super) fn exact(lowered: &Lowered) -> bool {
     lowered.steps.iter().all(|step| {
         step.input_number != Number::F32 && step.output_number != Number::F32

@@ -1,4 +1,4 @@
-//! How far the pictures of a quantized model are from those of floats.
+//! How far the images of a quantized model are from those of floats.
 
 use core::fmt;
 
@@ -10,8 +10,8 @@ use crate::CompileError;
 
 /// The seed of the first latent that ranges are not found on; the others follow.
 const HELD_OUT_SEED: u64 = 1 << 33;
-/// Pictures that are compared.
-const PICTURES: u64 = 256;
+/// Images that are compared.
+const IMAGES: u64 = 256;
 /// Fewer of large ones: bytes of all of them.
 const BYTES: usize = 1 << 26;
 
@@ -22,8 +22,8 @@ pub struct PixelError {
     pub mean: f64,
     /// The largest difference, in levels of 255.
     pub most: u8,
-    /// Pictures that were compared.
-    pub pictures: u64,
+    /// Images that were compared.
+    pub images: u64,
 }
 
 impl PixelError {
@@ -37,29 +37,29 @@ impl fmt::Display for PixelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.3} levels of 255 in the mean, {} at most, over {} pictures",
-            self.mean, self.most, self.pictures
+            "{:.3} levels of 255 in the mean, {} at most, over {} images",
+            self.mean, self.most, self.images
         )
     }
 }
 
-/// Pictures of held-out latents, 8-bit, one after another.
-pub(super) struct Pictures {
+/// Images of held-out latents, 8-bit, one after another.
+pub(super) struct Images {
     count: u64,
     pixels: Vec<u8>,
 }
 
-impl Pictures {
+impl Images {
     /// Those of a compiled model.
     ///
     /// # Errors
-    /// [`CompileError::Format`] if the device would refuse the model, [`CompileError::Golden`] if it makes no picture.
+    /// [`CompileError::Format`] if the device would refuse the model, [`CompileError::Golden`] if it makes no image.
     pub(super) fn of(file: &[u8]) -> Result<Self, CompileError> {
         let mut generator = open(file)?;
         let (classes, range) = (generator.classes(), generator.range());
         let (distribution, size) = (generator.distribution(), generator.latent_len());
         let fit = (BYTES / generator.image_len().max(1)) as u64;
-        let count = PICTURES.min(fit).max(1);
+        let count = IMAGES.min(fit).max(1);
         let mut latents = vec![0.0; size * count as usize];
         let mut chosen = Vec::new();
         for (i, vector) in (0..count).zip(latents.chunks_mut(size.max(1))) {
@@ -78,7 +78,7 @@ impl Pictures {
         })
     }
 
-    /// How far another model's pictures are from these.
+    /// How far another model's images are from these.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -94,7 +94,7 @@ impl Pictures {
         Ok(PixelError {
             mean: sum as f64 / self.pixels.len().max(1) as f64,
             most,
-            pictures: self.count,
+            images: self.count,
         })
     }
 }

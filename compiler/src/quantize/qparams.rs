@@ -10,7 +10,7 @@ pub(super) enum Format {
     Float,
     /// Integers of this kind times a scale.
     Scaled(Number, f64),
-    /// Unsigned bytes: the pixels of the picture.
+    /// Unsigned bytes: the pixels of the image.
     Pixels(PixelRange),
 }
 

@@ -163,13 +163,13 @@ impl Scheme {
             .map(|group| Format::words(nonzero(group.numbers.most.max(group.most))))
             .collect();
         let format = |(index, group): (usize, &Group)| {
-            let pictured = index == roots[image];
+            let imaged = index == roots[image];
             match (group.sums, group.source) {
                 _ if group.other => Format::Float,
-                (true, false) if pictured && group.read => Format::Float,
-                (true, false) if pictured => Format::Pixels(pixels),
+                (true, false) if imaged && group.read => Format::Float,
+                (true, false) if imaged => Format::Pixels(pixels),
                 (true, false) => bytes[index],
-                (false, true) if group.takes_words && group.read && !pictured => words[index],
+                (false, true) if group.takes_words && group.read && !imaged => words[index],
                 _ => Format::Float,
             }
         };
@@ -222,7 +222,7 @@ fn nonzero(range: f64) -> f64 {
     if range > 0.0 { range } else { 1.0 }
 }
 
-/// An operand's number among buffers, with the picture behind them.
+/// An operand's number among buffers, with the image behind them.
 const fn place(operand: Operand, image: usize) -> Option<usize> {
     match operand {
         Operand::Buffer { index, .. } => Some(index),

@@ -80,8 +80,8 @@ impl Draft {
         self.push(op, vec![x], shape, f)
     }
 
-    /// Ends with a picture in the order channel, row, column.
-    fn picture(mut self, x: ValueId) -> (Net, Card) {
+    /// Ends with an image in the order channel, row, column.
+    fn image(mut self, x: ValueId) -> (Net, Card) {
         let from = self.net.shape(x);
         let order = crate::import::value::planar_position;
         let positions = (0..len(from)).map(|i| order(from, i) as u32).collect();
@@ -142,7 +142,7 @@ fn ops(file: &[u8]) -> Vec<(Layer, Number, Number)> {
         .collect()
 }
 
-fn pictures(file: &[u8], level: Level, latents: &[Vec<f32>]) -> Vec<Vec<u32>> {
+fn images(file: &[u8], level: Level, latents: &[Vec<f32>]) -> Vec<Vec<u32>> {
     let mut model = CompiledGenerator::from_bytes(file)
         .unwrap()
         .with_level(level);
@@ -176,16 +176,16 @@ fn latents(size: usize) -> Vec<Vec<f32>> {
     all
 }
 
-/// Every level of instructions makes the same bits, and the card's golden pictures to the byte.
+/// Every level of instructions makes the same bits, and the card's golden images to the byte.
 fn same_everywhere(file: &[u8]) {
     let mut model = CompiledGenerator::from_bytes(file).unwrap();
     let golden = model.check_golden().unwrap();
     assert_eq!(golden.len(), 8);
     assert!(golden.iter().all(|golden| *golden == GoldenMatch::Exact));
     let latents = latents(model.latent_len());
-    let expected = pictures(file, Level::SCALAR, &latents);
+    let expected = images(file, Level::SCALAR, &latents);
     for level in Level::available() {
-        assert_eq!(pictures(file, level, &latents), expected, "{level}");
+        assert_eq!(images(file, level, &latents), expected, "{level}");
     }
 }
 
@@ -248,7 +248,7 @@ fn leaky_units_go_through_tables_and_colours_through_bytes() {
     let x = draft.conv(x, 7, true, leaky);
     let x = draft.conv(x, 6, false, Activation::Elu(1.0));
     let x = draft.conv(x, 3, true, Activation::Tanh);
-    let (net, card) = draft.picture(x);
+    let (net, card) = draft.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
@@ -280,7 +280,7 @@ fn a_residual_is_added_in_floats_between_integer_layers() {
     let x = draft.push(add, vec![x, y], map(4, 8), relu);
     let x = draft.push(Op::Nearest, vec![x], map(8, 8), Activation::None);
     let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.picture(x);
+    let (net, card) = draft.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
@@ -308,7 +308,7 @@ fn a_class_joins_the_latent_vector_in_16_bits_wherever_it_begins() {
         let x = draft.push(Op::Concat, parts, both_parts, Activation::None);
         let x = draft.dense(x, map(4, 6), Activation::Relu);
         let x = draft.conv(x, 1, true, Activation::Sigmoid);
-        let (net, mut card) = draft.picture(x);
+        let (net, mut card) = draft.image(x);
         card.range = PixelRange::UNIT;
         let both = both(&net, &card, FEW);
         assert_eq!(integer_layers(&both.quantized), [2, 2]);
@@ -329,7 +329,7 @@ fn branches_of_bytes_are_joined_and_moved_as_bytes() {
     let x = draft.push(Op::Concat, vec![a, b], map(4, 8), Activation::None);
     let x = draft.push(Op::DepthToSpace(true), vec![x], map(8, 2), Activation::None);
     let x = draft.conv(x, 1, false, Activation::Clip(-1.0, 1.0));
-    let (net, card) = draft.picture(x);
+    let (net, card) = draft.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
@@ -346,12 +346,12 @@ fn branches_of_bytes_are_joined_and_moved_as_bytes() {
 }
 
 #[test]
-fn layers_go_back_to_floats_until_the_picture_is_near_enough() {
+fn layers_go_back_to_floats_until_the_image_is_near_enough() {
     let mut draft = Draft::new(0);
     let x = draft.dense(0, map(4, 8), Activation::Relu);
     let x = draft.conv(x, 8, true, Activation::Relu);
     let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.picture(x);
+    let (net, card) = draft.image(x);
     let all = both(&net, &card, FEW);
     let asked = |float_layers| QuantizeOptions {
         float_layers,
@@ -389,7 +389,7 @@ fn weights_and_values_that_are_all_zeros_quantize() {
         Activation::Relu,
     );
     let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.picture(x);
+    let (net, card) = draft.image(x);
     let nothing = QuantizeOptions {
         calibrate: 0,
         ..FEW
@@ -404,7 +404,7 @@ fn a_weight_that_is_no_number_is_an_error() {
     for spoilt in [f32::NAN, f32::INFINITY] {
         let mut draft = Draft::new(0);
         let x = draft.dense(0, map(4, 1), Activation::Tanh);
-        let (mut net, card) = draft.picture(x);
+        let (mut net, card) = draft.image(x);
         if let Op::Dense { weights, .. } = &mut net.nodes[0].op {
             weights[3] = spoilt;
         }

@@ -1,7 +1,7 @@
-//! Endless pictures on a Raspberry Pi Pico with an SSD1306 display of 128 x 64 pixels: SDA on GPIO 4, SCL on GPIO 5.
+//! Endless images on a Raspberry Pi Pico with an SSD1306 display of 128 x 64 pixels: SDA on GPIO 4, SCL on GPIO 5.
 //!
-//! One picture after another from successive seeds, each with its seed beside it. The generator lies in flash, scratch memory and
-//! picture are statics of sizes known when the program is built; there is no heap. Where anything
+//! One image after another from successive seeds, each with its seed beside it. The generator lies in flash, scratch memory and
+//! image are statics of sizes known when the program is built; there is no heap. Where anything
 //! fails, such as a display that does not answer, it stops.
 #![no_std]
 #![no_main]
@@ -34,7 +34,7 @@ const MODEL: &[u8] = include_model!(concat!(
 ));
 /// Longest latent vector.
 const MAX_LATENT: usize = 64;
-/// Most bytes of a picture.
+/// Most bytes of an image.
 const MAX_IMAGE: usize = 64 * 64;
 /// Frequency of the board's crystal, in hertz.
 const CRYSTAL: u32 = 12_000_000;
@@ -64,7 +64,7 @@ fn main() -> ! {
     }
 }
 
-/// Shows pictures for ever; `None` when something has failed.
+/// Shows images for ever; `None` when something has failed.
 fn run(memory: &mut Memory) -> Option<()> {
     let mut peripherals = pac::Peripherals::take()?;
     let mut watchdog = Watchdog::new(peripherals.WATCHDOG);
@@ -110,12 +110,12 @@ fn run(memory: &mut Memory) -> Option<()> {
         engine
             .generate_u8(latent, class, &mut memory.scratch, image)
             .ok()?;
-        let picture = Picture::from_hwc(image, shape)
-            .and_then(|picture| picture.scaled(factor))
+        let pixels = Picture::from_hwc(image, shape)
+            .and_then(|pixels| pixels.scaled(factor))
             .ok()?
             .dithered(Bayer::Eight, Levels::BINARY);
         display.clear_buffer();
-        let drawn = Image::new(&picture, Point::zero()).draw(&mut display);
+        let drawn = Image::new(&pixels, Point::zero()).draw(&mut display);
         let mut text = Line::default();
         let written = write!(text, "seed\n{seed}");
         let beside = Point::new(side as i32 + 8, side as i32 / 2);

@@ -24,7 +24,7 @@ impl Window {
         let (x, weights) = (node.input(0)?, node.input(1)?);
         if x.shape.len() < 3 || x.shape.len() > 5 || weights.shape.len() != x.shape.len() {
             return Err(node.shape_error(
-                "a picture and weights of 3 to 5 dimensions",
+                "an image and weights of 3 to 5 dimensions",
                 (&x.shape, &weights.shape),
             ));
         }

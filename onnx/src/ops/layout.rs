@@ -242,7 +242,7 @@ pub(super) fn depth_to_space(node: &Node<'_>) -> Result<Outcome, ModelError> {
         (x.shape.as_slice(), usize::try_from(block))
     else {
         return Err(node.shape_error(
-            "a picture of 4 dimensions and a blocksize of 1 to 64",
+            "an image of 4 dimensions and a blocksize of 1 to 64",
             (&x.shape, block),
         ));
     };

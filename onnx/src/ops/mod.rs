@@ -1,6 +1,6 @@
 //! The operators that generators use: for each, what its inputs must be and what comes out.
 //!
-//! The rules are those of the ONNX operator specification, for shapes with one picture in the batch.
+//! The rules are those of the ONNX operator specification, for shapes with one image in the batch.
 
 mod arith;
 mod conv;

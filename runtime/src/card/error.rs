@@ -39,7 +39,7 @@ pub enum CardError {
         /// The card's.
         found: usize,
     },
-    /// An impossible picture shape or pixel range.
+    /// An impossible image shape or pixel range.
     Image(ImageError),
     /// Too many classes.
     Classes {
@@ -53,39 +53,39 @@ pub enum CardError {
         /// The card's.
         found: f32,
     },
-    /// A golden picture names a class the generator does not have, or none where it must.
+    /// A golden image names a class the generator does not have, or none where it must.
     GoldenClass {
-        /// Which golden picture, from 0.
+        /// Which golden image, from 0.
         index: usize,
         /// Number of classes of the generator.
         classes: usize,
         /// The class it names.
         found: Option<usize>,
     },
-    /// A golden picture's hash is not 64 lower-case hexadecimal digits.
+    /// A golden image's hash is not 64 lower-case hexadecimal digits.
     GoldenHash {
-        /// Which golden picture, from 0.
+        /// Which golden image, from 0.
         index: usize,
     },
-    /// A golden picture's mean is not between 0 and 255.
+    /// A golden image's mean is not between 0 and 255.
     GoldenMean {
-        /// Which golden picture, from 0.
+        /// Which golden image, from 0.
         index: usize,
         /// The mean it gives.
         found: f32,
     },
-    /// A golden picture's fingerprint has the wrong length for the picture's shape.
+    /// A golden image's fingerprint has the wrong length for the image's shape.
     GoldenFingerprint {
-        /// Which golden picture, from 0.
+        /// Which golden image, from 0.
         index: usize,
         /// Block means needed.
         expected: usize,
         /// Block means given.
         found: usize,
     },
-    /// An engine failed at a golden picture.
+    /// An engine failed at a golden image.
     MakeGolden {
-        /// The seed of the picture.
+        /// The seed of the image.
         seed: u64,
         /// The engine's words.
         reason: String,
@@ -122,7 +122,7 @@ impl fmt::Display for CardError {
                 )
             }
             Self::MakeGolden { seed, reason } => write!(f, "seed {seed}: {reason}"),
-            Self::Image(error) => write!(f, "the card's picture: {error}"),
+            Self::Image(error) => write!(f, "the card's image: {error}"),
             Self::Classes { limit, found } => write!(
                 f,
                 "the card names {found} classes, at most {limit} are possible"
@@ -138,7 +138,7 @@ impl fmt::Display for CardError {
             } => {
                 write!(
                     f,
-                    "golden picture {index} names a class, but the generator is unconditional"
+                    "golden image {index} names a class, but the generator is unconditional"
                 )
             }
             Self::GoldenClass {
@@ -148,7 +148,7 @@ impl fmt::Display for CardError {
             } => {
                 write!(
                     f,
-                    "golden picture {index} names class {found}, but there are {classes}"
+                    "golden image {index} names class {found}, but there are {classes}"
                 )
             }
             Self::GoldenClass {
@@ -158,19 +158,19 @@ impl fmt::Display for CardError {
             } => {
                 write!(
                     f,
-                    "golden picture {index} names no class, but the generator has {classes}"
+                    "golden image {index} names no class, but the generator has {classes}"
                 )
             }
             Self::GoldenHash { index } => {
                 write!(
                     f,
-                    "golden picture {index}: sha256 is not 64 lower-case hexadecimal digits"
+                    "golden image {index}: sha256 is not 64 lower-case hexadecimal digits"
                 )
             }
             Self::GoldenMean { index, found } => {
                 write!(
                     f,
-                    "golden picture {index}: mean is {found}, expected 0 to 255"
+                    "golden image {index}: mean is {found}, expected 0 to 255"
                 )
             }
             Self::GoldenFingerprint {
@@ -180,7 +180,7 @@ impl fmt::Display for CardError {
             } => {
                 write!(
                     f,
-                    "golden picture {index}: the fingerprint has {found} block means, expected {expected}"
+                    "golden image {index}: the fingerprint has {found} block means, expected {expected}"
                 )
             }
         }

@@ -1,4 +1,4 @@
-//! Golden pictures: how an engine shows that it makes the pictures the trainer saw.
+//! Golden images: how an engine shows that it makes the images the trainer saw.
 
 use alloc::string::String;
 use alloc::vec;
@@ -14,13 +14,13 @@ use crate::image::{ImageError, Shape, to_hwc_u8};
 /// Rows and columns of blocks in a fingerprint, at most.
 const BLOCKS: usize = 8;
 
-/// How far an engine may be from the trainer's pictures. Engines that compute in `f32` differ by rounding; the
+/// How far an engine may be from the trainer's images. Engines that compute in `f32` differ by rounding; the
 /// defaults are what this project promises.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tolerance {
     /// Largest difference of a value in the generator's own range, for engines that compute in `f32`.
     pub max_abs: f32,
-    /// Largest difference of a byte of the 8-bit picture.
+    /// Largest difference of a byte of the 8-bit image.
     pub levels: u8,
 }
 
@@ -33,7 +33,7 @@ impl Default for Tolerance {
     }
 }
 
-/// A picture the generator must make: its hash, and a coarse copy for engines that round differently.
+/// An image the generator must make: its hash, and a coarse copy for engines that round differently.
 ///
 /// The latent vector is the card's distribution at `seed`, without truncation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,15 +43,15 @@ pub struct Golden {
     /// The class, for a conditional generator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<usize>,
-    /// SHA-256 of the 8-bit picture (row, column, channel order), in lower-case hexadecimal.
+    /// SHA-256 of the 8-bit image (row, column, channel order), in lower-case hexadecimal.
     pub sha256: String,
-    /// Mean of all bytes of the picture, 0 to 255.
+    /// Mean of all bytes of the image, 0 to 255.
     pub mean: f32,
-    /// Means of blocks of the picture.
+    /// Means of blocks of the image.
     pub fingerprint: Fingerprint,
 }
 
-/// How near a picture is to a golden one.
+/// How near an image is to a golden one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum GoldenMatch {
     /// Every byte is the same.
@@ -65,53 +65,53 @@ pub enum GoldenMatch {
     Different {
         /// Largest difference of a block mean, in levels of 255.
         worst: u8,
-        /// Mean of the golden picture.
+        /// Mean of the golden image.
         expected_mean: f32,
-        /// Mean of the picture that was checked.
+        /// Mean of the image that was checked.
         found_mean: f32,
     },
 }
 
 impl Golden {
-    /// Describes `picture`, 8-bit in row, column, channel order, which the generator made from `seed`.
+    /// Describes `image`, 8-bit in row, column, channel order, which the generator made from `seed`.
     ///
     /// # Errors
-    /// [`ImageError`] if the shape is impossible or the picture has another length.
+    /// [`ImageError`] if the shape is impossible or the image has another length.
     pub fn of(
         seed: u64,
         class: Option<usize>,
         shape: Shape,
-        picture: &[u8],
+        image: &[u8],
     ) -> Result<Self, ImageError> {
-        let fingerprint = Fingerprint::of(shape, picture)?;
+        let fingerprint = Fingerprint::of(shape, image)?;
         Ok(Self {
             seed,
             class,
-            sha256: sha256(picture),
-            mean: mean(picture),
+            sha256: sha256(image),
+            mean: mean(image),
             fingerprint,
         })
     }
 
-    /// Compares a picture, 8-bit in row, column, channel order, with the golden one.
+    /// Compares an image, 8-bit in row, column, channel order, with the golden one.
     ///
     /// No byte differing by more than `tolerance.levels` always gives [`GoldenMatch::Within`] or better. The converse
     /// does not hold, for a fingerprint has 8 by 8 blocks only: it finds wrong weights, a wrong pixel range, a
     /// wrong operator or a shift, and not a single pixel.
     ///
     /// # Errors
-    /// [`ImageError`] if the shape is impossible or the picture has another length than it says.
+    /// [`ImageError`] if the shape is impossible or the image has another length than it says.
     pub fn check(
         &self,
         tolerance: Tolerance,
         shape: Shape,
-        picture: &[u8],
+        image: &[u8],
     ) -> Result<GoldenMatch, ImageError> {
-        let found = Fingerprint::of(shape, picture)?;
-        if sha256(picture) == self.sha256 {
+        let found = Fingerprint::of(shape, image)?;
+        if sha256(image) == self.sha256 {
             return Ok(GoldenMatch::Exact);
         }
-        let (found_mean, expected_mean) = (mean(picture), self.mean);
+        let (found_mean, expected_mean) = (mean(image), self.mean);
         let worst = match found.0.len() == self.fingerprint.0.len() {
             true => found
                 .0
@@ -175,37 +175,34 @@ impl Golden {
     }
 }
 
-/// Means of the blocks of a picture cut into 8 by 8 (or one a pixel where it is smaller), each a byte, in row, column,
+/// Means of the blocks of an image cut into 8 by 8 (or one a pixel where it is smaller), each a byte, in row, column,
 /// channel order. Block `i` of `n` over `size` pixels is `i * size / n .. (i + 1) * size / n`; means are rounded to
 /// nearest, halves up. In JSON it is a string of hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub Vec<u8>);
 
 impl Fingerprint {
-    /// Number of block means for pictures of `shape`.
+    /// Number of block means for images of `shape`.
     #[must_use]
     pub fn len_for(shape: Shape) -> usize {
         shape.channels * shape.height.min(BLOCKS) * shape.width.min(BLOCKS)
     }
 
-    /// The block means of an 8-bit picture in row, column, channel order.
+    /// The block means of an 8-bit image in row, column, channel order.
     ///
     /// # Errors
-    /// [`ImageError`] if the shape is impossible or the picture has another length.
-    pub fn of(shape: Shape, picture: &[u8]) -> Result<Self, ImageError> {
+    /// [`ImageError`] if the shape is impossible or the image has another length.
+    pub fn of(shape: Shape, image: &[u8]) -> Result<Self, ImageError> {
         let expected = shape.check()?;
-        if picture.len() != expected {
+        if image.len() != expected {
             return Err(ImageError::Input {
                 expected,
-                found: picture.len(),
+                found: image.len(),
             });
         }
         let (rows, columns) = (shape.height.min(BLOCKS), shape.width.min(BLOCKS));
         let mut sums = vec![(0u64, 0u64); Self::len_for(shape)];
-        for (y, row) in picture
-            .chunks_exact(shape.width * shape.channels)
-            .enumerate()
-        {
+        for (y, row) in image.chunks_exact(shape.width * shape.channels).enumerate() {
             let block_row = block(y, shape.height, rows);
             for (x, pixel) in row.chunks_exact(shape.channels).enumerate() {
                 let start = (block_row * columns + block(x, shape.width, columns)) * shape.channels;
@@ -270,15 +267,15 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-fn mean(picture: &[u8]) -> f32 {
-    let sum: u64 = picture.iter().map(|b| u64::from(*b)).sum();
-    (sum as f64 / picture.len().max(1) as f64) as f32
+fn mean(image: &[u8]) -> f32 {
+    let sum: u64 = image.iter().map(|b| u64::from(*b)).sum();
+    (sum as f64 / image.len().max(1) as f64) as f32
 }
 
-/// Number of golden pictures that [`make_golden`] makes: seeds 0 to 7.
+/// Number of golden images that [`make_golden`] makes: seeds 0 to 7.
 pub const GOLDEN_SEEDS: u64 = 8;
 
-/// Golden pictures of seeds 0 to [`GOLDEN_SEEDS`]; a conditional generator's go through its classes.
+/// Golden images of seeds 0 to [`GOLDEN_SEEDS`]; a conditional generator's go through its classes.
 ///
 /// `generate` fills its last argument, `channels * height * width` numbers (CHW), from a latent vector and a class.
 ///
@@ -291,7 +288,7 @@ pub fn make_golden(
     let len = card.image.check().map_err(CardError::Image)?;
     let mut latent = vec![0.0; card.latent.len];
     let (mut image, mut bytes) = (vec![0.0; len], vec![0; len]);
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     for seed in 0..GOLDEN_SEEDS {
         card.latent.distribution.fill(seed, None, &mut latent);
         let class = usize::try_from(seed)
@@ -300,9 +297,9 @@ pub fn make_golden(
         generate(&latent, class, &mut image)
             .map_err(|reason| CardError::MakeGolden { seed, reason })?;
         to_hwc_u8(&image, card.image, card.range, &mut bytes).map_err(CardError::Image)?;
-        pictures.push(Golden::of(seed, class, card.image, &bytes).map_err(CardError::Image)?);
+        images.push(Golden::of(seed, class, card.image, &bytes).map_err(CardError::Image)?);
     }
-    Ok(pictures)
+    Ok(images)
 }
 
 #[cfg(test)]
@@ -315,24 +312,24 @@ mod tests {
         width: 28,
     };
 
-    fn picture() -> Vec<u8> {
+    fn image() -> Vec<u8> {
         (0..1680u32).map(|i| (i * i % 251) as u8).collect()
     }
 
     #[test]
     fn the_same_bytes_match_exactly() {
-        let golden = Golden::of(1, None, SHAPE, &picture()).unwrap();
+        let golden = Golden::of(1, None, SHAPE, &image()).unwrap();
         assert_eq!(
-            golden.check(Tolerance::default(), SHAPE, &picture()),
+            golden.check(Tolerance::default(), SHAPE, &image()),
             Ok(GoldenMatch::Exact)
         );
     }
 
     #[test]
     fn two_levels_a_pixel_are_always_within() {
-        let golden = Golden::of(1, None, SHAPE, &picture()).unwrap();
+        let golden = Golden::of(1, None, SHAPE, &image()).unwrap();
         for change in [|b: &mut u8| *b += 2, |b: &mut u8| *b = b.saturating_sub(2)] {
-            let mut near = picture();
+            let mut near = image();
             near.iter_mut().for_each(change);
             let result = golden.check(Tolerance::default(), SHAPE, &near).unwrap();
             assert!(
@@ -343,8 +340,8 @@ mod tests {
     }
 
     #[test]
-    fn another_picture_a_shift_and_an_inversion_are_different() {
-        // Smooth, as generated pictures are: a checker of noise would have equal block means everywhere.
+    fn another_image_a_shift_and_an_inversion_are_different() {
+        // Smooth, as generated images are: a checker of noise would have equal block means everywhere.
         let smooth: Vec<u8> = (0..1680u32)
             .map(|i| (i % 84 * 3 / 2 + i / 84 * 6) as u8)
             .collect();
@@ -352,7 +349,7 @@ mod tests {
         let inverted: Vec<u8> = smooth.iter().map(|b| 255 - b).collect();
         let mut shifted = smooth.clone();
         shifted.rotate_right(84 * 3);
-        for other in [inverted, shifted, picture(), vec![0; 1680]] {
+        for other in [inverted, shifted, image(), vec![0; 1680]] {
             let result = golden.check(Tolerance::default(), SHAPE, &other).unwrap();
             assert!(
                 matches!(result, GoldenMatch::Different { .. }),
@@ -381,8 +378,8 @@ mod tests {
 
     #[test]
     fn wrong_lengths_and_digits_are_errors() {
-        let golden = Golden::of(1, None, SHAPE, &picture()).unwrap();
-        let short = golden.check(Tolerance::default(), SHAPE, &picture()[1..]);
+        let golden = Golden::of(1, None, SHAPE, &image()).unwrap();
+        let short = golden.check(Tolerance::default(), SHAPE, &image()[1..]);
         assert_eq!(
             short,
             Err(ImageError::Input {
@@ -408,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn golden_pictures_go_through_seeds_and_classes() {
+    fn golden_images_go_through_seeds_and_classes() {
         let latent = crate::card::Latent {
             len: 4,
             distribution: crate::latent::Distribution::Normal,

@@ -1,7 +1,7 @@
 //! What a generator says about itself: the card, JSON under one key in the model file's metadata.
 //!
-//! The card holds everything a device must know to sample the generator (latent, picture shape, pixel
-//! range, classes), where it comes from (data set, configuration, author, licence), and golden pictures
+//! The card holds everything a device must know to sample the generator (latent, image shape, pixel
+//! range, classes), where it comes from (data set, configuration, author, licence), and golden images
 //! by which an engine shows that it computes the same ones.
 //!
 //! Fields this version does not know are ignored, so that a newer trainer can add some; a card whose
@@ -77,10 +77,10 @@ pub struct Card {
     /// Licence of the weights, as an SPDX expression.
     #[serde(default)]
     pub license: String,
-    /// How far an engine may be from the golden pictures.
+    /// How far an engine may be from the golden images.
     #[serde(default)]
     pub tolerance: Tolerance,
-    /// Pictures by which an engine is checked.
+    /// Images by which an engine is checked.
     #[serde(default)]
     pub golden: Vec<Golden>,
 }
@@ -223,8 +223,8 @@ mod tests {
             distribution: Distribution::Normal,
         };
         let mut card = Card::new("digits", latent, image, PixelRange::SIGNED);
-        let picture: Vec<u8> = (0..784).map(|i| (i % 256) as u8).collect();
-        card.golden = vec![Golden::of(3, None, image, &picture).unwrap()];
+        let pixels: Vec<u8> = (0..784).map(|i| (i % 256) as u8).collect();
+        card.golden = vec![Golden::of(3, None, image, &pixels).unwrap()];
         card
     }
 

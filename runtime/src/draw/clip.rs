@@ -1,11 +1,11 @@
-//! Which pixels of a picture a sub-image shows, and where.
+//! Which pixels of an image a sub-image shows, and where.
 
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
-/// The visible part of a picture.
+/// The visible part of an image.
 pub(super) struct Part {
-    /// First column and row of the picture that is shown.
+    /// First column and row of the image that is shown.
     left: u32,
     top: u32,
     /// Where it goes on the target.
@@ -13,14 +13,14 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Columns and rows of the picture in drawing order.
+    /// Columns and rows of the image in drawing order.
     pub(super) fn pixels(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
         let (left, top, Size { width, height }) = (self.left, self.top, self.target.size);
         (0..height).flat_map(move |y| (0..width).map(move |x| (left + x, top + y)))
     }
 }
 
-/// Where `area` of a picture of `extent` columns and rows goes when the corner of `area` is put at the
+/// Where `area` of an image of `extent` columns and rows goes when the corner of `area` is put at the
 /// origin; `None` if nothing of it is visible. In 64 bits, for `area` may be anything.
 pub(super) fn clip(extent: (u32, u32), area: &Rectangle) -> Option<Part> {
     let (left, width) = overlap(extent.0, area.top_left.x, area.size.width)?;

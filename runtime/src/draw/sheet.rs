@@ -1,4 +1,4 @@
-//! Several pictures in a grid.
+//! Several images in a grid.
 
 use embedded_graphics::image::{GetPixel, ImageDrawable};
 use embedded_graphics::pixelcolor::{Gray8, Rgb888};
@@ -8,25 +8,25 @@ use embedded_graphics::primitives::Rectangle;
 use super::{Picture, impl_drawable};
 use crate::image::ImageError;
 
-/// A contact sheet: pictures in rows from left to right, with gaps between them and none around. Each
-/// has a cell of the size of the largest; what a picture leaves free is background.
+/// A contact sheet: images in rows from left to right, with gaps between them and none around. Each
+/// has a cell of the size of the largest; what an image leaves free is background.
 ///
 /// ```
-/// use dreamlet_runtime::draw::{Picture, Sheet};
+/// use dreamlet_runtime::draw::{Image, Sheet};
 /// use dreamlet_runtime::image::Shape;
 /// use embedded_graphics::{pixelcolor::Rgb565, prelude::*};
 /// let bytes = [[40; 9], [90; 9], [200; 9]];
-/// let mut pictures = [Picture::from_hwc(&[0], Shape::new(1, 1, 1)?)?; 3];
-/// for (picture, bytes) in pictures.iter_mut().zip(&bytes) {
-///     *picture = Picture::from_hwc(bytes, Shape::new(1, 3, 3)?)?;
+/// let mut images = [Image::from_hwc(&[0], Shape::new(1, 1, 1)?)?; 3];
+/// for (image, bytes) in images.iter_mut().zip(&bytes) {
+///     *image = Image::from_hwc(bytes, Shape::new(1, 3, 3)?)?;
 /// }
-/// let sheet = Sheet::new(&pictures, 2, 1, Rgb565::BLACK)?;
+/// let sheet = Sheet::new(&images, 2, 1, Rgb565::BLACK)?;
 /// assert_eq!(sheet.size(), Size::new(7, 7));
 /// # Ok::<(), dreamlet_runtime::image::ImageError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Sheet<'a, C> {
-    pictures: &'a [Picture<'a, C>],
+    images: &'a [Picture<'a, C>],
     columns: u32,
     gap: u32,
     background: C,
@@ -35,20 +35,20 @@ pub struct Sheet<'a, C> {
 }
 
 impl<'a, C: PixelColor> Sheet<'a, C> {
-    /// Arranges `pictures` in `columns` columns (0 counts as 1, and more than there are pictures as that many), `gap`
+    /// Arranges `images` in `columns` columns (0 counts as 1, and more than there are images as that many), `gap`
     /// pixels apart.
     ///
     /// # Errors
     /// [`ImageError::TooLarge`] if a side would pass `i32::MAX`, the largest coordinate.
     pub fn new(
-        pictures: &'a [Picture<'a, C>],
+        images: &'a [Picture<'a, C>],
         columns: u32,
         gap: u32,
         background: C,
     ) -> Result<Self, ImageError> {
-        let count = u32::try_from(pictures.len()).map_err(|_| ImageError::TooLarge)?;
+        let count = u32::try_from(images.len()).map_err(|_| ImageError::TooLarge)?;
         let columns = columns.min(count).max(1);
-        let cell = pictures
+        let cell = images
             .iter()
             .map(Picture::extent)
             .fold((0, 0), |(width, height), (w, h)| {
@@ -68,7 +68,7 @@ impl<'a, C: PixelColor> Sheet<'a, C> {
             _ => (side(columns, cell.0)?, side(rows, cell.1)?),
         };
         Ok(Self {
-            pictures,
+            images,
             columns,
             gap,
             background,
@@ -92,13 +92,13 @@ impl<C: PixelColor + From<Gray8> + From<Rgb888>> Sheet<'_, C> {
         let (column, row) = (x / pitch_x.max(1), y / pitch_y.max(1));
         let (x, y) = (x - column * pitch_x, y - row * pitch_y);
         // A gap to the right of the last column is outside the sheet.
-        let picture = self.pictures.get((row * self.columns + column) as usize);
-        picture
-            .filter(|picture| {
-                let (width, height) = picture.extent();
+        let image = self.images.get((row * self.columns + column) as usize);
+        image
+            .filter(|image| {
+                let (width, height) = image.extent();
                 x < width && y < height
             })
-            .map_or(self.background, |picture| picture.color_at(x, y))
+            .map_or(self.background, |image| image.color_at(x, y))
     }
 }
 

@@ -75,7 +75,7 @@ fn shown<C: PixelColor + From<Gray8> + From<Rgb888>>(
 }
 
 #[test]
-fn a_grey_picture_is_drawn_by_one_fill() {
+fn a_grey_image_is_drawn_by_one_fill() {
     let display = shown(&grey());
     for (i, value) in VALUES.iter().enumerate() {
         let point = Point::new(i as i32 % 3, i as i32 / 3);
@@ -113,7 +113,7 @@ fn rgb_bytes_become_any_colour() {
 }
 
 #[test]
-fn nothing_is_outside_a_picture() {
+fn nothing_is_outside_a_image() {
     for point in [(-1, 0), (0, -1), (3, 0), (0, 2), (i32::MAX, i32::MIN)] {
         assert_eq!(grey().pixel(Point::new(point.0, point.1)), None);
     }
@@ -121,8 +121,8 @@ fn nothing_is_outside_a_picture() {
 
 #[test]
 fn a_sub_image_shows_its_part_at_the_origin() {
-    let picture = grey();
-    let part = picture.sub_image(&Rectangle::new(Point::new(1, 1), Size::new(2, 1)));
+    let image = grey();
+    let part = image.sub_image(&Rectangle::new(Point::new(1, 1), Size::new(2, 1)));
     let mut display = MockDisplay::new();
     Image::new(&part, Point::new(5, 6))
         .draw(&mut display)
@@ -155,7 +155,7 @@ fn a_sub_image_partly_outside_is_clipped_and_keeps_its_place() {
 }
 
 #[test]
-fn areas_without_a_pixel_of_the_picture_draw_nothing() {
+fn areas_without_a_pixel_of_the_image_draw_nothing() {
     let mut display = Counting::new();
     for (x, y, width, height) in [
         (3, 0, 5, 5),
@@ -249,11 +249,11 @@ fn error_diffusion_is_drawn_by_one_fill_and_keeps_the_mean() {
 
 #[test]
 fn a_sheet_has_gaps_between_and_background_where_nothing_is() {
-    let pictures = [grey(), grey().scaled(2).unwrap(), grey()];
-    let sheet = Sheet::new(&pictures, 2, 1, Gray8::new(77)).unwrap();
+    let images = [grey(), grey().scaled(2).unwrap(), grey()];
+    let sheet = Sheet::new(&images, 2, 1, Gray8::new(77)).unwrap();
     let display = shown(&sheet);
     assert_eq!(display.affected_area().size, Size::new(13, 9));
-    // The first picture, what it leaves of its cell, the gap, the second, and the third below.
+    // The first image, what it leaves of its cell, the gap, the second, and the third below.
     for (x, y, expected) in [
         (2, 1, grey().pixel(Point::new(2, 1))),
         (3, 0, Some(Gray8::new(77))),
@@ -272,13 +272,13 @@ fn empty_and_oversized_sheets_are_no_trouble() {
     let none = Sheet::<Gray8>::new(&[], 3, 5, Gray8::BLACK).unwrap();
     assert_eq!(none.size(), Size::zero());
     assert_eq!(none.pixel(Point::zero()), None);
-    let pictures = [grey(); 2];
+    let images = [grey(); 2];
     assert_eq!(
-        Sheet::new(&pictures, 0, 0, Gray8::BLACK).unwrap().size(),
+        Sheet::new(&images, 0, 0, Gray8::BLACK).unwrap().size(),
         Size::new(3, 4)
     );
     assert_eq!(
-        Sheet::new(&pictures, 9, u32::MAX, Gray8::BLACK).map(|_| ()),
+        Sheet::new(&images, 9, u32::MAX, Gray8::BLACK).map(|_| ()),
         Err(ImageError::TooLarge)
     );
 }

@@ -3,7 +3,7 @@
 use super::error::{ImageError, input, output};
 use super::{PixelRange, Shape};
 
-/// Converts a whole picture: `chw` holds `channels * height * width` values in channel, row, column order;
+/// Converts a whole image: `chw` holds `channels * height * width` values in channel, row, column order;
 /// `out` receives as many bytes in row, column, channel order, each by [`PixelRange::to_u8`].
 ///
 /// # Errors
@@ -31,10 +31,10 @@ pub fn to_hwc_u8(
     Ok(())
 }
 
-/// Converts one row of a picture: `out` receives `width * channels` interleaved bytes.
+/// Converts one row of an image: `out` receives `width * channels` interleaved bytes.
 ///
 /// # Errors
-/// [`ImageError`] as for [`to_hwc_u8`], and [`ImageError::Row`] for a row beyond the picture.
+/// [`ImageError`] as for [`to_hwc_u8`], and [`ImageError::Row`] for a row beyond the image.
 pub fn row_to_u8(
     chw: &[f32],
     shape: Shape,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_the_rows_of_the_picture() {
+    fn rows_are_the_rows_of_the_image() {
         let shape = Shape {
             channels: 3,
             height: 2,

@@ -48,7 +48,7 @@ impl Levels {
 }
 
 /// Ordered dithering by a Bayer matrix (Bayer, "An optimum method for two-level rendition of
-/// continuous-tone pictures", 1973). Each pixel depends on its own place and value only, so it suits
+/// continuous-tone images", 1973). Each pixel depends on its own place and value only, so it suits
 /// single pixels, single rows and animation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Bayer {
@@ -92,7 +92,7 @@ impl Bayer {
         ((scaled + threshold) / (510 * entries)) as u8
     }
 
-    /// Dithers row number `y` of a grey picture: `out` receives one level a pixel.
+    /// Dithers row number `y` of a grey image: `out` receives one level a pixel.
     ///
     /// # Errors
     /// [`ImageError::Output`] unless `out` is as long as `grey`.
@@ -113,7 +113,7 @@ impl Bayer {
 
 /// Error diffusion (Floyd and Steinberg, "An adaptive algorithm for spatial greyscale", 1976): what a
 /// pixel's level is too dark or too bright is passed on, 7/16 to the right, 3/16, 5/16 and 1/16 to the row below.
-/// Better for still pictures than [`Bayer`], but rows must come from top to bottom. Integer arithmetic: the
+/// Better for still images than [`Bayer`], but rows must come from top to bottom. Integer arithmetic: the
 /// same everywhere.
 ///
 /// ```
@@ -141,13 +141,13 @@ pub struct FloydSteinberg<'b> {
 }
 
 impl<'b> FloydSteinberg<'b> {
-    /// Numbers that the row buffer must hold: one more than the picture is wide.
+    /// Numbers that the row buffer must hold: one more than the image is wide.
     #[must_use]
     pub const fn scratch_len(width: usize) -> usize {
         width.saturating_add(1)
     }
 
-    /// Begins a picture of `width` columns; `errors` is cleared and kept until the picture is done.
+    /// Begins an image of `width` columns; `errors` is cleared and kept until the image is done.
     ///
     /// # Errors
     /// [`ImageError::Scratch`] unless `errors` holds [`FloydSteinberg::scratch_len`] numbers.
@@ -173,7 +173,7 @@ impl<'b> FloydSteinberg<'b> {
     /// Dithers the next row: `out` receives one level a pixel, 0 to `levels - 1`.
     ///
     /// # Errors
-    /// [`ImageError::Input`] or [`ImageError::Output`] unless both are as long as the picture is wide.
+    /// [`ImageError::Input`] or [`ImageError::Output`] unless both are as long as the image is wide.
     pub fn row(&mut self, grey: &[u8], out: &mut [u8]) -> Result<(), ImageError> {
         let width = self.errors.len().saturating_sub(1);
         input(width, grey.len())?;
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn one_column_wide_pictures_work() {
+    fn one_column_wide_images_work() {
         let mut errors = [7; 2];
         let mut dither = FloydSteinberg::new(1, Levels::BINARY, &mut errors).unwrap();
         let mut white = 0;

@@ -1,4 +1,4 @@
-//! What can be wrong with a picture and its buffers.
+//! What can be wrong with an image and its buffers.
 
 use core::fmt;
 
@@ -27,7 +27,7 @@ pub enum ImageError {
         /// The value meant as white.
         high: f32,
     },
-    /// The picture or row that is read has the wrong length.
+    /// The image or row that is read has the wrong length.
     Input {
         /// Values needed.
         expected: usize,
@@ -48,14 +48,14 @@ pub enum ImageError {
         /// Numbers given.
         found: usize,
     },
-    /// A row beyond the picture.
+    /// A row beyond the image.
     Row {
-        /// Rows of the picture.
+        /// Rows of the image.
         height: usize,
         /// Row asked for.
         found: usize,
     },
-    /// A picture cannot be enlarged by 0.
+    /// An image cannot be enlarged by 0.
     Factor,
     /// Dithering needs 2 to 256 levels.
     Levels {
@@ -67,12 +67,12 @@ pub enum ImageError {
 impl fmt::Display for ImageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Channels { found } => write!(f, "a picture has 1 or 3 channels, found {found}"),
+            Self::Channels { found } => write!(f, "an image has 1 or 3 channels, found {found}"),
             Self::Side { found } => write!(
                 f,
-                "a picture has 1 to {MAX_SIDE} rows and columns, found {found}"
+                "an image has 1 to {MAX_SIDE} rows and columns, found {found}"
             ),
-            Self::TooLarge => write!(f, "the picture has more values than this machine can count"),
+            Self::TooLarge => write!(f, "the image has more values than this machine can count"),
             Self::Range { low, high } => {
                 write!(
                     f,
@@ -82,7 +82,7 @@ impl fmt::Display for ImageError {
             Self::Input { expected, found } => {
                 write!(
                     f,
-                    "the picture or row to read has {found} values, expected {expected}"
+                    "the image or row to read has {found} values, expected {expected}"
                 )
             }
             Self::Output { expected, found } => {
@@ -98,9 +98,9 @@ impl fmt::Display for ImageError {
                 )
             }
             Self::Row { height, found } => {
-                write!(f, "there is no row {found} in a picture of {height} rows")
+                write!(f, "there is no row {found} in an image of {height} rows")
             }
-            Self::Factor => write!(f, "a picture can be enlarged by 1 or more, found 0"),
+            Self::Factor => write!(f, "an image can be enlarged by 1 or more, found 0"),
             Self::Levels { found } => write!(f, "dithering makes 2 to 256 levels, found {found}"),
         }
     }

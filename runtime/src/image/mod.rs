@@ -1,4 +1,4 @@
-//! Pictures after the generator: shape, pixel range, 8-bit conversion, scaling and dithering.
+//! Images after the generator: shape, pixel range, 8-bit conversion, scaling and dithering.
 //!
 //! A generator writes `f32` in channel, row, column order (CHW); displays and files take bytes in row,
 //! column, channel order (HWC). Everything works into the caller's buffers, and every step has a form that
@@ -26,7 +26,7 @@ pub use scale::{upscale, upscale_row};
 /// Largest height and width that [`Shape::new`] accepts.
 pub const MAX_SIDE: usize = 16_384;
 
-/// Shape of a picture.
+/// Shape of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "alloc", derive(serde::Serialize, serde::Deserialize))]
 pub struct Shape {
@@ -79,7 +79,7 @@ impl Shape {
         }
     }
 
-    /// Values of a picture, `channels * height * width`, or `None` if that overflows.
+    /// Values of an image, `channels * height * width`, or `None` if that overflows.
     #[must_use]
     pub const fn len(self) -> Option<usize> {
         match self.channels.checked_mul(self.height) {
@@ -88,7 +88,7 @@ impl Shape {
         }
     }
 
-    /// Whether a picture of this shape has no pixels.
+    /// Whether an image of this shape has no pixels.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.channels == 0 || self.height == 0 || self.width == 0

@@ -35,12 +35,12 @@ pub fn upscale_row(
     Ok(())
 }
 
-/// Enlarges a picture of interleaved bytes `factor` times in both directions (nearest neighbour).
+/// Enlarges an image of interleaved bytes `factor` times in both directions (nearest neighbour).
 ///
 /// # Errors
 /// [`ImageError`] if the shape is impossible, the factor is 0 or a slice has the wrong length.
 pub fn upscale(
-    picture: &[u8],
+    image: &[u8],
     shape: Shape,
     factor: usize,
     out: &mut [u8],
@@ -49,7 +49,7 @@ pub fn upscale(
         return Err(ImageError::Factor);
     }
     let len = shape.check()?;
-    input(len, picture.len())?;
+    input(len, image.len())?;
     let grown = factor
         .checked_mul(factor)
         .and_then(|f| f.checked_mul(len))
@@ -57,7 +57,7 @@ pub fn upscale(
     output(grown, out.len())?;
     let row_len = shape.width * shape.channels;
     let bands = out.chunks_exact_mut(row_len * factor * factor);
-    for (row, band) in picture.chunks_exact(row_len).zip(bands) {
+    for (row, band) in image.chunks_exact(row_len).zip(bands) {
         for out_row in band.chunks_exact_mut(row_len * factor) {
             upscale_row(row, shape.channels, factor, out_row)?;
         }

@@ -42,7 +42,7 @@ impl fmt::Display for Distribution {
 
 /// Fills `out` with the N(0, 1) latent vector of `seed`: the same bits on every target. A longer vector
 /// begins with the shorter one of the same seed. `truncation` redraws components larger than it in size;
-/// the usual value is between 0.5 (typical pictures) and 2 (nearly all variety); see [the contract](super).
+/// the usual value is between 0.5 (typical images) and 2 (nearly all variety); see [the contract](super).
 pub fn fill_normal(seed: u64, truncation: Option<f32>, out: &mut [f32]) {
     let mut stream = Stream::new(seed, NORMAL_DOMAIN, 0);
     match truncation {

@@ -1,4 +1,4 @@
-//! Seed to latent vector: the contract that makes a seed the same picture everywhere, for ever.
+//! Seed to latent vector: the contract that makes a seed the same image everywhere, for ever.
 //!
 //! # The contract
 //! 1. **Words.** ChaCha with 8 rounds and a 64-bit block counter that starts at 0. The 32-byte key is

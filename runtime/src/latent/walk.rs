@@ -63,7 +63,7 @@ impl fmt::Display for WalkError {
 impl core::error::Error for WalkError {}
 
 /// A smooth walk that never ends and never repeats: it passes through the latent vectors of `seed`,
-/// `seed + 1`, `seed + 2` (exactly: those pictures are the ones [`super::fill_normal`] gives), `steps` points
+/// `seed + 1`, `seed + 2` (exactly: those images are the ones [`super::fill_normal`] gives), `steps` points
 /// from one to the next. After the last `u64` it goes on with seed 0.
 ///
 /// Between two seeds the point is a weighted sum of the four nearest keys with Catmull-Rom weights (Catmull

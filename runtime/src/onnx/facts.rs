@@ -17,7 +17,7 @@ pub struct Assumptions {
     pub range: Option<PixelRange>,
     /// What latents are drawn from. Without it, normal.
     pub distribution: Option<Distribution>,
-    /// Shape of the picture, for an output that is flat, `[N, values]`. Not needed for `[N, channels, height, width]`.
+    /// Shape of the image, for an output that is flat, `[N, values]`. Not needed for `[N, channels, height, width]`.
     pub shape: Option<Shape>,
     /// Number of classes, for a generator with a class input whose graph does not show it.
     pub classes: Option<usize>,
@@ -26,7 +26,7 @@ pub struct Assumptions {
 /// What an engine must know beside the graph.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Facts {
-    /// Shape of the picture.
+    /// Shape of the image.
     pub shape: Shape,
     /// What black and white are.
     pub range: PixelRange,
@@ -42,7 +42,7 @@ impl Assumptions {
     /// # Errors
     /// [`OnnxFileError::Missing`] for what none of them says, [`ModelError::Signature`] for what contradicts the graph.
     pub fn facts(&self, file: &OnnxFile) -> Result<Facts, OnnxFileError> {
-        let shape = picture_shape(file, self)?;
+        let shape = image_shape(file, self)?;
         shape.check().map_err(|error| ModelError::Signature {
             expected: "an output [N, C, H, W] with 1 or 3 channels (where channels come last, as Keras has them, convert with tf2onnx --outputs-as-nchw OUTPUT)".into(),
             found: format!(
@@ -82,17 +82,17 @@ impl Assumptions {
     }
 }
 
-fn picture_shape(file: &OnnxFile, assumptions: &Assumptions) -> Result<Shape, OnnxFileError> {
+fn image_shape(file: &OnnxFile, assumptions: &Assumptions) -> Result<Shape, OnnxFileError> {
     if let Some(card) = &file.card {
         return Ok(card.image);
     }
     let dims = file.graph.inspection.output_dims.as_slice();
     if let Some(shape) = assumptions.shape {
-        let picture = [shape.channels, shape.height, shape.width];
-        if dims == picture || shape.len().is_some_and(|len| dims == [len]) {
+        let pixels = [shape.channels, shape.height, shape.width];
+        if dims == pixels || shape.len().is_some_and(|len| dims == [len]) {
             return Ok(shape);
         }
-        let expected = format!("pictures of {picture:?}, as was said of the file");
+        let expected = format!("images of {pixels:?}, as was said of the file");
         return Err(OnnxFileError::Graph(ModelError::Signature {
             expected,
             found: format!("{dims:?}"),

@@ -1,4 +1,4 @@
-//! Batches of dense layers of bytes: the bytes of the pictures one by one.
+//! Batches of dense layers of bytes: the bytes of the images one by one.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, MapShape, Number, Op,
@@ -10,7 +10,7 @@ use crate::bytes::{ByteConv, push};
 use crate::integer::one_pixel;
 use crate::layers::grey;
 
-/// 9 latent numbers to a picture of 37 pixels, by a hidden layer of `hidden` bytes, signed or not; the last layer has a table or none.
+/// 9 latent numbers to an image of 37 pixels, by a hidden layer of `hidden` bytes, signed or not; the last layer has a table or none.
 fn dense(hidden: Number, table: bool) -> Vec<u8> {
     let mut builder = Builder {
         latent: 9,
@@ -67,7 +67,7 @@ fn residual() -> Vec<u8> {
 }
 
 #[test]
-fn a_batch_of_a_residual_net_is_the_pictures_one_by_one() {
+fn a_batch_of_a_residual_net_is_the_images_one_by_one() {
     let file = AlignedFile::new(&residual());
     let model = Model::new(file.get()).unwrap();
     for level in Level::available() {
@@ -89,7 +89,7 @@ fn a_batch_of_a_residual_net_is_the_pictures_one_by_one() {
 }
 
 #[test]
-fn batches_of_bytes_are_the_pictures_one_by_one() {
+fn batches_of_bytes_are_the_images_one_by_one() {
     for (hidden, table) in [(Number::I8, false), (Number::U8, true)] {
         let file = AlignedFile::new(&dense(hidden, table));
         let model = Model::new(file.get()).unwrap();

@@ -326,7 +326,7 @@ impl Builder {
         });
     }
 
-    /// The file; the last layer's output is the picture.
+    /// The file; the last layer's output is the image.
     pub(crate) fn file(&self, shape: Shape) -> Vec<u8> {
         let mut layers = self.layers.clone();
         layers.last_mut().unwrap().output = Place::Image;

@@ -9,7 +9,7 @@ use crate::builder::{AlignedFile, Builder, numbers};
 use crate::bytes::{ByteConv, Integers, integers, packed_tap, push};
 use crate::layers::{geometries, grey, run};
 
-/// A model whose latent vector, a picture with channels after one another, comes as integers to what is pushed next.
+/// A model whose latent vector, an image with channels after one another, comes as integers to what is pushed next.
 fn model_of(from: MapShape, input: Number) -> Builder {
     let mut builder = Builder {
         latent: from.len() as usize,
@@ -150,7 +150,7 @@ fn convolutions_of_bytes_with_few_outputs_are_exact() {
 }
 
 #[test]
-fn wide_pictures_are_gathered_whole() {
+fn wide_images_are_gathered_whole() {
     let c = geometries()[0].0;
     let conv = ByteConv::new(c, map(2, 150, 4), 2, Number::U8, Number::I8);
     one_convolution(&conv, true);
@@ -528,7 +528,7 @@ pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
 }
 
 #[test]
-fn pictures_of_bytes_are_the_same_whole_in_rows_and_in_batches() {
+fn images_of_bytes_are_the_same_whole_in_rows_and_in_batches() {
     let (builder, _, last) = dcgan();
     let shape = dreamlet_runtime::image::Shape {
         channels: 3,

@@ -4,7 +4,7 @@ use dreamlet_runtime::image::Shape;
 
 use crate::builder::{AlignedFile, Builder, Conv, halved, numbers, packed_dense, padded_vector};
 
-/// The picture of a one-layer model at a level.
+/// The image of a one-layer model at a level.
 pub(crate) fn run(file: &[u8], level: Level, latent: &[f32]) -> Vec<f32> {
     let file = AlignedFile::new(file);
     let model = Model::new(file.get()).unwrap();
@@ -56,7 +56,7 @@ fn activated(x: f64, activation: Activation) -> f64 {
     }
 }
 
-/// The sides of a grey picture with so many values.
+/// The sides of a grey image with so many values.
 pub(crate) fn grey(len: usize) -> Shape {
     Shape {
         channels: 1,
@@ -175,7 +175,7 @@ pub(crate) fn geometries() -> Vec<(Convolution, [u32; 2])> {
     ]
 }
 
-/// One convolution behind nothing: the latent vector is its input picture.
+/// One convolution behind nothing: the latent vector is its input image.
 fn one_convolution(
     c: Convolution,
     sides: [u32; 2],
@@ -201,7 +201,7 @@ fn one_convolution(
         ..Builder::default()
     };
     let vector = MapShape::vector(from.len() as u32);
-    // The latent vector is a vector: a copy makes a picture of it.
+    // The latent vector is a vector: a copy makes an image of it.
     builder.layer(Op::ToInterleaved, vector, from, Activation::None, None);
     let (op, packed) = match (c.groups, few) {
         (1, true) => (

@@ -10,7 +10,7 @@ use dreamlet_runtime::image::{Shape, to_hwc_u8};
 use crate::builder::{AlignedFile, Builder, Conv, numbers, packed_dense, padded_vector};
 use crate::integer::dcgan;
 
-/// 8 latent numbers to a grey picture of 16 x 16: a DCGAN in miniature with f32 and f16 weights.
+/// 8 latent numbers to a grey image of 16 x 16: a DCGAN in miniature with f32 and f16 weights.
 fn floats() -> Vec<u8> {
     let mut builder = Builder {
         latent: 8,
@@ -85,7 +85,7 @@ fn the_small_models_are_what_their_source_says() {
 
 /// Little enough for Miri, see `scripts/test-memory.sh`.
 #[test]
-fn pictures_of_the_small_models_are_the_same_whole_and_in_rows() {
+fn images_of_the_small_models_are_the_same_whole_and_in_rows() {
     for name in ["small-floats", "small-bytes"] {
         let file = AlignedFile::new(&std::fs::read(path_of(name)).unwrap());
         let model = Model::new(file.get()).unwrap();

@@ -82,7 +82,7 @@ pub(crate) fn dcgan() -> Vec<u8> {
 }
 
 #[test]
-fn batches_are_the_pictures_one_by_one() {
+fn batches_are_the_images_one_by_one() {
     let file = AlignedFile::new(&dcgan());
     let model = Model::new(file.get()).unwrap();
     let (count, len) = (7, model.image_len());
@@ -118,7 +118,7 @@ fn batches_are_the_pictures_one_by_one() {
 }
 
 #[test]
-fn rows_are_the_bytes_of_the_picture() {
+fn rows_are_the_bytes_of_the_image() {
     let file = AlignedFile::new(&dcgan());
     let model = Model::new(file.get()).unwrap();
     let engine = Engine::new(model);
@@ -314,6 +314,6 @@ fn hostile_tables_are_refused_or_run() {
     }
     assert!(
         refused > tries / 4 && ran > tries / 100,
-        "{refused} refused, {ran} pictures"
+        "{refused} refused, {ran} images"
     );
 }

@@ -32,7 +32,7 @@ impl Machine for Node {
     }
 }
 
-/// Whether every golden picture is right.
+/// Whether every golden image is right.
 #[unsafe(no_mangle)]
 extern "C" fn check() -> bool {
     static mut MEMORY: Memory = Memory::new();

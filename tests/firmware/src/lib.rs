@@ -1,4 +1,4 @@
-//! A compiled generator in flash, and the pictures that it must make: what every machine runs.
+//! A compiled generator in flash, and the images that it must make: what every machine runs.
 //!
 //! Nothing here formats text with `core::fmt`, so that the program's size is that of the engine, and so that any way into a panic
 //! in the linked program is one of the engine.
@@ -19,14 +19,14 @@ const MAX_LATENT: usize = 256;
 /// By how much a pixel of a float model may differ: other processors round sums otherwise.
 const LEVELS: u8 = 2;
 
-/// What the picture of a seed must be.
+/// What the image of a seed must be.
 pub struct Golden {
     pub seed: u64,
-    pub picture: Picture,
+    pub image: Expected,
 }
 
-/// A picture, rows from the top, channels side by side.
-pub enum Picture {
+/// An image, rows from the top, channels side by side.
+pub enum Expected {
     /// 64-bit FNV-1a of its bytes: nothing may differ.
     Hash(u64),
     /// Its bytes, of a model that computes with floats.
@@ -66,7 +66,7 @@ pub trait Machine: Print {
     fn stack_peak(&mut self) -> u32;
 }
 
-/// Makes the picture of every golden seed, compares, and prints what it cost. `false` if anything differs.
+/// Makes the image of every golden seed, compares, and prints what it cost. `false` if anything differs.
 #[inline(never)]
 pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
     let model = match Model::new(MODEL) {
@@ -92,22 +92,22 @@ pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
         most = instructions.max(most);
         match difference {
             Some(0) => {}
-            Some(levels) if levels <= LEVELS && matches!(golden.picture, Picture::Bytes(_)) => {}
+            Some(levels) if levels <= LEVELS && matches!(golden.image, Expected::Bytes(_)) => {}
             _ => {
-                machine.line("WRONG picture of seed", golden.seed);
+                machine.line("WRONG image of seed", golden.seed);
                 right = false;
             }
         }
     }
-    machine.line("pictures", GOLDENS.len() as u64);
+    machine.line("images", GOLDENS.len() as u64);
     if let (1.., stack @ 1..) = (most, machine.stack_peak()) {
-        machine.line("instructions a picture, at most", most.into());
+        machine.line("instructions an image, at most", most.into());
         machine.line("peak stack bytes", stack.into());
     }
     right && !GOLDENS.is_empty()
 }
 
-/// The largest difference of a pixel from the golden one; `None` if there is no picture, or no more can be said than that it is
+/// The largest difference of a pixel from the golden one; `None` if there is no image, or no more can be said than that it is
 /// another one.
 fn one(engine: &Engine<'_>, golden: &Golden, memory: &mut Memory) -> Option<u8> {
     let model = engine.model();
@@ -120,7 +120,7 @@ fn one(engine: &Engine<'_>, golden: &Golden, memory: &mut Memory) -> Option<u8> 
         .generate_rows(latent, class, &mut memory.scratch, |row, bytes| {
             hash.add(bytes);
             pixels += bytes.len();
-            if let Picture::Bytes(expected) = golden.picture {
+            if let Expected::Bytes(expected) = golden.image {
                 let expected = expected.iter().skip(row * bytes.len());
                 for (found, expected) in bytes.iter().zip(expected) {
                     worst = found.abs_diff(*expected).max(worst);
@@ -128,9 +128,9 @@ fn one(engine: &Engine<'_>, golden: &Golden, memory: &mut Memory) -> Option<u8> 
             }
         })
         .ok()?;
-    match golden.picture {
-        Picture::Hash(expected) => (hash.0 == expected).then_some(0),
-        Picture::Bytes(expected) => (pixels == expected.len()).then_some(worst),
+    match golden.image {
+        Expected::Hash(expected) => (hash.0 == expected).then_some(0),
+        Expected::Bytes(expected) => (pixels == expected.len()).then_some(worst),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The program of a microcontroller: checks every golden picture, prints what it cost, and ends the emulator with success or failure.
+//! The program of a microcontroller: checks every golden image, prints what it cost, and ends the emulator with success or failure.
 #![no_std]
 #![no_main]
 

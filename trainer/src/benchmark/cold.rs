@@ -1,4 +1,4 @@
-//! The first picture of a fresh process: how long it takes, and what memory.
+//! The first image of a fresh process: how long it takes, and what memory.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,16 +17,16 @@ use crate::export::verify::Engine as _;
 pub struct Cold {
     /// Milliseconds from the file's path to a generator.
     pub load_ms: f64,
-    /// Milliseconds for the first picture.
+    /// Milliseconds for the first image.
     pub first_ms: f64,
     /// Most memory that the process had, in KiB, beyond what it had before it loaded the file; 0 where the system does not say.
     pub peak_kib: u64,
-    /// Allocations of a picture after the first, by Rust code; `None` for an engine that is written in another language, or where the program's allocator does not
+    /// Allocations of an image after the first, by Rust code; `None` for an engine that is written in another language, or where the program's allocator does not
     /// count.
     pub allocations: Option<u64>,
 }
 
-/// Loads `file` in `engine` (`compiled`, `tract` or `onnxruntime`) and makes one picture.
+/// Loads `file` in `engine` (`compiled`, `tract` or `onnxruntime`) and makes one image.
 ///
 /// # Errors
 /// What went wrong, in words.
@@ -37,12 +37,12 @@ pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     let (loaded, done, allocations) = match engine {
         "compiled" => {
             let mut generator = CompiledGenerator::open(file).map_err(|error| words(&error))?;
-            pictures(&mut generator, begin)?
+            images(&mut generator, begin)?
         }
         "tract" => {
             let model = std::fs::read(file).map_err(|error| words(&error))?;
             let mut generator = open_tract(&model).map_err(|error| words(&error))?;
-            pictures(&mut generator, begin)?
+            images(&mut generator, begin)?
         }
         "onnxruntime" => {
             let model = std::fs::read(file).map_err(|error| words(&error))?;
@@ -65,9 +65,9 @@ pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
 /// Every number of the first latent vector.
 const LATENT: f32 = 0.1;
 
-/// The first picture, and what the second one allocates: when the generator was loaded and when the first picture was done since `begin`, and the allocations.
-/// Pictures are of class 0 where one has to be asked for.
-fn pictures(
+/// The first image, and what the second one allocates: when the generator was loaded and when the first image was done since `begin`, and the allocations.
+/// Images are of class 0 where one has to be asked for.
+fn images(
     generator: &mut dyn Generator,
     begin: Instant,
 ) -> Result<(Duration, Duration, Option<u64>), String> {
@@ -75,14 +75,14 @@ fn pictures(
     let latent = vec![LATENT; generator.latent_len()];
     let class = (generator.classes() > 0).then_some(0);
     let mut image = vec![0.0; generator.shape().len().unwrap_or(0)];
-    let mut picture = || {
+    let mut pixels = || {
         generator
             .generate(&latent, class, &mut image)
             .map_err(|error| error.to_string())
     };
-    picture()?;
+    pixels()?;
     let done = begin.elapsed();
-    let (made, count) = allocations(picture);
+    let (made, count) = allocations(pixels);
     made?;
     Ok((loaded, done, count))
 }

@@ -1,4 +1,4 @@
-//! The engines that pictures are timed in.
+//! The engines that images are timed in.
 
 use dreamlet_onnx::Limits;
 use dreamlet_onnx::proto::Message as _;
@@ -45,12 +45,12 @@ pub struct Loaded {
 pub(super) struct Contenders {
     pub(super) engines: Vec<Contender>,
     pub(super) loaded: Vec<Loaded>,
-    /// Multiplications of a picture as it is compiled for floats.
+    /// Multiplications of an image as it is compiled for floats.
     pub(super) work: u64,
     pub(super) missing: Option<String>,
 }
 
-/// One of the runtime's engines: latent vectors, classes, pictures.
+/// One of the runtime's engines: latent vectors, classes, images.
 type Batch = dyn FnMut(&[f32], Option<&[usize]>, &mut [f32]) -> Result<(), String>;
 
 struct OurEngine {

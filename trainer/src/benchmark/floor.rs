@@ -81,7 +81,7 @@ impl Floor {
         }
     }
 
-    /// Seconds for a picture of so many multiplications with addition that reads so many bytes of weights, if both could be done at once.
+    /// Seconds for an image of so many multiplications with addition that reads so many bytes of weights, if both could be done at once.
     #[must_use]
     pub fn seconds(&self, work: u64, bytes: usize) -> f64 {
         (work as f64 / self.products).max(bytes as f64 / self.bytes)

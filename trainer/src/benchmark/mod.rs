@@ -1,4 +1,4 @@
-//! How long things take on this machine: training steps, and pictures from an exported generator.
+//! How long things take on this machine: training steps, and images from an exported generator.
 
 pub mod allocations;
 pub mod cold;

@@ -1,4 +1,4 @@
-//! One picture, and a batch, of an ONNX generator: compiled, in tract and, where it is found, in onnxruntime.
+//! One image, and a batch, of an ONNX generator: compiled, in tract and, where it is found, in onnxruntime.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::engines::{Contender, Contenders, Loaded, assumptions, contenders};
 use super::floor::Floor;
 use crate::export::verify::VerifyError;
 
-/// Pictures that are made at a time.
+/// Images that are made at a time.
 pub const BATCHES: [usize; 2] = [1, 32];
 
 /// Calls of one engine before the next has its turn: engines alternate, so that a busy moment of the machine falls on all.
@@ -23,7 +23,7 @@ pub struct Measured {
     pub engine: &'static str,
     /// Threads.
     pub threads: usize,
-    /// Pictures in a call.
+    /// Images in a call.
     pub batch: usize,
     /// The calls.
     pub times: Times,
@@ -36,18 +36,18 @@ pub struct Report {
     pub rows: Vec<Measured>,
     /// What each engine loads.
     pub loaded: Vec<Loaded>,
-    /// Seconds that the multiplications of one picture, as it is compiled for floats, take at least on one thread, by the machine's measured peak and bandwidth.
+    /// Seconds that the multiplications of one image, as it is compiled for floats, take at least on one thread, by the machine's measured peak and bandwidth.
     pub floor: f64,
     /// Why onnxruntime did not take part.
     pub missing: Option<String>,
 }
 
 /// Times the engines on the file `model` for about `time` in all at each batch, the engines taking turns. Copying latents in and
-/// pictures out counts, as a user has to do it. One picture is made on one thread; batches on one, and on `threads`.
+/// images out counts, as a user has to do it. One image is made on one thread; batches on one, and on `threads`.
 ///
 /// # Errors
 /// [`VerifyError`] for a file that is no generator, or an engine that fails on it. onnxruntime that is not found is no error.
-pub fn pictures(
+pub fn images(
     model: &[u8],
     time: Duration,
     threads: usize,

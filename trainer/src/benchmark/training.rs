@@ -1,4 +1,4 @@
-//! Training steps of a configuration, on pictures of noise: what they show does not change how long they take.
+//! Training steps of a configuration, on images of noise: what they show does not change how long they take.
 
 use std::time::{Duration, Instant};
 

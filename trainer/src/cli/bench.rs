@@ -1,4 +1,4 @@
-//! `dreamlet bench`: training steps of the presets, and pictures from generators, on this machine.
+//! `dreamlet bench`: training steps of the presets, and images from generators, on this machine.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) struct BenchArgs {
     /// auto, cpu, ndarray, cuda or vulkan, for training
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Load the file in this engine (compiled, tract, onnxruntime), make one picture, say what it took: what `bench` runs in a process
+    /// Load the file in this engine (compiled, tract, onnxruntime), make one image, say what it took: what `bench` runs in a process
     /// of its own
     #[arg(long, hide = true)]
     cold: Option<String>,
@@ -45,7 +45,7 @@ pub(crate) struct BenchArgs {
 enum Part {
     /// Training steps
     Training,
-    /// Pictures
+    /// Images
     Sampling,
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &BenchArgs) -> CliResult {
         .collect::<Result<Vec<Config>, _>>()?;
     if let (Some(Part::Training), Some(file)) = (args.only, files.first()) {
         return Err(format!(
-            "{file} only makes pictures, it is not trained: leave it out, or --only"
+            "{file} only makes images, it is not trained: leave it out, or --only"
         )
         .into());
     }
@@ -150,14 +150,14 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
     }
     if !args.json {
         print(&format!(
-            "\npictures: engines in turns, {} s at each batch; a preset's generator has its initial weights. f32, f16 and int8 are compiled.",
+            "\nimages: engines in turns, {} s at each batch; a preset's generator has its initial weights. f32, f16 and int8 are compiled.",
             args.seconds
         ))?;
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for (name, model) in models {
         let floor = Floor::measure(model.len());
-        let report = sampling::pictures(&model, time(args), threads, &floor)?;
+        let report = sampling::images(&model, time(args), threads, &floor)?;
         show(args, &name, &report)?;
         show_cold(args, &name, &model, &report)?;
         missing = report.missing.or(missing);
@@ -171,7 +171,7 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
 fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
     if !args.json {
         print(&format!(
-            "\n{name}: the floor, {:.1} µs, is what a picture's multiplications in f32 take at this machine's peak, or reading its weights",
+            "\n{name}: the floor, {:.1} µs, is what an image's multiplications in f32 take at this machine's peak, or reading its weights",
             report.floor * 1e6
         ))?;
         print(&format!(
@@ -181,7 +181,7 @@ fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
             "batch",
             "median µs",
             "min µs",
-            "µs/picture",
+            "µs/image",
             "/floor",
             "/onnxruntime"
         ))?;
@@ -197,7 +197,7 @@ fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
         let ratio = peer.map(|peer| row.times.median() / peer.times.median());
         print(&if args.json {
             json!({"sampling": name, "engine": row.engine, "threads": row.threads, "batch": row.batch,
-                "calls": row.times.count(), "median_us": median, "min_us": min, "median_us_per_picture": each,
+                "calls": row.times.count(), "median_us": median, "min_us": min, "median_us_per_image": each,
                 "floor_us": report.floor * 1e6, "ratio_to_onnxruntime": ratio})
             .to_string()
         } else {
@@ -213,7 +213,7 @@ fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
     Ok(())
 }
 
-/// Sizes, and the first picture of fresh processes.
+/// Sizes, and the first image of fresh processes.
 fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> CliResult {
     let folder = std::env::temp_dir().join(format!("dreamlet-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -226,9 +226,9 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> Cli
             "file KiB",
             "scratch KiB",
             "load ms",
-            "first picture ms",
+            "first image ms",
             "memory KiB",
-            "allocations/picture"
+            "allocations/image"
         ))?;
     }
     for (loaded, cold) in report.loaded.iter().zip(measured?) {
@@ -236,7 +236,7 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> Cli
         let file = loaded.compiled.as_ref().map_or(model.len(), Vec::len);
         print(&if args.json {
             json!({"cold": name, "engine": engine, "file_bytes": file, "scratch_bytes": scratch, "load_ms": cold.load_ms,
-                "first_ms": cold.first_ms, "peak_kib": cold.peak_kib, "allocations_per_picture": cold.allocations})
+                "first_ms": cold.first_ms, "peak_kib": cold.peak_kib, "allocations_per_image": cold.allocations})
             .to_string()
         } else {
             format!(
@@ -254,7 +254,7 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> Cli
     Ok(())
 }
 
-/// The first picture of a fresh process for each engine.
+/// The first image of a fresh process for each engine.
 fn cold_starts(
     folder: &Path,
     model: &[u8],

@@ -29,11 +29,11 @@ pub(crate) struct CompileArgs {
     /// Latents that the ranges of an int8 model are found on [default: 256]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
     calibrate: Option<u32>,
-    /// Measure the Fréchet distance of an int8 model to these pictures, and keep layers in floats where it is more than 5 % worse than the ONNX
+    /// Measure the Fréchet distance of an int8 model to these images, and keep layers in floats where it is more than 5 % worse than the ONNX
     /// file's: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR
     #[arg(long)]
     data: Option<DataSpec>,
-    /// Generated pictures of the Fréchet distance, and as many test pictures if there are so many
+    /// Generated images of the Fréchet distance, and as many test images if there are so many
     #[arg(long, default_value_t = 10_000, requires = "data")]
     samples: usize,
     #[command(flatten)]

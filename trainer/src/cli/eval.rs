@@ -24,13 +24,13 @@ use crate::training::saved::{Saved, Which};
 /// Arguments of `dreamlet eval`.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// A run folder, an ONNX generator, a compiled model, or a folder of pictures
+    /// A run folder, an ONNX generator, a compiled model, or a folder of images
     #[arg(value_name = "RUN|MODEL.onnx|MODEL.dream|FOLDER")]
     model: PathBuf,
-    /// The real pictures: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR; a run knows its own
+    /// The real images: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR; a run knows its own
     #[arg(long)]
     data: Option<DataSpec>,
-    /// Height and width that the pictures of folders are resized to, when a folder is measured against a data set
+    /// Height and width that the images of folders are resized to, when a folder is measured against a data set
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
     /// 1 for grey, 3 for RGB, when a folder is measured against a data set
@@ -39,10 +39,10 @@ pub(crate) struct EvalArgs {
     /// Only these, such as frechet,precision-recall; all that are possible by default
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<Metric>,
-    /// Generated pictures, and as many test pictures if there are so many
+    /// Generated images, and as many test images if there are so many
     #[arg(long, default_value_t = 10_000)]
     samples: usize,
-    /// Seed of the first picture, and of every choice
+    /// Seed of the first image, and of every choice
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// A feature extractor [N, C, H, W] to [N, F] instead of the classifier that is trained on the data's labels
@@ -60,16 +60,16 @@ pub(crate) struct EvalArgs {
     /// The first stage alone of a run that trained a two-stage VAE
     #[arg(long)]
     first_stage: bool,
-    /// Draws for each picture of the importance-weighted bound of a VAE; 0 leaves it out
+    /// Draws for each image of the importance-weighted bound of a VAE; 0 leaves it out
     #[arg(long, default_value_t = 50)]
     draws: usize,
-    /// Test pictures of the importance-weighted bound
-    #[arg(long, default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
-    bound_pictures: usize,
+    /// Test images of the importance-weighted bound
+    #[arg(long, alias = "bound-pictures", default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    bound_images: usize,
     /// One JSON object instead of the table
     #[arg(long)]
     json: bool,
-    /// Folder for memorization.png: the generated pictures nearest to training pictures, each beside its neighbour
+    /// Folder for memorization.png: the generated images nearest to training images, each beside its neighbour
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Folder for features, pixels and probabilities as .npy files
@@ -110,13 +110,13 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         Some(path) => Some(OnnxExtractor::open(path, args.extractor_range)?),
         None => None,
     };
-    // Said here: the evaluator would miss as many real pictures first.
+    // Said here: the evaluator would miss as many real images first.
     if let Some(found) = source
         .available()
         .filter(|found| *found < evaluation::LEAST)
     {
         return Err(EvaluationError::TooFew {
-            what: "generated pictures",
+            what: "generated images",
             needed: evaluation::LEAST,
             found,
             advice: "put more into the folder",
@@ -149,7 +149,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     {
         let options = BoundOptions {
             draws: args.draws,
-            pictures: args.bound_pictures,
+            images: args.bound_images,
             seed: args.seed,
             progress: &bar,
         };
@@ -289,7 +289,7 @@ fn refuse_impossible(
         (
             Metric::MsSsim,
             size < 11,
-            "pictures of at least 11 pixels a side",
+            "images of at least 11 pixels a side",
         ),
         (
             Metric::Likelihood,
@@ -360,7 +360,7 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
     Ok(Model::File(source.map_err(|e| named(e.to_string()))?))
 }
 
-/// The real pictures, in the shape of the generated ones.
+/// The real images, in the shape of the generated ones.
 fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn std::error::Error>> {
     let (spec, shape) = match model {
         Model::Run(saved, source) => {
@@ -373,7 +373,7 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
     };
     if shape.is_some() && (args.size.is_some() || args.channels.is_some()) {
         return Err(
-            "--size and --channels are for a folder of pictures: a generator has its own".into(),
+            "--size and --channels are for a folder of images: a generator has its own".into(),
         );
     }
     let options = LoadOptions {
@@ -391,7 +391,7 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
         // Nothing was trained on the one or the other: a tenth would be too few.
         data.hold_back_half();
         data.notes.push(format!(
-            "compared with half of the pictures of {}, chosen evenly; the other half tells how near real pictures are to each other",
+            "compared with half of the images of {}, chosen evenly; the other half tells how near real images are to each other",
             path.display()
         ));
     }
@@ -401,14 +401,14 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
     Ok(data)
 }
 
-/// Writes the pictures nearest to training pictures, each left of its neighbour.
+/// Writes the images nearest to training images, each left of its neighbour.
 fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
     if found.worst.is_empty() {
         return Ok(());
     }
     let shape = Shape::new(data.channels, data.height, data.width)?;
     let length = data.image_len();
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     for worst in &found.worst {
         for planar in [Some(&worst.pixels[..]), data.train.image(worst.training)] {
             let values: Vec<f32> = planar
@@ -422,14 +422,14 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
                 high: 255.0,
             };
             dreamlet_runtime::image::to_hwc_u8(&values, shape, range, &mut bytes)?;
-            pictures.push(bytes);
+            images.push(bytes);
         }
     }
     let path = folder.join("memorization.png");
-    let sheet = crate::report::grid::grid(&pictures, shape, Some(8), 2)?;
+    let sheet = crate::report::grid::grid(&images, shape, Some(8), 2)?;
     save_png(&enlarge(&sheet, (112 / data.height.max(1)).max(1))?, &path)?;
     say!(
-        "wrote {}: {} generated pictures, each left of its nearest training picture",
+        "wrote {}: {} generated images, each left of its nearest training image",
         path.display(),
         found.worst.len()
     );

@@ -37,11 +37,11 @@ enum Verb {
     Compile(compile::CompileArgs),
     /// Compare what burn, tract and onnxruntime make of a file
     Verify(verify::VerifyArgs),
-    /// Measure how good a generator's pictures are
+    /// Measure how good a generator's images are
     Eval(eval::EvalArgs),
     /// Print what a file says about itself, golden samples included, as JSON
     Card(card::CardArgs),
-    /// Draw generated pictures
+    /// Draw generated images
     Sample(sample::SampleArgs),
     /// Write one HTML page about a run: curves, samples over time, latent space, figures
     Report(report::ReportArgs),

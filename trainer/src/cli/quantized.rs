@@ -10,7 +10,7 @@ use dreamlet_compiler::{Compiled, compile};
 /// By how much of the ONNX file's distance a quantized model may be worse.
 const WORSE: f64 = 0.05;
 
-/// Compiles `file`, and again with one more layer in floats until the distance to test pictures is at most 5 % worse than the ONNX file's.
+/// Compiles `file`, and again with one more layer in floats until the distance to test images is at most 5 % worse than the ONNX file's.
 pub(super) fn compile_measured(
     file: &[u8],
     options: &dreamlet_compiler::Options,
@@ -59,7 +59,7 @@ pub(super) fn compile_measured(
             .map_or(0, |quantized| quantized.layers.len());
         let change = (found / expected - 1.0) * 100.0;
         print(&format!(
-            "Fréchet distance to {} of {samples} pictures: {found:.3}, of the ONNX file {expected:.3} ({change:+.1} %), with {floats} layers in floats",
+            "Fréchet distance to {} of {samples} images: {found:.3}, of the ONNX file {expected:.3} ({change:+.1} %), with {floats} layers in floats",
             data.name
         ))?;
         if found <= expected * (1.0 + WORSE) || floats >= all {

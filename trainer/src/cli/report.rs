@@ -22,7 +22,7 @@ pub(crate) struct ReportArgs {
     /// Draw from the checkpoint with the best score instead of the newest
     #[arg(long)]
     best: bool,
-    /// Do not read the data set: no neighbours, no KL, no logits of real pictures
+    /// Do not read the data set: no neighbours, no KL, no logits of real images
     #[arg(long)]
     no_data: bool,
     /// Also write the curves and samples as a TensorBoard event file, in a folder for this run below DIR

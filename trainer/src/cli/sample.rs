@@ -16,7 +16,7 @@ use crate::sampling::{
 };
 use crate::stderr::say;
 
-/// Pictures that are shown in the terminal when they go to files of their own.
+/// Images that are shown in the terminal when they go to files of their own.
 const SHOWN: usize = 64;
 
 /// Arguments of `dreamlet sample`.
@@ -28,7 +28,7 @@ pub(crate) struct SampleArgs {
     /// Seeds and ranges, such as 0-35 or 1,5,9-12
     #[arg(long, default_value = "0-35", conflicts_with = "interpolate")]
     seeds: Seeds,
-    /// N pictures from seed A to seed B
+    /// N images from seed A to seed B
     #[arg(long, value_name = "A,B,N")]
     interpolate: Option<Interpolation>,
     /// Interpolate along the straight line instead of the great circle
@@ -41,16 +41,16 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "NAME|K")]
     class: Option<String>,
     /// A PNG file for a sheet, a folder for one file a seed, or - for a sheet on standard output; without it the
-    /// pictures are only shown
+    /// images are only shown
     #[arg(long, value_name = "FILE.png|DIR|-")]
     out: Option<PathBuf>,
-    /// Pictures in a row of the sheet
+    /// Images in a row of the sheet
     #[arg(long)]
     columns: Option<usize>,
     /// Enlarge by a whole factor
     #[arg(long, default_value_t = 1)]
     scale: usize,
-    /// Show the pictures in the terminal
+    /// Show the images in the terminal
     #[arg(long, value_enum, default_value_t)]
     terminal: TerminalChoice,
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub(super) fn range_note(range: PixelRange) -> String {
 pub(crate) fn run(args: &SampleArgs) -> CliResult {
     let environment = Environment::of_process();
     let output = args.out.as_deref().map(Output::from_path).transpose()?;
-    // The picture itself is on standard output: nothing else may be.
+    // The image itself is on standard output: nothing else may be.
     let choice = if output == Some(Output::Stdout) {
         TerminalChoice::Off
     } else {
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     };
     if output.is_none() && terminal::protocol(choice, &environment).is_none() {
         return Err(
-            "no terminal to show pictures in: write them with --out FILE.png, --out DIR or --out -"
+            "no terminal to show images in: write them with --out FILE.png, --out DIR or --out -"
                 .into(),
         );
     }
@@ -143,7 +143,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     let sheet = match &output {
         Some(Output::Folder(folder)) => in_folder(&mut generator, &request, folder, args)?,
         _ => {
-            // A row is the natural picture of an interpolation.
+            // A row is the natural image of an interpolation.
             let columns = args.columns.or(args
                 .interpolate
                 .map(|i| usize::try_from(i.count).unwrap_or(1).min(16)));
@@ -164,7 +164,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         Some(Output::File(path)) => {
             crate::report::grid::save_png(&sheet, path)?;
             say!(
-                "wrote {}: {} pictures",
+                "wrote {}: {} images",
                 path.display(),
                 request.latents.count()
             );
@@ -182,7 +182,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     }
 }
 
-/// Writes one file a picture; gives a sheet of the first ones, to be shown.
+/// Writes one file an image; gives a sheet of the first ones, to be shown.
 fn in_folder(
     generator: &mut FileGenerator,
     request: &Request,

@@ -64,10 +64,10 @@ pub(crate) struct TrainArgs {
     /// End after so many measurements without a better one
     #[arg(long, value_name = "COUNT")]
     patience: Option<u64>,
-    /// ignore, stop or rollback: what to do when all pictures of a GAN are alike
+    /// ignore, stop or rollback: what to do when all images of a GAN are alike
     #[arg(long, value_name = "WHAT")]
     on_collapse: Option<String>,
-    /// Decode a folder's pictures afresh and keep no copy of their pixels
+    /// Decode a folder's images afresh and keep no copy of their pixels
     #[arg(long)]
     no_cache: bool,
     /// Print the resolved configuration and write nothing
@@ -172,7 +172,7 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
     report(&outcome, &config)
 }
 
-/// A preset for pictures by class says how many classes its own data set has; other data have others.
+/// A preset for images by class says how many classes its own data set has; other data have others.
 fn take_classes(config: &mut Config, data: &Dataset) {
     let (preset, found) = (config.model.classes, data.classes.len());
     if preset > 0 && data.train.labels().is_some() && found > 0 && found != preset {
@@ -215,7 +215,7 @@ pub(crate) fn read_data(
         );
     }
     say!(
-        "{}: {} training and {} test pictures, {}x{}x{}",
+        "{}: {} training and {} test images, {}x{}x{}",
         data.name,
         data.train.len(),
         data.test.len(),

@@ -101,19 +101,19 @@ pub const KEYS: &[Key] = &[
     key(
         "data.flip",
         Kind::Flag,
-        "mirror every second training picture left and right",
+        "mirror every second training image left and right",
     )
     .or("false"),
     key(
         "data.shift",
         Kind::Integer(0, 32),
-        "move training pictures by up to so many pixels",
+        "move training images by up to so many pixels",
     )
     .or("0"),
     key(
         "data.binarize",
         Kind::Flag,
-        "make each pixel of a training picture white with its grey value as probability, else black, anew in each epoch",
+        "make each pixel of a training image white with its grey value as probability, else black, anew in each epoch",
     )
     .or("false"),
     key("model.kind", Kind::Choice(&["gan", "vae"]), "the family"),
@@ -135,7 +135,7 @@ pub const KEYS: &[Key] = &[
     key(
         "model.width",
         Kind::Integer(1, 512),
-        "convolutional nets: feature maps at half the picture's size",
+        "convolutional nets: feature maps at half the image's size",
     ),
     key(
         "model.output",
@@ -162,7 +162,7 @@ pub const KEYS: &[Key] = &[
     key(
         "gan.label_smoothing",
         Kind::Number(0.5, 1.0),
-        "the discriminator's target on real pictures",
+        "the discriminator's target on real images",
     ),
     key(
         "gan.discriminator_steps",
@@ -196,7 +196,7 @@ pub const KEYS: &[Key] = &[
     key(
         "gan.r1",
         Kind::Number(0.0, 1000.0),
-        "R1 penalty on the discriminator's gradient at real pictures, by an estimate of its derivative, 0 for none",
+        "R1 penalty on the discriminator's gradient at real images, by an estimate of its derivative, 0 for none",
     )
     .or("0.0"),
     key(
@@ -232,7 +232,7 @@ pub const KEYS: &[Key] = &[
     key(
         "gan.augment_target",
         Kind::Number(0.0, 0.99),
-        "how sure of real pictures the discriminator may be; adapts gan.augment, 0 for fixed (0.6 is usual)",
+        "how sure of real images the discriminator may be; adapts gan.augment, 0 for fixed (0.6 is usual)",
     )
     .or("0.0"),
     key(
@@ -295,7 +295,7 @@ pub const KEYS: &[Key] = &[
     key(
         "optimizer.batch",
         Kind::Integer(2, 65536),
-        "pictures in one step",
+        "images in one step",
     ),
     key(
         "optimizer.learning_rate",
@@ -332,7 +332,7 @@ pub const KEYS: &[Key] = &[
     key(
         "training.epochs",
         Kind::Integer(0, i64::MAX),
-        "passes over the pictures, 0 for no limit",
+        "passes over the images, 0 for no limit",
     ),
     key(
         "training.steps",
@@ -357,7 +357,7 @@ pub const KEYS: &[Key] = &[
     key(
         "training.sample_every",
         Kind::Integer(1, i64::MAX),
-        "steps between two sample pictures",
+        "steps between two sample images",
     ),
     key(
         "training.checkpoint_every",
@@ -378,7 +378,7 @@ pub const KEYS: &[Key] = &[
     key(
         "training.eval_samples",
         Kind::Integer(100, 100_000),
-        "pictures on each side of a measurement",
+        "images on each side of a measurement",
     )
     .or("2000"),
     key(
@@ -406,7 +406,7 @@ pub const KEYS: &[Key] = &[
     key(
         "training.on_collapse",
         Kind::Choice(&["ignore", "stop", "rollback"]),
-        "what to do when all pictures of a GAN are alike: tell only, end, or go back to the best checkpoint",
+        "what to do when all images of a GAN are alike: tell only, end, or go back to the best checkpoint",
     )
     .or("\"ignore\""),
 ];

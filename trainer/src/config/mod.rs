@@ -20,7 +20,7 @@ use crate::files::sha256;
 pub struct Config {
     /// The configuration's name, also the end of the run folder's.
     pub name: String,
-    /// Which pictures.
+    /// Which images.
     pub data: DataConfig,
     /// Which nets.
     pub model: ModelConfig,
@@ -45,11 +45,11 @@ pub struct DataConfig {
     pub size: usize,
     /// 1 for grey, 3 for RGB.
     pub channels: usize,
-    /// Mirror every second training picture left and right.
+    /// Mirror every second training image left and right.
     pub flip: bool,
-    /// Move training pictures by up to so many pixels in both directions.
+    /// Move training images by up to so many pixels in both directions.
     pub shift: u32,
-    /// Make each pixel of a training picture white with its grey value as probability, else black.
+    /// Make each pixel of a training image white with its grey value as probability, else black.
     pub binarize: bool,
 }
 
@@ -108,7 +108,7 @@ pub struct ModelConfig {
     /// Dense nets: widths of the hidden layers, from the latent side.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<usize>,
-    /// Convolutional nets: feature maps at half the picture's size; doubled at each smaller size, up to 512.
+    /// Convolutional nets: feature maps at half the image's size; doubled at each smaller size, up to 512.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
     /// Last activation of the generator.
@@ -150,7 +150,7 @@ pub enum DiscriminatorNorm {
 pub struct GanConfig {
     /// What the players minimize.
     pub loss: AdversarialLoss,
-    /// The discriminator's target on real pictures, 0.5 to 1 (one-sided, Salimans et al. 2016, section 3.4).
+    /// The discriminator's target on real images, 0.5 to 1 (one-sided, Salimans et al. 2016, section 3.4).
     pub label_smoothing: f64,
     /// Discriminator steps for each generator step.
     pub discriminator_steps: usize,
@@ -189,7 +189,7 @@ pub enum Likelihood {
     ContinuousBernoulli,
     /// A Gaussian with the standard deviation `sigma`.
     Gaussian,
-    /// A Gaussian whose standard deviation suits the pictures best.
+    /// A Gaussian whose standard deviation suits the images best.
     GaussianLearned,
 }
 
@@ -220,7 +220,7 @@ pub struct VaeConfig {
 /// Section `[optimizer]`: Adam (Kingma and Ba 2015), ε = 1e-8.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptimizerConfig {
-    /// Pictures in one step.
+    /// Images in one step.
     pub batch: usize,
     /// Step size of the generator or the autoencoder.
     pub learning_rate: f64,
@@ -265,7 +265,7 @@ impl Schedule {
 /// Section `[training]`. The run ends at the first of `epochs`, `steps` and `seconds`; 0 means no such limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingConfig {
-    /// Passes over the training pictures.
+    /// Passes over the training images.
     pub epochs: u64,
     /// Generator steps.
     pub steps: u64,
@@ -275,7 +275,7 @@ pub struct TrainingConfig {
     pub seed: u64,
     /// Steps between two lines of `stats.jsonl`.
     pub log_every: u64,
-    /// Steps between two sample pictures.
+    /// Steps between two sample images.
     pub sample_every: u64,
     /// Steps between two checkpoints.
     pub checkpoint_every: u64,
@@ -283,13 +283,13 @@ pub struct TrainingConfig {
     pub keep: usize,
     /// Steps between two measurements of quality; 0 for none.
     pub eval_every: u64,
-    /// Pictures on each side of a measurement.
+    /// Images on each side of a measurement.
     pub eval_samples: usize,
     /// The figure of a measurement that picks the best checkpoint and that `patience` goes by.
     pub best_by: BestBy,
     /// Measurements without a better one after which the run ends; 0 for never.
     pub patience: u64,
-    /// What to do when all generated pictures are alike.
+    /// What to do when all generated images are alike.
     pub on_collapse: OnCollapse,
 }
 
@@ -305,15 +305,15 @@ pub enum BestBy {
     Kernel,
     /// Inception score of the data set's own classifier.
     InceptionScore,
-    /// Share of the real pictures that generated ones cover.
+    /// Share of the real images that generated ones cover.
     Recall,
-    /// Share of the real pictures that have a generated one near by.
+    /// Share of the real images that have a generated one near by.
     Coverage,
     /// Sliced Wasserstein distance in pixels.
     SlicedWasserstein,
-    /// Share of pictures in the class that was asked for.
+    /// Share of images in the class that was asked for.
     ClassAccuracy,
-    /// A VAE's negative evidence lower bound on test pictures.
+    /// A VAE's negative evidence lower bound on test images.
     Likelihood,
 }
 
@@ -344,7 +344,7 @@ impl BestBy {
     }
 }
 
-/// What to do when all generated pictures are alike. It is told in any case.
+/// What to do when all generated images are alike. It is told in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnCollapse {

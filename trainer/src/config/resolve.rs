@@ -424,7 +424,7 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
     }
     if config.second_hidden().is_some() && config.model.classes > 0 {
         return conflict(format!(
-            "vae.second_stage learns the latents of all pictures together and knows no classes: set model.classes to 0 (found {}) or vae.second_stage to 0",
+            "vae.second_stage learns the latents of all images together and knows no classes: set model.classes to 0 (found {}) or vae.second_stage to 0",
             config.model.classes
         ));
     }
@@ -442,7 +442,7 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
             && gan.discriminator_norm == DiscriminatorNorm::Batch
         {
             return conflict(format!(
-                "{name} is on each picture's own gradient, and batch normalization mixes the pictures of a batch: set gan.discriminator_norm to \"none\" or \"spectral\""
+                "{name} is on each image's own gradient, and batch normalization mixes the images of a batch: set gan.discriminator_norm to \"none\" or \"spectral\""
             ));
         }
         if gan.discriminator_hidden > 0 && !convolutional {
@@ -473,7 +473,7 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
     }
     let t = &config.training;
     if config.model.kind == ModelKind::Vae && t.on_collapse != OnCollapse::Ignore {
-        return conflict("training.on_collapse (--on-collapse) is for model.kind = \"gan\": a VAE does not collapse to one picture, leave it at \"ignore\"".to_owned());
+        return conflict("training.on_collapse (--on-collapse) is for model.kind = \"gan\": a VAE does not collapse to one image, leave it at \"ignore\"".to_owned());
     }
     if t.patience > 0 && t.eval_every == 0 {
         return conflict(
@@ -498,7 +498,7 @@ pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
         && t.steps == 0
     {
         return conflict(format!(
-            "{name} goes by steps, so that the clock changes no picture: set training.epochs or training.steps beside the time"
+            "{name} goes by steps, so that the clock changes no image: set training.epochs or training.steps beside the time"
         ));
     }
     if t.epochs == 0 && t.steps == 0 && t.seconds == 0 {

@@ -80,7 +80,7 @@ pub(super) fn luma(red: u8, green: u8, blue: u8) -> u8 {
 /// One channel of an image, row by row.
 pub(super) type Plane = ImageBuffer<Luma<u8>, Vec<u8>>;
 
-/// Resizes a square plane to `size` x `size` (Catmull and Rom's cubic, widened when it shrinks the picture so that
+/// Resizes a square plane to `size` x `size` (Catmull and Rom's cubic, widened when it shrinks the image so that
 /// every source pixel counts) and writes it to `out`.
 pub(super) fn resize_plane(plane: &Plane, size: usize, out: &mut [u8]) {
     let edge = u32::try_from(size).unwrap_or(u32::MAX);

@@ -246,7 +246,7 @@ impl fmt::Display for DataError {
                 write!(f, "unknown data source {found:?}: ")?;
                 match nearest {
                     _ if Path::new(found).is_dir() => {
-                        write!(f, "for the pictures in this folder write folder:{found}.")?;
+                        write!(f, "for the images in this folder write folder:{found}.")?;
                     }
                     Some(nearest) => write!(f, "did you mean {nearest:?}?")?,
                     None => f.write_str("it is none of these.")?,

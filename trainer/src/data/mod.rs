@@ -1,4 +1,4 @@
-//! Pictures to train on: built-in glyphs, MNIST and Fashion-MNIST, IDX files, folders of images.
+//! Images to train on: built-in glyphs, MNIST and Fashion-MNIST, IDX files, folders of images.
 //!
 //! [`load`] reads a whole data set into memory as bytes, planar (channel, row, column), with the size and
 //! the number of channels that are asked for. [`Batches`] says which images come next, as a pure function of a
@@ -37,7 +37,7 @@ pub use augment::{Augment, gather};
 pub use batches::{Batch, Batches, Position};
 pub use dataset::{Dataset, Split};
 pub use error::{BrokenFile, DataError};
-pub use folder::FolderPictures;
+pub use folder::FolderImages;
 pub use places::{CACHE_DIR_VARIABLE, DATA_DIR_VARIABLE, cache_dir, data_dir};
 pub use progress::{Bar, Progress, Silent, Unit};
 pub use spec::{DataSpec, VALID_SPECS};

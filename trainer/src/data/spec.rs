@@ -14,9 +14,9 @@ pub const VALID_SPECS: [&str; 5] = ["glyphs", "mnist", "fashion-mnist", "idx:DIR
 ///
 /// ```
 /// use dreamlet_trainer::data::DataSpec;
-/// let spec: DataSpec = "folder:pictures/cats".parse()?;
-/// assert_eq!(spec, DataSpec::Folder("pictures/cats".into()));
-/// assert_eq!(spec.to_string(), "folder:pictures/cats");
+/// let spec: DataSpec = "folder:images/cats".parse()?;
+/// assert_eq!(spec, DataSpec::Folder("images/cats".into()));
+/// assert_eq!(spec.to_string(), "folder:images/cats");
 /// # Ok::<(), dreamlet_trainer::data::DataError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

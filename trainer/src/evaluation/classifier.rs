@@ -24,7 +24,7 @@ pub(super) const VERSION: u32 = 1;
 const SEED: u64 = 0;
 const BATCH: usize = 128;
 const LEARNING_RATE: f64 = 2e-3;
-/// Four passes over MNIST; small sets are passed more often, large pictures less.
+/// Four passes over MNIST; small sets are passed more often, large images less.
 const STEPS: usize = 1600;
 
 /// A classifier and what must be said of it.
@@ -35,12 +35,12 @@ pub struct TrainedClassifier {
     size: usize,
     /// SHA-256 of its weights.
     pub sha256: String,
-    /// Share of the test pictures that it puts into their class.
+    /// Share of the test images that it puts into their class.
     pub accuracy: f64,
 }
 
-/// Indices of training pictures that the classifier never sees, for the real-against-real floor; and the others. As many as there are
-/// test pictures, a quarter of the training pictures at most.
+/// Indices of training images that the classifier never sees, for the real-against-real floor; and the others. As many as there are
+/// test images, a quarter of the training images at most.
 #[must_use]
 pub fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
     let mut order: Vec<u32> = (0..u32::try_from(data.train.len()).unwrap_or(u32::MAX)).collect();
@@ -130,7 +130,7 @@ impl TrainedClassifier {
         Ok(count(hits) / count(split.len().max(1)))
     }
 
-    /// Features `[N, 64]` and class probabilities `[N, classes]` of planar pictures.
+    /// Features `[N, 64]` and class probabilities `[N, classes]` of planar images.
     ///
     /// # Errors
     /// [`EvaluationError::Net`] with burn's words.
@@ -140,18 +140,18 @@ impl TrainedClassifier {
         progress: &dyn Progress,
     ) -> Result<(Matrix, Matrix), EvaluationError> {
         let width = self.channels * self.size * self.size;
-        let pictures = Pixels {
+        let images = Pixels {
             bytes: pixels,
             width,
         };
-        let blocks: Vec<usize> = (0..pictures.rows()).step_by(250).collect();
+        let blocks: Vec<usize> = (0..images.rows()).step_by(250).collect();
         let net = &self.net;
         let found: Result<Vec<_>, EvaluationError> = blocks
             .into_par_iter()
             .map(|from| {
-                let to = (from + 250).min(pictures.rows());
+                let to = (from + 250).min(images.rows());
                 let mut values = Vec::with_capacity((to - from) * width);
-                pictures.read(from, to, &mut values);
+                images.read(from, to, &mut values);
                 let shape = [to - from, self.channels, self.size, self.size];
                 let x = Tensor::<4>::from_data(TensorData::new(values, shape), &Device::flex());
                 let (features, logits) = net.forward(x);
@@ -165,7 +165,7 @@ impl TrainedClassifier {
             })
             .collect();
         let (features, probabilities): (Vec<_>, Vec<_>) = found?.into_iter().unzip();
-        let rows = pictures.rows().max(1);
+        let rows = images.rows().max(1);
         let matrix = |parts: Vec<Vec<f32>>| {
             let values = parts.concat();
             let width = values.len() / rows;
@@ -187,7 +187,7 @@ fn empty(data: &Dataset, device: &Device) -> Classifier {
     Classifier::new(data.channels, data.height, data.classes.len(), SEED, device)
 }
 
-/// Steps of training: fewer for small sets and for large pictures, which cost more each.
+/// Steps of training: fewer for small sets and for large images, which cost more each.
 fn steps(data: &Dataset) -> usize {
     let passes = data.train.len().saturating_mul(40) / BATCH;
     let area = (data.height * data.width / 1024).max(1);
@@ -199,10 +199,10 @@ fn train(data: &Dataset, progress: &dyn Progress) -> Result<Classifier, Evaluati
     let batch = BATCH.min(rest.len());
     if batch < 2 {
         return Err(EvaluationError::TooFew {
-            what: "training pictures",
+            what: "training images",
             needed: 4,
             found: data.train.len(),
-            advice: "add pictures",
+            advice: "add images",
         });
     }
     let device = Device::flex().autodiff();
@@ -210,7 +210,7 @@ fn train(data: &Dataset, progress: &dyn Progress) -> Result<Classifier, Evaluati
     let mut net = empty(data, &device);
     let mut optimizer = AdamConfig::new().init();
     let mut batches = Batches::new(SEED, rest.len(), batch)?;
-    // A class does not change when a picture moves a little.
+    // A class does not change when an image moves a little.
     let augment = Augment {
         shift: 2,
         ..Augment::default()
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_of_the_floor_are_not_trained_on() {
+    fn images_of_the_floor_are_not_trained_on() {
         let (held, rest) = hold_out(&glyphs(1200));
         assert_eq!((held.len(), rest.len()), (300, 900));
         assert!(held.iter().all(|index| !rest.contains(index)));

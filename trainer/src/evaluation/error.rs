@@ -27,16 +27,16 @@ pub enum EvaluationError {
         /// The data set's name.
         data: String,
     },
-    /// The pictures to compare have different shapes.
+    /// The images to compare have different shapes.
     Shape {
-        /// Channels, rows and columns of the generated pictures.
+        /// Channels, rows and columns of the generated images.
         generated: [usize; 3],
         /// Channels, rows and columns of the data set's.
         real: [usize; 3],
     },
-    /// Too few pictures for a figure that means something.
+    /// Too few images for a figure that means something.
     TooFew {
-        /// Pictures of which kind.
+        /// Images of which kind.
         what: &'static str,
         /// The least.
         needed: usize,
@@ -52,7 +52,7 @@ pub enum EvaluationError {
         /// The metric that was probably meant, if it is near enough to be a slip.
         nearest: Option<&'static str>,
     },
-    /// A metric was asked for by name that these pictures cannot have.
+    /// A metric was asked for by name that these images cannot have.
     NotPossible {
         /// The metric.
         metric: &'static str,
@@ -84,8 +84,8 @@ pub enum EvaluationError {
     NotFinite {
         /// What was computed.
         what: &'static str,
-        /// The picture.
-        picture: usize,
+        /// The image.
+        image: usize,
     },
     /// A file cannot be written.
     Write {
@@ -104,7 +104,7 @@ impl fmt::Display for EvaluationError {
             Self::Run(error) => error.fmt(f),
             Self::Graph(error) => error.fmt(f),
             Self::NoData => f.write_str(
-                "there is nothing to compare with: name the real pictures with --data, such as --data mnist or --data folder:DIR",
+                "there is nothing to compare with: name the real images with --data, such as --data mnist or --data folder:DIR",
             ),
             Self::NoLabels { data } => write!(
                 f,
@@ -115,7 +115,7 @@ impl fmt::Display for EvaluationError {
                 let [d, e, g] = real;
                 write!(
                     f,
-                    "the generated pictures have {a} channels and {b}x{c} pixels, the data set's {d} channels and {e}x{g}: name the data set the generator was trained on"
+                    "the generated images have {a} channels and {b}x{c} pixels, the data set's {d} channels and {e}x{g}: name the data set the generator was trained on"
                 )
             }
             Self::TooFew {
@@ -145,9 +145,9 @@ impl fmt::Display for EvaluationError {
             ),
             Self::Net { net, reason } => write!(f, "{net} failed: {reason}"),
             Self::Generate { reason } => write!(f, "the generator failed: {reason}"),
-            Self::NotFinite { what, picture } => write!(
+            Self::NotFinite { what, image } => write!(
                 f,
-                "{what} of picture {picture} hold a number that is NaN or infinite, so that no figure can be made of them"
+                "{what} of image {image} hold a number that is NaN or infinite, so that no figure can be made of them"
             ),
             Self::Write { path, reason } => write!(f, "cannot write {}: {reason}", path.display()),
         }

@@ -1,7 +1,7 @@
-//! Real pictures and their features once, figures of as many generators as are wanted.
+//! Real images and their features once, figures of as many generators as are wanted.
 //!
-//! Generated pictures come in parts and are measured as they come. What is kept of them does not grow with their number where the
-//! mathematics of a figure allows it; of each picture are kept its features for precision, recall, density and coverage,
+//! Generated images come in parts and are measured as they come. What is kept of them does not grow with their number where the
+//! mathematics of a figure allows it; of each image are kept its features for precision, recall, density and coverage,
 //! 128 projections for the sliced Wasserstein distance, and a distance and an index, twice, for memorization.
 
 mod dump;
@@ -27,32 +27,32 @@ use crate::data::{Dataset, Progress, Unit};
 use features::{Described, Extractor};
 use measure::{Measure, Value};
 
-/// The fewest pictures on each side.
+/// The fewest images on each side.
 pub const LEAST: usize = 50;
 
-/// Pictures that are measured together, and most bytes of them.
+/// Images that are measured together, and most bytes of them.
 const PART: usize = 2048;
 const PART_BYTES: usize = 1 << 26;
 
 /// How to evaluate.
 pub struct Options<'a> {
-    /// Generated pictures; as many test pictures go against them, if there are so many.
+    /// Generated images; as many test images go against them, if there are so many.
     pub samples: usize,
-    /// Number of the first generated picture; also chooses the real pictures and the pairs.
+    /// Number of the first generated image; also chooses the real images and the pairs.
     pub seed: u64,
-    /// What to measure; a metric that the pictures cannot have is left out.
+    /// What to measure; a metric that the images cannot have is left out.
     pub metrics: Vec<Metric>,
     /// A feature extractor instead of the own classifier. Without one, and with metrics of pixels alone, no classifier is trained.
     pub extractor: Option<OnnxExtractor>,
-    /// Folder for the classifier and for features of real pictures; `None` keeps nothing.
+    /// Folder for the classifier and for features of real images; `None` keeps nothing.
     pub cache: Option<PathBuf>,
-    /// Keep all pictures and features in memory, for [`Evaluator::dump`].
+    /// Keep all images and features in memory, for [`Evaluator::dump`].
     pub keep: bool,
     /// Hears how far it has come.
     pub progress: &'a dyn Progress,
 }
 
-/// The real pictures: numbers of those that were chosen, and of them what the metrics need.
+/// The real images: numbers of those that were chosen, and of them what the metrics need.
 #[derive(Default)]
 struct Real {
     indices: Vec<usize>,
@@ -65,7 +65,7 @@ struct Real {
     projections: Option<Projections>,
 }
 
-/// Training pictures, for memorization: their features and mean pictures, and how near the real pictures come to them in pixels and in features.
+/// Training images, for memorization: their features and mean images, and how near the real images come to them in pixels and in features.
 struct Training {
     features: Matrix,
     mean_pixels: Vec<f64>,
@@ -74,7 +74,7 @@ struct Training {
     in_features: Nearest,
 }
 
-/// All pictures with their features and, from a classifier, class probabilities.
+/// All images with their features and, from a classifier, class probabilities.
 #[derive(Default)]
 struct Kept {
     pixels: Vec<u8>,
@@ -86,13 +86,13 @@ struct Kept {
 pub struct Evaluation {
     /// The figures.
     pub report: Report,
-    /// For each generated picture the nearest training picture in pixels, if memorization was measured.
+    /// For each generated image the nearest training image in pixels, if memorization was measured.
     pub nearest: Option<Nearest>,
     /// The same in features, where there are any.
     pub nearest_in_features: Option<Nearest>,
-    /// The 16 generated pictures that are nearest to training pictures, nearest first; empty if memorization was not measured.
+    /// The 16 generated images that are nearest to training images, nearest first; empty if memorization was not measured.
     pub worst: Vec<Match>,
-    /// How many of the generated pictures the classifier takes for each class; `None` without it.
+    /// How many of the generated images the classifier takes for each class; `None` without it.
     pub class_counts: Option<Vec<usize>>,
     kept: Kept,
 }
@@ -115,18 +115,18 @@ impl<'a> Evaluator<'a> {
     /// Trains or loads the classifier and computes all that does not depend on a generator.
     ///
     /// # Errors
-    /// [`EvaluationError`]: too few pictures, no labels and no extractor, or an extractor that fails.
+    /// [`EvaluationError`]: too few images, no labels and no extractor, or an extractor that fails.
     pub fn new(data: &'a Dataset, mut options: Options<'a>) -> Result<Self, EvaluationError> {
         let fingerprint = data.fingerprint();
         let rows = options.samples.min(data.test.len());
         if rows < LEAST {
             let advice = if data.test.len() < LEAST {
-                "of a folder they are a tenth, or half where two folders are compared: add pictures, or put so many into a sub-folder test"
+                "of a folder they are a tenth, or half where two folders are compared: add images, or put so many into a sub-folder test"
             } else {
                 "ask for more with --samples"
             };
             return Err(EvaluationError::TooFew {
-                what: "real pictures to compare with",
+                what: "real images to compare with",
                 needed: LEAST,
                 found: rows,
                 advice,
@@ -171,12 +171,12 @@ impl<'a> Evaluator<'a> {
         self.options.metrics.contains(&metric)
     }
 
-    /// Whether balls around pictures are compared, for which all features are needed.
+    /// Whether balls around images are compared, for which all features are needed.
     fn wants_overlap(&self) -> bool {
         self.wants(Metric::PrecisionRecall) || self.wants(Metric::DensityCoverage)
     }
 
-    /// What the metrics need of the real pictures, and how many of them the classifier puts into their class, if there is one.
+    /// What the metrics need of the real images, and how many of them the classifier puts into their class, if there is one.
     fn describe_real(&mut self, indices: Vec<usize>) -> Result<Option<usize>, EvaluationError> {
         let test = &self.data.test;
         let found = self.kept(test, "test", &indices)?;
@@ -189,7 +189,7 @@ impl<'a> Evaluator<'a> {
         let features = found.features;
         let singly = self.wants_overlap() || self.wants(Metric::Kernel);
         let singly = singly || self.wants(Metric::Memorization) || self.options.keep;
-        let pictures = Chosen {
+        let images = Chosen {
             split: test,
             indices: &indices,
         };
@@ -199,14 +199,14 @@ impl<'a> Evaluator<'a> {
             radii: self.wants_overlap().then(|| Radii::of(&features)),
             projections: self
                 .wants(Metric::SlicedWasserstein)
-                .then(|| Projections::of(&pictures, &self.directions)),
+                .then(|| Projections::of(&images, &self.directions)),
             features: if singly { features } else { Matrix::default() },
             indices,
         };
         Ok(hits)
     }
 
-    /// The figures of training pictures that no classifier has seen, `rows` at most, in the place of generated ones.
+    /// The figures of training images that no classifier has seen, `rows` at most, in the place of generated ones.
     fn measure_floor(&mut self, rows: usize) -> Result<(), EvaluationError> {
         let (held, _) = hold_out(self.data);
         let indices: Vec<usize> = choose(self.options.seed, "eval.floor", held.len(), rows)
@@ -221,7 +221,7 @@ impl<'a> Evaluator<'a> {
         let mut measure = Measure::new(self, indices.len());
         let mut first = 0;
         for indices in indices.chunks(self.part()) {
-            let pictures = Chosen {
+            let images = Chosen {
                 split: train,
                 indices,
             };
@@ -230,7 +230,7 @@ impl<'a> Evaluator<'a> {
                 features: found.features.select(&range),
                 probabilities: found.probabilities.as_ref().map(|all| all.select(&range)),
             };
-            measure.add(self, &pictures.bytes(), &part);
+            measure.add(self, &images.bytes(), &part);
             first += indices.len();
         }
         self.floor = measure.values(self);
@@ -238,7 +238,7 @@ impl<'a> Evaluator<'a> {
         Ok(())
     }
 
-    /// Pictures that are measured together.
+    /// Images that are measured together.
     fn part(&self) -> usize {
         PART.min(PART_BYTES / self.data.image_len().max(1)).max(1)
     }
@@ -281,7 +281,7 @@ impl<'a> Evaluator<'a> {
             Nearest::from_matrix(in_pixels).zip(Nearest::from_matrix(in_features))
         });
         let (in_pixels, in_features) = kept.unwrap_or_else(|| {
-            let (pictures, training) = (
+            let (images, training) = (
                 Chosen {
                     split: &data.test,
                     indices: &self.real.indices,
@@ -292,7 +292,7 @@ impl<'a> Evaluator<'a> {
                 },
             );
             let found = (
-                Nearest::of(&pictures, &training, &mean_pixels),
+                Nearest::of(&images, &training, &mean_pixels),
                 Nearest::of(&self.real.features, &features, &mean_features),
             );
             if let (Some(slot), Some(a), Some(b)) = (slot, found.0.to_matrix(), found.1.to_matrix())
@@ -310,10 +310,10 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// Generates pictures and measures them.
+    /// Generates images and measures them.
     ///
     /// # Errors
-    /// [`EvaluationError`]: pictures of another shape, a generator that fails, too few pictures.
+    /// [`EvaluationError`]: images of another shape, a generator that fails, too few images.
     pub fn evaluate(
         &mut self,
         model: &str,
@@ -328,14 +328,14 @@ impl<'a> Evaluator<'a> {
         let total = source.available().unwrap_or(usize::MAX);
         let total = total.min(self.options.samples);
         let progress = self.options.progress;
-        progress.start("generated pictures", Some(total as u64), Unit::Images);
+        progress.start("generated images", Some(total as u64), Unit::Images);
         let found = self.generate(source, total);
         progress.finish();
         let found = found?;
         let fakes = found.rows;
         if fakes < LEAST {
             return Err(EvaluationError::TooFew {
-                what: "generated pictures",
+                what: "generated images",
                 needed: LEAST,
                 found: fakes,
                 advice: "give more",
@@ -383,9 +383,9 @@ impl<'a> Evaluator<'a> {
                 let threshold = compared.threshold;
                 let methods = [
                     format!(
-                        "nearer to a training picture than {threshold:.4}, as 1 % of the test pictures are"
+                        "nearer to a training image than {threshold:.4}, as 1 % of the test images are"
                     ),
-                    "median distance to the nearest training picture, over that of test pictures"
+                    "median distance to the nearest training image, over that of test images"
                         .to_owned(),
                 ];
                 let numbers = [(compared.share, 0.01), (compared.median_ratio, 1.0)];
@@ -452,7 +452,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// The stamp of a figure of the run's own nets on test pictures.
+    /// The stamp of a figure of the run's own nets on test images.
     #[must_use]
     pub fn likelihood_stamp(&self, real: usize) -> Stamp {
         Stamp {

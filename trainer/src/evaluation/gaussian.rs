@@ -107,7 +107,7 @@ impl Gaussian {
     /// equation 6), in squared units of the features.
     ///
     /// The trace of the root is the sum of the roots of the eigenvalues of Lᵀ Σ₂ L with Σ₁ = L Lᵀ, which is symmetric: unlike the usual
-    /// root of Σ₁ Σ₂ it needs no offset on the diagonal when there are fewer pictures than features.
+    /// root of Σ₁ Σ₂ it needs no offset on the diagonal when there are fewer images than features.
     #[must_use]
     pub fn frechet_distance(&self, other: &Self) -> f64 {
         let means = self.mean.iter().zip(&other.mean);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_pictures_than_features_are_no_trouble() {
+    fn fewer_images_than_features_are_no_trouble() {
         let (a, b) = (random(1, 5, 20), random(2, 5, 20));
         let (a, b) = (Gaussian::of(&a), Gaussian::of(&b));
         let distance = a.frechet_distance(&b);

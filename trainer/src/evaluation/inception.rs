@@ -2,11 +2,11 @@
 
 use super::matrix::{Matrix, count};
 
-/// Parts that the pictures are cut into.
+/// Parts that the images are cut into.
 pub(super) const SPLITS: usize = 10;
 
 /// exp(E KL(p(y|x) ‖ p(y))) (Salimans et al. 2016, section 4): mean and standard deviation over 10 parts, in the order of the rows. From
-/// 1 to the number of classes. `probabilities` has a row a picture and a column a class.
+/// 1 to the number of classes. `probabilities` has a row an image and a column a class.
 #[must_use]
 pub fn inception_score(probabilities: &Matrix) -> (f64, f64) {
     let mut scores = Scores::new(probabilities.rows());
@@ -22,7 +22,7 @@ pub(super) struct Scores {
     parts: Vec<Part>,
 }
 
-/// What the score of one part of the pictures is made of.
+/// What the score of one part of the images is made of.
 #[derive(Clone, Debug, Default)]
 struct Part {
     rows: usize,
@@ -33,7 +33,7 @@ struct Part {
 }
 
 impl Scores {
-    /// For `rows` pictures; those over a multiple of ten are left out.
+    /// For `rows` images; those over a multiple of ten are left out.
     pub(super) fn new(rows: usize) -> Self {
         Self {
             size: (rows / SPLITS).max(1),

@@ -2,7 +2,7 @@
 
 use super::matrix::{Matrix, count, each_product};
 
-/// Pictures in a subset, where there are enough.
+/// Images in a subset, where there are enough.
 const SUBSET: usize = 1000;
 
 /// A kernel distance and how sure it is.
@@ -14,13 +14,13 @@ pub struct KernelDistance {
     pub error: f64,
     /// Number of subsets.
     pub subsets: usize,
-    /// Pictures in each.
+    /// Images in each.
     pub size: usize,
 }
 
 /// The kernel inception distance of Bińkowski et al. 2018 on any features of width d: the unbiased estimate of the squared MMD
 /// (Gretton et al. 2012, equation 3) with k(x, y) = (x·y/d + 1)³, mean over disjoint subsets, in the order of the rows, of 1000
-/// pictures of each side or a quarter of the smaller side. It can be a little negative. Needs 8 rows on each side.
+/// images of each side or a quarter of the smaller side. It can be a little negative. Needs 8 rows on each side.
 #[must_use]
 pub fn kernel_distance(real: &Matrix, fake: &Matrix) -> KernelDistance {
     let mut subsets = Subsets::new(real.rows(), fake.rows());
@@ -28,18 +28,18 @@ pub fn kernel_distance(real: &Matrix, fake: &Matrix) -> KernelDistance {
     subsets.distance()
 }
 
-/// The distance in the making, of generated pictures that come in parts: no more of them than one subset is kept.
+/// The distance in the making, of generated images that come in parts: no more of them than one subset is kept.
 #[derive(Debug)]
 pub(super) struct Subsets {
     size: usize,
     wanted: usize,
-    /// Features of the pictures of the next subset.
+    /// Features of the images of the next subset.
     pending: Vec<f32>,
     found: Vec<f64>,
 }
 
 impl Subsets {
-    /// For so many real and generated pictures.
+    /// For so many real and generated images.
     pub(super) fn new(real: usize, fake: usize) -> Self {
         let rows = real.min(fake);
         let size = SUBSET.min(rows / 4).max(1);
@@ -51,7 +51,7 @@ impl Subsets {
         }
     }
 
-    /// The next generated pictures; `real` is all real ones.
+    /// The next generated images; `real` is all real ones.
     pub(super) fn add(&mut self, real: &Matrix, fake: &Matrix) {
         let length = self.size * real.width().max(1);
         for row in fake.iter() {

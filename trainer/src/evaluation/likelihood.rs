@@ -1,4 +1,4 @@
-//! The bounds of a run's VAE on test pictures.
+//! The bounds of a run's VAE on test images.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dreamlet_runtime::latent::Stream;
@@ -12,23 +12,23 @@ use crate::data::{Dataset, Progress, Unit};
 use crate::training::Reals;
 use crate::training::saved::Saved;
 
-/// Pictures in a call.
+/// Images in a call.
 const BATCH: usize = 250;
 
 /// How to measure bounds.
 pub struct BoundOptions<'a> {
-    /// Draws for each picture of the importance-weighted bound; 0 leaves it out.
+    /// Draws for each image of the importance-weighted bound; 0 leaves it out.
     pub draws: usize,
-    /// Test pictures of the importance-weighted bound.
-    pub pictures: usize,
+    /// Test images of the importance-weighted bound.
+    pub images: usize,
     /// Fixes the binarization.
     pub seed: u64,
     /// Hears how far it has come.
     pub progress: &'a dyn Progress,
 }
 
-/// The negative evidence lower bound on all test pictures as they are and, for the Bernoulli likelihood, on binarized pixels, each drawn with
-/// its grey value as probability (Burda et al. 2016, section 5), and the importance-weighted bound on those, in nats a picture. Empty for a GAN.
+/// The negative evidence lower bound on all test images as they are and, for the Bernoulli likelihood, on binarized pixels, each drawn with
+/// its grey value as probability (Burda et al. 2016, section 5), and the importance-weighted bound on those, in nats an image. Empty for a GAN.
 ///
 /// # Errors
 /// [`EvaluationError::Run`] if the encoder cannot be read, [`EvaluationError::NotFinite`].
@@ -57,9 +57,9 @@ pub fn figures(
             classes: labels,
         }
     };
-    let batches = |pictures: usize| {
+    let batches = |images: usize| {
         let pixels = data.test.pixels().chunks(BATCH * data.image_len().max(1));
-        pixels.zip(0_u64..).take(pictures.div_ceil(BATCH))
+        pixels.zip(0_u64..).take(images.div_ceil(BATCH))
     };
     // Black or white, each pixel drawn with its grey value as probability.
     let binarized = |pixels: &[u8], index: u64| -> Vec<f32> {
@@ -111,7 +111,7 @@ pub fn figures(
     };
     let bound = total / count(seen.max(1));
     finite(bound)?;
-    let method = format!("nats a picture, grey pixels, {pixels}, 1 draw");
+    let method = format!("nats an image, grey pixels, {pixels}, 1 draw");
     let mut found = vec![figure(
         "negative_elbo",
         "negative ELBO",
@@ -130,21 +130,21 @@ pub fn figures(
         "negative ELBO, binarized",
         bound,
         None,
-        "nats a picture, binarized pixels, 1 draw".to_owned(),
+        "nats an image, binarized pixels, 1 draw".to_owned(),
         seen,
     ));
     if options.draws == 0 {
         return Ok(found);
     }
-    let pictures = options.pictures.min(data.test.len());
+    let images = options.images.min(data.test.len());
     progress.start(
         "importance-weighted bound",
-        Some(pictures as u64),
+        Some(images as u64),
         Unit::Images,
     );
     let mut all = Vec::new();
-    for (pixels, index) in batches(pictures) {
-        let rows = (pixels.len() / data.image_len().max(1)).min(pictures - all.len());
+    for (pixels, index) in batches(images) {
+        let rows = (pixels.len() / data.image_len().max(1)).min(images - all.len());
         let pixels = pixels.get(..rows * data.image_len()).unwrap_or(pixels);
         let x = reals(binarized(pixels, index), rows, index);
         let bounds = learner.importance_bound(x, options.draws as u64, index);
@@ -156,7 +156,7 @@ pub fn figures(
     let mean = all.iter().sum::<f64>() / n;
     finite(mean)?;
     let variance = all.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    let method = format!("nats a picture, binarized pixels, {} draws", options.draws);
+    let method = format!("nats an image, binarized pixels, {} draws", options.draws);
     let error = Some((variance / n).sqrt());
     found.push(figure(
         "negative_iwae",
@@ -174,7 +174,7 @@ fn finite(bound: f64) -> Result<(), EvaluationError> {
         true => Ok(()),
         false => Err(EvaluationError::NotFinite {
             what: "the bounds",
-            picture: 0,
+            image: 0,
         }),
     }
 }

@@ -1,4 +1,4 @@
-//! Rows of numbers, one a picture, and the distances between them in blocks that fit into caches.
+//! Rows of numbers, one an image, and the distances between them in blocks that fit into caches.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
@@ -124,7 +124,7 @@ impl Rows for Matrix {
     }
 }
 
-/// Chosen pictures of a data set, as numbers from 0 to 1.
+/// Chosen images of a data set, as numbers from 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chosen<'a> {
     pub(super) split: &'a Split,
@@ -132,10 +132,10 @@ pub(super) struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
-    /// The bytes of the pictures, one after the other.
+    /// The bytes of the images, one after the other.
     pub(super) fn bytes(&self) -> Vec<u8> {
-        let pictures = self.indices.iter().filter_map(|i| self.split.image(*i));
-        pictures.flatten().copied().collect()
+        let images = self.indices.iter().filter_map(|i| self.split.image(*i));
+        images.flatten().copied().collect()
     }
 }
 
@@ -150,12 +150,12 @@ impl Rows for Chosen<'_> {
 
     fn read(&self, from: usize, to: usize, out: &mut Vec<f32>) {
         let indices = self.indices.get(from..to).unwrap_or_default();
-        let pictures = indices.iter().filter_map(|i| self.split.image(*i));
-        out.extend(pictures.flatten().map(|byte| f32::from(*byte) / 255.0));
+        let images = indices.iter().filter_map(|i| self.split.image(*i));
+        out.extend(images.flatten().map(|byte| f32::from(*byte) / 255.0));
     }
 }
 
-/// Pixels of pictures, as numbers from 0 to 1.
+/// Pixels of images, as numbers from 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pixels<'a> {
     pub(super) bytes: &'a [u8],

@@ -1,10 +1,10 @@
-//! Whether generated pictures are copies of training pictures.
+//! Whether generated images are copies of training images.
 
 use serde::Serialize;
 
 use super::matrix::{Matrix, Pixels, Rows, count, each_distance};
 
-/// For each picture, where the nearest training picture is.
+/// For each image, where the nearest training image is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Nearest {
     /// Distance to it.
@@ -14,10 +14,10 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    pub(super) fn of(pictures: &dyn Rows, training: &dyn Rows, center: &[f64]) -> Self {
-        let mut best = vec![(f32::INFINITY, 0_u32); pictures.rows()];
+    pub(super) fn of(images: &dyn Rows, training: &dyn Rows, center: &[f64]) -> Self {
+        let mut best = vec![(f32::INFINITY, 0_u32); images.rows()];
         each_distance(
-            pictures,
+            images,
             training,
             center,
             &mut best,
@@ -35,21 +35,21 @@ impl Nearest {
         }
     }
 
-    /// In pixels from 0 to 1, `width` to a picture.
+    /// In pixels from 0 to 1, `width` to an image.
     #[must_use]
-    pub fn in_pixels(pictures: &[u8], training: &[u8], width: usize) -> Self {
+    pub fn in_pixels(images: &[u8], training: &[u8], width: usize) -> Self {
         let rows = |bytes| Pixels { bytes, width };
         let mean = mean(training, width);
-        Self::of(&rows(pictures), &rows(training), &mean)
+        Self::of(&rows(images), &rows(training), &mean)
     }
 
     /// In features.
     #[must_use]
-    pub fn in_features(pictures: &Matrix, training: &Matrix) -> Self {
-        Self::of(pictures, training, &training.mean())
+    pub fn in_features(images: &Matrix, training: &Matrix) -> Self {
+        Self::of(images, training, &training.mean())
     }
 
-    /// More pictures.
+    /// More images.
     pub(super) fn append(&mut self, mut more: Self) {
         self.distances.append(&mut more.distances);
         self.indices.append(&mut more.indices);
@@ -78,7 +78,7 @@ impl Nearest {
     }
 }
 
-/// The mean picture, in pixels from 0 to 1.
+/// The mean image, in pixels from 0 to 1.
 pub(super) fn mean(bytes: &[u8], width: usize) -> Vec<f64> {
     let mut sums = vec![0_u64; width];
     for row in bytes.chunks_exact(width.max(1)) {
@@ -93,19 +93,19 @@ pub(super) fn mean(bytes: &[u8], width: usize) -> Vec<f64> {
     mean
 }
 
-/// How near generated pictures come to training pictures, against how near test pictures come.
+/// How near generated images come to training images, against how near test images come.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Memorization {
-    /// Share of generated pictures nearer to a training picture than the nearest 1 % of test pictures are. About 0.01 for pictures that
+    /// Share of generated images nearer to a training image than the nearest 1 % of test images are. About 0.01 for images that
     /// are like new real ones; near 1 for copies.
     pub share: f64,
-    /// The 1st percentile of the distances from test to training pictures.
+    /// The 1st percentile of the distances from test to training images.
     pub threshold: f64,
-    /// Median distance of the generated pictures over that of the test pictures. Under 1: nearer than new pictures are.
+    /// Median distance of the generated images over that of the test images. Under 1: nearer than new images are.
     pub median_ratio: f64,
 }
 
-/// Compares the distances of generated and of test pictures to their nearest training pictures.
+/// Compares the distances of generated and of test images to their nearest training images.
 #[must_use]
 pub fn memorization(generated: &[f32], test: &[f32]) -> Memorization {
     let threshold = quantile(test, 0.01);
@@ -135,39 +135,39 @@ fn quantile(values: &[f32], share: f64) -> f64 {
     low + (high - low) * (place - place.floor())
 }
 
-/// A generated picture and the training picture that is nearest to it in pixels.
+/// A generated image and the training image that is nearest to it in pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Match {
-    /// Number of the generated picture.
-    pub picture: usize,
+    /// Number of the generated image.
+    pub image: usize,
     /// Its pixels, planar.
     pub pixels: Vec<u8>,
-    /// Index of the training picture.
+    /// Index of the training image.
     pub training: usize,
     /// Distance between the two, in pixels from 0 to 1.
     pub distance: f32,
 }
 
-/// Generated pictures that are kept for being nearest to training pictures.
+/// Generated images that are kept for being nearest to training images.
 const WORST: usize = 16;
 
-/// The 16 pictures that are nearest to training pictures, nearest first, of pictures that come in parts.
+/// The 16 images that are nearest to training images, nearest first, of images that come in parts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Worst(pub(super) Vec<Match>);
 
 impl Worst {
-    /// Pictures `first..`, their pixels, `width` to a picture, and what is nearest to them.
+    /// Images `first..`, their pixels, `width` to an image, and what is nearest to them.
     pub(super) fn add(&mut self, first: usize, pixels: &[u8], width: usize, nearest: &Nearest) {
         let found = nearest.distances.iter().zip(&nearest.indices);
-        let pictures = pixels.chunks_exact(width.max(1));
-        for (picture, (pixels, (distance, training))) in (first..).zip(pictures.zip(found)) {
+        let images = pixels.chunks_exact(width.max(1));
+        for (image, (pixels, (distance, training))) in (first..).zip(images.zip(found)) {
             let place = self.0.partition_point(|kept| kept.distance <= *distance);
             if place < WORST {
                 self.0.truncate(WORST - 1);
                 self.0.insert(
                     place,
                     Match {
-                        picture,
+                        image,
                         pixels: pixels.to_vec(),
                         training: *training as usize,
                         distance: *distance,
@@ -245,7 +245,7 @@ mod tests {
         // 7 · 23 mod 40 is 1.
         let second = &worst.0[1];
         assert_eq!(
-            (second.picture, &second.pixels[..], second.training),
+            (second.image, &second.pixels[..], second.training),
             (23, &[23][..], 3)
         );
     }

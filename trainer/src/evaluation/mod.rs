@@ -1,7 +1,7 @@
-//! How good generated pictures are: distances to real pictures, fidelity and variety, memorization, likelihood.
+//! How good generated images are: distances to real images, fidelity and variety, memorization, likelihood.
 //!
-//! Every figure carries what it was measured with: the feature extractor and its hash, the numbers of pictures, the split, the seed,
-//! and the same figure for other real pictures in place of the generated ones. Pictures are 8-bit on both sides.
+//! Every figure carries what it was measured with: the feature extractor and its hash, the numbers of images, the split, the seed,
+//! and the same figure for other real images in place of the generated ones. Images are 8-bit on both sides.
 //!
 //! ```no_run
 //! use dreamlet_trainer::data::{self, DataSpec, LoadOptions, Silent};

@@ -1,4 +1,4 @@
-//! Precision, recall, density and coverage: how two sets of features overlap, by balls around each picture.
+//! Precision, recall, density and coverage: how two sets of features overlap, by balls around each image.
 
 use super::matrix::{Matrix, Rows, count, each_distance};
 
@@ -57,18 +57,18 @@ fn insert(nearest: &mut [f32; DENSITY_K], distance: f32) {
 /// How two sets overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Overlap {
-    /// Share of generated pictures within the ball of some real one, k = 3.
+    /// Share of generated images within the ball of some real one, k = 3.
     pub precision: f64,
-    /// Share of real pictures within the ball of some generated one, k = 3.
+    /// Share of real images within the ball of some generated one, k = 3.
     pub recall: f64,
-    /// Mean number of real balls around a generated picture, over k = 5. Can exceed 1.
+    /// Mean number of real balls around a generated image, over k = 5. Can exceed 1.
     pub density: f64,
-    /// Share of real pictures with a generated one in their ball, k = 5.
+    /// Share of real images with a generated one in their ball, k = 5.
     pub coverage: f64,
 }
 
 /// Improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2), density and coverage (Naeem et al. 2020, equations
-/// 5 and 6). A ball reaches from a picture to its k-th nearest neighbour of the same set, the picture itself not counted.
+/// 5 and 6). A ball reaches from an image to its k-th nearest neighbour of the same set, the image itself not counted.
 #[must_use]
 pub fn overlap(real: &Matrix, real_radii: &Radii, fake: &Matrix, fake_radii: &Radii) -> Overlap {
     let center = real.mean();

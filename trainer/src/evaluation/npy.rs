@@ -46,8 +46,8 @@ pub(super) fn matrix(folder: &Path, name: &str, matrix: &Matrix) -> Result<(), E
     )
 }
 
-/// Writes pictures as bytes, shape `(N, C, H, W)`.
-pub(super) fn pictures(
+/// Writes images as bytes, shape `(N, C, H, W)`.
+pub(super) fn images(
     folder: &Path,
     name: &str,
     pixels: &[u8],

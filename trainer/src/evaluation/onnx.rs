@@ -16,7 +16,7 @@ use crate::data::Progress;
 use crate::export::verify::onnxruntime;
 use crate::files::sha256;
 
-/// Pictures in a call.
+/// Images in a call.
 const BATCH: usize = 32;
 
 /// Largest file, in bytes: what a protobuf message can have.
@@ -51,7 +51,7 @@ pub struct OnnxExtractor {
 }
 
 impl OnnxExtractor {
-    /// Opens a file, with onnxruntime where its library is found, else with tract. Pictures are given to it in `range`.
+    /// Opens a file, with onnxruntime where its library is found, else with tract. Images are given to it in `range`.
     ///
     /// # Errors
     /// [`EvaluationError::Extractor`] says what was expected of the file and what was found.
@@ -128,7 +128,7 @@ impl OnnxExtractor {
         self.range
     }
 
-    /// Features of planar pictures of `shape`; they are scaled bilinearly to what the file takes, and grey is repeated or colour made
+    /// Features of planar images of `shape`; they are scaled bilinearly to what the file takes, and grey is repeated or colour made
     /// grey where it must be.
     ///
     /// # Errors
@@ -147,11 +147,11 @@ impl OnnxExtractor {
         ];
         let batch = self.batch.unwrap_or(BATCH);
         let (mut features, mut feature_width) = (Vec::new(), None);
-        for pictures in pixels.chunks(batch * shape.iter().product::<usize>().max(1)) {
-            let rows = pictures.len() / shape.iter().product::<usize>().max(1);
+        for images in pixels.chunks(batch * shape.iter().product::<usize>().max(1)) {
+            let rows = images.len() / shape.iter().product::<usize>().max(1);
             let mut input = Vec::new();
-            for picture in pictures.chunks_exact(shape.iter().product::<usize>().max(1)) {
-                input.extend(convert(picture, shape, to, self.range));
+            for image in images.chunks_exact(shape.iter().product::<usize>().max(1)) {
+                input.extend(convert(image, shape, to, self.range));
             }
             // A file with a fixed batch gets it filled up.
             let given = self.batch.unwrap_or(rows);
@@ -272,11 +272,11 @@ fn describe(value: &ValueInfoProto) -> String {
     }
 }
 
-/// One planar picture from one shape to another, as numbers in `range`.
-fn convert(picture: &[u8], from: [usize; 3], to: [usize; 3], range: PixelRange) -> Vec<f32> {
+/// One planar image from one shape to another, as numbers in `range`.
+fn convert(image: &[u8], from: [usize; 3], to: [usize; 3], range: PixelRange) -> Vec<f32> {
     let plane_len = (from[1] * from[2]).max(1);
     let number = |byte: f32| range.low + (range.high - range.low) * byte / 255.0;
-    let mut planes: Vec<Vec<f32>> = picture
+    let mut planes: Vec<Vec<f32>> = image
         .chunks_exact(plane_len)
         .map(|plane| plane.iter().map(|byte| f32::from(*byte)).collect())
         .collect();
@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_are_brought_to_what_a_file_takes() {
+    fn images_are_brought_to_what_a_file_takes() {
         let same = convert(&[0, 255, 51, 102], [1, 2, 2], [1, 2, 2], PixelRange::UNIT);
         assert_eq!(same, [0.0, 1.0, 0.2, 0.4]);
         let rgb = convert(&[0, 255], [1, 1, 2], [3, 1, 2], PixelRange::SIGNED);

@@ -19,13 +19,13 @@ pub enum Metric {
     DensityCoverage,
     /// Sliced Wasserstein distance in pixels.
     SlicedWasserstein,
-    /// MS-SSIM between generated pictures.
+    /// MS-SSIM between generated images.
     MsSsim,
-    /// Share of pictures in the class that was asked for.
+    /// Share of images in the class that was asked for.
     ClassAccuracy,
-    /// Nearest training pictures.
+    /// Nearest training images.
     Memorization,
-    /// A VAE's bounds on test pictures.
+    /// A VAE's bounds on test images.
     Likelihood,
 }
 
@@ -106,7 +106,7 @@ pub struct ExtractorStamp {
     pub name: String,
     /// SHA-256 of the file or of the weights.
     pub sha256: String,
-    /// Share of the test pictures that the classifier puts into their class.
+    /// Share of the test images that the classifier puts into their class.
     pub accuracy: Option<f64>,
     /// What computed it.
     pub engine: String,
@@ -123,17 +123,17 @@ pub struct Stamp {
     pub data: String,
     /// First digits of the data set's fingerprint.
     pub fingerprint: String,
-    /// Channels, rows and columns of the pictures that were compared.
+    /// Channels, rows and columns of the images that were compared.
     pub shape: [usize; 3],
-    /// Where the real pictures come from.
+    /// Where the real images come from.
     pub split: &'static str,
-    /// Number of real pictures.
+    /// Number of real images.
     pub real: usize,
-    /// Number of generated pictures.
+    /// Number of generated images.
     pub fake: usize,
-    /// Number of other real pictures that stand in for the generated ones in the floor.
+    /// Number of other real images that stand in for the generated ones in the floor.
     pub floor: usize,
-    /// Seed of the first latent, and of the choice of real pictures and pairs.
+    /// Seed of the first latent, and of the choice of real images and pairs.
     pub seed: u64,
 }
 
@@ -148,7 +148,7 @@ pub struct Figure {
     pub value: f64,
     /// Its standard error (standard deviation over parts for the inception score).
     pub error: Option<f64>,
-    /// The same for real pictures against real ones.
+    /// The same for real images against real ones.
     pub floor: Option<f64>,
     /// Which way is better.
     pub better: Better,
@@ -211,7 +211,7 @@ impl fmt::Display for Report {
             };
             let stamp = &figure.stamp;
             let counts = match (stamp.real, stamp.fake) {
-                (real, 0) => format!("{real} {} pictures", stamp.split),
+                (real, 0) => format!("{real} {} images", stamp.split),
                 (0, fake) => format!("{fake} generated"),
                 (real, fake) => format!("{fake} generated, {real} {}", stamp.split),
             };
@@ -225,14 +225,14 @@ impl fmt::Display for Report {
             let [channels, rows, columns] = stamp.shape;
             writeln!(
                 f,
-                "data       {}, pictures of {channels}x{rows}x{columns}, fingerprint {}",
+                "data       {}, images of {channels}x{rows}x{columns}, fingerprint {}",
                 stamp.data, stamp.fingerprint
             )?;
             let floors = self.figures.iter().map(|figure| figure.stamp.floor);
             if let Some(floor) = floors.max().filter(|floor| *floor > 0) {
                 writeln!(
                     f,
-                    "real/real  {floor} training pictures that no classifier has seen, in place of the generated ones"
+                    "real/real  {floor} training images that no classifier has seen, in place of the generated ones"
                 )?;
             }
             writeln!(f, "seed       {}", stamp.seed)?;

@@ -1,4 +1,4 @@
-//! How much generated pictures resemble each other: multi-scale structural similarity over pairs.
+//! How much generated images resemble each other: multi-scale structural similarity over pairs.
 
 use std::collections::HashMap;
 
@@ -21,8 +21,8 @@ const C2: f64 = 0.0009;
 /// Most pairs.
 const PAIRS: usize = 2000;
 
-/// Scales that fit: each halves the picture, and the window must fit into the smallest one. 28 pixels have 2, 176 have all 5. 0
-/// for pictures smaller than the window.
+/// Scales that fit: each halves the image, and the window must fit into the smallest one. 28 pixels have 2, 176 have all 5. 0
+/// for images smaller than the window.
 #[must_use]
 pub(super) fn scales(height: usize, width: usize) -> usize {
     (0..WEIGHTS.len())
@@ -30,10 +30,10 @@ pub(super) fn scales(height: usize, width: usize) -> usize {
         .count()
 }
 
-/// Disjoint random pairs of `pictures` pictures.
+/// Disjoint random pairs of `images` images.
 #[must_use]
-pub(super) fn pairs(pictures: usize, seed: u64) -> Vec<[usize; 2]> {
-    let mut order: Vec<usize> = (0..pictures).collect();
+pub(super) fn pairs(images: usize, seed: u64) -> Vec<[usize; 2]> {
+    let mut order: Vec<usize> = (0..images).collect();
     Stream::new(seed, "eval.pairs", 0).shuffle(&mut order);
     order
         .as_chunks::<2>()
@@ -44,7 +44,7 @@ pub(super) fn pairs(pictures: usize, seed: u64) -> Vec<[usize; 2]> {
         .collect()
 }
 
-/// Mean MS-SSIM over `pairs` (Odena et al. 2017, section 4.2) and its standard error: 1 when all pictures are the same. Pictures are planar
+/// Mean MS-SSIM over `pairs` (Odena et al. 2017, section 4.2) and its standard error: 1 when all images are the same. Images are planar
 /// bytes; channels are averaged. The weights of the scales that fit are brought to a sum of 1.
 #[must_use]
 pub fn mean_similarity(pixels: &[u8], shape: [usize; 3], pairs: &[[usize; 2]]) -> (f64, f64) {
@@ -53,27 +53,27 @@ pub fn mean_similarity(pixels: &[u8], shape: [usize; 3], pairs: &[[usize; 2]]) -
     all.mean()
 }
 
-/// The mean in the making, of pictures that come in parts: a picture is kept until the other one of its pair is there.
+/// The mean in the making, of images that come in parts: an image is kept until the other one of its pair is there.
 #[derive(Debug)]
 pub(super) struct Similarities {
     shape: [usize; 3],
-    /// For each picture of a pair, by its number, the number of the pair.
+    /// For each image of a pair, by its number, the number of the pair.
     pair_of: HashMap<usize, usize>,
     waiting: HashMap<usize, Vec<u8>>,
-    /// Pictures seen.
+    /// Images seen.
     seen: usize,
     /// In the order of the pairs.
     found: Vec<Option<f64>>,
 }
 
 impl Similarities {
-    /// For disjoint pairs of pictures.
+    /// For disjoint pairs of images.
     pub(super) fn new(shape: [usize; 3], pairs: &[[usize; 2]]) -> Self {
         let numbers = pairs.iter().enumerate();
         Self {
             shape,
             pair_of: numbers
-                .flat_map(|(pair, pictures)| pictures.map(|picture| (picture, pair)))
+                .flat_map(|(pair, images)| images.map(|image| (image, pair)))
                 .collect(),
             waiting: HashMap::new(),
             seen: 0,
@@ -81,17 +81,17 @@ impl Similarities {
         }
     }
 
-    /// The next pictures.
+    /// The next images.
     pub(super) fn add(&mut self, pixels: &[u8]) {
         let [channels, height, width] = self.shape;
         let (length, area) = (channels * height * width, height * width);
         let mut ready = Vec::new();
-        for picture in pixels.chunks_exact(length.max(1)) {
+        for image in pixels.chunks_exact(length.max(1)) {
             if let Some(pair) = self.pair_of.get(&self.seen) {
                 match self.waiting.remove(pair) {
-                    Some(first) => ready.push((*pair, first, picture)),
+                    Some(first) => ready.push((*pair, first, image)),
                     None => {
-                        self.waiting.insert(*pair, picture.to_vec());
+                        self.waiting.insert(*pair, image.to_vec());
                     }
                 }
             }
@@ -180,7 +180,7 @@ fn window() -> [f64; WINDOW] {
     window.map(|weight| weight / sum)
 }
 
-/// One channel of a picture.
+/// One channel of an image.
 struct Plane {
     values: Vec<f64>,
     width: usize,
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_pictures_are_at_one_and_noise_is_near_zero() {
+    fn equal_images_are_at_one_and_noise_is_near_zero() {
         let (a, b) = (noise(1), noise(2));
         assert!((similarity(&a, &a, 28, 28) - 1.0).abs() < 1e-12);
         assert!(similarity(&a, &b, 28, 28) < 0.2);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn two_flat_pictures_differ_by_luminance_alone() {
+    fn two_flat_images_differ_by_luminance_alone() {
         // Only the coarsest scale has luminance: weight 0.2856 of 0.3304.
         let expected =
             ((2.0 * 0.2 * 0.6 + C1) / (0.04 + 0.36 + C1)).powf(0.2856 / (0.0448 + 0.2856));
@@ -293,9 +293,9 @@ mod tests {
         );
         let once = mean_similarity(&pixels, [1, 28, 28], &pairs);
         assert!(once.0 < 0.2);
-        // One picture after the other, which waits for its pair.
-        for picture in pixels.chunks(28 * 28) {
-            parts.add(picture);
+        // One image after the other, which waits for its pair.
+        for image in pixels.chunks(28 * 28) {
+            parts.add(image);
         }
         assert_eq!((parts.mean(), parts.pairs()), (once, 2));
     }

@@ -1,4 +1,4 @@
-//! The sliced Wasserstein distance between pictures, in pixels.
+//! The sliced Wasserstein distance between images, in pixels.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dreamlet_runtime::latent::Stream;
@@ -9,7 +9,7 @@ use super::matrix::{Matrix, Pixels, Rows, count};
 /// Random directions.
 pub(super) const DIRECTIONS: usize = 128;
 
-/// Unit directions in the space of pictures with `width` numbers, one a row; the same for every call.
+/// Unit directions in the space of images with `width` numbers, one a row; the same for every call.
 #[must_use]
 pub fn directions(width: usize) -> Matrix {
     let mut values = vec![0.0_f32; DIRECTIONS * width];
@@ -27,41 +27,41 @@ pub fn directions(width: usize) -> Matrix {
     Matrix::new(values, width)
 }
 
-/// Mean over [`directions`] of the Wasserstein-1 distance between the projections of two sets of pictures (Rabin et al. 2011), in pixels
-/// from 0 to 1. Pictures beyond the smaller set are left out. `a` and `b` are bytes, `width` to a picture.
+/// Mean over [`directions`] of the Wasserstein-1 distance between the projections of two sets of images (Rabin et al. 2011), in pixels
+/// from 0 to 1. Images beyond the smaller set are left out. `a` and `b` are bytes, `width` to an image.
 #[must_use]
 pub fn sliced_wasserstein(a: &[u8], b: &[u8], width: usize, directions: &Matrix) -> f64 {
     let of = |bytes| Projections::of(&Pixels { bytes, width }, directions);
     of(a).distance(&of(b))
 }
 
-/// The projections of pictures on each direction, in the pictures' order: all that is kept of pictures that come in parts.
+/// The projections of images on each direction, in the images' order: all that is kept of images that come in parts.
 #[derive(Debug)]
 pub(super) struct Projections(Vec<Vec<f32>>);
 
 impl Projections {
-    /// Of no pictures yet.
+    /// Of no images yet.
     pub(super) fn new() -> Self {
         Self(vec![Vec::new(); DIRECTIONS])
     }
 
-    pub(super) fn of(pictures: &dyn Rows, directions: &Matrix) -> Self {
+    pub(super) fn of(images: &dyn Rows, directions: &Matrix) -> Self {
         let mut all = Self::new();
-        all.add(pictures, directions);
+        all.add(images, directions);
         all
     }
 
-    /// More pictures.
-    pub(super) fn add(&mut self, pictures: &dyn Rows, directions: &Matrix) {
+    /// More images.
+    pub(super) fn add(&mut self, images: &dyn Rows, directions: &Matrix) {
         let device = Device::flex();
-        let width = pictures.width();
+        let width = images.width();
         let tensor =
             |values, rows| Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &device);
         let directions = tensor(directions.values().to_vec(), directions.rows());
-        for from in (0..pictures.rows()).step_by(2048) {
-            let to = (from + 2048).min(pictures.rows());
+        for from in (0..images.rows()).step_by(2048) {
+            let to = (from + 2048).min(images.rows());
             let mut values = Vec::with_capacity((to - from) * width);
-            pictures.read(from, to, &mut values);
+            images.read(from, to, &mut values);
             let products = directions
                 .clone()
                 .matmul(tensor(values, to - from).transpose());
@@ -75,7 +75,7 @@ impl Projections {
         }
     }
 
-    /// The sliced Wasserstein distance to other pictures, as [`sliced_wasserstein`] has it.
+    /// The sliced Wasserstein distance to other images, as [`sliced_wasserstein`] has it.
     pub(super) fn distance(&self, other: &Self) -> f64 {
         let distances: Vec<f64> = self
             .0
@@ -113,7 +113,7 @@ mod tests {
         let expected = directions.iter().map(moved).sum::<f64>() / 128.0;
         let found = sliced_wasserstein(&a, &b, 64, &directions);
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
-        // More pictures on one side change nothing.
+        // More images on one side change nothing.
         let longer: Vec<u8> = b.iter().chain(&[0; 64]).copied().collect();
         assert_eq!(sliced_wasserstein(&a, &longer, 64, &directions), found);
     }

@@ -1,4 +1,4 @@
-//! Where the pictures come from that are evaluated.
+//! Where the images come from that are evaluated.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use rayon::prelude::*;
 
 use super::error::EvaluationError;
 use crate::config::Config;
-use crate::data::FolderPictures;
+use crate::data::FolderImages;
 use crate::export::{generator, onnx};
 use crate::sampling::FileGenerator;
 
-/// Pictures by number, as planar bytes (channel, row, column).
+/// Images by number, as planar bytes (channel, row, column).
 pub trait Source {
     /// Channels, rows and columns.
     fn shape(&self) -> [usize; 3];
@@ -22,15 +22,15 @@ pub trait Source {
     fn classes(&self) -> usize {
         0
     }
-    /// How many pictures there are, `None` where there is no end.
+    /// How many images there are, `None` where there is no end.
     fn available(&self) -> Option<usize> {
         None
     }
-    /// Pictures `first..first + count`; `classes` has one for each where [`Source::classes`] is not 0.
+    /// Images `first..first + count`; `classes` has one for each where [`Source::classes`] is not 0.
     ///
     /// # Errors
     /// [`EvaluationError::Generate`].
-    fn pictures(
+    fn images(
         &mut self,
         first: u64,
         count: usize,
@@ -38,7 +38,7 @@ pub trait Source {
     ) -> Result<Vec<u8>, EvaluationError>;
 }
 
-/// A generator's file, ONNX or compiled, in the runtime's engines. Picture i is that of seed i, the one that `dreamlet sample --seeds i` draws.
+/// A generator's file, ONNX or compiled, in the runtime's engines. Image i is that of seed i, the one that `dreamlet sample --seeds i` draws.
 #[derive(Debug)]
 pub struct FileSource {
     generators: Vec<FileGenerator>,
@@ -106,7 +106,7 @@ impl Source for FileSource {
         self.generators.first().map_or(0, Generator::classes)
     }
 
-    fn pictures(
+    fn images(
         &mut self,
         first: u64,
         count: usize,
@@ -148,7 +148,7 @@ fn latents(distribution: Distribution, len: usize, seeds: impl Iterator<Item = u
         .collect()
 }
 
-/// A generator that is a function: latents `[N, z]` one after the other, N(0, 1), and classes, to pictures `[N, C, H, W]` in `range`. For
+/// A generator that is a function: latents `[N, z]` one after the other, N(0, 1), and classes, to images `[N, C, H, W]` in `range`. For
 /// figures while a model trains.
 #[derive(Debug)]
 pub struct FunctionSource<F> {
@@ -160,7 +160,7 @@ pub struct FunctionSource<F> {
     pub classes: usize,
     /// Values of black and white.
     pub range: PixelRange,
-    /// Latents and classes to pictures.
+    /// Latents and classes to images.
     pub function: F,
 }
 
@@ -173,7 +173,7 @@ impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for Function
         self.classes
     }
 
-    fn pictures(
+    fn images(
         &mut self,
         first: u64,
         count: usize,
@@ -185,7 +185,7 @@ impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for Function
         let expected = count * self.shape.iter().product::<usize>();
         if values.len() != expected {
             return Err(failed(format!(
-                "{count} pictures are {expected} values, found {}",
+                "{count} images are {expected} values, found {}",
                 values.len()
             )));
         }
@@ -196,21 +196,21 @@ impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for Function
     }
 }
 
-/// The pictures of a folder, training and test pictures alike, decoded when they are asked for.
+/// The images of a folder, training and test images alike, decoded when they are asked for.
 #[derive(Debug)]
-pub struct FolderSource(FolderPictures);
+pub struct FolderSource(FolderImages);
 
 impl FolderSource {
-    /// Lists the folder; the pictures will be squares of `size` pixels with so many `channels`.
+    /// Lists the folder; the images will be squares of `size` pixels with so many `channels`.
     ///
     /// # Errors
     /// [`EvaluationError::Data`].
     pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, EvaluationError> {
-        let pictures = FolderPictures::open(folder, size, channels);
-        Ok(Self(pictures.map_err(EvaluationError::Data)?))
+        let images = FolderImages::open(folder, size, channels);
+        Ok(Self(images.map_err(EvaluationError::Data)?))
     }
 
-    /// What the user should be told once the pictures were read. One sentence each.
+    /// What the user should be told once the images were read. One sentence each.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         self.0.notes()
@@ -223,11 +223,11 @@ impl Source for FolderSource {
     }
 
     fn available(&self) -> Option<usize> {
-        Some(self.0.pictures())
+        Some(self.0.images())
     }
 
-    /// Beyond the last picture there are none: the answer is shorter then.
-    fn pictures(
+    /// Beyond the last image there are none: the answer is shorter then.
+    fn images(
         &mut self,
         first: u64,
         count: usize,
@@ -239,10 +239,8 @@ impl Source for FolderSource {
         }
         let skipped = first.saturating_sub(self.0.given());
         if skipped > 0 {
-            self.0
-                .next_pictures(skipped)
-                .map_err(EvaluationError::Data)?;
+            self.0.next_images(skipped).map_err(EvaluationError::Data)?;
         }
-        self.0.next_pictures(count).map_err(EvaluationError::Data)
+        self.0.next_images(count).map_err(EvaluationError::Data)
     }
 }

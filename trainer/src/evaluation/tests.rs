@@ -31,7 +31,7 @@ fn options(folder: &TestFolder) -> Options<'static> {
     }
 }
 
-/// A conditional "generator" that returns training pictures of the class, `skip` classes further on.
+/// A conditional "generator" that returns training images of the class, `skip` classes further on.
 fn copies(data: &Dataset, skip: usize) -> impl Source {
     let data = data.clone();
     let mut next = 0;
@@ -47,8 +47,8 @@ fn copies(data: &Dataset, skip: usize) -> impl Source {
                 while data.train.label(next % 1200) != Some(wanted) {
                     next += 1;
                 }
-                let picture = data.train.image(next % 1200).unwrap();
-                out.extend(picture.iter().map(|byte| f32::from(*byte) / 255.0));
+                let pixels = data.train.image(next % 1200).unwrap();
+                out.extend(pixels.iter().map(|byte| f32::from(*byte) / 255.0));
                 next += 1;
             }
             Ok(out)
@@ -57,7 +57,7 @@ fn copies(data: &Dataset, skip: usize) -> impl Source {
 }
 
 #[test]
-fn copies_of_training_pictures_are_good_by_every_figure_but_memorization() {
+fn copies_of_training_images_are_good_by_every_figure_but_memorization() {
     let (data, folder) = (glyphs(), TestFolder::new());
     let mut evaluator = Evaluator::new(&data, options(&folder)).unwrap();
     let report = evaluator
@@ -147,7 +147,7 @@ fn data_without_labels_has_the_figures_of_pixels() {
 }
 
 #[test]
-fn pictures_of_another_shape_and_too_few_are_refused() {
+fn images_of_another_shape_and_too_few_are_refused() {
     let (data, folder) = (glyphs(), TestFolder::new());
     let few = Options {
         samples: 20,
@@ -181,43 +181,37 @@ fn pictures_of_another_shape_and_too_few_are_refused() {
 }
 
 #[test]
-fn a_folder_is_measured_like_the_generator_that_made_its_pictures() {
+fn a_folder_is_measured_like_the_generator_that_made_its_images() {
     let (data, folder) = (glyphs(), TestFolder::new());
     for index in 0..120 {
-        let picture = data.train.image(index).unwrap().to_vec();
-        let picture = image::GrayImage::from_raw(28, 28, picture).unwrap();
-        let path = folder.write(&format!("pictures/{index}.png"), b"");
-        picture.save(path).unwrap();
+        let generated = data.train.image(index).unwrap().to_vec();
+        let generated = image::GrayImage::from_raw(28, 28, generated).unwrap();
+        let path = folder.write(&format!("images/{index}.png"), b"");
+        generated.save(path).unwrap();
     }
-    let mut source = FolderSource::open(&folder.0.join("pictures"), 28, 1).unwrap();
+    let mut source = FolderSource::open(&folder.0.join("images"), 28, 1).unwrap();
     assert_eq!(
         (source.available(), source.shape()),
         (Some(120), [1, 28, 28])
     );
     // In any order of asking.
-    let all = source.pictures(0, 500, &[]).unwrap();
+    let all = source.images(0, 500, &[]).unwrap();
     assert_eq!(all.len(), 120 * 784);
-    assert_eq!(
-        source.pictures(30, 2, &[]).unwrap(),
-        all[30 * 784..32 * 784]
-    );
-    assert_eq!(
-        source.pictures(50, 1, &[]).unwrap(),
-        all[50 * 784..51 * 784]
-    );
+    assert_eq!(source.images(30, 2, &[]).unwrap(), all[30 * 784..32 * 784]);
+    assert_eq!(source.images(50, 1, &[]).unwrap(), all[50 * 784..51 * 784]);
     let options = Options {
         metrics: vec![Metric::SlicedWasserstein, Metric::Memorization],
         keep: true,
         ..options(&folder)
     };
     let mut evaluator = Evaluator::new(&data, options).unwrap();
-    let found = evaluator.evaluate("pictures", &mut source).unwrap();
+    let found = evaluator.evaluate("images", &mut source).unwrap();
     let share = found.report.figure("memorized_share_pixels").unwrap();
     assert_eq!((share.value, share.stamp.fake), (1.0, 120));
     assert_eq!(found.worst.len(), 16);
     for worst in &found.worst {
         assert_eq!(Some(&worst.pixels[..]), data.train.image(worst.training));
-        assert_eq!(worst.pixels, all[worst.picture * 784..][..784]);
+        assert_eq!(worst.pixels, all[worst.image * 784..][..784]);
     }
     evaluator.dump(&found, &folder.0).unwrap();
     let written = std::fs::read(folder.0.join("fake_pixels.npy")).unwrap();

@@ -1,6 +1,6 @@
 //! The generator's card, in the file's metadata.
 //!
-//! Besides `io.dreamlet.card` the metadata has the keys that ONNX itself defines for models that make pictures
+//! Besides `io.dreamlet.card` the metadata has the keys that ONNX itself defines for models that make images
 //! (ONNX, "Metadata", 2019: `Image.BitmapPixelFormat`, `Image.ColorSpaceGamma`, `Image.NominalPixelRange`,
 //! `model_author`, `model_license`).
 
@@ -14,7 +14,7 @@ use super::verify::signature::Signature;
 /// Writes `card` into the metadata of `model`, in place of what the keys held before.
 ///
 /// # Errors
-/// [`ExportError::Card`] if the card is invalid, or says another latent length, picture shape or number of
+/// [`ExportError::Card`] if the card is invalid, or says another latent length, image shape or number of
 /// classes than the graph has.
 pub fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
     let wrong = |field, reason: String| ExportError::Card { field, reason };

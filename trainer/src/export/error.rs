@@ -43,7 +43,7 @@ pub enum ExportError {
         /// Position of the first such number.
         index: usize,
     },
-    /// The picture is not `[N, C, H, W]` of `f32` with `C` 1 or 3.
+    /// The image is not `[N, C, H, W]` of `f32` with `C` 1 or 3.
     Image {
         /// What was found.
         found: String,

@@ -23,11 +23,11 @@ pub fn graph(generator: &Generator, config: &Config) -> Result<ModelProto, Expor
     })
 }
 
-/// What a device must know of a generator trained with `config`: the card without author, licence and golden pictures. `classes` are
+/// What a device must know of a generator trained with `config`: the card without author, licence and golden images. `classes` are
 /// the names of a conditional generator's classes.
 ///
 /// # Errors
-/// [`ExportError::Card`] for a picture that no device can show.
+/// [`ExportError::Card`] for an image that no device can show.
 pub fn card(config: &Config, classes: &[String], name: &str) -> Result<Card, ExportError> {
     let wrong = |field, reason: String| ExportError::Card { field, reason };
     let (low, high) = config.model.output.range();

@@ -1,5 +1,5 @@
 //! From a trained generator to a file that devices sample: ONNX, its card, and the check that every
-//! engine makes the same pictures from it.
+//! engine makes the same images from it.
 //!
 //! [`generator`] takes what a run has trained, [`onnx::trace`] records its forward pass and writes it as ONNX, [`card`] describes it
 //! in the file's metadata, [`verify`] runs the file through several engines.
@@ -23,7 +23,7 @@ use crate::files::write_atomic;
 pub use error::ExportError;
 
 /// Writes `model` with `card` to `path`, whole or not at all, and gives back the card as it was written: with the
-/// golden pictures that tract makes from the file, and the version of this program.
+/// golden images that tract makes from the file, and the version of this program.
 ///
 /// # Errors
 /// [`ExportError::Card`] where the card does not fit the graph or tract cannot run it; [`ExportError::Write`].

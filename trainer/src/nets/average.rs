@@ -1,4 +1,4 @@
-//! The exponential moving average of a generator, which makes better pictures than the generator itself (Yazıcı et al. 2019).
+//! The exponential moving average of a generator, which makes better images than the generator itself (Yazıcı et al. 2019).
 
 use std::collections::HashMap;
 

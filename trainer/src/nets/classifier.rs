@@ -1,4 +1,4 @@
-//! A small classifier, whose penultimate layer describes pictures by what tells their classes apart.
+//! A small classifier, whose penultimate layer describes images by what tells their classes apart.
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -24,11 +24,11 @@ impl Classifier {
     /// Numbers of the penultimate layer.
     pub const FEATURES: usize = 64;
 
-    /// A new classifier of pictures `[N, channels, size, size]` with weights from `seed`.
+    /// A new classifier of images `[N, channels, size, size]` with weights from `seed`.
     #[must_use]
     pub fn new(channels: usize, size: usize, classes: usize, seed: u64, device: &Device) -> Self {
         let mut init = Init::new(seed, Purpose::DiscriminatorInit, Scheme::FanIn, device);
-        // Larger pictures get thinner maps: the cost of a net grows with both.
+        // Larger images get thinner maps: the cost of a net grows with both.
         let (side, mut maps) = pyramid(size, if size > 32 { 16 } else { 32 });
         maps.reverse();
         let inputs = [channels].into_iter().chain(maps.iter().copied());
@@ -46,7 +46,7 @@ impl Classifier {
         }
     }
 
-    /// Pictures `[N, C, H, W]` to features `[N, 64]` and logits `[N, classes]`.
+    /// Images `[N, C, H, W]` to features `[N, 64]` and logits `[N, classes]`.
     #[must_use]
     pub fn forward(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let maps = self

@@ -1,4 +1,4 @@
-//! Discriminators: pictures `[N, C, H, W]`, of a conditional one with classes `[N]`, to one logit each, `[N, 1]`.
+//! Discriminators: images `[N, C, H, W]`, of a conditional one with classes `[N]`, to one logit each, `[N, 1]`.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
@@ -12,11 +12,11 @@ use super::{Init, Scheme, pyramid};
 use crate::config::{Config, DiscriminatorNorm, NetKind};
 use crate::random::Purpose;
 
-/// Any discriminator of this program: features of a picture, and what they say.
+/// Any discriminator of this program: features of an image, and what they say.
 #[derive(Module, Debug)]
 pub struct Discriminator {
     net: DiscriminatorNet,
-    /// Looks at the whole picture, where the convolutions see only parts of it.
+    /// Looks at the whole image, where the convolutions see only parts of it.
     hidden: Option<Linear>,
     hidden_bound: Option<Spectral>,
     judge: Linear,
@@ -25,7 +25,7 @@ pub struct Discriminator {
     classes: Option<Embedding>,
 }
 
-/// The net that makes features of a picture.
+/// The net that makes features of an image.
 #[derive(Module, Debug)]
 pub enum DiscriminatorNet {
     /// Dense layers.
@@ -140,7 +140,7 @@ impl Discriminator {
         }
     }
 
-    /// Whether what it says of a picture does not depend on the other pictures of a batch: no batch normalization.
+    /// Whether what it says of an image does not depend on the other images of a batch: no batch normalization.
     #[must_use]
     pub fn sees_each_alone(&self) -> bool {
         match &self.net {
@@ -175,7 +175,7 @@ impl Discriminator {
         bound
     }
 
-    /// Features `[N, F]` of pictures, of a [`Discriminator::normalized`] one.
+    /// Features `[N, F]` of images, of a [`Discriminator::normalized`] one.
     #[must_use]
     pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
         match &self.net {
@@ -201,7 +201,7 @@ impl Discriminator {
     }
 
     /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one: positive for "real". A conditional discriminator without classes says whether
-    /// a picture is real, of whichever class.
+    /// an image is real, of whichever class.
     #[must_use]
     pub fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let logits = linear(&self.judge, features.clone(), 1.0);
@@ -215,7 +215,7 @@ impl Discriminator {
         }
     }
 
-    /// Logits `[N, 1]` of pictures.
+    /// Logits `[N, 1]` of images.
     #[must_use]
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let net = self.normalized();

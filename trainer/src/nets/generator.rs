@@ -1,4 +1,4 @@
-//! Generators: latent vectors `[N, z]`, of a conditional one with classes `[N]`, to pictures `[N, C, H, W]`. A VAE's decoder is one too.
+//! Generators: latent vectors `[N, z]`, of a conditional one with classes `[N]`, to images `[N, C, H, W]`. A VAE's decoder is one too.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
@@ -27,7 +27,7 @@ pub struct Generator {
     second: Option<LatentDecoder>,
 }
 
-/// The net that makes a picture of a latent vector.
+/// The net that makes an image of a latent vector.
 #[derive(Module, Debug)]
 pub enum GeneratorNet {
     /// Dense layers.
@@ -203,7 +203,7 @@ impl Generator {
         Tensor::cat(vec![latent, features.reshape([rows, CLASS_FEATURES])], 1)
     }
 
-    /// Pictures before the last activation, `[N, C, H, W]`, from the net's own latents: in a two-stage VAE those of the first stage.
+    /// Images before the last activation, `[N, C, H, W]`, from the net's own latents: in a two-stage VAE those of the first stage.
     #[must_use]
     pub fn logits(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
         let input = self.input(latent, class);
@@ -218,7 +218,7 @@ impl Generator {
         }
     }
 
-    /// Pictures `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and classes `[N]`; through both stages
+    /// Images `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and classes `[N]`; through both stages
     /// of a two-stage VAE.
     #[must_use]
     pub fn forward(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
@@ -273,7 +273,7 @@ mod tests {
         let device = Device::flex();
         let training = Generator::new(&config, &device.clone().autodiff());
         let z = normals(5, Purpose::Score, 0, 64, config.model.latent, &device);
-        // In training, a picture is made with the statistics of its batch: so must it be after calibration.
+        // In training, an image is made with the statistics of its batch: so must it be after calibration.
         let expected = training.logits(Tensor::from_inner(z.clone()), None).inner();
         let ready = training.valid();
         let before = (ready.logits(z.clone(), None) - expected.clone())

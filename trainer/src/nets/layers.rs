@@ -173,7 +173,7 @@ fn transposed(
 
 /// The kernel `[I, O, 4, 4]` of a transposed convolution with stride 2 and padding 1 that does what nearest ×2 and a convolution
 /// with `weight` `[O, I, 3, 3]` and padding 1 do: A·w·Aᵀ. A row of A says which of the three taps fall on the same pixel of
-/// the smaller picture.
+/// the smaller image.
 fn doubled(weight: Tensor<4>) -> Tensor<4> {
     const A: [[f32; 3]; 4] = [
         [0.0, 0.0, 1.0],

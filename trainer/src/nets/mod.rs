@@ -24,10 +24,10 @@ use burn::tensor::Tensor;
 
 use crate::config::OutputActivation;
 
-/// Feature maps at each size of a convolutional net: from the smallest map to half the picture's size.
+/// Feature maps at each size of a convolutional net: from the smallest map to half the image's size.
 ///
-/// The smallest map is the picture halved until another halving would be odd or under 4 pixels; `width` feature
-/// maps at half the picture's size double with each halving, up to 512. 28 pixels and width 64 give
+/// The smallest map is the image halved until another halving would be odd or under 4 pixels; `width` feature
+/// maps at half the image's size double with each halving, up to 512. 28 pixels and width 64 give
 /// `(7, [128, 64])`, 64 pixels `(4, [512, 256, 128, 64])`, the nets of Radford et al. 2016.
 #[must_use]
 pub fn pyramid(size: usize, width: usize) -> (usize, Vec<usize>) {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_hidden_layer_lets_far_parts_of_a_picture_speak_together() {
+    fn only_a_hidden_layer_lets_far_parts_of_a_image_speak_together() {
         // Without it the logit is a sum over places, each of which sees 10x10 pixels: far changes add up.
         let device = Device::flex();
         let interaction = |hidden: usize| {
@@ -127,12 +127,12 @@ mod tests {
             let config = resolve(&Source::Preset("dcgan".into()), &overrides).unwrap();
             let net = Discriminator::new(&config, &device);
             let logit = |top: f32, bottom: f32| {
-                let picture = (0..784).map(|i| match i / 28 {
+                let image = (0..784).map(|i| match i / 28 {
                     0..8 => top,
                     20.. => bottom,
                     _ => 0.0,
                 });
-                let pixels = TensorData::new(picture.collect::<Vec<f32>>(), [1, 1, 28, 28]);
+                let pixels = TensorData::new(image.collect::<Vec<f32>>(), [1, 1, 28, 28]);
                 let x = Tensor::from_data(pixels, &device);
                 f64::from(net.forward(x, None).into_scalar::<f32>())
             };

@@ -1,7 +1,7 @@
 //! The second stage of a two-stage VAE (Dai and Wipf 2019): a small dense VAE on the latents z of the first, u → z and z → u, both of
 //! the same length.
 //!
-//! A trained decoder knows latents from q(z), the mean of q(z|x) over the pictures, and q(z) is not quite N(0, 1). The second stage learns
+//! A trained decoder knows latents from q(z), the mean of q(z|x) over the images, and q(z) is not quite N(0, 1). The second stage learns
 //! q(z); its own latents are much nearer to N(0, 1), because they have as many dimensions as what it learns (section 4 of the paper).
 //!
 //! Both nets begin as the identity, so that a generator whose second stage has not been trained yet is its first stage.

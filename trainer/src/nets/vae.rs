@@ -1,4 +1,4 @@
-//! The encoder of a VAE: pictures to the mean and log-variance of q(z|x).
+//! The encoder of a VAE: images to the mean and log-variance of q(z|x).
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -83,7 +83,7 @@ impl Encoder {
         self.second.as_ref()
     }
 
-    /// Pictures `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]` each.
+    /// Images `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]` each.
     #[must_use]
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> (Tensor<2>, Tensor<2>) {
         let [rows, ..] = x.dims();

@@ -4,16 +4,16 @@
 use burn::tensor::{Tensor, TensorData};
 use dreamlet_runtime::latent::Stream;
 
-/// Largest shift, as a share of the picture's side.
+/// Largest shift, as a share of the image's side.
 const SHIFT: f32 = 0.125;
-/// Side of the square that is cut out, as a share of the picture's side.
+/// Side of the square that is cut out, as a share of the image's side.
 const CUTOUT: f32 = 0.5;
 
-/// Shift, cutout, and brightness and contrast, each with `probability` for each picture, as numbers for a batch.
+/// Shift, cutout, and brightness and contrast, each with `probability` for each image, as numbers for a batch.
 #[derive(Clone, Debug)]
 pub struct Changes {
     rows: usize,
-    /// Multiplies what a pixel differs from its picture's mean by.
+    /// Multiplies what a pixel differs from its image's mean by.
     contrast: Vec<f32>,
     /// Added to every pixel.
     brightness: Vec<f32>,
@@ -25,7 +25,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Draws the changes of `rows` pictures of `side` (height and width) whose pixels span `span` from black to white.
+    /// Draws the changes of `rows` images of `side` (height and width) whose pixels span `span` from black to white.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     pub fn draw(
@@ -44,7 +44,7 @@ impl Changes {
             side,
         };
         for _ in 0..rows {
-            // Always the same number of draws, so that one picture's luck does not move another's.
+            // Always the same number of draws, so that one image's luck does not move another's.
             let coins: [bool; 3] =
                 core::array::from_fn(|_| f64::from(stream.uniform()) < probability);
             let numbers: [f32; 6] = core::array::from_fn(|_| stream.uniform());
@@ -78,7 +78,7 @@ impl Changes {
         changes
     }
 
-    /// The pictures `[N, C, H, W]` changed. What a shift uncovers and a cutout covers is 0.
+    /// The images `[N, C, H, W]` changed. What a shift uncovers and a cutout covers is 0.
     #[must_use]
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, channels, height, width] = x.dims();
@@ -133,10 +133,10 @@ impl Changes {
         let [height, width] = self.side;
         let reach = |extent: usize| (extent as f32 * CUTOUT).round() as i32;
         let mut mask = vec![1.0; self.rows * height * width];
-        let pictures = mask.chunks_exact_mut((height * width).max(1));
-        for (picture, hole) in pictures.zip(&self.holes) {
+        let images = mask.chunks_exact_mut((height * width).max(1));
+        for (image, hole) in images.zip(&self.holes) {
             let Some([left, top]) = hole else { continue };
-            for (y, row) in (0..).zip(picture.chunks_exact_mut(width)) {
+            for (y, row) in (0..).zip(image.chunks_exact_mut(width)) {
                 for (x, pixel) in (0..).zip(row) {
                     let inside = (*left..left + reach(width)).contains(&x)
                         && (*top..top + reach(height)).contains(&y);
@@ -159,7 +159,7 @@ mod tests {
         Stream::new(3, "test.augment", 0)
     }
 
-    fn pictures() -> Tensor<4> {
+    fn images() -> Tensor<4> {
         let device = Device::flex().autodiff();
         let values = (1..=2 * 64).map(|v| v as f32).collect::<Vec<_>>();
         Tensor::from_data(TensorData::new(values, [2, 1, 8, 8]), &device)
@@ -168,15 +168,15 @@ mod tests {
     #[test]
     fn probability_zero_changes_nothing() {
         let changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 0.0);
-        let same = changes.apply(pictures()).into_data();
-        assert_eq!(same, pictures().into_data());
+        let same = changes.apply(images()).into_data();
+        assert_eq!(same, images().into_data());
     }
 
     #[test]
     fn a_shift_moves_pixels_and_uncovers_zeros() {
         let mut changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 0.0);
         changes.shifts = vec![[1, 0], [0, -1]];
-        let found: Vec<f32> = changes.apply(pictures()).into_data().try_to_vec().unwrap();
+        let found: Vec<f32> = changes.apply(images()).into_data().try_to_vec().unwrap();
         assert_eq!(found[..4], [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(found[64..68], [64.0 + 9.0, 74.0, 75.0, 76.0]);
         assert_eq!(found[120..], [0.0; 8]);
@@ -188,7 +188,7 @@ mod tests {
         changes.holes = vec![Some([-2, 6]), None];
         changes.brightness = vec![0.0, 0.5];
         changes.contrast = vec![1.0, 2.0];
-        let found: Vec<f32> = changes.apply(pictures()).into_data().try_to_vec().unwrap();
+        let found: Vec<f32> = changes.apply(images()).into_data().try_to_vec().unwrap();
         let zeros = found[..64].iter().filter(|v| **v == 0.0).count();
         assert_eq!(zeros, 2 * 2);
         // Mean 96.5: the first pixel, 65, goes to 96.5 - 2 * 31.5 + 0.5.
@@ -196,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn about_that_share_of_pictures_is_changed_and_gradients_go_through() {
+    fn about_that_share_of_images_is_changed_and_gradients_go_through() {
         let changes = Changes::draw(&mut stream(), 2000, [8, 8], 2.0, 0.3);
         let share = changes.holes.iter().flatten().count() as f64 / 2000.0;
         assert!((share - 0.3).abs() < 0.04, "{share}");
         let changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 1.0);
-        let x = pictures().require_grad();
+        let x = images().require_grad();
         let gradients = changes.apply(x.clone()).sum().backward();
         let gradient = x.grad(&gradients).unwrap().abs().sum().into_scalar::<f32>();
         assert!(gradient > 1.0);

@@ -1,4 +1,4 @@
-//! The evidence lower bound (Kingma and Welling 2014, equation 3), in nats a picture, and the importance-weighted one.
+//! The evidence lower bound (Kingma and Welling 2014, equation 3), in nats an image, and the importance-weighted one.
 //!
 //! log p(x|z), summed over pixels x from 0 to 1, where l is the decoder's logit and λ its sigmoid:
 //!
@@ -18,7 +18,7 @@ use crate::nets::cpu;
 /// Smallest variance of a pixel that is learned: a quarter of a grey level, squared.
 const LEAST_VARIANCE: f64 = 1e-6;
 
-/// log p(x|z) of each picture, `[N]`. `logits` and `x` are `[N, C, H, W]`, x from 0 to 1; `sigma` is the Gaussian's standard
+/// log p(x|z) of each image, `[N]`. `logits` and `x` are `[N, C, H, W]`, x from 0 to 1; `sigma` is the Gaussian's standard
 /// deviation in units of the pixel range.
 #[must_use]
 pub fn log_likelihood(
@@ -108,7 +108,7 @@ pub fn log_normal(x: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Ten
 }
 
 /// The importance-weighted bound (Burda et al. 2016, equation 8), shape `[1]`, from log weights log p(x, z) − log q(z|x) `[k·N]`,
-/// the k draws of all pictures one after the other.
+/// the k draws of all images one after the other.
 #[must_use]
 pub fn importance_weighted(log_weights: Tensor<1>, draws: usize) -> Tensor<1> {
     let [all] = log_weights.dims();

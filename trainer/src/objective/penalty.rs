@@ -3,24 +3,24 @@
 //! burn differentiates once. What is needed is the gradient, with respect to the discriminator's weights, of a function of
 //! g = ∇ₓD(x). As ∂‖g‖ = u·∂g with the direction u = g/‖g‖ held fixed, and u·∇ₓD(x) is the slope of D along u, the slope's central
 //! difference, (D(x + εu) − D(x − εu)) / 2ε, has that gradient up to O(ε²), and takes two forward passes and one backward.
-//! `tests` compare it with the analytic gradient of a small net: the relative error is 1.8e-4 for the weights next to the picture, 1.0e-4 for the others (R1).
+//! `tests` compare it with the analytic gradient of a small net: the relative error is 1.8e-4 for the weights next to the image, 1.0e-4 for the others (R1).
 
 use burn::tensor::Tensor;
 
-/// Half of the central difference's width, in units of the picture's Euclidean length. Smaller ones drown in rounding, larger ones
+/// Half of the central difference's width, in units of the image's Euclidean length. Smaller ones drown in rounding, larger ones
 /// miss the discriminator's kinks.
 const STEP: f64 = 0.05;
 
-/// ‖∇ₓD(x)‖ of each picture, `[N]`, as something whose gradient with respect to the discriminator's weights is right to O(ε²).
+/// ‖∇ₓD(x)‖ of each image, `[N]`, as something whose gradient with respect to the discriminator's weights is right to O(ε²).
 ///
 /// `x` is `[N, C, H, W]`, on a device that differentiates, and no part of a graph; `judge` gives the logits `[N, 1]`.
-/// Batch normalization mixes the pictures of a batch: penalties are for discriminators without it.
+/// Batch normalization mixes the images of a batch: penalties are for discriminators without it.
 pub fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
     let [rows, ..] = x.dims();
     let input = x.clone().detach().require_grad();
     let gradients = judge(input.clone()).sum().backward();
     let Some(gradient) = input.grad(&gradients) else {
-        // Logits that do not depend on the picture.
+        // Logits that do not depend on the image.
         return Tensor::zeros([rows], &x.device());
     };
     let length = gradient
@@ -37,7 +37,7 @@ pub fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Te
     (ahead - behind).mul_scalar(0.5 / STEP).reshape([rows])
 }
 
-/// E\[(‖∇D(x̂)‖ − 1)²\], shape `[1]`, at points x̂ between real and generated pictures (Gulrajani et al. 2017, equation 3).
+/// E\[(‖∇D(x̂)‖ − 1)²\], shape `[1]`, at points x̂ between real and generated images (Gulrajani et al. 2017, equation 3).
 /// `mix` `[N]` says where between, from 0 (fake) to 1 (real).
 pub fn gradient_penalty(
     real: Tensor<4>,
@@ -52,7 +52,7 @@ pub fn gradient_penalty(
     (excess.clone() * excess).mean()
 }
 
-/// ½E\[‖∇D(x)‖²\], shape `[1]`, on real pictures: R1 (Mescheder et al. 2018, equation 9), to be multiplied by γ.
+/// ½E\[‖∇D(x)‖²\], shape `[1]`, on real images: R1 (Mescheder et al. 2018, equation 9), to be multiplied by γ.
 pub fn r1(real: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
     let length = gradient_norm(real, judge);
     (length.clone() * length).mean().mul_scalar(0.5)
@@ -78,11 +78,11 @@ mod tests {
         values.into_iter().map(f64::from).collect()
     }
 
-    /// Compares a penalty, the mean of f(‖∇D(x)‖) over five pictures, and its gradient with what can be written down for D(x) =
-    /// Σⱼ vⱼ·softplus(wⱼ·x): ∇D is g = Σⱼ vⱼ·σ(wⱼ·x)·wⱼ, and ∂f(‖g‖) is f′(‖g‖)/‖g‖ · (g·∂g). `penalty` gets the pictures and D,
+    /// Compares a penalty, the mean of f(‖∇D(x)‖) over five images, and its gradient with what can be written down for D(x) =
+    /// Σⱼ vⱼ·softplus(wⱼ·x): ∇D is g = Σⱼ vⱼ·σ(wⱼ·x)·wⱼ, and ∂f(‖g‖) is f′(‖g‖)/‖g‖ · (g·∂g). `penalty` gets the images and D,
     /// `f` the length of g and gives f and f′/‖g‖.
     fn compare(
-        pictures: &Tensor<2>,
+        images: &Tensor<2>,
         penalty: impl Fn(&dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1>,
         f: impl Fn(f64) -> (f64, f64),
     ) {
@@ -98,7 +98,7 @@ mod tests {
             to_vec(Tensor::from_inner(w.grad(&gradients).unwrap())),
             to_vec(Tensor::from_inner(v.grad(&gradients).unwrap())),
         );
-        let (w, v, x) = (to_vec(w), to_vec(v), to_vec(pictures.clone()));
+        let (w, v, x) = (to_vec(w), to_vec(v), to_vec(images.clone()));
         let at = |i: usize, j: usize| w[i * HIDDEN + j];
         let (mut value, mut dw, mut dv) = (0.0, vec![0.0; w.len()], vec![0.0; HIDDEN]);
         for x in x.chunks(PIXELS) {
@@ -155,10 +155,10 @@ mod tests {
         let mix = Tensor::<1>::from_floats(mix, &real.device());
         let share = mix.clone().reshape([5, 1]);
         let between = real.clone() * share.clone() + fake.clone() * share.neg().add_scalar(1.0);
-        let picture = |x: &Tensor<2>| x.clone().reshape([5, 1, 3, 4]);
+        let image = |x: &Tensor<2>| x.clone().reshape([5, 1, 3, 4]);
         compare(
             &between,
-            |judge| gradient_penalty(picture(&real), picture(&fake), mix.clone(), judge),
+            |judge| gradient_penalty(image(&real), image(&fake), mix.clone(), judge),
             |length| ((length - 1.0).powi(2), 2.0 * (length - 1.0) / length),
         );
     }

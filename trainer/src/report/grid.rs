@@ -1,4 +1,4 @@
-//! Pictures side by side in one, and PNG files that are whole or not there.
+//! Images side by side in one, and PNG files that are whole or not there.
 
 use std::fmt;
 use std::io::Cursor;
@@ -11,20 +11,20 @@ use crate::files::write_atomic;
 
 /// Most pixels of a sheet: 64 Mi, so that a mistyped number of seeds does not fill the memory.
 pub const MAX_PIXELS: u64 = 1 << 26;
-/// The grey of the gaps: seen beside black pictures and beside white ones.
+/// The grey of the gaps: seen beside black images and beside white ones.
 const GAP_GREY: u8 = 0x50;
 
-/// What can be wrong with a sheet of pictures.
+/// What can be wrong with a sheet of images.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GridError {
-    /// There is no picture to show.
+    /// There is no image to show.
     Empty,
     /// The shape is impossible.
     Shape(ImageError),
-    /// A picture has another length than the shape says.
-    PictureLength {
-        /// Position of the picture.
+    /// An image has another length than the shape says.
+    ImageLength {
+        /// Position of the image.
         index: usize,
         /// Bytes it should have.
         expected: usize,
@@ -60,26 +60,26 @@ pub enum GridError {
 impl fmt::Display for GridError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => write!(f, "there is no picture to show"),
+            Self::Empty => write!(f, "there is no image to show"),
             Self::Shape(error) => write!(f, "{error}"),
-            Self::PictureLength {
+            Self::ImageLength {
                 index,
                 expected,
                 found,
             } => {
                 write!(
                     f,
-                    "picture {index} has {found} bytes, its shape needs {expected}"
+                    "image {index} has {found} bytes, its shape needs {expected}"
                 )
             }
             Self::Zero { what } => write!(f, "{what} is 0; give at least 1"),
             Self::TooLarge { width, height } => write!(
                 f,
-                "a sheet of {width} x {height} pixels is more than {MAX_PIXELS}: take fewer pictures, a smaller scale, or \
+                "a sheet of {width} x {height} pixels is more than {MAX_PIXELS}: take fewer images, a smaller scale, or \
                  a folder with one file for each"
             ),
             Self::Encode { reason } => {
-                write!(f, "the picture could not be encoded as PNG: {reason}")
+                write!(f, "the image could not be encoded as PNG: {reason}")
             }
             Self::Write { path, error } => write!(f, "cannot write {}: {error}", path.display()),
         }
@@ -127,21 +127,21 @@ fn image_of(
     })
 }
 
-/// Arranges pictures of one shape in rows from left to right, `gap` pixels of grey between them and around.
+/// Arranges images of one shape in rows from left to right, `gap` pixels of grey between them and around.
 ///
-/// Each picture is `height * width * channels` bytes in row, column, channel order. Without `columns` the sheet is as
-/// near to a square of pictures as it can be, wider rather than higher. The image is grey or RGB as the pictures are.
+/// Each image is `height * width * channels` bytes in row, column, channel order. Without `columns` the sheet is as
+/// near to a square of images as it can be, wider rather than higher. The image is grey or RGB as the images are.
 ///
 /// # Errors
-/// [`GridError`]: no pictures, one of the wrong length, 0 columns, or too many pixels.
+/// [`GridError`]: no images, one of the wrong length, 0 columns, or too many pixels.
 pub fn grid(
-    pictures: &[Vec<u8>],
+    images: &[Vec<u8>],
     shape: Shape,
     columns: Option<usize>,
     gap: usize,
 ) -> Result<DynamicImage, GridError> {
     let expected = shape.check().map_err(GridError::Shape)?;
-    if pictures.is_empty() {
+    if images.is_empty() {
         return Err(GridError::Empty);
     }
     if columns == Some(0) {
@@ -149,18 +149,14 @@ pub fn grid(
             what: "the number of columns",
         });
     }
-    if let Some((index, picture)) = pictures
-        .iter()
-        .enumerate()
-        .find(|(_, p)| p.len() != expected)
-    {
-        return Err(GridError::PictureLength {
+    if let Some((index, image)) = images.iter().enumerate().find(|(_, p)| p.len() != expected) {
+        return Err(GridError::ImageLength {
             index,
             expected,
-            found: picture.len(),
+            found: image.len(),
         });
     }
-    let count = pictures.len();
+    let count = images.len();
     let square = (1..=count)
         .find(|n| n.saturating_mul(*n) >= count)
         .unwrap_or(count);
@@ -181,10 +177,10 @@ pub fn grid(
         shape.width * shape.channels,
         width as usize * shape.channels,
     );
-    for (i, picture) in pictures.iter().enumerate() {
+    for (i, image) in images.iter().enumerate() {
         let left = gap + i % columns * (shape.width + gap);
         let top = gap + i / columns * (shape.height + gap);
-        for (y, row) in picture.chunks_exact(row_len).enumerate() {
+        for (y, row) in image.chunks_exact(row_len).enumerate() {
             let at = (top + y) * stride + left * shape.channels;
             if let Some(to) = bytes.get_mut(at..at + row_len) {
                 to.copy_from_slice(row);
@@ -210,14 +206,14 @@ pub fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, Grid
     Ok(image.resize_exact(width, height, image::imageops::FilterType::Nearest))
 }
 
-/// One picture, `height * width * channels` bytes in row, column, channel order, as an image.
+/// One image, `height * width * channels` bytes in row, column, channel order, as an image.
 ///
 /// # Errors
-/// [`GridError`] if the shape is impossible or the picture has another length.
-pub fn picture(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
+/// [`GridError`] if the shape is impossible or the image has another length.
+pub fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
     let expected = shape.check().map_err(GridError::Shape)?;
     if bytes.len() != expected {
-        return Err(GridError::PictureLength {
+        return Err(GridError::ImageLength {
             index: 0,
             expected,
             found: bytes.len(),
@@ -268,12 +264,12 @@ mod tests {
     };
 
     #[test]
-    fn pictures_stand_where_they_should_with_gaps_between_and_around() {
-        let pictures: Vec<Vec<u8>> = (0..5)
+    fn images_stand_where_they_should_with_gaps_between_and_around() {
+        let images: Vec<Vec<u8>> = (0..5)
             .map(|i| (0..6).map(|p| 10 * i + p).collect())
             .collect();
-        let sheet = grid(&pictures, GREY, None, 1).unwrap().into_luma8();
-        // Five pictures: three columns, two rows.
+        let sheet = grid(&images, GREY, None, 1).unwrap().into_luma8();
+        // Five images: three columns, two rows.
         assert_eq!(sheet.dimensions(), (1 + 3 * 4, 1 + 2 * 3));
         for (x, y, pixel) in sheet.enumerate_pixels() {
             let (column, row) = (x.saturating_sub(1) / 4, y.saturating_sub(1) / 3);
@@ -288,9 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_as_asked_or_as_many_as_pictures() {
-        let pictures = vec![vec![0; 6]; 4];
-        let size = |columns| grid(&pictures, GREY, columns, 0).unwrap().width();
+    fn columns_are_as_asked_or_as_many_as_images() {
+        let images = vec![vec![0; 6]; 4];
+        let size = |columns| grid(&images, GREY, columns, 0).unwrap().width();
         assert_eq!(
             (size(Some(1)), size(None), size(Some(4)), size(Some(99))),
             (3, 6, 12, 12)
@@ -309,14 +305,14 @@ mod tests {
         let read = image::load_from_memory(&png(&sheet).unwrap()).unwrap();
         assert_eq!(read.into_rgb8().into_raw(), bytes);
         assert_eq!(
-            picture(&bytes, shape).unwrap().into_rgb8().into_raw(),
+            to_image(&bytes, shape).unwrap().into_rgb8().into_raw(),
             bytes
         );
     }
 
     #[test]
     fn enlarging_makes_squares() {
-        let large = enlarge(&picture(&[1, 2, 3, 4, 5, 6], GREY).unwrap(), 3)
+        let large = enlarge(&to_image(&[1, 2, 3, 4, 5, 6], GREY).unwrap(), 3)
             .unwrap()
             .into_luma8();
         assert_eq!(large.dimensions(), (9, 6));
@@ -329,7 +325,7 @@ mod tests {
     fn a_file_is_written_whole_and_an_impossible_place_is_named() {
         let folder = std::env::temp_dir().join(format!("dreamlet-grid-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let image = picture(&[9; 6], GREY).unwrap();
+        let image = to_image(&[9; 6], GREY).unwrap();
         save_png(&image, &folder.join("one.png")).unwrap();
         assert_eq!(
             image::open(folder.join("one.png"))
@@ -354,7 +350,7 @@ mod tests {
         let short = grid(&[vec![0; 6], vec![0; 5]], GREY, None, 1);
         assert!(matches!(
             short,
-            Err(GridError::PictureLength {
+            Err(GridError::ImageLength {
                 index: 1,
                 expected: 6,
                 found: 5
@@ -368,7 +364,7 @@ mod tests {
             grid(&[vec![0; 6]], GREY, None, usize::MAX),
             Err(GridError::TooLarge { .. })
         ));
-        let image = picture(&[0; 6], GREY).unwrap();
+        let image = to_image(&[0; 6], GREY).unwrap();
         assert!(matches!(enlarge(&image, 0), Err(GridError::Zero { .. })));
         assert!(matches!(
             enlarge(&image, usize::MAX),

@@ -20,7 +20,7 @@ pub struct Log {
     pub series: Vec<Series>,
     /// Seconds of training at each step that has them, by rising step.
     pub seconds: Vec<(u64, f64)>,
-    /// Pictures used at the last step that says so.
+    /// Images used at the last step that says so.
     pub images: Option<u64>,
     /// The last step.
     pub step: Option<u64>,

@@ -1,4 +1,4 @@
-//! Pictures for people: sheets of samples, files of them, the terminal, one HTML page per run.
+//! Images for people: sheets of samples, files of them, the terminal, one HTML page per run.
 
 mod base64;
 pub mod error;

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::training::checkpoint::{self, State};
 use crate::training::run::read_config;
 
-/// A sheet of pictures as a PNG file.
+/// A sheet of images as a PNG file.
 #[derive(Clone, Debug)]
 pub struct Sheet {
     /// The step it was made at; 0 for `reals.png`.
@@ -59,11 +59,11 @@ pub struct RunFiles {
     pub stamps: Option<Value>,
     /// `eval.json`, where a run has one.
     pub evaluation: Option<Result<Value, String>>,
-    /// Pictures of `samples/` by step, thinned out.
+    /// Images of `samples/` by step, thinned out.
     pub samples: Vec<Sheet>,
-    /// How many sample pictures the folder has.
+    /// How many sample images the folder has.
     pub samples_found: usize,
-    /// Sample pictures that could not be read, one sentence each.
+    /// Sample images that could not be read, one sentence each.
     pub samples_broken: Vec<String>,
     /// `reals.png`, or why there is none.
     pub reals: Result<Sheet, String>,
@@ -73,7 +73,7 @@ pub struct RunFiles {
 
 /// Most sample sheets in a report.
 pub const MAX_SHEETS: usize = 60;
-/// Most bytes of them together, so that a page of large colour pictures still opens on a phone. The first and the last stay whatever
+/// Most bytes of them together, so that a page of large colour images still opens on a phone. The first and the last stay whatever
 /// they weigh.
 pub const MAX_SHEET_BYTES: u64 = 12 << 20;
 
@@ -155,7 +155,7 @@ fn sheet(path: &Path, step: u64) -> Result<Sheet, String> {
         io::ErrorKind::NotFound => format!("The run has no {name}."),
         _ => format!("{name} cannot be read: {e}."),
     })?;
-    // Decoded whole: a browser shows half a picture of a damaged file without a word.
+    // Decoded whole: a browser shows half an image of a damaged file without a word.
     let image = image::load_from_memory_with_format(&png, image::ImageFormat::Png)
         .map_err(|e| format!("{name} is damaged: {e}."))?;
     Ok(Sheet {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_picture_is_named_and_the_others_are_shown() {
+    fn a_damaged_image_is_named_and_the_others_are_shown() {
         let folder = TestFolder::new();
         let image = image::DynamicImage::from(image::GrayImage::new(4, 3));
         let png = super::super::grid::png(&image).unwrap();

@@ -1,4 +1,4 @@
-//! The pictures a run leaves while it trains: real ones once, generated ones of the same latents again and again.
+//! The images a run leaves while it trains: real ones once, generated ones of the same latents again and again.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use crate::data::Dataset;
 use crate::nets::Generator;
 use crate::training::classes;
 
-/// Draws the first `count` training pictures.
+/// Draws the first `count` training images.
 ///
 /// # Errors
-/// Why the picture could not be drawn or written.
+/// Why the image could not be drawn or written.
 pub fn reals(data: &Dataset, count: u64, path: &Path) -> Result<(), String> {
     let shape = Shape {
         channels: data.channels,
@@ -25,18 +25,18 @@ pub fn reals(data: &Dataset, count: u64, path: &Path) -> Result<(), String> {
     let count = usize::try_from(count)
         .unwrap_or(usize::MAX)
         .min(data.train.len());
-    let pictures: Vec<Vec<u8>> = (0..count)
+    let images: Vec<Vec<u8>> = (0..count)
         .filter_map(|i| data.train.image(i))
         .map(|chw| interleave(chw, shape))
         .collect();
-    draw(&pictures, shape, path)
+    draw(&images, shape, path)
 }
 
 /// Draws what `generator` makes of the seeds 0 to `count`, the latents that `dreamlet sample --seeds` uses too, in all classes in
 /// turn.
 ///
 /// # Errors
-/// Why the picture could not be drawn or written.
+/// Why the image could not be drawn or written.
 pub fn fakes(
     generator: &Generator,
     config: &Config,
@@ -52,7 +52,7 @@ pub fn fakes(
     };
     let (low, high) = config.model.output.range();
     let length = shape.channels * shape.height * shape.width;
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     for first in (0..count).step_by(32) {
         let seeds = first..count.min(first + 32);
         let mut latents = Vec::new();
@@ -71,17 +71,17 @@ pub fn fakes(
             .try_to_vec::<f32>()
             .map_err(|e| format!("{e:?}"))?;
         for chw in values.chunks_exact(length) {
-            let mut picture = vec![0; length];
-            to_hwc_u8(chw, shape, PixelRange { low, high }, &mut picture)
+            let mut image = vec![0; length];
+            to_hwc_u8(chw, shape, PixelRange { low, high }, &mut image)
                 .map_err(|e| e.to_string())?;
-            pictures.push(picture);
+            images.push(image);
         }
     }
-    draw(&pictures, shape, path)
+    draw(&images, shape, path)
 }
 
-fn draw(pictures: &[Vec<u8>], shape: Shape, path: &Path) -> Result<(), String> {
-    let sheet = grid(pictures, shape, None, 2).map_err(|e| e.to_string())?;
+fn draw(images: &[Vec<u8>], shape: Shape, path: &Path) -> Result<(), String> {
+    let sheet = grid(images, shape, None, 2).map_err(|e| e.to_string())?;
     save_png(&sheet, path).map_err(|e| e.to_string())
 }
 

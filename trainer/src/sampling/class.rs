@@ -1,4 +1,4 @@
-//! Which class of a conditional generator a picture is asked for.
+//! Which class of a conditional generator an image is asked for.
 
 use super::{Latents, SamplingError};
 use crate::words::nearest;
@@ -54,12 +54,12 @@ impl core::fmt::Display for UnknownClass {
 }
 
 impl Class {
-    /// The class of each picture of a request; `None` for a generator without classes. `names` are those on the card, and may be fewer than
+    /// The class of each image of a request; `None` for a generator without classes. `names` are those on the card, and may be fewer than
     /// `classes`.
     ///
     /// # Errors
     /// [`SamplingError::Class`] for one that does not exist, [`SamplingError::WithoutClass`] for an interpolation in none.
-    pub(super) fn of_pictures(
+    pub(super) fn of_images(
         &self,
         latents: &Latents,
         classes: usize,
@@ -72,12 +72,12 @@ impl Class {
                 .unwrap_or_else(|| class.to_string())
         };
         let all = || (0..classes).map(name).collect::<Vec<_>>();
-        let pictures = 0..latents.count();
+        let images = 0..latents.count();
         match (self, latents) {
             (Self::OfSeed, _) if classes == 0 => Ok(None),
             (Self::OfSeed, Latents::Seeds(_)) => {
                 let of = |index| (latents.number(index) % classes.max(1) as u64) as usize;
-                Ok(Some(pictures.map(of).collect()))
+                Ok(Some(images.map(of).collect()))
             }
             (Self::OfSeed, Latents::Between(..)) => {
                 Err(SamplingError::WithoutClass { names: all() })
@@ -91,7 +91,7 @@ impl Class {
                         names: all(),
                     })
                 })?;
-                Ok(Some(pictures.map(|_| class).collect()))
+                Ok(Some(images.map(|_| class).collect()))
             }
         }
     }
@@ -109,7 +109,7 @@ mod tests {
             None => Latents::Seeds(latents.parse().unwrap()),
         };
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let classes = class.of_pictures(&latents, names.len(), &names);
+        let classes = class.of_images(&latents, names.len(), &names);
         classes
             .map(Option::unwrap_or_default)
             .map_err(|error| error.to_string())

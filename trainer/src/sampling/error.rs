@@ -30,7 +30,7 @@ pub enum SamplingError {
         /// Its last seed.
         last: u64,
     },
-    /// More pictures than [`MAX_PICTURES`](super::MAX_PICTURES).
+    /// More images than [`MAX_IMAGES`](super::MAX_IMAGES).
     TooMany {
         /// The most.
         limit: u64,
@@ -47,7 +47,7 @@ pub enum SamplingError {
         /// The text.
         text: String,
     },
-    /// Not a picture's shape.
+    /// Not an image's shape.
     Shape {
         /// The text.
         text: String,
@@ -90,7 +90,7 @@ pub enum SamplingError {
     },
     /// The engine failed.
     Generate(FileError),
-    /// The picture could not be converted.
+    /// The image could not be converted.
     Image(ImageError),
     /// Two latent vectors of different lengths; a defect of this program.
     Latent(LengthMismatch),
@@ -101,7 +101,7 @@ pub enum SamplingError {
         /// Where it should go.
         path: PathBuf,
     },
-    /// The folder for the pictures could not be made.
+    /// The folder for the images could not be made.
     Folder {
         /// The folder.
         path: PathBuf,
@@ -127,12 +127,12 @@ impl fmt::Display for SamplingError {
             Self::TooMany { limit, found } => {
                 write!(
                     f,
-                    "{found} pictures are more than {limit} in one call: ask for fewer, and call again"
+                    "{found} images are more than {limit} in one call: ask for fewer, and call again"
                 )
             }
             Self::Interpolation { text } => write!(
                 f,
-                "\"{text}\" is not an interpolation: write FROM,TO,COUNT with two seeds and at least 2 pictures, such as 3,8,16"
+                "\"{text}\" is not an interpolation: write FROM,TO,COUNT with two seeds and at least 2 images, such as 3,8,16"
             ),
             Self::Range { text } => {
                 write!(
@@ -143,7 +143,7 @@ impl fmt::Display for SamplingError {
             Self::Shape { text } => {
                 write!(
                     f,
-                    "\"{text}\" is not a picture's shape: write channels (1 or 3), height and width, such as 1,28,28"
+                    "\"{text}\" is not an image's shape: write channels (1 or 3), height and width, such as 1,28,28"
                 )
             }
             Self::Truncation { text } => {

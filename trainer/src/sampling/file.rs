@@ -104,7 +104,7 @@ impl FileGenerator {
         }
     }
 
-    /// Numbers of a picture, `channels * height * width`.
+    /// Numbers of an image, `channels * height * width`.
     #[must_use]
     pub fn image_len(&self) -> usize {
         match &self.engine {
@@ -113,7 +113,7 @@ impl FileGenerator {
         }
     }
 
-    /// Makes one picture for each latent vector, see [`OnnxGenerator::generate_batch`].
+    /// Makes one image for each latent vector, see [`OnnxGenerator::generate_batch`].
     ///
     /// # Errors
     /// [`FileError`]; `images` is then unspecified.

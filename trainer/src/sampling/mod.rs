@@ -1,4 +1,4 @@
-//! Pictures from an exported or compiled generator, by the engines that devices use: what `dreamlet sample` does.
+//! Images from an exported or compiled generator, by the engines that devices use: what `dreamlet sample` does.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -8,8 +8,8 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut generator = open(Path::new("digits.onnx"), &Assumptions::default())?;
 //! let request = Request::new(Latents::Seeds("0-35".parse()?));
-//! let pictures = samples(&mut generator, &request)?;
-//! sheet(&pictures, generator.shape(), Layout::default())?.save("grid.png")?;
+//! let images = samples(&mut generator, &request)?;
+//! sheet(&images, generator.shape(), Layout::default())?.save("grid.png")?;
 //! # Ok(())
 //! # }
 //! ```
@@ -31,7 +31,7 @@ pub use file::{FileError, FileGenerator};
 pub use model::{newer_checkpoint, open, resolve};
 pub use output::{Layout, Output, make_folder, print_png, save_one, sheet};
 pub use request::{
-    Interpolation, Latents, MAX_PICTURES, Seeds, Way, parse_range, parse_shape, parse_truncation,
+    Interpolation, Latents, MAX_IMAGES, Seeds, Way, parse_range, parse_shape, parse_truncation,
 };
 
 /// What to sample.
@@ -57,7 +57,7 @@ impl Request {
     }
 }
 
-/// One picture.
+/// One image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// Its seed, or its place in an interpolation.
@@ -68,7 +68,7 @@ pub struct Sample {
     pub bytes: Vec<u8>,
 }
 
-/// Writes the latent vector of picture `index` of a request into `out`.
+/// Writes the latent vector of image `index` of a request into `out`.
 fn latent(
     request: &Request,
     distribution: Distribution,
@@ -83,7 +83,7 @@ fn latent(
             let (mut a, mut b) = (vec![0.0; out.len()], vec![0.0; out.len()]);
             distribution.fill(*from, request.truncation, &mut a);
             distribution.fill(*to, request.truncation, &mut b);
-            // At most 100,000 pictures: exact in f32.
+            // At most 100,000 images: exact in f32.
             let t = index as f32 / count.saturating_sub(1).max(1) as f32;
             match way {
                 Way::Spherical => slerp(&a, &b, t, out)?,
@@ -94,10 +94,10 @@ fn latent(
     Ok(())
 }
 
-/// Pictures that go to the engine together.
+/// Images that go to the engine together.
 const BATCH: usize = 32;
 
-/// Makes the pictures of a request in order and hands each to `take`, which can stop with an error of its own.
+/// Makes the images of a request in order and hands each to `take`, which can stop with an error of its own.
 ///
 /// # Errors
 /// [`SamplingError`] of the class, of the engine, or of `take`.
@@ -114,7 +114,7 @@ pub fn each_sample(
     let (latent_len, image_len) = (generator.latent_len(), generator.image_len());
     let count = request.latents.count();
     let names = generator.card().map(|card| card.classes.as_slice());
-    let classes = request.class.of_pictures(
+    let classes = request.class.of_images(
         &request.latents,
         generator.classes(),
         names.unwrap_or_default(),
@@ -145,7 +145,7 @@ pub fn each_sample(
     Ok(())
 }
 
-/// All pictures of a request.
+/// All images of a request.
 ///
 /// # Errors
 /// As [`each_sample`].

@@ -1,4 +1,4 @@
-//! Where pictures go: a sheet in a PNG file, a folder of PNG files, or standard output.
+//! Where images go: a sheet in a PNG file, a folder of PNG files, or standard output.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,9 @@ use dreamlet_runtime::image::Shape;
 use image::DynamicImage;
 
 use super::{Sample, SamplingError};
-use crate::report::grid::{enlarge, grid, picture, png, save_png};
+use crate::report::grid::{enlarge, grid, png, save_png, to_image};
 
-/// Where pictures go.
+/// Where images go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// A sheet of all as PNG on standard output.
@@ -51,9 +51,9 @@ impl Output {
 /// How a sheet is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Pictures in a row, else as near to a square as can be.
+    /// Images in a row, else as near to a square as can be.
     pub columns: Option<usize>,
-    /// Pixels between the pictures and around them, before enlarging.
+    /// Pixels between the images and around them, before enlarging.
     pub gap: usize,
     /// Whole factor of enlargement, 1 for none.
     pub scale: usize,
@@ -78,8 +78,8 @@ pub fn sheet(
     shape: Shape,
     layout: Layout,
 ) -> Result<DynamicImage, SamplingError> {
-    let pictures: Vec<Vec<u8>> = samples.iter().map(|sample| sample.bytes.clone()).collect();
-    let sheet = grid(&pictures, shape, layout.columns, layout.gap)?;
+    let images: Vec<Vec<u8>> = samples.iter().map(|sample| sample.bytes.clone()).collect();
+    let sheet = grid(&images, shape, layout.columns, layout.gap)?;
     Ok(enlarge(&sheet, layout.scale)?)
 }
 
@@ -97,7 +97,7 @@ pub fn save_one(
         .class
         .map_or(String::new(), |class| format!("-{class}"));
     let path = folder.join(format!("{:06}{class}.png", sample.number));
-    save_png(&enlarge(&picture(&sample.bytes, shape)?, scale)?, &path)?;
+    save_png(&enlarge(&to_image(&sample.bytes, shape)?, scale)?, &path)?;
     Ok(path)
 }
 
@@ -136,7 +136,7 @@ mod tests {
             kind("a/grid.PNG").unwrap(),
             Output::File("a/grid.PNG".into())
         );
-        assert_eq!(kind("pictures").unwrap(), Output::Folder("pictures".into()));
+        assert_eq!(kind("images").unwrap(), Output::Folder("images".into()));
         assert_eq!(kind("v1.2/").unwrap(), Output::Folder("v1.2/".into()));
         assert!(matches!(
             kind("grid.jpg"),

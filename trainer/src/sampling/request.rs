@@ -6,8 +6,8 @@ use dreamlet_runtime::image::{PixelRange, Shape};
 
 use super::SamplingError;
 
-/// Most pictures of one call: a mistyped range must not run for days.
-pub const MAX_PICTURES: u64 = 100_000;
+/// Most images of one call: a mistyped range must not run for days.
+pub const MAX_IMAGES: u64 = 100_000;
 
 /// Seeds from text such as `0-35` or `1,5,9-12`, in the order they are written; ranges include both ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +51,9 @@ impl FromStr for Seeds {
             let found = (last - first)
                 .saturating_add(1)
                 .saturating_add(seeds.len() as u64);
-            if found > MAX_PICTURES {
+            if found > MAX_IMAGES {
                 return Err(SamplingError::TooMany {
-                    limit: MAX_PICTURES,
+                    limit: MAX_IMAGES,
                     found,
                 });
             }
@@ -63,14 +63,14 @@ impl FromStr for Seeds {
     }
 }
 
-/// From one seed's picture to another's in a number of pictures, from text such as `3,8,16`.
+/// From one seed's image to another's in a number of images, from text such as `3,8,16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interpolation {
-    /// The seed of the first picture.
+    /// The seed of the first image.
     pub from: u64,
-    /// The seed of the last picture.
+    /// The seed of the last image.
     pub to: u64,
-    /// Pictures, both ends among them; at least 2.
+    /// Images, both ends among them; at least 2.
     pub count: u64,
 }
 
@@ -86,9 +86,9 @@ impl FromStr for Interpolation {
         if count < 2 {
             return Err(SamplingError::Interpolation { text: text.into() });
         }
-        if count > MAX_PICTURES {
+        if count > MAX_IMAGES {
             return Err(SamplingError::TooMany {
-                limit: MAX_PICTURES,
+                limit: MAX_IMAGES,
                 found: count,
             });
         }
@@ -99,7 +99,7 @@ impl FromStr for Interpolation {
 /// How an interpolation goes from one latent vector to the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Way {
-    /// Along a great circle: every picture is as typical as a sample.
+    /// Along a great circle: every image is as typical as a sample.
     #[default]
     Spherical,
     /// Along the straight line.
@@ -116,7 +116,7 @@ pub enum Latents {
 }
 
 impl Latents {
-    /// Number of pictures.
+    /// Number of images.
     #[must_use]
     pub fn count(&self) -> usize {
         match self {
@@ -127,7 +127,7 @@ impl Latents {
         }
     }
 
-    /// The number that names picture `index`: its seed, or its place in an interpolation.
+    /// The number that names image `index`: its seed, or its place in an interpolation.
     #[must_use]
     pub fn number(&self, index: usize) -> u64 {
         match self {
@@ -153,10 +153,10 @@ pub fn parse_range(text: &str) -> Result<PixelRange, SamplingError> {
     Ok(range)
 }
 
-/// A picture's shape from text such as `1,28,28`: channels, height, width.
+/// An image's shape from text such as `1,28,28`: channels, height, width.
 ///
 /// # Errors
-/// [`SamplingError::Shape`] unless it is three numbers that a picture can have.
+/// [`SamplingError::Shape`] unless it is three numbers that an image can have.
 pub fn parse_shape(text: &str) -> Result<Shape, SamplingError> {
     let wrong = || SamplingError::Shape { text: text.into() };
     let numbers: Result<Vec<usize>, _> = text.split(',').map(|part| part.trim().parse()).collect();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn interpolations_need_two_seeds_and_two_pictures() {
+    fn interpolations_need_two_seeds_and_two_images() {
         assert_eq!(
             "3,8,16".parse::<Interpolation>().unwrap(),
             Interpolation {

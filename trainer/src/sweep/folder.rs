@@ -106,7 +106,7 @@ impl Sweep {
         write_atomic(&path, &json).map_err(SweepError::file(&path, "writing"))
     }
 
-    /// Training steps of trial number `trial` at the end of `rung`: of a budget in pictures, as many steps as use them up.
+    /// Training steps of trial number `trial` at the end of `rung`: of a budget in images, as many steps as use them up.
     ///
     /// # Errors
     /// [`SweepError::Trial`].

@@ -91,7 +91,7 @@ impl Parameter {
         }
     }
 
-    /// Whether pictures of it want a logarithmic axis.
+    /// Whether images of it want a logarithmic axis.
     #[must_use]
     pub fn is_log(&self) -> bool {
         matches!(self.range, Range::Log(..) | Range::LogInteger(..))

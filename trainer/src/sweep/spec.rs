@@ -55,7 +55,7 @@ impl Goal {
 pub enum Unit {
     /// Training steps.
     Steps,
-    /// Training pictures: fair where the batch is searched too.
+    /// Training images: fair where the batch is searched too.
     Images,
 }
 

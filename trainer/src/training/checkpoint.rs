@@ -23,9 +23,9 @@ pub struct State {
     pub step: u64,
     /// Passes over the data that are complete.
     pub epoch: u64,
-    /// Pictures of the current pass that are used up.
+    /// Images of the current pass that are used up.
     pub position: u64,
-    /// Pictures used in all.
+    /// Images used in all.
     pub images: u64,
     /// Seconds of training in all.
     pub seconds: f64,

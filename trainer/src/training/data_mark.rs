@@ -8,11 +8,11 @@ use crate::data::Dataset;
 /// What a checkpoint keeps of the data set, to know it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataMark {
-    /// [`Dataset::fingerprint`]: SHA-256 of pictures, labels and class names.
+    /// [`Dataset::fingerprint`]: SHA-256 of images, labels and class names.
     pub fingerprint: String,
-    /// Training pictures.
+    /// Training images.
     pub train: usize,
-    /// Test pictures.
+    /// Test images.
     pub test: usize,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn difference(state: &State, now: &DataMark, data: &Dataset) -> Optio
         && (then.train, then.test) != (now.train, now.test)
     {
         parts.push(format!(
-            "it had {} training and {} test pictures, and has {} and {} now",
+            "it had {} training and {} test images, and has {} and {} now",
             then.train, then.test, now.train, now.test
         ));
     }
@@ -57,7 +57,7 @@ pub(super) fn difference(state: &State, now: &DataMark, data: &Dataset) -> Optio
     {
         let short = |mark: &DataMark| mark.fingerprint.chars().take(12).collect::<String>();
         parts.push(format!(
-            "it has as many pictures as it had, but other pixels, labels or another order (fingerprint {} then, {} now)",
+            "it has as many images as it had, but other pixels, labels or another order (fingerprint {} then, {} now)",
             short(then),
             short(now)
         ));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pictures_and_classes_are_told_with_their_numbers_and_names() {
+    fn other_images_and_classes_are_told_with_their_numbers_and_names() {
         let then = data(&[1, 2, 3], &["cat", "dog"]);
         assert_eq!(found(&then, true, &then), None);
         let fewer = found(&then, true, &data(&[1, 2], &["cat", "dog"])).unwrap();

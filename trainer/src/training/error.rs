@@ -27,10 +27,10 @@ pub enum TrainError {
         source: io::Error,
     },
     /// The data set is smaller than one batch.
-    TooFewPictures {
-        /// Pictures there are.
+    TooFewImages {
+        /// Images there are.
         found: usize,
-        /// Pictures in a batch.
+        /// Images in a batch.
         batch: usize,
     },
     /// A conditional model on a data set with other classes, or without labels.
@@ -105,8 +105,8 @@ pub enum TrainError {
         /// What is wrong.
         message: String,
     },
-    /// A picture could not be made.
-    Picture(String),
+    /// An image could not be made.
+    Image(String),
     /// Quality could not be measured.
     Evaluation(String),
 }
@@ -146,18 +146,18 @@ impl fmt::Display for TrainError {
                     _ => Ok(()),
                 }
             }
-            Self::TooFewPictures { found: found @ ..2, .. } => write!(
+            Self::TooFewImages { found: found @ ..2, .. } => write!(
                 f,
-                "the data set has {found} training pictures: add some, a batch needs two at least"
+                "the data set has {found} training images: add some, a batch needs two at least"
             ),
-            Self::TooFewPictures { found, batch } => {
+            Self::TooFewImages { found, batch } => {
                 write!(
                     f,
-                    "the data set has {found} training pictures, fewer than one batch of {batch}; set optimizer.batch to {found} or less, or add pictures"
+                    "the data set has {found} training images, fewer than one batch of {batch}; set optimizer.batch to {found} or less, or add images"
                 )
             }
             Self::Classes { found: 0, .. } => f.write_str(
-                "a conditional model needs labels, and the data set has none: set model.classes=0, or take pictures in one sub-folder a class",
+                "a conditional model needs labels, and the data set has none: set model.classes=0, or take images in one sub-folder a class",
             ),
             Self::Classes { wanted, found } => write!(
                 f,
@@ -165,7 +165,7 @@ impl fmt::Display for TrainError {
             ),
             Self::BestByNeedsLabels { figure, data } => write!(
                 f,
-                "training.best_by = \"{figure}\" needs a classifier, which is trained on labels of two classes or more in training and test pictures, and the data set {data} lacks them: take training.best_by=sliced-wasserstein, or put pictures in one sub-folder a class"
+                "training.best_by = \"{figure}\" needs a classifier, which is trained on labels of two classes or more in training and test images, and the data set {data} lacks them: take training.best_by=sliced-wasserstein, or put images in one sub-folder a class"
             ),
             Self::NonFinite {
                 step,
@@ -225,7 +225,7 @@ impl fmt::Display for TrainError {
                 f,
                 "quality cannot be measured: {message}. Or train without --eval-every"
             ),
-            Self::Picture(message) => write!(f, "cannot draw the picture: {message}"),
+            Self::Image(message) => write!(f, "cannot draw the image: {message}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Figures while a model trains: distances to test pictures every so many steps, for `metrics.jsonl`.
+//! Figures while a model trains: distances to test images every so many steps, for `metrics.jsonl`.
 
 use super::error::TrainError;
 use super::learner::{Learner, Reals};
@@ -26,7 +26,7 @@ impl Chosen {
             BestBy::Auto | BestBy::SlicedWasserstein => (
                 Metric::SlicedWasserstein,
                 "sliced_wasserstein",
-                "sliced Wasserstein distance to test pictures, pixels 0..1",
+                "sliced Wasserstein distance to test images, pixels 0..1",
             ),
             BestBy::Frechet => (
                 Metric::Frechet,
@@ -61,7 +61,7 @@ impl Chosen {
             BestBy::Likelihood => (
                 Metric::Likelihood,
                 "negative_elbo",
-                "negative ELBO on test pictures, nats",
+                "negative ELBO on test images, nats",
             ),
         };
         Self { metric, key, name }
@@ -81,9 +81,9 @@ pub(super) struct Measured {
     pub(super) figures: Vec<(&'static str, f64)>,
     /// The figure that picks the best checkpoint, if it is a number.
     pub(super) chosen: Option<Figure>,
-    /// Classes that next to none of the pictures is taken for.
+    /// Classes that next to none of the images is taken for.
     pub(super) missing: Vec<String>,
-    /// What the figures were measured on, and real pictures against real ones.
+    /// What the figures were measured on, and real images against real ones.
     pub(super) stamps: serde_json::Value,
 }
 
@@ -95,15 +95,15 @@ impl Measured {
     }
 }
 
-/// Share of its frequency among test pictures below which a class is missing.
+/// Share of its frequency among test images below which a class is missing.
 const MISSING: f64 = 0.1;
-/// Pictures that must be expected of a class, that a few less are not luck.
+/// Images that must be expected of a class, that a few less are not luck.
 const EXPECTED: f64 = 20.0;
 
 /// The real side, computed once.
 pub(super) struct Evaluating<'a> {
     evaluator: Evaluator<'a>,
-    /// Class names, and how many test pictures are of each.
+    /// Class names, and how many test images are of each.
     classes: Vec<(String, usize)>,
     /// What picks the best checkpoint.
     pub(super) chosen: Chosen,
@@ -148,7 +148,7 @@ impl<'a> Evaluating<'a> {
             progress: &Silent,
         };
         progress.start(
-            "real pictures for the figures",
+            "real images for the figures",
             None,
             crate::data::Unit::Images,
         );
@@ -161,7 +161,7 @@ impl<'a> Evaluating<'a> {
         }))
     }
 
-    /// The figures of the generator as it would be exported now; `test` are the pictures of a VAE's bound.
+    /// The figures of the generator as it would be exported now; `test` are the images of a VAE's bound.
     pub(super) fn measure(
         &mut self,
         learner: &Learner,
@@ -204,7 +204,7 @@ impl<'a> Evaluating<'a> {
 
     /// The negative evidence lower bound of a VAE on `test`.
     fn bound(&self, learner: &Learner, test: &Reals) -> Option<evaluation::Figure> {
-        let [pictures, ..] = test.pixels.dims();
+        let [images, ..] = test.pixels.dims();
         Some(evaluation::Figure {
             key: self.chosen.key,
             name: self.chosen.name.to_owned(),
@@ -212,8 +212,8 @@ impl<'a> Evaluating<'a> {
             error: None,
             floor: None,
             better: Better::Lower,
-            method: "nats a picture, 1 draw".to_owned(),
-            stamp: self.evaluator.likelihood_stamp(pictures),
+            method: "nats an image, 1 draw".to_owned(),
+            stamp: self.evaluator.likelihood_stamp(images),
         })
     }
 
@@ -223,7 +223,7 @@ impl<'a> Evaluating<'a> {
     }
 }
 
-/// The classes with the number of test pictures of each.
+/// The classes with the number of test images of each.
 fn frequencies(data: &Dataset) -> Vec<(String, usize)> {
     let mut classes: Vec<(String, usize)> =
         data.classes.iter().map(|name| (name.clone(), 0)).collect();
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_class_is_missing_if_far_fewer_are_found_than_its_frequency_tells() {
         let classes = [("0", 500), ("1", 490), ("rare", 10)].map(|(n, c)| (n.to_owned(), c));
-        // Of 1040 pictures 10 or so are of the rare class: none may be luck.
+        // Of 1040 images 10 or so are of the rare class: none may be luck.
         assert_eq!(missing(&classes, &[40, 1000, 0]), ["0"]);
         assert_eq!(missing(&classes, &[5000, 5000, 0]), ["rare"]);
         assert!(missing(&classes, &[60, 1000, 20]).is_empty());

@@ -55,7 +55,7 @@ impl ModuleMapper for Clip {
     }
 }
 
-/// How the discriminator sees a batch. What is drawn at random differs between real and generated pictures, so each has its own
+/// How the discriminator sees a batch. What is drawn at random differs between real and generated images, so each has its own
 /// index.
 #[derive(Clone, Copy)]
 struct View {
@@ -63,12 +63,12 @@ struct View {
     moment: Moment,
 }
 
-/// Pictures to judge, their classes in a conditional net, and how they are seen.
+/// Images to judge, their classes in a conditional net, and how they are seen.
 type Shown = (Tensor<4>, Option<Tensor<1, Int>>, View);
 
 impl Gan {
-    /// What [`Gan::step`] returns where the loss has no probabilities: both losses, the mean logit of real and of generated pictures,
-    /// the share of pictures that the discriminator got right, and the mean sign of the real pictures' logits.
+    /// What [`Gan::step`] returns where the loss has no probabilities: both losses, the mean logit of real and of generated images,
+    /// the share of images that the discriminator got right, and the mean sign of the real images' logits.
     pub const STATS: &'static [&'static str] =
         &["d_loss", "g_loss", "d_real", "d_fake", "d_right", "d_sign"];
 
@@ -118,13 +118,13 @@ impl Gan {
         }
     }
 
-    /// The logits of pictures by a [`Discriminator::normalized`] one, seen through augmentation, noise and dropout.
+    /// The logits of images by a [`Discriminator::normalized`] one, seen through augmentation, noise and dropout.
     fn judge(&self, discriminator: &Discriminator, (x, class, view): Shown) -> Tensor<2> {
         let x = self.seen(x, view);
         discriminator.judge(self.kept(discriminator.features(x), &[view]), class)
     }
 
-    /// The logits of real and generated pictures: of both at once where the discriminator looks at each picture alone, else batch after
+    /// The logits of real and generated images: of both at once where the discriminator looks at each image alone, else batch after
     /// batch, because batch normalization is to have the statistics of either kind.
     fn judge_both(&self, discriminator: &Discriminator, shown: [Shown; 2]) -> [Tensor<2>; 2] {
         if !discriminator.sees_each_alone() {
@@ -144,7 +144,7 @@ impl Gan {
         ]
     }
 
-    /// Pictures through augmentation and noise.
+    /// Images through augmentation and noise.
     fn seen(&self, x: Tensor<4>, view: View) -> Tensor<4> {
         let seed = self.config.training.seed;
         let [rows, channels, height, width] = x.dims();
@@ -259,7 +259,7 @@ impl Gan {
                 self.config.model.latent,
                 &self.device,
             );
-            // Generated pictures are asked for in the classes of the real ones.
+            // Generated images are asked for in the classes of the real ones.
             let fake = self.generator.forward(latent, real.classes.clone());
             let seen = fake.clone().detach();
             let discriminator = self.discriminator.normalized();
@@ -412,7 +412,7 @@ mod tests {
     use crate::training::saved::{Saved, Which};
     use crate::training::{Learner, TrainOptions, train};
 
-    /// Dense nets of 16 units on pictures of 16x16.
+    /// Dense nets of 16 units on images of 16x16.
     fn config(sets: &[&str]) -> Config {
         let common = ["data.size=16", "hidden=[16]", "latent=4"];
         let sets = common.iter().chain(sets);

@@ -1,4 +1,4 @@
-//! How much each latent dimension of a VAE tells about a picture.
+//! How much each latent dimension of a VAE tells about an image.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -10,15 +10,15 @@ use crate::objective::elbo;
 
 /// Nats below which a latent dimension counts as unused.
 pub(crate) const UNUSED: f64 = 0.01;
-/// Test pictures that the encoder reads.
-const PICTURES: usize = 1024;
-/// Pictures that go through the encoder together.
+/// Test images that the encoder reads.
+const IMAGES: usize = 1024;
+/// Images that go through the encoder together.
 const BATCH: usize = 32;
 /// Unused dimensions that are named.
 const NAMED: usize = 12;
 
-/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats (Kingma and Welling 2014, appendix B), mean over the first 1024 test pictures, or
-/// over training pictures where there are no test pictures. `encoder` is on `device`, without gradients.
+/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats (Kingma and Welling 2014, appendix B), mean over the first 1024 test images, or
+/// over training images where there are no test images. `encoder` is on `device`, without gradients.
 ///
 /// # Errors
 /// Why there are no such numbers, in one sentence.
@@ -28,7 +28,7 @@ pub(crate) fn divergences(
     data: &Dataset,
     device: &Device,
 ) -> Result<Vec<f64>, String> {
-    // A small folder may have no test pictures.
+    // A small folder may have no test images.
     let split = if data.test.is_empty() {
         &data.train
     } else {
@@ -38,17 +38,17 @@ pub(crate) fn divergences(
     let length = (channels * side * side).max(1);
     if split.image_len() != length {
         return Err(format!(
-            "the data set's pictures have {} numbers each, the generator's {length}",
+            "the data set's images have {} numbers each, the generator's {length}",
             split.image_len()
         ));
     }
-    let count = split.len().min(PICTURES);
+    let count = split.len().min(IMAGES);
     let pixels = split.pixels().get(..count * length).unwrap_or_default();
     let mut sums = vec![0.0; config.model.latent];
     for (some, first) in pixels.chunks(BATCH * length).zip((0..).step_by(BATCH)) {
         let rows = some.len() / length;
         let shape = [rows, channels, side, side];
-        let pictures = score::tensor(some, shape, config.model.output.range(), device);
+        let images = score::tensor(some, shape, config.model.output.range(), device);
         let classes = config.model.classes;
         let classes = (classes > 0).then(|| {
             let label = |index| split.label(index).map_or(0, usize::from) % classes;
@@ -57,7 +57,7 @@ pub(crate) fn divergences(
                 .collect();
             Tensor::from_data(TensorData::new(labels, [rows]), device)
         });
-        let (mean, log_variance) = encoder.forward(pictures, classes);
+        let (mean, log_variance) = encoder.forward(images, classes);
         let found = elbo::divergences(mean, log_variance).into_data();
         let found = found.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
         #[allow(clippy::cast_precision_loss)]
@@ -84,7 +84,7 @@ pub(crate) fn how_many(divergences: &[f64]) -> String {
 pub(crate) fn in_words(divergences: &[f64]) -> String {
     let names: Vec<String> = unused(divergences).map(|i| format!("z{i}")).collect();
     let words = format!(
-        "{} (KL below {UNUSED} nats on test pictures)",
+        "{} (KL below {UNUSED} nats on test images)",
         how_many(divergences)
     );
     if names.is_empty() {
@@ -96,7 +96,7 @@ pub(crate) fn in_words(divergences: &[f64]) -> String {
         more => format!(" and {more} more"),
     };
     format!(
-        "{words}: {shown}{more}. A model.latent without them makes pictures as good; vae.warmup or vae.free_bits may bring them into use"
+        "{words}: {shown}{more}. A model.latent without them makes images as good; vae.warmup or vae.free_bits may bring them into use"
     )
 }
 
@@ -113,7 +113,7 @@ mod tests {
     use crate::data::{DataSpec, LoadOptions, load};
 
     #[test]
-    fn divergences_are_means_over_all_pictures_whatever_their_batches() {
+    fn divergences_are_means_over_all_images_whatever_their_batches() {
         let overrides = Overrides {
             sets: ["data.size=16", "hidden=[8]", "latent=3", "model.classes=10"]
                 .map(str::to_owned)
@@ -133,11 +133,11 @@ mod tests {
         let found = divergences(&encoder, &config, &data, &device).unwrap();
         let rows = data.test.len();
         assert_eq!(rows, BATCH + 7);
-        let pictures = score::tensor(data.test.pixels(), [rows, 1, 16, 16], (0.0, 1.0), &device);
+        let images = score::tensor(data.test.pixels(), [rows, 1, 16, 16], (0.0, 1.0), &device);
         let labels = data.test.labels().unwrap().iter().copied().map(i64::from);
         let labels = TensorData::new(labels.collect::<Vec<i64>>(), [rows]);
         let classes = Tensor::from_data(labels, &device);
-        let (mean, log_variance) = encoder.forward(pictures, Some(classes));
+        let (mean, log_variance) = encoder.forward(images, Some(classes));
         let at_once = elbo::divergences(mean, log_variance).into_data();
         let at_once: Vec<f32> = at_once.try_to_vec().unwrap();
         assert_eq!(found.len(), 3);

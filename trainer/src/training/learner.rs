@@ -16,12 +16,12 @@ use crate::nets::Generator;
 /// Names and bytes of everything that a checkpoint must hold.
 pub type Parts = Vec<(&'static str, Vec<u8>)>;
 
-/// One batch of training pictures.
+/// One batch of training images.
 #[derive(Clone, Debug)]
 pub struct Reals {
     /// `[N, C, H, W]` in the range of the generator.
     pub pixels: Tensor<4>,
-    /// `[N]`, where the pictures have labels.
+    /// `[N]`, where the images have labels.
     pub classes: Option<Tensor<1, Int>>,
 }
 
@@ -133,8 +133,8 @@ impl Learner {
         latent_use::divergences(&encoder, config, data, &device).map(Some)
     }
 
-    /// −log of the importance-weighted bound of each picture of `x`, whose pixels are 0 or 1, for a VAE with the Bernoulli
-    /// likelihood; `draws` latents a picture.
+    /// −log of the importance-weighted bound of each image of `x`, whose pixels are 0 or 1, for a VAE with the Bernoulli
+    /// likelihood; `draws` latents an image.
     #[must_use]
     pub fn importance_bound(&self, x: Reals, draws: u64, index: u64) -> Option<Vec<f64>> {
         match self {

@@ -1,4 +1,4 @@
-//! The loop: batches in, steps, checkpoints, pictures and figures out.
+//! The loop: batches in, steps, checkpoints, images and figures out.
 
 mod adam;
 pub mod checkpoint;

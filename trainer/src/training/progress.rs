@@ -14,7 +14,7 @@ pub(crate) struct Standing<'a> {
     pub step: u64,
     /// Complete passes over the data.
     pub epoch: u64,
-    /// Pictures a second, lately.
+    /// Images a second, lately.
     pub rate: f64,
     /// Names and values of the losses.
     pub losses: &'a [(&'a str, f64)],

@@ -143,7 +143,7 @@ impl Saved {
             .map_or(folder.clone(), |(_, rest)| rest.to_owned())
     }
 
-    /// Pictures of `rows` latents, of a conditional generator with as many classes, flattened `[rows, C, H, W]`.
+    /// Images of `rows` latents, of a conditional generator with as many classes, flattened `[rows, C, H, W]`.
     ///
     /// # Errors
     /// Why burn could not compute them.

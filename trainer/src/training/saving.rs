@@ -140,7 +140,7 @@ impl Session<'_> {
                 self.state.go_back(&state);
                 self.watch.other_nets();
                 self.warn(Some(format!(
-                    "back to the nets of step {}; other latents and pictures follow than did the first time",
+                    "back to the nets of step {}; other latents and images follow than did the first time",
                     best.step
                 )));
                 Ok(true)

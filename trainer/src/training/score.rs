@@ -6,19 +6,19 @@ use super::learner::{Learner, Reals};
 use crate::config::Config;
 use crate::random::{Purpose, normals, stream};
 
-/// Pictures on each side of a score.
-pub(crate) const PICTURES: usize = 512;
+/// Images on each side of a score.
+pub(crate) const IMAGES: usize = 512;
 const PROJECTIONS: u64 = 128;
 
-/// The score and its name. A VAE: the negative evidence lower bound on the first 512 test pictures, in nats. A GAN: the
-/// sliced Wasserstein distance (Rabin et al. 2011) between 512 pictures and 512 test pictures in pixels from 0
+/// The score and its name. A VAE: the negative evidence lower bound on the first 512 test images, in nats. A GAN: the
+/// sliced Wasserstein distance (Rabin et al. 2011) between 512 images and 512 test images in pixels from 0
 /// to 1, mean over 128 random directions. `test` is `[N, C, H, W]` in the range of the generator.
 #[must_use]
 pub(crate) fn score(learner: &Learner, config: &Config, test: &Reals, device: &Device) -> Score {
     if let Some(bound) = learner.negative_bound(test.clone(), 0) {
         return Score {
             value: bound,
-            name: "negative ELBO on test pictures, nats",
+            name: "negative ELBO on test images, nats",
             variety: None,
         };
     }
@@ -57,11 +57,11 @@ pub(crate) fn score(learner: &Learner, config: &Config, test: &Reals, device: &D
         channels * height * width,
         config.training.seed,
     );
-    let picture = channels * height * width;
+    let image = channels * height * width;
     Score {
         value: distance / f64::from(high - low),
-        name: "sliced Wasserstein distance to test pictures, pixels 0..1",
-        variety: Some(spread(&fakes, picture) / spread(&reals, picture).max(1e-9)),
+        name: "sliced Wasserstein distance to test images, pixels 0..1",
+        variety: Some(spread(&fakes, image) / spread(&reals, image).max(1e-9)),
     }
 }
 
@@ -71,16 +71,16 @@ pub(crate) struct Score {
     pub(crate) value: f64,
     /// What it is.
     pub(crate) name: &'static str,
-    /// How different generated pictures are from each other, as a share of how different real ones are; for GANs.
+    /// How different generated images are from each other, as a share of how different real ones are; for GANs.
     pub(crate) variety: Option<f64>,
 }
 
-/// Mean Euclidean distance between one picture and the next.
+/// Mean Euclidean distance between one image and the next.
 #[allow(clippy::cast_precision_loss)]
-fn spread(pictures: &[f32], len: usize) -> f64 {
-    let pairs = pictures
+fn spread(images: &[f32], len: usize) -> f64 {
+    let pairs = images
         .chunks_exact(len.max(1))
-        .zip(pictures.chunks_exact(len.max(1)).skip(1));
+        .zip(images.chunks_exact(len.max(1)).skip(1));
     let (mut total, mut count) = (0.0, 0_usize);
     for (a, b) in pairs {
         let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
@@ -90,7 +90,7 @@ fn spread(pictures: &[f32], len: usize) -> f64 {
     total / count.max(1) as f64
 }
 
-/// The classes of pictures number `first` and on, `[count]`: all of them in turn; `None` where there are none.
+/// The classes of images number `first` and on, `[count]`: all of them in turn; `None` where there are none.
 #[must_use]
 pub(crate) fn classes(
     first: usize,
@@ -147,7 +147,7 @@ fn sliced_wasserstein(a: &[f32], b: &[f32], dimensions: usize, seed: u64) -> f64
     total / directions
 }
 
-/// Test pictures as a tensor in the generator's range.
+/// Test images as a tensor in the generator's range.
 #[must_use]
 pub(crate) fn tensor(
     pixels: &[u8],
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_pictures_have_no_spread() {
+    fn equal_images_have_no_spread() {
         assert_eq!(spread(&[1.0, 2.0, 1.0, 2.0, 1.0, 2.0], 2), 0.0);
         assert_eq!(spread(&[0.0, 0.0, 3.0, 4.0], 2), 5.0);
     }

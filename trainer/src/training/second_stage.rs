@@ -11,7 +11,7 @@ pub(super) const STATS: &[&str] = &["second_loss", "second_reconstruction", "sec
 /// Which stage trains, and how much of its steps are done, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Stage {
-    /// Encoder and decoder of pictures.
+    /// Encoder and decoder of images.
     First(f64),
     /// Encoder and decoder of latents.
     Second(f64),

@@ -52,7 +52,7 @@ pub enum Ending {
     Stopped,
     /// Its quality had not become better for as long as it was to wait.
     Patience,
-    /// All generated pictures were alike.
+    /// All generated images were alike.
     Collapsed,
 }
 
@@ -67,7 +67,7 @@ pub struct Outcome {
     pub ending: Ending,
     /// Where it stands.
     pub state: State,
-    /// KL of each latent dimension of a VAE in nats, mean over test pictures; none of a GAN, or of a run that was asked to stop.
+    /// KL of each latent dimension of a VAE in nats, mean over test images; none of a GAN, or of a run that was asked to stop.
     pub latent_use: Option<Vec<f64>>,
     /// Steps trained now; none when a resumed run had come to its end before.
     pub steps: u64,
@@ -76,8 +76,8 @@ pub struct Outcome {
 /// Steps between two read-backs of the losses.
 const READ_EVERY: usize = 10;
 
-/// Pictures in `samples/` and `reals.png`.
-const PICTURES: u64 = 64;
+/// Images in `samples/` and `reals.png`.
+const IMAGES: u64 = 64;
 
 /// Trains from the first step in a new run folder under `options.out`.
 ///
@@ -94,7 +94,7 @@ pub fn train(
     let file = run.path().join("environment.json");
     let environment = serde_json::to_vec_pretty(&environment(name)).unwrap_or_default();
     write_atomic(&file, &environment).map_err(TrainError::file(&file, "writing"))?;
-    samples::reals(data, PICTURES, &run.path().join("reals.png")).map_err(TrainError::Picture)?;
+    samples::reals(data, IMAGES, &run.path().join("reals.png")).map_err(TrainError::Image)?;
     run.log(&format!("new run on {name}"));
     for note in &data.notes {
         run.log(&format!("note: {note}"));
@@ -199,7 +199,7 @@ fn limits(t: &TrainingConfig) -> String {
     words.join(", ")
 }
 
-/// Labels of the pictures `which` as class numbers `[N]`; `None` for an unconditional model.
+/// Labels of the images `which` as class numbers `[N]`; `None` for an unconditional model.
 fn labels(
     config: &Config,
     labels: Option<&[u16]>,
@@ -229,7 +229,7 @@ fn check_data(config: &Config, data: &Dataset) -> Result<(), TrainError> {
     }
     let (found, batch) = (data.train.len(), config.optimizer.batch);
     if found < batch {
-        Err(TrainError::TooFewPictures { found, batch })
+        Err(TrainError::TooFewImages { found, batch })
     } else {
         Ok(())
     }
@@ -270,9 +270,9 @@ impl<'a> Session<'a> {
             missing: "config.toml has neither [gan] nor [vae]".to_owned(),
         };
         let learner = Learner::new(config, &training_device).ok_or_else(missing)?;
-        let rows = data.test.len().min(score::PICTURES);
-        let picture = data.channels * data.height * data.width;
-        let pixels = data.test.pixels().get(..rows * picture).unwrap_or_default();
+        let rows = data.test.len().min(score::IMAGES);
+        let image = data.channels * data.height * data.width;
+        let pixels = data.test.pixels().get(..rows * image).unwrap_or_default();
         let test_pixels = score::tensor(
             pixels,
             [rows, data.channels, data.height, data.width],
@@ -322,7 +322,7 @@ impl<'a> Session<'a> {
         let (first_step, first_images) = (self.state.step, self.state.images);
         let mut last_stats = (Instant::now(), self.state.images);
         if self.state.step == 0 {
-            self.pictures()?;
+            self.images()?;
         }
         let ending = loop {
             self.state.seconds = (before + start.elapsed()).as_secs_f64();
@@ -357,7 +357,7 @@ impl<'a> Session<'a> {
                 self.write_stats(&mut last_stats)?;
             }
             if sample {
-                self.pictures()?;
+                self.images()?;
             }
             if evaluate {
                 self.evaluate()?;
@@ -378,7 +378,7 @@ impl<'a> Session<'a> {
             .step
             .is_multiple_of(self.config.training.sample_every)
         {
-            self.pictures()?;
+            self.images()?;
         }
         let latent_use = match ending {
             // Who stops a run wants it to end.
@@ -425,7 +425,7 @@ impl<'a> Session<'a> {
             .max(part(self.state.seconds, t.seconds))
     }
 
-    /// How far schedules are: by steps alone, so that the clock changes no picture.
+    /// How far schedules are: by steps alone, so that the clock changes no image.
     #[allow(clippy::cast_precision_loss)]
     fn schedule_fraction(&self) -> f64 {
         let t = &self.config.training;
@@ -501,8 +501,8 @@ impl<'a> Session<'a> {
         error
     }
 
-    /// Moves the probability of augmentation towards where the discriminator is as sure of real pictures as it may be: by as much as
-    /// goes from 0 to 1 in half a million pictures (Karras et al. 2020, section 3.1).
+    /// Moves the probability of augmentation towards where the discriminator is as sure of real images as it may be: by as much as
+    /// goes from 0 to 1 in half a million images (Karras et al. 2020, section 3.1).
     fn adapt(&mut self) {
         let target = self
             .config
@@ -513,13 +513,13 @@ impl<'a> Session<'a> {
             return;
         }
         #[allow(clippy::cast_precision_loss)]
-        let pictures =
+        let images =
             (self.config.optimizer.batch as u64 * Learner::batches_per_step(self.config)) as f64;
         for step in self.window.lately() {
             let Some(sure) = step.get("d_sign") else {
                 continue;
             };
-            let change = (sure - target).signum() * pictures / 500_000.0;
+            let change = (sure - target).signum() * images / 500_000.0;
             self.state.augment = (self.state.augment + change).clamp(0.0, 0.8);
         }
     }
@@ -582,7 +582,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn pictures(&mut self) -> Result<(), TrainError> {
+    fn images(&mut self) -> Result<(), TrainError> {
         let path = self
             .run
             .path()
@@ -591,10 +591,10 @@ impl<'a> Session<'a> {
         samples::fakes(
             &self.learner.generator(),
             self.config,
-            PICTURES,
+            IMAGES,
             &self.device,
             &path,
         )
-        .map_err(TrainError::Picture)
+        .map_err(TrainError::Image)
     }
 }

@@ -45,7 +45,7 @@ pub struct Vae {
 }
 
 impl Vae {
-    /// What [`Vae::step`] returns, in nats a picture: the negative bound and its two terms.
+    /// What [`Vae::step`] returns, in nats an image: the negative bound and its two terms.
     pub const STATS: &'static [&'static str] = &["loss", "reconstruction", "kl"];
 
     pub(super) fn new(config: &Config, settings: &VaeConfig, device: &Device) -> Self {
@@ -62,7 +62,7 @@ impl Vae {
         }
     }
 
-    /// Draws latents of pictures; gives log p(x|z) and log p(z) − log q(z|x) of each, `[draws·N]`, and the divergence of each
+    /// Draws latents of images; gives log p(x|z) and log p(z) − log q(z|x) of each, `[draws·N]`, and the divergence of each
     /// latent dimension, `[z]`.
     fn terms(
         &self,
@@ -136,7 +136,7 @@ impl Vae {
         }
     }
 
-    /// Encoder and decoder of pictures learn; `fraction` of the first stage is done.
+    /// Encoder and decoder of images learn; `fraction` of the first stage is done.
     fn first_step(&mut self, step: u64, fraction: f64, reals: Reals) -> Tensor<1> {
         let s = &self.settings;
         let terms = self.terms(
@@ -216,7 +216,7 @@ impl Vae {
         Some(terms.likelihood + terms.ratio - standard)
     }
 
-    /// The negative evidence lower bound of `x` in nats a picture, with one draw of noise (β does not count); of both stages where there
+    /// The negative evidence lower bound of `x` in nats an image, with one draw of noise (β does not count); of both stages where there
     /// are two.
     pub(super) fn negative_bound(&self, x: Reals, index: u64) -> f64 {
         let device = self.device.clone().inner();
@@ -229,8 +229,8 @@ impl Vae {
         -f64::from(bound.into_scalar::<f32>())
     }
 
-    /// −log of the importance-weighted bound (Burda et al. 2016, equation 8) of each picture of `x` `[N, C, H, W]`, whose pixels are
-    /// 0 or 1, with `draws` latents a picture, in nats. For the Bernoulli likelihood.
+    /// −log of the importance-weighted bound (Burda et al. 2016, equation 8) of each image of `x` `[N, C, H, W]`, whose pixels are
+    /// 0 or 1, with `draws` latents an image, in nats. For the Bernoulli likelihood.
     pub(super) fn importance_bound(&self, x: Reals, draws: u64, index: u64) -> Vec<f64> {
         let (x, class) = (x.pixels, x.classes);
         let device = self.device.clone().inner();
@@ -404,9 +404,9 @@ mod tests {
             augment: 0.0,
         };
         let z = noise(2, [4, 3]);
-        let pictures = |net: Generator| net.valid().forward(z.clone(), None).into_data();
-        let both = |vae: &Vae| pictures(vae.net.decoder.clone());
-        let first = |vae: &Vae| pictures(vae.net.decoder.clone().first_stage());
+        let images = |net: Generator| net.valid().forward(z.clone(), None).into_data();
+        let both = |vae: &Vae| images(vae.net.decoder.clone());
+        let first = |vae: &Vae| images(vae.net.decoder.clone().first_stage());
 
         let begin = first(&vae);
         let _ = vae.step(0, at(0.25), &mut reals);

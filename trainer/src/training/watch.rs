@@ -2,13 +2,13 @@
 
 use crate::config::{AdversarialLoss, Config, DiscriminatorNorm, OnCollapse};
 
-/// Share of pictures that a discriminator gets right from which on the generator learns nothing of it.
+/// Share of images that a discriminator gets right from which on the generator learns nothing of it.
 const WINNING: f64 = 0.99;
 /// Steps that it must have been so.
 const LONG: u64 = 500;
-/// How different generated pictures must be from each other, as a share of how different real ones are.
+/// How different generated images must be from each other, as a share of how different real ones are.
 const ALIKE: f64 = 0.4;
-/// Recall below which generated pictures cover nothing of what the real ones show.
+/// Recall below which generated images cover nothing of what the real ones show.
 const NARROW: f64 = 0.02;
 /// Steps of training in which a generator that has learned nothing yet makes ever the same, and may.
 const YOUNG: u64 = 1000;
@@ -16,9 +16,9 @@ const YOUNG: u64 = 1000;
 /// How a discriminator judged lately.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judged {
-    /// Share of the pictures that it told right.
+    /// Share of the images that it told right.
     right: f64,
-    /// Mean logit of real and of generated pictures.
+    /// Mean logit of real and of generated images.
     logits: [f64; 2],
 }
 
@@ -129,7 +129,7 @@ impl Watch {
             .logits
             .map(|logit| format!("{logit:+.1}").replace('-', "−"));
         Some(format!(
-            "the discriminator has told {:.1} % of the pictures right for {} steps (mean logit {real} on real, {fake} on generated pictures): the generator has nothing to learn from it. {}",
+            "the discriminator has told {:.1} % of the images right for {} steps (mean logit {real} on real, {fake} on generated images): the generator has nothing to learn from it. {}",
             judged.right * 100.0,
             step - since,
             against_winning(config)
@@ -142,7 +142,7 @@ impl Watch {
         self.told_winning = false;
     }
 
-    /// From how different generated pictures are from each other, as a share of how different real ones are: what to tell, if anything,
+    /// From how different generated images are from each other, as a share of how different real ones are: what to tell, if anything,
     /// and whether the generator has collapsed. `age` is for how many steps the nets were trained.
     pub(super) fn variety(
         &mut self,
@@ -155,7 +155,7 @@ impl Watch {
             return (None, false);
         }
         let message = (!self.told_alike).then(|| format!(
-            "generated pictures differ from each other only {:.0} % as much as real ones do: the generator makes ever the same (mode collapse). {}",
+            "generated images differ from each other only {:.0} % as much as real ones do: the generator makes ever the same (mode collapse). {}",
             share * 100.0,
             against_collapse(config)
         ));
@@ -163,7 +163,7 @@ impl Watch {
         (message, true)
     }
 
-    /// From a measurement's recall and the classes, of so many, that no generated picture is taken for: what to tell, if anything, and
+    /// From a measurement's recall and the classes, of so many, that no generated image is taken for: what to tell, if anything, and
     /// whether the generator has collapsed: more than half of the classes are missing, or recall is next to nothing. `age` as in
     /// [`Watch::variety`].
     pub(super) fn coverage(
@@ -189,14 +189,14 @@ impl Watch {
                 String::new()
             };
             signs.push(format!(
-                "next to no generated picture is taken for {}{more} ({} of {classes} classes)",
+                "next to no generated image is taken for {}{more} ({} of {classes} classes)",
                 names.join(", "),
                 missing.len()
             ));
         }
         if let Some(recall) = narrow {
             signs.push(format!(
-                "generated pictures cover {:.1} % of what the real ones show (recall)",
+                "generated images cover {:.1} % of what the real ones show (recall)",
                 recall * 100.0
             ));
         }
@@ -267,7 +267,7 @@ mod tests {
         assert!(
             message.contains("99.5 %")
                 && message.contains("0.0005")
-                && message.contains("(mean logit +8.1 on real, −9.3 on generated pictures)"),
+                && message.contains("(mean logit +8.1 on real, −9.3 on generated images)"),
             "{message}"
         );
         assert_eq!(watch.discriminator(1200, judged(0.999), &config), None);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_that_are_all_alike_are_a_collapse() {
+    fn images_that_are_all_alike_are_a_collapse() {
         let config = preset("dcgan", &[]);
         let mut watch = Watch::default();
         assert_eq!(watch.variety(10, 0.1, &config), (None, false));

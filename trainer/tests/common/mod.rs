@@ -17,7 +17,7 @@ pub fn scratch(name: &str) -> PathBuf {
     path
 }
 
-/// An IDX data set of squares in `folder`: training and test pictures `counts`, each pixel by picture, row and column, and a label by picture
+/// An IDX data set of squares in `folder`: training and test images `counts`, each pixel by image, row and column, and a label by image
 /// where there are labels.
 pub fn write_idx(
     folder: &Path,

@@ -1,4 +1,4 @@
-//! Several pictures at once.
+//! Several images at once.
 
 use super::check::second_len;
 use super::engine::{Engine, spread_all};
@@ -17,7 +17,7 @@ struct DenseRun {
 }
 
 impl DenseRun {
-    /// Bytes of the vectors of `count` pictures, before and after a layer.
+    /// Bytes of the vectors of `count` images, before and after a layer.
     fn bytes(&self, count: usize) -> usize {
         let half = self.widest.saturating_mul(count).div_ceil(ALIGNMENT);
         half.saturating_mul(2 * ALIGNMENT)
@@ -32,8 +32,8 @@ fn widths(layer: &Layer) -> Option<(usize, usize)> {
 }
 
 impl Engine<'_> {
-    /// Makes several pictures: `latents` and `images` hold them one after another, `classes` one class for each, or none. With more
-    /// scratch memory than [`Model::scratch_len`](super::Model::scratch_len), best [`Self::batch_scratch_len`], dense layers read their weights once for several pictures.
+    /// Makes several images: `latents` and `images` hold them one after another, `classes` one class for each, or none. With more
+    /// scratch memory than [`Model::scratch_len`](super::Model::scratch_len), best [`Self::batch_scratch_len`], dense layers read their weights once for several images.
     ///
     /// # Errors
     /// As [`Self::generate`].
@@ -110,7 +110,7 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Scratch bytes with which [`Self::generate_batch`] is fastest for `count` pictures.
+    /// Scratch bytes with which [`Self::generate_batch`] is fastest for `count` images.
     #[must_use]
     pub fn batch_scratch_len(&self, count: usize) -> usize {
         let shared = self.dense_run().map_or(0, |run| run.bytes(count));
@@ -171,7 +171,7 @@ impl Engine<'_> {
         false
     }
 
-    /// Runs the layers before `dense` for each picture, the dense layers for all together, and the rest for each again.
+    /// Runs the layers before `dense` for each image, the dense layers for all together, and the rest for each again.
     fn dense_batch(
         &self,
         dense_run: DenseRun,
@@ -234,7 +234,7 @@ impl Engine<'_> {
             .zip(images.chunks_exact_mut(image_len))
             .enumerate()
         {
-            // What the layers before the dense ones have left for later ones was of another picture.
+            // What the layers before the dense ones have left for later ones was of another image.
             let context = self.context(latent, class(i));
             for layer in self.model.layers().take(dense_run.first) {
                 run(&layer.ok()?, &context, single, &mut [])?;

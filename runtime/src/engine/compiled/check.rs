@@ -392,7 +392,7 @@ impl Check<'_> {
                 let whole = !matches!(layer.op, Op::Copy(_));
                 self.ensure(
                     last && number && whole && output_shape.len() == image,
-                    "picture",
+                    "image",
                     output_shape.len(),
                 )?;
             }

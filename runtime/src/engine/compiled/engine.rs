@@ -1,4 +1,4 @@
-//! From a latent vector to a picture.
+//! From a latent vector to an image.
 
 use super::format::{ALIGNMENT, Number};
 use super::kernels::{Level, as_bytes_mut};
@@ -39,7 +39,7 @@ impl<'m> Engine<'m> {
         self.level
     }
 
-    /// Makes one picture. `latent` has [`Model::latent_len`] numbers, `scratch` at least [`Model::scratch_len`] bytes at any address, `image`
+    /// Makes one image. `latent` has [`Model::latent_len`] numbers, `scratch` at least [`Model::scratch_len`] bytes at any address, `image`
     /// receives [`Model::image_len`] numbers, channels after one another (CHW), within [`Model::range`].
     ///
     /// # Errors
@@ -146,7 +146,7 @@ fn spread(image: &mut [u8], len: usize, range: PixelRange) {
 
 /// Numbers within `range` of as many pixels.
 pub(super) fn spread_all(pixels: &[u8], numbers: &mut [f32], range: PixelRange) {
-    // For more than a few pictures quicker than a division for each pixel.
+    // For more than a few images quicker than a division for each pixel.
     let values: [f32; 256] = core::array::from_fn(|byte| range.from_u8(byte as u8));
     for (number, pixel) in numbers.iter_mut().zip(pixels) {
         // A byte is always an index.

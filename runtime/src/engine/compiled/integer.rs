@@ -5,7 +5,7 @@ use super::format::{Convolution, Layer, Number, padded};
 use super::kernels::{self, ByteConv, ByteGather, Integers, Requantizer, bytes_as, bytes_as_mut};
 use super::run::{Context, len_of, tensor};
 
-/// What a layer reads for `count` pictures that lie one after another.
+/// What a layer reads for `count` images that lie one after another.
 fn input<'a>(layer: &Layer, bytes: &'a [u8], count: usize) -> Option<Integers<'a>> {
     let len = len_of(layer.input_shape)?.checked_mul(count)?;
     Some(match layer.input_number {
@@ -111,7 +111,7 @@ pub(super) struct ByteRows<'a> {
 }
 
 impl<'a> ByteRows<'a> {
-    /// `bytes` is the input picture; `kept` rows of sums are kept.
+    /// `bytes` is the input image; `kept` rows of sums are kept.
     pub(super) fn new(
         layer: &Layer,
         c: Convolution,
@@ -170,7 +170,7 @@ impl<'a> ByteRows<'a> {
         kernels::byte_sums(level, &call, bytes_as_mut(line, self.row_len())?)
     }
 
-    /// Row `row` of the picture.
+    /// Row `row` of the image.
     pub(super) fn gather(
         &self,
         level: kernels::Level,

@@ -124,13 +124,13 @@ impl<'m> Model<'m> {
         self.header.distribution
     }
 
-    /// Shape of the picture.
+    /// Shape of the image.
     #[must_use]
     pub const fn shape(&self) -> Shape {
         self.header.shape
     }
 
-    /// What black and white are in the picture.
+    /// What black and white are in the image.
     #[must_use]
     pub const fn range(&self) -> PixelRange {
         self.header.range
@@ -142,7 +142,7 @@ impl<'m> Model<'m> {
         self.header.classes as usize
     }
 
-    /// Numbers of a picture.
+    /// Numbers of an image.
     #[must_use]
     pub const fn image_len(&self) -> usize {
         // Checked when the model was made.
@@ -152,7 +152,7 @@ impl<'m> Model<'m> {
         }
     }
 
-    /// Scratch bytes for one picture, room to align them included. In a constant: [`scratch_len`](super::scratch_len).
+    /// Scratch bytes for one image, room to align them included. In a constant: [`scratch_len`](super::scratch_len).
     #[must_use]
     pub const fn scratch_len(&self) -> usize {
         self.header.scratch_len as usize + ALIGNMENT - 1
@@ -174,7 +174,7 @@ fn check_header(header: &Header) -> Result<(), FormatError> {
     }
     if header.shape.check().is_err() {
         return wrong(
-            "values of a picture",
+            "values of an image",
             u32::try_from(header.shape.len().unwrap_or(0)).unwrap_or(u32::MAX),
         );
     }

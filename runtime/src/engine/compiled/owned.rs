@@ -15,7 +15,7 @@ use crate::generator::{GenerateError, Generator};
 use crate::image::{PixelRange, Shape, to_hwc_u8};
 use crate::latent::Distribution;
 
-/// Pictures that a thread makes at once: enough that dense layers read their weights seldom.
+/// Images that a thread makes at once: enough that dense layers read their weights seldom.
 const AT_ONCE: usize = 32;
 
 /// Multiplications of a batch from which on threads are begun for it: fewer are done while a thread starts.
@@ -31,7 +31,7 @@ pub enum CompiledError {
     Format(FormatError),
     /// Its card cannot be read.
     Card(CardError),
-    /// A picture was asked for wrongly.
+    /// An image was asked for wrongly.
     Call(GenerateError),
 }
 
@@ -107,7 +107,7 @@ impl Bytes {
     }
 }
 
-/// A compiled model from a file: a [`Generator`] that allocates when it is opened, and never for a picture.
+/// A compiled model from a file: a [`Generator`] that allocates when it is opened, and never for an image.
 ///
 /// ```no_run
 /// use dreamlet_runtime::engine::compiled::CompiledGenerator;
@@ -116,8 +116,8 @@ impl Bytes {
 /// let mut generator = CompiledGenerator::open("digits.dream")?;
 /// let mut latent = vec![0.0; generator.latent_len()];
 /// generator.distribution().fill(42, Some(0.8), &mut latent);
-/// let mut picture = vec![0.0; generator.image_len()];
-/// generator.generate(&latent, None, &mut picture)?;
+/// let mut image = vec![0.0; generator.image_len()];
+/// generator.generate(&latent, None, &mut image)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CompiledGenerator {
@@ -175,7 +175,7 @@ impl CompiledGenerator {
         self
     }
 
-    /// Makes batches on so many threads. One picture is made on one: it is done before another thread would have begun.
+    /// Makes batches on so many threads. One image is made on one: it is done before another thread would have begun.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         let len = self.scratch.first().map_or(0, Vec::len);
@@ -215,14 +215,14 @@ impl CompiledGenerator {
         self.model().distribution()
     }
 
-    /// Numbers of a picture, `channels * height * width`.
+    /// Numbers of an image, `channels * height * width`.
     #[must_use]
     pub fn image_len(&self) -> usize {
         self.model().image_len()
     }
 
-    /// Makes one picture for each latent vector: `latents` holds `n` of them one after the other, `images` has room for `n` pictures in
-    /// channel, row, column order, and a conditional generator takes `n` classes. The first call with more than one picture allocates scratch
+    /// Makes one image for each latent vector: `latents` holds `n` of them one after the other, `images` has room for `n` images in
+    /// channel, row, column order, and a conditional generator takes `n` classes. The first call with more than one image allocates scratch
     /// memory for batches.
     ///
     /// # Errors
@@ -275,10 +275,10 @@ impl CompiledGenerator {
         })
     }
 
-    /// Makes the card's golden pictures again and compares them; empty without a card or without golden pictures.
+    /// Makes the card's golden images again and compares them; empty without a card or without golden images.
     ///
     /// # Errors
-    /// [`CompiledError`] if the card cannot be read or a picture cannot be made.
+    /// [`CompiledError`] if the card cannot be read or an image cannot be made.
     pub fn check_golden(&mut self) -> Result<Vec<GoldenMatch>, CompiledError> {
         let Some(card) = self.card()? else {
             return Ok(Vec::new());
@@ -300,7 +300,7 @@ impl CompiledGenerator {
     }
 }
 
-/// Multiplications of one picture in dense layers and convolutions, padding included.
+/// Multiplications of one image in dense layers and convolutions, padding included.
 fn products(model: &Model<'_>) -> u64 {
     let of = |layer: &Layer| {
         let pixels = |shape: MapShape| u64::from(shape.height) * u64::from(shape.width);

@@ -50,7 +50,7 @@ pub(super) fn binary(x: &mut [f32], other: &[f32], kind: BinaryKind, broadcast: 
     }
 }
 
-/// The pixel at `row`, `column` of a picture with channels side by side.
+/// The pixel at `row`, `column` of an image with channels side by side.
 fn pixel<T>(x: &[T], shape: MapShape, row: usize, column: usize) -> &[T] {
     let channels = shape.channels as usize;
     let at = (row * shape.width as usize + column) * channels;

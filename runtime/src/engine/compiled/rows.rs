@@ -1,4 +1,4 @@
-//! Pictures row by row, for devices without room for a frame.
+//! Images row by row, for devices without room for a frame.
 
 use super::FLOATS;
 use super::axis::Axis;
@@ -30,7 +30,7 @@ enum Kind<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// `x` is the input picture.
+    /// `x` is the input image.
     pub(super) fn new(
         layer: &Layer,
         c: Convolution,
@@ -116,7 +116,7 @@ fn floats<'a>(
 
 impl Engine<'_> {
     /// Scratch bytes that [`Self::generate_rows`] and [`Self::generate_u8`] need: what [`generate`](Self::generate) needs, one row of
-    /// the picture, and where the last layer cannot make one row at a time, the whole picture. In a constant: [`rows_scratch_len`].
+    /// the image, and where the last layer cannot make one row at a time, the whole image. In a constant: [`rows_scratch_len`].
     #[must_use]
     pub fn rows_scratch_len(&self) -> usize {
         rows_room(
@@ -138,7 +138,7 @@ impl Engine<'_> {
         )
     }
 
-    /// Makes one picture, one row after another from the top: `row` receives its number and `width * channels` bytes, channels side by
+    /// Makes one image, one row after another from the top: `row` receives its number and `width * channels` bytes, channels side by
     /// side (as [`to_hwc_u8`](crate::image::to_hwc_u8) makes them). `scratch` has at least [`Self::rows_scratch_len`] bytes. Where the
     /// last layer is a convolution with few output channels, as in a DCGAN, no frame is ever in memory.
     ///
@@ -174,7 +174,7 @@ impl Engine<'_> {
             .ok_or(GenerateError::Engine)
     }
 
-    /// Makes one picture as bytes: `image` receives `height * width * channels` bytes, channels side by side (HWC). `scratch` as for
+    /// Makes one image as bytes: `image` receives `height * width * channels` bytes, channels side by side (HWC). `scratch` as for
     /// [`Self::generate_rows`].
     ///
     /// # Errors
@@ -256,7 +256,7 @@ impl Engine<'_> {
     }
 }
 
-/// Whether a layer can make one row of the picture after another. [`rows_scratch_len`] knows it too.
+/// Whether a layer can make one row of the image after another. [`rows_scratch_len`] knows it too.
 fn streams(layer: &Layer) -> bool {
     matches!(layer.op, Op::FewConv(_))
 }
@@ -277,7 +277,7 @@ pub const fn rows_scratch_len(file: &[u8]) -> usize {
     rows_room(scratch_len.saturating_add(ALIGNMENT - 1), shape, frame)
 }
 
-/// Bytes of one row of the picture, or of all, as numbers of `size` bytes.
+/// Bytes of one row of the image, or of all, as numbers of `size` bytes.
 const fn frame_room(shape: Shape, streams: bool, size: usize) -> usize {
     let rows = if streams { 1 } else { shape.height };
     row_room(shape).saturating_mul(rows).saturating_mul(size)
@@ -294,7 +294,7 @@ const fn rows_room(layers: usize, shape: Shape, frame: usize) -> usize {
     layers.saturating_add(frame).saturating_add(row_room(shape))
 }
 
-/// One row of bytes, channels side by side, from planes of a picture that begin with the row.
+/// One row of bytes, channels side by side, from planes of an image that begin with the row.
 fn interleave(
     planes: &[u8],
     number: Number,

@@ -12,7 +12,7 @@ use super::plain;
 use super::rows::Rows;
 use super::upsample::upsample;
 
-/// What all layers of one picture share.
+/// What all layers of one image share.
 pub(super) struct Context<'a> {
     /// The model's section of weights.
     pub(super) weights: &'a [u8],
@@ -31,7 +31,7 @@ pub(super) struct Buffers<'a> {
     pub(super) output: &'a mut [u8],
 }
 
-/// Takes a layer's buffers from scratch memory, the latent vector and the picture. Of an operation in place the input is empty, and the output holds it.
+/// Takes a layer's buffers from scratch memory, the latent vector and the image. Of an operation in place the input is empty, and the output holds it.
 pub(super) fn buffers<'a>(
     layer: &Layer,
     context: &Context<'a>,
@@ -67,7 +67,7 @@ pub(super) fn buffers<'a>(
     })
 }
 
-/// Runs `layer`. `image` is the picture, `channels * height * width` numbers of the last layer's kind; `None` is what a checked model
+/// Runs `layer`. `image` is the image, `channels * height * width` numbers of the last layer's kind; `None` is what a checked model
 /// does not lead to.
 pub(super) fn run(
     layer: &Layer,
@@ -184,7 +184,7 @@ pub(super) fn dense(
         };
         return kernels::dense(context.level, &call, out);
     }
-    // Several vectors are the pixels of a picture: each weight that is read serves several of them.
+    // Several vectors are the pixels of an image: each weight that is read serves several of them.
     let axes = [Axis::pointwise(1), Axis::pointwise(count)];
     kernels::conv(
         context.level,

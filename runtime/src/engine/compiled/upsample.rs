@@ -18,7 +18,7 @@ struct Upsample<'a> {
     bias: Option<&'a [f32]>,
 }
 
-/// Runs the layer by some rows of its input at a time, each of which makes two of the picture.
+/// Runs the layer by some rows of its input at a time, each of which makes two of the image.
 pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {
     let (from, to) = (layer.input_shape, layer.output_shape);
     let (width, inputs) = (from.width as usize, from.channels as usize);

@@ -17,7 +17,7 @@ pub enum OnnxError {
     Model(OnnxFileError),
     /// tract could not load what the check let pass.
     Load(String),
-    /// tract failed at making a picture.
+    /// tract failed at making an image.
     Run(String),
     /// tract panicked; what it said went to standard error.
     Panicked(String),

@@ -7,8 +7,8 @@
 //! let mut generator = OnnxGenerator::open("digits.onnx")?;
 //! let mut latent = vec![0.0; generator.latent_len()];
 //! generator.distribution().fill(42, Some(0.8), &mut latent);
-//! let mut picture = vec![0.0; generator.image_len()];
-//! generator.generate(&latent, None, &mut picture)?;
+//! let mut image = vec![0.0; generator.image_len()];
+//! generator.generate(&latent, None, &mut image)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -17,7 +17,7 @@
 //! [`Assumptions`].
 //!
 //! # What it allocates
-//! Loading optimizes the network for one picture at a time and keeps the plan and its state. tract takes no output
+//! Loading optimizes the network for one image at a time and keeps the plan and its state. tract takes no output
 //! buffer and allocates the values between layers anew at each call, so a call of `generate` allocates:
 //!
 //! | generator | allocations | bytes |
@@ -56,7 +56,7 @@ pub use crate::onnx::{Assumptions, Facts};
 pub use error::OnnxError;
 use plan::{Plan, guard};
 
-/// Batch sizes that dense networks are planned for, largest first. Convolutional ones run one picture at a time, which is
+/// Batch sizes that dense networks are planned for, largest first. Convolutional ones run one image at a time, which is
 /// faster in tract 0.23: its convolutions lose more at larger batches than calls cost.
 const BATCHES: [usize; 3] = [32, 8, 1];
 
@@ -171,7 +171,7 @@ impl OnnxGenerator {
         self.distribution
     }
 
-    /// Numbers of a picture, `channels * height * width`.
+    /// Numbers of an image, `channels * height * width`.
     #[must_use]
     pub const fn image_len(&self) -> usize {
         self.image_len
@@ -182,14 +182,14 @@ impl OnnxGenerator {
         self.last_error.take()
     }
 
-    /// Makes one picture for each latent vector: `latents` holds `n` of them one after the other, `images` has room for
-    /// `n` pictures in channel, row, column order, and a conditional generator takes `n` classes.
+    /// Makes one image for each latent vector: `latents` holds `n` of them one after the other, `images` has room for
+    /// `n` images in channel, row, column order, and a conditional generator takes `n` classes.
     ///
-    /// Dense networks run in batches of 32 and 8, planned at the first use; convolutional ones picture by
-    /// picture, which is faster.
+    /// Dense networks run in batches of 32 and 8, planned at the first use; convolutional ones image by
+    /// image, which is faster.
     ///
     /// # Errors
-    /// [`OnnxError::Batch`] if the lengths do not go together, [`OnnxError::Call`] for a picture that is asked for wrongly,
+    /// [`OnnxError::Batch`] if the lengths do not go together, [`OnnxError::Call`] for an image that is asked for wrongly,
     /// and tract's own errors; `images` is then unspecified.
     pub fn generate_batch(
         &mut self,
@@ -209,7 +209,7 @@ impl OnnxGenerator {
         };
         expect("latent numbers", count * latent_len, latents.len())?;
         expect(
-            "picture values",
+            "image values",
             count.saturating_mul(image_len),
             images.len(),
         )?;
@@ -217,10 +217,10 @@ impl OnnxGenerator {
             expect("classes", count, classes.len())?;
         }
         let mut done = 0;
-        let pictures = latents
+        let pixels = latents
             .chunks_exact(latent_len)
             .zip(images.chunks_exact(image_len));
-        for (index, (latent, image)) in pictures.enumerate() {
+        for (index, (latent, image)) in pixels.enumerate() {
             let class = classes.and_then(|classes| classes.get(index).copied());
             check_call(self, latent, class, image).map_err(OnnxError::Call)?;
         }
@@ -228,7 +228,7 @@ impl OnnxGenerator {
             let left = count - done;
             let mut size = self.batch_size(left);
             if self.plan(size).is_err() {
-                // A graph that fixes its batch inside still makes pictures one by one.
+                // A graph that fixes its batch inside still makes pixels one by one.
                 self.source = None;
                 size = 1;
             }
@@ -247,10 +247,10 @@ impl OnnxGenerator {
         Ok(())
     }
 
-    /// Makes the card's golden pictures again and compares them; empty without a card or without golden pictures.
+    /// Makes the card's golden pixels again and compares them; empty without a card or without golden pixels.
     ///
     /// # Errors
-    /// [`OnnxError`] if a picture cannot be made.
+    /// [`OnnxError`] if an image cannot be made.
     pub fn check_golden(&mut self) -> Result<Vec<GoldenMatch>, OnnxError> {
         let Some(card) = self.card.clone() else {
             return Ok(Vec::new());
@@ -272,7 +272,7 @@ impl OnnxGenerator {
         Ok(results)
     }
 
-    /// The largest planned batch that `left` pictures fill and memory allows.
+    /// The largest planned batch that `left` images fill and memory allows.
     fn batch_size(&self, left: usize) -> usize {
         if self.source.is_none() {
             return 1;

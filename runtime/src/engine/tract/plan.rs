@@ -14,7 +14,7 @@ use tract_onnx::tract_core::model::typed::TypedSimpleState;
 
 use super::OnnxError;
 
-/// A network optimized for `batch` pictures at a time.
+/// A network optimized for `batch` images at a time.
 pub(super) struct Plan {
     pub(super) batch: usize,
     latent_shape: Vec<usize>,
@@ -69,7 +69,7 @@ impl Plan {
         })
     }
 
-    /// Runs the batch: `latents` and `images` hold `batch` vectors and pictures, `classes` as many or none.
+    /// Runs the batch: `latents` and `images` hold `batch` vectors and images, `classes` as many or none.
     pub(super) fn run(
         &mut self,
         latents: &[f32],
@@ -146,7 +146,7 @@ fn check_output(plan: &TypedSimplePlan, image_len: usize, batch: usize) -> Resul
     if fact.datum_type != f32::datum_type() || len != image_len.checked_mul(batch) || len.is_none()
     {
         return Err(ModelError::Signature {
-            expected: format!("{batch} pictures of {image_len} numbers"),
+            expected: format!("{batch} images of {image_len} numbers"),
             found: format!("{fact:?}"),
         }
         .into());

@@ -18,7 +18,7 @@ use crate::files::try_zeros;
 /// Rows or columns a file may have.
 const MAX_EDGE: u32 = 32_768;
 
-/// Bytes a decoded file may take; a small file can claim to be a huge picture.
+/// Bytes a decoded file may take; a small file can claim to be a huge image.
 const MAX_BYTES: u64 = 512 << 20;
 
 /// From this many times the wanted size on, pixels are averaged before the good filter runs.
@@ -97,20 +97,14 @@ fn remove(pixels: &mut Vec<u8>, image_len: usize, broken: &[(usize, String)]) {
 
 /// Decodes one file into `out`, planar.
 fn decode(path: &Path, shape: Shape, out: &mut [u8]) -> Result<(), String> {
-    let picture = read(path)?;
-    let (width, height) = picture.dimensions();
+    let image = read(path)?;
+    let (width, height) = image.dimensions();
     let edge = width.min(height);
     if edge == 0 {
         return Err("the image has no pixels".to_owned());
     }
     let size = u32::try_from(shape.width).unwrap_or(u32::MAX);
-    let middle = imageops::crop_imm(
-        &picture,
-        (width - edge) / 2,
-        (height - edge) / 2,
-        edge,
-        edge,
-    );
+    let middle = imageops::crop_imm(&image, (width - edge) / 2, (height - edge) / 2, edge, edge);
     let coarse = size.saturating_mul(COARSE / 2);
     let small = if edge == size {
         middle.to_image()

@@ -1,12 +1,12 @@
 //! `--data folder:DIR`: PNG, JPEG and BMP files, with sub-folders as classes.
 //!
 //! [`scan`] lists the files and says what belongs where, [`decode`] makes pixels of them, and [`cache`]
-//! keeps those so that the second start does not decode anything. [`pictures`] decodes part after part and keeps nothing, for
-//! pictures that are only measured.
+//! keeps those so that the second start does not decode anything. [`images`] decodes part after part and keeps nothing, for
+//! images that are only measured.
 
 mod cache;
 mod decode;
-mod pictures;
+mod images;
 mod scan;
 
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::error::{BrokenFile, DataError};
 use super::idx_folder::check_folder;
 use super::{DEFAULT_FOLDER_SIZE, LoadOptions, assemble};
 use decode::Decoded;
-pub use pictures::FolderPictures;
+pub use images::FolderImages;
 use scan::Listing;
 
 /// One broken file in so many stops the run.
@@ -76,7 +76,7 @@ fn if_there_is_space<T>(
         Ok(done) => Ok(Some(done)),
         Err(error @ DataError::NoSpace { .. }) => {
             notes.push(format!(
-                "the decoded pictures are not kept and will be decoded again at the next start: {error}"
+                "the decoded images are not kept and will be decoded again at the next start: {error}"
             ));
             Ok(None)
         }

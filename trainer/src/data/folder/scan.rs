@@ -12,7 +12,7 @@ use super::super::error::DataError;
 /// Endings of the files that are read, in lower case.
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
 
-/// Endings of other kinds of pictures, of which the user should know that they are not read.
+/// Endings of other kinds of images, of which the user should know that they are not read.
 const UNREAD: [&str; 9] = [
     "gif", "webp", "tif", "tiff", "avif", "heic", "jxl", "tga", "svg",
 ];
@@ -67,7 +67,7 @@ pub(super) fn scan(folder: &Path) -> Result<Listing, DataError> {
         let kinds = listing.unread.iter();
         let kinds: Vec<String> = kinds.map(|(kind, n)| format!("{n} {kind}")).collect();
         listing.notes.push(format!(
-            "pictures of other kinds than PNG, JPEG and BMP are left out ({}): convert them",
+            "images of other kinds than PNG, JPEG and BMP are left out ({}): convert them",
             kinds.join(", ")
         ));
     }

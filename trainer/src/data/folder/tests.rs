@@ -5,7 +5,7 @@ use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, Rgb
 use super::*;
 use crate::files::TestFolder;
 
-/// A picture of one colour.
+/// An image of one colour.
 fn flat(folder: &TestFolder, name: &str, colour: [u8; 3]) {
     let path = folder.write(name, b"");
     RgbImage::from_pixel(20, 24, Rgb(colour))
@@ -25,7 +25,7 @@ fn data(folder: &TestFolder) -> std::path::PathBuf {
     folder.0.join("data")
 }
 
-/// Forty pictures in two classes, the red channel telling them apart.
+/// Forty images in two classes, the red channel telling them apart.
 fn two_classes(folder: &TestFolder) {
     for i in 0..20 {
         flat(folder, &format!("data/cats/{i}.png"), [i, 0, 0]);
@@ -104,10 +104,10 @@ fn a_flat_folder_has_no_labels_and_every_kind_of_file_is_read() {
 }
 
 #[test]
-fn the_middle_of_a_large_picture_is_kept() {
+fn the_middle_of_a_large_image_is_kept() {
     let folder = TestFolder::new();
     // 300x200: red in the middle square, blue at both sides.
-    let picture = RgbImage::from_fn(300, 200, |x, _| {
+    let pixels = RgbImage::from_fn(300, 200, |x, _| {
         Rgb(if (50..250).contains(&x) {
             [255, 0, 0]
         } else {
@@ -115,7 +115,7 @@ fn the_middle_of_a_large_picture_is_kept() {
         })
     });
     for i in 0..2 {
-        picture
+        pixels
             .save(folder.write(&format!("data/{i}.png"), b""))
             .unwrap();
     }
@@ -237,7 +237,7 @@ fn more_than_one_in_twenty_broken_stops_with_the_list() {
 }
 
 #[test]
-fn a_small_file_that_claims_to_be_a_huge_picture_is_broken() {
+fn a_small_file_that_claims_to_be_a_huge_image_is_broken() {
     let folder = TestFolder::new();
     two_classes(&folder);
     // A BMP header: 30,000 x 30,000 pixels of 24 bits, and no pixel.
@@ -255,7 +255,7 @@ fn a_small_file_that_claims_to_be_a_huge_picture_is_broken() {
 #[test]
 fn folders_without_images_and_caches_in_the_way_are_errors() {
     let folder = TestFolder::new();
-    folder.write("data/readme.txt", b"no pictures");
+    folder.write("data/readme.txt", b"no images");
     assert!(matches!(
         load(&data(&folder), &options(&folder)),
         Err(DataError::NoImages { .. })
@@ -335,18 +335,18 @@ fn adding_files_does_not_move_others_between_the_halves() {
 }
 
 #[test]
-fn pictures_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
+fn images_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
     let folder = TestFolder::new();
     two_classes(&folder);
     folder.write("data/cats/broken.png", b"nothing");
     let read = load(&data(&folder), &options(&folder)).unwrap();
     let all = [read.train.pixels(), read.test.pixels()].concat();
-    let mut parts = FolderPictures::open(&data(&folder), 16, 3).unwrap();
-    assert_eq!((parts.shape(), parts.pictures()), ([3, 16, 16], 41));
+    let mut parts = FolderImages::open(&data(&folder), 16, 3).unwrap();
+    assert_eq!((parts.shape(), parts.images()), ([3, 16, 16], 41));
     for _ in 0..2 {
         let mut found = Vec::new();
         loop {
-            let more = parts.next_pictures(7).unwrap();
+            let more = parts.next_images(7).unwrap();
             found.extend_from_slice(&more);
             assert_eq!(parts.given(), found.len() / 768);
             if more.len() < 7 * 768 {
@@ -354,21 +354,21 @@ fn pictures_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
             }
         }
         assert_eq!(found, all);
-        assert_eq!(parts.pictures(), 40);
+        assert_eq!(parts.images(), 40);
         assert!(parts.notes()[0].contains("1 of 41 files"));
         parts.rewind();
     }
     for i in 0..2 {
         folder.write(&format!("data/dogs/broken{i}.png"), b"nothing");
     }
-    let mut parts = FolderPictures::open(&data(&folder), 16, 3).unwrap();
-    let error = parts.next_pictures(usize::MAX).unwrap_err();
+    let mut parts = FolderImages::open(&data(&folder), 16, 3).unwrap();
+    let error = parts.next_images(usize::MAX).unwrap_err();
     assert!(matches!(error, DataError::TooManyBroken { total: 43, .. }));
-    assert!(FolderPictures::open(&data(&folder), 17, 3).is_err());
+    assert!(FolderImages::open(&data(&folder), 17, 3).is_err());
 }
 
 #[test]
-fn pictures_of_kinds_that_are_not_read_are_told() {
+fn images_of_kinds_that_are_not_read_are_told() {
     let folder = TestFolder::new();
     two_classes(&folder);
     folder.write("data/cats/moving.GIF", b"");

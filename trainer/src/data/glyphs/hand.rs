@@ -6,7 +6,7 @@ use dreamlet_runtime::latent::Stream;
 
 use super::skeletons::{DIGITS, Knot, Stroke, Style};
 
-/// Edge of the picture all lengths here are meant for; other sizes are scaled when they are drawn.
+/// Edge of the image all lengths here are meant for; other sizes are scaled when they are drawn.
 pub(super) const CANVAS: f32 = 28.0;
 
 /// Pieces that the curve between two knots is cut into.
@@ -223,7 +223,7 @@ fn place(stream: &mut Stream, points: &mut [Point]) {
     let (width, height) = ((high.0 - low.0).max(0.05), (high.1 - low.1).max(0.05));
     let wanted = HEIGHT * around(stream, 0.95, 0.06);
     let scale = (wanted / height).min(MAX_WIDTH / width);
-    // Half by the middle of the box, half by the centre of the ink, as MNIST's pictures are.
+    // Half by the middle of the box, half by the centre of the ink, as MNIST's images are.
     let middle = (
         0.25 * (low.0 + high.0) + 0.5 * sum.0 / count,
         0.25 * (low.1 + high.1) + 0.5 * sum.1 / count,

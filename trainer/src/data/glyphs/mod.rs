@@ -25,7 +25,7 @@ const TRAIN: usize = 60_000;
 /// Number of test images.
 const TEST: usize = 10_000;
 
-/// Edge of the pictures when no size is asked for. Others are drawn at their size, not resized.
+/// Edge of the images when no size is asked for. Others are drawn at their size, not resized.
 const SIZE: usize = 28;
 
 /// The seed of the set. It never changes: figures measured on glyphs would not compare any more.

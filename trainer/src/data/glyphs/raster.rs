@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn points_outside_the_picture_are_cut_off() {
+    fn points_outside_the_image_are_cut_off() {
         let mut pixels = vec![0; 28 * 28];
         draw(
             &line((-50.0, -50.0), (80.0, 90.0), 3.0),

@@ -37,7 +37,7 @@ fn all_classes_are_equally_many_in_every_prefix_of_tens() {
 }
 
 #[test]
-fn neither_threads_nor_the_limit_change_a_picture() {
+fn neither_threads_nor_the_limit_change_a_image() {
     let one = load(&LoadOptions {
         threads: 1,
         ..options()
@@ -54,7 +54,7 @@ fn neither_threads_nor_the_limit_change_a_picture() {
 }
 
 #[test]
-fn rgb_is_the_grey_picture_three_times_and_sizes_are_drawn() {
+fn rgb_is_the_grey_image_three_times_and_sizes_are_drawn() {
     let rgb = load(&LoadOptions {
         channels: Some(3),
         size: Some(64),
@@ -69,7 +69,7 @@ fn rgb_is_the_grey_picture_three_times_and_sizes_are_drawn() {
 }
 
 #[test]
-fn pictures_are_varied_centred_and_black_at_the_border() {
+fn images_are_varied_centred_and_black_at_the_border() {
     let data = load(&options()).unwrap();
     let mut seen = std::collections::BTreeSet::new();
     let (mut sum_x, mut sum_y) = (0.0, 0.0);
@@ -87,7 +87,7 @@ fn pictures_are_varied_centred_and_black_at_the_border() {
                 assert!(value < 128.0, "image {index} touches the border");
             }
         }
-        // Between 3 % and 35 % of the picture is ink.
+        // Between 3 % and 35 % of the image is ink.
         assert!((6_000.0..70_000.0).contains(&mass), "{index}: {mass}");
         let (x, y) = (x / mass - 13.5, y / mass - 13.5);
         assert!(x.abs() < 4.0 && y.abs() < 4.0, "{index}: {x} {y}");

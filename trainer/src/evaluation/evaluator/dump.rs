@@ -10,7 +10,7 @@ use crate::evaluation::{npy, similarity};
 
 impl Evaluator<'_> {
     /// Writes what the figures were computed from as `.npy` files, for `scripts/bench/metrics.py`. Needs [`Options::keep`](super::Options):
-    /// without it there are no generated pictures to write.
+    /// without it there are no generated images to write.
     ///
     /// # Errors
     /// [`EvaluationError::Write`].
@@ -31,8 +31,8 @@ impl Evaluator<'_> {
             split: &self.data.test,
             indices: &self.real.indices,
         };
-        npy::pictures(folder, "real_pixels.npy", &real.bytes(), self.shape)?;
-        npy::pictures(folder, "fake_pixels.npy", &kept.pixels, self.shape)?;
+        npy::images(folder, "real_pixels.npy", &real.bytes(), self.shape)?;
+        npy::images(folder, "fake_pixels.npy", &kept.pixels, self.shape)?;
         npy::matrix(folder, "directions.npy", &self.directions)?;
         let pairs = similarity::pairs(
             kept.pixels.len() / self.data.image_len().max(1),

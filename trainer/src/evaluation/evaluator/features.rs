@@ -1,4 +1,4 @@
-//! Features of pictures, from the classifier or from a file, and the cache of those of real pictures.
+//! Features of images, from the classifier or from a file, and the cache of those of real images.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::evaluation::error::EvaluationError;
 use crate::evaluation::matrix::{Chosen, Matrix};
 use crate::evaluation::onnx::OnnxExtractor;
 
-/// What makes features of pictures.
+/// What makes features of images.
 pub(super) enum Extractor {
     Classifier(Box<TrainedClassifier>),
     Onnx(Box<OnnxExtractor>),
@@ -18,7 +18,7 @@ pub(super) enum Extractor {
     None,
 }
 
-/// Features and, from a classifier, class probabilities of pictures.
+/// Features and, from a classifier, class probabilities of images.
 #[derive(Default)]
 pub(super) struct Described {
     pub(super) features: Matrix,
@@ -26,7 +26,7 @@ pub(super) struct Described {
 }
 
 impl Evaluator<'_> {
-    /// Features of planar pictures; progress advances by each of them.
+    /// Features of planar images; progress advances by each of them.
     pub(super) fn describe(&mut self, pixels: &[u8]) -> Result<Described, EvaluationError> {
         let progress = self.options.progress;
         let (features, probabilities) = match &mut self.extractor {
@@ -39,10 +39,10 @@ impl Evaluator<'_> {
                 .map(|(features, probabilities)| (features, Some(probabilities)))?,
             Extractor::Onnx(file) => (file.run(pixels, self.shape, progress)?, None),
         };
-        if let Some(picture) = features.first_not_finite() {
+        if let Some(image) = features.first_not_finite() {
             return Err(EvaluationError::NotFinite {
                 what: "the features",
-                picture,
+                image,
             });
         }
         Ok(Described {
@@ -51,7 +51,7 @@ impl Evaluator<'_> {
         })
     }
 
-    /// A place in the cache for something of these pictures.
+    /// A place in the cache for something of these images.
     pub(super) fn slot(&self, kind: &str, indices: &[usize]) -> Option<Slot> {
         let root: &Path = self.options.cache.as_deref()?;
         let extractor = match &self.extractor {
@@ -69,7 +69,7 @@ impl Evaluator<'_> {
         Some(Slot::new(root, kind, &parts))
     }
 
-    /// Features of real pictures, from the cache if they are there.
+    /// Features of real images, from the cache if they are there.
     pub(super) fn kept(
         &mut self,
         split: &Split,
@@ -91,7 +91,7 @@ impl Evaluator<'_> {
         }
         let progress = self.options.progress;
         progress.start(
-            "features of real pictures",
+            "features of real images",
             Some(indices.len() as u64),
             Unit::Images,
         );

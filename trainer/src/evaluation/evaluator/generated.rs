@@ -1,4 +1,4 @@
-//! Generated pictures, made and measured part by part.
+//! Generated images, made and measured part by part.
 
 use super::measure::Measure;
 use super::{Evaluator, Kept};
@@ -8,10 +8,10 @@ use crate::evaluation::matrix::{Matrix, Pixels};
 use crate::evaluation::memorization::{Nearest, Worst};
 use crate::evaluation::source::Source;
 
-/// Pictures that are generated in a call, and most numbers of them.
+/// Images that are generated in a call, and most numbers of them.
 const CALL: usize = 512;
 const CALL_NUMBERS: usize = 1 << 22;
-/// What was measured of the generated pictures.
+/// What was measured of the generated images.
 pub(super) struct Generated {
     pub(super) rows: usize,
     pub(super) measure: Measure,
@@ -19,13 +19,13 @@ pub(super) struct Generated {
     pub(super) nearest_in_features: Nearest,
     pub(super) worst: Worst,
     pub(super) class_counts: Vec<usize>,
-    /// Pictures that the classifier takes for the class that was asked for.
+    /// Images that the classifier takes for the class that was asked for.
     pub(super) hits: usize,
     pub(super) kept: Kept,
 }
 
 impl Evaluator<'_> {
-    /// Makes `total` pictures, class i mod n for picture i, and measures them part by part.
+    /// Makes `total` images, class i mod n for image i, and measures them part by part.
     pub(super) fn generate(
         &mut self,
         source: &mut dyn Source,
@@ -57,7 +57,7 @@ impl Evaluator<'_> {
                     0 => Vec::new(),
                     n => (from..from + rows).map(|index| index % n).collect(),
                 };
-                pixels.extend(source.pictures(first.wrapping_add(from as u64), rows, &wanted)?);
+                pixels.extend(source.images(first.wrapping_add(from as u64), rows, &wanted)?);
                 classes.extend(wanted);
             }
             self.take_in(&mut found, pixels, &classes)?;
@@ -65,7 +65,7 @@ impl Evaluator<'_> {
         Ok(found)
     }
 
-    /// Measures one part of the generated pictures.
+    /// Measures one part of the generated images.
     fn take_in(
         &mut self,
         found: &mut Generated,

@@ -1,4 +1,4 @@
-//! The figures of one set of pictures against the real ones, while the pictures come in parts.
+//! The figures of one set of images against the real ones, while the images come in parts.
 
 use super::Evaluator;
 use super::features::Described;
@@ -19,24 +19,24 @@ pub(super) struct Value {
     pub(super) error: Option<f64>,
     pub(super) better: Better,
     pub(super) method: String,
-    /// Whether it is of features, and of real pictures.
+    /// Whether it is of features, and of real images.
     pub(super) of: [bool; 2],
 }
 
-/// What is known of the pictures so far, for each metric that is wanted. It compares a set with the real pictures, whether the set is generated or
+/// What is known of the images so far, for each metric that is wanted. It compares a set with the real images, whether the set is generated or
 /// real itself.
 pub(super) struct Measure {
     gaussian: Option<GaussianFit>,
     kernel: Option<Subsets>,
     scores: Option<Scores>,
-    /// All features, where balls around pictures are compared.
+    /// All features, where balls around images are compared.
     features: Option<Matrix>,
     projections: Option<Projections>,
     similarities: Option<Similarities>,
 }
 
 impl Measure {
-    /// For `rows` pictures or a few less.
+    /// For `rows` images or a few less.
     pub(super) fn new(evaluator: &Evaluator<'_>, rows: usize) -> Self {
         let real = &evaluator.real;
         let wants = |metric| evaluator.wants(metric);
@@ -56,7 +56,7 @@ impl Measure {
         }
     }
 
-    /// The next pictures.
+    /// The next images.
     pub(super) fn add(&mut self, evaluator: &Evaluator<'_>, pixels: &[u8], part: &Described) {
         if let Some(gaussian) = &mut self.gaussian {
             gaussian.add(&part.features);
@@ -71,11 +71,11 @@ impl Measure {
             features.append(part.features.clone());
         }
         if let Some(projections) = &mut self.projections {
-            let pictures = Pixels {
+            let images = Pixels {
                 bytes: pixels,
                 width: evaluator.data.image_len(),
             };
-            projections.add(&pictures, &evaluator.directions);
+            projections.add(&images, &evaluator.directions);
         }
         if let Some(similarities) = &mut self.similarities {
             similarities.add(pixels);
@@ -175,7 +175,7 @@ impl Measure {
             let method = format!("{pairs} random pairs, {scales} of 5 scales fit");
             push(
                 "ms_ssim",
-                "MS-SSIM between pictures",
+                "MS-SSIM between images",
                 mean,
                 Some(error),
                 Better::Floor,

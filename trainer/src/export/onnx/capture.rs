@@ -20,7 +20,7 @@ pub(super) enum Extent {
     Batch,
 }
 
-/// A recorded forward pass: operations in order that the picture depends on, and the values of constants.
+/// A recorded forward pass: operations in order that the image depends on, and the values of constants.
 pub(super) struct Trace {
     pub(super) operations: Vec<OperationIr>,
     pub(super) values: BTreeMap<TensorId, TensorData>,
@@ -85,7 +85,7 @@ fn record(
         })?;
     let mut operations = captured.graph.operations;
     let lost = || ExportError::Capture {
-        reason: "the recording does not begin with the inputs and end with the picture".into(),
+        reason: "the recording does not begin with the inputs and end with the image".into(),
     };
     let input = |at: usize| match operations.get(at) {
         Some(OperationIr::Init(init)) => Ok(init.out.clone()),

@@ -71,7 +71,7 @@ pub(super) fn emit(
     })
 }
 
-/// The picture's shape, checked.
+/// The image's shape, checked.
 fn image(trace: &Trace) -> Result<Vec<Extent>, ExportError> {
     let extents = trace.extents.get(&trace.image).cloned().unwrap_or_default();
     match extents.as_slice() {

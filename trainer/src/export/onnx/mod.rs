@@ -36,7 +36,7 @@ pub const BATCH: &str = "N";
 /// Records `forward` and gives it back as an ONNX model with a dynamic batch axis.
 ///
 /// `forward` gets a capture device, latent vectors `[N, latent_len]` and, where `classes` is given, classes
-/// `[N]`; it returns pictures `[N, C, H, W]`. It runs twice, at two batch sizes, which shows what depends on the
+/// `[N]`; it returns images `[N, C, H, W]`. It runs twice, at two batch sizes, which shows what depends on the
 /// batch. Nothing is computed: the module has to be moved to that device, as
 /// `module.valid().to_device(device).forward(latent)`. `valid` frees it of autodiff, puts it in inference mode and takes
 /// in the last update of running statistics; and it parts with them. `clone` shares them, so that the original could never

@@ -31,16 +31,16 @@ pub enum VerifyError {
     },
     /// onnxruntime's library cannot be used.
     Library(LibraryError),
-    /// Only one engine took part and the card has no golden pictures.
+    /// Only one engine took part and the card has no golden images.
     NothingToCompare,
-    /// A golden picture came out differently.
+    /// A golden image came out differently.
     Golden {
         /// Its seed.
         seed: u64,
         /// What is different.
         reason: String,
     },
-    /// Two engines make different pictures.
+    /// Two engines make different images.
     Different {
         /// The pair that differs most.
         worst: Pair,
@@ -62,7 +62,7 @@ impl fmt::Display for VerifyError {
                 "there is nothing to compare tract with: name the run the file comes from, or install onnxruntime (`pip install onnxruntime`)",
             ),
             Self::Golden { seed, reason } => {
-                write!(f, "the golden picture of seed {seed} came out differently: {reason}; the file or its card was changed")
+                write!(f, "the golden image of seed {seed} came out differently: {reason}; the file or its card was changed")
             }
             Self::Different { worst, report } => {
                 let Some(at) = &worst.largest else { return write!(f, "the engines differ\n{report}") };

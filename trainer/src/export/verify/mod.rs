@@ -1,7 +1,7 @@
-//! The same pictures from every engine.
+//! The same images from every engine.
 //!
-//! [`verify`] makes pictures from the same seeds with burn (the trainer), tract (what devices run) and onnxruntime
-//! (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares each pair. Golden pictures are made by the
+//! [`verify`] makes images from the same seeds with burn (the trainer), tract (what devices run) and onnxruntime
+//! (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares each pair. Golden images are made by the
 //! runtime's own engine; the batches go to tract as they are, because that engine would cut them up.
 
 mod error;
@@ -25,7 +25,7 @@ use signature::Signature;
 /// Batch sizes that are tried before the rest of the seeds goes in one batch.
 pub const BATCHES: [usize; 3] = [1, 3, 32];
 
-/// The generator in the trainer: pictures `[batch, C, H, W]` from latent vectors `[batch, z]`, classes
+/// The generator in the trainer: images `[batch, C, H, W]` from latent vectors `[batch, z]`, classes
 /// `[batch]` of a conditional generator, and the batch.
 pub type Burn<'a> = &'a mut dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String>;
 
@@ -68,12 +68,12 @@ impl Default for Options {
     }
 }
 
-/// Compares what the engines make of the file at `model`. The card's golden pictures, where it has
+/// Compares what the engines make of the file at `model`. The card's golden images, where it has
 /// some, are checked too.
 ///
 /// # Errors
 /// [`VerifyError::Different`] with the pair, seed and position of the largest difference if one exceeds the tolerance;
-/// [`VerifyError::Golden`] for a golden picture; the other variants where an engine, the file or onnxruntime's library
+/// [`VerifyError::Golden`] for a golden image; the other variants where an engine, the file or onnxruntime's library
 /// fails, or there is nothing to compare with.
 pub fn verify(
     model: &Path,
@@ -136,7 +136,7 @@ pub fn verify_bytes(
 /// An engine that takes part.
 pub(crate) trait Engine {
     fn name(&self) -> &'static str;
-    /// Pictures `[batch, C, H, W]`.
+    /// Images `[batch, C, H, W]`.
     fn run(
         &mut self,
         latents: &[f32],
@@ -187,7 +187,7 @@ fn compare(
                 .map(|seed| (seed % classes) as i64)
                 .collect::<Vec<_>>()
         });
-        let mut pictures = Vec::with_capacity(engines.len());
+        let mut images = Vec::with_capacity(engines.len());
         for engine in engines.iter_mut() {
             let name = engine.name();
             let failed = |reason| VerifyError::Engine {
@@ -212,9 +212,9 @@ fn compare(
             {
                 return Err(failed(format!("the number {number} at position {at}")));
             }
-            pictures.push(made);
+            images.push(made);
         }
-        report.add(&pictures, first as u64, batch, signature.image);
+        report.add(&images, first as u64, batch, signature.image);
         first += batch;
     }
     report.verdict()
@@ -234,7 +234,7 @@ fn batches(seeds: usize) -> Vec<usize> {
     batches
 }
 
-/// Makes the card's golden pictures again with the runtime's engine and gives their number.
+/// Makes the card's golden images again with the runtime's engine and gives their number.
 fn check_golden(model: &[u8], signature: &Signature) -> Result<usize, VerifyError> {
     let Some(card) = &signature.card else {
         return Ok(0);

@@ -79,7 +79,7 @@ impl OnnxRuntime {
         self.names.class.is_some()
     }
 
-    fn pictures(
+    fn images(
         &mut self,
         latents: &[f32],
         classes: Option<&[i64]>,
@@ -110,7 +110,7 @@ impl Engine for OnnxRuntime {
         classes: Option<&[i64]>,
         batch: usize,
     ) -> Result<Vec<f32>, String> {
-        self.pictures(latents, classes, batch)
+        self.images(latents, classes, batch)
             .map_err(|error| error.to_string())
     }
 }

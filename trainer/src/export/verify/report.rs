@@ -9,7 +9,7 @@ use super::VerifyError;
 pub struct Difference {
     /// Absolute difference.
     pub difference: f32,
-    /// Seed of the picture.
+    /// Seed of the image.
     pub seed: u64,
     /// Batch it was made in.
     pub batch: usize,
@@ -28,7 +28,7 @@ pub struct Pair {
     pub left: &'static str,
     /// Name of the second.
     pub right: &'static str,
-    /// Where they differ most, once pictures have been compared.
+    /// Where they differ most, once images have been compared.
     pub largest: Option<Difference>,
     engines: [usize; 2],
 }
@@ -42,7 +42,7 @@ pub struct Report {
     pub batches: Vec<usize>,
     /// Largest difference that passes.
     pub tolerance: f32,
-    /// Golden pictures of the card that tract made again.
+    /// Golden images of the card that tract made again.
     pub golden: usize,
     /// Why onnxruntime did not take part, where it was wanted.
     pub missing: Option<String>,
@@ -75,10 +75,10 @@ impl Report {
         }
     }
 
-    /// Compares one batch: the pictures of each engine, in the order of the names.
+    /// Compares one batch: the images of each engine, in the order of the names.
     pub(super) fn add(
         &mut self,
-        pictures: &[Vec<f32>],
+        images: &[Vec<f32>],
         first_seed: u64,
         batch: usize,
         [channels, height, width]: [usize; 3],
@@ -86,7 +86,7 @@ impl Report {
         self.batches.push(batch);
         let len = channels * height * width;
         for pair in &mut self.pairs {
-            let [Some(left), Some(right)] = pair.engines.map(|engine| pictures.get(engine)) else {
+            let [Some(left), Some(right)] = pair.engines.map(|engine| images.get(engine)) else {
                 continue;
             };
             for (at, (&x, &y)) in left.iter().zip(right).enumerate() {
@@ -164,7 +164,7 @@ impl fmt::Display for Report {
             )?;
         }
         if self.golden > 0 {
-            writeln!(f, "  {} golden pictures made again", self.golden)?;
+            writeln!(f, "  {} golden images made again", self.golden)?;
         }
         match &self.missing {
             Some(missing) => writeln!(f, "  onnxruntime was left out: {missing}"),

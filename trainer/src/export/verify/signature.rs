@@ -18,7 +18,7 @@ pub struct Signature {
     pub class: Option<String>,
     /// Name of the output.
     pub output: String,
-    /// Channels, rows and columns of a picture.
+    /// Channels, rows and columns of an image.
     pub image: [usize; 3],
     /// The card in the metadata, where there is one.
     pub card: Option<Card>,
@@ -96,7 +96,7 @@ impl Signature {
         })
     }
 
-    /// Numbers of one picture.
+    /// Numbers of one image.
     #[must_use]
     pub fn image_len(&self) -> usize {
         self.image

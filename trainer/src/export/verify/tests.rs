@@ -54,7 +54,7 @@ fn card(kind: &nets::Kind, model: &ModelProto) -> Card {
     card
 }
 
-/// The file with a card and golden pictures.
+/// The file with a card and golden images.
 fn whole(kind: &nets::Kind) -> Vec<u8> {
     let model = kind.export();
     let card = card(kind, &model);
@@ -69,7 +69,7 @@ fn whole(kind: &nets::Kind) -> Vec<u8> {
 }
 
 #[test]
-fn every_engine_makes_the_same_pictures_of_every_kind() {
+fn every_engine_makes_the_same_images_of_every_kind() {
     for kind in nets::all() {
         let mut burn = in_burn(&kind);
         let report = verify_bytes(&whole(&kind), Some(&mut *burn), &Options::default()).unwrap();
@@ -84,17 +84,17 @@ fn every_engine_makes_the_same_pictures_of_every_kind() {
 }
 
 #[test]
-fn a_wrong_picture_is_named_by_pair_seed_and_position() {
+fn a_wrong_image_is_named_by_pair_seed_and_position() {
     let kind = nets::all().remove(0);
     let mut right = in_burn(&kind);
     let mut seen = 0;
     let mut wrong = |latents: &[f32], classes: Option<&[i64]>, batch: usize| {
-        let mut pictures = right(latents, classes, batch)?;
+        let mut images = right(latents, classes, batch)?;
         seen += batch;
         if seen > 36 {
-            pictures[2 * 784 + 5 * 28 + 7] += 0.01;
+            images[2 * 784 + 5 * 28 + 7] += 0.01;
         }
-        Ok(pictures)
+        Ok(images)
     };
     let options = Options {
         onnxruntime: OnnxRuntime::Skip,
@@ -120,7 +120,7 @@ fn a_wrong_picture_is_named_by_pair_seed_and_position() {
 }
 
 #[test]
-fn a_changed_weight_spoils_the_golden_pictures() {
+fn a_changed_weight_spoils_the_golden_images() {
     let kind = nets::all().remove(0);
     let mut model = ModelProto::decode(whole(&kind).as_slice()).unwrap();
     let graph = model.graph.as_mut().unwrap();

@@ -48,7 +48,7 @@ impl Tract {
         Ok(plan)
     }
 
-    fn pictures(
+    fn images(
         &mut self,
         latents: &[f32],
         classes: Option<&[i64]>,
@@ -82,7 +82,7 @@ impl Engine for Tract {
         classes: Option<&[i64]>,
         batch: usize,
     ) -> Result<Vec<f32>, String> {
-        self.pictures(latents, classes, batch)
+        self.images(latents, classes, batch)
             .map_err(|error| format!("{error:#}"))
     }
 }

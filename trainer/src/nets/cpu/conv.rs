@@ -1,6 +1,6 @@
-//! Convolutions as matrix products over blocks of pictures that fit into a core's cache.
+//! Convolutions as matrix products over blocks of images that fit into a core's cache.
 //!
-//! Channels lie together, `[N, H, W, C]`: what a row of the kernel reads is a run of them. Pictures are copied into frames of zeros, and the
+//! Channels lie together, `[N, H, W, C]`: what a row of the kernel reads is a run of them. Images are copied into frames of zeros, and the
 //! products read the frames as they lie: the matrix of all windows is never made.
 
 use burn::backend::flex::FlexTensor;
@@ -15,18 +15,18 @@ use super::matrix::{contiguous, extents, numbers, tensor, vectorized, zeros};
 /// vector would be empty, and the taps are columns.
 const FEW: usize = 8;
 
-/// Pictures in a share of the work: there are eight shares or fewer, whatever the number of threads.
-fn share(pictures: usize) -> usize {
-    pictures.div_ceil(8).max(1)
+/// Images in a share of the work: there are eight shares or fewer, whatever the number of threads.
+fn share(images: usize) -> usize {
+    images.div_ceil(8).max(1)
 }
 
-/// A product that makes some pixels of each picture from windows of framed pictures.
+/// A product that makes some pixels of each image from windows of framed images.
 struct Windows {
     frame: Frame,
     /// Where a window begins in a block, and where what is made of it goes, for each.
     starts: Vec<usize>,
     places: Vec<usize>,
-    /// Windows of one picture.
+    /// Windows of one image.
     each: usize,
     /// Rows of a window.
     parts: Vec<usize>,
@@ -36,7 +36,7 @@ struct Windows {
 }
 
 impl Windows {
-    /// Makes pixels of `columns` channels of a block's pictures.
+    /// Makes pixels of `columns` channels of a block's images.
     fn multiply(&self, framed: &[f32], columns: usize, out: &mut [f32]) {
         let count = framed.len() / self.frame.len().max(1) * self.each;
         let rows = Rows {
@@ -59,21 +59,21 @@ impl Windows {
     }
 }
 
-/// Runs products over all pictures, a block at a time. `out` has `columns` channels.
+/// Runs products over all images, a block at a time. `out` has `columns` channels.
 fn run(
     windows: &[Windows],
-    pictures: &[f32],
+    images: &[f32],
     frame: Frame,
     columns: usize,
     out: &mut [f32],
-    picture_len: usize,
+    image_len: usize,
 ) {
-    let count = pictures.len() / frame.picture_len().max(1);
+    let count = images.len() / frame.image_len().max(1);
     let block = frame.block(share(count));
-    out.par_chunks_mut((block * picture_len).max(1))
-        .zip(pictures.par_chunks((block * frame.picture_len()).max(1)))
-        .for_each(|(out, pictures)| {
-            let framed = frame.fill(pictures);
+    out.par_chunks_mut((block * image_len).max(1))
+        .zip(images.par_chunks((block * frame.image_len()).max(1)))
+        .for_each(|(out, images)| {
+            let framed = frame.fill(images);
             for windows in windows {
                 windows.multiply(&framed, columns, out);
             }
@@ -83,13 +83,7 @@ fn run(
 impl Geometry {
     /// The products that make a transposed convolution: pixels of the big side fall into stride x stride kinds by which taps of the
     /// kernel reach them; those of one kind are a convolution of the small side with these taps, mirrored.
-    fn kinds(
-        &self,
-        frame: Frame,
-        weight: &[f32],
-        channels: usize,
-        pictures: usize,
-    ) -> Vec<Windows> {
+    fn kinds(&self, frame: Frame, weight: &[f32], channels: usize, images: usize) -> Vec<Windows> {
         let taps = self.taps();
         let mut kinds = Vec::new();
         for top in 0..self.stride.min(self.kernel) {
@@ -108,21 +102,21 @@ impl Geometry {
                     (0..extent).filter(move |at| (at + self.padding) % self.stride == first)
                 };
                 let (mut starts, mut places) = (Vec::new(), Vec::new());
-                for picture in 0..pictures {
+                for image in 0..images {
                     for y in reached(top, self.big[0]) {
                         for x in reached(left, self.big[1]) {
                             let [row, column] = [(y, rows), (x, columns)].map(|(at, taps)| {
                                 (at + self.padding) / self.stride + frame.before + 1 - taps
                             });
-                            starts.push(frame.at(picture, row, column));
-                            let pixel = (picture * self.big[0] + y) * self.big[1] + x;
+                            starts.push(frame.at(image, row, column));
+                            let pixel = (image * self.big[0] + y) * self.big[1] + x;
                             places.push(pixel * channels);
                         }
                     }
                 }
                 kinds.push(Windows {
                     frame,
-                    each: starts.len() / pictures.max(1),
+                    each: starts.len() / images.max(1),
                     starts,
                     places,
                     parts: (0..rows).map(|row| row * frame.row_len()).collect(),
@@ -135,20 +129,20 @@ impl Geometry {
     }
 }
 
-/// Adds what each small pixel gives each tap, `[pictures * small pixels, channels, taps]`, to the big pixels under the taps.
+/// Adds what each small pixel gives each tap, `[images * small pixels, channels, taps]`, to the big pixels under the taps.
 #[inline(always)]
-fn fold(columns: &[f32], channels: usize, geometry: &Geometry, runs: &[Run], pictures: &mut [f32]) {
+fn fold(columns: &[f32], channels: usize, geometry: &Geometry, runs: &[Run], images: &mut [f32]) {
     let taps = geometry.taps();
     let columns_len = geometry.small_pixels() * taps * channels;
-    let picture_len = geometry.big_pixels() * channels;
-    for (picture, columns) in pictures
-        .chunks_exact_mut(picture_len)
+    let image_len = geometry.big_pixels() * channels;
+    for (image, columns) in images
+        .chunks_exact_mut(image_len)
         .zip(columns.chunks_exact(columns_len))
     {
         for run in runs {
             for channel in 0..channels {
                 let from = (run.small * channels + channel) * taps + run.tap;
-                let into = picture.get_mut(run.big * channels + channel..);
+                let into = image.get_mut(run.big * channels + channel..);
                 let into = into.unwrap_or_default().iter_mut().step_by(channels);
                 let from = columns.get(from..from + run.len).unwrap_or_default();
                 into.zip(from).for_each(|(into, from)| *into += from);
@@ -217,16 +211,16 @@ pub(super) fn scatter(small: &FlexTensor, weight: &FlexTensor, geometry: &Geomet
     } else {
         let (small, weight) = (contiguous(small), contiguous(weight));
         let frame = geometry.small_frame(small_channels);
-        let pictures = frame.block(share(count));
-        let kinds = geometry.kinds(frame, numbers(&weight), channels, pictures);
-        let picture_len = geometry.big_pixels() * channels;
+        let images = frame.block(share(count));
+        let kinds = geometry.kinds(frame, numbers(&weight), channels, images);
+        let image_len = geometry.big_pixels() * channels;
         run(
             &kinds,
             numbers(&small),
             frame,
             channels,
             &mut out,
-            picture_len,
+            image_len,
         );
     }
     tensor(out, [count, height, width, channels])
@@ -262,10 +256,10 @@ fn scatter_few(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry, out
     let columns = channels * geometry.taps();
     let terms: Vec<usize> = (0..small_channels).map(|s| s * columns).collect();
     let panels = panels(numbers(&weight), &terms, columns, 1);
-    let (picture_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
+    let (image_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
     let small_len = geometry.small_pixels() * small_channels;
     let each = share(count);
-    out.par_chunks_mut((each * picture_len).max(1))
+    out.par_chunks_mut((each * image_len).max(1))
         .zip(numbers(&small).par_chunks((each * small_len).max(1)))
         .for_each(|(out, small)| {
             let mut given = vec![0.0; small.len() / small_channels.max(1) * columns];
@@ -286,13 +280,13 @@ pub(super) fn correlate(big: &FlexTensor, small: &FlexTensor, geometry: &Geometr
     let (starts, parts) = (geometry.starts(&frame, block), geometry.parts(&frame));
     // The shares' sums are added in their order, whichever thread made them.
     let sums: Vec<Vec<f32>> = numbers(&big)
-        .par_chunks((share * frame.picture_len()).max(1))
+        .par_chunks((share * frame.image_len()).max(1))
         .zip(numbers(&small).par_chunks((share * small_len).max(1)))
-        .map(|(pictures, others)| {
+        .map(|(images, others)| {
             let mut sum = vec![0.0; rows * small_channels];
-            let pictures = pictures.chunks((block * frame.picture_len()).max(1));
-            for (pictures, others) in pictures.zip(others.chunks((block * small_len).max(1))) {
-                let framed = frame.fill(pictures);
+            let images = images.chunks((block * frame.image_len()).max(1));
+            for (images, others) in images.zip(others.chunks((block * small_len).max(1))) {
+                let framed = frame.fill(images);
                 let count = framed.len() / frame.len().max(1) * pixels;
                 for begin in (0..small_channels).step_by(panel()) {
                     Arch::new().dispatch(Correlate {

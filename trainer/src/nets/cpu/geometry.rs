@@ -75,23 +75,23 @@ pub(super) struct Run {
     pub(super) len: usize,
 }
 
-/// Numbers of a block of framed pictures: half of a usual second-level cache.
+/// Numbers of a block of framed images: half of a usual second-level cache.
 const BLOCK: usize = 256 * 1024;
 
-/// Pictures `[H, W, channels]` with zeros around them.
+/// Images `[H, W, channels]` with zeros around them.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) channels: usize,
-    /// Pixels of zeros above and left of the picture.
+    /// Pixels of zeros above and left of the image.
     pub(super) before: usize,
     /// Height and width with the zeros.
     pub(super) framed: [usize; 2],
 }
 
 impl Frame {
-    pub(super) fn picture_len(&self) -> usize {
+    pub(super) fn image_len(&self) -> usize {
         self.height * self.width * self.channels
     }
 
@@ -103,23 +103,23 @@ impl Frame {
         self.framed[0] * self.row_len()
     }
 
-    /// Pictures in a block of at most `most`.
+    /// Images in a block of at most `most`.
     pub(super) fn block(&self, most: usize) -> usize {
         (BLOCK / self.len().max(1)).clamp(1, most)
     }
 
-    /// Where the pixel of a row and a column with the zeros is, in picture `picture` of a block.
-    pub(super) fn at(&self, picture: usize, row: usize, column: usize) -> usize {
-        picture * self.len() + row * self.row_len() + column * self.channels
+    /// Where the pixel of a row and a column with the zeros is, in image `image` of a block.
+    pub(super) fn at(&self, image: usize, row: usize, column: usize) -> usize {
+        image * self.len() + row * self.row_len() + column * self.channels
     }
 
-    /// The pictures in their frames.
-    pub(super) fn fill(&self, pictures: &[f32]) -> Vec<f32> {
-        let count = pictures.len() / self.picture_len().max(1);
+    /// The images in their frames.
+    pub(super) fn fill(&self, images: &[f32]) -> Vec<f32> {
+        let count = images.len() / self.image_len().max(1);
         let mut framed = Vec::with_capacity(count * self.len());
         let run = (self.width * self.channels).max(1);
-        for (index, picture) in pictures.chunks_exact(self.picture_len().max(1)).enumerate() {
-            for (row, numbers) in picture.chunks_exact(run).enumerate() {
+        for (index, image) in images.chunks_exact(self.image_len().max(1)).enumerate() {
+            for (row, numbers) in image.chunks_exact(run).enumerate() {
                 framed.resize(self.at(index, self.before + row, self.before), 0.0);
                 framed.extend_from_slice(numbers);
             }
@@ -142,15 +142,14 @@ impl Geometry {
         }
     }
 
-    /// Where the windows of a convolution begin, of `pictures` pictures.
-    pub(super) fn starts(&self, frame: &Frame, pictures: usize) -> Vec<usize> {
+    /// Where the windows of a convolution begin, of `images` images.
+    pub(super) fn starts(&self, frame: &Frame, images: usize) -> Vec<usize> {
         let [height, width] = self.small();
-        let mut starts = Vec::with_capacity(pictures * height * width);
-        for picture in 0..pictures {
+        let mut starts = Vec::with_capacity(images * height * width);
+        for image in 0..images {
             for y in 0..height {
-                starts.extend(
-                    (0..width).map(|x| frame.at(picture, y * self.stride, x * self.stride)),
-                );
+                starts
+                    .extend((0..width).map(|x| frame.at(image, y * self.stride, x * self.stride)));
             }
         }
         starts

@@ -40,7 +40,7 @@ fn near<const D: usize>(what: &str, expected: Tensor<D>, found: Tensor<D>) {
     }
 }
 
-/// Kernel, stride, padding, big size, big channels, small channels, pictures.
+/// Kernel, stride, padding, big size, big channels, small channels, images.
 type Case = (usize, usize, usize, [usize; 2], usize, usize, usize);
 
 /// Few channels and many, panels that are full and that are not, taps that reach a pixel never, once and often.

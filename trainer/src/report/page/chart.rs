@@ -222,7 +222,7 @@ pub(super) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
     Some(figure(&Figure {
         title,
         legend: &lines.iter().map(|l| l.0).collect::<Vec<_>>(),
-        aside: "% of the pictures of each set",
+        aside: "% of the images of each set",
         summary: title,
         drawing: &drawing,
         x: (x, unit),

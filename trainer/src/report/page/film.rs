@@ -1,10 +1,10 @@
-//! Pictures that replace each other, with a slider and a play button.
+//! Images that replace each other, with a slider and a play button.
 
 use std::fmt::Write as _;
 
 use super::html::{escape, image};
 
-/// One picture of a film.
+/// One image of a film.
 pub(super) struct Frame<'a> {
     /// The PNG file.
     pub(super) png: &'a [u8],
@@ -12,7 +12,7 @@ pub(super) struct Frame<'a> {
     pub(super) label: String,
 }
 
-/// Width in CSS pixels at which a picture of `pixels` has squares for pixels and is about `wanted` wide.
+/// Width in CSS pixels at which an image of `pixels` has squares for pixels and is about `wanted` wide.
 pub(super) fn display_width(pixels: u32, wanted: u32) -> u32 {
     let factor = (wanted / pixels.max(1)).max(1);
     pixels.saturating_mul(factor)
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_grow_by_whole_factors() {
+    fn images_grow_by_whole_factors() {
         assert_eq!(display_width(242, 480), 242);
         assert_eq!(display_width(242, 500), 484);
         assert_eq!(display_width(1042, 480), 1042);

@@ -1,4 +1,4 @@
-//! Text, numbers and pictures as HTML.
+//! Text, numbers and images as HTML.
 
 use serde_json::Value;
 

@@ -7,10 +7,10 @@ use super::nets::Nets;
 use crate::data::{Dataset, Split};
 use crate::training::latent_use::{UNUSED, how_many};
 
-/// Pictures of each kind that the discriminator sees.
+/// Images of each kind that the discriminator sees.
 const JUDGED: usize = 512;
 
-/// The class of each picture of a split, 0 where there are none.
+/// The class of each image of a split, 0 where there are none.
 fn labels(split: &Split) -> impl Fn(usize) -> usize {
     |index| split.label(index).map_or(0, usize::from)
 }
@@ -28,7 +28,7 @@ pub(super) fn encoder(divergences: &[f64]) -> String {
     format!(
         "{}<div class=\"charts one\">{}</div>",
         note(&format!(
-            "How much each latent dimension tells about a picture: KL(q(z|x) ‖ N(0, 1)), mean over test pictures, largest first. {count} \
+            "How much each latent dimension tells about an image: KL(q(z|x) ‖ N(0, 1)), mean over test images, largest first. {count} \
              (below {UNUSED} nats); the sum is {} nats.",
             number(sum)
         )),
@@ -51,11 +51,11 @@ fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, Stri
         .flat_map(|d| [("training", &d.train), ("test", &d.test)])
         .filter(|(_, split)| !split.is_empty())
     {
-        let pictures = first(nets, split, JUDGED)?;
-        sets.push((name, nets.logits(&pictures, labels(split))?));
+        let images = first(nets, split, JUDGED)?;
+        sets.push((name, nets.logits(&images, labels(split))?));
     }
-    let pictures = generated(nets, JUDGED as u64)?;
-    sets.push(("generated", nets.logits(&pictures, |i| i)?));
+    let images = generated(nets, JUDGED as u64)?;
+    sets.push(("generated", nets.logits(&images, |i| i)?));
     let chart = histogram("Logits of the discriminator", "logit", &sets)
         .ok_or("The discriminator's logits are not finite.")?;
     let statistics = if nets.has_batch_norm() {
@@ -66,7 +66,7 @@ fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, Stri
     Ok(format!(
         "{}<div class=\"charts one\">{chart}</div>",
         note(&format!(
-            "Right of 0 it says \"real\". {JUDGED} pictures of each kind{statistics}. Hills that lie \
+            "Right of 0 it says \"real\". {JUDGED} images of each kind{statistics}. Hills that lie \
              over each other mean that it cannot tell them apart; a training hill right of the test hill, that it learned the data by heart."
         ))
     ))

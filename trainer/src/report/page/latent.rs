@@ -16,28 +16,28 @@ use crate::report::samples::interleave;
 const STOPS: [f32; 9] = [-3.0, -2.25, -1.5, -0.75, 0.0, 0.75, 1.5, 2.25, 3.0];
 /// Dimensions that are shown.
 const DIMENSIONS: usize = 32;
-/// Dimensions whose effect is measured to choose from; each costs two pictures.
+/// Dimensions whose effect is measured to choose from; each costs two images.
 const MEASURED: usize = 128;
 /// The latent that traversals start from.
 const TRAVERSAL_SEED: u64 = 0;
-/// Rows and pictures a row of the interpolations.
+/// Rows and images a row of the interpolations.
 const ROWS: u64 = 6;
 const COLUMNS: usize = 10;
-/// Pictures beside their neighbours.
+/// Images beside their neighbours.
 const NEIGHBOURS: u64 = 16;
 
-/// Bytes `height * width * channels` of planar pictures that follow each other.
-fn pictures(nets: &Nets, planar: &[u8]) -> Vec<Vec<u8>> {
+/// Bytes `height * width * channels` of planar images that follow each other.
+fn images(nets: &Nets, planar: &[u8]) -> Vec<Vec<u8>> {
     planar
-        .chunks_exact(nets.picture_len())
+        .chunks_exact(nets.image_len())
         .map(|chw| interleave(chw, nets.shape()))
         .collect()
 }
 
-/// Some pictures as one sheet in PNG, and its width.
+/// Some images as one sheet in PNG, and its width.
 fn sheet(nets: &Nets, planar: &[u8], columns: usize) -> Result<(Vec<u8>, u32), String> {
     let sheet =
-        grid(&pictures(nets, planar), nets.shape(), Some(columns), 1).map_err(|e| e.to_string())?;
+        grid(&images(nets, planar), nets.shape(), Some(columns), 1).map_err(|e| e.to_string())?;
     Ok((png(&sheet).map_err(|e| e.to_string())?, sheet.width()))
 }
 
@@ -65,7 +65,7 @@ fn line(nets: &Nets, dimension: usize, stops: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// Rows of pictures along single dimensions: those with the largest `divergences`, or else with the largest effect on the picture.
+/// Rows of images along single dimensions: those with the largest `divergences`, or else with the largest effect on the image.
 pub(super) fn traversals(nets: &Nets, divergences: Option<&[f64]>) -> String {
     match try_traversals(nets, divergences) {
         Ok(html) => html,
@@ -101,7 +101,7 @@ fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, St
     let how = if divergences.is_some() {
         "the most information (KL in nats)"
     } else {
-        "the largest effect on the picture (mean change from −3 to 3, in levels of 0 to 255)"
+        "the largest effect on the image (mean change from −3 to 3, in levels of 0 to 255)"
     };
     let all = nets.latent_len();
     let which = if order.len() == all {
@@ -119,7 +119,7 @@ fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, St
 
 /// Mean change of a pixel between the ends of each dimension, in levels of 0 to 255.
 fn effects(nets: &Nets) -> Result<Vec<f64>, String> {
-    let length = nets.picture_len();
+    let length = nets.image_len();
     let mut effects = Vec::new();
     for dimension in 0..nets.latent_len().min(MEASURED) {
         let bytes = nets.bytes_of(&nets.generate(&line(nets, dimension, &[-3.0, 3.0]), |_| 0)?);
@@ -180,18 +180,18 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
     Ok(format!(
         "{}<div class=\"side\">{}<div class=\"rows\">{rows}</div></div>",
         note(
-            "Spherical interpolation between the latents of two seeds. A generator that learned more than single pictures passes through \
+            "Spherical interpolation between the latents of two seeds. A generator that learned more than single images passes through \
              believable ones."
         ),
         walk(nets)?
     ))
 }
 
-/// Several pictures that each go round four seeds.
+/// Several images that each go round four seeds.
 fn walk(nets: &Nets) -> Result<String, String> {
     const LEGS: u64 = 4;
-    // Large pictures make large films.
-    let (side, steps) = if nets.picture_len() <= 4096 {
+    // Large images make large films.
+    let (side, steps) = if nets.image_len() <= 4096 {
         (4, 10)
     } else {
         (2, 6)
@@ -231,7 +231,7 @@ fn walk(nets: &Nets) -> Result<String, String> {
     ))
 }
 
-/// Generated pictures beside the training pictures nearest to them.
+/// Generated images beside the training images nearest to them.
 pub(super) fn neighbours(nets: &Nets, data: &Dataset) -> String {
     match try_neighbours(nets, data) {
         Ok(html) => html,
@@ -241,17 +241,17 @@ pub(super) fn neighbours(nets: &Nets, data: &Dataset) -> String {
 
 fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
     let generated = nets.bytes_of(&nets.generate(&latents(nets, 0..NEIGHBOURS), |i| i)?);
-    let length = nets.picture_len();
+    let length = nets.image_len();
     let mut pairs = String::new();
     let mut distances = Vec::new();
-    for (seed, picture) in generated.chunks_exact(length).enumerate() {
-        let found = nearest(picture, &data.train).ok_or_else(|| {
+    for (seed, pixels) in generated.chunks_exact(length).enumerate() {
+        let found = nearest(pixels, &data.train).ok_or_else(|| {
             format!(
-                "the training pictures have {} numbers each, the generator's {length}",
+                "the training images have {} numbers each, the generator's {length}",
                 data.train.image_len()
             )
         })?;
-        let mut both = picture.to_vec();
+        let mut both = pixels.to_vec();
         both.extend(data.train.image(found.index).unwrap_or_default());
         let (png, width) = sheet(nets, &both, 2)?;
         distances.push(found.distance);
@@ -260,7 +260,7 @@ fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
             "<figure>{}<figcaption>seed {seed}<br><small>{}</small></figcaption></figure>",
             image(
                 &png,
-                &format!("seed {seed} and training picture {}", found.index),
+                &format!("seed {seed} and training image {}", found.index),
                 &format!("style=\"width:{}px\"", display_width(width, 130))
             ),
             escape(&number(found.distance))
@@ -272,7 +272,7 @@ fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
         .collect();
     let scale = match mean(&real) {
         Some(real) => format!(
-            " Mean distance {} levels; for real test pictures it is {}. Much smaller would mean that training pictures were copied.",
+            " Mean distance {} levels; for real test images it is {}. Much smaller would mean that training images were copied.",
             number(mean(&distances).unwrap_or(0.0)),
             number(real)
         ),
@@ -281,7 +281,7 @@ fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
     Ok(format!(
         "{}<div class=\"pairs\">{pairs}</div>",
         note(&format!(
-            "Left what the generator made of a seed, right the nearest of {} training pictures: smallest root mean square difference of \
+            "Left what the generator made of a seed, right the nearest of {} training images: smallest root mean square difference of \
              pixels, in levels of 0 to 255.{scale}",
             super::html::whole(data.train.len() as u64)
         ))
@@ -294,12 +294,12 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / count)
 }
 
-/// The first `count` pictures of a split in the generator's range, `[N, C, H, W]`.
+/// The first `count` images of a split in the generator's range, `[N, C, H, W]`.
 pub(super) fn first(nets: &Nets, split: &Split, count: usize) -> Result<Vec<f32>, String> {
-    let length = nets.picture_len();
+    let length = nets.image_len();
     if split.image_len() != length {
         return Err(format!(
-            "the data set's pictures have {} numbers each, the generator's {length}",
+            "the data set's images have {} numbers each, the generator's {length}",
             split.image_len()
         ));
     }
@@ -307,7 +307,7 @@ pub(super) fn first(nets: &Nets, split: &Split, count: usize) -> Result<Vec<f32>
     Ok(nets.pixels_of(split.pixels().get(..end).unwrap_or_default()))
 }
 
-/// Pictures of `count` seeds that nothing else of the report shows, `[N, C, H, W]`.
+/// Images of `count` seeds that nothing else of the report shows, `[N, C, H, W]`.
 pub(super) fn generated(nets: &Nets, count: u64) -> Result<Vec<f32>, String> {
     nets.generate(&latents(nets, 1000..1000 + count), |i| i)
 }

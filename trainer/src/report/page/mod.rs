@@ -39,7 +39,7 @@ use crate::files::write_atomic;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Loads the pictures that a run was trained on, without the network.
+/// Loads the images that a run was trained on, without the network.
 ///
 /// # Errors
 /// Why not, in one sentence.
@@ -63,7 +63,7 @@ struct Section {
     body: String,
 }
 
-/// The page of a run as HTML. `data` are the pictures it was trained on, or why there are none. The nets are those of the newest
+/// The page of a run as HTML. `data` are the images it was trained on, or why there are none. The nets are those of the newest
 /// checkpoint that is whole, or with `best` of the one with the best score.
 #[must_use]
 pub fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String {
@@ -116,7 +116,7 @@ pub fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String
         |_| String::new(),
         |nets| {
             format!(
-                "; its own pictures are of the checkpoint at {}",
+                "; its own images are of the checkpoint at {}",
                 chart::step_text(nets.step())
             )
         },
@@ -171,7 +171,7 @@ fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
             title: "Nearest neighbours",
             body: match data {
                 Ok(data) => latent::neighbours(nets, data),
-                Err(reason) => without("The nearest training pictures need", reason),
+                Err(reason) => without("The nearest training images need", reason),
             },
         },
         Section {

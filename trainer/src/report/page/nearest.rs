@@ -1,10 +1,10 @@
-//! The nearest training picture: does the generator repeat what it saw?
+//! The nearest training image: does the generator repeat what it saw?
 
 use rayon::prelude::*;
 
 use crate::data::Split;
 
-/// A picture of a split and how far it is.
+/// An image of a split and how far it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Neighbour {
     /// Its index.
@@ -13,19 +13,19 @@ pub(super) struct Neighbour {
     pub(super) distance: f64,
 }
 
-/// The picture of `split` nearest to `picture` in pixels, the first of equals. `None` when the split is empty or of another shape.
-pub(super) fn nearest(picture: &[u8], split: &Split) -> Option<Neighbour> {
-    if picture.is_empty() || split.image_len() != picture.len() {
+/// The image of `split` nearest to `image` in pixels, the first of equals. `None` when the split is empty or of another shape.
+pub(super) fn nearest(image: &[u8], split: &Split) -> Option<Neighbour> {
+    if image.is_empty() || split.image_len() != image.len() {
         return None;
     }
     let (sum, index) = split
         .pixels()
-        .par_chunks_exact(picture.len())
+        .par_chunks_exact(image.len())
         .enumerate()
-        .map(|(index, other)| (difference(picture, other), index))
+        .map(|(index, other)| (difference(image, other), index))
         .min()?;
     #[allow(clippy::cast_precision_loss)]
-    let distance = (sum as f64 / picture.len() as f64).sqrt();
+    let distance = (sum as f64 / image.len() as f64).sqrt();
     Some(Neighbour { index, distance })
 }
 
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_picture_is_found_with_its_distance() {
+    fn the_nearest_image_is_found_with_its_distance() {
         let split = Split::new(vec![0, 0, 10, 10, 255, 255, 10, 10], None, 2).unwrap();
         let found = nearest(&[13, 6], &split).unwrap();
         // √((3² + 4²) / 2), and the first of the two equals.
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_pictures_do_not_overflow() {
+    fn the_largest_images_do_not_overflow() {
         let (black, white) = (vec![0; 3 * 128 * 128], vec![255; 3 * 128 * 128]);
         let split = Split::new(black, None, white.len()).unwrap();
         assert_eq!(nearest(&white, &split).unwrap().distance, 255.0);

@@ -14,7 +14,7 @@ use crate::training::latent_use;
 use crate::training::load_module;
 use crate::training::saved::{Saved, Which};
 
-/// Pictures that go through a net together.
+/// Images that go through a net together.
 const BATCH: usize = 32;
 
 /// The nets of one checkpoint, on the CPU.
@@ -93,7 +93,7 @@ impl Nets {
         self.saved.config.model.latent
     }
 
-    /// Shape of a picture.
+    /// Shape of an image.
     pub(super) fn shape(&self) -> Shape {
         let data = &self.saved.config.data;
         Shape {
@@ -103,8 +103,8 @@ impl Nets {
         }
     }
 
-    /// Numbers of a picture, at least 1.
-    pub(super) fn picture_len(&self) -> usize {
+    /// Numbers of an image, at least 1.
+    pub(super) fn image_len(&self) -> usize {
         let shape = self.shape();
         (shape.channels * shape.height * shape.width).max(1)
     }
@@ -114,8 +114,8 @@ impl Nets {
         PixelRange { low, high }
     }
 
-    /// Pictures of latent vectors that follow each other, planar (channel, row, column), in the generator's range. `class` gives the
-    /// class of each picture of a conditional generator; its remainder by the number of classes counts.
+    /// Images of latent vectors that follow each other, planar (channel, row, column), in the generator's range. `class` gives the
+    /// class of each image of a conditional generator; its remainder by the number of classes counts.
     pub(super) fn generate(
         &self,
         latents: &[f32],
@@ -131,7 +131,7 @@ impl Nets {
         Ok(all)
     }
 
-    /// Classes of the pictures from `first` on; `None` if the model knows no classes.
+    /// Classes of the images from `first` on; `None` if the model knows no classes.
     fn classes_of(
         &self,
         first: usize,
@@ -158,7 +158,7 @@ impl Nets {
         bytes.iter().map(|b| range.from_u8(*b)).collect()
     }
 
-    /// KL of each latent dimension of a VAE in nats, mean over test pictures; `Ok(None)` for a GAN.
+    /// KL of each latent dimension of a VAE in nats, mean over test images; `Ok(None)` for a GAN.
     pub(super) fn divergences(&self, data: &Dataset) -> Result<Option<Vec<f64>>, String> {
         if !self.is_vae() {
             return Ok(None);
@@ -169,17 +169,17 @@ impl Nets {
         latent_use::divergences(encoder, &self.saved.config, data, &Device::flex()).map(Some)
     }
 
-    /// The discriminator's logit of each picture `[N, C, H, W]`, positive for "real". `class` as in [`Nets::generate`].
+    /// The discriminator's logit of each image `[N, C, H, W]`, positive for "real". `class` as in [`Nets::generate`].
     pub(super) fn logits(
         &self,
-        pictures: &[f32],
+        images: &[f32],
         class: impl Fn(usize) -> usize,
     ) -> Result<Vec<f64>, String> {
         let Judge::Discriminator(discriminator) = &self.judge else {
             return Err(self.no("discriminator"));
         };
         let mut all = Vec::new();
-        for (batch, classes) in self.batches(pictures, class) {
+        for (batch, classes) in self.batches(images, class) {
             all.extend(
                 values(discriminator.forward(batch, classes))?
                     .into_iter()
@@ -196,14 +196,14 @@ impl Nets {
         }
     }
 
-    /// Pictures, and the classes of a conditional model, as its judge takes them.
+    /// Images, and the classes of a conditional model, as its judge takes them.
     fn batches<'a>(
         &'a self,
-        pictures: &'a [f32],
+        images: &'a [f32],
         class: impl Fn(usize) -> usize + 'a,
     ) -> impl Iterator<Item = (Tensor<4>, Option<Tensor<1, Int>>)> + 'a {
-        let (shape, length) = (self.shape(), self.picture_len());
-        let chunks = pictures.chunks(BATCH * length).zip((0..).step_by(BATCH));
+        let (shape, length) = (self.shape(), self.image_len());
+        let chunks = images.chunks(BATCH * length).zip((0..).step_by(BATCH));
         chunks.map(move |(some, first)| {
             let device = Device::flex();
             let rows = some.len() / length;
@@ -212,8 +212,8 @@ impl Nets {
             let classes = self
                 .classes_of(first, rows, &class)
                 .map(|classes| Tensor::from_data(TensorData::new(classes, [rows]), &device));
-            let pictures = Tensor::from_data(TensorData::new(some, dims), &device);
-            (pictures, classes)
+            let images = Tensor::from_data(TensorData::new(some, dims), &device);
+            (images, classes)
         })
     }
 }

@@ -18,11 +18,11 @@ const TOGETHER: [(&str, &[&str]); 4] = [
     ("Losses", &["d_loss", "g_loss"]),
     ("Mean of D(x) and of D(G(z))", &["d_real", "d_fake"]),
     (
-        "Mean logit of real and of generated pictures",
+        "Mean logit of real and of generated images",
         &["d_logit_real", "d_logit_fake"],
     ),
     (
-        "Pictures the discriminator tells right (share), mean sign of its logits on real ones",
+        "Images the discriminator tells right (share), mean sign of its logits on real ones",
         &["d_right", "d_sign"],
     ),
 ];
@@ -52,7 +52,7 @@ pub(super) fn facts(run: &RunFiles, nets: Option<&Nets>) -> String {
         let data = &config.data;
         facts.push(("data", data.source.clone()));
         facts.push((
-            "pictures",
+            "images",
             format!(
                 "{0}×{0}, {1}",
                 data.size,
@@ -104,13 +104,13 @@ pub(super) fn facts(run: &RunFiles, nets: Option<&Nets>) -> String {
     out
 }
 
-/// The samples of always the same latents, and real pictures beside them.
+/// The samples of always the same latents, and real images beside them.
 pub(super) fn samples(run: &RunFiles) -> String {
     let mut out = String::new();
     let shown = run.samples.len();
     if shown == 0 && run.samples_broken.is_empty() {
         out.push_str(&missing(
-            "The run has no sample pictures yet: it makes the first when it begins, the next after training.sample_every steps.",
+            "The run has no sample images yet: it makes the first when it begins, the next after training.sample_every steps.",
         ));
     } else if shown > 0 {
         let which = if run.samples_found > shown + run.samples_broken.len() {
@@ -143,14 +143,14 @@ pub(super) fn samples(run: &RunFiles) -> String {
         let width = display_width(last.width, SHEET);
         out.push_str(&titled(
             "generated",
-            &film("generated pictures", &frames, width),
+            &film("generated images", &frames, width),
         ));
     }
     match &run.reals {
         Ok(sheet) => {
             let style = format!("style=\"width:{}px\"", display_width(sheet.width, SHEET));
-            let picture = image(&sheet.png, "real training pictures", &style);
-            out.push_str(&titled("real", &picture));
+            let pixels = image(&sheet.png, "real training images", &style);
+            out.push_str(&titled("real", &pixels));
         }
         Err(message) => out.push_str(&missing(message)),
     }
@@ -267,10 +267,7 @@ fn figures_with_stamps(report: &Value, figures: &[Value]) -> String {
         ("shape", "channels, rows, columns"),
         ("fingerprint", "fingerprint"),
         ("seed", "seed"),
-        (
-            "floor",
-            "other real pictures, in place of the generated ones",
-        ),
+        ("floor", "other real images, in place of the generated ones"),
     ] {
         if let Some(found) = figures.first().and_then(|figure| figure["stamp"].get(key)) {
             stamp.push(vec![name.to_owned(), leaf(found)]);

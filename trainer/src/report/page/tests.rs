@@ -106,7 +106,7 @@ fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
     let divergences = learner.latent_use(&saved.config, &data).unwrap().unwrap();
     assert!(html.contains(&latent_use::how_many(&divergences)));
     assert_eq!(html.matches("from −3 to 3\"").count(), 5);
-    assert_eq!(html.matches("and training picture").count(), 16);
+    assert_eq!(html.matches("and training image").count(), 16);
     for chart in [
         "<b>loss</b>",
         "<b>kl</b>",
@@ -120,7 +120,7 @@ fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
 }
 
 #[test]
-fn conditional_models_are_judged_with_the_classes_of_the_pictures() {
+fn conditional_models_are_judged_with_the_classes_of_the_images() {
     let data = data();
     let small = ["model.width=4", "model.hidden=[16]", "model.latent=5"];
     for (preset, sets, chart) in [
@@ -147,7 +147,7 @@ fn a_gan_has_the_logits_of_its_discriminator_with_and_without_data() {
     let html = page(&run, Err("no <b>network</b>"));
     check(&html);
     assert!(html.contains("Logits of the discriminator"));
-    assert!(html.contains("The nearest training pictures need the data set, which could not be loaded: no &lt;b&gt;network"));
+    assert!(html.contains("The nearest training images need the data set, which could not be loaded: no &lt;b&gt;network"));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_run_without_anything_still_has_a_page_that_says_what_is_missing() {
     folder.write("config.toml", b"name = \"<script>alert(1)</script>\"");
     folder.write("eval.json", b"{");
     folder.write("metrics.jsonl", b"{\"step\":1,\"fid<img>\":3}\n");
-    folder.write("samples/000001.png", b"no picture");
+    folder.write("samples/000001.png", b"no image");
     folder.write("checkpoints/00000001/state.json", b"{}");
     let html = page(&folder.0, Err("there is no configuration"));
     check(&html);
@@ -192,7 +192,7 @@ fn a_damaged_discriminator_leaves_the_other_sections() {
     let html = page(&run, Ok(&data()));
     check(&html);
     assert!(html.contains("The checkpoint has no discriminator to ask"));
-    assert!(html.contains("Interpolations") && html.contains("and training picture"));
+    assert!(html.contains("Interpolations") && html.contains("and training image"));
 }
 
 #[test]

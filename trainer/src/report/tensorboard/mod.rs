@@ -18,7 +18,7 @@ use crate::files::write_atomic;
 /// Always this name: a second report replaces the first instead of doubling every curve.
 const FILE: &str = "events.out.tfevents.0000000000.dreamlet";
 
-/// Writes `folder/RUN/events.out.tfevents.…`: the numbers of `stats.jsonl` and `metrics.jsonl`, and the sample pictures.
+/// Writes `folder/RUN/events.out.tfevents.…`: the numbers of `stats.jsonl` and `metrics.jsonl`, and the sample images.
 /// TensorBoard shows every run below `folder`.
 ///
 /// # Errors
@@ -48,7 +48,7 @@ fn events(run: &RunFiles) -> Vec<u8> {
     ] {
         all.extend(log.into_iter().flat_map(|log| scalars(prefix, log)));
     }
-    all.extend(run.samples.iter().map(picture));
+    all.extend(run.samples.iter().map(image_summary));
     // TensorBoard takes a step backwards for a restarted run and drops what came before.
     all.sort_by_key(|(step, _)| *step);
     let mut out = Vec::new();
@@ -83,7 +83,7 @@ fn scalars<'a>(prefix: &'a str, log: &'a Log) -> impl Iterator<Item = (u64, Valu
     })
 }
 
-fn picture(sheet: &Sheet) -> (u64, Value) {
+fn image_summary(sheet: &Sheet) -> (u64, Value) {
     let image = Image {
         height: i32::try_from(sheet.height).unwrap_or(i32::MAX),
         width: i32::try_from(sheet.width).unwrap_or(i32::MAX),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_becomes_its_numbers_and_pictures_in_the_order_of_steps() {
+    fn a_run_becomes_its_numbers_and_images_in_the_order_of_steps() {
         let folder = TestFolder::new();
         let sheet = image::DynamicImage::from(image::RgbImage::new(5, 4));
         let png = super::super::grid::png(&sheet).unwrap();

@@ -1,6 +1,6 @@
-//! A picture in the terminal, by the best means the terminal has.
+//! An image in the terminal, by the best means the terminal has.
 //!
-//! | means | terminals | picture |
+//! | means | terminals | image |
 //! | --- | --- | --- |
 //! | kitty graphics protocol | kitty, Ghostty, Konsole | as it is |
 //! | sixel | foot, mlterm, WezTerm, iTerm2, mintty, contour | 64 greys or 216 colours |
@@ -22,7 +22,7 @@ use super::grid::{GridError, enlarge};
 const USUAL_COLUMNS: usize = 80;
 /// Pixels in the width of a character, for fitting; real ones are rarely narrower.
 const CELL_WIDTH: usize = 8;
-/// Small pictures are enlarged up to this many pixels.
+/// Small images are enlarged up to this many pixels.
 const COMFORTABLE_WIDTH: usize = 480;
 
 /// What the user asks for.
@@ -37,11 +37,11 @@ pub enum TerminalChoice {
     Sixel,
     /// Coloured half blocks
     Blocks,
-    /// No picture
+    /// No image
     Off,
 }
 
-/// How a picture is written to a terminal.
+/// How an image is written to a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// The kitty graphics protocol, with PNG data.
@@ -92,7 +92,7 @@ impl Environment {
     }
 }
 
-/// How to show pictures here, or `None` for not at all. A protocol that the user names is used wherever output goes.
+/// How to show images here, or `None` for not at all. A protocol that the user names is used wherever output goes.
 #[must_use]
 pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Protocol> {
     let Environment {
@@ -141,11 +141,11 @@ pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Pro
     }
 }
 
-/// The bytes that show `image` in a terminal of `columns` characters, with a line break at the end. A picture
+/// The bytes that show `image` in a terminal of `columns` characters, with a line break at the end. An image
 /// that is too wide is reduced to fit; small ones are enlarged where pixels are small.
 ///
 /// # Errors
-/// [`GridError`] if the picture cannot be encoded.
+/// [`GridError`] if the image cannot be encoded.
 pub fn encode(
     image: &DynamicImage,
     protocol: Protocol,
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_pictures_are_reduced_and_small_ones_enlarged() {
+    fn wide_images_are_reduced_and_small_ones_enlarged() {
         let image = |width, height| DynamicImage::from(GrayImage::new(width, height));
         let size = |image: &DynamicImage| (image.width(), image.height());
         assert_eq!(size(&narrow(&image(200, 100), 80)), (80, 40));

@@ -4,12 +4,12 @@ use std::io::Write as _;
 
 use image::DynamicImage;
 
-/// Greys of a grey picture.
+/// Greys of a grey image.
 const GREYS: u16 = 64;
-/// Steps of red, green and blue in a colour picture: 216 colours, within the 256 registers that terminals have.
+/// Steps of red, green and blue in a colour image: 216 colours, within the 256 registers that terminals have.
 const STEPS: u16 = 6;
 
-/// The picture as sixels, with its size in the raster attributes and a line break behind.
+/// The image as sixels, with its size in the raster attributes and a line break behind.
 pub(super) fn encode(image: &DynamicImage) -> Vec<u8> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let grey = !image.color().has_color();
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use image::{GrayImage, RgbImage};
 
-    /// Reads sixels back: a picture of percentages.
+    /// Reads sixels back: an image of percentages.
     fn decode(bytes: &[u8]) -> (usize, usize, Vec<[u16; 3]>) {
         let text = std::str::from_utf8(bytes).unwrap();
         let body = text
@@ -140,7 +140,7 @@ mod tests {
         let width = number(&mut chars);
         assert_eq!(chars.next(), Some(';'));
         let height = number(&mut chars);
-        let mut picture = vec![[999; 3]; width * height];
+        let mut image = vec![[999; 3]; width * height];
         let mut palette = std::collections::HashMap::new();
         let (mut x, mut y, mut register) = (0, 0, 0);
         while let Some(c) = chars.next() {
@@ -176,21 +176,21 @@ mod tests {
             for _ in 0..count {
                 for bit in 0..6 {
                     if (sixel as u8 - 63) >> bit & 1 == 1 {
-                        picture[(y + bit) * width + x] = palette[&register];
+                        image[(y + bit) * width + x] = palette[&register];
                     }
                 }
                 x += 1;
             }
         }
-        (width, height, picture)
+        (width, height, image)
     }
 
     #[test]
     fn every_grey_pixel_is_drawn_within_a_step() {
         let image = GrayImage::from_fn(37, 20, |x, y| image::Luma([(x * 7 + y * 3) as u8]));
-        let (width, height, picture) = decode(&encode(&DynamicImage::from(image.clone())));
+        let (width, height, generated) = decode(&encode(&DynamicImage::from(image.clone())));
         assert_eq!((width, height), (37, 20));
-        for (pixel, shown) in image.pixels().zip(picture) {
+        for (pixel, shown) in image.pixels().zip(generated) {
             let exact = f32::from(pixel.0[0]) / 2.55;
             assert!(
                 shown.iter().all(|v| (f32::from(*v) - exact).abs() <= 1.4),
@@ -204,8 +204,8 @@ mod tests {
         let image = RgbImage::from_fn(16, 13, |x, y| {
             image::Rgb([(x * 16) as u8, (y * 19) as u8, (x * y) as u8])
         });
-        let (_, _, picture) = decode(&encode(&DynamicImage::from(image.clone())));
-        for (pixel, shown) in image.pixels().zip(picture) {
+        let (_, _, generated) = decode(&encode(&DynamicImage::from(image.clone())));
+        for (pixel, shown) in image.pixels().zip(generated) {
             for (exact, shown) in pixel.0.iter().zip(shown) {
                 assert!((f32::from(shown) - f32::from(*exact) / 2.55).abs() <= 10.5);
             }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_picture_is_a_few_bytes() {
+    fn a_plain_image_is_a_few_bytes() {
         let bytes = encode(&DynamicImage::from(GrayImage::from_pixel(
             100,
             6,

@@ -38,15 +38,15 @@ pub struct Header {
     pub file_len: u32,
     /// [`checksum`](super::checksum) of the bytes from 20 to the end.
     pub checksum: u32,
-    /// Bytes of scratch memory for one picture, without room to align it.
+    /// Bytes of scratch memory for one image, without room to align it.
     pub scratch_len: u32,
     /// Numbers of the latent vector.
     pub latent_len: u32,
     /// Classes that can be asked for, 0 for none.
     pub classes: u32,
-    /// Shape of the picture.
+    /// Shape of the image.
     pub shape: Shape,
-    /// What black and white are in the picture.
+    /// What black and white are in the image.
     pub range: PixelRange,
     /// What the latent vector is drawn from.
     pub distribution: Distribution,

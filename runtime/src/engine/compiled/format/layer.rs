@@ -12,7 +12,7 @@ pub enum Number {
     F16,
     /// Signed byte, -127 to 127, times a scale.
     I8,
-    /// Unsigned byte, times a scale; in a picture, the pixel itself.
+    /// Unsigned byte, times a scale; in an image, the pixel itself.
     U8,
     /// Signed 16-bit integer, times a scale; a quantized latent vector.
     I16,
@@ -37,7 +37,7 @@ pub enum Place {
     None,
     /// The caller's latent vector, [`Number::F32`].
     Latent,
-    /// The caller's picture, [`Number::F32`] or [`Number::U8`], channels after one another (CHW).
+    /// The caller's image, [`Number::F32`] or [`Number::U8`], channels after one another (CHW).
     Image,
     /// Scratch memory, from this byte on, a multiple of 4.
     Scratch(u32),
@@ -126,7 +126,7 @@ pub struct Weights {
 /// entry `i` is the byte of `q = i - 2^(bits - 1)`. A table holds any activation.
 ///
 /// What a writer of such layers has to know:
-/// - There are no zero points: 0 is the byte 0, and what lies outside a picture is skipped. A tensor that is never negative is best unsigned, all
+/// - There are no zero points: 0 is the byte 0, and what lies outside an image is skipped. A tensor that is never negative is best unsigned, all
 ///   others are signed.
 /// - With scales `x = scale_x * byte` and, for each output channel, `w = scale_w * byte`, biases are `round(bias / (scale_x * scale_w))`, and
 ///   `m / 2^shift` is nearly `scale_x * scale_w / scale_y`. `shift` is one for all channels: the channel with the greatest multiplier uses 31 bits.
@@ -149,9 +149,9 @@ pub struct Requantization {
 pub struct Convolution {
     /// Rows and columns of the kernel.
     pub kernel: [u32; 2],
-    /// Strides, from 1. Of a transposed convolution, by how much the picture grows.
+    /// Strides, from 1. Of a transposed convolution, by how much the image grows.
     pub stride: [u32; 2],
-    /// Rows above and columns left of the picture that are taken as 0 (of a transposed convolution: that are cut off).
+    /// Rows above and columns left of the image that are taken as 0 (of a transposed convolution: that are cut off).
     pub pad: [u32; 2],
     /// Distances between taps, from 1.
     pub dilation: [u32; 2],
@@ -196,12 +196,12 @@ pub enum Coordinates {
     Asymmetric,
 }
 
-/// What stands around a padded picture.
+/// What stands around a padded image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PadKind {
     /// This number.
     Constant(f32),
-    /// The picture mirrored at its outermost pixels, which are not repeated.
+    /// The image mirrored at its outermost pixels, which are not repeated.
     Reflect,
     /// The outermost pixels.
     Edge,
@@ -225,7 +225,7 @@ pub enum Op {
     /// Convolution or transposed convolution in groups. Weights `[kernel row][kernel column][input channel of the group][output channel]`,
     /// not padded; biases not padded either.
     GroupConv(Convolution),
-    /// Each pixel doubled in both directions, then a 3x3 convolution of stride 1 with a border of one pixel of zeros: a picture of twice the rows and
+    /// Each pixel doubled in both directions, then a 3x3 convolution of stride 1 with a border of one pixel of zeros: an image of twice the rows and
     /// columns. With `a b c` the taps along one axis, outputs `2i` and `2i + 1` are
     /// `a x[i-1] + (b + c) x[i] = (a + b + c) x[i] - a (x[i] - x[i-1])` and `(a + b) x[i] + c x[i+1] = (a + b + c) x[i] + c (x[i+1] - x[i])`:
     /// three products for two outputs, nine for four in two dimensions, where a transposed convolution of 4x4 takes sixteen. Weights
@@ -246,7 +246,7 @@ pub enum Op {
     Bilinear(Coordinates),
     /// Blocks of channels to blocks of pixels. The block is the ratio of the shapes; `true` for ONNX's mode CRD (pixel shuffle), `false` for DCR.
     DepthToSpace(bool),
-    /// A border; above and left of the picture so many rows and columns.
+    /// A border; above and left of the image so many rows and columns.
     Pad([u32; 2], PadKind),
     /// Copies all channels of the input into the output's channels from this one on. The output's other channels stay.
     Copy(u32),

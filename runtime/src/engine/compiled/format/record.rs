@@ -36,7 +36,7 @@ mod field {
     pub(super) const VALUES: usize = 20;
 }
 
-/// What a row of the picture needs to know of the last layer; see [`last`].
+/// What a row of the image needs to know of the last layer; see [`last`].
 pub(crate) struct Last {
     /// Whether it is [`Op::FewConv`].
     pub(crate) few: bool,

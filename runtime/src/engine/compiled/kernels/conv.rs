@@ -16,7 +16,7 @@ pub(in super::super) struct ConvCall<'a, W> {
     pub inputs: usize,
     /// Output channels.
     pub outputs: usize,
-    /// Input picture, `[row][column][input channel]`.
+    /// Input image, `[row][column][input channel]`.
     pub x: &'a [f32],
     /// Packed weights.
     pub weights: W,

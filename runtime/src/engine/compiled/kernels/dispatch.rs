@@ -166,7 +166,7 @@ pub(in super::super) fn few_sums(
     conv(level, &call.line(row)?, line)
 }
 
-/// Row `row` of the picture of a convolution with few output channels. `lines` holds `kept` rows of sums; in `out` the row's first
+/// Row `row` of the image of a convolution with few output channels. `lines` holds `kept` rows of sums; in `out` the row's first
 /// number stands first, and channels are `plane` numbers apart.
 pub(in super::super) fn few_gather(
     level: Level,
@@ -223,7 +223,7 @@ pub(in super::super) fn difference(
     fits.then(|| unsafe { run(level, Subtract(a, b, out)) })
 }
 
-/// Every other row of a picture from rows of products; `None` if a slice has not the length it should have.
+/// Every other row of an image from rows of products; `None` if a slice has not the length it should have.
 pub(in super::super) fn interleave(
     level: Level,
     call: Interleave<'_>,

@@ -37,7 +37,7 @@ impl<'a> FewCall<'a> {
         self.sums() * self.0.axes[1].input
     }
 
-    /// Writes row `output` of the picture, for each output channel as many numbers as there are columns; `lines` holds rows of sums, input row `i` at
+    /// Writes row `output` of the image, for each output channel as many numbers as there are columns; `lines` holds rows of sums, input row `i` at
     /// `i % kept`.
     ///
     /// # Safety

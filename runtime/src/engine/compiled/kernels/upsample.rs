@@ -1,5 +1,5 @@
 //! What [`Op::UpsampleConv`](crate::engine::compiled::format::Op::UpsampleConv) does beside multiplying: differences of pixels, and the rows of the
-//! picture from rows of products.
+//! image from rows of products.
 
 use super::activate::store_some;
 use super::vector::Vector;
@@ -25,7 +25,7 @@ pub(super) unsafe fn subtract<V: Vector>(a: *const f32, b: *const f32, out: *mut
     }
 }
 
-/// Products of rows, and the rows of the picture that are their sums.
+/// Products of rows, and the rows of the image that are their sums.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Interleave<'a> {
     /// Rows of the input.
@@ -38,7 +38,7 @@ pub(in super::super) struct Interleave<'a> {
     pub own: &'a [f32],
     /// The same of what rows differ by from their neighbours.
     pub other: &'a [f32],
-    /// Which of the two rows of the picture that a row makes: 0 or 1.
+    /// Which of the two rows of the image that a row makes: 0 or 1.
     pub side: usize,
 }
 

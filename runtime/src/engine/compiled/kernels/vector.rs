@@ -26,7 +26,7 @@ pub(in super::super) trait Vector: Copy {
         tile.rows == 1 && tile.pixels <= Self::PIXELS[tile.vectors - 1]
     }
 
-    /// The tile for up to `vectors` vectors of output channels of pictures (of one phase) of so many rows and columns.
+    /// The tile for up to `vectors` vectors of output channels of images (of one phase) of so many rows and columns.
     #[inline(always)]
     fn tile(vectors: usize, _height: usize, width: usize) -> TileShape {
         // At least 1, so that nothing can panic.
@@ -239,7 +239,7 @@ pub(super) mod x86 {
         }
 
         /// Measured on layers from 4x4 to 16x16 pixels: many pixels to a tile, so that weights are read seldom, and a shape that the
-        /// picture is a multiple of.
+        /// image is a multiple of.
         #[inline(always)]
         fn tile(vectors: usize, height: usize, width: usize) -> TileShape {
             let (rows, most, vectors) = match (vectors, width) {

@@ -47,7 +47,7 @@ impl Lowering<'_> {
         };
         if to.iter().enumerate().any(grows) {
             let detail = format!(
-                "{:?} is repeated for each picture of the batch; add or concatenate it with something made from the latent",
+                "{:?} is repeated for each image of the batch; add or concatenate it with something made from the latent",
                 ir.input.shape
             );
             return Err(ExportError::not_lowered("Expand", detail));

@@ -10,12 +10,12 @@ use super::super::trace;
 
 const Z: usize = 12;
 
-fn picture(x: Tensor<2>) -> Tensor<4> {
+fn image(x: Tensor<2>) -> Tensor<4> {
     let [batch, len] = x.dims();
     x.reshape([batch, 1, 1, len])
 }
 
-/// Pictures of 3 channels, 2 rows and 2 columns from 12 latents.
+/// Images of 3 channels, 2 rows and 2 columns from 12 latents.
 fn planes(z: Tensor<2>) -> Tensor<4> {
     let [batch, _] = z.dims();
     z.reshape([batch, 3, 2, 2])
@@ -26,7 +26,7 @@ fn sized(size: [usize; 2], mode: InterpolateMode) -> InterpolateOptions {
 }
 
 fn elementwise(f: impl Fn(&Device, Tensor<2>) -> Tensor<2>) -> Vec<String> {
-    let model = agrees(Z, None, &|device, z, _| picture(f(device, z)));
+    let model = agrees(Z, None, &|device, z, _| image(f(device, z)));
     operators(&model).into_iter().map(str::to_owned).collect()
 }
 
@@ -265,7 +265,7 @@ fn parts_are_cut_and_joined() {
 
 #[test]
 fn a_part_of_the_batch_is_refused() {
-    let error = trace(Z, None, |_, z, _| picture(z.slice([0..1, 0..Z])))
+    let error = trace(Z, None, |_, z, _| image(z.slice([0..1, 0..Z])))
         .unwrap_err()
         .to_string();
     assert!(error.contains("batch"), "{error}");
@@ -290,11 +290,11 @@ fn classes_are_looked_up() {
             class.unwrap().reshape([batch, 1]),
         )
         .reshape([batch, Z]);
-        picture(z * row)
+        image(z * row)
     });
     assert!(operators(&model).contains(&"Gather"));
     agrees(Z, Some(4), &|d, z, class| {
-        picture(z * weights::<2>(1, [4, Z], d).select(0, class.unwrap()))
+        image(z * weights::<2>(1, [4, Z], d).select(0, class.unwrap()))
     });
 }
 
@@ -302,7 +302,7 @@ fn classes_are_looked_up() {
 fn classes_become_numbers() {
     agrees(Z, Some(4), &|_, z, class| {
         let [batch, _] = z.dims();
-        picture(z * class.unwrap().float().reshape([batch, 1]))
+        image(z * class.unwrap().float().reshape([batch, 1]))
     });
 }
 
@@ -316,10 +316,10 @@ fn repeats_of_a_fixed_axis() {
 }
 
 #[test]
-fn a_constant_for_each_picture_of_the_batch_is_refused_by_name() {
+fn a_constant_for_each_image_of_the_batch_is_refused_by_name() {
     let error = trace(Z, None, |d, z, _| {
         let [batch, _] = z.dims();
-        picture(Tensor::cat(
+        image(Tensor::cat(
             vec![z, weights::<2>(1, [1, 3], d).expand([batch, 3])],
             1,
         ))
@@ -328,7 +328,7 @@ fn a_constant_for_each_picture_of_the_batch_is_refused_by_name() {
     assert!(error.contains("Expand"), "{error}");
     let error = trace(Z, None, |d, z, _| {
         let zeros = Tensor::<2>::zeros(z.dims(), d);
-        picture(z + zeros)
+        image(z + zeros)
     });
     let error = error.unwrap_err().to_string();
     assert!(error.contains("batch"), "{error}");
@@ -355,12 +355,12 @@ fn constants_of_constants_are_computed_at_export() {
 
 #[test]
 fn an_operation_that_is_not_lowered_is_named() {
-    let error = trace(Z, None, |_, z, _| picture(z.cumsum(1)))
+    let error = trace(Z, None, |_, z, _| image(z.cumsum(1)))
         .unwrap_err()
         .to_string();
     assert!(error.contains("CumSum"), "{error}");
     let error = trace(Z, None, |_, z, _| {
-        picture(burn::tensor::activation::softmax(z, 1))
+        image(burn::tensor::activation::softmax(z, 1))
     })
     .unwrap_err()
     .to_string();
@@ -368,7 +368,7 @@ fn an_operation_that_is_not_lowered_is_named() {
 }
 
 #[test]
-fn what_the_picture_does_not_use_is_not_looked_at() {
+fn what_the_image_does_not_use_is_not_looked_at() {
     elementwise(|_, z| {
         drop(z.clone().cumsum(1));
         z + 1.0
@@ -378,7 +378,7 @@ fn what_the_picture_does_not_use_is_not_looked_at() {
 #[test]
 fn weights_that_are_not_finite_are_named() {
     let error = trace(Z, None, |d, z, _| {
-        picture(linear(
+        image(linear(
             z,
             weights::<2>(1, [Z, 2], d),
             Some(Tensor::from_data(TensorData::from([0.0f32, f32::NAN]), d)),
@@ -392,12 +392,12 @@ fn weights_that_are_not_finite_are_named() {
 }
 
 #[test]
-fn pictures_of_the_wrong_shape_are_refused() {
+fn images_of_the_wrong_shape_are_refused() {
     let two = trace(Z, None, |_, z, _| {
         let [batch, _] = z.dims();
         z.reshape([batch, 2, 2, 3])
     });
     assert!(two.unwrap_err().to_string().contains("C = 1 or 3"));
-    assert!(trace(0, None, |_, z, _| picture(z)).is_err());
-    assert!(trace(Z, Some(0), |_, z, _| picture(z)).is_err());
+    assert!(trace(0, None, |_, z, _| image(z)).is_err());
+    assert!(trace(Z, Some(0), |_, z, _| image(z)).is_err());
 }

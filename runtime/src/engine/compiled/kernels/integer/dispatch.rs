@@ -205,7 +205,7 @@ pub(in super::super::super) fn byte_sums(
     }
 }
 
-/// Row `row` of the picture of a convolution with few output channels. `lines` holds the kept rows of sums; in `out` the row's first byte stands
+/// Row `row` of the image of a convolution with few output channels. `lines` holds the kept rows of sums; in `out` the row's first byte stands
 /// first, and channels are `plane` bytes apart.
 pub(in super::super::super) fn byte_gather(
     level: Level,

@@ -1,4 +1,4 @@
-//! Convolutions with few output channels: from the sums of input pixels to a row of the picture.
+//! Convolutions with few output channels: from the sums of input pixels to a row of the image.
 
 use super::Requantizer;
 use crate::engine::compiled::axis::Axis;
@@ -22,7 +22,7 @@ pub(in super::super::super) struct ByteGather<'a> {
 }
 
 impl ByteGather<'_> {
-    /// Writes row `output` of the picture from the kept rows of sums in `lines`; in `out` the row's first byte stands first, and channels are
+    /// Writes row `output` of the image from the kept rows of sums in `lines`; in `out` the row's first byte stands first, and channels are
     /// `plane` bytes apart. `clamp` rounds and clamps the sums of a channel. `None` if a slice is too short for the geometry.
     pub(super) fn row(
         &self,

@@ -200,7 +200,7 @@ pub(super) const fn most_pixels<X: Term, V: Products<X>>(vectors: usize) -> usiz
     MAX_PIXELS / once * once
 }
 
-/// Whether there are tiles of two rows and up to four pixels, and the registers hold them. Small pictures of few channels do without.
+/// Whether there are tiles of two rows and up to four pixels, and the registers hold them. Small images of few channels do without.
 pub(super) const fn two_rows<X: Term, V: Products<X>>(vectors: usize) -> bool {
     X::TALL && V::WIDE >= 4 && vectors >= 2 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
 }

@@ -46,7 +46,7 @@ trait Term: Copy + Default {
     /// Whether VNNI multiplies them: it has only bytes.
     #[cfg(target_arch = "x86_64")]
     const VNNI: bool;
-    /// Whether pictures of them can be more than a row high: tiles of two rows are left out of the program where not.
+    /// Whether images of them can be more than a row high: tiles of two rows are left out of the program where not.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     const TALL: bool;
 
@@ -94,7 +94,7 @@ pub(in super::super) struct ByteConv<'a, X> {
     pub inputs: usize,
     /// Output channels.
     pub outputs: usize,
-    /// Input picture, `[row][column][input channel]`.
+    /// Input image, `[row][column][input channel]`.
     pub x: X,
     /// Packed weights, `[block][row phase][column phase][row tap][column tap][input channel / 4][16][4]`.
     pub weights: &'a [i8],

@@ -37,7 +37,7 @@ pub(super) fn conv<X: Term, F: Finish>(
                         }
                         let mut weights = phase_weights + channel / BLOCK * block_len;
                         for row_tap in row_taps.iter() {
-                            // A position above the picture wraps around to one far below it.
+                            // A position above the image wraps around to one far below it.
                             let y = (row * rows.step()).wrapping_add_signed(row_tap.offset);
                             if y >= rows.input {
                                 weights += tap_len * column_taps.len();

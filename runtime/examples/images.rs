@@ -1,7 +1,7 @@
-//! Makes pictures one after another and nothing with them: what `scripts/bench/arm-instructions.sh` counts the instructions of.
+//! Makes images one after another and nothing with them: what `scripts/bench/arm-instructions.sh` counts the instructions of.
 //!
 //! ```text
-//! cargo run --release -p dreamlet-runtime --features tract --example pictures -- MODEL.onnx|MODEL.dream COUNT
+//! cargo run --release -p dreamlet-runtime --features tract --example images -- MODEL.onnx|MODEL.dream COUNT
 //! ```
 
 use std::error::Error;
@@ -16,7 +16,7 @@ use dreamlet_runtime::image::PixelRange;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(path), Some(count)) = (arguments.next(), arguments.next()) else {
-        return Err("give MODEL.onnx or MODEL.dream, and how many pictures".into());
+        return Err("give MODEL.onnx or MODEL.dream, and how many images".into());
     };
     let (path, count) = (PathBuf::from(path), count.parse::<usize>()?);
     let mut generator: Box<dyn Generator> = if path.extension().is_some_and(|e| e == "onnx") {
@@ -39,6 +39,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         generator.generate(&latent, class, &mut image)?;
         sum += image.iter().sum::<f32>();
     }
-    println!("{count} pictures, their numbers are {sum} in all");
+    println!("{count} images, their numbers are {sum} in all");
     Ok(())
 }

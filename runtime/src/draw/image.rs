@@ -1,4 +1,4 @@
-//! One picture.
+//! One image.
 
 use core::marker::PhantomData;
 
@@ -17,13 +17,13 @@ enum Source<'a> {
     Hwc(&'a [u8]),
 }
 
-/// A generated picture that can be drawn, on a display of colour type `C`.
+/// A generated image that can be drawn, on a display of colour type `C`.
 ///
-/// Grey pictures become colours by `C::from(Gray8)` and RGB ones by `C::from(Rgb888)`, which all colour types of
+/// Grey images become colours by `C::from(Gray8)` and RGB ones by `C::from(Rgb888)`, which all colour types of
 /// [`embedded_graphics`] have; onto [`BinaryColor`](embedded_graphics::pixelcolor::BinaryColor) that is a
 /// threshold at half brightness, so dither.
 ///
-/// See also [`Sheet`](super::Sheet) for several pictures, and the [module](super) for an example.
+/// See also [`Sheet`](super::Sheet) for several images, and the [module](super) for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a, C> {
     source: Source<'a>,
@@ -34,7 +34,7 @@ pub struct Picture<'a, C> {
 }
 
 impl<'a, C> Picture<'a, C> {
-    /// A picture as a generator writes it: `f32` in channel, row, column order.
+    /// An image as a generator writes it: `f32` in channel, row, column order.
     ///
     /// # Errors
     /// [`ImageError`] if the shape or range is impossible, or `values` has another length than the shape says.
@@ -47,7 +47,7 @@ impl<'a, C> Picture<'a, C> {
         Self::new(Source::Chw(values, range), values.len(), shape)
     }
 
-    /// A picture as files and displays have it: bytes in row, column, channel order.
+    /// An image as files and displays have it: bytes in row, column, channel order.
     ///
     /// # Errors
     /// [`ImageError`] if the shape is impossible, or `bytes` has another length than it says.
@@ -69,7 +69,7 @@ impl<'a, C> Picture<'a, C> {
         })
     }
 
-    /// The picture with each pixel drawn as a square of `factor` by `factor`; replaces an earlier factor.
+    /// The image with each pixel drawn as a square of `factor` by `factor`; replaces an earlier factor.
     ///
     /// # Errors
     /// [`ImageError::Factor`] for 0, [`ImageError::TooLarge`] if a side would pass `i32::MAX`, the largest coordinate.
@@ -84,7 +84,7 @@ impl<'a, C> Picture<'a, C> {
         Ok(Self { factor, ..self })
     }
 
-    /// The picture in few greys by ordered dithering. Colours become their brightness; enlarged pictures are dithered
+    /// The image in few greys by ordered dithering. Colours become their brightness; enlarged images are dithered
     /// at the display's resolution, which shows more greys.
     #[must_use]
     pub const fn dithered(self, bayer: Bayer, levels: Levels) -> Self {
@@ -103,7 +103,7 @@ impl<'a, C> Picture<'a, C> {
         )
     }
 
-    /// One channel of one pixel of the picture; a channel a grey picture does not have is its grey.
+    /// One channel of one pixel of the image; a channel a grey image does not have is its grey.
     fn byte(&self, x: usize, y: usize, channel: usize) -> u8 {
         let Shape {
             channels,
@@ -122,7 +122,7 @@ impl<'a, C> Picture<'a, C> {
         }
     }
 
-    /// Brightness of one pixel of the picture.
+    /// Brightness of one pixel of the image.
     fn grey(&self, x: usize, y: usize) -> u8 {
         match self.shape.channels {
             1 => self.byte(x, y, 0),
@@ -130,7 +130,7 @@ impl<'a, C> Picture<'a, C> {
         }
     }
 
-    /// The pixel of the picture at a place on the display.
+    /// The pixel of the image at a place on the display.
     const fn place(&self, x: u32, y: u32) -> (usize, usize) {
         ((x / self.factor) as usize, (y / self.factor) as usize)
     }
@@ -152,8 +152,8 @@ impl<C: PixelColor + From<Gray8> + From<Rgb888>> Picture<'_, C> {
         }
     }
 
-    /// Draws the picture in few greys by Floyd-Steinberg error diffusion, its upper left corner at `at`: finer than
-    /// [`Picture::dithered`] (which this replaces), for pictures that stay a while. Pixels depend on those before
+    /// Draws the image in few greys by Floyd-Steinberg error diffusion, its upper left corner at `at`: finer than
+    /// [`Picture::dithered`] (which this replaces), for images that stay a while. Pixels depend on those before
     /// them, so this is a method with scratch and not an [`ImageDrawable`].
     ///
     /// `errors` is [`FloydSteinberg::scratch_len`] of the width on the display, which is [`OriginDimensions::size`].

@@ -1,4 +1,4 @@
-//! The pictures of a folder one part after the other, so that none need be kept.
+//! The images of a folder one part after the other, so that none need be kept.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use super::decode::{Decoded, decode_files};
 use super::scan::{self, Listing};
 use super::{note_broken, refuse_many_broken};
 
-/// The pictures of a folder, in the order of [`load`](crate::data::load): training and test pictures alike, decoded when they are asked
+/// The images of a folder, in the order of [`load`](crate::data::load): training and test images alike, decoded when they are asked
 /// for.
 #[derive(Debug)]
-pub struct FolderPictures {
+pub struct FolderImages {
     folder: PathBuf,
     listing: Listing,
     shape: Shape,
@@ -24,11 +24,11 @@ pub struct FolderPictures {
     broken: Vec<(usize, String)>,
 }
 
-impl FolderPictures {
-    /// Lists the folder. Pictures will be squares of `size` pixels with so many `channels`, 1 or 3.
+impl FolderImages {
+    /// Lists the folder. Images will be squares of `size` pixels with so many `channels`, 1 or 3.
     ///
     /// # Errors
-    /// [`DataError`]: a size or number of channels that cannot be, a folder that cannot be read or has no pictures.
+    /// [`DataError`]: a size or number of channels that cannot be, a folder that cannot be read or has no images.
     pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, DataError> {
         let shape = Shape::square(check_channels(channels)?, check_size(size)?);
         check_folder(folder)?;
@@ -47,29 +47,29 @@ impl FolderPictures {
         [self.shape.channels, self.shape.height, self.shape.width]
     }
 
-    /// Number of pictures: files that are not found to be broken so far.
+    /// Number of images: files that are not found to be broken so far.
     #[must_use]
-    pub fn pictures(&self) -> usize {
+    pub fn images(&self) -> usize {
         self.listing.files.len() - self.broken.len()
     }
 
-    /// Number of pictures that were given since the beginning.
+    /// Number of images that were given since the beginning.
     #[must_use]
     pub fn given(&self) -> usize {
         self.read - self.broken.len()
     }
 
-    /// Goes back to the first picture.
+    /// Goes back to the first image.
     pub fn rewind(&mut self) {
         self.read = 0;
         self.broken.clear();
     }
 
-    /// The next `count` pictures, planar, one after the other; fewer at the end. Broken files are left out.
+    /// The next `count` images, planar, one after the other; fewer at the end. Broken files are left out.
     ///
     /// # Errors
     /// [`DataError::TooManyBroken`], [`DataError::Memory`].
-    pub fn next_pictures(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
+    pub fn next_images(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
         let wanted = count.saturating_mul(self.shape.image_len());
         let mut pixels = Vec::new();
         while pixels.len() < wanted && self.read < self.listing.files.len() {
