@@ -2,8 +2,8 @@
 
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::format::{
-    ALIGNMENT, CHECKED_FROM, HEADER_LEN, Header, LAYER_LEN, Layer, Number, Place, Requantization,
-    Weights, checksum,
+    ALIGNMENT, BufferRef, CHECKED_FROM, DType, HEADER_LEN, Header, LAYER_LEN, Layer,
+    Requantization, Weights, checksum,
 };
 
 use super::CompileError;
@@ -19,7 +19,7 @@ pub(crate) fn emit(
     lowered: &Lowered,
     plan: &Plan,
     card: &Card,
-    weights: Number,
+    weights: DType,
 ) -> Result<Vec<u8>, CompileError> {
     let json = card.to_json().map_err(CompileError::Card)?;
     let mut section = Vec::new();
@@ -81,10 +81,10 @@ fn layer(
     section: &mut Vec<u8>,
 ) -> Result<Layer, CompileError> {
     let place = |operand| match operand {
-        Operand::None => Place::None,
-        Operand::Latent => Place::Latent,
-        Operand::Image => Place::Image,
-        Operand::Buffer { index, offset } => Place::Scratch(plan.offsets[index] + offset),
+        Operand::None => BufferRef::None,
+        Operand::Latent => BufferRef::Latent,
+        Operand::Image => BufferRef::Image,
+        Operand::Buffer { index, offset } => BufferRef::Scratch(plan.offsets[index] + offset),
     };
     let mut add = |bytes: &[u8]| {
         let begin = section.len().next_multiple_of(ALIGNMENT);

@@ -2,7 +2,7 @@
 //! compiler but the format.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Broadcast, Convolution, Layer, MapShape, Number, Op, PadKind, Place, Weights,
+    Activation, Broadcast, BufferRef, Convolution, DType, HwcShape, Layer, Op, PadKind, Weights,
 };
 use dreamlet_runtime::engine::compiled::{Axis, CompiledGenerator, Model};
 
@@ -32,8 +32,8 @@ fn image(model: &Model<'_>, latent: &[f32], class: usize) -> Vec<f32> {
         };
         let shape = layer.input_shape;
         let read = |place, len: usize, scratch: &[f32]| match place {
-            Place::Latent => latent.to_vec(),
-            Place::Scratch(offset) => scratch[offset as usize / 4..][..len].to_vec(),
+            BufferRef::Latent => latent.to_vec(),
+            BufferRef::Scratch(offset) => scratch[offset as usize / 4..][..len].to_vec(),
             _ => Vec::new(),
         };
         let len = shape.len() as usize;
@@ -44,8 +44,8 @@ fn image(model: &Model<'_>, latent: &[f32], class: usize) -> Vec<f32> {
             _ => Vec::new(),
         };
         let to = match layer.output {
-            Place::Image => &mut image[..],
-            Place::Scratch(offset) => {
+            BufferRef::Image => &mut image[..],
+            BufferRef::Scratch(offset) => {
                 &mut scratch[offset as usize / 4..][..layer.output_shape.len() as usize]
             }
             _ => panic!("no output"),
@@ -70,7 +70,7 @@ impl Machine<'_> {
         let Weights { number, offset, .. } = self.weights();
         let at = offset as usize + i * number.size();
         match number {
-            Number::F16 => {
+            DType::F16 => {
                 half::to_f32(u16::from_le_bytes([self.weights[at], self.weights[at + 1]]))
             }
             _ => f32::from_le_bytes(self.weights[at..at + 4].try_into().unwrap()),
@@ -116,21 +116,21 @@ impl Machine<'_> {
                     *y = self.weight(row + i);
                 }
             }
-            Op::Copy(first) => {
+            Op::ConcatChannels(first) => {
                 let (own, all) = (from.channels as usize, shape.channels as usize);
                 for (pixel, x) in x.chunks(own).enumerate() {
                     to[pixel * all + first as usize..][..own].copy_from_slice(x);
                 }
                 return;
             }
-            Op::ToPlanar => {
+            Op::HwcToChw => {
                 let pixels = (from.height * from.width) as usize;
                 for (i, x) in x.iter().enumerate() {
                     let channels = from.channels as usize;
                     to[i % channels * pixels + i / channels] = *x;
                 }
             }
-            Op::ToInterleaved => {
+            Op::ChwToHwc => {
                 let pixels = (shape.height * shape.width) as usize;
                 for (i, x) in x.iter().enumerate() {
                     to[i % pixels * shape.channels as usize + i / pixels] = *x;
@@ -158,7 +158,7 @@ impl Machine<'_> {
         let mut net = Net::new(1, 0);
         let ids: Vec<usize> = [
             (x, self.layer.input_shape),
-            (second, MapShape::vector(second.len() as u32)),
+            (second, HwcShape::vector(second.len() as u32)),
         ]
         .into_iter()
         .filter(|(x, _)| !x.is_empty())

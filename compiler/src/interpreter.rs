@@ -3,7 +3,7 @@
 //! It gives every value between the layers, so rewriting is checked against it, and ranges of activations are found with it.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BinaryKind, Broadcast, Convolution, Coordinates, MapShape, PadKind,
+    Activation, BinaryKind, Broadcast, Convolution, Coordinates, HwcShape, PadKind,
 };
 
 use super::ir::{Net, Node, Op, len};
@@ -47,7 +47,7 @@ pub(crate) fn activate(activation: Activation, x: f64) -> f64 {
 
 fn compute(net: &Net, node: &Node, values: &[Vec<f64>], class: usize) -> Vec<f64> {
     let to = net.shape(node.output);
-    let inputs: Vec<(&[f64], MapShape)> = node
+    let inputs: Vec<(&[f64], HwcShape)> = node
         .inputs
         .iter()
         .map(|&id| (values[id].as_slice(), net.shape(id)))
@@ -155,11 +155,11 @@ fn compute(net: &Net, node: &Node, values: &[Vec<f64>], class: usize) -> Vec<f64
     }
 }
 
-fn at(x: &[f64], shape: MapShape, row: u32, column: u32, channel: u32) -> f64 {
+fn at(x: &[f64], shape: HwcShape, row: u32, column: u32, channel: u32) -> f64 {
     x[((row * shape.width + column) * shape.channels + channel) as usize]
 }
 
-fn each(shape: MapShape, f: impl Fn(u32, u32, u32) -> f64) -> Vec<f64> {
+fn each(shape: HwcShape, f: impl Fn(u32, u32, u32) -> f64) -> Vec<f64> {
     let mut all = Vec::with_capacity(len(shape));
     for row in 0..shape.height {
         for column in 0..shape.width {
@@ -206,8 +206,8 @@ fn convolve(
     weights: &[f32],
     bias: &[f32],
     x: &[f64],
-    from: MapShape,
-    to: MapShape,
+    from: HwcShape,
+    to: HwcShape,
 ) -> Vec<f64> {
     let groups = geometry.groups.max(1);
     let (inputs, outputs) = (from.channels / groups, to.channels / groups);

@@ -4,7 +4,7 @@
 //! channels side by side (HWC); a vector is `1 x 1 x n`. Numbers only change places at [`Op::Reorder`], which says how.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BinaryKind, Broadcast, Convolution, Coordinates, MapShape, PadKind,
+    Activation, BinaryKind, Broadcast, Convolution, Coordinates, HwcShape, PadKind,
 };
 
 /// A value of the network.
@@ -14,7 +14,7 @@ pub(crate) type ValueId = usize;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Value {
     /// Rows, columns, channels.
-    pub(crate) shape: MapShape,
+    pub(crate) shape: HwcShape,
 }
 
 /// What a node does. Weights are in orders that are easy to compute with; the device's are made at last.
@@ -78,7 +78,7 @@ pub(crate) struct Net {
 }
 
 /// Numbers of a shape, as an index.
-pub(crate) fn len(shape: MapShape) -> usize {
+pub(crate) fn len(shape: HwcShape) -> usize {
     usize::try_from(shape.len()).unwrap_or(usize::MAX)
 }
 
@@ -86,7 +86,7 @@ impl Net {
     /// A network of a latent vector and nothing else.
     pub(crate) fn new(latent_len: u32, classes: usize) -> Self {
         let latent = Value {
-            shape: MapShape::vector(latent_len),
+            shape: HwcShape::vector(latent_len),
         };
         Self {
             values: vec![latent],
@@ -98,7 +98,7 @@ impl Net {
     }
 
     /// A value that nothing makes yet.
-    pub(crate) fn value(&mut self, shape: MapShape) -> ValueId {
+    pub(crate) fn value(&mut self, shape: HwcShape) -> ValueId {
         self.values.push(Value { shape });
         self.values.len() - 1
     }
@@ -108,7 +108,7 @@ impl Net {
         &mut self,
         op: Op,
         inputs: Vec<ValueId>,
-        shape: MapShape,
+        shape: HwcShape,
         origin: &str,
     ) -> ValueId {
         let output = self.value(shape);
@@ -122,7 +122,7 @@ impl Net {
         output
     }
 
-    pub(crate) fn shape(&self, value: ValueId) -> MapShape {
+    pub(crate) fn shape(&self, value: ValueId) -> HwcShape {
         self.values[value].shape
     }
 
@@ -171,12 +171,12 @@ impl Net {
 }
 
 /// One number for each channel becomes one for each number of the value.
-pub(crate) fn per_number(values: &[f32], shape: MapShape) -> Vec<f32> {
+pub(crate) fn per_number(values: &[f32], shape: HwcShape) -> Vec<f32> {
     values.iter().copied().cycle().take(len(shape)).collect()
 }
 
 /// One number for each number of the value becomes one for each channel, where all pixels agree.
-pub(crate) fn per_channel(values: Vec<f32>, shape: MapShape) -> Vec<f32> {
+pub(crate) fn per_channel(values: Vec<f32>, shape: HwcShape) -> Vec<f32> {
     let channels = shape.channels as usize;
     let agree = values
         .chunks(channels)

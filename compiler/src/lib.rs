@@ -35,7 +35,7 @@ mod upsample;
 
 use dreamlet_onnx::Limits;
 use dreamlet_runtime::card::{Card, Golden, Latent, make_golden};
-use dreamlet_runtime::engine::compiled::format::Number;
+use dreamlet_runtime::engine::compiled::format::DType;
 use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::latent::Distribution;
 use dreamlet_runtime::onnx::{Assumptions, OnnxFile};
@@ -105,8 +105,8 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     let lowered = lower::lower(&net, options.precision)?;
     let card = card(&file, &original, options)?;
     let (file, quantized, lowered) = match options.precision {
-        Precision::F32 => (write(&lowered, &card, Number::F32)?, None, lowered),
-        Precision::F16 => (write(&lowered, &card, Number::F16)?, None, lowered),
+        Precision::F32 => (write(&lowered, &card, DType::F32)?, None, lowered),
+        Precision::F16 => (write(&lowered, &card, DType::F16)?, None, lowered),
         Precision::Int8 => {
             let made = quantize::quantize(&net, &lowered, &card, options.quantize)?;
             let file = with_own_golden(&made.lowered, card)?;
@@ -130,7 +130,7 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     })
 }
 
-fn write(lowered: &Lowered, card: &Card, number: Number) -> Result<Vec<u8>, CompileError> {
+fn write(lowered: &Lowered, card: &Card, number: DType) -> Result<Vec<u8>, CompileError> {
     emit::emit(lowered, &memory_plan::plan(lowered)?, card, number)
 }
 

@@ -1,7 +1,7 @@
 //! From a [network](super::ir) to layers of the device: which kind of layer each node becomes, and which buffers they read and write.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Broadcast, Convolution, MapShape, Number, Op as Layer, padded,
+    Activation, Broadcast, Convolution, DType, HwcShape, Op as Layer, padded,
 };
 use dreamlet_runtime::engine::compiled::{Axis, few_scratch, upsample_scratch};
 
@@ -37,12 +37,12 @@ pub(crate) struct Weights {
 pub(crate) struct Step {
     pub(crate) op: Layer,
     pub(crate) input: Operand,
-    pub(crate) input_number: Number,
-    pub(crate) input_shape: MapShape,
+    pub(crate) input_number: DType,
+    pub(crate) input_shape: HwcShape,
     pub(crate) second: Operand,
     pub(crate) output: Operand,
-    pub(crate) output_number: Number,
-    pub(crate) output_shape: MapShape,
+    pub(crate) output_number: DType,
+    pub(crate) output_shape: HwcShape,
     pub(crate) activation: Activation,
     pub(crate) weights: Option<Weights>,
     /// Tensors that are quantized and packed already, in the place of `weights`.
@@ -61,7 +61,7 @@ pub(crate) struct Lowered {
 }
 
 /// Bytes of a value.
-pub(crate) fn bytes(shape: MapShape, number: Number) -> u64 {
+pub(crate) fn bytes(shape: HwcShape, number: DType) -> u64 {
     shape.len() * number.size() as u64
 }
 
@@ -119,7 +119,7 @@ impl Lowering<'_> {
             if node.op != Op::Concat {
                 continue;
             }
-            let Operand::Buffer { index, .. } = self.buffer(bytes(to, Number::F32)) else {
+            let Operand::Buffer { index, .. } = self.buffer(bytes(to, DType::F32)) else {
                 continue;
             };
             self.homes[node.output] = Some(Operand::Buffer { index, offset: 0 });
@@ -139,21 +139,21 @@ impl Lowering<'_> {
     }
 
     /// A step of `node` that makes `value` of `shape`; its buffer is new if the value has no place yet.
-    fn step(&mut self, node: &Node, op: Layer, value: ValueId, shape: MapShape) -> Step {
+    fn step(&mut self, node: &Node, op: Layer, value: ValueId, shape: HwcShape) -> Step {
         let output = match self.homes[value] {
             Some(home) => home,
-            None => self.buffer(bytes(shape, Number::F32)),
+            None => self.buffer(bytes(shape, DType::F32)),
         };
         self.homes[value] = Some(output);
         let input = node.inputs.first();
         Step {
             op,
             input: input.map_or(Operand::None, |&input| self.home(input)),
-            input_number: Number::F32,
-            input_shape: input.map_or(MapShape::vector(1), |&input| self.net.shape(input)),
+            input_number: DType::F32,
+            input_shape: input.map_or(HwcShape::vector(1), |&input| self.net.shape(input)),
             second: Operand::None,
             output,
-            output_number: Number::F32,
+            output_number: DType::F32,
             output_shape: shape,
             activation: node.activation,
             weights: None,
@@ -165,9 +165,9 @@ impl Lowering<'_> {
 
     /// Adds a step. Only a vector can be read from the latent vector, so an image made of it is copied first.
     fn push(&mut self, mut step: Step) {
-        let whole = MapShape::vector(step.input_shape.len() as u32);
+        let whole = HwcShape::vector(step.input_shape.len() as u32);
         if step.input == Operand::Latent && step.input_shape != whole {
-            let buffer = self.buffer(bytes(whole, Number::F32));
+            let buffer = self.buffer(bytes(whole, DType::F32));
             let copy = Step {
                 op: Layer::Activate,
                 input_shape: whole,
@@ -195,7 +195,7 @@ impl Lowering<'_> {
             })
         };
         let whole = |step: &mut Step| {
-            step.input_shape = MapShape::vector(step.input_shape.len() as u32);
+            step.input_shape = HwcShape::vector(step.input_shape.len() as u32);
         };
         // What is done to each number alone takes values with one constant for each number as vectors.
         let flat = |step: &mut Step, constants: usize| {
@@ -280,16 +280,16 @@ impl Lowering<'_> {
 
     /// A copy of a value where it cannot be read from its own place.
     fn copied(&mut self, node: &Node, value: ValueId) -> Operand {
-        let shape = MapShape::vector(self.net.shape(value).len() as u32);
-        let buffer = self.buffer(bytes(shape, Number::F32));
+        let shape = HwcShape::vector(self.net.shape(value).len() as u32);
+        let buffer = self.buffer(bytes(shape, DType::F32));
         self.out.steps.push(Step {
             op: Layer::Activate,
             input: self.home(value),
-            input_number: Number::F32,
+            input_number: DType::F32,
             input_shape: shape,
             second: Operand::None,
             output: buffer,
-            output_number: Number::F32,
+            output_number: DType::F32,
             output_shape: shape,
             activation: Activation::None,
             weights: None,
@@ -300,14 +300,14 @@ impl Lowering<'_> {
         buffer
     }
 
-    fn concat(&mut self, node: &Node, to: MapShape) {
+    fn concat(&mut self, node: &Node, to: HwcShape) {
         let mut first = 0;
         for &part in &node.inputs {
             let own = self.net.shape(part);
             let inside = matches!((self.home(part), self.home(node.output)),
                 (Operand::Buffer { index: a, .. }, Operand::Buffer { index: b, .. }) if a == b);
             if !inside {
-                let mut step = self.step(node, Layer::Copy(first), node.output, to);
+                let mut step = self.step(node, Layer::ConcatChannels(first), node.output, to);
                 step.input = self.home(part);
                 step.input_shape = own;
                 step.activation = Activation::None;
@@ -370,12 +370,12 @@ impl Lowering<'_> {
 
     fn reorder(&mut self, node: &Node, positions: &[u32]) -> Result<(), CompileError> {
         let (from, to) = (self.net.shape(node.inputs[0]), self.net.shape(node.output));
-        let vector = MapShape::vector(to.len() as u32);
-        let mut step = self.step(node, Layer::ToPlanar, node.output, to);
+        let vector = HwcShape::vector(to.len() as u32);
+        let mut step = self.step(node, Layer::HwcToChw, node.output, to);
         if is_planar(positions, from) {
             step.output_shape = vector;
         } else if len(from) == len(to) && is_interleaved(positions, to) {
-            step.op = Layer::ToInterleaved;
+            step.op = Layer::ChwToHwc;
             step.input_shape = vector;
         } else if let Some(crd) = shuffles(positions, from, to) {
             step.op = Layer::DepthToSpace(crd);
@@ -398,11 +398,11 @@ impl Lowering<'_> {
             && (0..positions.len())
                 .all(|i| positions[planar_position(to, i)] as usize == planar_position(from, i))
         {
-            let buffer = self.buffer(bytes(vector, Number::F32));
+            let buffer = self.buffer(bytes(vector, DType::F32));
             let mut second = step.clone();
             step.output = buffer;
             step.output_shape = vector;
-            second.op = Layer::ToInterleaved;
+            second.op = Layer::ChwToHwc;
             second.input = buffer;
             second.input_shape = vector;
             self.push(step);
@@ -424,19 +424,19 @@ impl Lowering<'_> {
         let home = self.home(self.net.image);
         let last = self.out.steps.last_mut();
         match last {
-            Some(step) if step.output == home && !matches!(step.op, Layer::Copy(_)) => {
+            Some(step) if step.output == home && !matches!(step.op, Layer::ConcatChannels(_)) => {
                 step.output = Operand::Image;
             }
             _ => {
-                let shape = MapShape::vector(len(self.net.shape(self.net.image)) as u32);
+                let shape = HwcShape::vector(len(self.net.shape(self.net.image)) as u32);
                 self.out.steps.push(Step {
                     op: Layer::Activate,
                     input: home,
-                    input_number: Number::F32,
+                    input_number: DType::F32,
                     input_shape: shape,
                     second: Operand::None,
                     output: Operand::Image,
-                    output_number: Number::F32,
+                    output_number: DType::F32,
                     output_shape: shape,
                     activation: Activation::None,
                     weights: None,
@@ -450,7 +450,7 @@ impl Lowering<'_> {
 }
 
 /// Whether number `i` comes from where channels after one another have it.
-fn is_planar(positions: &[u32], from: MapShape) -> bool {
+fn is_planar(positions: &[u32], from: HwcShape) -> bool {
     let pairs = positions.iter().enumerate();
     positions.len() == len(from)
         && pairs
@@ -459,12 +459,12 @@ fn is_planar(positions: &[u32], from: MapShape) -> bool {
 }
 
 /// Whether the result is channels side by side of channels after one another.
-fn is_interleaved(positions: &[u32], to: MapShape) -> bool {
+fn is_interleaved(positions: &[u32], to: HwcShape) -> bool {
     (0..positions.len()).all(|i| positions[planar_position(to, i)] as usize == i)
 }
 
 /// Whether blocks of channels become blocks of pixels, and in which of the two orders.
-fn shuffles(positions: &[u32], from: MapShape, to: MapShape) -> Option<bool> {
+fn shuffles(positions: &[u32], from: HwcShape, to: HwcShape) -> Option<bool> {
     let block = to.height.checked_div(from.height)?;
     let fits = block > 1
         && to.height == block * from.height
@@ -490,7 +490,7 @@ fn shuffles(positions: &[u32], from: MapShape, to: MapShape) -> Option<bool> {
 }
 
 /// Pairs of an output and a tap along both axes, of which an input position exists.
-pub(crate) fn products(geometry: &Convolution, from: MapShape, to: MapShape) -> u64 {
+pub(crate) fn products(geometry: &Convolution, from: HwcShape, to: HwcShape) -> u64 {
     let pairs = |axis: &Axis| -> u64 {
         let phases = 0..axis.phases();
         phases
@@ -509,7 +509,7 @@ pub(crate) fn products(geometry: &Convolution, from: MapShape, to: MapShape) -> 
 }
 
 /// Whether multiplying every input pixel with all taps at once is less work than gathering for each output, with both padded to blocks.
-fn prefers_few(geometry: &Convolution, from: MapShape, to: MapShape) -> bool {
+fn prefers_few(geometry: &Convolution, from: HwcShape, to: HwcShape) -> bool {
     let taps = geometry.kernel[0] as usize * geometry.kernel[1] as usize;
     let channels = u64::from(from.channels);
     let few = padded(to.channels as usize * taps) as u64

@@ -2,7 +2,7 @@
 
 use dreamlet_runtime::engine::compiled::Axis;
 use dreamlet_runtime::engine::compiled::format::{
-    BLOCK, Convolution, MapShape, Number, Op as Layer, padded,
+    BLOCK, Convolution, DType, HwcShape, Op as Layer, padded,
 };
 
 use super::ir::len;
@@ -12,7 +12,7 @@ use super::{CompileError, half};
 /// The bytes of a layer's weights and biases.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Packed {
-    pub(crate) number: Number,
+    pub(crate) number: DType,
     pub(crate) weights: Vec<u8>,
     pub(crate) bias: Option<Vec<u8>>,
     pub(crate) requantization: Option<PackedRequantization>,
@@ -31,13 +31,13 @@ pub(crate) struct PackedRequantization {
 ///
 /// # Errors
 /// [`CompileError::Overflow`] for a weight beyond 16-bit floats, [`CompileError::NonFinite`] for one that is no number.
-pub(crate) fn pack(step: &Step, weights: &Weights, number: Number) -> Result<Packed, CompileError> {
+pub(crate) fn pack(step: &Step, weights: &Weights, number: DType) -> Result<Packed, CompileError> {
     let (from, to) = (step.input_shape, step.output_shape);
     let multiplies = matches!(
         step.op,
         Layer::Dense | Layer::Conv(_) | Layer::FewConv(_) | Layer::UpsampleConv
     );
-    let number = if multiplies { number } else { Number::F32 };
+    let number = if multiplies { number } else { DType::F32 };
     let numbers = weights.weights.iter().chain(weights.bias.iter().flatten());
     if !numbers.into_iter().all(|x| x.is_finite()) {
         return Err(CompileError::NonFinite {
@@ -52,7 +52,7 @@ pub(crate) fn pack(step: &Step, weights: &Weights, number: Number) -> Result<Pac
         }
         bias.iter().flat_map(|x| x.to_le_bytes()).collect()
     });
-    let bytes = if number == Number::F16 {
+    let bytes = if number == DType::F16 {
         let mut bytes = Vec::with_capacity(2 * ordered.len());
         for x in ordered {
             let half = half::from_f32(x);
@@ -78,7 +78,7 @@ pub(crate) fn pack(step: &Step, weights: &Weights, number: Number) -> Result<Pac
 }
 
 /// Weights in the order of the layer.
-fn ordered(op: Layer, weights: &[f32], from: MapShape, to: MapShape) -> Vec<f32> {
+fn ordered(op: Layer, weights: &[f32], from: HwcShape, to: HwcShape) -> Vec<f32> {
     let taps = |geometry: Convolution| (geometry.kernel[0] * geometry.kernel[1]) as usize;
     let (inputs, outputs) = (from.channels as usize, to.channels as usize);
     match op {
@@ -113,7 +113,7 @@ pub(crate) fn pack_bytes(step: &Step, weights: &[f32]) -> Vec<u8> {
         padded.resize(padded.len() + missing * taps, 0.0);
     }
     if step.op == Layer::Dense {
-        from = MapShape::vector(inputs.next_multiple_of(4) as u32);
+        from = HwcShape::vector(inputs.next_multiple_of(4) as u32);
     } else {
         from.channels = from.channels.next_multiple_of(4);
     }
@@ -140,7 +140,7 @@ fn dense(weights: &[f32], inputs: usize, outputs: usize) -> Vec<f32> {
 }
 
 /// `[n][c][kernel row][kernel column]` to `[n/16][row phase][column phase][row tap][column tap][c][16]`.
-fn conv(weights: &[f32], axes: &[Axis; 2], from: MapShape, to: MapShape) -> Vec<f32> {
+fn conv(weights: &[f32], axes: &[Axis; 2], from: HwcShape, to: HwcShape) -> Vec<f32> {
     let (inputs, outputs) = (from.channels as usize, to.channels as usize);
     let [rows, columns] = axes;
     let taps = rows.kernel * columns.kernel;

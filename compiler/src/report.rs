@@ -3,7 +3,7 @@
 use core::fmt::{self, Write as _};
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, FormatError, Layer, MapShape, Op, Place,
+    Activation, BufferRef, FormatError, HwcShape, Layer, Op,
 };
 use dreamlet_runtime::engine::compiled::{few_scratch, upsample_scratch};
 
@@ -19,9 +19,9 @@ pub struct Line {
     /// The ONNX node it comes from.
     pub origin: String,
     /// Rows, columns and channels of the input.
-    pub input: MapShape,
+    pub input: HwcShape,
     /// Rows, columns and channels of the output.
-    pub output: MapShape,
+    pub output: HwcShape,
     /// Multiplications for one image.
     pub multiplications: u64,
     /// Bytes of weights, biases and, of integers, what makes bytes of their sums.
@@ -58,10 +58,10 @@ impl Report {
         for (step, layer) in lowered.steps.iter().zip(layers) {
             let layer = layer?;
             let in_scratch = |place, bytes: u64| match place {
-                Place::Scratch(_) => bytes,
+                BufferRef::Scratch(_) => bytes,
                 _ => 0,
             };
-            let size = |shape: MapShape, bytes: usize| shape.len() * bytes as u64;
+            let size = |shape: HwcShape, bytes: usize| shape.len() * bytes as u64;
             let own = match layer.op {
                 Op::FewConv(geometry) => {
                     few_scratch(&geometry, layer.input_shape, layer.output_shape).unwrap_or(0)
@@ -187,9 +187,9 @@ fn kind(layer: &Layer) -> String {
         Op::Bilinear(_) => "bilinear".into(),
         Op::DepthToSpace(_) => "depth to space".into(),
         Op::Pad(..) => "border".into(),
-        Op::Copy(_) => "copy".into(),
-        Op::ToPlanar => "to planar".into(),
-        Op::ToInterleaved => "to interleaved".into(),
+        Op::ConcatChannels(_) => "copy".into(),
+        Op::HwcToChw => "to planar".into(),
+        Op::ChwToHwc => "to interleaved".into(),
         Op::Lookup => "class's row".into(),
         Op::Quantize(_) => "quantize".into(),
         Op::Dequantize(_) => "dequantize".into(),
@@ -206,7 +206,7 @@ fn kind(layer: &Layer) -> String {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shape = |s: MapShape| match (s.height, s.width) {
+        let shape = |s: HwcShape| match (s.height, s.width) {
             (1, 1) => s.channels.to_string(),
             (height, width) => format!("{height}x{width}x{}", s.channels),
         };

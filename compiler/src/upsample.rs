@@ -5,10 +5,10 @@
 //! weights alone: along each axis its four taps are `c`, `b + c`, `a + b` and `a` of a kernel `a b c`, so that the first and the third have
 //! the sum of the second and the last. This holds still when scales have been folded into them, and for a learned 4x4 kernel it does not.
 
-use dreamlet_runtime::engine::compiled::format::{Convolution, MapShape, padded};
+use dreamlet_runtime::engine::compiled::format::{Convolution, HwcShape, padded};
 
 /// Products of a pair of channels.
-pub(crate) fn products(from: MapShape) -> u64 {
+pub(crate) fn products(from: HwcShape) -> u64 {
     9 * u64::from(from.height) * u64::from(from.width)
 }
 
@@ -16,7 +16,7 @@ pub(crate) fn products(from: MapShape) -> u64 {
 const MOVED: u64 = 8;
 
 /// Whether nine products for each pixel, the differences of pixels and the sums of products are less work than so many products.
-pub(crate) fn pays(from: MapShape, to: MapShape, direct: u64) -> bool {
+pub(crate) fn pays(from: HwcShape, to: HwcShape, direct: u64) -> bool {
     let (inputs, outputs) = (
         u64::from(from.channels),
         padded(to.channels as usize) as u64,
@@ -36,8 +36,8 @@ const KINDS: [[f64; 4]; 3] = [[0.5; 4], [0.0, 0.0, 0.0, -1.0], [1.0, 0.0, 0.0, 0
 pub(crate) fn kinds(
     geometry: &Convolution,
     weights: &[f32],
-    from: MapShape,
-    to: MapShape,
+    from: HwcShape,
+    to: HwcShape,
 ) -> Option<Vec<f32>> {
     let doubling = Convolution {
         kernel: [4; 2],

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use dreamlet_runtime::engine::compiled::format::{ALIGNMENT, FormatError, Number};
+use dreamlet_runtime::engine::compiled::format::{ALIGNMENT, DType, FormatError};
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
 use dreamlet_runtime::generator::GenerateError;
 
@@ -64,7 +64,7 @@ pub fn image(file: &[u8], level: Level, seed: u64) -> Result<Vec<u8>, Failure> {
 pub fn is_exact(file: &[u8]) -> Result<bool, Failure> {
     let model = Model::new(file).map_err(Failure::Model)?;
     let last = model.layers().last();
-    Ok(last.is_some_and(|last| last.is_ok_and(|last| last.output_number == Number::U8)))
+    Ok(last.is_some_and(|last| last.is_ok_and(|last| last.output_number == DType::U8)))
 }
 
 /// 64-bit FNV-1a (Fowler, Noll, Vo, "The FNV non-cryptographic hash algorithm", 1991).

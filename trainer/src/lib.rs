@@ -3,6 +3,7 @@
 //! The program `dreamlet` is a thin shell over this library: [`config`] resolves settings, [`training`] makes a run
 //! folder, [`export`] turns its generator into an ONNX file, and `dreamlet-runtime` samples it.
 
+pub mod atomic_file;
 pub mod benchmark;
 pub mod cli;
 pub mod config;
@@ -10,9 +11,8 @@ pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod export;
-pub mod files;
+pub mod loss;
 pub mod nets;
-pub mod objective;
 pub mod random;
 pub mod report;
 pub mod sampling;

@@ -1,7 +1,7 @@
 //! Convolutions and transposed convolutions.
 
 use dreamlet_runtime::engine::compiled::MAX_KERNEL;
-use dreamlet_runtime::engine::compiled::format::{Convolution, MapShape};
+use dreamlet_runtime::engine::compiled::format::{Convolution, HwcShape};
 
 use super::Reader;
 use super::node::Node;
@@ -109,7 +109,7 @@ fn convolution(
         }
         None => vec![0.0; outputs],
     };
-    let shape = MapShape {
+    let shape = HwcShape {
         height: sides[0],
         width: sides[1],
         channels: outputs as u32,

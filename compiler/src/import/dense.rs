@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use dreamlet_runtime::engine::compiled::format::MapShape;
+use dreamlet_runtime::engine::compiled::format::HwcShape;
 
 use super::node::Node;
 use super::value::{Data, Known, Order};
@@ -89,7 +89,7 @@ fn dense(
             bias.len()
         )));
     }
-    let shape = MapShape::vector(u32::try_from(bias.len()).unwrap_or(u32::MAX));
+    let shape = HwcShape::vector(u32::try_from(bias.len()).unwrap_or(u32::MAX));
     let op = Op::Dense { weights, bias };
     Ok(Known::Data(Data {
         id: reader.net.push(op, vec![input.id], shape, &node.label()),

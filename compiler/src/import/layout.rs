@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use dreamlet_onnx::proto::tensor_proto::DataType;
-use dreamlet_runtime::engine::compiled::format::{MapShape, PadKind};
+use dreamlet_runtime::engine::compiled::format::{HwcShape, PadKind};
 
 use super::node::Node;
 use super::value::{Data, Known, Order, map_shape};
@@ -146,7 +146,7 @@ pub(super) fn concat(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Comp
         .map(|part| reader.net.shape(part.id).channels as usize)
         .collect();
     let channels: usize = widths.iter().sum();
-    let shape = MapShape {
+    let shape = HwcShape {
         height,
         width,
         channels: channels as u32,
@@ -205,7 +205,7 @@ pub(super) fn gather(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Comp
             ))
         })?
         .to_vec();
-    let shape = MapShape::vector(numbers as u32);
+    let shape = HwcShape::vector(numbers as u32);
     let id = reader
         .net
         .push(Op::Lookup { table }, Vec::new(), shape, &node.label());
@@ -256,7 +256,7 @@ pub(super) fn pad(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Compile
             )
         }
     };
-    let shape = MapShape {
+    let shape = HwcShape {
         height: from.height + top + bottom,
         width: from.width + left + right,
         channels: from.channels,

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 
 use dreamlet_onnx::CheckedGraph;
 use dreamlet_onnx::proto::NodeProto;
-use dreamlet_runtime::engine::compiled::format::MapShape;
+use dreamlet_runtime::engine::compiled::format::HwcShape;
 
 use super::CompileError;
 use super::ir::{Net, Op, len};
@@ -124,7 +124,7 @@ impl Reader {
     }
 
     /// Input `at` as an image, and its shape.
-    fn map(&mut self, node: &Node<'_>, at: usize) -> Result<(Data, MapShape), CompileError> {
+    fn map(&mut self, node: &Node<'_>, at: usize) -> Result<(Data, HwcShape), CompileError> {
         let data = node.data(&self.known, at)?.clone();
         let map = data.map(&mut self.net, &node.label()).ok_or_else(|| {
             node.refuse(format!(
@@ -154,7 +154,7 @@ impl Reader {
     }
 
     /// Adds a node whose result is an image.
-    fn push_map(&mut self, node: &Node<'_>, op: Op, inputs: Vec<usize>, shape: MapShape) -> Known {
+    fn push_map(&mut self, node: &Node<'_>, op: Op, inputs: Vec<usize>, shape: HwcShape) -> Known {
         let id = self.net.push(op, inputs, shape, &node.label());
         Known::Data(Data {
             id,

@@ -1,6 +1,6 @@
 //! Enlarging by whole factors.
 
-use dreamlet_runtime::engine::compiled::format::{Coordinates, MapShape};
+use dreamlet_runtime::engine::compiled::format::{Coordinates, HwcShape};
 
 use super::Reader;
 use super::node::Node;
@@ -11,7 +11,7 @@ use crate::ir::Op;
 pub(super) fn resize(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
     let (input, from) = reader.map(node, 0)?;
     let factors = factors(reader, node, from)?;
-    let shape = MapShape {
+    let shape = HwcShape {
         height: from.height * factors[0],
         width: from.width * factors[1],
         channels: from.channels,
@@ -53,7 +53,7 @@ pub(super) fn resize(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Comp
 }
 
 /// Whole factors for rows and columns.
-fn factors(reader: &Reader, node: &Node<'_>, from: MapShape) -> Result<[u32; 2], CompileError> {
+fn factors(reader: &Reader, node: &Node<'_>, from: HwcShape) -> Result<[u32; 2], CompileError> {
     let (scales, sizes) = if node.opset == 10 {
         (node.constant(&reader.known, 1)?, None)
     } else {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use dreamlet_runtime::engine::compiled::format::MapShape;
+use dreamlet_runtime::engine::compiled::format::HwcShape;
 
 use crate::ir::{Net, Op, ValueId, len};
 use dreamlet_onnx::graph_builder::Constant;
@@ -20,7 +20,7 @@ pub(crate) enum Order {
 
 impl Order {
     /// Planar, or the same where there is no difference.
-    pub(crate) fn planar(shape: MapShape) -> Self {
+    pub(crate) fn planar(shape: HwcShape) -> Self {
         if shape.channels == 1 || (shape.height == 1 && shape.width == 1) {
             Self::Same
         } else {
@@ -29,7 +29,7 @@ impl Order {
     }
 
     /// Position in a value of `shape` of tensor number `i`.
-    pub(crate) fn position(&self, shape: MapShape, i: usize) -> usize {
+    pub(crate) fn position(&self, shape: HwcShape, i: usize) -> usize {
         match self {
             Self::Same => i,
             Self::Planar => planar_position(shape, i),
@@ -38,7 +38,7 @@ impl Order {
     }
 
     /// The simplest order with these positions.
-    pub(crate) fn of(shape: MapShape, positions: Vec<u32>) -> Self {
+    pub(crate) fn of(shape: HwcShape, positions: Vec<u32>) -> Self {
         let is = |order: &Self| {
             let pairs = positions.iter().enumerate();
             pairs
@@ -56,7 +56,7 @@ impl Order {
 }
 
 /// Position in a value of `shape` (HWC) of number `i` in the order channel, row, column.
-pub(crate) fn planar_position(shape: MapShape, i: usize) -> usize {
+pub(crate) fn planar_position(shape: HwcShape, i: usize) -> usize {
     let pixels = (shape.height * shape.width) as usize;
     i % pixels * shape.channels as usize + i / pixels
 }
@@ -91,7 +91,7 @@ impl Known {
 
 impl Data {
     /// The same numbers as a value of `shape` in `order`, moved there if they do not lie so.
-    fn moved(&self, net: &mut Net, shape: MapShape, order: Order, origin: &str) -> Self {
+    fn moved(&self, net: &mut Net, shape: HwcShape, order: Order, origin: &str) -> Self {
         let from = net.shape(self.id);
         if from == shape && self.order == order {
             return self.clone();
@@ -113,7 +113,7 @@ impl Data {
 
     /// As a vector in the tensor's own order.
     pub(crate) fn vector(&self, net: &mut Net, origin: &str) -> Self {
-        let shape = MapShape::vector(len(net.shape(self.id)) as u32);
+        let shape = HwcShape::vector(len(net.shape(self.id)) as u32);
         self.moved(net, shape, Order::Same, origin)
     }
 
@@ -128,9 +128,9 @@ impl Data {
 }
 
 /// A shape from sizes that the check has bounded.
-pub(crate) fn map_shape(channels: usize, height: usize, width: usize) -> MapShape {
+pub(crate) fn map_shape(channels: usize, height: usize, width: usize) -> HwcShape {
     let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    MapShape {
+    HwcShape {
         height: size(height),
         width: size(width),
         channels: size(channels),

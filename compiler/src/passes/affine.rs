@@ -1,7 +1,7 @@
 //! Scales and shifts (batch normalization, arithmetic with constants) into the weights before or after them.
 
 use dreamlet_runtime::engine::compiled::Axis;
-use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, MapShape};
+use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, HwcShape};
 
 use crate::ir::{Net, Op, len};
 
@@ -131,7 +131,7 @@ fn into_consumer(net: &mut Net, at: usize) -> bool {
 }
 
 /// Whether every output has all its taps inside the image.
-fn covers(geometry: &Convolution, from: MapShape, to: MapShape) -> bool {
+fn covers(geometry: &Convolution, from: HwcShape, to: HwcShape) -> bool {
     Axis::pair(geometry, from, to).iter().all(|axis| {
         !axis.transposed
             && axis

@@ -1,13 +1,13 @@
 //! Taking a part of an image: the convolution before it makes only that part.
 
 use crate::ir::{Net, Op};
-use dreamlet_runtime::engine::compiled::format::MapShape;
+use dreamlet_runtime::engine::compiled::format::HwcShape;
 
 /// Largest pad of a compiled convolution.
 const MAX_PAD: u32 = 1 << 12;
 
 /// The rows above and the columns left that are cut off, if `positions` cut a rectangle with all channels out of an image.
-pub(crate) fn cut(positions: &[u32], from: MapShape, to: MapShape) -> Option<[u32; 2]> {
+pub(crate) fn cut(positions: &[u32], from: HwcShape, to: HwcShape) -> Option<[u32; 2]> {
     let first = positions.first()? / from.channels;
     let (top, left) = (first / from.width, first % from.width);
     let smaller = (to.height, to.width) != (from.height, from.width);

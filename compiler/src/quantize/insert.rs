@@ -1,7 +1,7 @@
 //! The integer layers, and the conversions around them.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Broadcast, MapShape, Number, Op as Layer,
+    Activation, Broadcast, DType, HwcShape, Op as Layer,
 };
 
 use super::calibrate::Seen;
@@ -61,12 +61,12 @@ struct Inserting<'a> {
     /// Numbers that each buffer of the network of floats has.
     numbers: Vec<u64>,
     /// Operands that are there in a second format, and where.
-    converted: Vec<(Operand, Number, Operand)>,
+    converted: Vec<(Operand, DType, Operand)>,
     out: Lowered,
 }
 
 impl Inserting<'_> {
-    fn buffer(&mut self, shape: MapShape, format: Format) -> Operand {
+    fn buffer(&mut self, shape: HwcShape, format: Format) -> Operand {
         self.out.buffers.push(shape.len() * size(format));
         Operand::Buffer {
             index: self.out.buffers.len() - 1,
@@ -87,7 +87,7 @@ impl Inserting<'_> {
 
     /// Adds a step that converts between floats and integers.
     fn convert(&mut self, like: &Step, from: (Operand, Format), to: (Operand, Format), len: u64) {
-        let shape = MapShape::vector(len as u32);
+        let shape = HwcShape::vector(len as u32);
         let op = match (from.1, to.1) {
             (Format::Float, Format::Scaled(_, scale)) => Layer::Quantize((1.0 / scale) as f32),
             (Format::Scaled(_, scale), Format::Float) => Layer::Dequantize(scale as f32),
@@ -124,7 +124,7 @@ impl Inserting<'_> {
         if let Some((_, _, place)) = before {
             return *place;
         }
-        let to = self.buffer(MapShape::vector(len as u32), format);
+        let to = self.buffer(HwcShape::vector(len as u32), format);
         self.convert(step, (place, kept), (to, format), len);
         self.converted.push((operand, format.number(), to));
         to
@@ -179,19 +179,19 @@ impl Inserting<'_> {
             return;
         }
         let format = self.scheme.format(operand);
-        let shape = MapShape::vector(step.output_shape.len() as u32);
+        let shape = HwcShape::vector(step.output_shape.len() as u32);
         let apart = self.buffer(shape, format);
         step.output = apart;
         let first = offset / size(format) as u32;
         let copy = Step {
-            op: Layer::Copy(first),
+            op: Layer::ConcatChannels(first),
             input: apart,
             input_number: format.number(),
             input_shape: shape,
             second: Operand::None,
             output: Operand::Buffer { index, offset: 0 },
             output_number: format.number(),
-            output_shape: MapShape::vector(self.numbers[index] as u32),
+            output_shape: HwcShape::vector(self.numbers[index] as u32),
             activation: Activation::None,
             weights: None,
             packed: None,
@@ -227,10 +227,12 @@ impl Inserting<'_> {
         if step.input == Operand::Latent {
             // Quantized into its place among the numbers that it is joined with.
             let part = match (step.op, made.output) {
-                (Layer::Copy(first), Operand::Buffer { index, offset }) => Operand::Buffer {
-                    index,
-                    offset: offset + first * size(format) as u32,
-                },
+                (Layer::ConcatChannels(first), Operand::Buffer { index, offset }) => {
+                    Operand::Buffer {
+                        index,
+                        offset: offset + first * size(format) as u32,
+                    }
+                }
                 (_, place) => place,
             };
             let len = step.input_shape.len();

@@ -1,6 +1,6 @@
 //! One layer's weights, biases and multipliers as integers.
 
-use dreamlet_runtime::engine::compiled::format::{Number, Op as Layer, padded};
+use dreamlet_runtime::engine::compiled::format::{DType, Op as Layer, padded};
 
 use super::lut::{clamps, table};
 use super::qparams::{Format, limits, multipliers};
@@ -78,7 +78,7 @@ pub(super) fn quantize(
     biases.resize(padded(outputs), 0);
     let bytes = |numbers: &[i32]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
     Ok(Packed {
-        number: Number::I8,
+        number: DType::I8,
         weights: pack_bytes(step, &numbers),
         bias: Some(bytes(&biases)),
         requantization: Some(PackedRequantization {

@@ -1,6 +1,6 @@
 //! Activations of bytes: tables, where a clamp does not do.
 
-use dreamlet_runtime::engine::compiled::format::{Activation, Number};
+use dreamlet_runtime::engine::compiled::format::{Activation, DType};
 
 use super::qparams::Format;
 use crate::interpreter::activate;
@@ -24,10 +24,10 @@ pub(super) struct Table {
 /// Whether clamping to what the output can hold is the activation.
 pub(super) fn clamps(activation: Activation, output: Format) -> bool {
     match (activation, output) {
-        (Activation::None, Format::Scaled(Number::I8, _)) => true,
-        (Activation::Relu, Format::Scaled(Number::U8, _)) => true,
+        (Activation::None, Format::Scaled(DType::I8, _)) => true,
+        (Activation::Relu, Format::Scaled(DType::U8, _)) => true,
         // Nothing that was seen lies above the upper end.
-        (Activation::Clip(low, high), Format::Scaled(Number::U8, scale)) => {
+        (Activation::Clip(low, high), Format::Scaled(DType::U8, scale)) => {
             low == 0.0 && f64::from(high) >= scale * 254.5
         }
         _ => false,
@@ -58,9 +58,9 @@ pub(super) fn table(activation: Activation, output: Format, before: f64) -> Tabl
 }
 
 /// A byte as the device keeps it.
-fn byte(number: Number, position: f64) -> u8 {
+fn byte(number: DType, position: f64) -> u8 {
     let whole = position.round();
-    if number == Number::I8 {
+    if number == DType::I8 {
         (whole as i8).cast_unsigned()
     } else {
         whole as u8

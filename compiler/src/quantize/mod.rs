@@ -21,7 +21,7 @@ mod tests;
 use core::fmt;
 
 use dreamlet_runtime::card::Card;
-use dreamlet_runtime::engine::compiled::format::{Number, Op as Layer};
+use dreamlet_runtime::engine::compiled::format::{DType, Op as Layer};
 
 use super::CompileError;
 use super::emit::emit;
@@ -110,7 +110,7 @@ pub(super) fn quantize(
     let distribution = card.latent.distribution;
     let seen = calibrate(net, distribution, options.calibrate);
     let file = |lowered: &Lowered, number| emit(lowered, &plan(lowered)?, card, number);
-    let expected = Images::of(&file(lowered, Number::F32)?)?;
+    let expected = Images::of(&file(lowered, DType::F32)?)?;
     let trial = Trial {
         lowered,
         card,
@@ -182,7 +182,7 @@ impl Trial<'_> {
 }
 
 /// The float that is written for the layers of a quantized model that multiply floats: half the flash where all weights allow it.
-pub(super) fn floats(lowered: &Lowered) -> Number {
+pub(super) fn floats(lowered: &Lowered) -> DType {
     let fits = |step: &Step| {
         let weights = step.weights.iter().filter(|_| multiplies(step));
         weights
@@ -190,16 +190,16 @@ pub(super) fn floats(lowered: &Lowered) -> Number {
             .all(|w| w.abs() <= half::MAX)
     };
     if lowered.steps.iter().all(fits) {
-        Number::F16
+        DType::F16
     } else {
-        Number::F32
+        DType::F32
     }
 }
 
 /// Whether every number that the image depends on is an integer, so that it is the same on every target.
 pub(super) fn exact(lowered: &Lowered) -> bool {
     lowered.steps.iter().all(|step| {
-        step.input_number != Number::F32 && step.output_number != Number::F32
+        step.input_number != DType::F32 && step.output_number != DType::F32
             || matches!(step.op, Layer::Quantize(_) | Layer::Lookup)
     })
 }

@@ -1,6 +1,6 @@
 //! What a quantized tensor's integers mean, and the arithmetic between two of them.
 
-use dreamlet_runtime::engine::compiled::format::Number;
+use dreamlet_runtime::engine::compiled::format::DType;
 use dreamlet_runtime::image::PixelRange;
 
 /// How a tensor's numbers are written.
@@ -9,7 +9,7 @@ pub(super) enum Format {
     /// 32-bit floats.
     Float,
     /// Integers of this kind times a scale.
-    Scaled(Number, f64),
+    Scaled(DType, f64),
     /// Unsigned bytes: the pixels of the image.
     Pixels(PixelRange),
 }
@@ -18,23 +18,23 @@ impl Format {
     /// Bytes with the range `range`.
     pub(super) fn bytes(unsigned: bool, range: f64) -> Self {
         if unsigned {
-            Self::Scaled(Number::U8, range / 255.0)
+            Self::Scaled(DType::U8, range / 255.0)
         } else {
-            Self::Scaled(Number::I8, range / 127.0)
+            Self::Scaled(DType::I8, range / 127.0)
         }
     }
 
     /// 16-bit integers with the range `range`.
     pub(super) fn words(range: f64) -> Self {
-        Self::Scaled(Number::I16, range / 32767.0)
+        Self::Scaled(DType::I16, range / 32767.0)
     }
 
     /// What the device calls it.
-    pub(super) const fn number(self) -> Number {
+    pub(super) const fn number(self) -> DType {
         match self {
-            Self::Float => Number::F32,
+            Self::Float => DType::F32,
             Self::Scaled(number, _) => number,
-            Self::Pixels(_) => Number::U8,
+            Self::Pixels(_) => DType::U8,
         }
     }
 
@@ -54,10 +54,10 @@ impl Format {
 }
 
 /// The least and the greatest integer of a kind.
-pub(super) const fn limits(number: Number) -> (f64, f64) {
+pub(super) const fn limits(number: DType) -> (f64, f64) {
     match number {
-        Number::I8 => (-127.0, 127.0),
-        Number::U8 => (0.0, 255.0),
+        DType::I8 => (-127.0, 127.0),
+        DType::U8 => (0.0, 255.0),
         _ => (-32767.0, 32767.0),
     }
 }

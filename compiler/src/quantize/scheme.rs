@@ -3,7 +3,7 @@
 //! Layers that only move numbers have one format for what they read and write, so buffers that they join are one group. A group is bytes where
 //! all that writes it multiplies in integers, 16-bit integers where the latent vector and the class's row go to integer layers, floats otherwise.
 
-use dreamlet_runtime::engine::compiled::format::{Activation, Number, Op as Layer};
+use dreamlet_runtime::engine::compiled::format::{Activation, DType, Op as Layer};
 use dreamlet_runtime::image::PixelRange;
 use dreamlet_runtime::latent::Distribution;
 
@@ -60,9 +60,9 @@ pub(super) fn moves(step: &Step) -> bool {
         step.op,
         Layer::Nearest
             | Layer::DepthToSpace(_)
-            | Layer::Copy(_)
-            | Layer::ToPlanar
-            | Layer::ToInterleaved
+            | Layer::ConcatChannels(_)
+            | Layer::HwcToChw
+            | Layer::ChwToHwc
     ) || step.op == Layer::Activate && step.activation == Activation::None
 }
 
@@ -70,7 +70,7 @@ pub(super) fn moves(step: &Step) -> bool {
 fn copies_latent(step: &Step) -> bool {
     step.input == Operand::Latent
         && moves(step)
-        && matches!(step.op, Layer::Copy(_) | Layer::Activate)
+        && matches!(step.op, Layer::ConcatChannels(_) | Layer::Activate)
 }
 
 /// Whether a layer can multiply 16-bit integers.
@@ -233,5 +233,5 @@ const fn place(operand: Operand, image: usize) -> Option<usize> {
 
 /// Bytes of a number of this format.
 pub(super) fn size(format: Format) -> u64 {
-    Number::size(format.number()) as u64
+    DType::size(format.number()) as u64
 }

@@ -2,7 +2,7 @@
 
 use dreamlet_runtime::card::{Card, GoldenMatch, Latent};
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BinaryKind, Broadcast, Convolution, MapShape, Number, Op as Layer,
+    Activation, BinaryKind, Broadcast, Convolution, DType, HwcShape, Op as Layer,
 };
 use dreamlet_runtime::engine::compiled::{CompiledGenerator, Level};
 use dreamlet_runtime::generator::Generator;
@@ -34,7 +34,7 @@ impl Draft {
         (0..count).map(|_| self.random.normal() * scale).collect()
     }
 
-    fn push(&mut self, op: Op, inputs: Vec<ValueId>, shape: MapShape, f: Activation) -> ValueId {
+    fn push(&mut self, op: Op, inputs: Vec<ValueId>, shape: HwcShape, f: Activation) -> ValueId {
         let value = self.net.push(op, inputs, shape, "test");
         if let Some(node) = self.net.nodes.last_mut() {
             node.activation = f;
@@ -42,7 +42,7 @@ impl Draft {
         value
     }
 
-    fn dense(&mut self, x: ValueId, shape: MapShape, f: Activation) -> ValueId {
+    fn dense(&mut self, x: ValueId, shape: HwcShape, f: Activation) -> ValueId {
         let inputs = len(self.net.shape(x));
         let op = Op::Dense {
             weights: self.numbers(len(shape) * inputs, 1.4 / (inputs as f32).sqrt()),
@@ -72,7 +72,7 @@ impl Draft {
             weights: self.numbers(count, 1.4 / (terms as f32).sqrt()),
             bias: self.numbers(channels as usize, 0.1),
         };
-        let shape = MapShape {
+        let shape = HwcShape {
             height: from.height * stride,
             width: from.width * stride,
             channels,
@@ -85,7 +85,7 @@ impl Draft {
         let from = self.net.shape(x);
         let order = crate::import::value::planar_position;
         let positions = (0..len(from)).map(|i| order(from, i) as u32).collect();
-        let vector = MapShape::vector(len(from) as u32);
+        let vector = HwcShape::vector(len(from) as u32);
         let op = Op::Reorder((from.channels > 1).then_some(positions));
         self.net.image = self.push(op, vec![x], vector, Activation::None);
         let latent = Latent {
@@ -103,8 +103,8 @@ impl Draft {
     }
 }
 
-const fn map(side: u32, channels: u32) -> MapShape {
-    MapShape {
+const fn map(side: u32, channels: u32) -> HwcShape {
+    HwcShape {
         height: side,
         width: side,
         channels,
@@ -121,7 +121,7 @@ fn both(net: &Net, card: &Card, options: QuantizeOptions) -> Both {
     let lowered = lower::lower(net, Precision::Int8).unwrap();
     let made = quantize(net, &lowered, card, options).unwrap();
     Both {
-        float: write(&lowered, card, Number::F32).unwrap(),
+        float: write(&lowered, card, DType::F32).unwrap(),
         integer: with_own_golden(&made.lowered, card.clone()).unwrap(),
         quantized: made.quantized,
     }
@@ -134,7 +134,7 @@ const FEW: QuantizeOptions = QuantizeOptions {
     float_layers: 0,
 };
 
-fn ops(file: &[u8]) -> Vec<(Layer, Number, Number)> {
+fn ops(file: &[u8]) -> Vec<(Layer, DType, DType)> {
     let model = CompiledGenerator::from_bytes(file).unwrap();
     let layers = model.model().layers().map(Result::unwrap);
     layers
@@ -257,15 +257,15 @@ fn leaky_units_go_through_tables_and_colours_through_bytes() {
     let ops = ops(&both.integer);
     assert!(matches!(
         ops[0],
-        (Layer::Quantize(_), Number::F32, Number::I16)
+        (Layer::Quantize(_), DType::F32, DType::I16)
     ));
-    let bytes = |number| matches!(number, Number::I8 | Number::U8 | Number::I16);
+    let bytes = |number| matches!(number, DType::I8 | DType::U8 | DType::I16);
     assert!(
         ops[1..]
             .iter()
             .all(|(_, from, to)| bytes(*from) && bytes(*to))
     );
-    assert_eq!(ops.last().unwrap().2, Number::U8);
+    assert_eq!(ops.last().unwrap().2, DType::U8);
     assert!(both.integer.len() < both.float.len());
 }
 
@@ -297,14 +297,14 @@ fn a_class_joins_the_latent_vector_in_16_bits_wherever_it_begins() {
     for first in [true, false] {
         let mut draft = Draft::new(3);
         let table = draft.numbers(3 * 5, 2.0);
-        let row = MapShape::vector(5);
+        let row = HwcShape::vector(5);
         let class = draft.push(Op::Lookup { table }, vec![], row, Activation::None);
         let parts = if first {
             vec![class, 0]
         } else {
             vec![0, class]
         };
-        let both_parts = MapShape::vector(LATENT + 5);
+        let both_parts = HwcShape::vector(LATENT + 5);
         let x = draft.push(Op::Concat, parts, both_parts, Activation::None);
         let x = draft.dense(x, map(4, 6), Activation::Relu);
         let x = draft.conv(x, 1, true, Activation::Sigmoid);
@@ -316,7 +316,7 @@ fn a_class_joins_the_latent_vector_in_16_bits_wherever_it_begins() {
         same_everywhere(&both.integer);
         let ops = ops(&both.integer);
         let lookup = ops.iter().find(|(op, _, _)| *op == Layer::Lookup);
-        assert_eq!(lookup.map(|op| op.2), Some(Number::I16));
+        assert_eq!(lookup.map(|op| op.2), Some(DType::I16));
     }
 }
 
@@ -340,7 +340,7 @@ fn branches_of_bytes_are_joined_and_moved_as_bytes() {
         .find(|(op, _, _)| matches!(op, Layer::DepthToSpace(_)));
     assert_eq!(
         shuffle.map(|op| op.1),
-        Some(Number::I8),
+        Some(DType::I8),
         "one branch is signed"
     );
 }

@@ -1,7 +1,7 @@
 //! Batches of dense layers of bytes: the bytes of the images one by one.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BinaryKind, Broadcast, MapShape, Number, Op,
+    Activation, BinaryKind, Broadcast, DType, HwcShape, Op,
 };
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
 
@@ -11,22 +11,22 @@ use crate::integer::one_pixel;
 use crate::layers::grey;
 
 /// 9 latent numbers to an image of 37 pixels, by a hidden layer of `hidden` bytes, signed or not; the last layer has a table or none.
-fn dense(hidden: Number, table: bool) -> Vec<u8> {
+fn dense(hidden: DType, table: bool) -> Vec<u8> {
     let mut builder = Builder {
         latent: 9,
         ..Builder::default()
     };
-    let latent = [MapShape::vector(9); 2];
-    let words = [Number::F32, Number::I16];
+    let latent = [HwcShape::vector(9); 2];
+    let words = [DType::F32, DType::I16];
     push(&mut builder, Op::Quantize(8000.0), latent, words, None);
-    let mut from = MapShape::vector(9);
+    let mut from = HwcShape::vector(9);
     for (input, output, outputs) in [
-        (Number::I16, hidden, 70),
-        (hidden, Number::I8, 22),
-        (Number::I8, Number::U8, 37),
+        (DType::I16, hidden, 70),
+        (hidden, DType::I8, 22),
+        (DType::I8, DType::U8, 37),
     ] {
         let mut layer = ByteConv::new(one_pixel(), from, outputs, input, output);
-        if table && output == Number::U8 {
+        if table && output == DType::U8 {
             layer.integers = layer.integers.with_table(10);
         }
         let weights = layer.integers.emit(&mut builder, &layer.packed());
@@ -49,20 +49,20 @@ fn residual() -> Vec<u8> {
         latent: 6,
         ..Builder::default()
     };
-    let wide = MapShape::vector(40);
-    let dense = |builder: &mut Builder, seed, from: MapShape, to: MapShape| {
+    let wide = HwcShape::vector(40);
+    let dense = |builder: &mut Builder, seed, from: HwcShape, to: HwcShape| {
         let (inputs, outputs) = (from.channels as usize, to.channels as usize);
         let packed = packed_dense(&numbers(seed, inputs * outputs), inputs, outputs);
-        let weights = builder.weights(&packed, Number::F32, None);
+        let weights = builder.weights(&packed, DType::F32, None);
         builder.layer(Op::Dense, from, to, Activation::Relu, weights);
         builder.layers.last().unwrap().output
     };
-    let first = dense(&mut builder, 1, MapShape::vector(6), wide);
+    let first = dense(&mut builder, 1, HwcShape::vector(6), wide);
     dense(&mut builder, 2, wide, wide);
     let add = Op::Binary(BinaryKind::Add, Broadcast::Same);
     builder.layer(add, wide, wide, Activation::None, None);
     builder.layers.last_mut().unwrap().second = first;
-    dense(&mut builder, 3, wide, MapShape::vector(37));
+    dense(&mut builder, 3, wide, HwcShape::vector(37));
     builder.file(grey(37))
 }
 
@@ -90,7 +90,7 @@ fn a_batch_of_a_residual_net_is_the_images_one_by_one() {
 
 #[test]
 fn batches_of_bytes_are_the_images_one_by_one() {
-    for (hidden, table) in [(Number::I8, false), (Number::U8, true)] {
+    for (hidden, table) in [(DType::I8, false), (DType::U8, true)] {
         let file = AlignedFile::new(&dense(hidden, table));
         let model = Model::new(file.get()).unwrap();
         let mut all_levels: Option<Vec<f32>> = None;

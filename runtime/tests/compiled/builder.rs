@@ -1,8 +1,8 @@
 //! Writes compiled models by hand, and computes what they should give from the definitions.
 
 use dreamlet_runtime::engine::compiled::format::{
-    ALIGNMENT, Activation, BLOCK, CHECKED_FROM, Convolution, HEADER_LEN, Header, LAYER_LEN, Layer,
-    MapShape, Number, Op, Place, Weights, checksum, padded,
+    ALIGNMENT, Activation, BLOCK, BufferRef, CHECKED_FROM, Convolution, DType, HEADER_LEN, Header,
+    HwcShape, LAYER_LEN, Layer, Op, Weights, checksum, padded,
 };
 use dreamlet_runtime::engine::compiled::{Axis, few_scratch, upsample_scratch};
 use dreamlet_runtime::image::{PixelRange, Shape};
@@ -56,7 +56,7 @@ pub(crate) fn meets(c: &Convolution, axis: usize, i: u32, k: u32, o: u32) -> boo
 }
 
 /// Kernel rows and columns in the order of packed weights: `[row phase][column phase][row tap][column tap]`.
-pub(crate) fn taps_in_order(c: &Convolution, from: MapShape, to: MapShape) -> Vec<(usize, usize)> {
+pub(crate) fn taps_in_order(c: &Convolution, from: HwcShape, to: HwcShape) -> Vec<(usize, usize)> {
     let [rows, columns] = Axis::pair(c, from, to);
     let mut order = Vec::new();
     for row_phase in 0..rows.phases() {
@@ -73,14 +73,14 @@ pub(crate) fn taps_in_order(c: &Convolution, from: MapShape, to: MapShape) -> Ve
 /// Weights `[output][input][row][column]` and the rest of a convolution.
 pub(crate) struct Conv {
     pub(crate) c: Convolution,
-    pub(crate) from: MapShape,
-    pub(crate) to: MapShape,
+    pub(crate) from: HwcShape,
+    pub(crate) to: HwcShape,
     pub(crate) weights: Vec<f32>,
     pub(crate) bias: Vec<f32>,
 }
 
 impl Conv {
-    pub(crate) fn new(seed: u64, c: Convolution, from: MapShape, outputs: u32) -> Self {
+    pub(crate) fn new(seed: u64, c: Convolution, from: HwcShape, outputs: u32) -> Self {
         let side = |input: u32, i: usize| {
             let reach = (c.kernel[i] - 1) * c.dilation[i] + 1;
             if c.transposed {
@@ -89,7 +89,7 @@ impl Conv {
                 (input + 2 * c.pad[i] - reach) / c.stride[i] + 1
             }
         };
-        let to = MapShape {
+        let to = HwcShape {
             height: side(from.height, 0),
             width: side(from.width, 1),
             channels: outputs,
@@ -271,11 +271,11 @@ impl Builder {
     pub(crate) fn weights(
         &mut self,
         numbers: &[f32],
-        number: Number,
+        number: DType,
         bias: Option<&[f32]>,
     ) -> Option<Weights> {
         let offset = match number {
-            Number::F16 => self.bytes(numbers.iter().flat_map(|x| half(*x).to_le_bytes())),
+            DType::F16 => self.bytes(numbers.iter().flat_map(|x| half(*x).to_le_bytes())),
             _ => self.floats(numbers),
         };
         Some(Weights {
@@ -286,39 +286,39 @@ impl Builder {
     }
 
     /// Scratch memory for so many bytes.
-    pub(crate) fn room(&mut self, bytes: u64) -> Place {
+    pub(crate) fn room(&mut self, bytes: u64) -> BufferRef {
         let offset = self.scratch;
         self.scratch = (offset + bytes as usize).next_multiple_of(ALIGNMENT);
-        Place::Scratch(offset as u32)
+        BufferRef::Scratch(offset as u32)
     }
 
     /// A layer of floats from the last layer's output (or the latent vector) to a place of its own.
     pub(crate) fn layer(
         &mut self,
         op: Op,
-        from: MapShape,
-        to: MapShape,
+        from: HwcShape,
+        to: HwcShape,
         activation: Activation,
         weights: Option<Weights>,
     ) {
         let input = self
             .layers
             .last()
-            .map_or(Place::Latent, |layer| layer.output);
+            .map_or(BufferRef::Latent, |layer| layer.output);
         let second = match op {
             Op::FewConv(c) => self.room(few_scratch(&c, from, to).unwrap()),
             Op::UpsampleConv => self.room(upsample_scratch(from, to).unwrap()),
-            _ => Place::None,
+            _ => BufferRef::None,
         };
         let output = self.room(to.len() * 4);
         self.layers.push(Layer {
             op,
             input,
-            input_number: Number::F32,
+            input_number: DType::F32,
             input_shape: from,
             second,
             output,
-            output_number: Number::F32,
+            output_number: DType::F32,
             output_shape: to,
             activation,
             weights,
@@ -329,7 +329,7 @@ impl Builder {
     /// The file; the last layer's output is the image.
     pub(crate) fn file(&self, shape: Shape) -> Vec<u8> {
         let mut layers = self.layers.clone();
-        layers.last_mut().unwrap().output = Place::Image;
+        layers.last_mut().unwrap().output = BufferRef::Image;
         let begin = (HEADER_LEN + layers.len() * LAYER_LEN).next_multiple_of(ALIGNMENT);
         let mut file = vec![0; begin];
         for (i, layer) in layers.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use dreamlet_runtime::engine::compiled::few_scratch;
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BLOCK, Convolution, Layer, MapShape, Number, Op, Place, Requantization, Weights,
+    Activation, BLOCK, BufferRef, Convolution, DType, HwcShape, Layer, Op, Requantization, Weights,
     padded,
 };
 
@@ -11,8 +11,8 @@ use crate::builder::{Builder, Conv, meets, numbers, taps_in_order};
 /// What a layer of bytes holds beside its geometry; weights are `[output][input][kernel row][kernel column]`.
 #[derive(Clone)]
 pub(crate) struct Integers {
-    pub(crate) input: Number,
-    pub(crate) output: Number,
+    pub(crate) input: DType,
+    pub(crate) output: DType,
     pub(crate) weights: Vec<i8>,
     pub(crate) bias: Option<Vec<i32>>,
     pub(crate) multipliers: Vec<i32>,
@@ -35,10 +35,10 @@ impl Integers {
         terms: usize,
         outputs: usize,
         weights: usize,
-        input: Number,
-        output: Number,
+        input: DType,
+        output: DType,
     ) -> Self {
-        let most = if input == Number::I16 { 3e4 } else { 150.0 };
+        let most = if input == DType::I16 { 3e4 } else { 150.0 };
         let spread = (terms as f64).sqrt() * 0.5 * most * 70.0;
         // Multipliers of 30 bits: `spread * 2^30 >> shift` is about 100.
         let shift = (30.0 + (spread / 100.0).log2()).round() as u32;
@@ -91,10 +91,10 @@ impl Integers {
                 let last = table.len() as i64 - 1;
                 table[(q + (last + 1) / 2).clamp(0, last) as usize]
             }
-            None if self.output == Number::I8 => q.clamp(-127, 127) as u8,
+            None if self.output == DType::I8 => q.clamp(-127, 127) as u8,
             None => q.clamp(0, 255) as u8,
         };
-        if self.output == Number::I8 {
+        if self.output == DType::I8 {
             i64::from(byte as i8)
         } else {
             i64::from(byte)
@@ -109,7 +109,7 @@ impl Integers {
             builder.bytes(words.iter().flat_map(|word| word.to_le_bytes()))
         };
         let weights = Weights {
-            number: Number::I8,
+            number: DType::I8,
             offset: builder.bytes(weights.iter().map(|w| *w as u8)),
             bias: self.bias.as_ref().map(|bias| words(builder, bias)),
         };
@@ -129,17 +129,17 @@ impl Integers {
 pub(crate) fn push(
     builder: &mut Builder,
     op: Op,
-    shapes: [MapShape; 2],
-    numbers: [Number; 2],
+    shapes: [HwcShape; 2],
+    numbers: [DType; 2],
     weights: Option<(Weights, Requantization)>,
 ) {
     let input = builder
         .layers
         .last()
-        .map_or(Place::Latent, |layer| layer.output);
+        .map_or(BufferRef::Latent, |layer| layer.output);
     let second = match op {
         Op::FewConv(c) => builder.room(few_scratch(&c, shapes[0], shapes[1]).unwrap()),
-        _ => Place::None,
+        _ => BufferRef::None,
     };
     let output = builder.room(shapes[1].len() * numbers[1].size() as u64);
     builder.layers.push(Layer {
@@ -179,18 +179,18 @@ pub(crate) fn packed_tap(
 /// A convolution of bytes.
 pub(crate) struct ByteConv {
     pub(crate) c: Convolution,
-    pub(crate) from: MapShape,
-    pub(crate) to: MapShape,
+    pub(crate) from: HwcShape,
+    pub(crate) to: HwcShape,
     pub(crate) integers: Integers,
 }
 
 impl ByteConv {
     pub(crate) fn new(
         c: Convolution,
-        from: MapShape,
+        from: HwcShape,
         outputs: u32,
-        input: Number,
-        output: Number,
+        input: DType,
+        output: DType,
     ) -> Self {
         let to = Conv::new(0, c, from, outputs).to;
         let taps = (c.kernel[0] * c.kernel[1]) as usize;

@@ -1,7 +1,7 @@
 //! Layers of bytes against sums of 64-bit integers written from the documentation: every number must be the same, at every level.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Convolution, MapShape, Number, Op, Requantization, Weights, padded,
+    Activation, Convolution, DType, HwcShape, Op, Requantization, Weights, padded,
 };
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
 
@@ -10,29 +10,29 @@ use crate::bytes::{ByteConv, Integers, integers, packed_tap, push};
 use crate::layers::{geometries, grey, run};
 
 /// A model whose latent vector, an image with channels after one another, comes as integers to what is pushed next.
-fn model_of(from: MapShape, input: Number) -> Builder {
+fn model_of(from: HwcShape, input: DType) -> Builder {
     let mut builder = Builder {
         latent: from.len() as usize,
         ..Builder::default()
     };
-    let vector = MapShape::vector(from.len() as u32);
-    let bytes = [Number::F32, input];
+    let vector = HwcShape::vector(from.len() as u32);
+    let bytes = [DType::F32, input];
     push(&mut builder, Op::Quantize(1.0), [vector; 2], bytes, None);
     let shapes = [vector, from];
-    push(&mut builder, Op::ToInterleaved, shapes, [input; 2], None);
+    push(&mut builder, Op::ChwToHwc, shapes, [input; 2], None);
     builder
 }
 
 /// Integers that a number can hold, the extremes among them.
-fn inputs(number: Number, len: usize) -> Vec<i64> {
+fn inputs(number: DType, len: usize) -> Vec<i64> {
     let (limit, shift) = match number {
-        Number::I8 => (140.0, 0),
-        Number::U8 => (140.0, 127),
+        DType::I8 => (140.0, 0),
+        DType::U8 => (140.0, 127),
         _ => (33000.0, 0),
     };
     let (low, high) = match number {
-        Number::I8 => (-127, 127),
-        Number::U8 => (0, 255),
+        DType::I8 => (-127, 127),
+        DType::U8 => (0, 255),
         _ => (-32767, 32767),
     };
     integers(31, len, limit)
@@ -72,7 +72,7 @@ fn one_convolution(conv: &ByteConv, few: bool) {
         &mut builder,
         Op::Dequantize(1.0),
         [to; 2],
-        [output, Number::F32],
+        [output, DType::F32],
         None,
     );
     let x = inputs(input, from.len() as usize);
@@ -94,8 +94,8 @@ fn one_convolution(conv: &ByteConv, few: bool) {
     }
 }
 
-fn map(height: u32, width: u32, channels: u32) -> MapShape {
-    MapShape {
+fn map(height: u32, width: u32, channels: u32) -> HwcShape {
+    HwcShape {
         height,
         width,
         channels,
@@ -105,8 +105,8 @@ fn map(height: u32, width: u32, channels: u32) -> MapShape {
 #[test]
 fn convolutions_of_bytes_of_every_geometry_are_exact() {
     for (c, [height, width]) in geometries() {
-        for input in [Number::I8, Number::U8] {
-            let conv = ByteConv::new(c, map(height, width, 5), 20, input, Number::I8);
+        for input in [DType::I8, DType::U8] {
+            let conv = ByteConv::new(c, map(height, width, 5), 20, input, DType::I8);
             one_convolution(&conv, false);
         }
     }
@@ -128,8 +128,8 @@ fn convolutions_of_bytes_of_every_number_of_channels_are_exact() {
         (13, 112),
         (16, 130),
     ] {
-        for input in [Number::I8, Number::U8] {
-            for output in [Number::I8, Number::U8] {
+        for input in [DType::I8, DType::U8] {
+            for output in [DType::I8, DType::U8] {
                 let conv = ByteConv::new(c, map(4, 7, inputs), outputs, input, output);
                 one_convolution(&conv, false);
             }
@@ -141,8 +141,8 @@ fn convolutions_of_bytes_of_every_number_of_channels_are_exact() {
 fn convolutions_of_bytes_with_few_outputs_are_exact() {
     for (c, [height, width]) in geometries() {
         for outputs in [1, 3] {
-            for input in [Number::I8, Number::U8] {
-                let conv = ByteConv::new(c, map(height, width, 9), outputs, input, Number::U8);
+            for input in [DType::I8, DType::U8] {
+                let conv = ByteConv::new(c, map(height, width, 9), outputs, input, DType::U8);
                 one_convolution(&conv, true);
             }
         }
@@ -152,7 +152,7 @@ fn convolutions_of_bytes_with_few_outputs_are_exact() {
 #[test]
 fn wide_images_are_gathered_whole() {
     let c = geometries()[0].0;
-    let conv = ByteConv::new(c, map(2, 150, 4), 2, Number::U8, Number::I8);
+    let conv = ByteConv::new(c, map(2, 150, 4), 2, DType::U8, DType::I8);
     one_convolution(&conv, true);
 }
 
@@ -164,8 +164,8 @@ fn tables_are_indexed_as_documented() {
                 geometries()[0].0,
                 map(5, 9, 6),
                 3,
-                Number::U8,
-                if bits == 8 { Number::I8 } else { Number::U8 },
+                DType::U8,
+                if bits == 8 { DType::I8 } else { DType::U8 },
             );
             conv.integers = conv.integers.with_table(bits);
             one_convolution(&conv, few);
@@ -177,7 +177,7 @@ fn tables_are_indexed_as_documented() {
 fn layers_without_biases_begin_at_zero() {
     for few in [false, true] {
         let c = geometries()[1].0;
-        let mut conv = ByteConv::new(c, map(4, 4, 8), 3, Number::I8, Number::I8);
+        let mut conv = ByteConv::new(c, map(4, 4, 8), 3, DType::I8, DType::I8);
         conv.integers.bias = None;
         one_convolution(&conv, few);
     }
@@ -198,8 +198,8 @@ fn dense_layers_of_integers_are_exact() {
         (103, 256),
         (510, 37),
     ] {
-        for input in [Number::I8, Number::U8, Number::I16] {
-            for output in [Number::I8, Number::U8] {
+        for input in [DType::I8, DType::U8, DType::I16] {
+            for output in [DType::I8, DType::U8] {
                 let point = one_pixel();
                 let conv = ByteConv::new(point, map(1, 1, k), n, input, output);
                 let mut builder = model_of(conv.from, input);
@@ -212,7 +212,7 @@ fn dense_layers_of_integers_are_exact() {
                     [input, output],
                     Some(weights),
                 );
-                let floats_out = [output, Number::F32];
+                let floats_out = [output, DType::F32];
                 push(&mut builder, Op::Dequantize(1.0), [to; 2], floats_out, None);
                 let x = inputs(input, k as usize);
                 let expected = conv.reference(&x);
@@ -243,9 +243,9 @@ pub(crate) fn one_pixel() -> Convolution {
 fn extreme_sums_do_not_go_around() {
     // Nearly as many terms as are allowed.
     for (input, value, side, channels) in [
-        (Number::U8, 255, 32, 64),
-        (Number::I8, -127, 32, 130),
-        (Number::I16, 32767, 1, 516),
+        (DType::U8, 255, 32, 64),
+        (DType::I8, -127, 32, 130),
+        (DType::I16, 32767, 1, 516),
     ] {
         for weight in [127, -127] {
             let c = Convolution {
@@ -253,7 +253,7 @@ fn extreme_sums_do_not_go_around() {
                 ..one_pixel()
             };
             let from = map(side, side, channels);
-            let mut conv = ByteConv::new(c, from, 2, input, Number::I8);
+            let mut conv = ByteConv::new(c, from, 2, input, DType::I8);
             conv.integers.weights.fill(weight);
             conv.integers.bias = None;
             conv.integers.multipliers = vec![1 << 20; 2];
@@ -265,7 +265,7 @@ fn extreme_sums_do_not_go_around() {
                 expected[0],
                 (sum as f64 / f64::from(1 << 26)).round() as i64
             );
-            let op = if input == Number::I16 {
+            let op = if input == DType::I16 {
                 Op::Dense
             } else {
                 Op::Conv(c)
@@ -276,15 +276,15 @@ fn extreme_sums_do_not_go_around() {
                 ..Builder::default()
             };
             let pixel = map(1, 1, channels);
-            let bytes = [Number::F32, input];
+            let bytes = [DType::F32, input];
             push(&mut builder, Op::Quantize(1.0), [pixel; 2], bytes, None);
-            if input != Number::I16 {
+            if input != DType::I16 {
                 push(&mut builder, Op::Nearest, [pixel, from], [input; 2], None);
             }
             let weights = conv.integers.emit(&mut builder, &conv.packed());
-            let numbers = [input, Number::I8];
+            let numbers = [input, DType::I8];
             push(&mut builder, op, [from, conv.to], numbers, Some(weights));
-            let floats_out = [Number::I8, Number::F32];
+            let floats_out = [DType::I8, DType::F32];
             push(
                 &mut builder,
                 Op::Dequantize(1.0),
@@ -305,25 +305,25 @@ fn extreme_sums_do_not_go_around() {
 #[test]
 fn the_least_byte_is_multiplied_as_any_other() {
     // -128 comes from a table only, and as a weight only from a file that the compiler has not written: products of pairs of it need 17 bits.
-    for (input, extremes) in [(Number::I8, [0x80, 0x7F]), (Number::U8, [0, 255])] {
+    for (input, extremes) in [(DType::I8, [0x80, 0x7F]), (DType::U8, [0, 255])] {
         for channels in [3, 4, 8, 20, 1040] {
             for weights in [[-128, -128, -128], [-128, 127, -128], [127, -128, 3]] {
                 let from = map(2, 3, 2);
-                let mut first = ByteConv::new(one_pixel(), from, channels, Number::I8, input);
+                let mut first = ByteConv::new(one_pixel(), from, channels, DType::I8, input);
                 first.integers.table = Some(extremes.to_vec());
-                let mut second = ByteConv::new(one_pixel(), first.to, 18, input, Number::I8);
+                let mut second = ByteConv::new(one_pixel(), first.to, 18, input, DType::I8);
                 let all = &mut second.integers.weights;
                 for (weight, from) in all.iter_mut().zip(weights.iter().cycle()) {
                     *weight = *from;
                 }
                 second.integers.shift += channels.ilog2() / 2;
-                let mut builder = model_of(from, Number::I8);
+                let mut builder = model_of(from, DType::I8);
                 first.push(&mut builder, false);
                 second.push(&mut builder, false);
-                let numbers = [Number::I8, Number::F32];
+                let numbers = [DType::I8, DType::F32];
                 let floats_out = Op::Dequantize(1.0);
                 push(&mut builder, floats_out, [second.to; 2], numbers, None);
-                let x = inputs(Number::I8, from.len() as usize);
+                let x = inputs(DType::I8, from.len() as usize);
                 let expected = second.reference(&first.reference(&x));
                 let latent = floats(&planar(&x, 2));
                 let file = builder.file(grey(second.to.len() as usize));
@@ -337,24 +337,24 @@ fn the_least_byte_is_multiplied_as_any_other() {
 }
 
 /// Whether the loader takes a dense layer of so many inputs.
-fn dense_is_accepted(input: Number, k: u32) -> bool {
+fn dense_is_accepted(input: DType, k: u32) -> bool {
     let mut builder = Builder {
         latent: 1,
         ..Builder::default()
     };
-    let (from, to) = (MapShape::vector(k), MapShape::vector(1));
-    let one = MapShape::vector(1);
+    let (from, to) = (HwcShape::vector(k), HwcShape::vector(1));
+    let one = HwcShape::vector(1);
     push(
         &mut builder,
         Op::Quantize(1.0),
         [one; 2],
-        [Number::F32, input],
+        [DType::F32, input],
         None,
     );
     // Nothing is run: the dense layer may read what no layer wrote.
     builder.room(u64::from(k) * 2);
     let weights = Weights {
-        number: Number::I8,
+        number: DType::I8,
         offset: builder.bytes(vec![1; padded(1) * (k as usize).next_multiple_of(4)]),
         bias: None,
     };
@@ -368,7 +368,7 @@ fn dense_is_accepted(input: Number, k: u32) -> bool {
         &mut builder,
         Op::Dense,
         [from, to],
-        [input, Number::U8],
+        [input, DType::U8],
         weights,
     );
     let file = AlignedFile::new(&builder.file(grey(1)));
@@ -377,11 +377,7 @@ fn dense_is_accepted(input: Number, k: u32) -> bool {
 
 #[test]
 fn sums_that_could_go_around_are_refused() {
-    for (input, most) in [
-        (Number::U8, 66_311),
-        (Number::I8, 133_144),
-        (Number::I16, 516),
-    ] {
+    for (input, most) in [(DType::U8, 66_311), (DType::I8, 133_144), (DType::I16, 516)] {
         assert!(dense_is_accepted(input, most), "{input:?}");
         assert!(!dense_is_accepted(input, most + 1), "{input:?}");
     }
@@ -403,7 +399,7 @@ fn hostile_requantizations_give_the_same_bytes_at_every_level() {
         {
             for few in [false, true] {
                 let c = geometries()[0].0;
-                let mut conv = ByteConv::new(c, map(3, 5, 6), 3, Number::I8, Number::I8);
+                let mut conv = ByteConv::new(c, map(3, 5, 6), 3, DType::I8, DType::I8);
                 conv.integers
                     .weights
                     .iter_mut()
@@ -450,11 +446,11 @@ fn floats_become_integers_and_integers_floats_as_documented() {
     values.extend((-600..600).map(|i| i as f32 / 6.0));
     values.extend(numbers(3, 1000).iter().map(|x| x * 100.0));
     let n = values.len();
-    let shape = MapShape::vector(n as u32);
+    let shape = HwcShape::vector(n as u32);
     for (number, low, high) in [
-        (Number::I8, -127.0, 127.0),
-        (Number::U8, 0.0, 255.0),
-        (Number::I16, -32767.0, 32767.0),
+        (DType::I8, -127.0, 127.0),
+        (DType::U8, 0.0, 255.0),
+        (DType::I16, -32767.0, 32767.0),
     ] {
         let mut builder = Builder {
             latent: n,
@@ -463,12 +459,12 @@ fn floats_become_integers_and_integers_floats_as_documented() {
         // No latent vector is infinite: the values come as what a latent vector of ones is multiplied with.
         let scales = builder.floats(&values);
         let weights = Weights {
-            number: Number::F32,
+            number: DType::F32,
             offset: scales,
             bias: None,
         };
         builder.layer(Op::Affine, shape, shape, Activation::None, Some(weights));
-        let [there, back] = [[Number::F32, number], [number, Number::F32]];
+        let [there, back] = [[DType::F32, number], [number, DType::F32]];
         push(&mut builder, Op::Quantize(scale), [shape; 2], there, None);
         push(&mut builder, Op::Dequantize(0.1), [shape; 2], back, None);
         let found = run(&builder.file(grey(n)), Level::detect(), &vec![1.0; n]);
@@ -496,8 +492,8 @@ pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
         latent: 10,
         ..Builder::default()
     };
-    let latent = MapShape::vector(10);
-    let numbers = [Number::F32, Number::I16];
+    let latent = HwcShape::vector(10);
+    let numbers = [DType::F32, DType::I16];
     push(
         &mut builder,
         Op::Quantize(8000.0),
@@ -506,12 +502,12 @@ pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
         None,
     );
     let from = map(3, 4, 12);
-    let dense = Integers::new(51, 10, 144, 1440, Number::I16, Number::U8);
+    let dense = Integers::new(51, 10, 144, 1440, DType::I16, DType::U8);
     let packed: Vec<i8> = (0..9)
         .flat_map(|block| packed_tap(block, 10, 144, |o, i| dense.weights[o * 10 + i]))
         .collect();
     let weights = dense.emit(&mut builder, &packed);
-    let numbers = [Number::I16, Number::U8];
+    let numbers = [DType::I16, DType::U8];
     push(
         &mut builder,
         Op::Dense,
@@ -519,9 +515,9 @@ pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
         numbers,
         Some(weights),
     );
-    let middle = ByteConv::new(transposed, from, 20, Number::U8, Number::I8);
+    let middle = ByteConv::new(transposed, from, 20, DType::U8, DType::I8);
     middle.push(&mut builder, false);
-    let mut last = ByteConv::new(transposed, middle.to, 3, Number::I8, Number::U8);
+    let mut last = ByteConv::new(transposed, middle.to, 3, DType::I8, DType::U8);
     last.integers = last.integers.with_table(10);
     last.push(&mut builder, true);
     (builder, middle, last)

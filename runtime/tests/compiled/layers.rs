@@ -1,4 +1,4 @@
-use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, MapShape, Number, Op};
+use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, DType, HwcShape, Op};
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
 use dreamlet_runtime::image::Shape;
 
@@ -91,7 +91,7 @@ fn dense_layers_of_every_width_are_matrix_products() {
     .into_iter()
     .enumerate()
     {
-        for number in [Number::F32, Number::F16] {
+        for number in [DType::F32, DType::F16] {
             let activation = activations[case % activations.len()];
             let weights: Vec<f32> = numbers(1, inputs * outputs)
                 .iter()
@@ -104,7 +104,7 @@ fn dense_layers_of_every_width_are_matrix_products() {
             };
             let packed = packed_dense(&weights, inputs, outputs);
             let weights_at = builder.weights(&packed, number, Some(&padded_vector(&bias)));
-            let [from, to] = [inputs, outputs].map(|n| MapShape::vector(n as u32));
+            let [from, to] = [inputs, outputs].map(|n| HwcShape::vector(n as u32));
             builder.layer(Op::Dense, from, to, activation, weights_at);
             let latent = numbers(3, inputs);
             let expected: Vec<f64> = (0..outputs)
@@ -181,11 +181,11 @@ fn one_convolution(
     sides: [u32; 2],
     inputs: u32,
     outputs: u32,
-    number: Number,
+    number: DType,
     few: bool,
     level: Level,
 ) {
-    let from = MapShape {
+    let from = HwcShape {
         height: sides[0],
         width: sides[1],
         channels: inputs,
@@ -200,9 +200,9 @@ fn one_convolution(
         latent: latent.len(),
         ..Builder::default()
     };
-    let vector = MapShape::vector(from.len() as u32);
+    let vector = HwcShape::vector(from.len() as u32);
     // The latent vector is a vector: a copy makes an image of it.
-    builder.layer(Op::ToInterleaved, vector, from, Activation::None, None);
+    builder.layer(Op::ChwToHwc, vector, from, Activation::None, None);
     let (op, packed) = match (c.groups, few) {
         (1, true) => (
             Op::FewConv(Convolution { planar: true, ..c }),
@@ -247,7 +247,7 @@ fn one_convolution(
 fn convolutions_of_every_geometry_follow_their_definition() {
     for (c, sides) in geometries() {
         for level in levels() {
-            one_convolution(c, sides, 5, 20, Number::F32, false, level);
+            one_convolution(c, sides, 5, 20, DType::F32, false, level);
         }
     }
 }
@@ -269,7 +269,7 @@ fn convolutions_of_every_number_of_channels_follow_their_definition() {
         (1, 130),
     ] {
         for level in levels() {
-            for number in [Number::F32, Number::F16] {
+            for number in [DType::F32, DType::F16] {
                 one_convolution(c, [4, 7], inputs, outputs, number, false, level);
             }
         }
@@ -289,7 +289,7 @@ fn doubling_and_a_convolution_follow_their_definition() {
         ([4, 9], 4, 80),
         ([2, 33], 2, 49),
     ] {
-        let [from, big] = [1, 2].map(|factor| MapShape {
+        let [from, big] = [1, 2].map(|factor| HwcShape {
             height: factor * sides[0],
             width: factor * sides[1],
             channels: inputs,
@@ -314,13 +314,13 @@ fn doubling_and_a_convolution_follow_their_definition() {
             .iter()
             .map(|x| activated(*x, activation))
             .collect();
-        for number in [Number::F32, Number::F16] {
+        for number in [DType::F32, DType::F16] {
             let mut builder = Builder {
                 latent: latent.len(),
                 ..Builder::default()
             };
-            let vector = MapShape::vector(from.len() as u32);
-            builder.layer(Op::ToInterleaved, vector, from, Activation::None, None);
+            let vector = HwcShape::vector(from.len() as u32);
+            builder.layer(Op::ChwToHwc, vector, from, Activation::None, None);
             let bias = padded_vector(&conv.bias);
             let weights = builder.weights(&conv.packed_upsample(), number, Some(&bias));
             builder.layer(Op::UpsampleConv, from, conv.to, activation, weights);
@@ -338,12 +338,12 @@ fn convolutions_with_few_outputs_follow_their_definition() {
     for (c, sides) in geometries() {
         for outputs in [1, 3] {
             for level in levels() {
-                one_convolution(c, sides, 9, outputs, Number::F32, true, level);
+                one_convolution(c, sides, 9, outputs, DType::F32, true, level);
             }
         }
     }
     for level in levels() {
-        one_convolution(geometries()[0].0, [5, 9], 6, 3, Number::F16, true, level);
+        one_convolution(geometries()[0].0, [5, 9], 6, 3, DType::F16, true, level);
     }
 }
 
@@ -356,7 +356,7 @@ fn grouped_convolutions_follow_their_definition() {
                 sides,
                 6,
                 12,
-                Number::F32,
+                DType::F32,
                 false,
                 Level::SCALAR,
             );

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, MapShape, Number, Op};
+use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, DType, HwcShape, Op};
 use dreamlet_runtime::engine::compiled::{Engine, Model};
 use dreamlet_runtime::image::{Shape, to_hwc_u8};
 
@@ -16,7 +16,7 @@ fn floats() -> Vec<u8> {
         latent: 8,
         ..Builder::default()
     };
-    let first = MapShape {
+    let first = HwcShape {
         height: 4,
         width: 4,
         channels: 12,
@@ -24,8 +24,8 @@ fn floats() -> Vec<u8> {
     let (inputs, outputs) = (8, first.len() as usize);
     let dense = packed_dense(&numbers(1, inputs * outputs), inputs, outputs);
     let bias = padded_vector(&numbers(2, outputs));
-    let weights = builder.weights(&dense, Number::F32, Some(&bias));
-    let latent = MapShape::vector(8);
+    let weights = builder.weights(&dense, DType::F32, Some(&bias));
+    let latent = HwcShape::vector(8);
     let leaky = Activation::LeakyRelu(0.2);
     builder.layer(Op::Dense, latent, first, leaky, weights);
     let up = Convolution {
@@ -39,14 +39,14 @@ fn floats() -> Vec<u8> {
     };
     let conv = Conv::new(3, up, first, 8);
     let bias = padded_vector(&conv.bias);
-    let weights = builder.weights(&conv.packed(), Number::F16, Some(&bias));
+    let weights = builder.weights(&conv.packed(), DType::F16, Some(&bias));
     builder.layer(Op::Conv(up), first, conv.to, Activation::Relu, weights);
     let planar = Convolution { planar: true, ..up };
     let last = Conv::new(5, planar, conv.to, 1);
     // Wide enough for all greys.
     let packed: Vec<f32> = last.packed_few().iter().map(|x| 4.0 * x).collect();
     let bias = padded_vector(&last.bias);
-    let weights = builder.weights(&packed, Number::F32, Some(&bias));
+    let weights = builder.weights(&packed, DType::F32, Some(&bias));
     let op = Op::FewConv(planar);
     builder.layer(op, conv.to, last.to, Activation::Tanh, weights);
     builder.file(Shape {

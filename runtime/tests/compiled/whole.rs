@@ -1,8 +1,8 @@
 //! Whole models: batches, rows, wrong calls, damaged files.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, CHECKED_FROM, Convolution, FormatError, HEADER_LEN, Header, LAYER_LEN, MapShape,
-    Number, Op, checksum,
+    Activation, CHECKED_FROM, Convolution, DType, FormatError, HEADER_LEN, Header, HwcShape,
+    LAYER_LEN, Op, checksum,
 };
 use dreamlet_runtime::engine::compiled::{Engine, Level, Model, scratch_len};
 use dreamlet_runtime::generator::GenerateError;
@@ -22,16 +22,16 @@ pub(crate) fn dcgan() -> Vec<u8> {
         latent: 6,
         ..Builder::default()
     };
-    let small = MapShape {
+    let small = HwcShape {
         height: 4,
         width: 5,
         channels: 20,
     };
     let packed = packed_dense(&numbers(1, 6 * 400), 6, 400);
-    let weights = builder.weights(&packed, Number::F32, Some(&padded_vector(&numbers(2, 400))));
+    let weights = builder.weights(&packed, DType::F32, Some(&padded_vector(&numbers(2, 400))));
     builder.layer(
         Op::Dense,
-        MapShape::vector(6),
+        HwcShape::vector(6),
         small,
         Activation::Relu,
         weights,
@@ -46,11 +46,7 @@ pub(crate) fn dcgan() -> Vec<u8> {
         planar: false,
     };
     let conv = Conv::new(3, c, small, 18);
-    let weights = builder.weights(
-        &conv.packed(),
-        Number::F32,
-        Some(&padded_vector(&conv.bias)),
-    );
+    let weights = builder.weights(&conv.packed(), DType::F32, Some(&padded_vector(&conv.bias)));
     builder.layer(
         Op::Conv(c),
         small,
@@ -68,7 +64,7 @@ pub(crate) fn dcgan() -> Vec<u8> {
     let conv = Conv::new(5, c, conv.to, 3);
     let weights = builder.weights(
         &conv.packed_few(),
-        Number::F32,
+        DType::F32,
         Some(&padded_vector(&conv.bias)),
     );
     builder.layer(

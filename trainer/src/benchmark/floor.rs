@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use pulp::{Simd, WithSimd};
 
-use crate::nets::cpu::lanes;
+use crate::nets::cpu::simd_width;
 
 /// Sums side by side: enough to hide the latency of a multiplication.
 const SUMS: usize = 24;
@@ -72,7 +72,7 @@ impl Floor {
         let arch = pulp::Arch::new();
         let turns = 100_000;
         let seconds = shortest(|| arch.dispatch(Products(turns)));
-        let products = (turns * SUMS * lanes()) as f64 / seconds;
+        let products = (turns * SUMS * simd_width()) as f64 / seconds;
         let block = vec![1.0f32; bytes.max(1 << 16) / 4];
         let seconds = shortest(|| arch.dispatch(Read(&block)));
         Self {

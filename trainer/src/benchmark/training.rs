@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::Times;
 use crate::config::Config;
 use crate::random::{Purpose, stream};
-use crate::training::{Learner, Moment, Reals};
+use crate::training::{Batch, Learner, StepContext};
 
 /// Steps before the measurement begins: the first ones allocate, compile and tune.
 pub const WARM_UP: u64 = 2;
@@ -32,10 +32,10 @@ pub fn steps(config: &Config, device: &Device, time: Duration) -> Option<Times> 
         let data = TensorData::new(pixels.clone(), [rows, channels, side, side]);
         let pixels = Tensor::<4>::from_data(data, &device);
         let classes = (config.model.classes > 0).then(|| Tensor::zeros([rows], &device));
-        Reals { pixels, classes }
+        Batch { pixels, classes }
     };
     let mut learner = Learner::new(config, &device)?;
-    let moment = Moment {
+    let moment = StepContext {
         fraction: 0.0,
         augment: config.gan.as_ref().map_or(0.0, |gan| gan.augment),
     };

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use dreamlet_onnx::read;
 
+use super::foreign_model::ForeignModelArgs;
 use super::quantized::compile_measured;
-use super::stranger::StrangerArgs;
 use super::{CliResult, print};
+use crate::atomic_file::write_atomic;
 use crate::data::DataSpec;
-use crate::files::write_atomic;
 use dreamlet_compiler::{Options, Precision, QuantizeOptions, compile};
 
 /// Arguments of `dreamlet compile`.
@@ -37,7 +37,7 @@ pub(crate) struct CompileArgs {
     #[arg(long, default_value_t = 10_000, requires = "data")]
     samples: usize,
     #[command(flatten)]
-    stranger: StrangerArgs,
+    foreign: ForeignModelArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &CompileArgs) -> CliResult {
                 .unwrap_or(QuantizeOptions::default().calibrate),
             ..QuantizeOptions::default()
         },
-        assumptions: args.stranger.assumptions(),
+        assumptions: args.foreign.assumptions(),
         name: name.to_string_lossy().into_owned(),
         ..Options::default()
     };

@@ -7,8 +7,8 @@ use dreamlet_onnx::{Limits, ModelError, read};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
+use super::foreign_model::ForeignModelArgs;
 use super::sample::range_note;
-use super::stranger::StrangerArgs;
 use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
 use crate::evaluation::likelihood::{self, BoundOptions};
@@ -79,7 +79,7 @@ pub(crate) struct EvalArgs {
     #[arg(long)]
     no_cache: bool,
     #[command(flatten)]
-    stranger: StrangerArgs,
+    foreign: ForeignModelArgs,
 }
 
 /// What the path means.
@@ -175,7 +175,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         }
     }
     if let Model::File(source) = &model
-        && args.stranger.range().is_none()
+        && args.foreign.range().is_none()
     {
         let range = source.range_of_graph();
         found.report.notes.extend(range.map(range_note));
@@ -202,7 +202,7 @@ fn save_figures(run: &Path, report: &evaluation::Report) {
     let former = serde_json::from_slice(&former).unwrap_or_default();
     let kept = serde_json::to_value(report).map(|report| joined(&former, report));
     let text = serde_json::to_vec_pretty(&kept.unwrap_or_default()).unwrap_or_default();
-    if let Err(error) = crate::files::write_atomic(&file, &text) {
+    if let Err(error) = crate::atomic_file::write_atomic(&file, &text) {
         say!(
             "note: {} cannot be written, so that `dreamlet report` will not show these figures: {error}",
             file.display()
@@ -328,7 +328,7 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
     let path = Path::new(path.strip_prefix("folder:").unwrap_or(&path));
     if path.is_dir() && !path.join("config.toml").is_file() && !path.join("state.json").is_file() {
         of_a_run_only(args)?;
-        let runs = crate::files::folders(path).unwrap_or_default();
+        let runs = crate::atomic_file::folders(path).unwrap_or_default();
         if let Some(run) = runs
             .iter()
             .rev()
@@ -356,7 +356,7 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
     of_a_run_only(args)?;
     let named = |error: String| format!("{}: {error}", path.display());
     let file = read(path, &Limits::default()).map_err(|error: ModelError| error.to_string())?;
-    let source = FileSource::new(&file, &args.stranger.assumptions());
+    let source = FileSource::new(&file, &args.foreign.assumptions());
     Ok(Model::File(source.map_err(|e| named(e.to_string()))?))
 }
 

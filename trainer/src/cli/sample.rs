@@ -8,7 +8,7 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 
 use super::CliResult;
-use super::stranger::StrangerArgs;
+use super::foreign_model::ForeignModelArgs;
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
     self, Class, FileGenerator, Interpolation, Latents, Layout, Output, Request, SamplingError,
@@ -54,7 +54,7 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_enum, default_value_t)]
     terminal: TerminalChoice,
     #[command(flatten)]
-    stranger: StrangerArgs,
+    foreign: ForeignModelArgs,
 }
 
 impl SampleArgs {
@@ -71,7 +71,7 @@ impl SampleArgs {
             columns: None,
             scale: 1,
             terminal: TerminalChoice::Auto,
-            stranger: StrangerArgs::default(),
+            foreign: ForeignModelArgs::default(),
         })
     }
 }
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
                 .into(),
         );
     }
-    let assumptions = args.stranger.assumptions();
+    let assumptions = args.foreign.assumptions();
     let file = sampling::resolve(&args.model)?;
     if file != args.model
         && let Some(newer) = sampling::newer_checkpoint(&args.model, &file)
@@ -121,7 +121,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         );
     } else if generator.card().is_none()
         && !generator.is_compiled()
-        && args.stranger.range().is_none()
+        && args.foreign.range().is_none()
     {
         say!("note: {}", range_note(generator.range()));
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 
 use super::{Cli, CliResult, Stopped, Verb, print, stopped};
+use crate::atomic_file::write_atomic;
 use crate::device::DeviceChoice;
-use crate::files::write_atomic;
 use crate::stderr::say;
 use crate::sweep::launcher::{Job, Launcher, Local, Slurm, WorkerResult, result_file};
 use crate::sweep::trial::best;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::stranger::LatentChoice;
+use super::foreign_model::LatentChoice;
 use super::{CliResult, print};
 use crate::export::verify::{Burn, Options};
 use crate::training::saved::{Saved, Which};

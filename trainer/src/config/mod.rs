@@ -13,7 +13,7 @@ pub(crate) use resolve::{check_value, from_text, with_limits};
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::sha256;
+use crate::atomic_file::sha256;
 
 /// Everything a run depends on, apart from the device it runs on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,7 +117,7 @@ pub struct ModelConfig {
     pub classes: usize,
 }
 
-/// What the two players minimize; the formulas are in [`objective::adversarial`](crate::objective::adversarial).
+/// What the two players minimize; the formulas are in [`loss::adversarial`](crate::loss::adversarial).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdversarialLoss {
@@ -179,7 +179,7 @@ pub struct GanConfig {
     pub augment_target: f64,
 }
 
-/// log p(x|z) of a VAE; the formulas are in [`objective::elbo`](crate::objective::elbo).
+/// log p(x|z) of a VAE; the formulas are in [`loss::elbo`](crate::loss::elbo).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {

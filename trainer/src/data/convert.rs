@@ -6,7 +6,7 @@ use image::{ImageBuffer, Luma};
 use super::error::DataError;
 use super::parallel;
 use super::progress::{Progress, Unit};
-use crate::files::try_zeros;
+use crate::atomic_file::try_zeros;
 
 /// Channels, rows and columns of planar images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -181,7 +181,7 @@ impl Dataset {
         }
         self.train.hash_into(&mut hash);
         self.test.hash_into(&mut hash);
-        crate::files::hex(&hash.finalize())
+        crate::atomic_file::hex(&hash.finalize())
     }
 
     /// Bytes (and generator outputs) of one image: channels x rows x columns.

@@ -12,7 +12,7 @@ use ureq::http::header;
 
 use super::error::DataError;
 use super::progress::{Progress, Unit};
-use crate::files;
+use crate::atomic_file;
 
 /// Times one mirror is asked again after a broken transfer.
 const ATTEMPTS: u32 = 4;
@@ -170,7 +170,7 @@ fn attempt(
             }));
         }
     }
-    files::rename_synced(&path, request.path).map_err(local)
+    atomic_file::rename_synced(&path, request.path).map_err(local)
 }
 
 /// Copies the body to the end of the part file.

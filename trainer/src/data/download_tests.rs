@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::progress::Silent;
 use super::*;
-use crate::files::TestFolder;
+use crate::atomic_file::TestFolder;
 
 /// How the server behaves, one answer after the other; the last one is repeated.
 #[derive(Clone, Copy, Debug)]

@@ -197,7 +197,7 @@ fn missing(folder: &Path, file: &str) -> DataError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::TestFolder;
+    use crate::atomic_file::TestFolder;
 
     fn images(count: u32, edge: u32) -> Vec<u8> {
         let mut bytes = vec![0, 0, 8, 3];

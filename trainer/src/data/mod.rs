@@ -25,10 +25,10 @@ mod folder;
 mod glyphs;
 mod idx;
 mod idx_folder;
+mod mnist;
 mod parallel;
 mod places;
 mod progress;
-mod published;
 mod spec;
 
 use std::path::PathBuf;
@@ -113,8 +113,8 @@ impl LoadOptions<'_> {
 pub fn load(spec: &DataSpec, options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
     let mut data = match spec {
         DataSpec::Glyphs => glyphs::load(options)?,
-        DataSpec::Mnist => fit(published::MNIST.load(options)?, options)?,
-        DataSpec::FashionMnist => fit(published::FASHION_MNIST.load(options)?, options)?,
+        DataSpec::Mnist => fit(mnist::MNIST.load(options)?, options)?,
+        DataSpec::FashionMnist => fit(mnist::FASHION_MNIST.load(options)?, options)?,
         DataSpec::Idx(folder) => fit(idx_folder::load(folder)?, options)?,
         DataSpec::Folder(folder) => folder::load(folder, options)?,
     };

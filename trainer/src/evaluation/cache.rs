@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::matrix::Matrix;
-use crate::files;
+use crate::atomic_file;
 
 const MAGIC: &[u8; 8] = b"DRMEVA01";
 
@@ -36,7 +36,7 @@ impl Slot {
             hash.update(part);
         }
         let key: [u8; 32] = hash.finalize().into();
-        let name: String = files::hex(&key).chars().take(24).collect();
+        let name: String = atomic_file::hex(&key).chars().take(24).collect();
         Self {
             path: root.join("evaluation").join(format!("{kind}-{name}")),
             key,
@@ -64,7 +64,7 @@ impl Slot {
         if let Some(folder) = self.path.parent()
             && fs::create_dir_all(folder).is_ok()
         {
-            let _ = files::write_atomic_parts(&self.path, &[MAGIC, &self.key, content, &sum]);
+            let _ = atomic_file::write_atomic_parts(&self.path, &[MAGIC, &self.key, content, &sum]);
         }
     }
 
@@ -109,7 +109,7 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::TestFolder;
+    use crate::atomic_file::TestFolder;
 
     #[test]
     fn matrices_come_back_and_another_key_finds_nothing() {

@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use super::cache::Slot;
 use super::error::EvaluationError;
 use super::matrix::{Matrix, Pixels, Rows, count};
+use crate::atomic_file::sha256;
 use crate::data::{Augment, Batch, Batches, Dataset, Progress, Split, Unit, gather};
-use crate::files::sha256;
 use crate::nets::Classifier;
 
 /// Version of the net and of how it is trained; a change of either changes it, and with it all figures.
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn training_is_repeatable_and_learns_and_the_cache_gives_the_same_net() {
         let data = glyphs(1200);
-        let folder = crate::files::TestFolder::new();
+        let folder = crate::atomic_file::TestFolder::new();
         let fingerprint = data.fingerprint();
         let of = |cache| {
             TrainedClassifier::of(&data, &fingerprint, cache, &crate::data::Silent).unwrap()

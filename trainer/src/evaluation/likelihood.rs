@@ -9,7 +9,7 @@ use super::matrix::count;
 use super::report::{Better, Figure};
 use crate::config::Likelihood;
 use crate::data::{Dataset, Progress, Unit};
-use crate::training::Reals;
+use crate::training::Batch;
 use crate::training::saved::Saved;
 
 /// Images in a call.
@@ -52,7 +52,7 @@ pub fn figures(
             let rows = values.len();
             Tensor::from_data(TensorData::new(values, [rows]), &device)
         });
-        Reals {
+        Batch {
             pixels: Tensor::from_data(TensorData::new(values, shape(rows)), &device),
             classes: labels,
         }

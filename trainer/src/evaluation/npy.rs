@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::error::EvaluationError;
 use super::matrix::Matrix;
-use crate::files::write_atomic_parts;
+use crate::atomic_file::write_atomic_parts;
 
 /// The head of a file of little-endian numbers of type `kind` (`<f4`, `|u1`, …) in row-major order.
 fn head(kind: &str, shape: &[usize]) -> Vec<u8> {
@@ -76,7 +76,7 @@ pub(super) fn indices<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::TestFolder;
+    use crate::atomic_file::TestFolder;
 
     #[test]
     fn a_file_is_what_numpy_writes() {

@@ -12,9 +12,9 @@ use tract_onnx::prelude::*;
 
 use super::error::EvaluationError;
 use super::matrix::Matrix;
+use crate::atomic_file::sha256;
 use crate::data::Progress;
 use crate::export::verify::onnxruntime;
-use crate::files::sha256;
 
 /// Images in a call.
 const BATCH: usize = 32;
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_extractor_is_told_what_was_expected() {
-        let folder = crate::files::TestFolder::new();
+        let folder = crate::atomic_file::TestFolder::new();
         let path = folder.write("x.onnx", b"no model");
         let error = OnnxExtractor::open(&path, PixelRange::UNIT).err().unwrap();
         assert!(error.to_string().contains("x.onnx"), "{error}");

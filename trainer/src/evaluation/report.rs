@@ -116,7 +116,7 @@ pub struct ExtractorStamp {
 
 /// What a figure was measured on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Stamp {
+pub struct Provenance {
     /// What features came from; none for figures of pixels.
     pub extractor: Option<ExtractorStamp>,
     /// Name of the data set.
@@ -155,7 +155,7 @@ pub struct Figure {
     /// How it was measured.
     pub method: String,
     /// On what.
-    pub stamp: Stamp,
+    pub stamp: Provenance,
 }
 
 /// All figures of one model.

@@ -3,8 +3,8 @@
 use dreamlet_runtime::image::PixelRange;
 
 use super::*;
+use crate::atomic_file::TestFolder;
 use crate::data::{DataSpec, Dataset, LoadOptions, Silent, Split, load};
-use crate::files::TestFolder;
 
 /// 1200 training and 300 test glyphs.
 fn glyphs() -> Dataset {

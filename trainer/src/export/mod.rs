@@ -18,7 +18,7 @@ use dreamlet_runtime::card::{Card, make_golden};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
 use dreamlet_runtime::generator::Generator as _;
 
-use crate::files::write_atomic;
+use crate::atomic_file::write_atomic;
 
 pub use error::ExportError;
 

@@ -24,7 +24,7 @@ use Maps::{ChannelsFirst, ChannelsLast};
 impl Maps {
     /// From `[N, C, H, W]`.
     pub(super) fn new(x: Tensor<4>) -> Self {
-        if cpu::usable(&x) {
+        if cpu::on_cpu_backend(&x) {
             ChannelsLast(x.permute([0, 2, 3, 1]))
         } else {
             ChannelsFirst(x)
@@ -128,7 +128,7 @@ impl Maps {
 /// A dense layer `[N, inputs]` to `[N, outputs]` and LeakyReLU of `slope`: 0 for ReLU, 1 for none.
 pub(super) fn linear(layer: &Linear, x: Tensor<2>, slope: f64) -> Tensor<2> {
     match &layer.bias {
-        Some(bias) if cpu::usable(&x) => {
+        Some(bias) if cpu::on_cpu_backend(&x) => {
             cpu::biased(cpu::multiply(x, layer.weight.val()), bias.val(), slope)
         }
         _ => leaky(layer.forward(x), slope),

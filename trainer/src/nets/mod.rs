@@ -1,10 +1,10 @@
 //! Generators, discriminators, encoders and decoders, as burn modules.
 
-mod average;
 mod classifier;
 pub(crate) mod cpu;
 mod dense;
 mod discriminator;
+mod ema;
 mod generator;
 mod init;
 mod layers;
@@ -12,9 +12,9 @@ mod second_stage;
 mod spectral;
 mod vae;
 
-pub use average::follow;
 pub use classifier::Classifier;
 pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator, DiscriminatorNet};
+pub use ema::ema_update;
 pub use generator::{ConvGenerator, DenseGenerator, Generator, GeneratorNet, Upsample};
 pub use init::{Init, Scheme};
 pub use second_stage::{LatentDecoder, LatentEncoder};
@@ -42,7 +42,7 @@ pub fn pyramid(size: usize, width: usize) -> (usize, Vec<usize>) {
 }
 
 pub(crate) fn activate<const D: usize>(logits: Tensor<D>, output: OutputActivation) -> Tensor<D> {
-    if cpu::usable(&logits) {
+    if cpu::on_cpu_backend(&logits) {
         let function = match output {
             OutputActivation::Sigmoid => cpu::Squash::Sigmoid,
             OutputActivation::Tanh => cpu::Squash::Tanh,

@@ -30,7 +30,7 @@ impl Spectral {
     pub(super) fn normalize<const D: usize>(&self, weight: Tensor<D>) -> Tensor<D> {
         let device = weight.device();
         let left = self.left.value_sync().to_device(&device);
-        if cpu::usable(&weight) {
+        if cpu::on_cpu_backend(&weight) {
             let (left, weight) = cpu::bounded(weight, left);
             self.left.update(left.detach());
             // An update waits for the thread that made it, and the next step may be on another.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use dreamlet_runtime::image::{ImageError, Shape};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
-use crate::files::write_atomic;
+use crate::atomic_file::write_atomic;
 
 /// Most pixels of a sheet: 64 Mi, so that a mistyped number of seeds does not fill the memory.
 pub const MAX_PIXELS: u64 = 1 << 26;

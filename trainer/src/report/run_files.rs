@@ -222,7 +222,7 @@ fn checkpoints(run: &Path) -> Vec<Checkpoint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::TestFolder;
+    use crate::atomic_file::TestFolder;
 
     #[test]
     fn thinning_keeps_the_first_and_the_last() {

@@ -7,8 +7,8 @@ use super::error::SweepError;
 use super::schedule;
 use super::spec::{Spec, Unit};
 use super::trial::Trial;
+use crate::atomic_file::{folders, write_atomic};
 use crate::config::Source;
-use crate::files::{folders, write_atomic};
 use crate::training::Learner;
 
 /// An open sweep.
@@ -188,7 +188,7 @@ fn write_copy(file: &Path, spec: &Spec, folder: &Path) -> Result<(), SweepError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::TestFolder;
+    use crate::atomic_file::TestFolder;
 
     const SWEEP: &str = "config = \"mine.toml\"\ntrials = 2\nalgorithm = \"random\"\n[budget]\nimages = 1000\n[parameters]\n\"optimizer.batch\" = { choice = [48, 100] }\n";
 

@@ -86,7 +86,7 @@ fn lines(path: &Path) -> Result<Vec<Value>, SweepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::TestFolder;
+    use crate::atomic_file::TestFolder;
 
     fn field(name: &str) -> Metric {
         Metric::Field(name.to_owned())

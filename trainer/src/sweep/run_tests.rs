@@ -7,7 +7,7 @@ use super::super::report;
 use super::super::spec::{Goal, Settings};
 use super::super::trial::best;
 use super::*;
-use crate::files::TestFolder;
+use crate::atomic_file::TestFolder;
 
 /// Trains by formula: a job takes as long as it has steps before it, and what it comes to depends on its settings.
 struct Simulated {

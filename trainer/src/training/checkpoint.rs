@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::data_mark::DataMark;
 use super::error::TrainError;
 use super::learner::Learner;
-use crate::files::{folders, rename_synced, sha256, sync_folder, write_atomic, write_synced};
+use crate::atomic_file::{folders, rename_synced, sha256, sync_folder, write_atomic, write_synced};
 
 /// Version of the folder's layout.
 pub const FORMAT: u32 = 1;

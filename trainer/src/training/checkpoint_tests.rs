@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use super::*;
+use crate::atomic_file::TestFolder;
 use crate::config::{Overrides, Source, resolve};
-use crate::files::TestFolder;
 use crate::training::saved::{Saved, Which};
 
 /// A run folder of a tiny VAE with a checkpoint at each of `scores`, steps 1, 2, …, and the learner in it.

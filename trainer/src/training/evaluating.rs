@@ -1,7 +1,7 @@
 //! Figures while a model trains: distances to test images every so many steps, for `metrics.jsonl`.
 
 use super::error::TrainError;
-use super::learner::{Learner, Reals};
+use super::learner::{Batch, Learner};
 use crate::config::{BestBy, Config};
 use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
 use crate::evaluation::{
@@ -166,7 +166,7 @@ impl<'a> Evaluating<'a> {
         &mut self,
         learner: &Learner,
         config: &Config,
-        test: &Reals,
+        test: &Batch,
     ) -> Result<Measured, TrainError> {
         let mut source = FileSource::trained(&learner.generator(), config).map_err(failed)?;
         let found = self
@@ -203,7 +203,7 @@ impl<'a> Evaluating<'a> {
     }
 
     /// The negative evidence lower bound of a VAE on `test`.
-    fn bound(&self, learner: &Learner, test: &Reals) -> Option<evaluation::Figure> {
+    fn bound(&self, learner: &Learner, test: &Batch) -> Option<evaluation::Figure> {
         let [images, ..] = test.pixels.dims();
         Some(evaluation::Figure {
             key: self.chosen.key,

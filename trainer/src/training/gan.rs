@@ -9,14 +9,14 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::adam::Adam;
 use super::learner::{
-    Moment, Parts, Reals, load_module, load_optimizer, module_bytes, optimizer_bytes,
+    Batch, Parts, StepContext, load_module, load_optimizer, module_bytes, optimizer_bytes,
 };
 use super::score;
 use crate::config::{AdversarialLoss, Config, GanConfig};
-use crate::nets::{Discriminator, Generator, follow};
-use crate::objective::adversarial::{discriminator_loss, generator_loss, threshold};
-use crate::objective::augment::Changes;
-use crate::objective::penalty::{gradient_penalty, r1};
+use crate::loss::adversarial::{discriminator_loss, generator_loss, threshold};
+use crate::loss::augment::Changes;
+use crate::loss::penalty::{gradient_penalty, r1};
+use crate::nets::{Discriminator, Generator, ema_update};
 use crate::random::{Purpose, normals, stream};
 
 /// Latents that an average's batch normalization is calibrated with.
@@ -60,7 +60,7 @@ impl ModuleMapper for Clip {
 #[derive(Clone, Copy)]
 struct View {
     index: u64,
-    moment: Moment,
+    moment: StepContext,
 }
 
 /// Images to judge, their classes in a conditional net, and how they are seen.
@@ -200,7 +200,7 @@ impl Gan {
     }
 
     /// What the penalties add to the discriminator's loss in its turn number `index`.
-    fn penalties(&self, real: &Reals, fake: &Tensor<4>, view: View) -> Option<Tensor<1>> {
+    fn penalties(&self, real: &Batch, fake: &Tensor<4>, view: View) -> Option<Tensor<1>> {
         let s = &self.settings;
         // A penalty goes backwards on its own first, and what was used on that way cannot be used again: not the weights that others see.
         let judge = |x: Tensor<4>| {
@@ -233,8 +233,8 @@ impl Gan {
     pub(super) fn step(
         &mut self,
         step: u64,
-        moment: Moment,
-        reals: &mut dyn FnMut() -> Reals,
+        moment: StepContext,
+        reals: &mut dyn FnMut() -> Batch,
     ) -> Tensor<1> {
         self.ready.take();
         let o = &self.config.optimizer;
@@ -306,7 +306,7 @@ impl Gan {
             #[allow(clippy::cast_precision_loss)]
             let ramp = (1.0 + step as f64) / (10.0 + step as f64);
             let keep = self.settings.average.min(ramp);
-            self.average = Some(follow(average, &self.generator, keep));
+            self.average = Some(ema_update(average, &self.generator, keep));
         }
         stats.insert(1, loss.inner());
         Tensor::cat(stats, 0)
@@ -405,10 +405,10 @@ mod tests {
     use burn::module::ModuleVisitor;
 
     use super::*;
+    use crate::atomic_file::TestFolder;
     use crate::config::{Overrides, Source, resolve};
     use crate::data::{DataSpec, LoadOptions, load};
     use crate::device::DeviceChoice;
-    use crate::files::TestFolder;
     use crate::training::saved::{Saved, Which};
     use crate::training::{Learner, TrainOptions, train};
 

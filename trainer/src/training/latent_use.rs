@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::score;
 use crate::config::Config;
 use crate::data::Dataset;
+use crate::loss::elbo;
 use crate::nets::Encoder;
-use crate::objective::elbo;
 
 /// Nats below which a latent dimension counts as unused.
 pub(crate) const UNUSED: f64 = 0.01;

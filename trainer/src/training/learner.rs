@@ -18,7 +18,7 @@ pub type Parts = Vec<(&'static str, Vec<u8>)>;
 
 /// One batch of training images.
 #[derive(Clone, Debug)]
-pub struct Reals {
+pub struct Batch {
     /// `[N, C, H, W]` in the range of the generator.
     pub pixels: Tensor<4>,
     /// `[N]`, where the images have labels.
@@ -27,7 +27,7 @@ pub struct Reals {
 
 /// Where a run stands, as far as a step depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Moment {
+pub struct StepContext {
     /// How much of the run is done, 0 to 1.
     pub fraction: f64,
     /// Probability of differentiable augmentation.
@@ -55,7 +55,7 @@ impl Learner {
 
     /// Names of the numbers that [`Learner::step`] returns at `moment`.
     #[must_use]
-    pub fn stats(&self, moment: Moment) -> &'static [&'static str] {
+    pub fn stats(&self, moment: StepContext) -> &'static [&'static str] {
         match self {
             Self::Gan(gan) => gan.stats_names(),
             Self::Vae(vae) => vae.stats(moment),
@@ -82,8 +82,8 @@ impl Learner {
     pub fn step(
         &mut self,
         step: u64,
-        moment: Moment,
-        reals: &mut (dyn FnMut() -> Reals + Send),
+        moment: StepContext,
+        reals: &mut (dyn FnMut() -> Batch + Send),
     ) -> Tensor<1> {
         let device = match self {
             Self::Gan(gan) => &gan.device,
@@ -114,7 +114,7 @@ impl Learner {
 
     /// The negative bound on `x` for a VAE.
     #[must_use]
-    pub fn negative_bound(&self, x: Reals, index: u64) -> Option<f64> {
+    pub fn negative_bound(&self, x: Batch, index: u64) -> Option<f64> {
         match self {
             Self::Gan(_) => None,
             Self::Vae(vae) => Some(vae.negative_bound(x, index)),
@@ -136,7 +136,7 @@ impl Learner {
     /// −log of the importance-weighted bound of each image of `x`, whose pixels are 0 or 1, for a VAE with the Bernoulli
     /// likelihood; `draws` latents an image.
     #[must_use]
-    pub fn importance_bound(&self, x: Reals, draws: u64, index: u64) -> Option<Vec<f64>> {
+    pub fn importance_bound(&self, x: Batch, draws: u64, index: u64) -> Option<Vec<f64>> {
         match self {
             Self::Vae(vae) if vae.likelihood() == Likelihood::Bernoulli => {
                 Some(vae.importance_bound(x, draws, index))

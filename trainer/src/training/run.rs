@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::TrainError;
+use crate::atomic_file::{folders, write_atomic};
 use crate::config::Config;
-use crate::files::{folders, write_atomic};
 
 /// An open run folder; no other process can train in it meanwhile.
 #[derive(Debug)]

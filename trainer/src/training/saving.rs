@@ -6,7 +6,7 @@ use super::checkpoint::{self, is_better};
 use super::error::TrainError;
 use super::evaluating::Figure;
 use super::score::{self, Score};
-use super::session::Session;
+use super::training_loop::Session;
 use crate::config::OnCollapse;
 
 /// Times a run goes back to its best checkpoint before it ends.

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::learner::{Learner, Reals};
+use super::learner::{Batch, Learner};
 use crate::config::Config;
 use crate::random::{Purpose, normals, stream};
 
@@ -14,7 +14,7 @@ const PROJECTIONS: u64 = 128;
 /// sliced Wasserstein distance (Rabin et al. 2011) between 512 images and 512 test images in pixels from 0
 /// to 1, mean over 128 random directions. `test` is `[N, C, H, W]` in the range of the generator.
 #[must_use]
-pub(crate) fn score(learner: &Learner, config: &Config, test: &Reals, device: &Device) -> Score {
+pub(crate) fn score(learner: &Learner, config: &Config, test: &Batch, device: &Device) -> Score {
     if let Some(bound) = learner.negative_bound(test.clone(), 0) {
         return Score {
             value: bound,

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use crate::loss::elbo::{divergences, log_normal, log_prior_ratio, reparameterize};
 use crate::nets::{Encoder, Generator};
-use crate::objective::elbo::{divergences, log_normal, log_prior_ratio, reparameterize};
 
 /// What a step of the second stage returns, in nats a latent vector: its negative bound and the two terms.
 pub(super) const STATS: &[&str] = &["second_loss", "second_reconstruction", "second_kl"];

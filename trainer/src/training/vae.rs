@@ -6,15 +6,15 @@ use burn::tensor::{Device, Tensor, activation::log_sigmoid};
 
 use super::adam::Adam;
 use super::learner::{
-    Moment, Parts, Reals, load_module, load_optimizer, module_bytes, optimizer_bytes,
+    Batch, Parts, StepContext, load_module, load_optimizer, module_bytes, optimizer_bytes,
 };
 use super::second_stage::{self, Stage};
 use crate::config::{Config, Likelihood, VaeConfig};
-use crate::nets::{Encoder, Generator, cpu};
-use crate::objective::elbo::{
+use crate::loss::elbo::{
     beta_at, divergences, importance_weighted, log_likelihood, log_normal, log_prior_ratio,
     reparameterize, repeated, with_free_bits,
 };
+use crate::nets::{Encoder, Generator, cpu};
 use crate::random::{Purpose, normals};
 
 /// Encoder and decoder, trained together.
@@ -67,7 +67,7 @@ impl Vae {
     fn terms(
         &self,
         net: &Autoencoder,
-        reals: Reals,
+        reals: Batch,
         draws: usize,
         purpose: Purpose,
         index: u64,
@@ -87,7 +87,7 @@ impl Vae {
         };
         let encode = || net.encoder.forward(x.clone(), class.clone());
         // Numbers are drawn one after the other: meanwhile another thread has the encoder's products.
-        let (noise, (mean, log_variance)) = if cpu::usable(&x) {
+        let (noise, (mean, log_variance)) = if cpu::on_cpu_backend(&x) {
             rayon::join(draw, encode)
         } else {
             (draw(), encode())
@@ -116,7 +116,7 @@ impl Vae {
     }
 
     /// Names of what a step at `moment` returns.
-    pub(super) fn stats(&self, moment: Moment) -> &'static [&'static str] {
+    pub(super) fn stats(&self, moment: StepContext) -> &'static [&'static str] {
         match Stage::at(moment.fraction, self.settings.second_stage) {
             Stage::First(_) => Self::STATS,
             Stage::Second(_) => second_stage::STATS,
@@ -127,8 +127,8 @@ impl Vae {
     pub(super) fn step(
         &mut self,
         step: u64,
-        moment: Moment,
-        reals: &mut dyn FnMut() -> Reals,
+        moment: StepContext,
+        reals: &mut dyn FnMut() -> Batch,
     ) -> Tensor<1> {
         match Stage::at(moment.fraction, self.settings.second_stage) {
             Stage::First(fraction) => self.first_step(step, fraction, reals()),
@@ -137,7 +137,7 @@ impl Vae {
     }
 
     /// Encoder and decoder of images learn; `fraction` of the first stage is done.
-    fn first_step(&mut self, step: u64, fraction: f64, reals: Reals) -> Tensor<1> {
+    fn first_step(&mut self, step: u64, fraction: f64, reals: Batch) -> Tensor<1> {
         let s = &self.settings;
         let terms = self.terms(
             &self.net,
@@ -161,7 +161,7 @@ impl Vae {
     }
 
     /// Both nets of the second stage learn latents of the first, which stays as it is; `fraction` of the second stage is done.
-    fn second_step(&mut self, step: u64, fraction: f64, reals: Reals) -> Tensor<1> {
+    fn second_step(&mut self, step: u64, fraction: f64, reals: Batch) -> Tensor<1> {
         let encoder = self.net.encoder.valid();
         let (mean, log_variance) = encoder.forward(reals.pixels.inner(), None);
         let noise = self.noise(Purpose::Reparameterization, step, mean.dims());
@@ -218,7 +218,7 @@ impl Vae {
 
     /// The negative evidence lower bound of `x` in nats an image, with one draw of noise (β does not count); of both stages where there
     /// are two.
-    pub(super) fn negative_bound(&self, x: Reals, index: u64) -> f64 {
+    pub(super) fn negative_bound(&self, x: Batch, index: u64) -> f64 {
         let device = self.device.clone().inner();
         let net = self.net.valid();
         let terms = self.terms(&net, x, 1, Purpose::Score, index, &device);
@@ -231,7 +231,7 @@ impl Vae {
 
     /// −log of the importance-weighted bound (Burda et al. 2016, equation 8) of each image of `x` `[N, C, H, W]`, whose pixels are
     /// 0 or 1, with `draws` latents an image, in nats. For the Bernoulli likelihood.
-    pub(super) fn importance_bound(&self, x: Reals, draws: u64, index: u64) -> Vec<f64> {
+    pub(super) fn importance_bound(&self, x: Batch, draws: u64, index: u64) -> Vec<f64> {
         let (x, class) = (x.pixels, x.classes);
         let device = self.device.clone().inner();
         let net = self.net.valid();
@@ -323,7 +323,7 @@ mod tests {
             .float()
             .reshape([40, 1, side, side]);
         let mean = |bounds: Vec<f64>| bounds.iter().sum::<f64>() / bounds.len() as f64;
-        let x = Reals {
+        let x = Batch {
             pixels: x,
             classes: None,
         };
@@ -394,12 +394,12 @@ mod tests {
     #[test]
     fn until_its_turn_the_second_stage_changes_nothing_and_then_it_alone_is_changed() {
         let mut vae = two_stages(3);
-        let mut reals = || Reals {
+        let mut reals = || Batch {
             pixels: Tensor::from_inner(noise(1, [8, 256]).abs().clamp(0.0, 1.0))
                 .reshape([8, 1, 16, 16]),
             classes: None,
         };
-        let at = |fraction| Moment {
+        let at = |fraction| StepContext {
             fraction,
             augment: 0.0,
         };

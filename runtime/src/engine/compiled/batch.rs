@@ -2,7 +2,7 @@
 
 use super::check::second_len;
 use super::engine::{Engine, spread_all};
-use super::format::{ALIGNMENT, Layer, Number, Op, Place};
+use super::format::{ALIGNMENT, BufferRef, DType, Layer, Op};
 use super::kernels::{as_bytes, as_bytes_mut};
 use super::run::{dense, run};
 use crate::generator::GenerateError;
@@ -120,7 +120,7 @@ impl Engine<'_> {
     /// The first dense layers that follow one another, the output of each but the last being read by the next one alone.
     fn dense_run(&self) -> Option<DenseRun> {
         let mut run: Option<DenseRun> = None;
-        let (mut output, mut output_len) = (Place::None, 0);
+        let (mut output, mut output_len) = (BufferRef::None, 0);
         for (index, layer) in self.model.layers().enumerate() {
             let layer = layer.ok()?;
             let (input, width) = widths(&layer)?;
@@ -149,21 +149,21 @@ impl Engine<'_> {
     }
 
     /// Whether a layer from number `from` on reads any of the `len` bytes at `place` before one writes over them.
-    fn is_read(&self, from: usize, place: Place, len: usize) -> bool {
-        let Place::Scratch(start) = place else {
+    fn is_read(&self, from: usize, place: BufferRef, len: usize) -> bool {
+        let BufferRef::Scratch(start) = place else {
             return false;
         };
         let (start, end) = (u64::from(start), u64::from(start) + len as u64);
         for layer in self.model.layers().skip(from) {
             let Ok(layer) = layer else { return true };
-            let meets = |at: Place, bytes: u64| matches!(at, Place::Scratch(at) if u64::from(at) < end && start < u64::from(at) + bytes);
+            let meets = |at: BufferRef, bytes: u64| matches!(at, BufferRef::Scratch(at) if u64::from(at) < end && start < u64::from(at) + bytes);
             let input = layer.input_shape.bytes(layer.input_number);
             let second = second_len(&layer).unwrap_or(u64::MAX >> 1);
             if meets(layer.input, input) || meets(layer.second, second) {
                 return true;
             }
             let output = layer.output_shape.bytes(layer.output_number);
-            if matches!(layer.output, Place::Scratch(at) if u64::from(at) <= start && end <= u64::from(at) + output)
+            if matches!(layer.output, BufferRef::Scratch(at) if u64::from(at) <= start && end <= u64::from(at) + output)
             {
                 return false;
             }
@@ -193,8 +193,8 @@ impl Engine<'_> {
                 run(&layer.ok()?, &context, single, &mut [])?;
             }
             let from = match first.input {
-                Place::Latent => as_bytes(latent),
-                Place::Scratch(offset) => single.get(offset as usize..)?.get(..width)?,
+                BufferRef::Latent => as_bytes(latent),
+                BufferRef::Scratch(offset) => single.get(offset as usize..)?.get(..width)?,
                 _ => return None,
             };
             input
@@ -211,7 +211,7 @@ impl Engine<'_> {
             .take(dense_run.end - dense_run.first)
         {
             let layer = layer.ok()?;
-            if layer.output == Place::Image && layer.output_number == Number::F32 {
+            if layer.output == BufferRef::Image && layer.output_number == DType::F32 {
                 return dense(&layer, &context, input, count, as_bytes_mut(images));
             }
             dense(&layer, &context, input, count, output)?;
@@ -221,8 +221,8 @@ impl Engine<'_> {
         let last = last?;
         let (_, width) = widths(&last)?;
         let offset = match last.output {
-            Place::Scratch(offset) => offset,
-            Place::Image => {
+            BufferRef::Scratch(offset) => offset,
+            BufferRef::Image => {
                 let bytes = input.get(..images.len())?;
                 spread_all(bytes, images, self.model.range());
                 return Some(());

@@ -1,10 +1,10 @@
 //! Whether a layer can be run as it says: done once, so that running needs no further thought.
 
 use super::FLOATS;
-use super::axis::{Axis, MAX_KERNEL};
+use super::conv_axis::{Axis, MAX_KERNEL};
 use super::format::{
-    Activation, Broadcast, Convolution, FormatError, Header, Layer, MapShape, Number, Op, PadKind,
-    Place, padded,
+    Activation, Broadcast, BufferRef, Convolution, DType, FormatError, Header, HwcShape, Layer, Op,
+    PadKind, padded,
 };
 
 /// Most numbers of a tensor.
@@ -76,7 +76,7 @@ impl Check<'_> {
 
     /// Layers that make floats are what feature `floats` adds.
     fn left_out(&self) -> Result<(), FormatError> {
-        if FLOATS || self.layer.output_number != Number::F32 {
+        if FLOATS || self.layer.output_number != DType::F32 {
             return Ok(());
         }
         Err(FormatError::LeftOut {
@@ -106,7 +106,7 @@ impl Check<'_> {
     }
 
     fn numbers(&self) -> Result<(), FormatError> {
-        use Number::{F16, F32, I8, I16, U8};
+        use DType::{F16, F32, I8, I16, U8};
         let layer = self.layer;
         let weights = layer.weights.map(|weights| weights.number);
         let (input, output) = (layer.input_number, layer.output_number);
@@ -131,9 +131,11 @@ impl Check<'_> {
             Op::Activate | Op::Binary(..) | Op::Bilinear(_) | Op::Pad(..) => {
                 input == F32 && weights.is_none() && output == F32
             }
-            Op::Nearest | Op::DepthToSpace(_) | Op::Copy(_) | Op::ToPlanar | Op::ToInterleaved => {
-                input == output && input != F16 && weights.is_none()
-            }
+            Op::Nearest
+            | Op::DepthToSpace(_)
+            | Op::ConcatChannels(_)
+            | Op::HwcToChw
+            | Op::ChwToHwc => input == output && input != F16 && weights.is_none(),
             Op::Lookup => weights == Some(output) && matches!(output, F32 | I16 | I8),
             Op::Quantize(scale) => {
                 input == F32
@@ -215,12 +217,12 @@ impl Check<'_> {
                         && grown(input.width, output.width, left),
                 )
             }
-            Op::Copy(at) => same(
+            Op::ConcatChannels(at) => same(
                 input.height == output.height
                     && input.width == output.width
                     && u64::from(at) + u64::from(input.channels) <= u64::from(output.channels),
             ),
-            Op::ToPlanar | Op::ToInterleaved => same(input.len() == output.len()),
+            Op::HwcToChw | Op::ChwToHwc => same(input.len() == output.len()),
         }
     }
 
@@ -262,8 +264,8 @@ impl Check<'_> {
     /// Sums of integers stay within 32 bits, whatever the input is.
     fn sums(&self) -> Result<(), FormatError> {
         let most = match self.layer.input_number {
-            Number::I8 => 127,
-            Number::U8 => 255,
+            DType::I8 => 127,
+            DType::U8 => 255,
             _ => 32767,
         };
         let terms = match self.layer.op {
@@ -284,7 +286,7 @@ impl Check<'_> {
         let Some(weights) = self.layer.weights else {
             return Ok(());
         };
-        let bytes = weights.number == Number::I8;
+        let bytes = weights.number == DType::I8;
         let inputs = |n: u64| if bytes { n.next_multiple_of(4) } else { n };
         let pad = |n: u64| n.div_ceil(16) * 16;
         let outputs = u64::from(output.channels);
@@ -351,10 +353,10 @@ impl Check<'_> {
     fn in_scratch(
         &self,
         what: &'static str,
-        place: Place,
+        place: BufferRef,
         len: u64,
     ) -> Result<Option<Range>, FormatError> {
-        let Place::Scratch(offset) = place else {
+        let BufferRef::Scratch(offset) = place else {
             return Ok(None);
         };
         let (offset, section) = (u64::from(offset), u64::from(self.header.scratch_len));
@@ -375,29 +377,29 @@ impl Check<'_> {
         let layer = self.layer;
         let (input_shape, output_shape) = (layer.input_shape, layer.output_shape);
         match layer.input {
-            Place::Latent => {
-                let fits = layer.input_number == Number::F32
-                    && input_shape == MapShape::vector(self.header.latent_len);
+            BufferRef::Latent => {
+                let fits = layer.input_number == DType::F32
+                    && input_shape == HwcShape::vector(self.header.latent_len);
                 self.ensure(fits, "latent", input_shape.len())?;
             }
-            Place::None => self.ensure(layer.op == Op::Lookup, "input", u64::from(u32::MAX))?,
-            Place::Image => return Err(self.error("input", 0)),
-            Place::Scratch(_) => {}
+            BufferRef::None => self.ensure(layer.op == Op::Lookup, "input", u64::from(u32::MAX))?,
+            BufferRef::Image => return Err(self.error("input", 0)),
+            BufferRef::Scratch(_) => {}
         }
         let last = self.index + 1 == self.header.layers as usize;
         match layer.output {
-            Place::Image => {
+            BufferRef::Image => {
                 let image = self.header.shape.len().unwrap_or(0) as u64;
-                let number = matches!(layer.output_number, Number::F32 | Number::U8);
-                let whole = !matches!(layer.op, Op::Copy(_));
+                let number = matches!(layer.output_number, DType::F32 | DType::U8);
+                let whole = !matches!(layer.op, Op::ConcatChannels(_));
                 self.ensure(
                     last && number && whole && output_shape.len() == image,
                     "image",
                     output_shape.len(),
                 )?;
             }
-            Place::Scratch(_) => self.ensure(!last, "output of the last layer", 0)?,
-            Place::None | Place::Latent => return Err(self.error("output", 0)),
+            BufferRef::Scratch(_) => self.ensure(!last, "output of the last layer", 0)?,
+            BufferRef::None | BufferRef::Latent => return Err(self.error("output", 0)),
         }
         let input = self.in_scratch("input", layer.input, input_shape.bytes(layer.input_number))?;
         let output = self.in_scratch(
@@ -407,8 +409,8 @@ impl Check<'_> {
         )?;
         let second_len = second_len(layer).ok_or_else(|| self.error("size of sums", u64::MAX))?;
         let second = match (second_len, layer.second) {
-            (0, Place::None) => None,
-            (1.., Place::Scratch(_)) => {
+            (0, BufferRef::None) => None,
+            (1.., BufferRef::Scratch(_)) => {
                 self.in_scratch("second input", layer.second, second_len)?
             }
             _ => return Err(self.error("second input", 0)),
@@ -430,9 +432,9 @@ impl Check<'_> {
 pub(super) fn second_len(layer: &Layer) -> Option<u64> {
     let shape = layer.input_shape;
     match layer.op {
-        Op::Binary(_, Broadcast::Same) => Some(shape.bytes(Number::F32)),
+        Op::Binary(_, Broadcast::Same) => Some(shape.bytes(DType::F32)),
         Op::Binary(_, Broadcast::Channel) => {
-            Some(MapShape::vector(shape.channels).bytes(Number::F32))
+            Some(HwcShape::vector(shape.channels).bytes(DType::F32))
         }
         Op::FewConv(c) => few_scratch(&c, shape, layer.output_shape),
         Op::UpsampleConv => upsample_scratch(shape, layer.output_shape),
@@ -441,7 +443,7 @@ pub(super) fn second_len(layer: &Layer) -> Option<u64> {
 }
 
 /// Most input rows that [`Op::UpsampleConv`] takes at once: as many as have 16 pixels.
-pub(super) fn upsample_rows(input: MapShape) -> u32 {
+pub(super) fn upsample_rows(input: HwcShape) -> u32 {
     16u32
         .checked_div(input.width)
         .unwrap_or(1)
@@ -453,7 +455,7 @@ pub(super) fn upsample_rows(input: MapShape) -> u32 {
 /// For each of the rows that it takes at once: the differences between columns, one more than there are columns, those between rows,
 /// and six products of each pixel; and one pixel.
 #[must_use]
-pub fn upsample_scratch(input: MapShape, output: MapShape) -> Option<u64> {
+pub fn upsample_scratch(input: HwcShape, output: HwcShape) -> Option<u64> {
     let (width, channels) = (u64::from(input.width), u64::from(input.channels));
     let outputs = padded(usize::try_from(output.channels).ok()?) as u64;
     let differences = (2 * width + 1).checked_mul(channels)?;
@@ -479,7 +481,7 @@ pub(super) fn few_rows(axis: &Axis) -> usize {
 
 /// Bytes of scratch memory that [`Op::FewConv`] needs beside its input and output; `None` if there is no such number.
 #[must_use]
-pub fn few_scratch(convolution: &Convolution, input: MapShape, output: MapShape) -> Option<u64> {
+pub fn few_scratch(convolution: &Convolution, input: HwcShape, output: HwcShape) -> Option<u64> {
     let [rows, _] = Axis::pair(convolution, input, output);
     let taps = u64::from(convolution.kernel[0]) * u64::from(convolution.kernel[1]);
     let sums = padded(usize::try_from(taps.checked_mul(output.channels.into())?).ok()?) as u64;

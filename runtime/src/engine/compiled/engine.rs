@@ -1,6 +1,6 @@
 //! From a latent vector to an image.
 
-use super::format::{ALIGNMENT, Number};
+use super::format::{ALIGNMENT, DType};
 use super::kernels::{Level, as_bytes_mut};
 use super::model::Model;
 use super::run::{Context, run};
@@ -99,13 +99,13 @@ impl<'m> Engine<'m> {
         let context = self.context(latent, class);
         let len = image.len();
         let image = as_bytes_mut(image);
-        let mut number = Number::F32;
+        let mut number = DType::F32;
         for layer in self.model.layers().skip(from) {
             let layer = layer.map_err(|_| GenerateError::Engine)?;
             run(&layer, &context, scratch, image).ok_or(GenerateError::Engine)?;
             number = layer.output_number;
         }
-        if number == Number::U8 {
+        if number == DType::U8 {
             spread(image, len, self.model.range());
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Layers of bytes: from a layer's record to its kernel, and between floats and integers.
 
-use super::axis::Axis;
-use super::format::{Convolution, Layer, Number, padded};
+use super::conv_axis::Axis;
+use super::format::{Convolution, DType, Layer, padded};
 use super::kernels::{self, ByteConv, ByteGather, Integers, Requantizer, bytes_as, bytes_as_mut};
 use super::run::{Context, len_of, tensor};
 
@@ -9,9 +9,9 @@ use super::run::{Context, len_of, tensor};
 fn input<'a>(layer: &Layer, bytes: &'a [u8], count: usize) -> Option<Integers<'a>> {
     let len = len_of(layer.input_shape)?.checked_mul(count)?;
     Some(match layer.input_number {
-        Number::I8 => Integers::I8(bytes_as(bytes, len)?),
-        Number::U8 => Integers::U8(bytes_as(bytes, len)?),
-        Number::I16 => Integers::I16(bytes_as(bytes, len)?),
+        DType::I8 => Integers::I8(bytes_as(bytes, len)?),
+        DType::U8 => Integers::U8(bytes_as(bytes, len)?),
+        DType::I16 => Integers::I16(bytes_as(bytes, len)?),
         _ => return None,
     })
 }
@@ -53,7 +53,7 @@ fn requantizer<'a>(
         tensor(context, how.multipliers, padded(outputs))?,
         how.shift,
         table,
-        layer.output_number == Number::I8,
+        layer.output_number == DType::I8,
     )
 }
 
@@ -103,7 +103,7 @@ pub(super) fn conv(
     kernels::byte_conv(context.level, &call, requantizer, out)
 }
 
-/// A convolution with few output channels, for [`Rows`](super::rows::Rows).
+/// A convolution with few output channels, for [`Rows`](super::scanlines::Rows).
 pub(super) struct ByteRows<'a> {
     /// From a pixel to its sums, whatever `x` is.
     pointwise: ByteConv<'a, Integers<'a>>,
@@ -185,10 +185,10 @@ impl<'a> ByteRows<'a> {
 }
 
 /// The least and the greatest number that a quantized tensor holds.
-const fn limits(number: Number) -> (f32, f32) {
+const fn limits(number: DType) -> (f32, f32) {
     match number {
-        Number::I8 => (-127.0, 127.0),
-        Number::U8 => (0.0, 255.0),
+        DType::I8 => (-127.0, 127.0),
+        DType::U8 => (0.0, 255.0),
         _ => (-32767.0, 32767.0),
     }
 }
@@ -215,7 +215,7 @@ pub(super) fn quantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) 
     let len = len_of(layer.input_shape)?;
     let x: &[f32] = bytes_as(bytes, len)?;
     let limits = limits(layer.output_number);
-    if layer.output_number == Number::I16 {
+    if layer.output_number == DType::I16 {
         let out: &mut [i16] = bytes_as_mut(out, len)?;
         for (out, x) in out.iter_mut().zip(x) {
             *out = rounded(*x, scale, limits) as i16;

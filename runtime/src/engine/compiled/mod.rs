@@ -4,25 +4,25 @@
 /// Whether layers of floats can be run. What stands behind it is type-checked always, and linked only where it holds.
 const FLOATS: bool = cfg!(feature = "floats");
 
-mod axis;
 mod batch;
 mod check;
+mod conv_axis;
+mod elementwise;
 mod engine;
 pub mod format;
 mod integer;
 mod kernels;
 #[cfg(feature = "mmap")]
-mod map;
+mod mmap;
 mod model;
 #[cfg(feature = "std")]
 mod owned;
-mod plain;
-mod rows;
 mod run;
+mod scanlines;
 mod upsample;
 
-pub use axis::{Axis, MAX_KERNEL, Tap, Taps};
 pub use check::{few_scratch, upsample_scratch};
+pub use conv_axis::{Axis, MAX_KERNEL, Tap, Taps};
 pub use engine::{Compiled, Engine};
 pub use format::scratch_len;
 pub use kernels::Level;
@@ -31,4 +31,4 @@ pub use model::Aligned;
 pub use model::Model;
 #[cfg(feature = "std")]
 pub use owned::{CompiledError, CompiledGenerator};
-pub use rows::rows_scratch_len;
+pub use scanlines::rows_scratch_len;

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::engine::Engine;
-use super::format::{ALIGNMENT, FormatError, Layer, MapShape, Op};
+use super::format::{ALIGNMENT, FormatError, HwcShape, Layer, Op};
 use super::kernels::Level;
 use super::model::Model;
 use crate::card::{Card, CardError, GoldenMatch};
@@ -95,7 +95,7 @@ impl Bytes {
 
     #[cfg(feature = "mmap")]
     fn open(path: &Path) -> io::Result<Self> {
-        super::map::map(path).map(Self::Mapped)
+        super::mmap::map(path).map(Self::Mapped)
     }
 
     #[cfg(not(feature = "mmap"))]
@@ -303,7 +303,7 @@ impl CompiledGenerator {
 /// Multiplications of one image in dense layers and convolutions, padding included.
 fn products(model: &Model<'_>) -> u64 {
     let of = |layer: &Layer| {
-        let pixels = |shape: MapShape| u64::from(shape.height) * u64::from(shape.width);
+        let pixels = |shape: HwcShape| u64::from(shape.height) * u64::from(shape.width);
         let (from, to) = (layer.input_shape, layer.output_shape);
         match layer.op {
             Op::Dense => from.len().saturating_mul(to.len()),

@@ -1,15 +1,15 @@
 //! Runs one layer.
 
 use super::FLOATS;
-use super::axis::Axis;
 use super::check::second_len;
-use super::format::{Activation, Convolution, Layer, Number, Op, Place, Weights, padded};
+use super::conv_axis::Axis;
+use super::elementwise;
+use super::format::{Activation, BufferRef, Convolution, DType, Layer, Op, Weights, padded};
 use super::integer;
 use super::kernels::{
     self, ConvCall, DenseCall, Level, Plain, WeightSlice, as_bytes, bytes_as, bytes_as_mut,
 };
-use super::plain;
-use super::rows::Rows;
+use super::scanlines::Rows;
 use super::upsample::upsample;
 
 /// What all layers of one image share.
@@ -38,8 +38,8 @@ pub(super) fn buffers<'a>(
     scratch: &'a mut [u8],
     image: &'a mut [u8],
 ) -> Option<Buffers<'a>> {
-    let range = |place: Place, len: u64| match place {
-        Place::Scratch(offset) => {
+    let range = |place: BufferRef, len: u64| match place {
+        BufferRef::Scratch(offset) => {
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             offset as usize..(offset as usize).saturating_add(len)
         }
@@ -52,10 +52,10 @@ pub(super) fn buffers<'a>(
     let input = if in_place { 0..0 } else { input };
     let [input, second, output] = scratch.get_disjoint_mut([input, second, output]).ok()?;
     let input: &[u8] = match layer.input {
-        Place::Latent => as_bytes(context.latent),
+        BufferRef::Latent => as_bytes(context.latent),
         _ => input,
     };
-    let output = if layer.output == Place::Image {
+    let output = if layer.output == BufferRef::Image {
         image
     } else {
         output
@@ -82,7 +82,7 @@ pub(super) fn run(
             integer::conv(layer, c, context, buffers.input, buffers.output)
         }
         Op::FewConv(c) => few(layer, c, context, buffers),
-        Op::Nearest | Op::DepthToSpace(_) | Op::Copy(_) | Op::ToPlanar | Op::ToInterleaved => {
+        Op::Nearest | Op::DepthToSpace(_) | Op::ConcatChannels(_) | Op::HwcToChw | Op::ChwToHwc => {
             match layer.input_number.size() {
                 4 if FLOATS => moved::<f32>(layer, buffers),
                 2 => moved::<u16>(layer, buffers),
@@ -99,19 +99,19 @@ pub(super) fn run(
         Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) => in_place(layer, context, buffers),
         Op::Bilinear(coordinates) => {
             let (x, out) = floats(layer, buffers.input, buffers.output)?;
-            plain::bilinear(x, layer.input_shape, out, layer.output_shape, coordinates);
+            elementwise::bilinear(x, layer.input_shape, out, layer.output_shape, coordinates);
             Some(())
         }
         Op::Pad(before, kind) => {
             let (x, out) = floats(layer, buffers.input, buffers.output)?;
-            plain::pad(x, layer.input_shape, out, layer.output_shape, before, kind);
+            elementwise::pad(x, layer.input_shape, out, layer.output_shape, before, kind);
             Some(())
         }
         Op::Dequantize(scale) => integer::dequantize(layer, scale, buffers.input, buffers.output),
     }
 }
 
-pub(super) fn len_of(shape: super::format::MapShape) -> Option<usize> {
+pub(super) fn len_of(shape: super::format::HwcShape) -> Option<usize> {
     usize::try_from(shape.len()).ok()
 }
 
@@ -142,8 +142,8 @@ pub(super) fn weights<'a>(
     biases: usize,
 ) -> Option<(WeightSlice<'a>, Option<&'a [f32]>)> {
     let slice = match weights.number {
-        Number::F32 => WeightSlice::F32(tensor(context, weights.offset, len)?),
-        Number::F16 => WeightSlice::F16(tensor(context, weights.offset, len)?),
+        DType::F32 => WeightSlice::F32(tensor(context, weights.offset, len)?),
+        DType::F16 => WeightSlice::F16(tensor(context, weights.offset, len)?),
         _ => return None,
     };
     let bias = match weights.bias {
@@ -266,7 +266,7 @@ fn grouped(
     };
     let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
     let (x, out) = floats(layer, buffers.input, buffers.output)?;
-    plain::Grouped {
+    elementwise::Grouped {
         axes,
         groups,
         inputs,
@@ -296,7 +296,7 @@ fn in_place(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_>) -> Optio
             else {
                 return None;
             };
-            plain::affine(out, scale, shift);
+            elementwise::affine(out, scale, shift);
         }
         Op::Prelu => {
             let (WeightSlice::F32(slopes), _) =
@@ -304,14 +304,14 @@ fn in_place(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_>) -> Optio
             else {
                 return None;
             };
-            plain::prelu(out, slopes);
+            elementwise::prelu(out, slopes);
         }
         Op::Binary(kind, broadcast) => {
             let len = match broadcast {
                 super::format::Broadcast::Same => out.len(),
                 super::format::Broadcast::Channel => channels,
             };
-            plain::binary(out, bytes_as(buffers.second, len)?, kind, broadcast);
+            elementwise::binary(out, bytes_as(buffers.second, len)?, kind, broadcast);
         }
         _ => {}
     }
@@ -327,17 +327,17 @@ fn moved<T: Plain>(layer: &Layer, buffers: Buffers<'_>) -> Option<()> {
     let x: &[T] = bytes_as(buffers.input, len_of(from)?)?;
     let out: &mut [T] = bytes_as_mut(buffers.output, len_of(to)?)?;
     match layer.op {
-        Op::Nearest => plain::nearest(x, from, out, to),
-        Op::DepthToSpace(crd) => plain::depth_to_space(x, from, out, to, crd),
-        Op::Copy(at) => plain::copy(
+        Op::Nearest => elementwise::nearest(x, from, out, to),
+        Op::DepthToSpace(crd) => elementwise::depth_to_space(x, from, out, to, crd),
+        Op::ConcatChannels(at) => elementwise::copy(
             x,
             from.channels as usize,
             out,
             to.channels as usize,
             at as usize,
         ),
-        Op::ToPlanar => plain::to_planar(x, from, out),
-        Op::ToInterleaved => plain::to_interleaved(x, to, out),
+        Op::HwcToChw => elementwise::to_planar(x, from, out),
+        Op::ChwToHwc => elementwise::to_interleaved(x, to, out),
         _ => return None,
     }
     Some(())

@@ -1,7 +1,7 @@
 //! Nearest doubling and a 3x3 convolution as one layer, see [`Op::UpsampleConv`](super::format::Op::UpsampleConv).
 
-use super::axis::Axis;
 use super::check::upsample_rows;
+use super::conv_axis::Axis;
 use super::format::{Activation, Layer, padded};
 use super::kernels::{self, ConvCall, Interleave, Level, WeightSlice, bytes_as, bytes_as_mut};
 use super::run::{Buffers, Context, len_of, weights};

@@ -23,7 +23,7 @@ use super::super::convert::Shape;
 use super::super::error::DataError;
 use super::decode::Decoded;
 use super::scan::Listing;
-use crate::files;
+use crate::atomic_file;
 
 /// Names the format; a change of format or of decoding changes it.
 const MAGIC: &[u8; 8] = b"DRMPIX01";
@@ -81,7 +81,10 @@ impl Cache {
             field(&file.len.to_le_bytes());
             field(&file.changed.to_le_bytes());
         }
-        let name: String = files::sha256(place.as_bytes()).chars().take(16).collect();
+        let name: String = atomic_file::sha256(place.as_bytes())
+            .chars()
+            .take(16)
+            .collect();
         Ok(Self {
             path: folder.join(format!("{name}.pixels")),
             folder,
@@ -119,7 +122,7 @@ impl Cache {
     /// Finds out before hours of decoding whether the result can be kept.
     pub(super) fn check_writable(&self) -> Result<(), DataError> {
         let probe = self.folder.join(format!(".{}.probe", std::process::id()));
-        files::write_atomic(&probe, &[])
+        atomic_file::write_atomic(&probe, &[])
             .and_then(|()| fs::remove_file(&probe))
             .map_err(|cause| unwritable(&self.folder, 0, cause))
     }
@@ -142,7 +145,7 @@ impl Cache {
         hash.update(&decoded.pixels);
         let sum = hash.finalize();
         let needed = (head.len() + sum.len()) as u64 + decoded.pixels.len() as u64;
-        files::write_atomic_parts(&self.path, &[&head, &decoded.pixels, &sum])
+        atomic_file::write_atomic_parts(&self.path, &[&head, &decoded.pixels, &sum])
             .map_err(|cause| unwritable(&self.path, needed, cause))
     }
 }
@@ -209,7 +212,7 @@ impl Reader {
     fn bytes(&mut self, len: u64) -> io::Result<Vec<u8>> {
         self.left = self.left.checked_sub(len).ok_or_else(damaged)?;
         let len = usize::try_from(len).map_err(|_| damaged())?;
-        let mut bytes = files::try_zeros(len).ok_or(io::ErrorKind::OutOfMemory)?;
+        let mut bytes = atomic_file::try_zeros(len).ok_or(io::ErrorKind::OutOfMemory)?;
         self.file.read_exact(&mut bytes)?;
         self.hash.update(&bytes);
         Ok(bytes)

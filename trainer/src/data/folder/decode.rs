@@ -13,7 +13,7 @@ use super::super::error::DataError;
 use super::super::parallel;
 use super::super::progress::{Progress, Unit};
 use super::scan::{ImageFile, Listing};
-use crate::files::try_zeros;
+use crate::atomic_file::try_zeros;
 
 /// Rows or columns a file may have.
 const MAX_EDGE: u32 = 32_768;

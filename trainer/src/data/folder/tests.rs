@@ -3,7 +3,7 @@ use std::fs;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
-use crate::files::TestFolder;
+use crate::atomic_file::TestFolder;
 
 /// An image of one colour.
 fn flat(folder: &TestFolder, name: &str, colour: [u8; 3]) {

@@ -5,7 +5,7 @@
 //! randomness comes from one stream per image, and all arithmetic is IEEE basic operations and
 //! `libm`, so the bytes are the same on every machine and in every order of making.
 
-mod hand;
+mod handwriting;
 mod raster;
 mod skeletons;
 
@@ -17,7 +17,7 @@ use super::error::DataError;
 use super::parallel;
 use super::progress::Unit;
 use super::{LoadOptions, assemble};
-use crate::files::try_zeros;
+use crate::atomic_file::try_zeros;
 
 /// Number of training images.
 const TRAIN: usize = 60_000;
@@ -82,11 +82,11 @@ fn draw_half(
         shape.image_len(),
         options.threads(),
         options.progress,
-        || (hand::Writing::default(), Vec::new()),
+        || (handwriting::Writing::default(), Vec::new()),
         |(writing, light), index, image| {
             let digit = labels.get(index).map_or(0, |label| usize::from(*label));
             let mut stream = Stream::new(SEED, half.domain(), index as u64);
-            hand::write(digit, &mut stream, writing);
+            handwriting::write(digit, &mut stream, writing);
             let area = shape.height.saturating_mul(shape.width);
             if let Some((first, rest)) = image.split_at_mut_checked(area) {
                 raster::draw(writing, shape.width, light, first);

@@ -1,6 +1,6 @@
 //! Drawing a line whose width varies: brightness by the distance of the pixel from the line.
 
-use super::hand::{CANVAS, Point, Writing};
+use super::handwriting::{CANVAS, Point, Writing};
 
 /// Draws `writing` in white on the black square `pixels` of `size` x `size`.
 pub(super) fn draw(writing: &Writing, size: usize, light: &mut Vec<f32>, pixels: &mut [u8]) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::files;
+use crate::atomic_file;
 
 fn options() -> LoadOptions<'static> {
     LoadOptions {
@@ -13,11 +13,11 @@ fn the_first_thousand_are_the_same_for_everyone() {
     let data = load(&options()).unwrap();
     let test = data.test.pixels();
     assert_eq!(
-        files::sha256(data.train.pixels()),
+        atomic_file::sha256(data.train.pixels()),
         "c4b6fb3208980ef2e0b9976a8a57c6975e8633c1ce01ef7318cf404629221f0c"
     );
     assert_eq!(
-        files::sha256(&test[..784_000]),
+        atomic_file::sha256(&test[..784_000]),
         "0d91635f7eed373141338acfd5560f3a93e6296a7f4106f563dcf2be5b8202f0"
     );
 }

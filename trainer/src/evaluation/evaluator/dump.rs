@@ -6,7 +6,7 @@ use super::{Evaluation, Evaluator};
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::matrix::Chosen;
 use crate::evaluation::memorization::Nearest;
-use crate::evaluation::{npy, similarity};
+use crate::evaluation::{ms_ssim, npy};
 
 impl Evaluator<'_> {
     /// Writes what the figures were computed from as `.npy` files, for `scripts/bench/metrics.py`. Needs [`Options::keep`](super::Options):
@@ -34,7 +34,7 @@ impl Evaluator<'_> {
         npy::images(folder, "real_pixels.npy", &real.bytes(), self.shape)?;
         npy::images(folder, "fake_pixels.npy", &kept.pixels, self.shape)?;
         npy::matrix(folder, "directions.npy", &self.directions)?;
-        let pairs = similarity::pairs(
+        let pairs = ms_ssim::pairs(
             kept.pixels.len() / self.data.image_len().max(1),
             self.options.seed,
         );

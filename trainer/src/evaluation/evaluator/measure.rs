@@ -2,13 +2,13 @@
 
 use super::Evaluator;
 use super::features::Described;
-use crate::evaluation::gaussian::GaussianFit;
+use crate::evaluation::frechet::GaussianFit;
 use crate::evaluation::inception::{self, Scores};
-use crate::evaluation::kernel::Subsets;
+use crate::evaluation::kid::Subsets;
 use crate::evaluation::matrix::{Matrix, Pixels};
-use crate::evaluation::neighbours::{Radii, overlap};
+use crate::evaluation::ms_ssim::{self, Similarities};
+use crate::evaluation::prdc::{Radii, overlap};
 use crate::evaluation::report::{Better, Metric};
-use crate::evaluation::similarity::{self, Similarities};
 use crate::evaluation::sliced::{self, Projections};
 
 /// One number that was measured.
@@ -41,7 +41,7 @@ impl Measure {
         let real = &evaluator.real;
         let wants = |metric| evaluator.wants(metric);
         let [_, height, width] = evaluator.shape;
-        let fits = similarity::scales(height, width) > 0;
+        let fits = ms_ssim::scales(height, width) > 0;
         let classifier = matches!(evaluator.extractor, super::Extractor::Classifier(_));
         Self {
             gaussian: wants(Metric::Frechet).then(|| GaussianFit::new(real.width)),
@@ -50,7 +50,7 @@ impl Measure {
             features: real.radii.is_some().then(Matrix::default),
             projections: wants(Metric::SlicedWasserstein).then(Projections::new),
             similarities: (wants(Metric::MsSsim) && fits).then(|| {
-                let pairs = similarity::pairs(rows, evaluator.options.seed);
+                let pairs = ms_ssim::pairs(rows, evaluator.options.seed);
                 Similarities::new(evaluator.shape, &pairs)
             }),
         }
@@ -170,7 +170,7 @@ impl Measure {
         }
         if let Some(similarities) = &self.similarities {
             let (mean, error) = similarities.mean();
-            let scales = similarity::scales(evaluator.shape[1], evaluator.shape[2]);
+            let scales = ms_ssim::scales(evaluator.shape[1], evaluator.shape[2]);
             let pairs = similarities.pairs();
             let method = format!("{pairs} random pairs, {scales} of 5 scales fit");
             push(

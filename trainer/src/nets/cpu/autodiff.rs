@@ -9,28 +9,28 @@ use burn::backend::{Autodiff, AutodiffBackend, Flex, tensor::FloatTensor};
 use super::{Geometry, TrainingOps, conv, norm};
 
 impl TrainingOps for Flex {
-    fn gather(
+    fn conv2d(
         big: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        conv::gather(&big, &weight, &geometry)
+        conv::conv2d(&big, &weight, &geometry)
     }
 
-    fn scatter(
+    fn conv_transpose2d(
         small: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        conv::scatter(&small, &weight, &geometry)
+        conv::conv_transpose2d(&small, &weight, &geometry)
     }
 
-    fn correlate(
+    fn conv2d_weight_grad(
         big: FloatTensor<Self>,
         small: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        conv::correlate(&big, &small, &geometry)
+        conv::conv2d_weight_grad(&big, &small, &geometry)
     }
 
     fn normalize(
@@ -97,15 +97,17 @@ impl<B: TrainingOps> Backward<B, 2> for Convolution {
         let (input, weight, geometry, side) = ops.state;
         if let Some(node) = input_node {
             let gradient = match side {
-                Input::Big => B::scatter(gradient.clone(), weight, geometry),
-                Input::Small => B::gather(gradient.clone(), weight, geometry),
+                Input::Big => {
+                    <B as TrainingOps>::conv_transpose2d(gradient.clone(), weight, geometry)
+                }
+                Input::Small => <B as TrainingOps>::conv2d(gradient.clone(), weight, geometry),
             };
             grads.register::<B>(node.id, gradient);
         }
         if let Some(node) = weight_node {
             let gradient = match side {
-                Input::Big => B::correlate(input, gradient, geometry),
-                Input::Small => B::correlate(gradient, input, geometry),
+                Input::Big => <B as TrainingOps>::conv2d_weight_grad(input, gradient, geometry),
+                Input::Small => <B as TrainingOps>::conv2d_weight_grad(gradient, input, geometry),
             };
             grads.register::<B>(node.id, gradient);
         }
@@ -119,8 +121,8 @@ fn convolution<B: TrainingOps, C: CheckpointStrategy>(
     side: Input,
 ) -> FloatTensor<Autodiff<B, C>> {
     let run = |input, weight| match side {
-        Input::Big => B::gather(input, weight, geometry),
-        Input::Small => B::scatter(input, weight, geometry),
+        Input::Big => <B as TrainingOps>::conv2d(input, weight, geometry),
+        Input::Small => <B as TrainingOps>::conv_transpose2d(input, weight, geometry),
     };
     match Convolution
         .prepare::<C>([input.node(), weight.node()])
@@ -187,7 +189,7 @@ impl<B: TrainingOps> Backward<B, 1> for Leak {
 
 /// The backward operations have no gradients of their own: burn differentiates once. Their results count as constants.
 impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
-    fn gather(
+    fn conv2d(
         big: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
@@ -195,7 +197,7 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         convolution::<B, C>(big, weight, geometry, Input::Big)
     }
 
-    fn scatter(
+    fn conv_transpose2d(
         small: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
@@ -203,13 +205,13 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         convolution::<B, C>(small, weight, geometry, Input::Small)
     }
 
-    fn correlate(
+    fn conv2d_weight_grad(
         big: FloatTensor<Self>,
         small: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
         let [big, small] = [big, small].map(|tensor| tensor.into_primitive());
-        Self::from_inner(B::correlate(big, small, geometry))
+        Self::from_inner(<B as TrainingOps>::conv2d_weight_grad(big, small, geometry))
     }
 
     fn normalize(

@@ -168,7 +168,7 @@ fn weight_from_matrix(matrix: &[f32], small: usize, channels: usize, taps: usize
 }
 
 /// A convolution: `big` `[N, H, W, B]` with `weight` `[S, B, rows, columns]` to `[N, h, w, S]`.
-pub(super) fn gather(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
+pub(super) fn conv2d(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
     let [count, _, _, channels] = extents(big);
     let [small] = extents(weight);
     let [small_height, small_width] = geometry.small();
@@ -201,7 +201,11 @@ pub(super) fn gather(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry)
 }
 
 /// A transposed convolution: `small` `[N, h, w, S]` with `weight` `[S, B, rows, columns]` to `[N, H, W, B]`.
-pub(super) fn scatter(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
+pub(super) fn conv_transpose2d(
+    small: &FlexTensor,
+    weight: &FlexTensor,
+    geometry: &Geometry,
+) -> FlexTensor {
     let [count, _, _, small_channels] = extents(small);
     let [_, channels] = extents(weight);
     let [height, width] = geometry.big;
@@ -248,7 +252,7 @@ fn multiply_rows(x: &[f32], terms: usize, panels: &[Vec<f32>], columns: usize, o
     }
 }
 
-/// [`scatter`] where the big side has few channels: the product has a column for each tap, and they are added up where they fall.
+/// [`conv_transpose2d`] where the big side has few channels: the product has a column for each tap, and they are added up where they fall.
 fn scatter_few(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry, out: &mut [f32]) {
     let [count, _, _, small_channels] = extents(small);
     let [_, channels] = extents(weight);
@@ -269,7 +273,11 @@ fn scatter_few(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry, out
 }
 
 /// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N, h, w, S]`.
-pub(super) fn correlate(big: &FlexTensor, small: &FlexTensor, geometry: &Geometry) -> FlexTensor {
+pub(super) fn conv2d_weight_grad(
+    big: &FlexTensor,
+    small: &FlexTensor,
+    geometry: &Geometry,
+) -> FlexTensor {
     let [count, _, _, channels] = extents(big);
     let [_, _, _, small_channels] = extents(small);
     let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());

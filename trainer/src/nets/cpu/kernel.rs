@@ -24,13 +24,13 @@ impl WithSimd for Lanes {
 }
 
 /// Numbers in a vector of this machine.
-pub(crate) fn lanes() -> usize {
+pub(crate) fn simd_width() -> usize {
     Arch::new().dispatch(Lanes)
 }
 
 /// Columns of a panel on this machine.
 pub(super) fn panel() -> usize {
-    WIDE * lanes()
+    WIDE * simd_width()
 }
 
 /// The second matrix of a product, cut into panels of columns, each `[terms, panel]`; zeros behind the last column. The number for a

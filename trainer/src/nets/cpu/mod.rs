@@ -2,7 +2,7 @@
 //!
 //! burn's own operations are right on every device, but on the CPU a step of a DCGAN spends two thirds of its time in copies,
 //! masks and page faults around the matrix products. These do the same with fewer passes over memory; `tests` hold them to burn's.
-//! They are used where gradients are wanted and tensors live in burn-flex, see [`usable`] (steps on weights: where they live there, see
+//! They are used where gradients are wanted and tensors live in burn-flex, see [`on_cpu_backend`] (steps on weights: where they live there, see
 //! [`plain`]); everywhere else, and in the exported graph, the modules' own forward passes run.
 //!
 //! Results do not depend on the number of threads: how work is cut depends on shapes alone, and parts of a sum are added in their order.
@@ -34,7 +34,7 @@ use burn::tensor::{Device, Tensor};
 pub(super) use bias::biased;
 pub(crate) use evidence::{bernoulli, divergences, reparameterize};
 pub(super) use geometry::Geometry;
-pub(crate) use kernel::lanes;
+pub(crate) use kernel::simd_width;
 pub(super) use linear::multiply;
 pub(super) use spectral::bounded;
 pub(super) use squash::{Squash, squash};
@@ -45,19 +45,19 @@ pub(crate) use update::{AdamStep, adam, approach, plain};
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait TrainingOps: Backend {
     /// A convolution without bias: `big` `[N, H, W, B]` to `[N, h, w, S]`.
-    fn gather(
+    fn conv2d(
         big: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self>;
-    /// A transposed convolution without bias: `small` `[N, h, w, S]` to `[N, H, W, B]`; the adjoint of `gather`.
-    fn scatter(
+    /// A transposed convolution without bias: `small` `[N, h, w, S]` to `[N, H, W, B]`; the adjoint of `conv2d`.
+    fn conv_transpose2d(
         small: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self>;
     /// The weight's gradient of both: what `big` and `small` have in common at each tap.
-    fn correlate(
+    fn conv2d_weight_grad(
         big: FloatTensor<Self>,
         small: FloatTensor<Self>,
         geometry: Geometry,
@@ -93,14 +93,14 @@ pub(super) trait TrainingOps: Backend {
 }
 
 /// Whether a tensor is one that these operations are for: burn-flex, with gradients.
-pub(crate) fn usable<const D: usize>(x: &Tensor<D>) -> bool {
+pub(crate) fn on_cpu_backend<const D: usize>(x: &Tensor<D>) -> bool {
     let device = x.device();
     device.is_autodiff() && device.inner() == Device::flex()
 }
 
 /// A convolution, `[N, H, W, B]` with weights `[S, B, rows, columns]` to `[N, h, w, S]`, without bias.
 pub(super) fn convolve(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Tensor<4> {
-    Tensor::from_dispatch(<Dispatch as TrainingOps>::gather(
+    Tensor::from_dispatch(<Dispatch as TrainingOps>::conv2d(
         x.into_dispatch(),
         weight.into_dispatch(),
         geometry,
@@ -113,7 +113,7 @@ pub(super) fn convolve_transposed(
     weight: Tensor<4>,
     geometry: Geometry,
 ) -> Tensor<4> {
-    Tensor::from_dispatch(<Dispatch as TrainingOps>::scatter(
+    Tensor::from_dispatch(<Dispatch as TrainingOps>::conv_transpose2d(
         x.into_dispatch(),
         weight.into_dispatch(),
         geometry,

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use dreamlet_runtime::latent::{fill_normal, slerp};
 
-use super::film::{Frame, display_width, film};
 use super::html::{escape, image, missing, note, number};
 use super::nearest::nearest;
 use super::nets::Nets;
+use super::slideshow::{Frame, display_width, film};
 use crate::data::{Dataset, Split};
 use crate::report::grid::{grid, png};
 use crate::report::samples::interleave;

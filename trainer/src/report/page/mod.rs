@@ -15,13 +15,13 @@
 //! ```
 
 mod chart;
-mod film;
+mod discriminator;
 mod html;
-mod judge;
 mod latent;
 mod nearest;
 mod nets;
 mod sections;
+mod slideshow;
 
 #[cfg(test)]
 mod tests;
@@ -33,8 +33,8 @@ use self::html::{escape, missing};
 use self::nets::Nets;
 use super::ReportError;
 use super::run_files::RunFiles;
+use crate::atomic_file::write_atomic;
 use crate::data::{DataSpec, Dataset, LoadOptions, load};
-use crate::files::write_atomic;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -147,13 +147,16 @@ fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
         "Use of the latent dimensions"
     };
     let (title, judged) = match (&divergences, data) {
-        (Ok(Some(values)), _) => (use_of_latents, judge::encoder(values)),
+        (Ok(Some(values)), _) => (use_of_latents, discriminator::encoder(values)),
         (Err(reason), _) => (use_of_latents, missing(reason)),
         (Ok(None), Err(reason)) if nets.is_vae() => (
             use_of_latents,
             without("The KL of each dimension needs", reason),
         ),
-        (Ok(None), data) => ("Discriminator", judge::discriminator(nets, data.ok())),
+        (Ok(None), data) => (
+            "Discriminator",
+            discriminator::discriminator(nets, data.ok()),
+        ),
     };
     vec![
         Section {

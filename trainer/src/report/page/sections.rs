@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::chart::{curves as chart, step_text};
-use super::film::{Frame, display_width, film};
 use super::html::{escape, image, missing, note, number, table, whole};
 use super::nets::Nets;
+use super::slideshow::{Frame, display_width, film};
 use crate::report::log::{Log, Series};
 use crate::report::run_files::RunFiles;
 use crate::training::clock;

@@ -1,10 +1,10 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::atomic_file::TestFolder;
 use crate::config::{Overrides, Source, resolve};
 use crate::data::Split;
 use crate::device::DeviceChoice;
-use crate::files::TestFolder;
 use crate::training::saved::{Saved, Which};
 use crate::training::{TrainOptions, latent_use, train};
 
@@ -197,7 +197,7 @@ fn a_damaged_discriminator_leaves_the_other_sections() {
 
 #[test]
 fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
-    use crate::evaluation::{Better, ExtractorStamp, Figure, Report, Stamp};
+    use crate::evaluation::{Better, ExtractorStamp, Figure, Provenance, Report};
     let figure = |key, error, extractor| Figure {
         key,
         name: key.to_owned(),
@@ -206,7 +206,7 @@ fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
         floor: Some(2.5),
         better: Better::Lower,
         method: "Gaussians fitted to features, f64".to_owned(),
-        stamp: Stamp {
+        stamp: Provenance {
             extractor,
             data: "glyphs".to_owned(),
             fingerprint: "0123".to_owned(),

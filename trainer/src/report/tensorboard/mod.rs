@@ -13,7 +13,7 @@ use self::event::{Content, Event, Image, Summary, Value, What};
 use super::ReportError;
 use super::log::Log;
 use super::run_files::{RunFiles, Sheet};
-use crate::files::write_atomic;
+use crate::atomic_file::write_atomic;
 
 /// Always this name: a second report replaces the first instead of doubling every curve.
 const FILE: &str = "events.out.tfevents.0000000000.dreamlet";
@@ -128,7 +128,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::TestFolder;
+    use crate::atomic_file::TestFolder;
 
     /// The records of a file: a reader written from the format's description, not from the writer.
     fn records(mut bytes: &[u8]) -> Vec<Event> {

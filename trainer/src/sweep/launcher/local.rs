@@ -224,7 +224,7 @@ fn ask_to_stop(child: &mut Child) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::TestFolder;
+    use crate::atomic_file::TestFolder;
 
     #[cfg(unix)]
     #[test]

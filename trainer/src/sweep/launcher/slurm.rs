@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Ended, Exit, Job, Launcher, outcome};
-use crate::files::sha256;
+use crate::atomic_file::sha256;
 use crate::sweep::error::SweepError;
 
 /// Submits trials with `sbatch` and follows them with `squeue`.

@@ -11,7 +11,7 @@ pub use table::{csv, table};
 use super::error::SweepError;
 use super::folder::Sweep;
 use super::trial::best;
-use crate::files::write_atomic;
+use crate::atomic_file::write_atomic;
 
 /// Writes `results.csv`, `sweep.svg` and, when a trial came to a figure, `best.toml` into the sweep folder.
 ///

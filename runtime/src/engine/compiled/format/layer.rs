@@ -5,7 +5,7 @@ pub const LAYER_LEN: usize = 128;
 
 /// What a number is, in a buffer or in weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Number {
+pub enum DType {
     /// 32-bit float.
     F32,
     /// 16-bit float (IEEE 754 binary16); weights only.
@@ -18,7 +18,7 @@ pub enum Number {
     I16,
 }
 
-impl Number {
+impl DType {
     /// Bytes of one.
     #[must_use]
     pub const fn size(self) -> usize {
@@ -32,12 +32,12 @@ impl Number {
 
 /// Where a tensor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum BufferRef {
     /// Nowhere: the layer has no such tensor.
     None,
-    /// The caller's latent vector, [`Number::F32`].
+    /// The caller's latent vector, [`DType::F32`].
     Latent,
-    /// The caller's image, [`Number::F32`] or [`Number::U8`], channels after one another (CHW).
+    /// The caller's image, [`DType::F32`] or [`DType::U8`], channels after one another (CHW).
     Image,
     /// Scratch memory, from this byte on, a multiple of 4.
     Scratch(u32),
@@ -45,7 +45,7 @@ pub enum Place {
 
 /// Shape of a tensor in a buffer: rows, columns, channels, channels side by side (HWC). A vector is `1 x 1 x n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MapShape {
+pub struct HwcShape {
     /// Rows.
     pub height: u32,
     /// Columns.
@@ -54,7 +54,7 @@ pub struct MapShape {
     pub channels: u32,
 }
 
-impl MapShape {
+impl HwcShape {
     /// A vector of `n` numbers.
     #[must_use]
     pub const fn vector(n: u32) -> Self {
@@ -75,7 +75,7 @@ impl MapShape {
 
     /// Bytes of as many numbers; saturates.
     #[must_use]
-    pub const fn bytes(self, number: Number) -> u64 {
+    pub const fn bytes(self, number: DType) -> u64 {
         self.len().saturating_mul(number.size() as u64)
     }
 
@@ -110,8 +110,8 @@ pub enum Activation {
 /// The weights of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weights {
-    /// What they are: [`Number::F32`], [`Number::F16`] or [`Number::I8`].
-    pub number: Number,
+    /// What they are: [`DType::F32`], [`DType::F16`] or [`DType::I8`].
+    pub number: DType,
     /// First byte, counted from the beginning of the section of weights.
     pub offset: u32,
     /// First byte of the biases, if there are any: f32, or i32 beside i8 weights.
@@ -121,7 +121,7 @@ pub struct Weights {
 /// How 32-bit sums become bytes. With `sum` the products of a channel `c` and its bias, in 32 bits, and `m = multipliers[c]`:
 /// `q = (sum * m + 2^(shift - 1)) >> shift` in 64-bit arithmetic, where `>>` rounds down: `sum * m / 2^shift` rounded to nearest, halves up.
 ///
-/// Without a table the result is `q`, clamped to -127 and 127 for [`Number::I8`] and to 0 and 255 for [`Number::U8`], so that ReLU is what
+/// Without a table the result is `q`, clamped to -127 and 127 for [`DType::I8`] and to 0 and 255 for [`DType::U8`], so that ReLU is what
 /// unsigned bytes do by themselves. With one it is the byte `table[clamp(q + 2^(bits - 1), 0, 2^bits - 1)]`, to be read as the output's number:
 /// entry `i` is the byte of `q = i - 2^(bits - 1)`. A table holds any activation.
 ///
@@ -131,7 +131,7 @@ pub struct Weights {
 /// - With scales `x = scale_x * byte` and, for each output channel, `w = scale_w * byte`, biases are `round(bias / (scale_x * scale_w))`, and
 ///   `m / 2^shift` is nearly `scale_x * scale_w / scale_y`. `shift` is one for all channels: the channel with the greatest multiplier uses 31 bits.
 /// - Weights are -127 to 127. Sums of products then fit 32 bits, as the loader sees to: it takes up to 66311 products for each sum of a layer
-///   that reads [`Number::U8`], 133144 for [`Number::I8`] and 516 for [`Number::I16`], taps times input channels. The writer sees to it that they do with
+///   that reads [`DType::U8`], 133144 for [`DType::I8`] and 516 for [`DType::I16`], taps times input channels. The writer sees to it that they do with
 ///   biases added. A sum that does not fit goes around, the same way on every target.
 /// - Input channels of weights are padded with zeros to whole fours, tap by tap; inputs are not padded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,15 +249,15 @@ pub enum Op {
     /// A border; above and left of the image so many rows and columns.
     Pad([u32; 2], PadKind),
     /// Copies all channels of the input into the output's channels from this one on. The output's other channels stay.
-    Copy(u32),
+    ConcatChannels(u32),
     /// Channels side by side (HWC, the input's shape) to channels after one another (CHW); the output's shape is a vector.
-    ToPlanar,
+    HwcToChw,
     /// Channels after one another (CHW, a vector) to channels side by side (HWC, the output's shape).
-    ToInterleaved,
+    ChwToHwc,
     /// The row of a table that belongs to the class asked for. Weights `[classes][n]`, not padded.
     Lookup,
     /// f32 to bytes or 16-bit integers: `x` times this in f32, rounded to nearest with halves away from 0, clamped to -127 and 127
-    /// ([`Number::I8`]), 0 and 255 ([`Number::U8`]) or -32767 and 32767 ([`Number::I16`]). What is no number becomes 0.
+    /// ([`DType::I8`]), 0 and 255 ([`DType::U8`]) or -32767 and 32767 ([`DType::I16`]). What is no number becomes 0.
     Quantize(f32),
     /// Bytes or 16-bit integers to f32: the number times this.
     Dequantize(f32),
@@ -269,19 +269,19 @@ pub struct Layer {
     /// What it does.
     pub op: Op,
     /// What it reads.
-    pub input: Place,
+    pub input: BufferRef,
     /// What the input's numbers are.
-    pub input_number: Number,
+    pub input_number: DType,
     /// The input's shape.
-    pub input_shape: MapShape,
+    pub input_shape: HwcShape,
     /// The second input of [`Op::Binary`], or memory of its own for [`Op::FewConv`] and [`Op::UpsampleConv`].
-    pub second: Place,
+    pub second: BufferRef,
     /// What it writes.
-    pub output: Place,
+    pub output: BufferRef,
     /// What the output's numbers are.
-    pub output_number: Number,
+    pub output_number: DType,
     /// The output's shape.
-    pub output_shape: MapShape,
+    pub output_shape: HwcShape,
     /// What happens to the result at last.
     pub activation: Activation,
     /// Weights, where the operation has some.

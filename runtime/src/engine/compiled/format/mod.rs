@@ -14,8 +14,8 @@ pub use error::FormatError;
 pub(crate) use header::Glance;
 pub use header::{CHECKED_FROM, HEADER_LEN, Header, MAGIC, VERSION, scratch_len};
 pub use layer::{
-    Activation, BinaryKind, Broadcast, Convolution, Coordinates, LAYER_LEN, Layer, MapShape,
-    Number, Op, PadKind, Place, Requantization, Weights,
+    Activation, BinaryKind, Broadcast, BufferRef, Convolution, Coordinates, DType, HwcShape,
+    LAYER_LEN, Layer, Op, PadKind, Requantization, Weights,
 };
 
 /// Alignment of every tensor in the file and of every buffer in scratch memory, in bytes: a cache line, and the widest vector.

@@ -3,8 +3,8 @@
 use super::FormatError;
 use super::header::{HEADER_LEN, word};
 use super::layer::{
-    Activation, BinaryKind, Broadcast, Convolution, Coordinates, LAYER_LEN, Layer, MapShape,
-    Number, Op, PadKind, Place, Requantization, Weights,
+    Activation, BinaryKind, Broadcast, BufferRef, Convolution, Coordinates, DType, HwcShape,
+    LAYER_LEN, Layer, Op, PadKind, Requantization, Weights,
 };
 
 const WORDS: usize = LAYER_LEN / 4;
@@ -77,37 +77,37 @@ impl Words {
         }
     }
 
-    fn place(&self, at: usize, field: &'static str) -> Result<Place, FormatError> {
+    fn place(&self, at: usize, field: &'static str) -> Result<BufferRef, FormatError> {
         match self.words[at] {
-            NONE => Ok(Place::None),
-            LATENT => Ok(Place::Latent),
-            IMAGE => Ok(Place::Image),
-            offset if offset % 4 == 0 => Ok(Place::Scratch(offset)),
+            NONE => Ok(BufferRef::None),
+            LATENT => Ok(BufferRef::Latent),
+            IMAGE => Ok(BufferRef::Image),
+            offset if offset % 4 == 0 => Ok(BufferRef::Scratch(offset)),
             offset => Err(self.error(field, offset)),
         }
     }
 
-    fn shape(&self, at: usize) -> MapShape {
-        MapShape {
+    fn shape(&self, at: usize) -> HwcShape {
+        HwcShape {
             height: self.words[at],
             width: self.words[at + 1],
             channels: self.words[at + 2],
         }
     }
 
-    fn number(&self, byte: usize, field: &'static str) -> Result<Option<Number>, FormatError> {
+    fn number(&self, byte: usize, field: &'static str) -> Result<Option<DType>, FormatError> {
         Ok(Some(match self.words[field::NUMBERS].to_le_bytes()[byte] {
-            0 => Number::F32,
-            1 => Number::F16,
-            2 => Number::I8,
-            3 => Number::U8,
-            4 => Number::I16,
+            0 => DType::F32,
+            1 => DType::F16,
+            2 => DType::I8,
+            3 => DType::U8,
+            4 => DType::I16,
             255 => return Ok(None),
             found => return Err(self.error(field, found.into())),
         }))
     }
 
-    fn some_number(&self, byte: usize, field: &'static str) -> Result<Number, FormatError> {
+    fn some_number(&self, byte: usize, field: &'static str) -> Result<DType, FormatError> {
         self.number(byte, field)?
             .ok_or_else(|| self.error(field, 255))
     }
@@ -179,9 +179,9 @@ impl Words {
                 };
                 Op::Pad([self.value(0), self.value(1)], kind)
             }
-            13 => Op::Copy(self.value(0)),
-            14 => Op::ToPlanar,
-            15 => Op::ToInterleaved,
+            13 => Op::ConcatChannels(self.value(0)),
+            14 => Op::HwcToChw,
+            15 => Op::ChwToHwc,
             16 => Op::Lookup,
             17 => Op::Quantize(float(0)),
             18 => Op::Dequantize(float(0)),
@@ -273,17 +273,17 @@ impl Layer {
     pub fn emit(&self, record: &mut [u8; LAYER_LEN]) {
         let mut words = [0; WORDS];
         let place = |place| match place {
-            Place::None => NONE,
-            Place::Latent => LATENT,
-            Place::Image => IMAGE,
-            Place::Scratch(offset) => offset,
+            BufferRef::None => NONE,
+            BufferRef::Latent => LATENT,
+            BufferRef::Image => IMAGE,
+            BufferRef::Scratch(offset) => offset,
         };
         let number = |number| match number {
-            Number::F32 => 0,
-            Number::F16 => 1,
-            Number::I8 => 2,
-            Number::U8 => 3,
-            Number::I16 => 4,
+            DType::F32 => 0,
+            DType::F16 => 1,
+            DType::I8 => 2,
+            DType::U8 => 3,
+            DType::I16 => 4,
         };
         words[field::NUMBERS] = u32::from_le_bytes([
             number(self.input_number),
@@ -396,9 +396,9 @@ impl Op {
                 };
                 (12, few(&[top, left, kind, value.to_bits()]))
             }
-            Self::Copy(at) => (13, few(&[at])),
-            Self::ToPlanar => (14, few(&[])),
-            Self::ToInterleaved => (15, few(&[])),
+            Self::ConcatChannels(at) => (13, few(&[at])),
+            Self::HwcToChw => (14, few(&[])),
+            Self::ChwToHwc => (15, few(&[])),
             Self::Lookup => (16, few(&[])),
             Self::Quantize(scale) => (17, few(&[scale.to_bits()])),
             Self::Dequantize(scale) => (18, few(&[scale.to_bits()])),

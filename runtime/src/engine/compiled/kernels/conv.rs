@@ -2,9 +2,9 @@
 
 use super::WeightSlice;
 use super::activate::{activate_vector, store_some};
-use super::micro::{MAX_SUMS, Operands, Sums, TileShape, multiply};
+use super::microkernel::{MAX_SUMS, Operands, Sums, TileShape, multiply};
 use super::vector::{Element, Vector};
-use crate::engine::compiled::axis::{Axis, Taps};
+use crate::engine::compiled::conv_axis::{Axis, Taps};
 use crate::engine::compiled::format::{Activation, BLOCK, padded};
 
 /// A convolution with its data.

@@ -2,16 +2,16 @@
 
 use super::WeightSlice;
 use super::activate::activate_all;
+use super::col2im::Col2ImCall;
 use super::conv::ConvCall;
 use super::dense::DenseCall;
-use super::few::FewCall;
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
     all(target_arch = "wasm32", target_feature = "simd128")
 ))]
-use super::level::Kind;
-use super::level::Level;
+use super::isa::Kind;
+use super::isa::Level;
 use super::upsample::{Interleave, subtract};
 use super::vector::{Element, Four, Vector};
 use crate::engine::compiled::format::Activation;
@@ -77,7 +77,7 @@ impl<W: Element> Kernel for Conv<'_, W> {
 }
 
 struct Gather<'a> {
-    call: FewCall<'a>,
+    call: Col2ImCall<'a>,
     lines: *const f32,
     kept: usize,
     row: usize,
@@ -159,7 +159,7 @@ pub(in super::super) fn conv(
 /// have.
 pub(in super::super) fn few_sums(
     level: Level,
-    call: &FewCall<'_>,
+    call: &Col2ImCall<'_>,
     row: usize,
     line: &mut [f32],
 ) -> Option<()> {
@@ -170,7 +170,7 @@ pub(in super::super) fn few_sums(
 /// number stands first, and channels are `plane` numbers apart.
 pub(in super::super) fn few_gather(
     level: Level,
-    call: &FewCall<'_>,
+    call: &Col2ImCall<'_>,
     lines: &[f32],
     kept: usize,
     row: usize,

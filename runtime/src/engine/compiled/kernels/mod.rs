@@ -10,25 +10,25 @@
 
 mod activate;
 mod cast;
+mod col2im;
 mod conv;
 mod dense;
 mod dispatch;
-mod few;
 mod integer;
-mod level;
-mod micro;
+mod isa;
+mod microkernel;
 mod upsample;
 mod vector;
 
 pub(super) use cast::{Plain, as_bytes, as_bytes_mut, bytes_as, bytes_as_mut};
+pub(super) use col2im::Col2ImCall;
 pub(super) use conv::ConvCall;
 pub(super) use dense::DenseCall;
 pub(super) use dispatch::{activate, conv, dense, difference, few_gather, few_sums, interleave};
-pub(super) use few::FewCall;
 pub(super) use integer::{
     ByteConv, ByteGather, Integers, Requantizer, byte_conv, byte_gather, byte_sums,
 };
-pub use level::Level;
+pub use isa::Level;
 pub(super) use upsample::Interleave;
 
 /// Weights as they lie in the file.

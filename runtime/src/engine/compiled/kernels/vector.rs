@@ -1,7 +1,7 @@
 //! The small vector that kernels are written over.
 
-use super::micro::TileShape;
-use crate::engine::compiled::axis::parts;
+use super::microkernel::TileShape;
+use crate::engine::compiled::conv_axis::parts;
 use crate::engine::compiled::format::BLOCK;
 
 /// Several f32 side by side.

@@ -5,12 +5,12 @@ use crate::engine::compiled::kernels::Level;
 
 #[cfg(target_arch = "x86_64")]
 mod vectors {
-    use super::super::lanes::x86::{Eight, Sixteen};
     pub(super) use super::super::out::FinishVector;
     use super::super::out::{Out, clamp as clamp_with};
+    use super::super::simd::x86::{Eight, Sixteen};
     use super::super::tiles::Tiles;
     use super::{ByteConv, Level, Requantizer, Term};
-    use crate::engine::compiled::kernels::level::Kind;
+    use crate::engine::compiled::kernels::isa::Kind;
 
     type Call<'a, X> = ByteConv<'a, &'a [X]>;
 
@@ -37,7 +37,7 @@ mod vectors {
         level: Level,
         call: &Call<'_, X>,
         finish: F,
-        out: *mut F::Number,
+        out: *mut F::DType,
     ) -> bool {
         let out = finish.to(out);
         // SAFETY: a level is only made where the processor has its instructions.
@@ -83,12 +83,12 @@ mod vectors {
 
 #[cfg(target_arch = "aarch64")]
 mod vectors {
-    use super::super::lanes::arm::Four;
     pub(super) use super::super::out::FinishVector;
     use super::super::out::{Out, clamp as clamp_with};
+    use super::super::simd::arm::Four;
     use super::super::tiles::Tiles;
     use super::{ByteConv, Level, Requantizer, Term};
-    use crate::engine::compiled::kernels::level::Kind;
+    use crate::engine::compiled::kernels::isa::Kind;
 
     /// A function of its own, so that what becomes of sums does not make two of it.
     unsafe fn neon<X: Term>(call: &ByteConv<'_, &[X]>, out: Out<'_>) {
@@ -108,7 +108,7 @@ mod vectors {
         level: Level,
         call: &ByteConv<'_, &[X]>,
         finish: F,
-        out: *mut F::Number,
+        out: *mut F::DType,
     ) -> bool {
         let out = finish.to(out);
         // SAFETY: a level is only made where the processor has its instructions, and every one that there are these levels on has NEON.
@@ -148,7 +148,7 @@ mod vectors {
         _: Level,
         _: &ByteConv<'_, &[X]>,
         _: F,
-        _: *mut F::Number,
+        _: *mut F::DType,
     ) -> bool {
         false
     }
@@ -165,7 +165,7 @@ fn run<X: Term, F: FinishVector>(
     level: Level,
     call: &ByteConv<'_, &[X]>,
     finish: F,
-    out: &mut [F::Number],
+    out: &mut [F::DType],
 ) -> Option<()> {
     if !(call.fits(out.len()) && finish.fits(call.outputs)) {
         return None;

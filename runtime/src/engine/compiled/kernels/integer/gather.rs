@@ -1,7 +1,7 @@
 //! Convolutions with few output channels: from the sums of input pixels to a row of the image.
 
 use super::Requantizer;
-use crate::engine::compiled::axis::Axis;
+use crate::engine::compiled::conv_axis::Axis;
 
 /// Columns that are summed together.
 const COLUMNS: usize = 64;

@@ -3,13 +3,13 @@
 mod dispatch;
 mod gather;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-mod lanes;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-mod micro;
+mod microkernel;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod out;
 mod requantize;
 mod scalar;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod simd;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod tiles;
 
@@ -17,7 +17,7 @@ pub(in super::super) use dispatch::{byte_conv, byte_gather, byte_sums};
 pub(in super::super) use gather::ByteGather;
 pub(in super::super) use requantize::Requantizer;
 
-use crate::engine::compiled::axis::Axis;
+use crate::engine::compiled::conv_axis::Axis;
 use crate::engine::compiled::format::padded;
 
 /// What a layer of bytes reads.
@@ -34,15 +34,15 @@ pub(in super::super) enum Integers<'a> {
 /// Numbers that are multiplied with weights, and the vectors that multiply them.
 trait Term: Copy + Default {
     #[cfg(target_arch = "x86_64")]
-    type Avx2: lanes::Products<Self>;
+    type Avx2: simd::Products<Self>;
     #[cfg(target_arch = "x86_64")]
-    type Avx512: lanes::Products<Self>;
+    type Avx512: simd::Products<Self>;
     #[cfg(target_arch = "x86_64")]
-    type Avx512Vnni: lanes::Products<Self>;
+    type Avx512Vnni: simd::Products<Self>;
     #[cfg(target_arch = "aarch64")]
-    type Neon: lanes::Products<Self>;
+    type Neon: simd::Products<Self>;
     #[cfg(target_arch = "aarch64")]
-    type NeonDotprod: lanes::Products<Self>;
+    type NeonDotprod: simd::Products<Self>;
     /// Whether VNNI multiplies them: it has only bytes.
     #[cfg(target_arch = "x86_64")]
     const VNNI: bool;
@@ -58,15 +58,15 @@ macro_rules! term {
     ($number:ty, $vnni:ident, $neon:ident, $bytes:literal) => {
         impl Term for $number {
             #[cfg(target_arch = "x86_64")]
-            type Avx2 = lanes::x86::Eight;
+            type Avx2 = simd::x86::Eight;
             #[cfg(target_arch = "x86_64")]
-            type Avx512 = lanes::x86::Sixteen;
+            type Avx512 = simd::x86::Sixteen;
             #[cfg(target_arch = "x86_64")]
-            type Avx512Vnni = lanes::x86::$vnni;
+            type Avx512Vnni = simd::x86::$vnni;
             #[cfg(target_arch = "aarch64")]
-            type Neon = lanes::arm::$neon;
+            type Neon = simd::arm::$neon;
             #[cfg(target_arch = "aarch64")]
-            type NeonDotprod = lanes::arm::Dot;
+            type NeonDotprod = simd::arm::Dot;
             #[cfg(target_arch = "x86_64")]
             const VNNI: bool = $bytes;
             // Only dense layers read 16-bit numbers.
@@ -126,17 +126,17 @@ impl<X> ByteConv<'_, &[X]> {
 /// What becomes of a sum.
 trait Finish: Copy {
     /// What is written.
-    type Number: Copy;
+    type DType: Copy;
     /// What the sum of a channel begins with.
     fn first(&self, channel: usize) -> i32;
     /// What is written for it.
-    fn number(&self, sum: i32, channel: usize) -> Self::Number;
+    fn number(&self, sum: i32, channel: usize) -> Self::DType;
     /// Whether there is what it needs for so many channels.
     fn fits(&self, outputs: usize) -> bool;
 }
 
 impl Finish for Requantizer<'_> {
-    type Number = u8;
+    type DType = u8;
     #[inline(always)]
     fn first(&self, channel: usize) -> i32 {
         self.bias(channel)
@@ -155,7 +155,7 @@ impl Finish for Requantizer<'_> {
 struct Raw;
 
 impl Finish for Raw {
-    type Number = i32;
+    type DType = i32;
     #[inline(always)]
     fn first(&self, _: usize) -> i32 {
         0

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::lanes::Lanes;
+use super::simd::Lanes;
 use super::{Finish, Raw, Requantizer};
 use crate::engine::compiled::format::BLOCK;
 
@@ -21,7 +21,7 @@ pub(super) enum Out<'a> {
 /// What becomes of sums, as an [`Out`].
 pub(super) trait FinishVector: Finish {
     /// It with the place where it is written.
-    fn to<'s>(&'s self, out: *mut Self::Number) -> Out<'s>;
+    fn to<'s>(&'s self, out: *mut Self::DType) -> Out<'s>;
 }
 
 impl FinishVector for Requantizer<'_> {

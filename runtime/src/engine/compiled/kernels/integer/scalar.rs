@@ -13,7 +13,7 @@ const GROUP: usize = 4 * BLOCK;
 pub(super) fn conv<X: Term, F: Finish>(
     call: &ByteConv<'_, &[X]>,
     finish: F,
-    out: &mut [F::Number],
+    out: &mut [F::DType],
 ) -> Option<()> {
     let [rows, columns] = &call.axes;
     let tap_len = call.inputs.div_ceil(4) * GROUP;

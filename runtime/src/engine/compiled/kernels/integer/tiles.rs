@@ -2,13 +2,13 @@
 
 use core::mem::MaybeUninit;
 
-use super::lanes::{Lanes, Products};
-use super::micro::{
+use super::microkernel::{
     MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, there_is, two_rows,
 };
 use super::out::Out;
+use super::simd::{Lanes, Products};
 use super::{ByteConv, Term};
-use crate::engine::compiled::axis::Taps;
+use crate::engine::compiled::conv_axis::Taps;
 use crate::engine::compiled::format::{BLOCK, padded};
 
 /// Taps whose corrections are kept.

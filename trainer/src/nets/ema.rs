@@ -50,14 +50,14 @@ impl ModuleMapper for Follow {
 /// Moves the weights of `average` towards those of `current`: keep · average + (1 − keep) · current. Running statistics of batch
 /// normalization are not touched, see [`Generator::calibrate`].
 #[must_use]
-pub fn follow(average: Generator, current: &Generator, keep: f64) -> Generator {
+pub fn ema_update(average: Generator, current: &Generator, keep: f64) -> Generator {
     let mut collect = Collect::default();
     current.visit(&mut collect);
-    let mut follow = Follow {
+    let mut ema_update = Follow {
         current: collect.0,
         keep,
     };
-    average.map(&mut follow)
+    average.map(&mut ema_update)
 }
 
 #[cfg(test)]
@@ -83,12 +83,12 @@ mod tests {
         let z = normals(1, Purpose::Score, 0, 2, 100, &device);
         let logits = |g: &Generator| g.logits(z.clone(), None);
         // Half of a step from a net to itself is the net.
-        let same = follow(begin.clone(), &begin, 0.5);
+        let same = ema_update(begin.clone(), &begin, 0.5);
         let still = (logits(&same) - logits(&begin)).abs().max();
         assert!(still.into_scalar::<f32>() < 1e-7);
         let mut average = begin;
         for _ in 0..200 {
-            average = follow(average, &current, 0.9);
+            average = ema_update(average, &current, 0.9);
         }
         let target = current.valid();
         let left = (logits(&average) - logits(&target)).abs().max();

@@ -10,20 +10,20 @@ use dreamlet_runtime::image::PixelRange;
 
 use super::checkpoint::{self, State};
 use super::data_mark::{DataMark, difference};
+use super::diagnostics::{Judged, Watch};
 use super::error::TrainError;
 use super::evaluating::Evaluating;
 use super::latent_use;
-use super::learner::{Learner, Moment, Reals};
+use super::learner::{Batch, Learner, StepContext};
+use super::loss_buffer::Window;
 use super::progress::{Progress, Standing};
 use super::run::{RunFolder, environment, read_config, write_config};
 use super::score;
-use super::watch::{Judged, Watch};
-use super::window::Window;
+use crate::atomic_file::write_atomic;
 use crate::config::{Config, TrainingConfig};
 use crate::data::{Augment, Batches, Dataset, Position, gather};
 use crate::device::DeviceChoice;
 use crate::evaluation::classifiable;
-use crate::files::write_atomic;
 use crate::report::samples;
 use crate::stderr::say;
 
@@ -243,7 +243,7 @@ pub(super) struct Session<'a> {
     pub(super) data: &'a Dataset,
     pub(super) batches: Batches,
     pub(super) pixels: Vec<f32>,
-    pub(super) test: Reals,
+    pub(super) test: Batch,
     pub(super) device: Device,
     pub(super) training_device: Device,
     pub(super) state: State,
@@ -279,7 +279,7 @@ impl<'a> Session<'a> {
             config.model.output.range(),
             &device,
         );
-        let test = Reals {
+        let test = Batch {
             pixels: test_pixels,
             classes: labels(config, data.test.labels(), 0..rows, &device),
         };
@@ -439,7 +439,7 @@ impl<'a> Session<'a> {
     }
 
     fn step(&mut self) {
-        let moment = Moment {
+        let moment = StepContext {
             fraction: self.schedule_fraction(),
             augment: self.state.augment,
         };
@@ -466,7 +466,7 @@ impl<'a> Session<'a> {
             let rows = gather(data, &batch, augment, seed, range, pixels);
             let shape = [rows, data.channels, data.height, data.width];
             let pixels = TensorData::new(std::mem::take(pixels), shape);
-            Reals {
+            Batch {
                 pixels: Tensor::from_data(pixels, device),
                 classes,
             }

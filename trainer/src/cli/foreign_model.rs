@@ -9,7 +9,7 @@ use crate::sampling::{parse_range, parse_shape};
 
 /// What to take as given of a generator that dreamlet did not export.
 #[derive(Debug, Default, Args)]
-pub(crate) struct StrangerArgs {
+pub(crate) struct ForeignModelArgs {
     /// Values of black and white, such as -1,1, for a generator without a card
     #[arg(long, value_name = "LOW,HIGH", value_parser = parse_range, allow_hyphen_values = true)]
     range: Option<PixelRange>,
@@ -24,7 +24,7 @@ pub(crate) struct StrangerArgs {
     classes: Option<usize>,
 }
 
-impl StrangerArgs {
+impl ForeignModelArgs {
     /// `--range`.
     pub(crate) fn range(&self) -> Option<PixelRange> {
         self.range

@@ -1,12 +1,12 @@
 //! Images row by row, for devices without room for a frame.
 
 use super::FLOATS;
-use super::axis::Axis;
 use super::check::few_rows;
+use super::conv_axis::Axis;
 use super::engine::Engine;
-use super::format::{ALIGNMENT, Convolution, Glance, Layer, Number, Op, padded};
+use super::format::{ALIGNMENT, Convolution, DType, Glance, Layer, Op, padded};
 use super::integer::ByteRows;
-use super::kernels::{self, FewCall, Level, bytes_as, bytes_as_mut};
+use super::kernels::{self, Col2ImCall, Level, bytes_as, bytes_as_mut};
 use super::run::{Context, buffers, conv_call, run};
 use crate::generator::{GenerateError, check_input};
 use crate::image::{PixelRange, Shape};
@@ -25,7 +25,7 @@ pub(super) struct Rows<'a> {
 
 /// What the numbers are.
 enum Kind<'a> {
-    Floats(FewCall<'a>),
+    Floats(Col2ImCall<'a>),
     Bytes(ByteRows<'a>),
 }
 
@@ -106,12 +106,12 @@ fn floats<'a>(
     c: Convolution,
     context: &Context<'a>,
     x: &'a [u8],
-) -> Option<FewCall<'a>> {
+) -> Option<Col2ImCall<'a>> {
     let outputs = layer.output_shape.channels as usize;
     let taps = c.kernel[0] as usize * c.kernel[1] as usize;
     let inputs = layer.input_shape.channels as usize;
     let packed = padded(taps.checked_mul(outputs)?).checked_mul(inputs)?;
-    conv_call(layer, c, context, x, packed).map(FewCall)
+    conv_call(layer, c, context, x, packed).map(Col2ImCall)
 }
 
 impl Engine<'_> {
@@ -297,7 +297,7 @@ const fn rows_room(layers: usize, shape: Shape, frame: usize) -> usize {
 /// One row of bytes, channels side by side, from planes of an image that begin with the row.
 fn interleave(
     planes: &[u8],
-    number: Number,
+    number: DType,
     (channels, width, plane): (usize, usize, usize),
     range: PixelRange,
     bytes: &mut [u8],
@@ -305,7 +305,7 @@ fn interleave(
     for channel in 0..channels {
         let out = bytes.iter_mut().skip(channel).step_by(channels.max(1));
         match number {
-            Number::F32 => {
+            DType::F32 => {
                 let row: &[f32] = bytes_as(planes.get(channel * plane * 4..)?, width)?;
                 for (byte, value) in out.zip(row) {
                     *byte = range.to_u8(*value);

@@ -27,7 +27,7 @@ pub fn log_likelihood(
     likelihood: Likelihood,
     sigma: f64,
 ) -> Tensor<1> {
-    if likelihood == Likelihood::Bernoulli && cpu::usable(&logits) {
+    if likelihood == Likelihood::Bernoulli && cpu::on_cpu_backend(&logits) {
         return cpu::bernoulli(logits.flatten(1, 3), x.flatten(1, 3));
     }
     let pixels = match likelihood {
@@ -60,7 +60,7 @@ pub fn log_likelihood(
 /// KL(q(z|x) ‖ N(0, 1)) of each latent dimension, mean over the batch, `[z]` (appendix B of the paper): −½(1 + log σ² − μ² − σ²).
 #[must_use]
 pub fn divergences(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
-    if cpu::usable(&mean) {
+    if cpu::on_cpu_backend(&mean) {
         return cpu::divergences(mean, log_variance);
     }
     let [_, columns] = mean.dims();
@@ -82,7 +82,7 @@ pub fn with_free_bits(divergences: Tensor<1>, free: f64) -> Tensor<1> {
 /// The reparameterization trick: z = μ + exp(½ log σ²)·ε.
 #[must_use]
 pub fn reparameterize(mean: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
-    if cpu::usable(&mean) {
+    if cpu::on_cpu_backend(&mean) {
         return cpu::reparameterize(mean, log_variance, noise);
     }
     mean + log_variance.mul_scalar(0.5).exp() * noise

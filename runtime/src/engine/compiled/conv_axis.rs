@@ -1,6 +1,6 @@
 //! One axis of a convolution: which taps an output position has, and what they read.
 
-use super::format::{Convolution, MapShape};
+use super::format::{Convolution, HwcShape};
 
 /// Longest kernel on an axis.
 pub const MAX_KERNEL: usize = 32;
@@ -93,7 +93,7 @@ impl Axis {
 
     /// Rows and columns of a convolution.
     #[must_use]
-    pub fn pair(convolution: &Convolution, input: MapShape, output: MapShape) -> [Self; 2] {
+    pub fn pair(convolution: &Convolution, input: HwcShape, output: HwcShape) -> [Self; 2] {
         let sides = [(input.height, output.height), (input.width, output.width)];
         let axis = |i: usize, (input, output): (u32, u32)| Self {
             input: input as usize,

@@ -4,15 +4,15 @@ use super::WeightSlice;
 use super::activate::activate_all;
 use super::conv::ConvCall;
 use super::vector::Vector;
-use crate::engine::compiled::axis::Axis;
+use crate::engine::compiled::conv_axis::Axis;
 use crate::engine::compiled::format::{Activation, padded};
 
 /// A convolution with few output channels and its data: the weights are `[block][input channel][16]` over
 /// `[output channel][kernel row][kernel column]`, all else is as in any convolution.
 #[derive(Clone, Copy)]
-pub(in super::super) struct FewCall<'a>(pub ConvCall<'a, WeightSlice<'a>>);
+pub(in super::super) struct Col2ImCall<'a>(pub ConvCall<'a, WeightSlice<'a>>);
 
-impl<'a> FewCall<'a> {
+impl<'a> Col2ImCall<'a> {
     /// The sums of input row `row` as a convolution of single pixels; `None` if there is no such row.
     pub(super) fn line(&self, row: usize) -> Option<ConvCall<'a, WeightSlice<'a>>> {
         let width = self.0.axes[1].input;

@@ -6,7 +6,7 @@ use flate2::write::GzEncoder;
 
 use super::super::{DataSpec, load};
 use super::*;
-use crate::files::TestFolder;
+use crate::atomic_file::TestFolder;
 
 fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -30,9 +30,9 @@ fn tiny(packed: bool) -> Published {
     let sum = |name: &str| -> Sum {
         let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
         if packed {
-            Sum::Gzipped(leak(files::sha256(&gz(&idx(name)))))
+            Sum::Gzipped(leak(atomic_file::sha256(&gz(&idx(name)))))
         } else {
-            Sum::Plain(leak(files::sha256(&idx(name))))
+            Sum::Plain(leak(atomic_file::sha256(&idx(name))))
         }
     };
     Published {

@@ -10,7 +10,7 @@ use super::download;
 use super::error::DataError;
 use super::idx::{self, Images};
 use super::idx_folder::{self, Raw};
-use crate::files;
+use crate::atomic_file;
 
 /// A data set that others publish as four gzipped IDX files.
 #[derive(Debug)]
@@ -294,7 +294,7 @@ impl Items {
                 hash.update(&bytes);
             }
         }
-        files::hex(&hash.finalize())
+        atomic_file::hex(&hash.finalize())
     }
 }
 
@@ -306,7 +306,7 @@ impl PublishedFile {
             let bytes = fs::read(path).map_err(|cause| DataError::io("read", path, 0, cause))?;
             let is_packed = bytes.starts_with(&[0x1f, 0x8b]);
             if path.extension().is_some_and(|e| e == "gz" || e == "part") || is_packed {
-                check(path, sum, files::sha256(&bytes)).map(Some)
+                check(path, sum, atomic_file::sha256(&bytes)).map(Some)
             } else {
                 Ok(None)
             }
@@ -342,5 +342,5 @@ fn check(path: &Path, expected: &str, found: String) -> Result<String, DataError
 }
 
 #[cfg(test)]
-#[path = "published_tests.rs"]
+#[path = "mnist_tests.rs"]
 mod tests;

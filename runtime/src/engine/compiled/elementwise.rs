@@ -1,6 +1,6 @@
 //! Layers that move numbers or touch each once: plain loops, the same on every target.
 
-use super::format::{BinaryKind, Broadcast, Coordinates, MapShape, PadKind};
+use super::format::{BinaryKind, Broadcast, Coordinates, HwcShape, PadKind};
 
 /// `x * scale[c] + shift[c]`, in place.
 pub(super) fn affine(x: &mut [f32], scale: &[f32], shift: Option<&[f32]>) {
@@ -51,14 +51,14 @@ pub(super) fn binary(x: &mut [f32], other: &[f32], kind: BinaryKind, broadcast: 
 }
 
 /// The pixel at `row`, `column` of an image with channels side by side.
-fn pixel<T>(x: &[T], shape: MapShape, row: usize, column: usize) -> &[T] {
+fn pixel<T>(x: &[T], shape: HwcShape, row: usize, column: usize) -> &[T] {
     let channels = shape.channels as usize;
     let at = (row * shape.width as usize + column) * channels;
     x.get(at..at + channels).unwrap_or_default()
 }
 
 /// Calls `f` for every output pixel: row, column, the pixel.
-fn each_pixel<T>(out: &mut [T], shape: MapShape, mut f: impl FnMut(usize, usize, &mut [T])) {
+fn each_pixel<T>(out: &mut [T], shape: HwcShape, mut f: impl FnMut(usize, usize, &mut [T])) {
     let channels = (shape.channels as usize).max(1);
     let width = (shape.width as usize).max(1);
     for (i, pixel) in out.chunks_exact_mut(channels).enumerate() {
@@ -67,7 +67,7 @@ fn each_pixel<T>(out: &mut [T], shape: MapShape, mut f: impl FnMut(usize, usize,
 }
 
 /// Repeats pixels.
-pub(super) fn nearest<T: Copy>(x: &[T], from: MapShape, out: &mut [T], to: MapShape) {
+pub(super) fn nearest<T: Copy>(x: &[T], from: HwcShape, out: &mut [T], to: HwcShape) {
     let rows = (to.height / from.height.max(1)).max(1) as usize;
     let columns = (to.width / from.width.max(1)).max(1) as usize;
     each_pixel(out, to, |row, column, out| {
@@ -103,9 +103,9 @@ fn between(at: usize, from: u32, to: u32, coordinates: Coordinates) -> (usize, u
 /// Bilinear interpolation.
 pub(super) fn bilinear(
     x: &[f32],
-    from: MapShape,
+    from: HwcShape,
     out: &mut [f32],
-    to: MapShape,
+    to: HwcShape,
     coordinates: Coordinates,
 ) {
     each_pixel(out, to, |row, column, out| {
@@ -129,9 +129,9 @@ pub(super) fn bilinear(
 /// Blocks of channels to blocks of pixels.
 pub(super) fn depth_to_space<T: Copy>(
     x: &[T],
-    from: MapShape,
+    from: HwcShape,
     out: &mut [T],
-    to: MapShape,
+    to: HwcShape,
     crd: bool,
 ) {
     let block = (to.height / from.height.max(1)).max(1) as usize;
@@ -171,9 +171,9 @@ fn padded_position(at: usize, before: u32, len: u32, kind: PadKind) -> Option<us
 /// A border.
 pub(super) fn pad(
     x: &[f32],
-    from: MapShape,
+    from: HwcShape,
     out: &mut [f32],
-    to: MapShape,
+    to: HwcShape,
     [top, left]: [u32; 2],
     kind: PadKind,
 ) {
@@ -215,7 +215,7 @@ pub(super) fn copy<T: Copy>(
 }
 
 /// Channels side by side to channels after one another.
-pub(super) fn to_planar<T: Copy>(x: &[T], shape: MapShape, out: &mut [T]) {
+pub(super) fn to_planar<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     let channels = (shape.channels as usize).max(1);
     let pixels = (x.len() / channels).max(1);
     for (channel, plane) in out.chunks_exact_mut(pixels).enumerate() {
@@ -229,7 +229,7 @@ pub(super) fn to_planar<T: Copy>(x: &[T], shape: MapShape, out: &mut [T]) {
 }
 
 /// Channels after one another to channels side by side.
-pub(super) fn to_interleaved<T: Copy>(x: &[T], shape: MapShape, out: &mut [T]) {
+pub(super) fn to_interleaved<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     let channels = (shape.channels as usize).max(1);
     let pixels = (x.len() / channels).max(1);
     for (i, pixel) in out.chunks_exact_mut(channels).enumerate() {
@@ -241,7 +241,7 @@ pub(super) fn to_interleaved<T: Copy>(x: &[T], shape: MapShape, out: &mut [T]) {
 
 /// What a grouped convolution is made of.
 pub(super) struct Grouped<'a> {
-    pub(super) axes: [super::axis::Axis; 2],
+    pub(super) axes: [super::conv_axis::Axis; 2],
     pub(super) groups: usize,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
@@ -251,7 +251,7 @@ pub(super) struct Grouped<'a> {
 
 impl Grouped<'_> {
     /// A convolution or transposed convolution in groups.
-    pub(super) fn run(&self, x: &[f32], from: MapShape, out: &mut [f32], to: MapShape) {
+    pub(super) fn run(&self, x: &[f32], from: HwcShape, out: &mut [f32], to: HwcShape) {
         let [rows, columns] = &self.axes;
         let (inputs, outputs) = (
             self.inputs / self.groups.max(1),

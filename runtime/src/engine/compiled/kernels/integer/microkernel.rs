@@ -1,7 +1,7 @@
 //! The innermost loop of layers of bytes: pixels times weights into registers.
 
 use super::Term;
-use super::lanes::Products;
+use super::simd::Products;
 use crate::engine::compiled::format::BLOCK;
 
 /// Sums of the largest tile, in vectors.

@@ -15,12 +15,12 @@ use dreamlet_runtime::latent::Stream;
 
 use super::classifier::{TrainedClassifier, VERSION, classifiable, hold_out, likeliest};
 use super::error::EvaluationError;
-use super::gaussian::Gaussian;
+use super::frechet::Gaussian;
 use super::matrix::{Chosen, Matrix, Pixels, count};
 use super::memorization::{self, Match, Nearest, memorization};
-use super::neighbours::Radii;
 use super::onnx::OnnxExtractor;
-use super::report::{Better, ExtractorStamp, Figure, Metric, Report, Stamp};
+use super::prdc::Radii;
+use super::report::{Better, ExtractorStamp, Figure, Metric, Provenance, Report};
 use super::sliced::{self, Projections};
 use super::source::Source;
 use crate::data::{Dataset, Progress, Unit};
@@ -438,7 +438,7 @@ impl<'a> Evaluator<'a> {
             floor,
             better: value.better,
             method: value.method,
-            stamp: Stamp {
+            stamp: Provenance {
                 extractor: extractor.filter(|_| of_features).cloned(),
                 data: self.data.name.clone(),
                 fingerprint: self.fingerprint.chars().take(16).collect(),
@@ -454,8 +454,8 @@ impl<'a> Evaluator<'a> {
 
     /// The stamp of a figure of the run's own nets on test images.
     #[must_use]
-    pub fn likelihood_stamp(&self, real: usize) -> Stamp {
-        Stamp {
+    pub fn likelihood_stamp(&self, real: usize) -> Provenance {
+        Provenance {
             extractor: None,
             data: self.data.name.clone(),
             fingerprint: self.fingerprint.chars().take(16).collect(),
