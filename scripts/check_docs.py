@@ -110,6 +110,28 @@ def check_blocks(page):
             yield number, "write ```rust,ignore; examples that are compiled belong into a crate's documentation"
 
 
+def flags_of_verbs():
+    """The flags of each verb, as docs/reference/cli.md has them."""
+    sections = re.split(r"^## ", (BOOK / "reference/cli.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return {section.split()[0]: set(re.findall(r"--[a-z][a-z-]*", section)) for section in sections}
+
+
+def check_flags(page, verbs):
+    """Verbs and flags of `dreamlet` in blocks of commands."""
+    if "experiments" in page.path.parts:
+        return
+    for number, info, _, lines in page.blocks:
+        commands = "\n".join(lines).replace("\\\n", " ").splitlines() if info == "sh" else []
+        for command in commands:
+            called = re.search(r"(?:^|[ /'])dreamlet(?:-trainer --)? ([a-z]+)\b([^#|;'>]*)", command)
+            if not called:
+                continue
+            verb, arguments = called[1], called[2]
+            unknown = set(re.findall(r"(?<=\s)--[a-z][a-z-]*", arguments)) - verbs.get(verb, set())
+            if verb not in verbs or unknown:
+                yield number, f"dreamlet {verb} {' '.join(sorted(unknown))} is not in docs/reference/cli.md".replace("  ", " ")
+
+
 def check_book(pages, files):
     """What mdbook does not look at: pages that are in no table of contents, copies of images."""
     summary = pages.get(BOOK / "SUMMARY.md")
@@ -127,9 +149,9 @@ def check_book(pages, files):
 
 
 def check(pages, files):
-    problems = list(check_book(pages, files))
+    problems, verbs = list(check_book(pages, files)), flags_of_verbs()
     for page in pages.values():
-        problems += [(page.path, *found) for found in (*check_links(page, pages), *check_blocks(page))]
+        problems += [(page.path, *found) for found in (*check_links(page, pages), *check_blocks(page), *check_flags(page, verbs))]
     for path, number, problem in sorted(problems):
         print(f"{path.relative_to(ROOT)}:{number}: {problem}", file=sys.stderr)
     links = sum(1 for page in pages.values() for _ in page.links())
