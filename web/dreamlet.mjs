@@ -7,7 +7,7 @@ const NO_TRUNCATION = 3.0e38;
 const MODEL_STRUCT = 24 * 8;
 const PAGE = 65536;
 const LAST_SEED = 2n ** 64n - 1n;
-// Of the file's format: runtime/src/engine/compiled/format.md.
+// Of the file's format: docs/reference/dream-format.md.
 const HEADER = 64;
 const LAYER = 128;
 const ALIGNMENT = 64;
