@@ -241,15 +241,15 @@ fn what_the_user_says_is_told_from_what_the_preset_says() {
 }
 
 #[test]
-fn every_setting_is_explained_beside_the_presets() {
-    let text = include_str!("../../presets/README.md");
+fn every_setting_is_explained_in_the_guide() {
+    let text = include_str!("../../../docs/guide/training.md");
     for key in KEYS {
         let last = key.path.rsplit('.').next().unwrap();
         let named = [format!("`{}`", key.path), format!("`{last}`")];
         let rows = text.lines().filter(|line| line.starts_with("| `"));
         let mut settings = rows.filter_map(|row| row.split('|').nth(1));
         let found = settings.any(|setting| named.iter().any(|name| setting.contains(name)));
-        assert!(found, "{} is not in presets/README.md", key.path);
+        assert!(found, "{} is not in docs/guide/training.md", key.path);
     }
 }
 

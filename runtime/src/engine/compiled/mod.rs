@@ -1,5 +1,5 @@
 //! The compiled engine: a generator in one flat file that is used where it lies, in flash or mapped from disk. No parsing to speak
-//! of, no heap, no panic, scratch memory of a size known beforehand. `format.md` beside this file describes the bytes.
+//! of, no heap, no panic, scratch memory of a size known beforehand. `docs/reference/dream-format.md` describes the bytes.
 
 /// Whether layers of floats can be run. What stands behind it is type-checked always, and linked only where it holds.
 const FLOATS: bool = cfg!(feature = "floats");

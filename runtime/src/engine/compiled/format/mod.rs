@@ -1,4 +1,4 @@
-//! The file of a compiled model: what its bytes mean. `format.md`, one folder up, says the same byte by byte.
+//! The file of a compiled model: what its bytes mean. `docs/reference/dream-format.md` says the same byte by byte.
 //!
 //! Everything is little-endian. [`Header`] and [`Layer`] are plain values that are parsed from and emitted to bytes; whether they
 //! make a model that can be run is for [`Model::new`](super::Model::new) to say.
