@@ -1,5 +1,9 @@
 # Shared by the scripts of this folder; sourced, not run.
 
+# What cargo takes for a workspace of its own: firmware and the C library have a panic handler and profiles of their own.
+# shellcheck disable=SC2034
+WORKSPACES=(Cargo.toml c/Cargo.toml tests/firmware/Cargo.toml examples/pico/Cargo.toml)
+
 # A command of the package manager, as root.
 as_root() {
   if [ "$(id -u)" = 0 ]; then
@@ -26,6 +30,25 @@ install_debian() {
   # A third-party list that fails must not stop us: what counts is whether the packages can be had.
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q || true
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# python_environment FOLDER REQUIREMENTS: a Python environment with what the file lists, made anew when the file has changed.
+python_environment() {
+  ! cmp -s "$2" "$1/requirements.txt" || return 0
+  python3 -m venv "$1" || {
+    echo "python3 cannot make an environment: apt-get install python3-venv" >&2
+    return 1
+  }
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "$2" || return
+  cp "$2" "$1/requirements.txt"
+}
+
+# tool NAME: prints the path of a program of scripts/tool-requirements.txt: that on PATH, else one installed below the target folder.
+tool() {
+  command -v "$1" && return
+  local folder=${CARGO_TARGET_DIR:-$repo/target}/tools
+  python_environment "$folder" "$repo/scripts/tool-requirements.txt" >&2 || return 1
+  echo "$folder/bin/$1"
 }
 
 # stage NAME COMMAND...: runs it and prints how long it took; the report at the end is by stage_report.

@@ -16,14 +16,10 @@ venv=${DREAMLET_VENV:-$target_dir/venv}
 wanted=scripts/test-requirements.txt
 
 if [ -z "${DREAMLET_PYTHON:-}" ]; then
-  if ! cmp -s "$wanted" "$venv/requirements.txt"; then
-    python3 -m venv "$venv" || {
-      echo "python3 cannot make an environment: apt-get install python3-venv, or set DREAMLET_PYTHON" >&2
-      exit 1
-    }
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted"
-    cp "$wanted" "$venv/requirements.txt"
-  fi
+  python_environment "$venv" "$wanted" || {
+    echo "no Python environment for the tests: set DREAMLET_PYTHON to a Python with what $wanted lists" >&2
+    exit 1
+  }
   DREAMLET_PYTHON=$venv/bin/python
 fi
 export DREAMLET_PYTHON
