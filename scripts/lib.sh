@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts of this folder; sourced, not run.
 
 # What cargo takes for a workspace of its own: firmware and the C library have a panic handler and profiles of their own.
@@ -29,7 +30,7 @@ install_debian() {
   }
   # A third-party list that fails must not stop us: what counts is whether the packages can be had.
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q || true
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -q --no-install-recommends "${missing[@]}"
 }
 
 # python_environment FOLDER REQUIREMENTS: a Python environment with what the file lists, made anew when the file has changed.
