@@ -4,7 +4,7 @@
 #   scripts/check-docs.sh [--run]
 #
 # --run also runs the blocks that are marked `<!-- run -->`, page by page, each page in a copy of the repository. DREAMLET is the
-# program for them (default: built here). mdbook is taken from PATH, else from an environment under the target folder.
+# program for them (default: built here). mdbook is taken from PATH, else installed below the target folder.
 # The book lies in target/book afterwards.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,21 +21,7 @@ case ${1:-} in
 esac
 
 target_dir=${CARGO_TARGET_DIR:-$repo/target}
-venv=$target_dir/venv-docs
-wanted=scripts/docs-requirements.txt
-if command -v mdbook >/dev/null; then
-  mdbook=mdbook
-else
-  if ! cmp -s "$wanted" "$venv/requirements.txt"; then
-    python3 -m venv "$venv" || {
-      echo "python3 cannot make an environment: apt-get install python3-venv, or install mdbook" >&2
-      exit 1
-    }
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted"
-    cp "$wanted" "$venv/requirements.txt"
-  fi
-  mdbook=$venv/bin/mdbook
-fi
+mdbook=$(tool mdbook)
 
 python3 scripts/check_docs.py
 "$mdbook" build docs --dest-dir "$target_dir/book"
