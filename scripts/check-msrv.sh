@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Whether the runtime builds with the oldest Rust that its manifest names, `rust-version`: without `tract`, whose own demand is higher.
-# It is built with that toolchain, which rustup installs where it can. Elsewhere clippy looks for newer items of the standard library;
-# newer syntax it does not find.
+# Whether runtime, dreamlet-onnx and compiler build with the oldest Rust that the runtime's manifest names (`rust-version`).
+# The feature `tract` is left out: tract demands more itself.
+# They are built with that toolchain, which rustup installs where it can. Elsewhere clippy looks for newer items of the
+# standard library; newer syntax it does not find.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
@@ -12,8 +13,8 @@ oldest=$(cargo metadata --no-deps --locked --format-version 1 | python3 -c '
 import json, sys
 print(*(p["rust_version"] for p in json.load(sys.stdin)["packages"] if p["name"] == "dreamlet-runtime"))')
 [[ $oldest == *.*.* ]] || oldest=$oldest.0
-package=(--locked -p dreamlet-runtime)
-hosted=(--features std,mmap,embedded-graphics)
+runtime=(-p dreamlet-runtime)
+hosted=("${runtime[@]}" --features std,mmap,onnx,embedded-graphics)
 
 have_toolchain() {
   command -v rustup >/dev/null || return 1
@@ -23,17 +24,18 @@ have_toolchain() {
 
 # Of the profiles this one optimises nothing that is only checked.
 check() {
-  cargo "+$oldest" check --profile ci --quiet "${package[@]}" --target-dir "${CARGO_TARGET_DIR:-$repo/target}/msrv" "$@"
+  cargo "+$oldest" check --profile ci --quiet --locked --target-dir "${CARGO_TARGET_DIR:-$repo/target}/msrv" "$@"
 }
 
 if have_toolchain; then
-  stage "no features" check --no-default-features
-  stage "default features" check
+  stage "no features" check "${runtime[@]}" --no-default-features
+  stage "default features" check "${runtime[@]}"
   stage "with an operating system" check "${hosted[@]}"
+  stage "compiler" check -p dreamlet-compiler
   # Kernels of other processors.
   for target in aarch64-unknown-linux-gnu armv7-unknown-linux-gnueabihf wasm32-unknown-unknown; do
     if rustup target add --toolchain "$oldest" "$target"; then
-      stage "$target" check --target "$target"
+      stage "$target" check "${runtime[@]}" --target "$target"
     else
       echo "$target is left out: there is no std of Rust $oldest for it"
     fi
@@ -41,6 +43,6 @@ if have_toolchain; then
   stage_report
 else
   echo "Rust $oldest is not here: only newer items of the standard library are looked for, by clippy"
-  cargo clippy "${package[@]}" "${hosted[@]}" -- -D clippy::incompatible_msrv
+  cargo clippy --locked "${hosted[@]}" -- -D clippy::incompatible_msrv
 fi
 echo "checked for Rust $oldest"
