@@ -16,7 +16,7 @@ targets=${DREAMLET_CROSS_TARGETS:-aarch64-unknown-linux-gnu armv7-unknown-linux-
 on_linux() {
   local target=$1
   shift
-  cross_cargo "$target" test --profile ci -p dreamlet-runtime -p dreamlet-tests \
+  cross_cargo "$target" test --profile ci -p dreamlet-onnx -p dreamlet-runtime -p dreamlet-tests \
     --features dreamlet-runtime/tract,dreamlet-runtime/embedded-graphics --lib --tests "$@"
 }
 
