@@ -37,7 +37,7 @@ class Crate:
         for path in sorted(programs):
             if path.exists():
                 program = reader.file(self, path, "main", None, path.parent)
-                program.name = path.stem
+                program.name = "main"
 
     def line_of(self, package):
         for number, line in enumerate(self.text.splitlines(), 1):

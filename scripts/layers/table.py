@@ -27,12 +27,13 @@ class Table:
         rules = data.pop("rules", {})
         self.parent_and_child = rules.get("parent_and_child", "forbidden") == "forbidden"
         self.sections = data
-        self.holds, section = {}, None
+        self.holds, section, before = {}, None, ""
         for line in text.splitlines():
             if head := re.match(r"\[(\w+)\]", line):
                 section = head.group(1)
-            elif row := re.match(r'"?([\w-]+)"?\s*=.*\]\s*#\s*(.+)', line):
-                self.holds[section, row.group(1)] = row.group(2)
+            elif row := re.match(r'"?([\w-]+)"?\s*=', line):
+                self.holds[section, row.group(1)] = before
+            before = line.removeprefix("# ") if line.startswith("# ") else ""
 
     def allowed(self, section):
         """For each row the names that it may use."""
@@ -105,5 +106,6 @@ def as_rows(section, graph, names, table):
         left.remove(name)
         uses = ", ".join(f'"{end}"' for start, end in sorted(graph.arrows) if start == name)
         holds = table.holds.get((section, name), "") if table else ""
-        rows.append(f"{name} = [{uses}] # {'IN A CIRCLE ' if knot else ''}{holds}".rstrip(" #"))
+        rows += [f"# {holds}"] * bool(holds)
+        rows.append(f"{name} = [{uses}]{'  # in a circle' if knot else ''}")
     return "\n".join(rows) + "\n"
