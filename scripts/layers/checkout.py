@@ -50,7 +50,7 @@ def crates_of(root):
     found = []
     for folder, below, files in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)
-        below[:] = [] if depth == 2 else sorted(b for b in below if not b.startswith(".") and b not in ("target", "src"))
+        below[:] = sorted(b for b in below if depth < 2 and b[0] != "." and b not in ("target", "src"))
         if "Cargo.toml" in files and "[package]" in Path(folder, "Cargo.toml").read_text(encoding="utf-8"):
             found.append(Crate(Path(folder), root))
     if not found:

@@ -51,6 +51,10 @@ class Source:
         return len(self.tokens)
 
 
+def is_word(token):
+    return token[0].isalpha() or token[0] == "_"
+
+
 def end_of_comment(text, at):
     depth = 1
     for mark in re.compile(r"/\*|\*/").finditer(text, at):
@@ -182,10 +186,10 @@ class Reader:
         tokens = source.tokens
         token = tokens[at]
         before = tokens[at - 1] if at else ""
-        if not (token[0].isalpha() or token[0] == "_") or before == "::" and tokens[at - 2 : at - 1] == [">"]:
+        if not is_word(token) or before == "::" and tokens[at - 2 : at - 1] == [">"]:
             return at + 1
         segments, start = [token], at
-        while tokens[at + 1 : at + 2] == ["::"] and at + 2 < len(tokens) and (tokens[at + 2][0].isalpha() or tokens[at + 2][0] == "_"):
+        while tokens[at + 1 : at + 2] == ["::"] and at + 2 < len(tokens) and is_word(tokens[at + 2]):
             at += 2
             segments.append(tokens[at])
         if before == ".":
@@ -238,7 +242,8 @@ class Reader:
         if tokens[first] == "pub":
             first = source.closing(first + 1) + 1 if tokens[first + 1] == "(" else first + 1
         item = first < end and tokens[first] in ITEMS
-        to_semicolon = item and tokens[first] in ("use", "let", "static") or tokens[first] == "const" and tokens[first + 1] not in ITEMS
+        to_semicolon = item and tokens[first] in ("use", "let", "static")
+        to_semicolon |= tokens[first] == "const" and tokens[first + 1] not in ITEMS
         depth = 0
         while at < end:
             token = tokens[at]
