@@ -15,5 +15,6 @@ formatting() {
 stage "formatting" formatting
 stage "spelling" scripts/check-typos.sh
 stage "layers" scripts/check-layers
+stage "layers, planted faults" scripts/test-check-layers
 stage "clippy" cargo clippy "${shared[@]}" --all-targets -- -D warnings
 stage_report

@@ -1,0 +1,1 @@
+"""What `scripts/check-layers` is made of."""
