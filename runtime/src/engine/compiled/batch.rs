@@ -1,10 +1,10 @@
 //! Several images at once.
 
-use super::check::second_len;
 use super::engine::{Engine, u8_to_f32};
 use super::format::{ALIGNMENT, BufferRef, DType, Layer, Op};
 use super::kernels::{as_bytes, as_bytes_mut};
 use super::run::{dense, run};
+use super::scratch::second_len;
 use crate::generator::GenerateError;
 
 /// Dense layers that follow one another.

@@ -1,9 +1,10 @@
 //! From a latent vector to an image.
 
+use super::context::Context;
 use super::format::{ALIGNMENT, DType};
 use super::kernels::{SimdLevel, as_bytes_mut};
 use super::model::Model;
-use super::run::{Context, run};
+use super::run::run;
 use crate::generator::{GenerateError, Generator, check_arguments};
 use crate::image::{PixelRange, Shape};
 

@@ -1,11 +1,11 @@
 //! Layers of bytes: from a layer's record to its kernel, and between floats and integers.
 
+use super::context::{Context, len_of, tensor};
 use super::conv_axis::ConvAxis;
 use super::format::{Convolution, DType, Layer, padded};
 use super::kernels::{
     self, Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, bytes_as, bytes_as_mut,
 };
-use super::run::{Context, len_of, tensor};
 
 /// What a layer reads for `count` images that lie one after another.
 fn input<'a>(layer: &Layer, bytes: &'a [u8], count: usize) -> Option<QuantizedSlice<'a>> {

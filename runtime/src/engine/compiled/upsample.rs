@@ -1,10 +1,10 @@
 //! Nearest doubling and a 3x3 convolution as one layer, see [`Op::UpsampleConv`](super::format::Op::UpsampleConv).
 
-use super::check::upsample_rows;
+use super::context::{Buffers, Context, f32_weights, len_of};
 use super::conv_axis::ConvAxis;
 use super::format::{Activation, Layer, padded};
 use super::kernels::{self, ConvCall, Interleave, SimdLevel, WeightSlice, bytes_as, bytes_as_mut};
-use super::run::{Buffers, Context, len_of, weights};
+use super::scratch::upsample_rows;
 
 /// What all rows share.
 struct Upsample<'a> {
@@ -24,7 +24,7 @@ pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
     let (width, inputs) = (from.width as usize, from.channels as usize);
     let outputs = padded(to.channels as usize);
     let numbers = inputs.checked_mul(outputs)?.checked_mul(9)?;
-    let (weights, bias) = weights(context, layer.weights?, numbers, outputs)?;
+    let (weights, bias) = f32_weights(context, layer.weights?, numbers, outputs)?;
     let call = Upsample {
         level: context.level,
         width,

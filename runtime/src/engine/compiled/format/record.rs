@@ -1,7 +1,6 @@
 //! A record of the table of layers as bytes.
 
-use super::FormatError;
-use super::header::{HEADER_LEN, word};
+use super::error::FormatError;
 use super::layer::{
     Activation, BinaryKind, Broadcast, BufferRef, Convolution, Coordinates, DType, HwcShape,
     LAYER_LEN, Layer, Op, PadKind, Requantization, Weights,
@@ -9,58 +8,31 @@ use super::layer::{
 
 const WORDS: usize = LAYER_LEN / 4;
 /// Number of the operation [`Op::Col2ImConv`].
-const COL2IM_CONV: u32 = 3;
+pub(super) const COL2IM_CONV: u32 = 3;
 /// An offset that is none.
 const NONE: u32 = u32::MAX;
 const LATENT: u32 = u32::MAX - 1;
 const IMAGE: u32 = u32::MAX - 2;
 
-/// Positions of the fields, in words.
-mod field {
-    pub(super) const OP: usize = 0;
-    pub(super) const DTYPES: usize = 1;
-    pub(super) const ACTIVATION: usize = 2;
-    pub(super) const ACTIVATION_VALUES: usize = 3;
-    pub(super) const INPUT: usize = 5;
-    pub(super) const SECOND: usize = 6;
-    pub(super) const OUTPUT: usize = 7;
-    pub(super) const INPUT_SHAPE: usize = 8;
-    pub(super) const OUTPUT_SHAPE: usize = 11;
-    pub(super) const WEIGHTS: usize = 14;
-    pub(super) const BIAS: usize = 15;
-    pub(super) const MULTIPLIERS: usize = 16;
-    pub(super) const SHIFT: usize = 17;
-    pub(super) const TABLE: usize = 18;
-    pub(super) const TABLE_BITS: usize = 19;
+/// Where the fields begin, in words.
+pub(super) mod field {
+    pub(in super::super) const OP: usize = 0;
+    pub(in super::super) const DTYPES: usize = 1;
+    pub(in super::super) const ACTIVATION: usize = 2;
+    pub(in super::super) const ACTIVATION_VALUES: usize = 3;
+    pub(in super::super) const INPUT: usize = 5;
+    pub(in super::super) const SECOND: usize = 6;
+    pub(in super::super) const OUTPUT: usize = 7;
+    pub(in super::super) const INPUT_SHAPE: usize = 8;
+    pub(in super::super) const OUTPUT_SHAPE: usize = 11;
+    pub(in super::super) const WEIGHTS: usize = 14;
+    pub(in super::super) const BIAS: usize = 15;
+    pub(in super::super) const MULTIPLIERS: usize = 16;
+    pub(in super::super) const SHIFT: usize = 17;
+    pub(in super::super) const TABLE: usize = 18;
+    pub(in super::super) const TABLE_BITS: usize = 19;
     /// What belongs to the operation alone.
-    pub(super) const VALUES: usize = 20;
-}
-
-/// What a row of the image needs to know of the last layer; see [`last`].
-pub(crate) struct Last {
-    /// Whether it is [`Op::Col2ImConv`].
-    pub(crate) col2im: bool,
-    /// Bytes of an output element.
-    pub(crate) element_size: usize,
-}
-
-/// Record number `layer` of the file, in a constant, where [`Layer::parse`] cannot run; nothing is checked. `None` if the file ends before.
-pub(crate) const fn last(file: &[u8], layer: usize) -> Option<Last> {
-    let begin = HEADER_LEN.saturating_add(layer.saturating_mul(LAYER_LEN));
-    let (Some(op), Some(dtypes)) = (
-        word(file, begin.saturating_add(4 * field::OP)),
-        word(file, begin.saturating_add(4 * field::DTYPES)),
-    ) else {
-        return None;
-    };
-    Some(Last {
-        col2im: op == COL2IM_CONV,
-        element_size: match dtypes >> 8 & 255 {
-            0 => 4,
-            1 | 4 => 2,
-            _ => 1,
-        },
-    })
+    pub(in super::super) const VALUES: usize = 20;
 }
 
 struct Words {

@@ -1,9 +1,9 @@
 //! Convolutions with few output channels: every input pixel times all taps, then each output pixel gathers its sums.
 
-use super::WeightSlice;
 use super::activate::activate_all;
 use super::conv::ConvCall;
 use super::vector::F32Vector;
+use super::weights::WeightSlice;
 use crate::engine::compiled::conv_axis::ConvAxis;
 use crate::engine::compiled::format::{Activation, padded};
 

@@ -1,9 +1,9 @@
 //! Convolutions and transposed convolutions of one group, channels side by side.
 
-use super::WeightSlice;
 use super::activate::{activate_vector, store_some};
-use super::microkernel::{MAX_SUMS, Operands, Sums, TileShape, multiply};
-use super::vector::{F32Vector, WeightElement};
+use super::microkernel::{MAX_SUMS, Operands, Sums, multiply};
+use super::vector::{F32Vector, TileShape};
+use super::weights::{WeightElement, WeightSlice};
 use crate::engine::compiled::conv_axis::{ConvAxis, Taps};
 use crate::engine::compiled::format::{Activation, BLOCK, padded};
 

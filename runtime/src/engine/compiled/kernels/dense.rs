@@ -1,8 +1,8 @@
 //! Matrix times vector.
 
-use super::WeightSlice;
 use super::activate::{activate_vector, store_some};
-use super::vector::{F32Vector, WeightElement};
+use super::vector::F32Vector;
+use super::weights::{WeightElement, WeightSlice};
 use crate::engine::compiled::format::{Activation, BLOCK, padded};
 
 /// A dense layer with its data.

@@ -1,6 +1,5 @@
 //! From a level to the kernel that was compiled for it.
 
-use super::WeightSlice;
 use super::activate::activate_all;
 use super::col2im::Col2ImCall;
 use super::conv::ConvCall;
@@ -13,7 +12,8 @@ use super::dense::DenseCall;
 use super::isa::Isa;
 use super::isa::SimdLevel;
 use super::upsample::{Interleave, subtract};
-use super::vector::{F32Vector, PortableF32x4, WeightElement};
+use super::vector::{F32Vector, PortableF32x4};
+use super::weights::{WeightElement, WeightSlice};
 use crate::engine::compiled::format::Activation;
 
 /// One kernel with its arguments.

@@ -1,6 +1,7 @@
 //! The innermost loop: pixels times weights into registers.
 
-use super::vector::{F32Vector, WeightElement};
+use super::vector::{F32Vector, TileShape};
+use super::weights::WeightElement;
 use crate::engine::compiled::format::BLOCK;
 
 /// Sums of the largest tile, in vectors.
@@ -26,17 +27,6 @@ pub(super) struct Operands<E> {
     pub channels: usize,
     /// Weights that are needed soon: as many blocks of them as there are channels are fetched to the cache meanwhile.
     pub ahead: *const E,
-}
-
-/// The shape of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct TileShape {
-    /// Rows.
-    pub rows: usize,
-    /// Pixels of a row.
-    pub pixels: usize,
-    /// Vectors of output channels.
-    pub vectors: usize,
 }
 
 /// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.

@@ -19,6 +19,7 @@ mod isa;
 mod microkernel;
 mod upsample;
 mod vector;
+mod weights;
 
 pub(super) use cast::{Pod, as_bytes, as_bytes_mut, bytes_as, bytes_as_mut};
 pub(super) use col2im::Col2ImCall;
@@ -33,22 +34,4 @@ pub(super) use int8::{
 };
 pub use isa::SimdLevel;
 pub(super) use upsample::Interleave;
-
-/// Weights as they lie in the file.
-#[derive(Clone, Copy)]
-pub(super) enum WeightSlice<'a> {
-    /// 32-bit floats.
-    F32(&'a [f32]),
-    /// Bits of 16-bit floats.
-    F16(&'a [u16]),
-}
-
-impl<'a> WeightSlice<'a> {
-    /// `len` weights from number `first` on.
-    pub(super) fn part(self, first: usize, len: usize) -> Option<Self> {
-        Some(match self {
-            Self::F32(weights) => Self::F32(weights.get(first..)?.get(..len)?),
-            Self::F16(weights) => Self::F16(weights.get(first..)?.get(..len)?),
-        })
-    }
-}
+pub(super) use weights::WeightSlice;

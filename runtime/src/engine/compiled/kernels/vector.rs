@@ -1,8 +1,18 @@
 //! The small vector that kernels are written over.
 
-use super::microkernel::TileShape;
 use crate::engine::compiled::conv_axis::parts;
 use crate::engine::compiled::format::BLOCK;
+
+/// The shape of a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct TileShape {
+    /// Rows.
+    pub rows: usize,
+    /// Pixels of a row.
+    pub pixels: usize,
+    /// Vectors of output channels.
+    pub vectors: usize,
+}
 
 /// Several f32 side by side.
 ///
@@ -64,32 +74,6 @@ pub(in super::super) trait F32Vector: Copy {
     unsafe fn div(self, other: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
-}
-
-/// Weights that become vectors.
-pub(in super::super) trait WeightElement: Copy {
-    /// Most rows of a tile: fewer shapes are less code.
-    const ROWS: usize;
-
-    unsafe fn vector<V: F32Vector>(from: *const Self) -> V;
-}
-
-impl WeightElement for f32 {
-    const ROWS: usize = 3;
-
-    #[inline(always)]
-    unsafe fn vector<V: F32Vector>(from: *const Self) -> V {
-        unsafe { V::load(from) }
-    }
-}
-
-impl WeightElement for u16 {
-    const ROWS: usize = 1;
-
-    #[inline(always)]
-    unsafe fn vector<V: F32Vector>(from: *const Self) -> V {
-        unsafe { V::load_half(from) }
-    }
 }
 
 /// The value of a 16-bit float (IEEE 754 binary16).

@@ -1,7 +1,12 @@
 //! From a level to the kernel that was compiled for it.
 
-use super::{Int8Col2Im, Int8Conv, QuantizedElement, QuantizedSlice, Raw, Requantizer, scalar};
-use crate::engine::compiled::kernels::SimdLevel;
+use super::call::{Int8Conv, QuantizedSlice};
+use super::col2im::Int8Col2Im;
+use super::element::QuantizedElement;
+use super::finish::Raw;
+use super::requantize::Requantizer;
+use super::scalar;
+use crate::engine::compiled::kernels::isa::SimdLevel;
 
 #[cfg(target_arch = "x86_64")]
 mod vectors {
@@ -32,7 +37,7 @@ mod vectors {
     /// Runs a convolution; false if the level has no vectors.
     ///
     /// # Safety
-    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::Finish::fits) hold, and `out` is good for all outputs.
+    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::finish::Finish::fits) hold, and `out` is good for all outputs.
     pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
         level: SimdLevel,
         call: &Call<'_, X>,
@@ -103,7 +108,7 @@ mod vectors {
     /// Runs a convolution; false if the level has no vectors.
     ///
     /// # Safety
-    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::Finish::fits) hold, and `out` is good for all outputs.
+    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::finish::Finish::fits) hold, and `out` is good for all outputs.
     pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
         level: SimdLevel,
         call: &Int8Conv<'_, &[X]>,
@@ -141,7 +146,7 @@ mod vectors {
 /// No vectors.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod vectors {
-    pub(super) use super::super::Finish as FinishVector;
+    pub(super) use super::super::finish::Finish as FinishVector;
     use super::{Int8Conv, QuantizedElement, Requantizer, SimdLevel};
 
     pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(

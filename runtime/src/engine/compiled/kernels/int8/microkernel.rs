@@ -1,6 +1,6 @@
 //! The innermost loop of layers of bytes: pixels times weights into registers.
 
-use super::QuantizedElement;
+use super::element::QuantizedElement;
 use super::simd::Products;
 use crate::engine::compiled::format::BLOCK;
 

@@ -2,8 +2,9 @@
 
 use core::mem::MaybeUninit;
 
+use super::finish::{Finish, Raw};
+use super::requantize::Requantizer;
 use super::simd::I32Vector;
-use super::{Finish, Raw, Requantizer};
 use crate::engine::compiled::format::BLOCK;
 
 /// Output channels of the widest tile.
@@ -43,13 +44,15 @@ impl Out<'_> {
     /// [`Finish::fits`] holds, and the processor has the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn first<V: I32Vector>(&self, channel: usize) -> V {
-        unsafe {
-            match self {
-                Self::Bytes(how, _) if let Some(bias) = how.bias => {
-                    V::load(bias.as_ptr().add(channel))
-                }
-                _ => V::splat(0),
-            }
+        let bias = match self {
+            Self::Bytes(how, _) => how.bias,
+            Self::Sums(_) => None,
+        };
+        match bias {
+            // SAFETY: by `fits` there is a bias for each channel and its padding.
+            Some(bias) => unsafe { V::load(bias.as_ptr().add(channel)) },
+            // SAFETY: the processor has the instructions.
+            None => unsafe { V::splat(0) },
         }
     }
 

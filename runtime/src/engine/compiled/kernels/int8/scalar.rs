@@ -3,7 +3,9 @@
 //! I32x4 output channels of one pixel are summed at a time, so that their sums stay in registers while the input's channels go by; taps are
 //! found once for each phase, and nothing is divided for a pixel.
 
-use super::{Finish, Int8Conv, QuantizedElement};
+use super::call::Int8Conv;
+use super::element::QuantizedElement;
+use super::finish::Finish;
 use crate::engine::compiled::format::BLOCK;
 
 /// Bytes of the weights of four input channels and a block of output channels.

@@ -2,12 +2,14 @@
 
 use core::mem::MaybeUninit;
 
+use super::call::Int8Conv;
+use super::element::QuantizedElement;
 use super::microkernel::{
     MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, there_is, two_rows,
 };
 use super::out::Out;
 use super::simd::{I32Vector, Products};
-use super::{Int8Conv, QuantizedElement};
+
 use crate::engine::compiled::conv_axis::Taps;
 use crate::engine::compiled::format::{BLOCK, padded};
 

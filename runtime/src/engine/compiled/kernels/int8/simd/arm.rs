@@ -3,7 +3,7 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::{I32Vector, Products, QuantizedElement, Requantizer, load, methods};
+use super::{I32Vector, Products, Requantizer, load, methods};
 use crate::engine::compiled::format::BLOCK;
 
 /// NEON: four whole sums.
@@ -145,7 +145,7 @@ impl Halves {
     /// Adds products of half of what was loaded of `N` pixels, vector by vector; what was loaded, once the sums are there.
     #[inline(always)]
     unsafe fn add_half<
-        X: QuantizedElement,
+        X: Copy,
         const HALF: usize,
         const N: usize,
         const NV: usize,
@@ -332,7 +332,7 @@ impl Dot {
 
     /// `sums` with 128 times the sum of the weights.
     #[inline(always)]
-    unsafe fn add_weights<X: QuantizedElement, const NV: usize>(
+    unsafe fn add_weights<X: Copy, const NV: usize>(
         sums: [Self; NV],
         weights: *const i8,
         block: usize,

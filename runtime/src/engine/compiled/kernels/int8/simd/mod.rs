@@ -5,7 +5,7 @@ pub(super) mod arm;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86;
 
-use super::{QuantizedElement, Requantizer};
+use super::requantize::Requantizer;
 use crate::engine::compiled::format::BLOCK;
 
 /// Several 32-bit sums side by side, of as many output channels. Everything goes around at 32 bits.
@@ -31,7 +31,7 @@ pub(super) trait I32Vector: Copy {
 ///
 /// # Safety
 /// As [`I32Vector`].
-pub(super) trait Products<X: QuantizedElement>: Copy {
+pub(super) trait Products<X: Copy>: Copy {
     /// The sums that they become.
     type Sums: I32Vector;
     /// Input channels of a pixel, ready for all lanes.
@@ -100,7 +100,7 @@ pub(super) trait Products<X: QuantizedElement>: Copy {
 /// # Safety
 /// As [`I32Vector`], and the weights are there.
 #[inline(always)]
-pub(super) unsafe fn load<X: QuantizedElement, V: Products<X>, const NV: usize, const F: usize>(
+pub(super) unsafe fn load<X: Copy, V: Products<X>, const NV: usize, const F: usize>(
     from: *const i8,
     block: usize,
 ) -> [[V::Weights; F]; NV] {

@@ -1,6 +1,6 @@
 //! Convolutions with few output channels: from the sums of input pixels to a row of the image.
 
-use super::Requantizer;
+use super::requantize::Requantizer;
 use crate::engine::compiled::conv_axis::ConvAxis;
 
 /// Columns that are summed together.
