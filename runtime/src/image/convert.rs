@@ -1,7 +1,8 @@
 //! From a generator's `f32` planes (CHW) to interleaved bytes (HWC).
 
 use super::error::{ImageError, input, output};
-use super::{PixelRange, Shape};
+use super::pixel_range::PixelRange;
+use super::shape::Shape;
 
 /// Converts a whole image: `chw` holds `channels * height * width` values in channel, row, column order;
 /// `out` receives as many bytes in row, column, channel order, each by [`PixelRange::to_u8`].

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::MAX_SIDE;
+/// Largest height and width that [`Shape::new`](super::Shape::new) accepts.
+pub const MAX_SIDE: usize = 16_384;
 
 /// What can be wrong with a shape, a pixel range or a buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]

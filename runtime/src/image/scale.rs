@@ -1,7 +1,7 @@
 //! Enlarging by whole factors: each pixel becomes a square.
 
-use super::Shape;
 use super::error::{ImageError, input, output};
+use super::shape::Shape;
 
 /// Enlarges one row of interleaved bytes `factor` times in width; write the result `factor` times for a square.
 ///

@@ -6,6 +6,8 @@ use core::fmt;
 use std::io;
 use std::path::Path;
 
+use thiserror::Error;
+
 use super::engine::Engine;
 use super::format::{ALIGNMENT, FormatError, HwcShape, Layer, Op};
 use super::kernels::SimdLevel;
@@ -22,45 +24,21 @@ const AT_ONCE: usize = 32;
 const WORTH_A_THREAD: u64 = 20_000_000;
 
 /// Why a file is not used.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CompiledError {
     /// It cannot be read.
-    Read(io::Error),
-    /// It is no compiled model, or a damaged one.
-    Format(FormatError),
+    #[error("the compiled model cannot be read: {0}")]
+    Read(#[source] io::Error),
+    /// It is not a compiled model, or a damaged one.
+    #[error("{0}")]
+    Format(#[source] FormatError),
     /// Its card cannot be read.
-    Card(CardError),
-    /// An image was asked for wrongly.
-    Call(GenerateError),
-}
-
-impl fmt::Display for CompiledError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read(error) => write!(f, "the compiled model cannot be read: {error}"),
-            Self::Format(error) => error.fmt(f),
-            Self::Card(error) => write!(f, "the compiled model's card: {error}"),
-            Self::Call(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for CompiledError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Read(error) => Some(error),
-            Self::Format(error) => Some(error),
-            Self::Card(error) => Some(error),
-            Self::Call(error) => Some(error),
-        }
-    }
-}
-
-impl From<GenerateError> for CompiledError {
-    fn from(error: GenerateError) -> Self {
-        Self::Call(error)
-    }
+    #[error("the compiled model's card: {0}")]
+    Card(#[source] CardError),
+    /// A call for an image is wrong.
+    #[error("{0}")]
+    Call(#[from] GenerateError),
 }
 
 /// Where the file's bytes are.
