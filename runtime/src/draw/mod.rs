@@ -6,16 +6,16 @@
 //! call of the display's `fill_contiguous`.
 //!
 //! ```
-//! use dreamlet_runtime::draw::Image;
+//! use dreamlet_runtime::draw::Picture;
 //! use dreamlet_runtime::image::{Bayer, Levels, PixelRange, Shape};
 //! use embedded_graphics::{image::Image, mock_display::MockDisplay, pixelcolor::BinaryColor, prelude::*};
 //!
 //! let values = [-1.0, 0.2, 0.2, 1.0];
-//! let image = Image::from_chw(&values, Shape::new(1, 2, 2)?, PixelRange::SIGNED)?
+//! let picture = Picture::from_chw(&values, Shape::new(1, 2, 2)?, PixelRange::SIGNED)?
 //!     .scaled(4)?
 //!     .dithered(Bayer::Four, Levels::BINARY);
 //! let mut display = MockDisplay::<BinaryColor>::new();
-//! Image::new(&image, Point::new(3, 5)).draw(&mut display)?;
+//! Image::new(&picture, Point::new(3, 5)).draw(&mut display)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
