@@ -1,4 +1,5 @@
-//! Makes images one after another and nothing with them: what `scripts/bench/arm-instructions.sh` counts the instructions of.
+//! Makes images one after another and nothing with them: what `scripts/bench/arm-instructions.sh`
+//! counts the instructions of.
 //!
 //! ```text
 //! cargo run --release -p dreamlet-runtime --features tract --example images -- MODEL.onnx|MODEL.dream COUNT

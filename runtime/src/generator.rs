@@ -10,14 +10,14 @@ use crate::image::{PixelRange, Shape};
 pub enum GenerateError {
     /// The latent vector has another length than the generator's input.
     LatentLength {
-        /// Numbers the generator takes.
+        /// Elements the generator takes.
         expected: usize,
-        /// Numbers the caller passed.
+        /// Elements the caller passed.
         found: usize,
     },
     /// The image buffer has another length than `channels * height * width`.
     ImageLength {
-        /// Numbers the generator writes.
+        /// Elements the generator writes.
         expected: usize,
         /// Room the caller gave.
         found: usize,
@@ -41,7 +41,7 @@ pub enum GenerateError {
     },
     /// Another number of classes than of images was passed.
     ClassCount {
-        /// Images asked for.
+        /// Images requested.
         expected: usize,
         /// Classes passed.
         found: usize,
@@ -63,7 +63,7 @@ impl fmt::Display for GenerateError {
             Self::LatentLength { expected, found } => {
                 write!(
                     f,
-                    "the generator takes {expected} latent numbers, found {found}: size the vector by latent_len()"
+                    "the generator takes {expected} latent elements, found {found}: size the vector by latent_len()"
                 )
             }
             Self::ImageLength { expected, found } => {
@@ -73,7 +73,7 @@ impl fmt::Display for GenerateError {
                 )
             }
             Self::NonFiniteLatent { index } => {
-                write!(f, "latent number {index} is NaN or infinite")
+                write!(f, "latent element {index} is NaN or infinite")
             }
             Self::ClassMissing { classes } => {
                 write!(
@@ -111,7 +111,8 @@ impl fmt::Display for GenerateError {
 
 impl core::error::Error for GenerateError {}
 
-/// Checks the arguments of [`Generator::generate`] against what `generator` says of itself; engines call it first.
+/// Checks the arguments of [`Generator::generate`] against what `generator` says of itself; engines
+/// call it first.
 ///
 /// # Errors
 /// [`GenerateError`], one variant for each way a call can be wrong.
@@ -181,8 +182,8 @@ pub(crate) fn check_input(
     }
 }
 
-/// A trained generator, ready to make images. `generate` fills the caller's buffer and allocates only
-/// where the engine's own documentation says so.
+/// A trained generator, ready to make images. `generate` fills the caller's buffer and allocates
+/// only where the engine's own documentation says so.
 pub trait Generator {
     /// Length of the latent vector.
     fn latent_len(&self) -> usize;
@@ -193,10 +194,12 @@ pub trait Generator {
     /// Number of classes of a conditional generator, 0 for an unconditional one.
     fn classes(&self) -> usize;
     /// Makes one image: `latent` has [`Self::latent_len`] numbers, `image` receives
-    /// `channels * height * width` numbers in channel, row, column order (CHW), within [`Self::range`].
+    /// `channels * height * width` numbers in channel, row, column order (CHW), within
+    /// [`Self::range`].
     ///
     /// # Errors
-    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then unspecified.
+    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then
+    /// unspecified.
     fn generate(
         &mut self,
         latent: &[f32],

@@ -1,8 +1,9 @@
-//! Endless images on a Raspberry Pi Pico with an SSD1306 display of 128 x 64 pixels: SDA on GPIO 4, SCL on GPIO 5.
+//! Endless images on a Raspberry Pi Pico with an SSD1306 display of 128 x 64 pixels: SDA on GPIO 4,
+//! SCL on GPIO 5.
 //!
-//! One image after another from successive seeds, each with its seed beside it. The generator lies in flash, scratch memory and
-//! image are statics of sizes known when the program is built; there is no heap. Where anything
-//! fails, such as a display that does not answer, it stops.
+//! One image after another from successive seeds, each with its seed beside it. The generator lies
+//! in flash, scratch memory and image are statics of sizes known when the program is built; there
+//! is no heap. Where anything fails, such as a display that does not answer, it stops.
 #![no_std]
 #![no_main]
 

@@ -14,11 +14,12 @@ use crate::image::{ImageError, Shape};
 /// Rows and columns of blocks in a fingerprint, at most.
 const BLOCKS: usize = 8;
 
-/// How far an engine may be from the trainer's images. Engines that compute in `f32` differ by rounding; the
-/// defaults are what this project promises.
+/// How far an engine may be from the trainer's images. Engines that compute in `f32` differ by
+/// rounding; the defaults are what this project promises.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tolerance {
-    /// Largest difference of a value in the generator's own range, for engines that compute in `f32`.
+    /// Largest difference of a value in the generator's own range, for engines that compute in
+    /// `f32`.
     pub max_abs: f32,
     /// Largest difference of a byte of the 8-bit image.
     pub levels: u8,
@@ -33,7 +34,8 @@ impl Default for Tolerance {
     }
 }
 
-/// An image the generator must make: its hash, and a coarse copy for engines that round differently.
+/// An image the generator must make: its hash, and a coarse copy for engines that round
+/// differently.
 ///
 /// The latent vector is the card's distribution at `seed`, without truncation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +75,8 @@ pub enum GoldenMatch {
 }
 
 impl Golden {
-    /// Describes `image`, 8-bit in row, column, channel order, which the generator made from `seed`.
+    /// Describes `image`, 8-bit in row, column, channel order, which the generator made from
+    /// `seed`.
     ///
     /// # Errors
     /// [`ImageError`] if the shape is impossible or the image has another length.
@@ -95,9 +98,9 @@ impl Golden {
 
     /// Compares an image, 8-bit in row, column, channel order, with the golden one.
     ///
-    /// No byte differing by more than `tolerance.levels` always gives [`GoldenMatch::Within`] or better. The converse
-    /// does not hold, for a fingerprint has 8 by 8 blocks only: it finds wrong weights, a wrong pixel range, a
-    /// wrong operator or a shift, and not a single pixel.
+    /// No byte differing by more than `tolerance.levels` always gives [`GoldenMatch::Within`] or
+    /// better. The converse does not hold, for a fingerprint has 8 by 8 blocks only: it finds wrong
+    /// weights, a wrong pixel range, a wrong operator or a shift, and not a single pixel.
     ///
     /// # Errors
     /// [`ImageError`] if the shape is impossible or the image has another length than it says.
@@ -180,9 +183,10 @@ impl Golden {
     }
 }
 
-/// Means of the blocks of an image cut into 8 by 8 (or one a pixel where it is smaller), each a byte, in row, column,
-/// channel order. Block `i` of `n` over `size` pixels is `i * size / n .. (i + 1) * size / n`; means are rounded to
-/// nearest, halves up. In JSON it is a string of hexadecimal digits.
+/// Means of the blocks of an image cut into 8 by 8 (or one a pixel where it is smaller), each a
+/// byte, in row, column, channel order. Block `i` of `n` over `size` pixels is
+/// `i * size / n .. (i + 1) * size / n`; means are rounded to nearest, halves up. In JSON it is a
+/// string of hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub Vec<u8>);
 
@@ -316,7 +320,8 @@ mod tests {
 
     #[test]
     fn another_image_a_shift_and_an_inversion_are_different() {
-        // Smooth, as generated images are: a checker of noise would have equal block means everywhere.
+        // Smooth, as generated images are: a checker of noise would have equal block means
+        // everywhere.
         let smooth: Vec<u8> = (0..1680u32)
             .map(|i| (i % 84 * 3 / 2 + i / 84 * 6) as u8)
             .collect();

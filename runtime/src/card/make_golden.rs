@@ -12,10 +12,12 @@ pub const GOLDEN_SEEDS: u64 = 8;
 
 /// Golden images of seeds 0 to [`GOLDEN_SEEDS`]; a conditional generator's go through its classes.
 ///
-/// `generate` fills its last argument, `channels * height * width` numbers (CHW), from a latent vector and a class.
+/// `generate` fills its last argument, `channels * height * width` numbers (CHW), from a latent
+/// vector and a class.
 ///
 /// # Errors
-/// [`CardError::Image`] for an impossible shape or range, [`CardError::MakeGolden`] with the engine's words.
+/// [`CardError::Image`] for an impossible shape or range, [`CardError::MakeGolden`] with the
+/// engine's words.
 pub fn make_golden(
     card: &Card,
     mut generate: impl FnMut(&[f32], Option<usize>, &mut [f32]) -> Result<(), String>,

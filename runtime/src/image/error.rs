@@ -11,12 +11,12 @@ pub const MAX_SIDE: usize = 16_384;
 pub enum ImageError {
     /// Neither grey nor red, green, blue.
     Channels {
-        /// Channels asked for.
+        /// Channels requested.
         found: usize,
     },
     /// A height or width of 0 or above [`MAX_SIDE`].
     Side {
-        /// Rows or columns asked for.
+        /// Rows or columns requested.
         found: usize,
     },
     /// The number of values does not fit a `usize`.
@@ -44,23 +44,23 @@ pub enum ImageError {
     },
     /// The scratch buffer of an error-diffusing dither has the wrong length.
     Scratch {
-        /// Numbers needed.
+        /// Elements needed.
         expected: usize,
-        /// Numbers given.
+        /// Elements given.
         found: usize,
     },
     /// A row beyond the image.
     Row {
         /// Rows of the image.
         height: usize,
-        /// Row asked for.
+        /// Row requested.
         found: usize,
     },
     /// An image cannot be enlarged by 0.
     Factor,
     /// Dithering needs 2 to 256 levels.
     Levels {
-        /// Levels asked for.
+        /// Levels requested.
         found: usize,
     },
 }
@@ -95,7 +95,7 @@ impl fmt::Display for ImageError {
             Self::Scratch { expected, found } => {
                 write!(
                     f,
-                    "the dither's row buffer has room for {found} numbers, expected exactly {expected}"
+                    "the dither's row buffer has room for {found} elements, expected exactly {expected}"
                 )
             }
             Self::Row { height, found } => {

@@ -1,8 +1,8 @@
 //! Images after the generator: shape, pixel range, 8-bit conversion, scaling and dithering.
 //!
-//! A generator writes `f32` in channel, row, column order (CHW); displays and files take bytes in row,
-//! column, channel order (HWC). Everything works into the caller's buffers, and every step has a form that
-//! handles one row, for devices without room for a frame.
+//! A generator writes `f32` in channel, row, column order (CHW); displays and files take bytes in
+//! row, column, channel order (HWC). Everything works into the caller's buffers, and every step has
+//! a form that handles one row, for devices without room for a frame.
 //!
 //! ```
 //! use dreamlet_runtime::image::{PixelRange, Shape, to_hwc_u8};

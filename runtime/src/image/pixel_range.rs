@@ -24,8 +24,8 @@ impl PixelRange {
         high: 1.0,
     };
 
-    /// Checks that both ends are finite and different, and that their distance is finite too. `low` may
-    /// be the larger one, for a generator of negatives.
+    /// Checks that both ends are finite and different, and that their distance is finite too. `low`
+    /// may be the larger one, for a generator of negatives.
     ///
     /// # Errors
     /// [`ImageError::Range`].
@@ -41,9 +41,9 @@ impl PixelRange {
         }
     }
 
-    /// The byte of a value: `(value - low) * (255 / (high - low))`, rounded to the nearest integer with halves
-    /// up, and clamped to 0..=255. NaN is 0, and so is every value of a range that fails [`Self::check`]
-    /// with NaN.
+    /// The byte of a value: `(value - low) * (255 / (high - low))`, rounded to the nearest integer
+    /// with halves up, and clamped to 0..=255. NaN is 0, and so is every value of a range that
+    /// fails [`Self::check`] with NaN.
     #[must_use]
     pub fn to_u8(self, value: f32) -> u8 {
         let level = (value - self.low) * (255.0 / (self.high - self.low));

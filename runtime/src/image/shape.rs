@@ -35,8 +35,8 @@ impl Shape {
     /// number of values, `channels * height * width`.
     ///
     /// # Errors
-    /// [`ImageError::Channels`], [`ImageError::Side`], or [`ImageError::TooLarge`] where the product
-    /// does not fit a `usize`.
+    /// [`ImageError::Channels`], [`ImageError::Side`], or [`ImageError::TooLarge`] where the
+    /// product does not fit a `usize`.
     pub const fn check(self) -> Result<usize, ImageError> {
         if self.channels != 1 && self.channels != 3 {
             return Err(ImageError::Channels {

@@ -1,4 +1,4 @@
-//! Batches of dense layers of bytes: the bytes of the images one by one.
+//! Batches of dense int8 layers: the bytes of the images one by one.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, DType, HwcShape, Op,
@@ -6,11 +6,12 @@ use dreamlet_runtime::engine::compiled::format::{
 use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 
 use crate::builder::{AlignedFile, Builder, numbers, packed_dense};
-use crate::bytes::{ByteConv, push};
-use crate::integer::one_pixel;
+use crate::int8::one_pixel;
+use crate::int8_layer::{Int8Layer, push};
 use crate::layers::grey;
 
-/// 9 latent numbers to an image of 37 pixels, by a hidden layer of `hidden` bytes, signed or not; the last layer has a table or none.
+/// 9 latent elements to an image of 37 pixels, by a hidden layer of `hidden` bytes, signed or not;
+/// the last layer has a table or none.
 fn dense(hidden: DType, table: bool) -> Vec<u8> {
     let mut builder = Builder {
         latent: 9,
@@ -25,7 +26,7 @@ fn dense(hidden: DType, table: bool) -> Vec<u8> {
         (hidden, DType::I8, 22),
         (DType::I8, DType::U8, 37),
     ] {
-        let mut layer = ByteConv::new(one_pixel(), from, outputs, input, output);
+        let mut layer = Int8Layer::new(one_pixel(), from, outputs, input, output);
         if table && output == DType::U8 {
             layer.integers = layer.integers.with_table(10);
         }
@@ -43,7 +44,8 @@ fn dense(hidden: DType, table: bool) -> Vec<u8> {
     builder.file(grey(37))
 }
 
-/// Three dense layers, the first and the second added: what a joined run of dense layers would leave behind is read again.
+/// Three dense layers, the first and the second added: what a joined run of dense layers would
+/// leave behind is read again.
 fn residual() -> Vec<u8> {
     let mut builder = Builder {
         latent: 6,

@@ -8,7 +8,7 @@ use dreamlet_runtime::engine::compiled::{ConvAxis, col2im_scratch, upsample_scra
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 
-/// Numbers that look random, from -1 to 1.
+/// Elements that look random, from -1 to 1.
 pub(crate) fn numbers(seed: u64, len: usize) -> Vec<f32> {
     let mut numbers = vec![0.0; len];
     Distribution::Uniform.fill(seed, None, &mut numbers);
@@ -27,7 +27,7 @@ pub(crate) fn half(x: f32) -> u16 {
     }
 }
 
-/// A number that a 16-bit float holds.
+/// A number that an f16 holds.
 pub(crate) fn halved(x: f32) -> f32 {
     if x.abs() < 1e-4 {
         0.0
@@ -55,7 +55,8 @@ pub(crate) fn meets(c: &Convolution, axis: usize, i: u32, k: u32, o: u32) -> boo
     }
 }
 
-/// Kernel rows and columns in the order of packed weights: `[row phase][column phase][row tap][column tap]`.
+/// Kernel rows and columns in the order of packed weights:
+/// `[row phase][column phase][row tap][column tap]`.
 pub(crate) fn taps_in_order(c: &Convolution, from: HwcShape, to: HwcShape) -> Vec<(usize, usize)> {
     let [rows, columns] = ConvAxis::pair(c, from, to);
     let mut order = Vec::new();
@@ -196,7 +197,8 @@ impl Conv {
         packed
     }
 
-    /// The weights of a doubling before this 3x3 convolution, `[row kind][column kind][block][input][16]`.
+    /// The weights of a doubling before this 3x3 convolution,
+    /// `[row kind][column kind][block][input][16]`.
     pub(crate) fn packed_upsample(&self) -> Vec<f32> {
         let (inputs, outputs) = (self.from.channels as usize, self.to.channels as usize);
         // Kinds of the taps along an axis: their sum, the first one negated, the last one.
@@ -264,7 +266,7 @@ impl Builder {
         offset
     }
 
-    pub(crate) fn floats(&mut self, numbers: &[f32]) -> u32 {
+    pub(crate) fn f32s(&mut self, numbers: &[f32]) -> u32 {
         self.bytes(numbers.iter().flat_map(|x| x.to_le_bytes()))
     }
 
@@ -276,12 +278,12 @@ impl Builder {
     ) -> Option<Weights> {
         let offset = match number {
             DType::F16 => self.bytes(numbers.iter().flat_map(|x| half(*x).to_le_bytes())),
-            _ => self.floats(numbers),
+            _ => self.f32s(numbers),
         };
         Some(Weights {
             dtype: number,
             offset,
-            bias: bias.map(|bias| self.floats(bias)),
+            bias: bias.map(|bias| self.f32s(bias)),
         })
     }
 
@@ -292,7 +294,7 @@ impl Builder {
         BufferRef::Scratch(offset as u32)
     }
 
-    /// A layer of floats from the last layer's output (or the latent vector) to a place of its own.
+    /// An f32 layer from the last layer's output (or the latent vector) to a place of its own.
     pub(crate) fn layer(
         &mut self,
         op: Op,

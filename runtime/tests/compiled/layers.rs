@@ -4,7 +4,7 @@ use dreamlet_runtime::image::Shape;
 
 use crate::builder::{AlignedFile, Builder, Conv, halved, numbers, packed_dense, padded_vector};
 
-/// The image of a one-layer model at a level.
+/// The image of a one-layer model at a SIMD level.
 pub(crate) fn run(file: &[u8], level: SimdLevel, latent: &[f32]) -> Vec<f32> {
     let file = AlignedFile::new(file);
     let model = Model::new(file.get()).unwrap();
@@ -296,7 +296,7 @@ fn doubling_and_a_convolution_follow_their_definition() {
         });
         let mut conv = Conv::new(17, c, big, outputs);
         for weight in &mut conv.weights {
-            // Sums of nine are 16-bit floats, too.
+            // Sums of nine are f16, too.
             *weight = (*weight * 64.0).round() / 64.0;
         }
         let latent = numbers(19, from.len() as usize);

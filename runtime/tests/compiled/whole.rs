@@ -242,7 +242,7 @@ fn every_damaged_byte_is_noticed() {
     );
 }
 
-/// A stream of numbers that look random.
+/// A stream of elements that look random.
 struct Mix(u64);
 
 impl Mix {
@@ -255,8 +255,8 @@ impl Mix {
     }
 }
 
-/// Whatever a table of layers says, the model is refused or runs: no panic, and nothing is written outside the buffers (debug builds check
-/// arithmetic, too).
+/// Whatever a table of layers says, the model is refused or runs: no panic, and nothing is written
+/// outside the buffers (debug builds check arithmetic, too).
 #[test]
 fn hostile_tables_are_refused_or_run() {
     let whole = dcgan();

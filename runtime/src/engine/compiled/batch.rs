@@ -32,8 +32,10 @@ fn widths(layer: &Layer) -> Option<(usize, usize)> {
 }
 
 impl Engine<'_> {
-    /// Makes several images: `latents` and `images` hold them one after another, `classes` one class for each, or none. With more
-    /// scratch memory than [`Model::scratch_len`](super::Model::scratch_len), best [`Self::batch_scratch_len`], dense layers read their weights once for several images.
+    /// Makes several images: `latents` and `images` hold them one after another, `classes` one
+    /// class for each, or none. With more scratch memory than
+    /// [`Model::scratch_len`](super::Model::scratch_len), best [`Self::batch_scratch_len`], dense
+    /// layers read their weights once for several images.
     ///
     /// # Errors
     /// As [`Self::generate`].
@@ -117,7 +119,8 @@ impl Engine<'_> {
         self.model.scratch_len().saturating_add(shared)
     }
 
-    /// The first dense layers that follow one another, the output of each but the last being read by the next one alone.
+    /// The first dense layers that follow one another, the output of each but the last being read
+    /// by the next one alone.
     fn dense_run(&self) -> Option<DenseRun> {
         let mut run: Option<DenseRun> = None;
         let (mut output, mut output_len) = (BufferRef::None, 0);
@@ -148,7 +151,8 @@ impl Engine<'_> {
         run
     }
 
-    /// Whether a layer from number `from` on reads any of the `len` bytes at `buffer` before one writes over them.
+    /// Whether a layer from number `from` on reads any of the `len` bytes at `buffer` before one
+    /// writes over them.
     fn is_read(&self, from: usize, buffer: BufferRef, len: usize) -> bool {
         let BufferRef::Scratch(start) = buffer else {
             return false;
@@ -171,7 +175,8 @@ impl Engine<'_> {
         false
     }
 
-    /// Runs the layers before `dense` for each image, the dense layers for all together, and the rest for each again.
+    /// Runs the layers before `dense` for each image, the dense layers for all together, and the
+    /// rest for each again.
     fn dense_batch(
         &self,
         dense_run: DenseRun,

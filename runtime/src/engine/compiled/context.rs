@@ -4,7 +4,8 @@ use super::format::{BufferRef, DType, HwcShape, Layer, Weights};
 use super::kernels::{Pod, SimdLevel, WeightSlice, as_bytes, bytes_as};
 use super::scratch::second_len;
 
-/// Whether f32 layers can be run. What stands behind it is always type-checked, and linked only where it holds.
+/// Whether f32 layers can be run. What stands behind it is always type-checked, and linked only
+/// where it holds.
 pub(super) const F32_LAYERS: bool = cfg!(feature = "f32");
 
 /// What all layers of one image share.
@@ -15,7 +16,7 @@ pub(super) struct Context<'a> {
     pub(super) level: SimdLevel,
     /// The caller's latent vector.
     pub(super) latent: &'a [f32],
-    /// The class asked for.
+    /// The class of a conditional image.
     pub(super) class: usize,
 }
 
@@ -26,7 +27,8 @@ pub(super) struct Buffers<'a> {
     pub(super) output: &'a mut [u8],
 }
 
-/// Takes a layer's buffers from scratch memory, the latent vector and the image. Of an operation in place the input is empty, and the output holds it.
+/// Takes a layer's buffers from scratch memory, the latent vector and the image. Of an operation in
+/// place the input is empty, and the output holds it.
 pub(super) fn buffers<'a>(
     layer: &Layer,
     context: &Context<'a>,
@@ -67,7 +69,7 @@ pub(super) fn len_of(shape: HwcShape) -> Option<usize> {
     usize::try_from(shape.len()).ok()
 }
 
-/// `len` numbers of the section of weights, from byte `offset` on.
+/// `len` elements of the section of weights, from byte `offset` on.
 pub(super) fn tensor<'a, T: Pod>(
     context: &Context<'a>,
     offset: u32,

@@ -7,10 +7,11 @@ pub const MAX_KERNEL: usize = 32;
 
 /// One axis of a convolution or transposed convolution.
 ///
-/// Outputs are taken in [`phases`](Self::phases): phase `r` has the outputs `r`, `r + phases`, `r + 2 * phases`, … A convolution has one phase, a
-/// transposed one as many as its stride (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4): within a
-/// phase all outputs have the same taps. The output number `q` of a phase reads, by tap `t`, the input position
-/// `q * step + taps[t].offset`, or nothing if the input has no such position.
+/// Outputs are taken in [`phases`](Self::phases): phase `r` has the outputs `r`, `r + phases`,
+/// `r + 2 * phases`, … A convolution has one phase, a transposed one as many as its stride
+/// (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4):
+/// within a phase all outputs have the same taps. Output `q` of a phase reads, by tap `t`, the
+/// input position `q * step + taps[t].offset`, or nothing if the input has no such position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvAxis {
     /// Positions of the input.
@@ -38,7 +39,8 @@ pub struct Tap {
     pub offset: isize,
 }
 
-/// The taps of a phase, in the order of their position in the kernel: both positions grow or shrink by the same steps from one to the next.
+/// The taps of a phase, in the order of their position in the kernel: both positions grow or shrink
+/// by the same steps from one to the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Taps {
     first: Tap,
@@ -185,7 +187,8 @@ impl ConvAxis {
         }
     }
 
-    /// Of `len` outputs of a phase from output `first` on, those whose input position by `offset` exists: from and to, counted from `first`.
+    /// Of `len` outputs of a phase from output `first` on, those whose input position by `offset`
+    /// exists: from and to, counted from `first`.
     #[must_use]
     pub fn inside(&self, offset: isize, first: usize, len: usize) -> (usize, usize) {
         let step = self.step();
@@ -216,8 +219,8 @@ impl ConvAxis {
     }
 }
 
-/// `len / size` rounded up; 0 for a size of 0, which a checked model has not. [`usize::div_ceil`] would be a way into a panic that compilers
-/// do not always see to be closed.
+/// `len / size` rounded up; 0 for a size of 0, which a checked model has not. [`usize::div_ceil`]
+/// would be a way into a panic that compilers do not always see to be closed.
 pub(super) fn parts(len: usize, size: usize) -> usize {
     match (len.checked_div(size), len.checked_rem(size)) {
         (Some(whole), Some(rest)) => whole + usize::from(rest > 0),

@@ -1,4 +1,4 @@
-//! Layers that move numbers or touch each once: plain loops, the same on every target.
+//! Layers that move elements or touch each once: plain loops, the same on every target.
 
 use super::format::{BinaryKind, Broadcast, Coordinates, HwcShape, PadKind};
 
@@ -20,7 +20,7 @@ pub(super) fn affine(x: &mut [f32], scale: &[f32], shift: Option<&[f32]>) {
     }
 }
 
-/// Negative numbers times their channel's slope, in place.
+/// Negative elements times their channel's slope, in place.
 pub(super) fn prelu(x: &mut [f32], slopes: &[f32]) {
     for pixel in x.chunks_exact_mut(slopes.len().max(1)) {
         for (x, slope) in pixel.iter_mut().zip(slopes) {
@@ -29,7 +29,7 @@ pub(super) fn prelu(x: &mut [f32], slopes: &[f32]) {
     }
 }
 
-/// `x` and `other`, number by number, in place.
+/// `x` and `other`, element by element, in place.
 pub(super) fn binary(x: &mut [f32], other: &[f32], kind: BinaryKind, broadcast: Broadcast) {
     let each = |f: fn(f32, f32) -> f32, x: &mut [f32]| {
         let len = match broadcast {
@@ -152,7 +152,8 @@ pub(super) fn depth_to_space<T: Copy>(
     });
 }
 
-/// The input position of padded position `at`, `before` from the border; `None` where the constant stands.
+/// The input position of padded position `at`, `before` from the border; `None` where the constant
+/// stands.
 fn padded_position(at: usize, before: u32, len: u32, kind: PadKind) -> Option<usize> {
     let (at, before, last) = (at as i64, i64::from(before), i64::from(len) - 1);
     let inner = at - before;

@@ -8,7 +8,8 @@ use super::run::run;
 use crate::generator::{GenerateError, Generator, check_arguments};
 use crate::image::{PixelRange, Shape};
 
-/// Runs a [`Model`]. It holds nothing but the model and the processor's [`SimdLevel`]; all memory is the caller's.
+/// Runs a [`Model`]. It holds nothing but the model and the processor's [`SimdLevel`]; all memory
+/// is the caller's.
 #[derive(Clone, Copy, Debug)]
 pub struct Engine<'m> {
     pub(super) model: Model<'m>,
@@ -40,11 +41,13 @@ impl<'m> Engine<'m> {
         self.level
     }
 
-    /// Makes one image. `latent` has [`Model::latent_len`] numbers, `scratch` at least [`Model::scratch_len`] bytes at any address, `image`
-    /// receives [`Model::image_len`] numbers, channels after one another (CHW), within [`Model::range`].
+    /// Makes one image. `latent` has [`Model::latent_len`] elements, `scratch` at least
+    /// [`Model::scratch_len`] bytes at any address, `image` receives [`Model::image_len`] elements,
+    /// channels after one another (CHW), within [`Model::range`].
     ///
     /// # Errors
-    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then unspecified.
+    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then
+    /// unspecified.
     pub fn generate(
         &self,
         latent: &[f32],
@@ -100,13 +103,13 @@ impl<'m> Engine<'m> {
         let context = self.context(latent, class);
         let len = image.len();
         let image = as_bytes_mut(image);
-        let mut number = DType::F32;
+        let mut dtype = DType::F32;
         for layer in self.model.layers().skip(from) {
             let layer = layer.map_err(|_| GenerateError::Engine)?;
             run(&layer, &context, scratch, image).ok_or(GenerateError::Engine)?;
-            number = layer.output_dtype;
+            dtype = layer.output_dtype;
         }
-        if number == DType::U8 {
+        if dtype == DType::U8 {
             u8_to_f32_in_place(image, len, self.model.range());
         }
         Ok(())
@@ -125,7 +128,8 @@ impl<'m> Engine<'m> {
     }
 }
 
-/// Makes numbers within `range` of the `len` pixels at the beginning of `image`, which has four bytes for each.
+/// Makes f32 within `range` of the `len` bytes at the beginning of `image`, which has room for
+/// them.
 fn u8_to_f32_in_place(image: &mut [u8], len: usize, range: PixelRange) {
     /// Pixels that are read before the first of them is written: enough for vectors.
     const SOME: usize = 16;
@@ -145,17 +149,17 @@ fn u8_to_f32_in_place(image: &mut [u8], len: usize, range: PixelRange) {
     }
 }
 
-/// Numbers within `range` of as many pixels.
-pub(super) fn u8_to_f32(pixels: &[u8], numbers: &mut [f32], range: PixelRange) {
+/// Makes f32 within `range` of bytes.
+pub(super) fn u8_to_f32(pixels: &[u8], elements: &mut [f32], range: PixelRange) {
     // For more than a few images quicker than a division for each pixel.
     let values: [f32; 256] = core::array::from_fn(|byte| range.from_u8(byte as u8));
-    for (number, pixel) in numbers.iter_mut().zip(pixels) {
+    for (element, pixel) in elements.iter_mut().zip(pixels) {
         // A byte is always an index.
-        *number = values.get(usize::from(*pixel)).copied().unwrap_or_default();
+        *element = values.get(usize::from(*pixel)).copied().unwrap_or_default();
     }
 }
 
-/// An engine with scratch memory of its own place: a [`Generator`].
+/// An engine with its scratch memory: a [`Generator`].
 #[derive(Debug)]
 pub struct Compiled<'m, 's> {
     engine: Engine<'m>,

@@ -130,7 +130,7 @@ pub(super) fn group_conv(
     Some(())
 }
 
-/// Operations on each number: the input is brought to the output, and changed there.
+/// Operations on each element: the input is brought to the output, and changed there.
 pub(super) fn in_place(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {
     let out: &mut [f32] = bytes_as_mut(buffers.output, len_of(layer.output_shape)?)?;
     if layer.input != layer.output {

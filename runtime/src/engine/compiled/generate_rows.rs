@@ -10,8 +10,9 @@ use crate::generator::{GenerateError, check_input};
 use crate::image::{PixelRange, Shape};
 
 impl Engine<'_> {
-    /// Scratch bytes that [`Self::generate_rows`] and [`Self::generate_u8`] need: what [`generate`](Self::generate) needs, one row of
-    /// the image, and where the last layer cannot make one row at a time, the whole image. In a constant: [`rows_scratch_len`].
+    /// Scratch bytes that [`Self::generate_rows`] and [`Self::generate_u8`] need: what
+    /// [`generate`](Self::generate) needs, one row of the image, and where the last layer cannot
+    /// make one row at a time, the whole image. In a constant: [`rows_scratch_len`].
     #[must_use]
     pub fn rows_scratch_len(&self) -> usize {
         rows_room(
@@ -33,9 +34,10 @@ impl Engine<'_> {
         )
     }
 
-    /// Makes one image, one row after another from the top: `row` receives its number and `width * channels` bytes, channels side by
-    /// side (as [`to_hwc_u8`](crate::image::to_hwc_u8) makes them). `scratch` has at least [`Self::rows_scratch_len`] bytes. Where the
-    /// last layer is a convolution with few output channels, as in a DCGAN, no frame is ever in memory.
+    /// Makes one image, one row after another from the top: `row` receives its number and
+    /// `width * channels` bytes, channels side by side (as [`to_hwc_u8`](crate::image::to_hwc_u8)
+    /// makes them). `scratch` has at least [`Self::rows_scratch_len`] bytes. Where the last layer
+    /// is a convolution with few output channels, as in a DCGAN, no frame is ever in memory.
     ///
     /// # Errors
     /// [`GenerateError`], one variant for each way a call can be wrong.
@@ -69,8 +71,8 @@ impl Engine<'_> {
             .ok_or(GenerateError::Engine)
     }
 
-    /// Makes one image as bytes: `image` receives `height * width * channels` bytes, channels side by side (HWC). `scratch` as for
-    /// [`Self::generate_rows`].
+    /// Makes one image as bytes: `image` receives `height * width * channels` bytes, channels side
+    /// by side (HWC). `scratch` as for [`Self::generate_rows`].
     ///
     /// # Errors
     /// As [`Self::generate_rows`], and [`GenerateError::ImageLength`].
@@ -156,8 +158,9 @@ fn makes_rows(layer: &Layer) -> bool {
     matches!(layer.op, Op::Col2ImConv(_))
 }
 
-/// Scratch bytes that [`Engine::generate_rows`] and [`Engine::generate_u8`] need for the model in `file`, as
-/// [`Engine::rows_scratch_len`] says of a model that has been checked; 0 if `file` is no compiled model. To size a static.
+/// Scratch bytes that [`Engine::generate_rows`] and [`Engine::generate_u8`] need for the model in
+/// `file`, as [`Engine::rows_scratch_len`] says of a model that has been checked; 0 if `file` is no
+/// compiled model. To size a static.
 #[must_use]
 pub const fn rows_scratch_len(file: &[u8]) -> usize {
     let Some(Glance {
@@ -172,7 +175,7 @@ pub const fn rows_scratch_len(file: &[u8]) -> usize {
     rows_room(scratch_len.saturating_add(ALIGNMENT - 1), shape, frame)
 }
 
-/// Bytes of one row of the image, or of all, as numbers of `size` bytes.
+/// Bytes of one row of the image, or of all, as elements of `size` bytes.
 const fn frame_room(shape: Shape, by_row: bool, size: usize) -> usize {
     let rows = if by_row { 1 } else { shape.height };
     row_room(shape).saturating_mul(rows).saturating_mul(size)

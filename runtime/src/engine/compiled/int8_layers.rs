@@ -1,4 +1,4 @@
-//! Layers of bytes: from a layer's record to its kernel, and between floats and integers.
+//! int8 layers: from a layer's record to its kernel, and between floats and integers.
 
 use super::context::{Context, len_of, tensor};
 use super::conv_axis::ConvAxis;
@@ -18,7 +18,7 @@ fn input<'a>(layer: &Layer, bytes: &'a [u8], count: usize) -> Option<QuantizedSl
     })
 }
 
-/// Weights of `taps` taps with `inputs` channels and `outputs` numbers each.
+/// Weights of `taps` taps with `inputs` channels and `outputs` elements each.
 fn weights<'a>(
     layer: &Layer,
     context: &Context<'a>,
@@ -151,7 +151,7 @@ impl<'a> Int8Scanlines<'a> {
         &self.gather.axes
     }
 
-    /// Numbers of one row of sums.
+    /// Elements of one row of sums.
     pub(super) const fn row_len(&self) -> usize {
         self.gather.sums * self.gather.axes[1].input
     }
@@ -200,7 +200,7 @@ const fn limits(dtype: DType) -> (f32, f32) {
     }
 }
 
-/// `x * scale` rounded to nearest, halves away from 0, within `low` and `high`; 0 for what is no number.
+/// `x * scale` rounded to nearest, halves away from 0, within `low` and `high`; 0 for NaN.
 fn rounded(x: f32, scale: f32, (low, high): (f32, f32)) -> i32 {
     let x = x * scale;
     let x = if x < low {

@@ -1,5 +1,6 @@
-//! The compiled engine: a generator in one flat file that is used where it lies, in flash or mapped from disk. No parsing to speak
-//! of, no heap, no panic, scratch memory of a size known beforehand. `docs/reference/dream-format.md` describes the bytes.
+//! The compiled engine: a generator in one flat file that is used where it lies, in flash or mapped
+//! from disk. No parsing to speak of, no heap, no panic, scratch memory of a size known beforehand.
+//! `docs/reference/dream-format.md` describes the bytes.
 
 mod batch;
 mod check;

@@ -20,7 +20,8 @@ use crate::latent::Distribution;
 /// Images that a thread makes at once: enough that dense layers read their weights seldom.
 const AT_ONCE: usize = 32;
 
-/// Multiplications of a batch from which on threads are begun for it: fewer are done while a thread starts.
+/// Multiplications of a batch from which on threads are begun for it: fewer are done while a thread
+/// starts.
 const WORTH_A_THREAD: u64 = 20_000_000;
 
 /// Why a file is not used.
@@ -85,7 +86,8 @@ impl Bytes {
     }
 }
 
-/// A compiled model from a file: a [`Generator`] that allocates when it is opened, and never for an image.
+/// A compiled model from a file: a [`Generator`] that allocates when it is opened, and never for an
+/// image.
 ///
 /// ```no_run
 /// use dreamlet_runtime::engine::compiled::CompiledGenerator;
@@ -115,8 +117,9 @@ impl fmt::Debug for CompiledGenerator {
 }
 
 impl CompiledGenerator {
-    /// Opens a file: reads it, or with feature `mmap` maps it, so that of a large one only what is used comes to memory.
-    /// A mapped file must not be written over while it is in use: replace it by renaming another, as `dreamlet compile` does.
+    /// Opens a file: reads it, or with feature `mmap` maps it, so that of a large one only what is
+    /// used comes to memory. A mapped file must not be written over while it is in use: replace it
+    /// by renaming another, as `dreamlet compile` does.
     ///
     /// # Errors
     /// [`CompiledError`].
@@ -153,7 +156,8 @@ impl CompiledGenerator {
         self
     }
 
-    /// Makes batches on so many threads. One image is made on one: it is done before another thread would have begun.
+    /// Makes batches on so many threads. One image is made on one: it is done before another thread
+    /// would have begun.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         let len = self.scratch.first().map_or(0, Vec::len);
@@ -193,15 +197,16 @@ impl CompiledGenerator {
         self.model().distribution()
     }
 
-    /// Numbers of an image, `channels * height * width`.
+    /// Elements of an image, `channels * height * width`.
     #[must_use]
     pub fn image_len(&self) -> usize {
         self.model().image_len()
     }
 
-    /// Makes one image for each latent vector: `latents` holds `n` of them one after the other, `images` has room for `n` images in
-    /// channel, row, column order, and a conditional generator takes `n` classes. The first call with more than one image allocates scratch
-    /// memory for batches.
+    /// Makes one image for each latent vector: `latents` holds `n` of them one after the other,
+    /// `images` has room for `n` images in channel, row, column order, and a conditional generator
+    /// takes `n` classes. The first call with more than one image allocates scratch memory for
+    /// batches.
     ///
     /// # Errors
     /// [`GenerateError`]; `images` is then unspecified.
@@ -253,7 +258,8 @@ impl CompiledGenerator {
         })
     }
 
-    /// Makes the card's golden images again and compares them; empty without a card or without golden images.
+    /// Makes the card's golden images again and compares them; empty without a card or without
+    /// golden images.
     ///
     /// # Errors
     /// [`CompiledError`] if the card cannot be read or an image cannot be made.

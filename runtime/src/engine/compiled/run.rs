@@ -9,8 +9,8 @@ use super::kernels::{Pod, bytes_as, bytes_as_mut};
 use super::scanlines::Scanlines;
 use super::upsample::upsample;
 
-/// Runs `layer`. `image` is the image, `channels * height * width` numbers of the last layer's kind; `None` is what a checked model
-/// does not lead to.
+/// Runs `layer`. `image` is the image, `channels * height * width` elements of the last layer's
+/// kind; `None` is what a checked model does not lead to.
 pub(super) fn run(
     layer: &Layer,
     context: &Context<'_>,
@@ -86,7 +86,7 @@ fn col2im_conv(
     Some(())
 }
 
-/// Layers that only move numbers.
+/// Layers that only move elements.
 fn move_elements<T: Pod>(layer: &Layer, buffers: Buffers<'_>) -> Option<()> {
     let (from, to) = (layer.input_shape, layer.output_shape);
     let x: &[T] = bytes_as(buffers.input, len_of(from)?)?;
@@ -108,7 +108,7 @@ fn move_elements<T: Pod>(layer: &Layer, buffers: Buffers<'_>) -> Option<()> {
     Some(())
 }
 
-/// The row of the class asked for.
+/// The row of the class.
 fn lookup(layer: &Layer, context: &Context<'_>, output: &mut [u8]) -> Option<()> {
     let len = len_of(layer.output_shape)?.checked_mul(layer.output_dtype.size())?;
     let from = (layer.weights?.offset as usize).checked_add(context.class.checked_mul(len)?)?;

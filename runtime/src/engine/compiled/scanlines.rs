@@ -20,7 +20,7 @@ pub(super) struct Scanlines<'a> {
     done: usize,
 }
 
-/// What the numbers are.
+/// What the elements are.
 enum Sums<'a> {
     F32(Col2ImCall<'a>),
     Int8(Int8Scanlines<'a>),
@@ -56,8 +56,9 @@ impl<'a> Scanlines<'a> {
         })
     }
 
-    /// Writes row `row`; rows must be asked for in order. `lines` is scratch memory that stays untouched in between, see
-    /// [`col2im_scratch`](super::scratch::col2im_scratch); in `out` channels are `plane` numbers apart.
+    /// Writes row `row`; rows must be asked for in order. `lines` is scratch memory that stays
+    /// untouched in between, see [`col2im_scratch`](super::scratch::col2im_scratch); in `out`
+    /// channels are `plane` elements apart.
     pub(super) fn row(
         &mut self,
         row: usize,

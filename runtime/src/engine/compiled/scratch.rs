@@ -3,7 +3,8 @@
 use super::conv_axis::ConvAxis;
 use super::format::{Broadcast, Convolution, DType, HwcShape, Layer, Op, padded};
 
-/// Bytes of a layer's second input or own memory, 0 if it has none; `None` if there is no such number.
+/// Bytes of a layer's second input or own memory, 0 if it has none; `None` if there is no such
+/// number.
 pub(super) fn second_len(layer: &Layer) -> Option<u64> {
     let shape = layer.input_shape;
     match layer.op {
@@ -25,10 +26,11 @@ pub(super) fn upsample_rows(input: HwcShape) -> u32 {
         .clamp(1, input.height.max(1))
 }
 
-/// Bytes of scratch memory that [`Op::UpsampleConv`] needs beside its input and output; `None` if there is no such number.
+/// Bytes of scratch memory that [`Op::UpsampleConv`] needs beside its input and output; `None` if
+/// there is no such number.
 ///
-/// For each of the rows that it takes at once: the differences between columns, one more than there are columns, those between rows,
-/// and six products of each pixel; and one pixel.
+/// For each of the rows that it takes at once: the differences between columns, one more than there
+/// are columns, those between rows, and six products of each pixel; and one pixel.
 #[must_use]
 pub fn upsample_scratch(input: HwcShape, output: HwcShape) -> Option<u64> {
     let (width, channels) = (u64::from(input.width), u64::from(input.channels));
@@ -54,7 +56,8 @@ pub(super) fn col2im_rows(axis: &ConvAxis) -> usize {
     span.unsigned_abs().min(axis.input.max(1))
 }
 
-/// Bytes of scratch memory that [`Op::Col2ImConv`] needs beside its input and output; `None` if there is no such number.
+/// Bytes of scratch memory that [`Op::Col2ImConv`] needs beside its input and output; `None` if
+/// there is no such number.
 #[must_use]
 pub fn col2im_scratch(convolution: &Convolution, input: HwcShape, output: HwcShape) -> Option<u64> {
     let [rows, _] = ConvAxis::pair(convolution, input, output);

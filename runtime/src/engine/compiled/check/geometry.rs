@@ -94,7 +94,8 @@ impl Check<'_> {
         let groups = c.groups;
         let divides = groups > 0 && input.channels % groups == 0 && output.channels % groups == 0;
         self.ensure(divides && (grouped || groups == 1), "groups", groups.into())?;
-        // Any output size is run correctly, positions outside the input read as zeros; absurd ones are refused by the places.
+        // Any output size is run correctly, positions outside the input read as zeros; absurd ones
+        // are refused by the places.
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ mod memory;
 use super::context::F32_LAYERS;
 use super::format::{Activation, DType, FormatError, Header, Layer, Op};
 
-/// Most numbers of a tensor.
+/// Most elements of a tensor.
 const MAX_LEN: u64 = 1 << 30;
 /// What the checks of one layer share.
 struct Check<'a> {
@@ -16,7 +16,7 @@ struct Check<'a> {
     weights_len: u64,
 }
 
-/// Checks layer number `index` of a model: shapes, numbers, ranges.
+/// Checks layer number `index` of a model: shapes, dtypes, ranges.
 pub(super) fn check(
     index: usize,
     layer: &Layer,

@@ -52,7 +52,8 @@ pub enum FormatError {
         /// Its value.
         found: u32,
     },
-    /// A layer's tensor or buffer lies outside its section, or at an address that is not a multiple of its alignment.
+    /// A layer's tensor or buffer lies outside its section, or at an address that is not a multiple
+    /// of its alignment.
     Range {
         /// Which layer, from 0.
         layer: usize,

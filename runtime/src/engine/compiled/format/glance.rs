@@ -1,4 +1,5 @@
-//! What sizes of memory depend on, read in constants, where [`Header::parse`](super::Header::parse) cannot run.
+//! What sizes of memory depend on, read in constants, where [`Header::parse`](super::Header::parse)
+//! cannot run.
 
 use super::bytes::word;
 use super::header::{HEADER_LEN, MAGIC, field};
@@ -7,8 +8,9 @@ use super::packing::ALIGNMENT;
 use super::record;
 use crate::image::Shape;
 
-/// Scratch bytes that [`Engine::generate`](crate::engine::compiled::Engine::generate) needs for the model in `file`, room to align them
-/// included; 0 if `file` is no compiled model. To size a static:
+/// Scratch bytes that [`Engine::generate`](crate::engine::compiled::Engine::generate) needs for the
+/// model in `file`, room to align them included; 0 if `file` is no compiled model. To size a
+/// static:
 ///
 /// ```
 /// # mod firmware {
@@ -73,7 +75,8 @@ pub(crate) struct Last {
     pub(crate) element_size: usize,
 }
 
-/// Record number `layer` of the file, in a constant, where [`Layer::parse`] cannot run; nothing is checked. `None` if the file ends before.
+/// Record number `layer` of the file, in a constant, where [`Layer::parse`] cannot run; nothing is
+/// checked. `None` if the file ends before.
 pub(crate) const fn last(file: &[u8], layer: usize) -> Option<Last> {
     let begin = HEADER_LEN.saturating_add(layer.saturating_mul(LAYER_LEN));
     let (Some(op), Some(dtypes)) = (

@@ -41,9 +41,9 @@ pub struct Header {
     pub checksum: u32,
     /// Bytes of scratch memory for one image, without room to align it.
     pub scratch_len: u32,
-    /// Numbers of the latent vector.
+    /// Elements of the latent vector.
     pub latent_len: u32,
-    /// Classes that can be asked for, 0 for none.
+    /// Number of classes, 0 for an unconditional model.
     pub classes: u32,
     /// Shape of the image.
     pub shape: Shape,

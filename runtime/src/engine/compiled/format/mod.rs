@@ -1,7 +1,9 @@
-//! The file of a compiled model: what its bytes mean. `docs/reference/dream-format.md` says the same byte by byte.
+//! The file of a compiled model: what its bytes mean. `docs/reference/dream-format.md` says the
+//! same byte by byte.
 //!
-//! Everything is little-endian. [`Header`] and [`Layer`] are plain values that are parsed from and emitted to bytes; whether they
-//! make a model that can be run is for [`Model::new`](super::Model::new) to say.
+//! Everything is little-endian. [`Header`] and [`Layer`] are plain values that are parsed from and
+//! emitted to bytes; whether they make a model that can be run is for
+//! [`Model::new`](super::Model::new) to say.
 
 mod bytes;
 mod checksum;

@@ -7,7 +7,7 @@ use super::layer::{
 };
 
 const WORDS: usize = LAYER_LEN / 4;
-/// Number of the operation [`Op::Col2ImConv`].
+/// Code of the operation [`Op::Col2ImConv`].
 pub(super) const COL2IM_CONV: u32 = 3;
 /// An offset that is none.
 const NONE: u32 = u32::MAX;
@@ -310,7 +310,7 @@ impl Layer {
 }
 
 impl Op {
-    /// Its number and what belongs to it alone.
+    /// Its code and what belongs to it alone.
     fn op_words(self) -> (u32, [u32; 10]) {
         let few = |values: &[u32]| {
             let mut all = [0; 10];

@@ -142,7 +142,8 @@ impl<W: WeightElement> ConvCall<'_, &[W]> {
             let mut column = 0;
             while column < width {
                 let wide = tile.pixels.min(width - column);
-                // While the first tiles are computed, the weights of the next phase are fetched, block by block.
+                // While the first tiles are computed, the weights of the next phase are fetched,
+                // block by block.
                 let ahead = if tiles < blocks {
                     part.len + tiles * part.block_len
                 } else {

@@ -8,9 +8,9 @@ use crate::engine::compiled::format::{Activation, BLOCK, padded};
 /// A dense layer with its data.
 #[derive(Clone, Copy)]
 pub(in super::super) struct DenseCall<'a, W> {
-    /// Numbers of an input vector.
+    /// Elements of an input vector.
     pub inputs: usize,
-    /// Numbers of an output vector.
+    /// Elements of an output vector.
     pub outputs: usize,
     /// The input vector.
     pub x: &'a [f32],
@@ -56,7 +56,8 @@ impl<W: WeightElement> DenseCall<'_, &[W]> {
         match BLOCK / V::LANES {
             1 => unsafe { self.blocks::<V, 1, 8>(out) },
             2 => unsafe { self.blocks::<V, 2, 4>(out) },
-            // Several sums for each output hide the latency of additions; a processor without vectors has too few registers.
+            // Several sums for each output hide the latency of additions; a processor without
+            // vectors has too few registers.
             _ if V::WIDE == 1 => unsafe { self.blocks::<V, 4, 1>(out) },
             _ => unsafe { self.blocks::<V, 4, 2>(out) },
         }
@@ -110,7 +111,8 @@ impl<W: WeightElement> DenseCall<'_, &[W]> {
                     w = w.add(BLOCK);
                     i += 1;
                 }
-                // Apart from the loop below, which is too large to be unrolled: with its index, sums would be kept in memory.
+                // Apart from the loop below, which is too large to be unrolled: with its index,
+                // sums would be kept in memory.
                 let mut totals = sums[0];
                 for u in 1..U {
                     for v in 0..NV {

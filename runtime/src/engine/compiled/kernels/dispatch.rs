@@ -1,4 +1,4 @@
-//! From a level to the kernel that was compiled for it.
+//! From a SIMD level to the kernel that was compiled for it.
 
 use super::activate::activate_all;
 use super::col2im::Col2ImCall;
@@ -42,7 +42,7 @@ mod x86 {
 /// # Safety
 /// The kernel's arguments are valid.
 unsafe fn run<K: Kernel>(level: SimdLevel, kernel: K) {
-    // SAFETY: a level is only made where the processor has its instructions.
+    // SAFETY: a SIMD level is only made where the processor has its instructions.
     unsafe {
         match level.0 {
             #[cfg(target_arch = "x86_64")]
@@ -163,8 +163,8 @@ pub(in super::super) fn conv(
     }
 }
 
-/// The sums of input row `row` for a convolution with few output channels; `None` if there is no such row, or a slice has not the length it should
-/// have.
+/// The sums of input row `row` for a convolution with few output channels; `None` if there is no
+/// such row, or a slice has not the length it should have.
 pub(in super::super) fn col2im_sums(
     level: SimdLevel,
     call: &Col2ImCall<'_>,
@@ -174,8 +174,8 @@ pub(in super::super) fn col2im_sums(
     conv(level, &call.line(row)?, line)
 }
 
-/// Row `row` of the image of a convolution with few output channels. `lines` holds `kept` rows of sums; in `out` the row's first
-/// number stands first, and channels are `plane` numbers apart.
+/// Row `row` of the image of a convolution with few output channels. `lines` holds `kept` rows of
+/// sums; in `out` the row's first element stands first, and channels are `plane` elements apart.
 pub(in super::super) fn col2im_gather(
     level: SimdLevel,
     call: &Col2ImCall<'_>,
@@ -209,17 +209,17 @@ pub(in super::super) fn col2im_gather(
         out: out.as_mut_ptr(),
         plane,
     };
-    // SAFETY: `lines` has a place for every input row and `out` for every number of the row.
+    // SAFETY: `lines` has a place for every input row and `out` for every element of the row.
     fits.then(|| unsafe { run(level, gather) })
 }
 
-/// An activation on numbers.
-pub(in super::super) fn activate(level: SimdLevel, numbers: &mut [f32], activation: Activation) {
+/// An activation on elements.
+pub(in super::super) fn activate(level: SimdLevel, elements: &mut [f32], activation: Activation) {
     // SAFETY: the slice is good for its length.
-    unsafe { run(level, Activate(numbers, activation)) }
+    unsafe { run(level, Activate(elements, activation)) }
 }
 
-/// `out = a - b`, number by number; `None` if they are not equally long.
+/// `out = a - b`, element by element; `None` if they are not equally long.
 pub(in super::super) fn difference(
     level: SimdLevel,
     a: &[f32],
@@ -231,7 +231,8 @@ pub(in super::super) fn difference(
     fits.then(|| unsafe { run(level, Subtract(a, b, out)) })
 }
 
-/// Every other row of an image from rows of products; `None` if a slice has not the length it should have.
+/// Every other row of an image from rows of products; `None` if a slice has not the length it
+/// should have.
 pub(in super::super) fn interleave(
     level: SimdLevel,
     call: Interleave<'_>,

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-/// A set of vector instructions that this processor has. Only [`SimdLevel::detect`] and [`SimdLevel::available`] make one that is not scalar.
+/// A set of vector instructions that this processor has. Only [`SimdLevel::detect`] and
+/// [`SimdLevel::available`] make one that is not scalar.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SimdLevel(pub(super) Isa);
 
@@ -22,13 +23,14 @@ impl SimdLevel {
     /// Instructions that every processor of the target has; no vectors by name.
     pub const SCALAR: Self = Self(Isa::Scalar);
 
-    /// The best level of this processor: found out while running with feature `std`, else what the program was compiled for.
+    /// The best SIMD level of this processor: found out while running with feature `std`, else what
+    /// the program was compiled for.
     #[must_use]
     pub fn detect() -> Self {
         Self::available().last().unwrap_or(Self::SCALAR)
     }
 
-    /// All levels of this processor, from scalar to the best.
+    /// All SIMD levels of this processor, from scalar to the best.
     pub fn available() -> impl Iterator<Item = Self> {
         [
             (Isa::Scalar, true),
@@ -110,7 +112,7 @@ fn avx512() -> bool {
         ));
 }
 
-/// Whether it has AVX-512 VNNI besides, for layers of bytes.
+/// Whether it has AVX-512 VNNI besides, for int8 layers.
 fn avx512vnni() -> bool {
     #[cfg(all(target_arch = "x86_64", feature = "std", not(miri)))]
     return avx512() && std::is_x86_feature_detected!("avx512vnni");
@@ -118,7 +120,7 @@ fn avx512vnni() -> bool {
     return avx512() && cfg!(target_feature = "avx512vnni");
 }
 
-/// Whether it has NEON with dot products of signed bytes, for layers of bytes.
+/// Whether it has NEON with dot products of signed bytes, for int8 layers.
 fn neondotprod() -> bool {
     #[cfg(all(target_arch = "aarch64", target_feature = "neon", feature = "std"))]
     return std::arch::is_aarch64_feature_detected!("dotprod");

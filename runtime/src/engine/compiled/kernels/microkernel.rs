@@ -10,14 +10,14 @@ pub(super) const MAX_SUMS: usize = 28;
 /// Where a tile's sums stand: `[row][pixel][vector]`.
 pub(super) type Sums<V> = [V; MAX_SUMS];
 
-/// What is multiplied: rows of pixels of `channels` numbers with weights `[block][channel][16]`.
+/// What is multiplied: rows of pixels of `channels` elements with weights `[block][channel][16]`.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<E> {
-    /// First number of the first pixel.
+    /// First element of the first pixel.
     pub x: *const f32,
-    /// Numbers from one pixel to the next.
+    /// Elements from one pixel to the next.
     pub pixel: usize,
-    /// Numbers from one row of the tile to the next.
+    /// Elements from one row of the tile to the next.
     pub row: usize,
     /// First weight.
     pub weights: *const E,
@@ -25,11 +25,13 @@ pub(super) struct Operands<E> {
     pub block: usize,
     /// Input channels.
     pub channels: usize,
-    /// Weights that are needed soon: as many blocks of them as there are channels are fetched to the cache meanwhile.
+    /// Weights that are needed soon: as many blocks of them as there are channels are fetched to
+    /// the cache meanwhile.
     pub ahead: *const E,
 }
 
-/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
+/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie
+/// side by side, rows `sums_row` vectors apart.
 ///
 /// # Safety
 /// All that the operands and shapes say must be there; what is ahead may be anywhere.

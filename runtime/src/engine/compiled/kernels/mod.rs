@@ -1,11 +1,12 @@
-//! The arithmetic of the layers: one generic kernel for each operation over a small [`F32Vector`](vector::F32Vector), instantiated for
-//! each instruction set.
+//! The arithmetic of the layers: one generic kernel for each operation over a small
+//! [`F32Vector`](vector::F32Vector), instantiated for each instruction set.
 //!
-//! This is the only folder of the crate with `unsafe` code. The functions that leave it are safe: they compare the lengths of all
-//! slices with the geometry before a kernel runs, and kernels stay within what the geometry says. F32Vector instructions run only behind
-//! a [`SimdLevel`] that can be had where the processor has them.
+//! This is the only folder of the crate with `unsafe` code. The functions that leave it are safe:
+//! they compare the lengths of all slices with the geometry before a kernel runs, and kernels stay
+//! within what the geometry says. F32Vector instructions run only behind a [`SimdLevel`] that can
+//! be had where the processor has them.
 #![allow(unsafe_code)]
-// Loops over constant numbers of registers are written with indices: they are unrolled whole.
+// Loops over constant elements of registers are written with indices: they are unrolled whole.
 #![allow(clippy::needless_range_loop)]
 
 mod activate;

@@ -17,18 +17,20 @@ pub(in super::super) struct TileShape {
 /// Several f32 side by side.
 ///
 /// # Safety
-/// Methods of a type may only run where the processor has its instructions, and inlined into a function that is compiled for them;
-/// pointers must be good for [`LANES`](Self::LANES) numbers.
+/// Methods of a type may only run where the processor has its instructions, and inlined into a
+/// function that is compiled for them; pointers must be good for [`LANES`](Self::LANES) elements.
 pub(in super::super) trait F32Vector: Copy {
-    /// Numbers in a vector, a divisor of 16.
+    /// Elements in a vector, a divisor of 16.
     const LANES: usize;
     /// Most vectors of output channels that a tile has.
     const WIDE: usize;
-    /// Pixels of a tile of one row that is 1, 2, 3 or 4 vectors wide: as many as the registers hold.
+    /// Pixels of a tile of one row that is 1, 2, 3 or 4 vectors wide: as many as the registers
+    /// hold.
     const PIXELS: [usize; 4];
 
-    /// Whether [`fma_lane`](Self::fma_lane) is one instruction: then numbers of the input are loaded by fours, of which the first four lanes are taken in
-    /// turn, and need not be spread to vectors.
+    /// Whether [`fma_lane`](Self::fma_lane) is one instruction: then elements of the input are
+    /// loaded by fours, of which the first four lanes are taken in turn, and need not be spread to
+    /// vectors.
     const BY_LANE: bool = false;
 
     /// Whether the registers hold a tile's sums.
@@ -36,7 +38,8 @@ pub(in super::super) trait F32Vector: Copy {
         tile.rows == 1 && tile.pixels <= Self::PIXELS[tile.vectors - 1]
     }
 
-    /// The tile for up to `vectors` vectors of output channels of images (of one phase) of so many rows and columns.
+    /// The tile for up to `vectors` vectors of output channels of images (of one phase) of so many
+    /// rows and columns.
     #[inline(always)]
     fn tile(vectors: usize, _height: usize, width: usize) -> TileShape {
         // At least 1, so that nothing can panic.
@@ -55,7 +58,7 @@ pub(in super::super) trait F32Vector: Copy {
 
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
-    /// From the bits of 16-bit floats.
+    /// From the bits of f16.
     unsafe fn load_half(from: *const u16) -> Self;
     unsafe fn store(self, to: *mut f32);
     /// `self + a * b`, rounded once where the processor does.
@@ -63,10 +66,10 @@ pub(in super::super) trait F32Vector: Copy {
     /// `self + a[LANE] * b`, rounded as [`fma`](Self::fma) does.
     #[inline(always)]
     unsafe fn fma_lane<const LANE: i32>(self, a: Self, b: Self) -> Self {
-        let mut numbers = [0.0; BLOCK];
+        let mut elements = [0.0; BLOCK];
         unsafe {
-            a.store(numbers.as_mut_ptr());
-            self.fma(Self::splat(numbers[LANE as usize % BLOCK]), b)
+            a.store(elements.as_mut_ptr());
+            self.fma(Self::splat(elements[LANE as usize % BLOCK]), b)
         }
     }
     unsafe fn add(self, other: Self) -> Self;
@@ -76,12 +79,13 @@ pub(in super::super) trait F32Vector: Copy {
     unsafe fn max(self, other: Self) -> Self;
 }
 
-/// The value of a 16-bit float (IEEE 754 binary16).
+/// The value of an f16 (IEEE 754 binary16).
 #[inline(always)]
 pub(super) fn half(bits: u16) -> f32 {
     let sign = u32::from(bits & 0x8000) << 16;
     let magnitude = u32::from(bits & 0x7FFF);
-    // The exponent's bias is 15 in the one and 127 in the other: a multiplication by 2^112 moves it, subnormal numbers too.
+    // The exponent's bias is 15 in the one and 127 in the other: a multiplication by 2^112 moves
+    // it, subnormal elements too.
     let value = f32::from_bits(magnitude << 13) * f32::from_bits((127 + 112) << 23);
     let value = if magnitude >= 0x7C00 {
         f32::from_bits(0x7F80_0000 | magnitude << 13)
@@ -91,7 +95,7 @@ pub(super) fn half(bits: u16) -> f32 {
     f32::from_bits(value.to_bits() | sign)
 }
 
-/// PortableF32x4 numbers without vector instructions by name.
+/// Four f32, without vector instructions by name.
 #[derive(Clone, Copy)]
 pub(super) struct PortableF32x4([f32; 4]);
 
@@ -222,8 +226,8 @@ pub(super) mod x86 {
             }
         }
 
-        /// Measured on layers from 4x4 to 16x16 pixels: many pixels to a tile, so that weights are read seldom, and a shape that the
-        /// image is a multiple of.
+        /// Measured on layers from 4x4 to 16x16 pixels: many pixels to a tile, so that weights are
+        /// read seldom, and a shape that the image is a multiple of.
         #[inline(always)]
         fn tile(vectors: usize, height: usize, width: usize) -> TileShape {
             let (rows, most, vectors) = match (vectors, width) {
@@ -291,8 +295,8 @@ pub(super) mod arm {
             splat(x: f32) -> Self = Self(vdupq_n_f32(x));
             load(from: *const f32) -> Self = Self(vld1q_f32(from));
             load_half(from: *const u16) -> Self = {
-                let numbers = [half(*from), half(*from.add(1)), half(*from.add(2)), half(*from.add(3))];
-                Self(vld1q_f32(numbers.as_ptr()))
+                let elements = [half(*from), half(*from.add(1)), half(*from.add(2)), half(*from.add(3))];
+                Self(vld1q_f32(elements.as_ptr()))
             };
             store(self: Self, to: *mut f32) = vst1q_f32(to, self.0);
             fma(self: Self, a: Self, b: Self) -> Self = Self(vfmaq_f32(self.0, a.0, b.0));

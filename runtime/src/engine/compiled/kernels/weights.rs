@@ -5,9 +5,9 @@ use super::vector::F32Vector;
 /// Weights as they lie in the file.
 #[derive(Clone, Copy)]
 pub(in super::super) enum WeightSlice<'a> {
-    /// 32-bit floats.
+    /// f32.
     F32(&'a [f32]),
-    /// Bits of 16-bit floats.
+    /// Bits of f16.
     F16(&'a [u16]),
 }
 

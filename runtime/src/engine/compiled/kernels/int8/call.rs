@@ -3,18 +3,18 @@
 use crate::engine::compiled::conv_axis::ConvAxis;
 use crate::engine::compiled::format::padded;
 
-/// What a layer of bytes reads.
+/// What an int8 layer reads.
 #[derive(Clone, Copy)]
 pub(in super::super::super) enum QuantizedSlice<'a> {
     /// Signed bytes.
     I8(&'a [i8]),
     /// Unsigned bytes.
     U8(&'a [u8]),
-    /// 16-bit numbers.
+    /// i16 elements.
     I16(&'a [i16]),
 }
 
-/// A convolution of bytes with its data. A dense layer is one of a single pixel.
+/// An int8 convolution with its data. A dense layer is one of a single pixel.
 #[derive(Clone, Copy)]
 pub(in super::super::super) struct Int8Conv<'a, X> {
     /// Rows and columns.
@@ -25,7 +25,8 @@ pub(in super::super::super) struct Int8Conv<'a, X> {
     pub outputs: usize,
     /// Input image, `[row][column][input channel]`.
     pub x: X,
-    /// Packed weights, `[block][row phase][column phase][row tap][column tap][input channel / 4][16][4]`.
+    /// Packed weights,
+    /// `[block][row phase][column phase][row tap][column tap][input channel / 4][16][4]`.
     pub weights: &'a [i8],
 }
 

@@ -22,8 +22,9 @@ pub(in super::super::super) struct Int8Col2Im<'a> {
 }
 
 impl Int8Col2Im<'_> {
-    /// Writes row `output` of the image from the kept rows of sums in `lines`; in `out` the row's first byte stands first, and channels are
-    /// `plane` bytes apart. `clamp` rounds and clamps the sums of a channel. `None` if a slice is too short for the geometry.
+    /// Writes row `output` of the image from the kept rows of sums in `lines`; in `out` the row's
+    /// first byte stands first, and channels are `plane` bytes apart. `clamp` rounds and clamps the
+    /// sums of a channel. `None` if a slice is too short for the geometry.
     pub(super) fn row(
         &self,
         lines: &[i32],
@@ -72,10 +73,10 @@ impl Int8Col2Im<'_> {
                     }
                     clamp(channel, sums);
                     let at = channel * plane + first * columns.phases() + column_phase;
-                    let numbers = out.get_mut(at..)?.iter_mut();
-                    let numbers = numbers.step_by(columns.phases().max(1));
-                    for (number, sum) in numbers.zip(sums.iter()) {
-                        *number = self.requantizer.looked_up(*sum);
+                    let elements = out.get_mut(at..)?.iter_mut();
+                    let elements = elements.step_by(columns.phases().max(1));
+                    for (element, sum) in elements.zip(sums.iter()) {
+                        *element = self.requantizer.looked_up(*sum);
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! From a level to the kernel that was compiled for it.
+//! From a SIMD level to the kernel that was compiled for it.
 
 use super::call::{Int8Conv, QuantizedSlice};
 use super::col2im::Int8Col2Im;
@@ -34,10 +34,11 @@ mod vectors {
         unsafe { Tiles(call).run::<X::Avx512Vnni>(out) }
     }
 
-    /// Runs a convolution; false if the level has no vectors.
+    /// Runs a convolution; false if the SIMD level has no vectors.
     ///
     /// # Safety
-    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::finish::Finish::fits) hold, and `out` is good for all outputs.
+    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::finish::Finish::fits) hold, and `out`
+    /// is good for all outputs.
     pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
         level: SimdLevel,
         call: &Call<'_, X>,
@@ -45,7 +46,7 @@ mod vectors {
         out: *mut F::Output,
     ) -> bool {
         let out = finish.to(out);
-        // SAFETY: a level is only made where the processor has its instructions.
+        // SAFETY: a SIMD level is only made where the processor has its instructions.
         unsafe {
             match level.0 {
                 Isa::Avx2 => avx2(call, out),
@@ -67,7 +68,7 @@ mod vectors {
         unsafe { clamp_with::<I32x16>(how, multiplier, sums) }
     }
 
-    /// Rounds and clamps sums of one channel; false if the level has no vectors.
+    /// Rounds and clamps sums of one channel; false if the SIMD level has no vectors.
     pub(super) fn clamp(
         level: SimdLevel,
         how: &Requantizer<'_>,
@@ -105,10 +106,11 @@ mod vectors {
         unsafe { Tiles(call).run::<X::NeonDotprod>(out) }
     }
 
-    /// Runs a convolution; false if the level has no vectors.
+    /// Runs a convolution; false if the SIMD level has no vectors.
     ///
     /// # Safety
-    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::finish::Finish::fits) hold, and `out` is good for all outputs.
+    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::finish::Finish::fits) hold, and `out`
+    /// is good for all outputs.
     pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
         level: SimdLevel,
         call: &Int8Conv<'_, &[X]>,
@@ -116,7 +118,8 @@ mod vectors {
         out: *mut F::Output,
     ) -> bool {
         let out = finish.to(out);
-        // SAFETY: a level is only made where the processor has its instructions, and every one that there are these levels on has NEON.
+        // SAFETY: a SIMD level is only made where the processor has its instructions; NEON is there
+        // always.
         unsafe {
             match level.0 {
                 Isa::Neon => neon(call, out),
@@ -127,7 +130,7 @@ mod vectors {
         true
     }
 
-    /// Rounds and clamps sums of one channel; false if the level has no vectors.
+    /// Rounds and clamps sums of one channel; false if the SIMD level has no vectors.
     pub(super) fn clamp(
         level: SimdLevel,
         how: &Requantizer<'_>,
@@ -196,8 +199,8 @@ pub(in super::super::super) fn int8_conv(
     }
 }
 
-/// The sums of a row of input pixels for a convolution with few output channels: `call` is a convolution with a kernel of one pixel, on this row.
-/// `None` also if it reads 16-bit numbers.
+/// The sums of a row of input pixels for a convolution with few output channels: `call` is a
+/// convolution with a kernel of one pixel, on this row. `None` also if it reads i16 elements.
 pub(in super::super::super) fn int8_col2im_sums(
     level: SimdLevel,
     call: &Int8Conv<'_, QuantizedSlice<'_>>,
@@ -210,8 +213,8 @@ pub(in super::super::super) fn int8_col2im_sums(
     }
 }
 
-/// Row `row` of the image of a convolution with few output channels. `lines` holds the kept rows of sums; in `out` the row's first byte stands
-/// first, and channels are `plane` bytes apart.
+/// Row `row` of the image of a convolution with few output channels. `lines` holds the kept rows of
+/// sums; in `out` the row's first byte stands first, and channels are `plane` bytes apart.
 pub(in super::super::super) fn int8_col2im_gather(
     level: SimdLevel,
     call: &Int8Col2Im<'_>,

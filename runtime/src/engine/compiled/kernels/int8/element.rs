@@ -3,7 +3,7 @@
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::simd;
 
-/// Numbers that are multiplied with weights, and the vectors that multiply them.
+/// Elements that are multiplied with weights, and the vectors that multiply them.
 pub(super) trait QuantizedElement: Copy + Default {
     #[cfg(target_arch = "x86_64")]
     type Avx2: simd::Products<Self>;
@@ -18,7 +18,8 @@ pub(super) trait QuantizedElement: Copy + Default {
     /// Whether VNNI multiplies them: it has only bytes.
     #[cfg(target_arch = "x86_64")]
     const VNNI: bool;
-    /// Whether images of them can be more than a row high: tiles of two rows are left out of the program where not.
+    /// Whether images of them can be more than a row high: tiles of two rows are left out of the
+    /// program where not.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     const TALL: bool;
 
@@ -27,8 +28,8 @@ pub(super) trait QuantizedElement: Copy + Default {
 }
 
 macro_rules! quantized_element {
-    ($number:ty, $vnni:ident, $neon:ident, $bytes:literal) => {
-        impl QuantizedElement for $number {
+    ($element:ty, $vnni:ident, $neon:ident, $bytes:literal) => {
+        impl QuantizedElement for $element {
             #[cfg(target_arch = "x86_64")]
             type Avx2 = simd::x86::I32x8;
             #[cfg(target_arch = "x86_64")]
@@ -41,7 +42,7 @@ macro_rules! quantized_element {
             type NeonDotprod = simd::arm::Dot;
             #[cfg(target_arch = "x86_64")]
             const VNNI: bool = $bytes;
-            // Only dense layers read 16-bit numbers.
+            // Only dense layers read i16 elements.
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             const TALL: bool = $bytes;
 

@@ -9,7 +9,7 @@ pub(super) trait Finish: Copy {
     /// What the sum of a channel begins with.
     fn first(&self, channel: usize) -> i32;
     /// What is written for it.
-    fn number(&self, sum: i32, channel: usize) -> Self::Output;
+    fn output(&self, sum: i32, channel: usize) -> Self::Output;
     /// Whether there is what it needs for so many channels.
     fn fits(&self, outputs: usize) -> bool;
 }
@@ -21,7 +21,7 @@ impl Finish for Requantizer<'_> {
         self.bias(channel)
     }
     #[inline(always)]
-    fn number(&self, sum: i32, channel: usize) -> u8 {
+    fn output(&self, sum: i32, channel: usize) -> u8 {
         self.looked_up(self.clamped(sum, self.multiplier(channel)))
     }
     fn fits(&self, outputs: usize) -> bool {
@@ -40,7 +40,7 @@ impl Finish for Raw {
         0
     }
     #[inline(always)]
-    fn number(&self, sum: i32, _: usize) -> i32 {
+    fn output(&self, sum: i32, _: usize) -> i32 {
         sum
     }
     fn fits(&self, _: usize) -> bool {

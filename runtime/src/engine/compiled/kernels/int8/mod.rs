@@ -1,4 +1,5 @@
-//! Layers of bytes: 32-bit sums of products, brought back to bytes. There are no floats here, and every level gives the same bytes.
+//! int8 layers: 32-bit sums of products, brought back to bytes. There are no floats here, and every
+//! SIMD level gives the same bytes.
 
 mod call;
 mod col2im;

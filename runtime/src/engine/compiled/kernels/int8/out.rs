@@ -10,7 +10,8 @@ use crate::engine::compiled::format::BLOCK;
 /// Output channels of the widest tile.
 const MOST: usize = 4 * BLOCK;
 
-/// What becomes of vectors of sums, and where the first of it is written. One type for both, so that each kernel is in a program once.
+/// What becomes of vectors of sums, and where the first of it is written. One type for both, so
+/// that each kernel is in a program once.
 #[derive(Clone, Copy)]
 pub(super) enum Out<'a> {
     /// Bytes.
@@ -56,10 +57,11 @@ impl Out<'_> {
         }
     }
 
-    /// Stores the sums of the channels from `channel` on, or the first `len` if there are more, from number `at` of the output on.
+    /// Stores the sums of the channels from `channel` on, or the first `len` if there are more,
+    /// from number `at` of the output on.
     ///
     /// # Safety
-    /// As before, and the output is good for these numbers.
+    /// As before, and the output is good for these elements.
     #[inline(always)]
     pub(super) unsafe fn store<V: I32Vector, const NV: usize>(
         &self,
@@ -80,10 +82,10 @@ impl Out<'_> {
                 }
                 Self::Sums(out) if len >= all => store(sums, out.add(at)),
                 Self::Sums(out) => {
-                    let mut numbers = MaybeUninit::<[i32; MOST]>::uninit();
-                    let numbers = numbers.as_mut_ptr().cast();
-                    store(sums, numbers);
-                    core::ptr::copy_nonoverlapping(numbers, out.add(at), len);
+                    let mut elements = MaybeUninit::<[i32; MOST]>::uninit();
+                    let elements = elements.as_mut_ptr().cast();
+                    store(sums, elements);
+                    core::ptr::copy_nonoverlapping(elements, out.add(at), len);
                 }
             }
         }
@@ -128,12 +130,13 @@ impl Requantizer<'_> {
             for v in 0..NV {
                 clamped[v] = clamped[v].sub(V::splat(self.low));
             }
-            let mut numbers = MaybeUninit::<[i32; MOST]>::uninit();
-            let numbers = numbers.as_mut_ptr().cast::<i32>();
-            store(clamped, numbers);
+            let mut elements = MaybeUninit::<[i32; MOST]>::uninit();
+            let elements = elements.as_mut_ptr().cast::<i32>();
+            store(clamped, elements);
             for i in 0..NV * V::LANES {
-                // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
-                *to.add(i) = *table.as_ptr().add(*numbers.add(i) as usize);
+                // What is clamped lies in the table, which has an entry for each number from `low`
+                // to `high`.
+                *to.add(i) = *table.as_ptr().add(*elements.add(i) as usize);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The portable path: no vectors by name and no `unsafe`, for microcontrollers above all.
 //!
-//! I32x4 output channels of one pixel are summed at a time, so that their sums stay in registers while the input's channels go by; taps are
-//! found once for each phase, and nothing is divided for a pixel.
+//! I32x4 output channels of one pixel are summed at a time, so that their sums stay in registers
+//! while the input's channels go by; taps are found once for each phase, and nothing is divided for
+//! a pixel.
 
 use super::call::Int8Conv;
 use super::element::QuantizedElement;
@@ -31,7 +32,7 @@ pub(super) fn conv<X: QuantizedElement, F: Finish>(
                     let x = column * columns.phases() + column_phase;
                     let at = (y * columns.output + x) * call.outputs;
                     let pixel = out.get_mut(at..)?.get_mut(..call.outputs)?;
-                    for (quarter, numbers) in pixel.chunks_mut(4).enumerate() {
+                    for (quarter, elements) in pixel.chunks_mut(4).enumerate() {
                         let channel = 4 * quarter;
                         let mut sums = [0; 4];
                         for (i, sum) in sums.iter_mut().enumerate() {
@@ -60,8 +61,8 @@ pub(super) fn conv<X: QuantizedElement, F: Finish>(
                                 weights += tap_len;
                             }
                         }
-                        for (i, (number, sum)) in numbers.iter_mut().zip(sums).enumerate() {
-                            *number = finish.number(sum, channel + i);
+                        for (i, (element, sum)) in elements.iter_mut().zip(sums).enumerate() {
+                            *element = finish.output(sum, channel + i);
                         }
                     }
                 }
@@ -72,8 +73,8 @@ pub(super) fn conv<X: QuantizedElement, F: Finish>(
     Some(())
 }
 
-/// Adds the products of all channels of one input pixel with the weights, `[channel / 4][16][4]`, of the output channels
-/// `4 * quarter` to `4 * quarter + 3` of a block.
+/// Adds the products of all channels of one input pixel with the weights, `[channel / 4][16][4]`,
+/// of the output channels `4 * quarter` to `4 * quarter + 3` of a block.
 fn add_products<X: QuantizedElement>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i32; 4]) {
     let (fours, rest) = x.as_chunks::<4>();
     let quarters = weights.as_chunks::<16>().0;
@@ -92,7 +93,7 @@ fn add_products<X: QuantizedElement>(x: &[X], weights: &[i8], quarter: usize, su
     *sums = registers;
 }
 
-/// I32x4 channels times four output channels.
+/// Four channels times four output channels.
 #[inline(always)]
 fn add_four<X: QuantizedElement>(x: [X; 4], weights: &[i8; 16], sums: &mut [i32; 4]) {
     let x = x.map(X::wide);

@@ -1,4 +1,5 @@
-//! Convolutions of bytes in tiles of pixels times vectors of output channels. The geometry is that of the convolutions of floats.
+//! int8 convolutions in tiles of pixels times vectors of output channels. The geometry is that of
+//! the f32 convolutions.
 
 use core::mem::MaybeUninit;
 
@@ -25,7 +26,8 @@ unsafe fn nothing<X: QuantizedElement, V: Products<X>, const NV: usize>() -> [V;
     unsafe { [V::begin(V::Sums::splat(0)); NV] }
 }
 
-/// What is [missing](Products::corrected) in sums, tap by tap: found when the first tile needs it, and kept for all tiles of a phase.
+/// What is [missing](Products::corrected) in sums, tap by tap: found when the first tile needs it,
+/// and kept for all tiles of a phase.
 struct Missing<V, const NV: usize> {
     /// The tap that each place belongs to. Taps share places where there are more.
     taps: [usize; TAPS],
@@ -40,7 +42,8 @@ impl<V: Copy, const NV: usize> Missing<V, NV> {
         }
     }
 
-    /// What is missing once the operands of tap `tap` are multiplied, and the channels behind them if there are some.
+    /// What is missing once the operands of tap `tap` are multiplied, and the channels behind them
+    /// if there are some.
     ///
     /// # Safety
     /// The weights are there, and the processor has the vector's instructions.
@@ -91,7 +94,8 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
     /// Runs it.
     ///
     /// # Safety
-    /// [`Int8Conv::fits`] and [`Finish::fits`] hold, `out` is good for all outputs, and the processor has the vector's instructions.
+    /// [`Int8Conv::fits`] and [`Finish::fits`] hold, `out` is good for all outputs, and the
+    /// processor has the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn run<V: Products<X>>(&self, out: Out<'_>) {
         let per_block = BLOCK / V::LANES;
@@ -278,7 +282,8 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
                         let part = [bottom - top, right - left];
                         let sums = sums.add(top * sums_row + left * NV);
                         let mut last = [X::default(); 4 * MAX_PIXELS];
-                        // Twice where channels are left that are not four: one call, for the code of it is long.
+                        // Twice where channels are left that are not four: one call, for the code
+                        // of it is long.
                         let mut rest = self.0.inputs - whole;
                         let mut missing = missing.of(tap, &operands, rest > 0);
                         loop {

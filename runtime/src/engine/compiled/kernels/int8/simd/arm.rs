@@ -36,7 +36,7 @@ impl I32Vector for I32x4 {
     }
 }
 
-/// Adds products of four 16-bit numbers, lanes `$lane` of `$x`, with transposed weights.
+/// Adds products of four i16 elements, lanes `$lane` of `$x`, with transposed weights.
 macro_rules! add_words {
     ($sums:expr, $x:expr, $weights:expr, $($lane:literal)*) => {{
         let [a, b] = $weights;
@@ -50,7 +50,8 @@ macro_rules! add_words {
     }};
 }
 
-/// Where the bytes of `[output channel][input channel]` come from in `[input channel][output channel]`, four of each.
+/// Where the bytes of `[output channel][input channel]` come from in
+/// `[input channel][output channel]`, four of each.
 const TRANSPOSED: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
 impl Products<i16> for I32x4 {
@@ -98,13 +99,15 @@ unsafe fn fours<const F: usize>(from: *const i8) -> int8x16_t {
 
 /// NEON: sums of four output channels, each in two halves that lie side by side.
 ///
-/// Two products of signed bytes come together in 16 bits before they are added to a sum. `a * v + b * w` would not fit where all four are -128, but
-/// `a * v - b * w` always does: so the second input is its complement, `-1 - b`. Unsigned bytes are signed ones that are 128 less.
+/// Two products of signed bytes come together in 16 bits before they are added to a sum.
+/// `a * v + b * w` would not fit where all four are -128, but `a * v - b * w` always does: so the
+/// second input is its complement, `-1 - b`. Unsigned bytes are signed ones that are 128 less.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Halves([int32x4_t; 2]);
 
 impl Halves {
-    /// `x`, once the sums are there. Compilers would begin with the products of all vectors, for which there are not registers enough.
+    /// `x`, once the sums are there. Compilers would begin with the products of all vectors, for
+    /// which there are not registers enough.
     #[inline(always)]
     unsafe fn before(self, mut x: int8x16_t) -> int8x16_t {
         let [low, high] = self.0;
@@ -142,7 +145,8 @@ impl Halves {
         }
     }
 
-    /// Adds products of half of what was loaded of `N` pixels, vector by vector; what was loaded, once the sums are there.
+    /// Adds products of half of what was loaded of `N` pixels, vector by vector; what was loaded,
+    /// once the sums are there.
     #[inline(always)]
     unsafe fn add_half<
         X: Copy,
@@ -179,8 +183,9 @@ impl Halves {
     }
 }
 
-/// Products with bytes of type `$x`. Of eight channels the first four are multiplied as `x + $first`, which the bits `$first_bits` make of `x` by being
-/// inverted; the other four as `-(x + $second)`, likewise, and what comes of them is subtracted.
+/// Products with bytes of type `$x`. Of eight channels the first four are multiplied as
+/// `x + $first`, which the bits `$first_bits` make of `x` by being inverted; the other four as
+/// `-(x + $second)`, likewise, and what comes of them is subtracted.
 macro_rules! halves {
     ($x:ty, $first:literal by $first_bits:literal, $second:literal by $second_bits:literal) => {
         impl Products<$x> for Halves {
@@ -294,13 +299,15 @@ halves!(u8, -128 by 0x80, -127 by 0x7F);
 pub(in super::super) struct Dot(int32x4_t);
 
 impl Dot {
-    /// Adds to each sum four products of `weights`, with the bytes of lane `lane` of `x`. The standard library has no stable function for it.
+    /// Adds to each sum four products of `weights`, with the bytes of lane `lane` of `x`. The
+    /// standard library has no stable function for it.
     #[inline(always)]
     unsafe fn add_lane(self, weights: int8x16_t, x: int8x16_t, lane: usize) -> Self {
         let mut sums = self.0;
         macro_rules! sdot {
             ($lane:literal) => {
-                // SAFETY: registers only; the processor has the instruction, for that is what the type stands for.
+                // SAFETY: registers only; the processor has the instruction, for that is what the
+                // type stands for.
                 unsafe {
                     asm!(
                         concat!("sdot {s:v}.4s, {w:v}.16b, {x:v}.4b[", $lane, "]"),
@@ -360,7 +367,8 @@ impl Dot {
     }
 }
 
-/// Products with numbers of type `$x`; what is multiplied is 128 less where the products are shifted.
+/// Products with elements of type `$x`; what is multiplied is 128 less where the products are
+/// shifted.
 macro_rules! dot {
     ($x:ty, $inputs:ty, $shifted:literal, $pixels:expr, |$from:ident| $input:expr, |$sums:ident, $some:pat_param, $weights:ident| $added:expr) => {
         impl Products<$x> for Dot {

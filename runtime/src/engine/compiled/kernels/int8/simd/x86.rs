@@ -5,15 +5,15 @@ use core::arch::x86_64::*;
 use super::{I32Vector, Products, Requantizer, load, methods};
 use crate::engine::compiled::format::BLOCK;
 
-/// Channels 0 and 2, and 1 and 3, of four: what a multiplication of pairs of 16-bit numbers takes, so that both products of a pair belong to
-/// the same output channel.
+/// Channels 0 and 2, and 1 and 3, of four: what a multiplication of pairs of i16 elements takes, so
+/// that both products of a pair belong to the same output channel.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Pairs<V> {
     even: V,
     odd: V,
 }
 
-/// I32x4 16-bit numbers as two pairs.
+/// Four i16 as two pairs.
 #[inline(always)]
 unsafe fn word_pairs(from: *const i16) -> [i32; 2] {
     let four = unsafe { from.cast::<u64>().read_unaligned() };
@@ -32,7 +32,8 @@ impl I32x8 {
     unsafe fn half_clamped(a: __m256i, b: __m256i, how: &Requantizer<'_>) -> __m256i {
         unsafe {
             let product = _mm256_mul_epi32(a, b);
-            // There is no arithmetic shift of 64 bits: numbers are moved to where none is negative, and back.
+            // There is no arithmetic shift of 64 bits: elements are moved to where none is
+            // negative, and back.
             let above = how.half.wrapping_add(i64::MIN);
             let count = _mm_cvtsi32_si128(how.shift as i32);
             let moved = _mm256_add_epi64(product, _mm256_set1_epi64x(above));
@@ -147,7 +148,8 @@ macro_rules! pairs {
             type Sums = Self;
             type Inputs = Pairs<$lanes>;
             type Weights = Pairs<$lanes>;
-            // Of processors with AVX-512 few lack VNNI: bytes have fewer shapes of tiles there, which is less code.
+            // Of processors with AVX-512 few lack VNNI: bytes have fewer shapes of tiles there,
+            // which is less code.
             const WIDE: usize = $wide;
             const PIXELS: [usize; 4] = $pixels;
 

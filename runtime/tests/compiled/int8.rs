@@ -1,4 +1,5 @@
-//! Layers of bytes against sums of 64-bit integers written from the documentation: every number must be the same, at every level.
+//! int8 layers against sums of 64-bit integers written from the documentation: every element must
+//! be the same, at every SIMD level.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Convolution, DType, HwcShape, Op, Requantization, Weights, padded,
@@ -6,10 +7,11 @@ use dreamlet_runtime::engine::compiled::format::{
 use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 
 use crate::builder::{AlignedFile, Builder, numbers};
-use crate::bytes::{ByteConv, Integers, integers, packed_tap, push};
+use crate::int8_layer::{Int8Layer, Integers, integers, packed_tap, push};
 use crate::layers::{geometries, grey, run};
 
-/// A model whose latent vector, an image with channels after one another, comes as integers to what is pushed next.
+/// A model whose latent vector, an image with channels after one another, comes as integers to what
+/// is pushed next.
 fn model_of(from: HwcShape, input: DType) -> Builder {
     let mut builder = Builder {
         latent: from.len() as usize,
@@ -41,7 +43,7 @@ fn inputs(number: DType, len: usize) -> Vec<i64> {
         .collect()
 }
 
-fn floats(x: &[i64]) -> Vec<f32> {
+fn f32s(x: &[i64]) -> Vec<f32> {
     x.iter().map(|x| *x as f32).collect()
 }
 
@@ -62,8 +64,8 @@ fn agree(found: &[f32], expected: &[i64], what: &str) {
     }
 }
 
-/// A convolution at every level against its definition. The result comes as floats.
-fn one_convolution(conv: &ByteConv, few: bool) {
+/// A convolution at every SIMD level against its definition. The result comes as floats.
+fn one_convolution(conv: &Int8Layer, few: bool) {
     let (from, to) = (conv.from, conv.to);
     let (input, output) = (conv.integers.input, conv.integers.output);
     let mut builder = model_of(from, input);
@@ -76,7 +78,7 @@ fn one_convolution(conv: &ByteConv, few: bool) {
         None,
     );
     let x = inputs(input, from.len() as usize);
-    let latent = floats(&planar(&x, from.channels as usize));
+    let latent = f32s(&planar(&x, from.channels as usize));
     let mut expected = conv.reference(&x);
     if few {
         expected = planar(&expected, to.channels as usize);
@@ -106,7 +108,7 @@ fn map(height: u32, width: u32, channels: u32) -> HwcShape {
 fn convolutions_of_bytes_of_every_geometry_are_exact() {
     for (c, [height, width]) in geometries() {
         for input in [DType::I8, DType::U8] {
-            let conv = ByteConv::new(c, map(height, width, 5), 20, input, DType::I8);
+            let conv = Int8Layer::new(c, map(height, width, 5), 20, input, DType::I8);
             one_convolution(&conv, false);
         }
     }
@@ -130,7 +132,7 @@ fn convolutions_of_bytes_of_every_number_of_channels_are_exact() {
     ] {
         for input in [DType::I8, DType::U8] {
             for output in [DType::I8, DType::U8] {
-                let conv = ByteConv::new(c, map(4, 7, inputs), outputs, input, output);
+                let conv = Int8Layer::new(c, map(4, 7, inputs), outputs, input, output);
                 one_convolution(&conv, false);
             }
         }
@@ -142,7 +144,7 @@ fn convolutions_of_bytes_with_few_outputs_are_exact() {
     for (c, [height, width]) in geometries() {
         for outputs in [1, 3] {
             for input in [DType::I8, DType::U8] {
-                let conv = ByteConv::new(c, map(height, width, 9), outputs, input, DType::U8);
+                let conv = Int8Layer::new(c, map(height, width, 9), outputs, input, DType::U8);
                 one_convolution(&conv, true);
             }
         }
@@ -152,7 +154,7 @@ fn convolutions_of_bytes_with_few_outputs_are_exact() {
 #[test]
 fn wide_images_are_gathered_whole() {
     let c = geometries()[0].0;
-    let conv = ByteConv::new(c, map(2, 150, 4), 2, DType::U8, DType::I8);
+    let conv = Int8Layer::new(c, map(2, 150, 4), 2, DType::U8, DType::I8);
     one_convolution(&conv, true);
 }
 
@@ -160,7 +162,7 @@ fn wide_images_are_gathered_whole() {
 fn tables_are_indexed_as_documented() {
     for bits in [1, 8, 11, 16] {
         for few in [false, true] {
-            let mut conv = ByteConv::new(
+            let mut conv = Int8Layer::new(
                 geometries()[0].0,
                 map(5, 9, 6),
                 3,
@@ -177,7 +179,7 @@ fn tables_are_indexed_as_documented() {
 fn layers_without_biases_begin_at_zero() {
     for few in [false, true] {
         let c = geometries()[1].0;
-        let mut conv = ByteConv::new(c, map(4, 4, 8), 3, DType::I8, DType::I8);
+        let mut conv = Int8Layer::new(c, map(4, 4, 8), 3, DType::I8, DType::I8);
         conv.integers.bias = None;
         one_convolution(&conv, few);
     }
@@ -201,7 +203,7 @@ fn dense_layers_of_integers_are_exact() {
         for input in [DType::I8, DType::U8, DType::I16] {
             for output in [DType::I8, DType::U8] {
                 let point = one_pixel();
-                let conv = ByteConv::new(point, map(1, 1, k), n, input, output);
+                let conv = Int8Layer::new(point, map(1, 1, k), n, input, output);
                 let mut builder = model_of(conv.from, input);
                 let weights = conv.integers.emit(&mut builder, &conv.packed());
                 let (from, to) = (conv.from, conv.to);
@@ -219,7 +221,7 @@ fn dense_layers_of_integers_are_exact() {
                 let file = builder.file(grey(n as usize));
                 for level in SimdLevel::available() {
                     let what = format!("{k} to {n}, {input:?} to {output:?}, {level}");
-                    agree(&run(&file, level, &floats(&x)), &expected, &what);
+                    agree(&run(&file, level, &f32s(&x)), &expected, &what);
                 }
             }
         }
@@ -253,7 +255,7 @@ fn extreme_sums_do_not_go_around() {
                 ..one_pixel()
             };
             let from = map(side, side, channels);
-            let mut conv = ByteConv::new(c, from, 2, input, DType::I8);
+            let mut conv = Int8Layer::new(c, from, 2, input, DType::I8);
             conv.integers.weights.fill(weight);
             conv.integers.bias = None;
             conv.integers.multipliers = vec![1 << 20; 2];
@@ -270,7 +272,7 @@ fn extreme_sums_do_not_go_around() {
             } else {
                 Op::Conv(c)
             };
-            // One pixel, repeated: a latent vector has at most 65536 numbers.
+            // One pixel, repeated: a latent vector has at most 65536 elements.
             let mut builder = Builder {
                 latent: channels as usize,
                 ..Builder::default()
@@ -304,14 +306,15 @@ fn extreme_sums_do_not_go_around() {
 
 #[test]
 fn the_least_byte_is_multiplied_as_any_other() {
-    // -128 comes from a table only, and as a weight only from a file that the compiler has not written: products of pairs of it need 17 bits.
+    // -128 comes from a table only, and as a weight only from a file that the compiler has not
+    // written: products of pairs of it need 17 bits.
     for (input, extremes) in [(DType::I8, [0x80, 0x7F]), (DType::U8, [0, 255])] {
         for channels in [3, 4, 8, 20, 1040] {
             for weights in [[-128, -128, -128], [-128, 127, -128], [127, -128, 3]] {
                 let from = map(2, 3, 2);
-                let mut first = ByteConv::new(one_pixel(), from, channels, DType::I8, input);
+                let mut first = Int8Layer::new(one_pixel(), from, channels, DType::I8, input);
                 first.integers.table = Some(extremes.to_vec());
-                let mut second = ByteConv::new(one_pixel(), first.to, 18, input, DType::I8);
+                let mut second = Int8Layer::new(one_pixel(), first.to, 18, input, DType::I8);
                 let all = &mut second.integers.weights;
                 for (weight, from) in all.iter_mut().zip(weights.iter().cycle()) {
                     *weight = *from;
@@ -325,7 +328,7 @@ fn the_least_byte_is_multiplied_as_any_other() {
                 push(&mut builder, floats_out, [second.to; 2], numbers, None);
                 let x = inputs(DType::I8, from.len() as usize);
                 let expected = second.reference(&first.reference(&x));
-                let latent = floats(&planar(&x, 2));
+                let latent = f32s(&planar(&x, 2));
                 let file = builder.file(grey(second.to.len() as usize));
                 for level in SimdLevel::available() {
                     let what = format!("{input:?}, {channels} channels, {weights:?}, {level}");
@@ -399,7 +402,7 @@ fn hostile_requantizations_give_the_same_bytes_at_every_level() {
         {
             for few in [false, true] {
                 let c = geometries()[0].0;
-                let mut conv = ByteConv::new(c, map(3, 5, 6), 3, DType::I8, DType::I8);
+                let mut conv = Int8Layer::new(c, map(3, 5, 6), 3, DType::I8, DType::I8);
                 conv.integers
                     .weights
                     .iter_mut()
@@ -418,7 +421,7 @@ fn hostile_requantizations_give_the_same_bytes_at_every_level() {
 }
 
 #[test]
-fn floats_become_integers_and_integers_floats_as_documented() {
+fn quantize_and_dequantize_as_documented() {
     let scale = 3.0_f32;
     let mut values = vec![
         0.0,
@@ -456,8 +459,9 @@ fn floats_become_integers_and_integers_floats_as_documented() {
             latent: n,
             ..Builder::default()
         };
-        // No latent vector is infinite: the values come as what a latent vector of ones is multiplied with.
-        let scales = builder.floats(&values);
+        // No latent vector is infinite: the values come as what a latent vector of ones is
+        // multiplied with.
+        let scales = builder.f32s(&values);
         let weights = Weights {
             dtype: DType::F32,
             offset: scales,
@@ -485,8 +489,9 @@ fn floats_become_integers_and_integers_floats_as_documented() {
     }
 }
 
-/// A small DCGAN of bytes: a dense layer of 16-bit numbers, a transposed convolution, and one with three channels and a table.
-pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
+/// A small DCGAN of bytes: a dense layer of i16 elements, a transposed convolution, and one with
+/// three channels and a table.
+pub(crate) fn dcgan() -> (Builder, Int8Layer, Int8Layer) {
     let transposed = geometries()[0].0;
     let mut builder = Builder {
         latent: 10,
@@ -515,9 +520,9 @@ pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
         numbers,
         Some(weights),
     );
-    let middle = ByteConv::new(transposed, from, 20, DType::U8, DType::I8);
+    let middle = Int8Layer::new(transposed, from, 20, DType::U8, DType::I8);
     middle.push(&mut builder, false);
-    let mut last = ByteConv::new(transposed, middle.to, 3, DType::I8, DType::U8);
+    let mut last = Int8Layer::new(transposed, middle.to, 3, DType::I8, DType::U8);
     last.integers = last.integers.with_table(10);
     last.push(&mut builder, true);
     (builder, middle, last)

@@ -1,4 +1,5 @@
-//! Layers of bytes: written to models by hand, and computed with 64-bit integers from the documentation.
+//! int8 layers: written to models by hand, and computed with 64-bit integers from the
+//! documentation.
 
 use dreamlet_runtime::engine::compiled::col2im_scratch;
 use dreamlet_runtime::engine::compiled::format::{
@@ -8,7 +9,8 @@ use dreamlet_runtime::engine::compiled::format::{
 
 use crate::builder::{Builder, Conv, meets, numbers, taps_in_order};
 
-/// What a layer of bytes holds beside its geometry; weights are `[output][input][kernel row][kernel column]`.
+/// What an int8 layer holds beside its geometry; weights are
+/// `[output][input][kernel row][kernel column]`.
 #[derive(Clone)]
 pub(crate) struct Integers {
     pub(crate) input: DType,
@@ -29,7 +31,8 @@ pub(crate) fn integers(seed: u64, len: usize, limit: f32) -> Vec<i64> {
 }
 
 impl Integers {
-    /// Numbers that bring sums of `terms` products to all values of the output, some of them clamped.
+    /// Elements that bring sums of `terms` products to all values of the output, some of them
+    /// clamped.
     pub(crate) fn new(
         seed: u64,
         terms: usize,
@@ -65,7 +68,7 @@ impl Integers {
         }
     }
 
-    /// A table of `2^bits` bytes, with as many more bits in the numbers before it.
+    /// A table of `2^bits` bytes, with as many more bits in the elements before it.
     pub(crate) fn with_table(mut self, bits: u32) -> Self {
         self.shift = (self.shift + 8 - bits.min(16)).max(1);
         self.table = Some(
@@ -176,15 +179,15 @@ pub(crate) fn packed_tap(
     packed
 }
 
-/// A convolution of bytes.
-pub(crate) struct ByteConv {
+/// An int8 convolution.
+pub(crate) struct Int8Layer {
     pub(crate) c: Convolution,
     pub(crate) from: HwcShape,
     pub(crate) to: HwcShape,
     pub(crate) integers: Integers,
 }
 
-impl ByteConv {
+impl Int8Layer {
     pub(crate) fn new(
         c: Convolution,
         from: HwcShape,
