@@ -12,13 +12,13 @@ use crate::image::ImageError;
 /// has a cell of the size of the largest; what an image leaves free is background.
 ///
 /// ```
-/// use dreamlet_runtime::draw::{Image, Sheet};
+/// use dreamlet_runtime::draw::{Picture, Sheet};
 /// use dreamlet_runtime::image::Shape;
 /// use embedded_graphics::{pixelcolor::Rgb565, prelude::*};
 /// let bytes = [[40; 9], [90; 9], [200; 9]];
-/// let mut images = [Image::from_hwc(&[0], Shape::new(1, 1, 1)?)?; 3];
+/// let mut images = [Picture::from_hwc(&[0], Shape::new(1, 1, 1)?)?; 3];
 /// for (image, bytes) in images.iter_mut().zip(&bytes) {
-///     *image = Image::from_hwc(bytes, Shape::new(1, 3, 3)?)?;
+///     *image = Picture::from_hwc(bytes, Shape::new(1, 3, 3)?)?;
 /// }
 /// let sheet = Sheet::new(&images, 2, 1, Rgb565::BLACK)?;
 /// assert_eq!(sheet.size(), Size::new(7, 7));

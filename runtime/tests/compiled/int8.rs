@@ -1,4 +1,4 @@
-//! int8 layers against sums of 64-bit integers written from the documentation: every element must
+//! Int8 layers against sums of 64-bit integers written from the documentation: every element must
 //! be the same, at every SIMD level.
 
 use dreamlet_runtime::engine::compiled::format::{
@@ -7,7 +7,7 @@ use dreamlet_runtime::engine::compiled::format::{
 use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 
 use crate::builder::{AlignedFile, Builder, numbers};
-use crate::int8_layer::{Int8Layer, Integers, integers, packed_tap, push};
+use crate::int8_layer::{Int8Layer, Int8Weights, integers, packed_tap, push};
 use crate::layers::{geometries, grey, run};
 
 /// A model whose latent vector, an image with channels after one another, comes as integers to what
@@ -25,7 +25,7 @@ fn model_of(from: HwcShape, input: DType) -> Builder {
     builder
 }
 
-/// Integers that a number can hold, the extremes among them.
+/// Int8Weights that a number can hold, the extremes among them.
 fn inputs(number: DType, len: usize) -> Vec<i64> {
     let (limit, shift) = match number {
         DType::I8 => (140.0, 0),
@@ -507,7 +507,7 @@ pub(crate) fn dcgan() -> (Builder, Int8Layer, Int8Layer) {
         None,
     );
     let from = map(3, 4, 12);
-    let dense = Integers::new(51, 10, 144, 1440, DType::I16, DType::U8);
+    let dense = Int8Weights::new(51, 10, 144, 1440, DType::I16, DType::U8);
     let packed: Vec<i8> = (0..9)
         .flat_map(|block| packed_tap(block, 10, 144, |o, i| dense.weights[o * 10 + i]))
         .collect();

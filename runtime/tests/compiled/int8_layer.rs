@@ -1,4 +1,4 @@
-//! int8 layers: written to models by hand, and computed with 64-bit integers from the
+//! Int8 layers: written to models by hand, and computed with 64-bit integers from the
 //! documentation.
 
 use dreamlet_runtime::engine::compiled::col2im_scratch;
@@ -12,7 +12,7 @@ use crate::builder::{Builder, Conv, meets, numbers, taps_in_order};
 /// What an int8 layer holds beside its geometry; weights are
 /// `[output][input][kernel row][kernel column]`.
 #[derive(Clone)]
-pub(crate) struct Integers {
+pub(crate) struct Int8Weights {
     pub(crate) input: DType,
     pub(crate) output: DType,
     pub(crate) weights: Vec<i8>,
@@ -22,7 +22,7 @@ pub(crate) struct Integers {
     pub(crate) table: Option<Vec<u8>>,
 }
 
-/// Integers from `-limit` to `limit` that look random.
+/// Int8Weights from `-limit` to `limit` that look random.
 pub(crate) fn integers(seed: u64, len: usize, limit: f32) -> Vec<i64> {
     numbers(seed, len)
         .iter()
@@ -30,7 +30,7 @@ pub(crate) fn integers(seed: u64, len: usize, limit: f32) -> Vec<i64> {
         .collect()
 }
 
-impl Integers {
+impl Int8Weights {
     /// Elements that bring sums of `terms` products to all values of the output, some of them
     /// clamped.
     pub(crate) fn new(
@@ -184,7 +184,7 @@ pub(crate) struct Int8Layer {
     pub(crate) c: Convolution,
     pub(crate) from: HwcShape,
     pub(crate) to: HwcShape,
-    pub(crate) integers: Integers,
+    pub(crate) integers: Int8Weights,
 }
 
 impl Int8Layer {
@@ -203,7 +203,7 @@ impl Int8Layer {
             c,
             from,
             to,
-            integers: Integers::new(21, terms, outputs, terms * outputs, input, output),
+            integers: Int8Weights::new(21, terms, outputs, terms * outputs, input, output),
         }
     }
 

@@ -1,4 +1,4 @@
-//! int8 layers: from a layer's record to its kernel, and between floats and integers.
+//! Int8 layers: from a layer's record to its kernel, and between floats and integers.
 
 use super::context::{Context, len_of, tensor};
 use super::conv_axis::ConvAxis;

@@ -9,6 +9,8 @@ mod conv_axis;
 mod elementwise;
 mod engine;
 mod f32_layers;
+#[cfg(feature = "std")]
+mod file_bytes;
 pub mod format;
 mod generate_rows;
 mod int8_layers;
@@ -22,9 +24,13 @@ mod run;
 mod scanlines;
 mod scratch;
 mod upsample;
+#[cfg(feature = "std")]
+mod work;
 
 pub use conv_axis::{ConvAxis, MAX_KERNEL, Tap, Taps};
 pub use engine::{Compiled, Engine};
+#[cfg(feature = "std")]
+pub use file_bytes::CompiledError;
 pub use format::scratch_len;
 pub use generate_rows::rows_scratch_len;
 pub use kernels::SimdLevel;
@@ -32,5 +38,5 @@ pub use kernels::SimdLevel;
 pub use model::Aligned;
 pub use model::Model;
 #[cfg(feature = "std")]
-pub use owned::{CompiledError, CompiledGenerator};
+pub use owned::CompiledGenerator;
 pub use scratch::{col2im_scratch, upsample_scratch};

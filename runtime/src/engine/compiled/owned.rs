@@ -3,16 +3,14 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
-use std::io;
 use std::path::Path;
 
-use thiserror::Error;
-
 use super::engine::Engine;
-use super::format::{ALIGNMENT, FormatError, HwcShape, Layer, Op};
+use super::file_bytes::{CompiledError, FileBytes};
 use super::kernels::SimdLevel;
 use super::model::Model;
-use crate::card::{Card, CardError, GoldenMatch};
+use super::work::products;
+use crate::card::{Card, GoldenMatch};
 use crate::generator::{GenerateError, Generator};
 use crate::image::{PixelRange, Shape, to_hwc_u8};
 use crate::latent::Distribution;
@@ -23,68 +21,6 @@ const AT_ONCE: usize = 32;
 /// Multiplications of a batch from which on threads are begun for it: fewer are done while a thread
 /// starts.
 const WORTH_A_THREAD: u64 = 20_000_000;
-
-/// Why a file is not used.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum CompiledError {
-    /// It cannot be read.
-    #[error("the compiled model cannot be read: {0}")]
-    Read(#[source] io::Error),
-    /// It is not a compiled model, or a damaged one.
-    #[error("{0}")]
-    Format(#[source] FormatError),
-    /// Its card cannot be read.
-    #[error("the compiled model's card: {0}")]
-    Card(#[source] CardError),
-    /// A call for an image is wrong.
-    #[error("{0}")]
-    Call(#[from] GenerateError),
-}
-
-/// Where the file's bytes are.
-enum Bytes {
-    /// In memory, from this byte on.
-    Owned(Vec<u8>, usize),
-    /// Mapped from disk.
-    #[cfg(feature = "mmap")]
-    Mapped(memmap2::Mmap),
-}
-
-impl Bytes {
-    fn get(&self) -> &[u8] {
-        match self {
-            Self::Owned(bytes, begin) => bytes.get(*begin..).unwrap_or_default(),
-            #[cfg(feature = "mmap")]
-            Self::Mapped(map) => map,
-        }
-    }
-
-    /// Memory for so many bytes, aligned, filled by `fill`.
-    fn filled(len: usize, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Self> {
-        let room = len
-            .checked_add(ALIGNMENT)
-            .ok_or(io::ErrorKind::FileTooLarge)?;
-        let mut bytes = vec![0; room];
-        let begin = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
-        bytes.truncate(begin + len);
-        fill(bytes.get_mut(begin..).unwrap_or_default())?;
-        Ok(Self::Owned(bytes, begin))
-    }
-
-    #[cfg(feature = "mmap")]
-    fn open(path: &Path) -> io::Result<Self> {
-        super::mmap::map(path).map(Self::Mapped)
-    }
-
-    #[cfg(not(feature = "mmap"))]
-    fn open(path: &Path) -> io::Result<Self> {
-        use std::io::Read as _;
-        let mut file = std::fs::File::open(path)?;
-        let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        Self::filled(len, |bytes| file.read_exact(bytes))
-    }
-}
 
 /// A compiled model from a file: a [`Generator`] that allocates when it is opened, and never for an
 /// image.
@@ -101,7 +37,7 @@ impl Bytes {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CompiledGenerator {
-    bytes: Bytes,
+    bytes: FileBytes,
     level: SimdLevel,
     /// One for each thread.
     scratch: Vec<Vec<u8>>,
@@ -124,7 +60,7 @@ impl CompiledGenerator {
     /// # Errors
     /// [`CompiledError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CompiledError> {
-        Self::new(Bytes::open(path.as_ref()).map_err(CompiledError::Read)?)
+        Self::new(FileBytes::open(path.as_ref()).map_err(CompiledError::Read)?)
     }
 
     /// A model from memory; the bytes are copied.
@@ -132,14 +68,14 @@ impl CompiledGenerator {
     /// # Errors
     /// [`CompiledError::Format`].
     pub fn from_bytes(file: &[u8]) -> Result<Self, CompiledError> {
-        let copied = Bytes::filled(file.len(), |bytes| {
+        let copied = FileBytes::filled(file.len(), |bytes| {
             bytes.copy_from_slice(file);
             Ok(())
         });
         Self::new(copied.map_err(CompiledError::Read)?)
     }
 
-    fn new(bytes: Bytes) -> Result<Self, CompiledError> {
+    fn new(bytes: FileBytes) -> Result<Self, CompiledError> {
         let model = Model::new(bytes.get()).map_err(CompiledError::Format)?;
         let scratch = vec![vec![0; model.scratch_len()]];
         Ok(Self {
@@ -282,34 +218,6 @@ impl CompiledGenerator {
         }
         Ok(results)
     }
-}
-
-/// Multiplications of one image in dense layers and convolutions, padding included.
-fn products(model: &Model<'_>) -> u64 {
-    let of = |layer: &Layer| {
-        let pixels = |shape: HwcShape| u64::from(shape.height) * u64::from(shape.width);
-        let (from, to) = (layer.input_shape, layer.output_shape);
-        match layer.op {
-            Op::Dense => from.len().saturating_mul(to.len()),
-            Op::Conv(c) | Op::Col2ImConv(c) | Op::GroupConv(c) => {
-                let places = if c.transposed {
-                    pixels(from)
-                } else {
-                    pixels(to)
-                };
-                let taps = u64::from(c.kernel[0]) * u64::from(c.kernel[1]);
-                let each =
-                    u64::from(from.channels) * u64::from(to.channels) / u64::from(c.groups.max(1));
-                places.saturating_mul(taps).saturating_mul(each)
-            }
-            Op::UpsampleConv => pixels(from)
-                .saturating_mul(9 * u64::from(from.channels))
-                .saturating_mul(to.channels.into()),
-            _ => 0,
-        }
-    };
-    let layers = model.layers().flatten();
-    layers.fold(0, |sum, layer| sum.saturating_add(of(&layer)))
 }
 
 impl Generator for CompiledGenerator {

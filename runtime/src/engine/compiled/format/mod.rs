@@ -7,11 +7,13 @@
 
 mod bytes;
 mod checksum;
+mod emit;
 mod error;
 mod glance;
 mod header;
 mod layer;
 mod packing;
+mod parse;
 mod record;
 
 pub use checksum::checksum;

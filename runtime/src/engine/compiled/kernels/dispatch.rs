@@ -12,7 +12,8 @@ use super::dense::DenseCall;
 use super::isa::Isa;
 use super::isa::SimdLevel;
 use super::upsample::{Interleave, subtract};
-use super::vector::{F32Vector, PortableF32x4};
+use super::vector::F32Vector;
+use super::vector::portable::PortableF32x4;
 use super::weights::{WeightElement, WeightSlice};
 use crate::engine::compiled::format::Activation;
 

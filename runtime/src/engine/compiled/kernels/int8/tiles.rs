@@ -1,4 +1,4 @@
-//! int8 convolutions in tiles of pixels times vectors of output channels. The geometry is that of
+//! Int8 convolutions in tiles of pixels times vectors of output channels. The geometry is that of
 //! the f32 convolutions.
 
 use core::mem::MaybeUninit;
