@@ -69,14 +69,14 @@ impl Glance {
 
 /// What a row of the image needs to know of the last layer; see [`last`].
 pub(crate) struct Last {
-    /// Whether it is [`Op::Col2ImConv`].
+    /// Whether it is [`Op::Col2ImConv`](super::Op::Col2ImConv).
     pub(crate) col2im: bool,
     /// Bytes of an output element.
     pub(crate) element_size: usize,
 }
 
-/// Record number `layer` of the file, in a constant, where [`Layer::parse`] cannot run; nothing is
-/// checked. `None` if the file ends before.
+/// Record number `layer` of the file, in a constant, where [`Layer::parse`](super::Layer::parse)
+/// cannot run; nothing is checked. `None` if the file ends before.
 pub(crate) const fn last(file: &[u8], layer: usize) -> Option<Last> {
     let begin = HEADER_LEN.saturating_add(layer.saturating_mul(LAYER_LEN));
     let (Some(op), Some(dtypes)) = (

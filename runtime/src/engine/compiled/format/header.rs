@@ -37,7 +37,7 @@ pub(super) mod field {
 pub struct Header {
     /// Bytes of the whole file.
     pub file_len: u32,
-    /// [`checksum`](super::checksum) of the bytes from 20 to the end.
+    /// [`checksum`](super::checksum()) of the bytes from 20 to the end.
     pub checksum: u32,
     /// Bytes of scratch memory for one image, without room to align it.
     pub scratch_len: u32,

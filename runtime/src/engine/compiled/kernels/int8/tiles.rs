@@ -94,8 +94,8 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
     /// Runs it.
     ///
     /// # Safety
-    /// [`Int8Conv::fits`] and [`Finish::fits`] hold, `out` is good for all outputs, and the
-    /// processor has the vector's instructions.
+    /// [`Int8Conv::fits`] and [`Finish::fits`](super::finish::Finish::fits) hold, `out` is good for
+    /// all outputs, and the processor has the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn run<V: Products<X>>(&self, out: Out<'_>) {
         let per_block = BLOCK / V::LANES;
