@@ -10,7 +10,7 @@ mod memory;
 use core::ffi::{CStr, c_char, c_void};
 use core::panic::PanicInfo;
 
-use dreamlet_runtime::engine::compiled::{Engine, Model};
+use dreamlet_runtime::{Engine, Model};
 
 use error::{OK, POINTER, code_of, code_of_format, text};
 use memory::{apart, slice, slice_mut};

@@ -16,12 +16,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dreamlet_runtime::draw::Picture;
-use dreamlet_runtime::engine::compiled::CompiledGenerator;
 #[cfg(feature = "tract")]
 use dreamlet_runtime::engine::tract::OnnxGenerator;
-use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{Bayer, Levels};
 use dreamlet_runtime::latent::{Distribution, Walk};
+use dreamlet_runtime::{CompiledGenerator, Generator};
 use embedded_graphics::image::Image;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;

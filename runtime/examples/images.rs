@@ -9,10 +9,9 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use dreamlet_onnx::{Limits, read};
-use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
+use dreamlet_runtime::{CompiledGenerator, Generator};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -14,9 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use dreamlet_runtime::engine::compiled::CompiledGenerator;
-use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::to_hwc_u8;
+use dreamlet_runtime::{CompiledGenerator, Generator};
 
 /// Pixels between two images of the grid.
 const GAP: usize = 2;

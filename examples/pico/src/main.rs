@@ -10,9 +10,8 @@
 use core::fmt::{self, Write};
 
 use dreamlet_runtime::draw::Picture;
-use dreamlet_runtime::engine::compiled::{Engine, Model, rows_scratch_len};
 use dreamlet_runtime::image::{Bayer, Levels};
-use dreamlet_runtime::include_model;
+use dreamlet_runtime::{Engine, Model, include_model, rows_scratch_len};
 use embedded_graphics::image::Image;
 use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::mono_font::ascii::FONT_6X10;

@@ -7,8 +7,7 @@
 mod print;
 
 use dreamlet_runtime::engine::compiled::format::FormatError;
-use dreamlet_runtime::engine::compiled::{Engine, Model, rows_scratch_len};
-use dreamlet_runtime::include_model;
+use dreamlet_runtime::{Engine, Model, include_model, rows_scratch_len};
 
 pub use print::Print;
 
