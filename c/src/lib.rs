@@ -60,7 +60,7 @@ pub unsafe extern "C" fn dreamlet_open(model: *mut Opaque, file: *const c_void, 
     }
 }
 
-/// Functions that tell one number of an opened model.
+/// Functions that tell one size of an opened model.
 macro_rules! numbers {
     ($($name:ident: $of:expr;)*) => {$(
         /// # Safety

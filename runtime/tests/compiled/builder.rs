@@ -15,7 +15,7 @@ pub(crate) fn numbers(seed: u64, len: usize) -> Vec<f32> {
     numbers
 }
 
-/// 16 bits of a float, rounded toward zero: good enough for what is exact in both.
+/// An f32 as f16, rounded toward zero: good enough for what is exact in both.
 pub(crate) fn half(x: f32) -> u16 {
     let bits = x.to_bits();
     let exponent = ((bits >> 23) & 255) as i32 - 127 + 15;
@@ -27,7 +27,7 @@ pub(crate) fn half(x: f32) -> u16 {
     }
 }
 
-/// A number that an f16 holds.
+/// An f32 that an f16 holds.
 pub(crate) fn halved(x: f32) -> f32 {
     if x.abs() < 1e-4 {
         0.0
@@ -273,15 +273,15 @@ impl Builder {
     pub(crate) fn weights(
         &mut self,
         numbers: &[f32],
-        number: DType,
+        dtype: DType,
         bias: Option<&[f32]>,
     ) -> Option<Weights> {
-        let offset = match number {
+        let offset = match dtype {
             DType::F16 => self.bytes(numbers.iter().flat_map(|x| half(*x).to_le_bytes())),
             _ => self.f32s(numbers),
         };
         Some(Weights {
-            dtype: number,
+            dtype,
             offset,
             bias: bias.map(|bias| self.f32s(bias)),
         })

@@ -25,14 +25,14 @@ fn model_of(from: HwcShape, input: DType) -> Builder {
     builder
 }
 
-/// Int8Weights that a number can hold, the extremes among them.
-fn inputs(number: DType, len: usize) -> Vec<i64> {
-    let (limit, shift) = match number {
+/// Integers that a dtype can hold, the extremes among them.
+fn inputs(dtype: DType, len: usize) -> Vec<i64> {
+    let (limit, shift) = match dtype {
         DType::I8 => (140.0, 0),
         DType::U8 => (140.0, 127),
         _ => (33000.0, 0),
     };
-    let (low, high) = match number {
+    let (low, high) = match dtype {
         DType::I8 => (-127, 127),
         DType::U8 => (0, 255),
         _ => (-32767, 32767),
@@ -59,12 +59,12 @@ fn agree(found: &[f32], expected: &[i64], what: &str) {
     for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
         assert!(
             found == expected as f32,
-            "{what}: number {i} is {found}, expected {expected}"
+            "{what}: element {i} is {found}, expected {expected}"
         );
     }
 }
 
-/// A convolution at every SIMD level against its definition. The result comes as floats.
+/// A convolution at every SIMD level against its definition. The result comes as f32.
 fn one_convolution(conv: &Int8Layer, few: bool) {
     let (from, to) = (conv.from, conv.to);
     let (input, output) = (conv.integers.input, conv.integers.output);
@@ -450,7 +450,7 @@ fn quantize_and_dequantize_as_documented() {
     values.extend(numbers(3, 1000).iter().map(|x| x * 100.0));
     let n = values.len();
     let shape = HwcShape::vector(n as u32);
-    for (number, low, high) in [
+    for (dtype, low, high) in [
         (DType::I8, -127.0, 127.0),
         (DType::U8, 0.0, 255.0),
         (DType::I16, -32767.0, 32767.0),
@@ -468,7 +468,7 @@ fn quantize_and_dequantize_as_documented() {
             bias: None,
         };
         builder.layer(Op::Affine, shape, shape, Activation::None, Some(weights));
-        let [there, back] = [[DType::F32, number], [number, DType::F32]];
+        let [there, back] = [[DType::F32, dtype], [dtype, DType::F32]];
         push(&mut builder, Op::Quantize(scale), [shape; 2], there, None);
         push(&mut builder, Op::Dequantize(0.1), [shape; 2], back, None);
         let found = run(&builder.file(grey(n)), SimdLevel::detect(), &vec![1.0; n]);
@@ -483,13 +483,13 @@ fn quantize_and_dequantize_as_documented() {
             let expected = integer as f32 * 0.1;
             assert!(
                 *found == expected,
-                "{number:?}: {value} is {found}, not {expected}"
+                "{dtype:?}: {value} is {found}, not {expected}"
             );
         }
     }
 }
 
-/// A small DCGAN of bytes: a dense layer of i16 elements, a transposed convolution, and one with
+/// A small int8 DCGAN: a dense layer of i16 elements, a transposed convolution, and one with
 /// three channels and a table.
 pub(crate) fn dcgan() -> (Builder, Int8Layer, Int8Layer) {
     let transposed = geometries()[0].0;

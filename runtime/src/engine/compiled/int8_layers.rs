@@ -1,4 +1,4 @@
-//! Int8 layers: from a layer's record to its kernel, and between floats and integers.
+//! Int8 layers: from a layer's record to its kernel, and between f32 and integers.
 
 use super::context::{Context, len_of, tensor};
 use super::conv_axis::ConvAxis;
@@ -191,7 +191,7 @@ impl<'a> Int8Scanlines<'a> {
     }
 }
 
-/// The least and the greatest number that a quantized tensor holds.
+/// The least and the greatest element of a quantized tensor.
 const fn limits(dtype: DType) -> (f32, f32) {
     match dtype {
         DType::I8 => (-127.0, 127.0),
@@ -217,7 +217,7 @@ fn rounded(x: f32, scale: f32, (low, high): (f32, f32)) -> i32 {
     whole + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)
 }
 
-/// Floats to integers.
+/// f32 to integers.
 pub(super) fn quantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) -> Option<()> {
     let len = len_of(layer.input_shape)?;
     let x: &[f32] = bytes_as(bytes, len)?;
@@ -235,7 +235,7 @@ pub(super) fn quantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) 
     Some(())
 }
 
-/// QuantizedSlice to floats.
+/// Integers to f32.
 pub(super) fn dequantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) -> Option<()> {
     fn all<T: Copy>(x: &[T], scale: f32, out: &mut [f32])
     where

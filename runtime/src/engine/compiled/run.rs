@@ -33,7 +33,7 @@ pub(super) fn run(
         }
         Op::Lookup => lookup(layer, context, buffers.output),
         Op::Quantize(scale) => int8_layers::quantize(layer, scale, buffers.input, buffers.output),
-        // All others make floats.
+        // All others make f32.
         _ if !F32_LAYERS => None,
         Op::Conv(c) => f32_layers::conv(layer, c, context, buffers),
         Op::GroupConv(c) => f32_layers::group_conv(layer, c, context, buffers),

@@ -56,7 +56,7 @@ impl<'a> Scanlines<'a> {
         })
     }
 
-    /// Writes row `row`; rows must be asked for in order. `lines` is scratch memory that stays
+    /// Writes row `row`; rows must come in order. `lines` is scratch memory that stays
     /// untouched in between, see [`col2im_scratch`](super::scratch::col2im_scratch); in `out`
     /// channels are `plane` elements apart.
     pub(super) fn row(

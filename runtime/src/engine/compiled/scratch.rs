@@ -3,8 +3,7 @@
 use super::conv_axis::ConvAxis;
 use super::format::{Broadcast, Convolution, DType, HwcShape, Layer, Op, padded};
 
-/// Bytes of a layer's second input or own memory, 0 if it has none; `None` if there is no such
-/// number.
+/// Bytes of a layer's second input or own memory, 0 if it has none; `None` if it overflows.
 pub(super) fn second_len(layer: &Layer) -> Option<u64> {
     let shape = layer.input_shape;
     match layer.op {
@@ -27,7 +26,7 @@ pub(super) fn upsample_rows(input: HwcShape) -> u32 {
 }
 
 /// Bytes of scratch memory that [`Op::UpsampleConv`] needs beside its input and output; `None` if
-/// there is no such number.
+/// it overflows.
 ///
 /// For each of the rows that it takes at once: the differences between columns, one more than there
 /// are columns, those between rows, and six products of each pixel; and one pixel.
@@ -57,7 +56,7 @@ pub(super) fn col2im_rows(axis: &ConvAxis) -> usize {
 }
 
 /// Bytes of scratch memory that [`Op::Col2ImConv`] needs beside its input and output; `None` if
-/// there is no such number.
+/// it overflows.
 #[must_use]
 pub fn col2im_scratch(convolution: &Convolution, input: HwcShape, output: HwcShape) -> Option<u64> {
     let [rows, _] = ConvAxis::pair(convolution, input, output);

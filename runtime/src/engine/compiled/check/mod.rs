@@ -56,7 +56,7 @@ impl Check<'_> {
         }
     }
 
-    /// Layers that make floats are what feature `floats` adds.
+    /// Layers that make f32 are what feature `f32` adds.
     fn left_out(&self) -> Result<(), FormatError> {
         if F32_LAYERS || self.layer.output_dtype != DType::F32 {
             return Ok(());
@@ -101,7 +101,7 @@ impl Check<'_> {
                 self.ensure(integer == layer.requantization.is_some(), "multipliers", 0)?;
                 self.ensure(
                     !integer || layer.activation == Activation::None,
-                    "activation of bytes",
+                    "activation of an int8 layer",
                     0,
                 )?;
                 float || integer

@@ -125,7 +125,7 @@ pub struct Weights {
 ///
 /// Without a table the result is `q`, clamped to -127 and 127 for [`DType::I8`] and to 0 and 255
 /// for [`DType::U8`], so that ReLU is what unsigned bytes do by themselves. With one it is the byte
-/// `table[clamp(q + 2^(bits - 1), 0, 2^bits - 1)]`, to be read as the output's number: entry `i` is
+/// `table[clamp(q + 2^(bits - 1), 0, 2^bits - 1)]`, to be read as the output's dtype: entry `i` is
 /// the byte of `q = i - 2^(bits - 1)`. A table holds any activation.
 ///
 /// What a writer of such layers has to know:
@@ -288,7 +288,7 @@ pub enum Op {
     /// from 0, clamped to -127 and 127 ([`DType::I8`]), 0 and 255 ([`DType::U8`]) or -32767 and
     /// 32767 ([`DType::I16`]). NaN becomes 0.
     Quantize(f32),
-    /// Bytes or 16-bit integers to f32: the number times this.
+    /// i8, u8 or i16 to f32: the element times this.
     Dequantize(f32),
 }
 
@@ -316,6 +316,6 @@ pub struct Layer {
     pub activation: Activation,
     /// Weights, where the operation has some.
     pub weights: Option<Weights>,
-    /// For sums of bytes.
+    /// How the sums of an int8 layer become bytes.
     pub requantization: Option<Requantization>,
 }

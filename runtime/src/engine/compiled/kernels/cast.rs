@@ -35,12 +35,12 @@ pub(in super::super) fn bytes_as_mut<T: Pod>(bytes: &mut [u8], len: usize) -> Op
 
 /// Elements as bytes.
 pub(in super::super) fn as_bytes(elements: &[f32]) -> &[u8] {
-    // SAFETY: every byte of a number is initialized.
+    // SAFETY: every byte of an f32 is initialized.
     unsafe { core::slice::from_raw_parts(elements.as_ptr().cast(), size_of_val(elements)) }
 }
 
 /// Elements as bytes to write to.
 pub(in super::super) fn as_bytes_mut(elements: &mut [f32]) -> &mut [u8] {
-    // SAFETY: as above, and every pattern of bits is a number.
+    // SAFETY: as above, and every pattern of bits is an f32.
     unsafe { core::slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), size_of_val(elements)) }
 }

@@ -1,4 +1,4 @@
-//! Int8 layers: 32-bit sums of products, brought back to bytes. There are no floats here, and every
+//! Int8 layers: 32-bit sums of products, brought back to bytes. Nothing here is f32, and every
 //! SIMD level gives the same bytes.
 
 mod call;
