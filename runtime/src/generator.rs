@@ -1,7 +1,6 @@
 //! The trait that every engine implements: a latent vector in, an image out.
 
-use core::fmt;
-
+use crate::error_messages::error_messages;
 use crate::image::{PixelRange, Shape};
 
 /// What can be wrong with a call of [`Generator::generate`].
@@ -57,59 +56,23 @@ pub enum GenerateError {
     Engine,
 }
 
-impl fmt::Display for GenerateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::LatentLength { expected, found } => {
-                write!(
-                    f,
-                    "the generator takes {expected} latent elements, found {found}: size the vector by latent_len()"
-                )
-            }
-            Self::ImageLength { expected, found } => {
-                write!(
-                    f,
-                    "the image has {expected} values, the buffer {found}: size it by shape().len()"
-                )
-            }
-            Self::NonFiniteLatent { index } => {
-                write!(f, "latent element {index} is NaN or infinite")
-            }
-            Self::ClassMissing { classes } => {
-                write!(
-                    f,
-                    "the generator is conditional: name one of its {classes} classes, 0 to {}",
-                    classes.saturating_sub(1)
-                )
-            }
-            Self::ClassOutOfRange { classes: 0, found } => {
-                write!(
-                    f,
-                    "class {found} was asked for, but the generator is unconditional: pass no class"
-                )
-            }
-            Self::ClassOutOfRange { classes, found } => {
-                write!(
-                    f,
-                    "class {found} does not exist: the generator has {classes}, 0 to {}",
-                    classes.saturating_sub(1)
-                )
-            }
-            Self::ClassCount { expected, found } => {
-                write!(f, "{expected} images need as many classes, found {found}")
-            }
-            Self::ScratchLength { expected, found } => {
-                write!(
-                    f,
-                    "the engine needs {expected} bytes of scratch memory, found {found}: size it by scratch_len(), for rows and bytes by rows_scratch_len()"
-                )
-            }
-            Self::Engine => write!(f, "the engine failed: ask it for its own error"),
-        }
-    }
+error_messages! { GenerateError:
+    Self::LatentLength { expected, found } =>
+        "the generator takes {expected} latent elements, found {found}: size the vector by latent_len()";
+    Self::ImageLength { expected, found } =>
+        "the image has {expected} values, the buffer {found}: size it by shape().len()";
+    Self::NonFiniteLatent { index } => "latent element {index} is NaN or infinite";
+    Self::ClassMissing { classes } =>
+        "the generator is conditional: name one of its {classes} classes, 0 to {}", classes.saturating_sub(1);
+    Self::ClassOutOfRange { classes: 0, found } =>
+        "class {found} was asked for, but the generator is unconditional: pass no class";
+    Self::ClassOutOfRange { classes, found } =>
+        "class {found} does not exist: the generator has {classes}, 0 to {}", classes.saturating_sub(1);
+    Self::ClassCount { expected, found } => "{expected} images need as many classes, found {found}";
+    Self::ScratchLength { expected, found } =>
+        "the engine needs {expected} bytes of scratch memory, found {found}: size it by scratch_len(), for rows and bytes by rows_scratch_len()";
+    Self::Engine => "the engine failed: ask it for its own error";
 }
-
-impl core::error::Error for GenerateError {}
 
 /// Checks the arguments of [`Generator::generate`] against what `generator` says of itself; engines
 /// call it first.

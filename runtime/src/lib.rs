@@ -53,6 +53,7 @@ pub mod card;
 #[cfg(feature = "embedded-graphics")]
 pub mod draw;
 pub mod engine;
+mod error_messages;
 pub mod generator;
 pub mod image;
 pub mod latent;

@@ -1,6 +1,6 @@
 //! What can be wrong with an image and its buffers.
 
-use core::fmt;
+use crate::error_messages::error_messages;
 
 /// Largest height and width that [`Shape::new`](super::Shape::new) accepts.
 pub const MAX_SIDE: usize = 16_384;
@@ -65,49 +65,22 @@ pub enum ImageError {
     },
 }
 
-impl fmt::Display for ImageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Channels { found } => write!(f, "an image has 1 or 3 channels, found {found}"),
-            Self::Side { found } => write!(
-                f,
-                "an image has 1 to {MAX_SIDE} rows and columns, found {found}"
-            ),
-            Self::TooLarge => write!(f, "the image has more values than this machine can count"),
-            Self::Range { low, high } => {
-                write!(
-                    f,
-                    "the pixel range {low} to {high} is not one: give two finite, different numbers"
-                )
-            }
-            Self::Input { expected, found } => {
-                write!(
-                    f,
-                    "the image or row to read has {found} values, expected {expected}"
-                )
-            }
-            Self::Output { expected, found } => {
-                write!(
-                    f,
-                    "the buffer to write has room for {found} values, expected exactly {expected}"
-                )
-            }
-            Self::Scratch { expected, found } => {
-                write!(
-                    f,
-                    "the dither's row buffer has room for {found} elements, expected exactly {expected}"
-                )
-            }
-            Self::Row { height, found } => {
-                write!(f, "there is no row {found} in an image of {height} rows")
-            }
-            Self::Factor => write!(f, "an image can be enlarged by 1 or more, found 0"),
-            Self::Levels { found } => write!(f, "dithering makes 2 to 256 levels, found {found}"),
-        }
-    }
+error_messages! { ImageError:
+    Self::Channels { found } => "an image has 1 or 3 channels, found {found}";
+    Self::Side { found } => "an image has 1 to {MAX_SIDE} rows and columns, found {found}";
+    Self::TooLarge => "the image has more values than this machine can count";
+    Self::Range { low, high } =>
+        "the pixel range {low} to {high} is not one: give two finite, different numbers";
+    Self::Input { expected, found } =>
+        "the image or row to read has {found} values, expected {expected}";
+    Self::Output { expected, found } =>
+        "the buffer to write has room for {found} values, expected exactly {expected}";
+    Self::Scratch { expected, found } =>
+        "the dither's row buffer has room for {found} elements, expected exactly {expected}";
+    Self::Row { height, found } => "there is no row {found} in an image of {height} rows";
+    Self::Factor => "an image can be enlarged by 1 or more, found 0";
+    Self::Levels { found } => "dithering makes 2 to 256 levels, found {found}";
 }
-
-impl core::error::Error for ImageError {}
 
 /// `Ok` if an input of `found` values has the `expected` length.
 pub(super) const fn input(expected: usize, found: usize) -> Result<(), ImageError> {

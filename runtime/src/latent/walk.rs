@@ -1,8 +1,7 @@
 //! An endless smooth walk through latent space.
 
-use core::fmt;
-
 use super::fill::Distribution;
+use crate::error_messages::error_messages;
 
 /// Keys that a point of the walk depends on.
 const KEYS: usize = 4;
@@ -34,33 +33,14 @@ pub enum WalkError {
     NoSteps,
 }
 
-impl fmt::Display for WalkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Buffer { expected, found } => {
-                write!(
-                    f,
-                    "the walk's buffer holds {found} elements, needs {expected}: four latent vectors"
-                )
-            }
-            Self::Output { expected, found } => {
-                write!(
-                    f,
-                    "the output holds {found} elements, needs {expected}: one latent vector"
-                )
-            }
-            Self::LatentLength { found } => {
-                write!(f, "cannot walk through latent vectors of {found} elements")
-            }
-            Self::NoSteps => write!(
-                f,
-                "the walk needs at least 1 step from seed to seed, found 0"
-            ),
-        }
-    }
+error_messages! { WalkError:
+    Self::Buffer { expected, found } =>
+        "the walk's buffer holds {found} elements, needs {expected}: four latent vectors";
+    Self::Output { expected, found } =>
+        "the output holds {found} elements, needs {expected}: one latent vector";
+    Self::LatentLength { found } => "cannot walk through latent vectors of {found} elements";
+    Self::NoSteps => "the walk needs at least 1 step from seed to seed, found 0";
 }
-
-impl core::error::Error for WalkError {}
 
 /// A smooth walk that never ends and never repeats: it passes through the latent vectors of `seed`,
 /// `seed + 1`, `seed + 2` (exactly: those images are the ones [`super::fill_normal`] gives),
