@@ -65,7 +65,7 @@ error_messages! { GenerateError:
     Self::ClassMissing { classes } =>
         "the generator is conditional: name one of its {classes} classes, 0 to {}", classes.saturating_sub(1);
     Self::ClassOutOfRange { classes: 0, found } =>
-        "class {found} was asked for, but the generator is unconditional: pass no class";
+        "class {found} was passed, but the generator is unconditional: pass no class";
     Self::ClassOutOfRange { classes, found } =>
         "class {found} does not exist: the generator has {classes}, 0 to {}", classes.saturating_sub(1);
     Self::ClassCount { expected, found } => "{expected} images need as many classes, found {found}";
