@@ -30,10 +30,10 @@ on_host() {
   no_panic "$work/test"
 }
 
-# A library without the engine's feature `floats`: models of bytes run, others are refused.
-of_bytes_only() {
+# A library without the engine's feature `f32`: int8 models run, others are refused.
+int8_only() {
   cargo build --release --locked --quiet --target-dir "$target_dir" --no-default-features
-  cc "${strict[@]}" -DBYTES_ONLY -Wl,--gc-sections tests/test.c "$target_dir/release/libdreamlet.a" -o "$work/test"
+  cc "${strict[@]}" -DINT8_ONLY -Wl,--gc-sections tests/test.c "$target_dir/release/libdreamlet.a" -o "$work/test"
   "$work/test" "${models[@]}"
   no_panic "$work/test"
 }
@@ -57,7 +57,7 @@ on_cortex_m() {
 }
 
 stage "C interface here" on_host
-stage "C interface for models of bytes" of_bytes_only
+stage "C interface for int8 models" int8_only
 if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then
   stage "C interface on a Cortex-M4F" on_cortex_m
 else

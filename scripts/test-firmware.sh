@@ -2,8 +2,8 @@
 # Compiled models as a microcontroller and a browser run them: tests/firmware with every model that has a golden file, under QEMU as a
 # Cortex-M3 and M4F, as the Cortex-M0+'s code, on 32-bit RISC-V, and as WebAssembly in node without and with vectors. A wrong byte is an
 # error, and so is a program that can allocate (only `core` is there) or panic (it does not link).
-# Models of bytes also run in a program without the engine's feature `floats`, which models/pico must fit in $flash_limit bytes of flash and
-# $ram_limit of memory; a model of floats must be refused there.
+# Int8 models also run in a program without the engine's feature `f32`, which models/pico must fit in $flash_limit bytes of flash and
+# $ram_limit of memory; an f32 model must be refused there.
 # Run scripts/setup-cross.sh first. Arguments are targets, e.g. `scripts/test-firmware.sh thumbv7em-none-eabihf`.
 #
 # What it prints of a program: its size in flash (code, the model and constants; `size -A`), its static memory (scratch memory included),
@@ -38,8 +38,8 @@ sizes() {
     END { printf "flash bytes: %d\nstatic memory bytes: %d\n", flash, ram }'
 }
 
-# Whether a model computes with bytes alone: its golden file has hashes, not images.
-of_bytes() {
+# Whether a model is int8 alone: its golden file has hashes, not images.
+is_int8() {
   sed -n '/^#/d;p;q' "${1%.dream}.golden" | grep -qE '^[0-9]+ [0-9a-f]{16}$'
 }
 
@@ -48,24 +48,24 @@ number() {
   sed -n "s/^$1: //p" "$2"
 }
 
-# on_machine TARGET EMULATOR...: every model in a program with all of the engine, then those of bytes in one without floats.
+# on_machine TARGET EMULATOR...: every model in a program with all of the engine, then the int8 ones in one without f32 layers.
 on_machine() {
   local target=$1 program=$target_dir/$1/release/firmware features model printed
   shift
   printed=$(mktemp)
-  for features in default bytes; do
+  for features in default int8; do
     for model in "${models[@]}"; do
-      printf '\n%s on %s, %s\n' "$(basename "$model")" "$target" "$([ $features = bytes ] && echo "bytes only" || echo "all layers")"
-      FIRMWARE_MODEL=$model build --target "$target" --bin firmware $([ $features = bytes ] && echo --no-default-features)
+      printf '\n%s on %s, %s\n' "$(basename "$model")" "$target" "$([ $features = int8 ] && echo "int8 only" || echo "all layers")"
+      FIRMWARE_MODEL=$model build --target "$target" --bin firmware $([ $features = int8 ] && echo --no-default-features)
       no_panic "$program"
-      if [ $features = bytes ] && ! of_bytes "$model"; then
+      if [ $features = int8 ] && ! is_int8 "$model"; then
         timeout 120 "$@" -nographic -monitor none -kernel "$program" | tee "$printed" || true
-        grep -qx 'the model is refused: it needs feature floats' "$printed"
+        grep -qx 'the model is refused: it needs feature f32' "$printed"
         continue
       fi
       sizes "$program" | tee "$printed"
       timeout 120 "$@" -nographic -monitor none -kernel "$program" | tee -a "$printed"
-      if [ $features = bytes ] && [ "$(basename "$model")" = pico.dream ]; then
+      if [ $features = int8 ] && [ "$(basename "$model")" = pico.dream ]; then
         within "flash" $flash_limit "$(number "flash bytes" "$printed")"
         within "memory with the stack" $ram_limit "$(($(number "static memory bytes" "$printed") + $(number "peak stack bytes" "$printed")))"
       fi
@@ -84,11 +84,11 @@ within() {
 
 in_node() {
   local flags=$1 features
-  for features in default bytes; do
+  for features in default int8; do
     for model in "${models[@]}"; do
-      [ $features = default ] || of_bytes "$model" || continue
-      printf '\n%s in node, %s, %s\n' "$(basename "$model")" "${flags:-no vectors}" "$([ $features = bytes ] && echo "bytes only" || echo "all layers")"
-      FIRMWARE_MODEL=$model RUSTFLAGS=$flags build --target wasm32-unknown-unknown --example wasm $([ $features = bytes ] && echo --no-default-features)
+      [ $features = default ] || is_int8 "$model" || continue
+      printf '\n%s in node, %s, %s\n' "$(basename "$model")" "${flags:-no vectors}" "$([ $features = int8 ] && echo "int8 only" || echo "all layers")"
+      FIRMWARE_MODEL=$model RUSTFLAGS=$flags build --target wasm32-unknown-unknown --example wasm $([ $features = int8 ] && echo --no-default-features)
       node run.mjs "$target_dir/wasm32-unknown-unknown/release/examples/wasm.wasm"
     done
   done

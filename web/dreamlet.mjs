@@ -60,9 +60,9 @@ export class Generator {
     const at = this.#room(file.length);
     new Uint8Array(calls.memory.buffer, at, file.length).set(file);
     this.#check(calls.dreamlet_open(this.#model, at, file.length));
-    /** Numbers of the latent vector. */
+    /** Elements of the latent vector. */
     this.latentLength = calls.dreamlet_latent_len(this.#model);
-    /** Classes that can be asked for, 0 for none. */
+    /** Number of classes, 0 for an unconditional model. */
     this.classes = calls.dreamlet_classes(this.#model);
     this.width = calls.dreamlet_width(this.#model);
     this.height = calls.dreamlet_height(this.#model);

@@ -31,7 +31,7 @@ const [large, grid] = [byId("large"), byId("grid")];
 /** The class asked for; -1: all of them in turns. */
 let wanted = -1;
 let first = 0n;
-/** Seed and class of the large picture. */
+/** Seed and class of the large image. */
 let shown = { seed: 0n, of: -1 };
 let walking = false;
 
@@ -45,14 +45,14 @@ function drawGrid() {
   const begin = performance.now();
   for (let i = 0; i < COLUMNS * ROWS; i++) {
     const seed = first + BigInt(i);
-    const picture = generator.picture(latentOf(seed), classOf(seed));
-    context.putImageData(picture, (i % COLUMNS) * (width + GAP), Math.floor(i / COLUMNS) * (height + GAP));
+    const image = generator.image(latentOf(seed), classOf(seed));
+    context.putImageData(image, (i % COLUMNS) * (width + GAP), Math.floor(i / COLUMNS) * (height + GAP));
   }
   const each = (performance.now() - begin) / (COLUMNS * ROWS);
-  state.pictures = COLUMNS * ROWS;
+  state.images = COLUMNS * ROWS;
   const parts = [
-    `${width}x${height}${generator.channels === 3 ? " in colour" : ""}, ${generator.latentLength} latent numbers`,
-    `${each < 10 ? each.toFixed(2) : each.toFixed(0)} ms a picture here`,
+    `${width}x${height}${generator.channels === 3 ? " in colour" : ""}, ${generator.latentLength} latent elements`,
+    `${each < 10 ? each.toFixed(2) : each.toFixed(0)} ms an image here`,
     card.dataset && `learned from ${card.dataset}`,
     card.author && `by ${card.author}`,
     card.license,
@@ -66,7 +66,7 @@ function tell(text) {
 
 function drawLarge(seed) {
   shown = { seed, of: classOf(seed) };
-  large.getContext("2d").putImageData(generator.picture(latentOf(seed), shown.of), 0, 0);
+  large.getContext("2d").putImageData(generator.image(latentOf(seed), shown.of), 0, 0);
   tell(`seed ${seed}${classes > 0 ? `, class ${names[shown.of]}` : ""}`);
 }
 
@@ -85,7 +85,7 @@ function walk(begin) {
     const seed = shown.seed + BigInt(step);
     const latent = between(latentOf(seed), latentOf(seed + 1n), Math.max(0, way - step));
     const of = wanted >= 0 ? wanted : shown.of;
-    large.getContext("2d").putImageData(generator.picture(latent, of), 0, 0);
+    large.getContext("2d").putImageData(generator.image(latent, of), 0, 0);
     tell(`between seeds ${seed} and ${seed + 1n}${classes > 0 ? `, class ${names[of]}` : ""}`);
     requestAnimationFrame(frame);
   };

@@ -42,7 +42,7 @@ enum {
   DREAMLET_SCRATCH_LENGTH = 11, /* the scratch memory has fewer than dreamlet_scratch_len() bytes */
   DREAMLET_IMAGE_LENGTH = 12,  /* the image has not dreamlet_image_len() bytes */
   DREAMLET_ENGINE = 13,        /* a defect of this library */
-  DREAMLET_LEFT_OUT = 14       /* the model computes with floats, and this library was built without feature `floats` */
+  DREAMLET_LEFT_OUT = 14       /* the model computes in f32, and this library was built without feature `f32` */
 };
 
 /* For models without classes. */
@@ -55,13 +55,14 @@ struct dreamlet_model {
   uint64_t opaque[24];
 };
 
-/* Checks the file of `len` bytes at `file` and opens it. Reads every byte once. `file` begins at a multiple of 4 bytes; on processors
-   with vector instructions a multiple of 64 is faster. Every function below takes a model that was opened with success. */
+/* Checks the file of `len` bytes at `file` and opens it. Reads every byte once. `file` begins at a
+   multiple of 4 bytes; on processors with vector instructions a multiple of 64 is faster. Every
+   function below takes a model that was opened with success. */
 int32_t dreamlet_open(struct dreamlet_model *model, const void *file, size_t len);
 
 /* Bytes of scratch memory that an image needs, at any address. */
 size_t dreamlet_scratch_len(const struct dreamlet_model *model);
-/* Numbers of the latent vector. */
+/* Elements of the latent vector. */
 size_t dreamlet_latent_len(const struct dreamlet_model *model);
 /* Bytes of an image: height * width * channels. */
 size_t dreamlet_image_len(const struct dreamlet_model *model);
@@ -71,24 +72,27 @@ size_t dreamlet_height(const struct dreamlet_model *model);
 size_t dreamlet_width(const struct dreamlet_model *model);
 /* 1 for grey, 3 for red, green, blue. */
 size_t dreamlet_channels(const struct dreamlet_model *model);
-/* Classes that can be asked for, 0 for none. All of these return 0 for NULL. */
+/* Number of classes, 0 for an unconditional model. All of these return 0 for NULL. */
 size_t dreamlet_classes(const struct dreamlet_model *model);
 
-/* Draws the latent vector of a seed, the same bits on every processor. Components are at most `truncation` in size:
-   DREAMLET_NO_TRUNCATION, or from 0.5 (typical images) to 2 (nearly all variety); larger ones are drawn anew, and 0 or NaN gives zeros, one
-   image for every seed. `len` is dreamlet_latent_len(). */
+/* Draws the latent vector of a seed, the same bits on every processor. Components are at most
+   `truncation` in size: DREAMLET_NO_TRUNCATION, or from 0.5 (typical images) to 2 (nearly all
+   variety); larger ones are drawn anew, and 0 or NaN gives zeros, one image for every seed. `len`
+   is dreamlet_latent_len(). */
 int32_t dreamlet_latent(const struct dreamlet_model *model, uint64_t seed, float truncation, float *latent, size_t len);
 
-/* Makes an image: `image` receives dreamlet_image_len() bytes, rows from the top, channels side by side. `class_` is
-   DREAMLET_NO_CLASS, or for a model with classes from 0 to dreamlet_classes() - 1. Buffers must not overlap. */
+/* Makes an image: `image` receives dreamlet_image_len() bytes, rows from the top, channels side by
+   side. `class_` is DREAMLET_NO_CLASS, or for a model with classes from 0 to dreamlet_classes() -
+   1. Buffers must not overlap. */
 int32_t dreamlet_generate_u8(const struct dreamlet_model *model, const float *latent, size_t latent_len, int32_t class_,
                              void *scratch, size_t scratch_len, uint8_t *image, size_t image_len);
 
-/* Receives one row of an image: `len` is width * channels. `pixels` is valid until the function returns. */
+/* Receives one row of an image: `len` is width * channels. `pixels` is valid until the function
+   returns. */
 typedef void (*dreamlet_row)(void *context, size_t row, const uint8_t *pixels, size_t len);
 
-/* The same, one row after another from the top, for devices without room for an image. `context` is passed on to `row`, which must
-   return: it must not longjmp or throw. */
+/* The same, one row after another from the top, for devices without room for an image. `context` is
+   passed on to `row`, which must return: it must not longjmp or throw. */
 int32_t dreamlet_generate_rows(const struct dreamlet_model *model, const float *latent, size_t latent_len, int32_t class_,
                                void *scratch, size_t scratch_len, dreamlet_row row, void *context);
 

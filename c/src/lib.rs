@@ -1,7 +1,7 @@
 //! The functions that `include/dreamlet.h` declares and describes.
 //!
-//! All of them take raw pointers from C. What can be checked of them is checked ([`slice`], [`slice_mut`], [`apart`]); that they point to as many
-//! bytes as the caller says, nobody can.
+//! All of them take raw pointers from C. What can be checked of them is checked ([`slice`],
+//! [`slice_mut`], [`apart`]); that they point to as many bytes as the caller says, nobody can.
 #![no_std]
 
 mod error;
@@ -10,7 +10,7 @@ mod memory;
 use core::ffi::{CStr, c_char, c_void};
 use core::panic::PanicInfo;
 
-use dreamlet_runtime::engine::compiled::{Engine, Model};
+use dreamlet_runtime::{Engine, Model};
 
 use error::{OK, POINTER, code_of, code_of_format, text};
 use memory::{apart, slice, slice_mut};
@@ -34,7 +34,8 @@ unsafe fn opened(model: *const Opaque) -> Option<Opened> {
     if model.is_null() || !model.is_aligned() {
         return None;
     }
-    // SAFETY: by the caller an engine was written there; it is plain data, so that copies of it serve too.
+    // SAFETY: by the caller an engine was written there; it is plain data, so that copies of it
+    // serve too.
     Some(unsafe { model.cast::<Opened>().read() })
 }
 
@@ -59,7 +60,7 @@ pub unsafe extern "C" fn dreamlet_open(model: *mut Opaque, file: *const c_void, 
     }
 }
 
-/// Functions that tell one number of an opened model.
+/// Functions that tell one size of an opened model.
 macro_rules! numbers {
     ($($name:ident: $of:expr;)*) => {$(
         /// # Safety
@@ -92,7 +93,8 @@ pub unsafe extern "C" fn dreamlet_latent(
     latent: *mut f32,
     len: usize,
 ) -> i32 {
-    // SAFETY: by the caller the model was opened, and `latent` has `len` numbers that nobody else uses.
+    // SAFETY: by the caller the model was opened, and `latent` has `len` elements that nobody else
+    // uses.
     let (engine, latent) = unsafe { (opened(model), slice_mut(latent, len)) };
     let (Some(engine), Some(latent)) = (engine, latent) else {
         return POINTER;
@@ -126,7 +128,8 @@ pub unsafe extern "C" fn dreamlet_generate_u8(
     if !apart(&buffers) {
         return error::OVERLAP;
     }
-    // SAFETY: by the caller the model was opened and the buffers have these lengths and are his; they do not overlap.
+    // SAFETY: by the caller the model was opened and the buffers have these lengths and are his;
+    // they do not overlap.
     let (engine, latent, scratch, image) = unsafe {
         (
             opened(model),
@@ -169,7 +172,8 @@ pub unsafe extern "C" fn dreamlet_generate_rows(
     if !apart(&buffers) {
         return error::OVERLAP;
     }
-    // SAFETY: by the caller the model was opened and the buffers have these lengths and are his; they do not overlap.
+    // SAFETY: by the caller the model was opened and the buffers have these lengths and are his;
+    // they do not overlap.
     let (engine, latent, scratch) = unsafe {
         (
             opened(model),

@@ -1,9 +1,9 @@
 //! Buffers from C.
 
-/// `len` numbers at `at`; `None` if there can be none.
+/// `len` elements at `at`; `None` if there can be none.
 ///
 /// # Safety
-/// If `at` is not null, there are `len` numbers, which do not change while the slice is in use.
+/// If `at` is not null, there are `len` elements, which do not change while the slice is in use.
 pub(crate) unsafe fn slice<'a, T>(at: *const T, len: usize) -> Option<&'a [T]> {
     // SAFETY: by the caller, and what a slice asks for besides is checked.
     fits(at, len).then(|| unsafe { core::slice::from_raw_parts(at, len) })
@@ -12,13 +12,14 @@ pub(crate) unsafe fn slice<'a, T>(at: *const T, len: usize) -> Option<&'a [T]> {
 /// The same to write to.
 ///
 /// # Safety
-/// If `at` is not null, there are `len` numbers, which nobody else uses while the slice is in use.
+/// If `at` is not null, there are `len` elements, which nobody else uses while the slice is in use.
 pub(crate) unsafe fn slice_mut<'a, T>(at: *mut T, len: usize) -> Option<&'a mut [T]> {
     // SAFETY: by the caller, and what a slice asks for besides is checked.
     fits(at, len).then(|| unsafe { core::slice::from_raw_parts_mut(at, len) })
 }
 
-/// Whether a slice may be made of it: not null, aligned, at most `isize::MAX` bytes and not past the end of memory.
+/// Whether a slice may be made of it: not null, aligned, at most `isize::MAX` bytes and not past
+/// the end of memory.
 fn fits<T>(at: *const T, len: usize) -> bool {
     let bytes = len.checked_mul(size_of::<T>());
     !at.is_null()

@@ -82,8 +82,8 @@ static void images(const char *name, const char *golden_name) {
   char *text = (char *)read_file(golden_name, &golden_len);
   text[golden_len] = 0; /* read_file has room for it */
   struct dreamlet_model model;
-#ifdef BYTES_ONLY
-  /* Golden files of models of floats have images in the place of hashes. */
+#ifdef INT8_ONLY
+  /* Golden files of f32 models have images in the place of hashes. */
   if (strcspn(strrchr(text, ' ') + 1, "\n") != 16) {
     CHECK(dreamlet_open(&model, file, len) == DREAMLET_LEFT_OUT);
     return;

@@ -1,26 +1,26 @@
-//! An image frame that never shows the same image twice: an endless walk through latent space, drawn by
-//! embedded-graphics on a simulated display.
+//! An image frame that never shows the same image twice: an endless walk through latent space,
+//! drawn by embedded-graphics on a simulated display.
 //!
 //! ```text
 //! cargo run --release -p dreamlet-runtime --features std,embedded-graphics --example frame -- MODEL.dream \
 //!     [--frames 60] [--out frames/] [--side 240] [--steps 30] [--seed 1] [--truncation 1] [--class 7] [--mono]
 //! ```
 //!
-//! With the feature `tract` it takes ONNX files too. Without a window it writes `--frames` PNG files (60 by default). With the feature `window` (which needs SDL2) it
-//! opens one instead, and goes on until it is closed or `--frames` are shown. `--mono` dithers to black and
-//! white, as for an e-paper panel. On a device, put the display's driver in the simulator's place.
+//! With the feature `tract` it takes ONNX files too. Without a window it writes `--frames` PNG
+//! files (60 by default). With the feature `window` (which needs SDL2) it opens one instead, and
+//! goes on until it is closed or `--frames` are shown. `--mono` dithers to black and white, as for
+//! an e-paper panel. On a device, put the display's driver in the simulator's place.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dreamlet_runtime::draw::Picture;
-use dreamlet_runtime::engine::compiled::CompiledGenerator;
 #[cfg(feature = "tract")]
 use dreamlet_runtime::engine::tract::OnnxGenerator;
-use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{Bayer, Levels};
 use dreamlet_runtime::latent::{Distribution, Walk};
+use dreamlet_runtime::{CompiledGenerator, Generator};
 use embedded_graphics::image::Image;
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;

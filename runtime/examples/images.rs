@@ -1,4 +1,5 @@
-//! Makes images one after another and nothing with them: what `scripts/bench/arm-instructions.sh` counts the instructions of.
+//! Makes images one after another and nothing with them: what `scripts/bench/arm-instructions.sh`
+//! counts the instructions of.
 //!
 //! ```text
 //! cargo run --release -p dreamlet-runtime --features tract --example images -- MODEL.onnx|MODEL.dream COUNT
@@ -8,10 +9,9 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use dreamlet_onnx::{Limits, read};
-use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
+use dreamlet_runtime::{CompiledGenerator, Generator};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

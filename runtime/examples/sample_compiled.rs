@@ -14,9 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use dreamlet_runtime::engine::compiled::CompiledGenerator;
-use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::to_hwc_u8;
+use dreamlet_runtime::{CompiledGenerator, Generator};
 
 /// Pixels between two images of the grid.
 const GAP: usize = 2;
@@ -89,7 +88,8 @@ fn run() -> Result<(), Box<dyn Error>> {
             .distribution()
             .fill(seed, options.truncation, latent);
     }
-    // A conditional generator without a class asked for makes them in turn: each seed has its own, as in `dreamlet sample`.
+    // A conditional generator without a class asked for makes them in turn: each seed has its own,
+    // as in `dreamlet sample`.
     let classes: Option<Vec<usize>> = match (generator.classes(), options.class) {
         (0, None) => None,
         (classes, None) => {

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use dreamlet_onnx::{Limits, read};
+use dreamlet_runtime::Generator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use image::{DynamicImage, GenericImage, GrayImage, RgbImage};
 

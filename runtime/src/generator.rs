@@ -1,7 +1,6 @@
 //! The trait that every engine implements: a latent vector in, an image out.
 
-use core::fmt;
-
+use crate::error_messages::error_messages;
 use crate::image::{PixelRange, Shape};
 
 /// What can be wrong with a call of [`Generator::generate`].
@@ -10,14 +9,14 @@ use crate::image::{PixelRange, Shape};
 pub enum GenerateError {
     /// The latent vector has another length than the generator's input.
     LatentLength {
-        /// Numbers the generator takes.
+        /// Elements the generator takes.
         expected: usize,
-        /// Numbers the caller passed.
+        /// Elements the caller passed.
         found: usize,
     },
     /// The image buffer has another length than `channels * height * width`.
     ImageLength {
-        /// Numbers the generator writes.
+        /// Elements the generator writes.
         expected: usize,
         /// Room the caller gave.
         found: usize,
@@ -41,7 +40,7 @@ pub enum GenerateError {
     },
     /// Another number of classes than of images was passed.
     ClassCount {
-        /// Images asked for.
+        /// Images requested.
         expected: usize,
         /// Classes passed.
         found: usize,
@@ -57,61 +56,26 @@ pub enum GenerateError {
     Engine,
 }
 
-impl fmt::Display for GenerateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::LatentLength { expected, found } => {
-                write!(
-                    f,
-                    "the generator takes {expected} latent numbers, found {found}: size the vector by latent_len()"
-                )
-            }
-            Self::ImageLength { expected, found } => {
-                write!(
-                    f,
-                    "the image has {expected} values, the buffer {found}: size it by shape().len()"
-                )
-            }
-            Self::NonFiniteLatent { index } => {
-                write!(f, "latent number {index} is NaN or infinite")
-            }
-            Self::ClassMissing { classes } => {
-                write!(
-                    f,
-                    "the generator is conditional: name one of its {classes} classes, 0 to {}",
-                    classes.saturating_sub(1)
-                )
-            }
-            Self::ClassOutOfRange { classes: 0, found } => {
-                write!(
-                    f,
-                    "class {found} was asked for, but the generator is unconditional: pass no class"
-                )
-            }
-            Self::ClassOutOfRange { classes, found } => {
-                write!(
-                    f,
-                    "class {found} does not exist: the generator has {classes}, 0 to {}",
-                    classes.saturating_sub(1)
-                )
-            }
-            Self::ClassCount { expected, found } => {
-                write!(f, "{expected} images need as many classes, found {found}")
-            }
-            Self::ScratchLength { expected, found } => {
-                write!(
-                    f,
-                    "the engine needs {expected} bytes of scratch memory, found {found}: size it by scratch_len(), for rows and bytes by rows_scratch_len()"
-                )
-            }
-            Self::Engine => write!(f, "the engine failed: ask it for its own error"),
-        }
-    }
+error_messages! { GenerateError:
+    Self::LatentLength { expected, found } =>
+        "the generator takes {expected} latent elements, found {found}: size the vector by latent_len()";
+    Self::ImageLength { expected, found } =>
+        "the image has {expected} values, the buffer {found}: size it by shape().len()";
+    Self::NonFiniteLatent { index } => "latent element {index} is NaN or infinite";
+    Self::ClassMissing { classes } =>
+        "the generator is conditional: name one of its {classes} classes, 0 to {}", classes.saturating_sub(1);
+    Self::ClassOutOfRange { classes: 0, found } =>
+        "class {found} was passed, but the generator is unconditional: pass no class";
+    Self::ClassOutOfRange { classes, found } =>
+        "class {found} does not exist: the generator has {classes}, 0 to {}", classes.saturating_sub(1);
+    Self::ClassCount { expected, found } => "{expected} images need as many classes, found {found}";
+    Self::ScratchLength { expected, found } =>
+        "the engine needs {expected} bytes of scratch memory, found {found}: size it by scratch_len(), for rows and bytes by rows_scratch_len()";
+    Self::Engine => "the engine failed: ask it for its own error";
 }
 
-impl core::error::Error for GenerateError {}
-
-/// Checks the arguments of [`Generator::generate`] against what `generator` says of itself; engines call it first.
+/// Checks the arguments of [`Generator::generate`] against what `generator` says of itself; engines
+/// call it first.
 ///
 /// # Errors
 /// [`GenerateError`], one variant for each way a call can be wrong.
@@ -181,8 +145,8 @@ pub(crate) fn check_input(
     }
 }
 
-/// A trained generator, ready to make images. `generate` fills the caller's buffer and allocates only
-/// where the engine's own documentation says so.
+/// A trained generator, ready to make images. `generate` fills the caller's buffer and allocates
+/// only where the engine's own documentation says so.
 pub trait Generator {
     /// Length of the latent vector.
     fn latent_len(&self) -> usize;
@@ -193,10 +157,12 @@ pub trait Generator {
     /// Number of classes of a conditional generator, 0 for an unconditional one.
     fn classes(&self) -> usize;
     /// Makes one image: `latent` has [`Self::latent_len`] numbers, `image` receives
-    /// `channels * height * width` numbers in channel, row, column order (CHW), within [`Self::range`].
+    /// `channels * height * width` numbers in channel, row, column order (CHW), within
+    /// [`Self::range`].
     ///
     /// # Errors
-    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then unspecified.
+    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then
+    /// unspecified.
     fn generate(
         &mut self,
         latent: &[f32],

@@ -1,21 +1,48 @@
 //! Sample small image generators on small machines.
 //!
-//! A generator (the sampling half of a GAN or VAE) turns a short vector of random numbers, the latent, into a
-//! image. This crate is what a device links to do that: seed to latent, latent to image, image to display.
+//! A generator (the sampling half of a GAN or VAE) turns a short vector of random numbers, the
+//! latent, into an image. This crate is what a device links to do that: seed to latent, latent to
+//! image, image to display.
+//!
+//! ```
+//! use dreamlet_runtime::{Engine, Model, include_model, rows_scratch_len};
+//!
+//! const DIGITS: &[u8] = include_model!("../../models/pico/pico.dream");
+//!
+//! let engine = Engine::new(Model::new(DIGITS)?);
+//! let model = engine.model();
+//! println!("{:?}", model.shape());
+//!
+//! let mut latent = [0.0; 24];
+//! model.distribution().fill(42, None, &mut latent);
+//!
+//! // Row by row: no frame is ever in memory. Class 7 is the digit 7.
+//! let mut scratch = [0; rows_scratch_len(DIGITS)];
+//! let mut rows = [[0; 28]; 28];
+//! engine.generate_rows(&latent, Some(7), &mut scratch, |y, row| rows[y].copy_from_slice(row))?;
+//!
+//! // The whole image, rows from the top, channels side by side.
+//! let mut image = [0; 28 * 28];
+//! engine.generate_u8(&latent, Some(7), &mut scratch, &mut image)?;
+//! assert_eq!(image, rows.as_flattened());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! | module | what it does | needs |
 //! | --- | --- | --- |
-//! | [`latent`] | a seed becomes the same latent vector on every target; truncation, interpolation, walks | nothing |
-//! | [`generator`] | the trait that every engine implements | nothing |
-//! | [`image`] | pixel range, 8-bit conversion, whole-factor scaling, dithering | nothing |
-//! | `card` | what a model file says about itself, golden images | feature `alloc` |
+//! | [`latent`] | seed to latent vector, the same everywhere; truncation, interpolation, walks | |
+//! | [`generator`] | the trait that every engine implements | |
+//! | [`image`] | pixel range, 8-bit conversion, scaling, dithering | |
+//! | [`engine::compiled`] | runs compiled models where they lie, without a heap | |
 //! | `draw` | images as `embedded-graphics` drawables | feature `embedded-graphics` |
-//! | [`engine::compiled`] | runs compiled models where they lie, without a heap | nothing; feature `floats` (a default) for layers of floats |
-//! | `engine::tract` | runs ONNX files after checking them | feature `tract` |
+//! | `card` | what a model file says about itself, golden images | feature `alloc` |
+//! | `onnx` | checks of ONNX files | feature `onnx` |
+//! | `engine::tract` | runs ONNX files | feature `tract` |
 //!
-//! Without features but `floats` the crate is `no_std`, never allocates and has two small dependencies. A firmware for a model of bytes
-//! (`dreamlet compile --precision int8`) leaves `floats` out too: half the code.
+//! The default feature `f32` adds f32 layers of compiled models. Without features the crate is
+//! `no_std`, never allocates and has two small dependencies: all that an int8 model needs.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
@@ -26,8 +53,20 @@ pub mod card;
 #[cfg(feature = "embedded-graphics")]
 pub mod draw;
 pub mod engine;
+mod error_messages;
 pub mod generator;
 pub mod image;
 pub mod latent;
 #[cfg(feature = "onnx")]
 pub mod onnx;
+
+#[cfg(feature = "std")]
+pub use engine::compiled::CompiledGenerator;
+pub use engine::compiled::{Engine, Model, rows_scratch_len, scratch_len};
+pub use generator::Generator;
+pub use image::{PixelRange, Shape};
+pub use latent::Stream;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,7 @@
 //! Brings the model, its golden images and the machine's memory map into the program.
 //!
-//! `FIRMWARE_MODEL` names the compiled model, from this folder; its golden images lie beside it (`.golden`).
+//! `FIRMWARE_MODEL` names the compiled model, from this folder; its golden images lie beside it
+//! (`.golden`).
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,8 @@ fn main() {
     println!("cargo:rustc-link-arg-bins=--nmagic");
 }
 
-/// The golden file as a Rust constant. A line is a seed and 16 digits, the hash, or a seed and all bytes of the image.
+/// The golden file as a Rust constant. A line is a seed and 16 digits, the hash, or a seed and all
+/// bytes of the image.
 fn goldens(file: &Path) -> String {
     println!("cargo:rerun-if-changed={}", file.display());
     let text =
@@ -51,7 +53,7 @@ fn goldens(file: &Path) -> String {
         if digits.len() == 16 {
             writeln!(
                 code,
-                "Golden {{ seed: {seed}, image: Image::Hash(0x{digits}) }},"
+                "Golden {{ seed: {seed}, image: Expected::Hash(0x{digits}) }},"
             )
             .unwrap();
         } else {
@@ -62,7 +64,7 @@ fn goldens(file: &Path) -> String {
                 .collect();
             writeln!(
                 code,
-                "Golden {{ seed: {seed}, image: Image::Bytes(&{bytes:?}) }},"
+                "Golden {{ seed: {seed}, image: Expected::Bytes(&{bytes:?}) }},"
             )
             .unwrap();
         }

@@ -1,4 +1,5 @@
-//! Drawing: a generated image lands on a display where it should, in one transfer, and the same on every target.
+//! Drawing: a generated image lands on a display where it should, in one transfer, and the same on
+//! every target.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

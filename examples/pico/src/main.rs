@@ -1,17 +1,17 @@
-//! Endless images on a Raspberry Pi Pico with an SSD1306 display of 128 x 64 pixels: SDA on GPIO 4, SCL on GPIO 5.
+//! Endless images on a Raspberry Pi Pico with an SSD1306 display of 128 x 64 pixels: SDA on GPIO 4,
+//! SCL on GPIO 5.
 //!
-//! One image after another from successive seeds, each with its seed beside it. The generator lies in flash, scratch memory and
-//! image are statics of sizes known when the program is built; there is no heap. Where anything
-//! fails, such as a display that does not answer, it stops.
+//! One image after another from successive seeds, each with its seed beside it. The generator lies
+//! in flash, scratch memory and image are statics of sizes known when the program is built; there
+//! is no heap. Where anything fails, such as a display that does not answer, it stops.
 #![no_std]
 #![no_main]
 
 use core::fmt::{self, Write};
 
 use dreamlet_runtime::draw::Picture;
-use dreamlet_runtime::engine::compiled::{Engine, Model, rows_scratch_len};
 use dreamlet_runtime::image::{Bayer, Levels};
-use dreamlet_runtime::include_model;
+use dreamlet_runtime::{Engine, Model, include_model, rows_scratch_len};
 use embedded_graphics::image::Image;
 use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::mono_font::ascii::FONT_6X10;

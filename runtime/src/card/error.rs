@@ -1,15 +1,18 @@
 //! What can be wrong with a card.
 
+use alloc::format;
 use alloc::string::String;
-use core::fmt;
+
+use thiserror::Error;
 
 use crate::image::ImageError;
 
 /// What can be wrong with a [`Card`](super::Card).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CardError {
     /// The JSON text is too long.
+    #[error("the card is {found} bytes of JSON, at most {limit} are read")]
     TooLong {
         /// Most bytes that are read.
         limit: usize,
@@ -17,6 +20,7 @@ pub enum CardError {
         found: usize,
     },
     /// Not JSON, or a field is missing or has the wrong type.
+    #[error("the card cannot be read at line {line}, column {column}: {message}")]
     Json {
         /// Line of the text, from 1.
         line: usize,
@@ -26,6 +30,9 @@ pub enum CardError {
         message: String,
     },
     /// A format that this version does not know.
+    #[error(
+        "the card has format {found}, this version reads 1 to {newest}: update dreamlet-runtime"
+    )]
     Format {
         /// The newest format it knows.
         newest: u32,
@@ -33,6 +40,7 @@ pub enum CardError {
         found: u32,
     },
     /// A latent vector of no components or too many.
+    #[error("the card's latent vector has {found} components, expected 1 to {limit}")]
     LatentLength {
         /// Most components.
         limit: usize,
@@ -40,8 +48,10 @@ pub enum CardError {
         found: usize,
     },
     /// An impossible image shape or pixel range.
-    Image(ImageError),
+    #[error("the card's image: {0}")]
+    Image(#[source] ImageError),
     /// Too many classes.
+    #[error("the card names {found} classes, at most {limit} are possible")]
     Classes {
         /// Most classes.
         limit: usize,
@@ -49,11 +59,13 @@ pub enum CardError {
         found: usize,
     },
     /// A tolerance that is negative or not finite.
+    #[error("the card's tolerance max_abs is {found}, expected a finite number, 0 or more")]
     Tolerance {
         /// The card's.
         found: f32,
     },
     /// A golden image names a class the generator does not have, or none where it must.
+    #[error("golden image {index} {}", class_misfit(*.classes, *.found))]
     GoldenClass {
         /// Which golden image, from 0.
         index: usize,
@@ -63,11 +75,13 @@ pub enum CardError {
         found: Option<usize>,
     },
     /// A golden image's hash is not 64 lower-case hexadecimal digits.
+    #[error("golden image {index}: sha256 is not 64 lower-case hexadecimal digits")]
     GoldenHash {
         /// Which golden image, from 0.
         index: usize,
     },
     /// A golden image's mean is not between 0 and 255.
+    #[error("golden image {index}: mean is {found}, expected 0 to 255")]
     GoldenMean {
         /// Which golden image, from 0.
         index: usize,
@@ -75,6 +89,7 @@ pub enum CardError {
         found: f32,
     },
     /// A golden image's fingerprint has the wrong length for the image's shape.
+    #[error("golden image {index}: the fingerprint has {found} block means, expected {expected}")]
     GoldenFingerprint {
         /// Which golden image, from 0.
         index: usize,
@@ -84,6 +99,7 @@ pub enum CardError {
         found: usize,
     },
     /// An engine failed at a golden image.
+    #[error("seed {seed}: {reason}")]
     MakeGolden {
         /// The seed of the image.
         seed: u64,
@@ -92,106 +108,11 @@ pub enum CardError {
     },
 }
 
-impl fmt::Display for CardError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { limit, found } => write!(
-                f,
-                "the card is {found} bytes of JSON, at most {limit} are read"
-            ),
-            Self::Json {
-                line,
-                column,
-                message,
-            } => {
-                write!(
-                    f,
-                    "the card cannot be read at line {line}, column {column}: {message}"
-                )
-            }
-            Self::Format { newest, found } => {
-                write!(
-                    f,
-                    "the card has format {found}, this version reads 1 to {newest}: update dreamlet-runtime"
-                )
-            }
-            Self::LatentLength { limit, found } => {
-                write!(
-                    f,
-                    "the card's latent vector has {found} components, expected 1 to {limit}"
-                )
-            }
-            Self::MakeGolden { seed, reason } => write!(f, "seed {seed}: {reason}"),
-            Self::Image(error) => write!(f, "the card's image: {error}"),
-            Self::Classes { limit, found } => write!(
-                f,
-                "the card names {found} classes, at most {limit} are possible"
-            ),
-            Self::Tolerance { found } => {
-                write!(
-                    f,
-                    "the card's tolerance max_abs is {found}, expected a finite number, 0 or more"
-                )
-            }
-            Self::GoldenClass {
-                index, classes: 0, ..
-            } => {
-                write!(
-                    f,
-                    "golden image {index} names a class, but the generator is unconditional"
-                )
-            }
-            Self::GoldenClass {
-                index,
-                classes,
-                found: Some(found),
-            } => {
-                write!(
-                    f,
-                    "golden image {index} names class {found}, but there are {classes}"
-                )
-            }
-            Self::GoldenClass {
-                index,
-                classes,
-                found: None,
-            } => {
-                write!(
-                    f,
-                    "golden image {index} names no class, but the generator has {classes}"
-                )
-            }
-            Self::GoldenHash { index } => {
-                write!(
-                    f,
-                    "golden image {index}: sha256 is not 64 lower-case hexadecimal digits"
-                )
-            }
-            Self::GoldenMean { index, found } => {
-                write!(
-                    f,
-                    "golden image {index}: mean is {found}, expected 0 to 255"
-                )
-            }
-            Self::GoldenFingerprint {
-                index,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "golden image {index}: the fingerprint has {found} block means, expected {expected}"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for CardError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Image(error) => Some(error),
-            _ => None,
-        }
+/// How a golden image's class does not fit the generator's.
+fn class_misfit(classes: usize, found: Option<usize>) -> String {
+    match (classes, found) {
+        (0, _) => "names a class, but the generator is unconditional".into(),
+        (_, Some(found)) => format!("names class {found}, but there are {classes}"),
+        (_, None) => format!("names no class, but the generator has {classes}"),
     }
 }

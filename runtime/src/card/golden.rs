@@ -8,17 +8,18 @@ use core::fmt::Write as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use super::{Card, CardError};
-use crate::image::{ImageError, Shape, to_hwc_u8};
+use super::error::CardError;
+use crate::image::{ImageError, Shape};
 
 /// Rows and columns of blocks in a fingerprint, at most.
 const BLOCKS: usize = 8;
 
-/// How far an engine may be from the trainer's images. Engines that compute in `f32` differ by rounding; the
-/// defaults are what this project promises.
+/// How far an engine may be from the trainer's images. Engines that compute in `f32` differ by
+/// rounding; the defaults are what this project promises.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tolerance {
-    /// Largest difference of a value in the generator's own range, for engines that compute in `f32`.
+    /// Largest difference of a value in the generator's own range, for engines that compute in
+    /// `f32`.
     pub max_abs: f32,
     /// Largest difference of a byte of the 8-bit image.
     pub levels: u8,
@@ -33,7 +34,8 @@ impl Default for Tolerance {
     }
 }
 
-/// An image the generator must make: its hash, and a coarse copy for engines that round differently.
+/// An image the generator must make: its hash, and a coarse copy for engines that round
+/// differently.
 ///
 /// The latent vector is the card's distribution at `seed`, without truncation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +75,8 @@ pub enum GoldenMatch {
 }
 
 impl Golden {
-    /// Describes `image`, 8-bit in row, column, channel order, which the generator made from `seed`.
+    /// Describes `image`, 8-bit in row, column, channel order, which the generator made from
+    /// `seed`.
     ///
     /// # Errors
     /// [`ImageError`] if the shape is impossible or the image has another length.
@@ -95,9 +98,9 @@ impl Golden {
 
     /// Compares an image, 8-bit in row, column, channel order, with the golden one.
     ///
-    /// No byte differing by more than `tolerance.levels` always gives [`GoldenMatch::Within`] or better. The converse
-    /// does not hold, for a fingerprint has 8 by 8 blocks only: it finds wrong weights, a wrong pixel range, a
-    /// wrong operator or a shift, and not a single pixel.
+    /// No byte differing by more than `tolerance.levels` always gives [`GoldenMatch::Within`] or
+    /// better. The converse does not hold, for a fingerprint has 8 by 8 blocks only: it finds wrong
+    /// weights, a wrong pixel range, a wrong operator or a shift, and not a single pixel.
     ///
     /// # Errors
     /// [`ImageError`] if the shape is impossible or the image has another length than it says.
@@ -135,8 +138,13 @@ impl Golden {
         }
     }
 
-    pub(super) fn check_fields(&self, index: usize, card: &Card) -> Result<(), CardError> {
-        let classes = card.classes.len();
+    /// Checks golden image number `index` of a generator with so many classes and this shape.
+    pub(super) fn check_fields(
+        &self,
+        index: usize,
+        classes: usize,
+        shape: Shape,
+    ) -> Result<(), CardError> {
         let class_fits = match self.class {
             None => classes == 0,
             Some(class) => class < classes,
@@ -162,7 +170,7 @@ impl Golden {
                 found: self.mean,
             });
         }
-        let expected = Fingerprint::len_for(card.image);
+        let expected = Fingerprint::len_for(shape);
         let found = self.fingerprint.0.len();
         if found != expected {
             return Err(CardError::GoldenFingerprint {
@@ -175,9 +183,10 @@ impl Golden {
     }
 }
 
-/// Means of the blocks of an image cut into 8 by 8 (or one a pixel where it is smaller), each a byte, in row, column,
-/// channel order. Block `i` of `n` over `size` pixels is `i * size / n .. (i + 1) * size / n`; means are rounded to
-/// nearest, halves up. In JSON it is a string of hexadecimal digits.
+/// Means of the blocks of an image cut into 8 by 8 (or one a pixel where it is smaller), each a
+/// byte, in row, column, channel order. Block `i` of `n` over `size` pixels is
+/// `i * size / n .. (i + 1) * size / n`; means are rounded to nearest, halves up. In JSON it is a
+/// string of hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub Vec<u8>);
 
@@ -272,36 +281,6 @@ fn mean(image: &[u8]) -> f32 {
     (sum as f64 / image.len().max(1) as f64) as f32
 }
 
-/// Number of golden images that [`make_golden`] makes: seeds 0 to 7.
-pub const GOLDEN_SEEDS: u64 = 8;
-
-/// Golden images of seeds 0 to [`GOLDEN_SEEDS`]; a conditional generator's go through its classes.
-///
-/// `generate` fills its last argument, `channels * height * width` numbers (CHW), from a latent vector and a class.
-///
-/// # Errors
-/// [`CardError::Image`] for an impossible shape or range, [`CardError::MakeGolden`] with the engine's words.
-pub fn make_golden(
-    card: &Card,
-    mut generate: impl FnMut(&[f32], Option<usize>, &mut [f32]) -> Result<(), String>,
-) -> Result<Vec<Golden>, CardError> {
-    let len = card.image.check().map_err(CardError::Image)?;
-    let mut latent = vec![0.0; card.latent.len];
-    let (mut image, mut bytes) = (vec![0.0; len], vec![0; len]);
-    let mut images = Vec::new();
-    for seed in 0..GOLDEN_SEEDS {
-        card.latent.distribution.fill(seed, None, &mut latent);
-        let class = usize::try_from(seed)
-            .ok()
-            .and_then(|seed| seed.checked_rem(card.classes.len()));
-        generate(&latent, class, &mut image)
-            .map_err(|reason| CardError::MakeGolden { seed, reason })?;
-        to_hwc_u8(&image, card.image, card.range, &mut bytes).map_err(CardError::Image)?;
-        images.push(Golden::of(seed, class, card.image, &bytes).map_err(CardError::Image)?);
-    }
-    Ok(images)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,7 +320,8 @@ mod tests {
 
     #[test]
     fn another_image_a_shift_and_an_inversion_are_different() {
-        // Smooth, as generated images are: a checker of noise would have equal block means everywhere.
+        // Smooth, as generated images are: a checker of noise would have equal block means
+        // everywhere.
         let smooth: Vec<u8> = (0..1680u32)
             .map(|i| (i % 84 * 3 / 2 + i / 84 * 6) as u8)
             .collect();
@@ -401,37 +381,6 @@ mod tests {
         assert_eq!(
             sha256(b"abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-    }
-
-    #[test]
-    fn golden_images_go_through_seeds_and_classes() {
-        let latent = crate::card::Latent {
-            len: 4,
-            distribution: crate::latent::Distribution::Normal,
-        };
-        let mut card = Card::new("dense", latent, SHAPE, crate::image::PixelRange::UNIT);
-        card.classes = vec!["a".into(), "b".into(), "c".into()];
-        let golden = make_golden(&card, |latent, class, image| {
-            image.fill((latent[0] / 8.0 + class.unwrap() as f32 / 4.0).clamp(0.0, 1.0));
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!(
-            golden
-                .iter()
-                .map(|g| (g.seed, g.class))
-                .take(4)
-                .collect::<Vec<_>>(),
-            [(0, Some(0)), (1, Some(1)), (2, Some(2)), (3, Some(0))]
-        );
-        card.golden = golden;
-        card.check().unwrap();
-        assert!(
-            alloc::string::ToString::to_string(
-                &make_golden(&card, |_, _, _| Err("no".into())).unwrap_err()
-            )
-            .contains("seed 0: no")
         );
     }
 }

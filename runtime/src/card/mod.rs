@@ -1,11 +1,12 @@
 //! What a generator says about itself: the card, JSON under one key in the model file's metadata.
 //!
 //! The card holds everything a device must know to sample the generator (latent, image shape, pixel
-//! range, classes), where it comes from (data set, configuration, author, licence), and golden images
-//! by which an engine shows that it computes the same ones.
+//! range, classes), where it comes from (data set, configuration, author, licence), and golden
+//! images by which an engine shows that it computes the same ones.
 //!
-//! Fields this version does not know are ignored, so that a newer trainer can add some; a card whose
-//! `format` is newer than [`CARD_FORMAT`] is refused, because there a known field has changed its meaning.
+//! Fields this version does not know are ignored, so that a newer trainer can add some; a card
+//! whose `format` is newer than [`CARD_FORMAT`] is refused, because there a known field has changed
+//! its meaning.
 //!
 //! ```
 //! use dreamlet_runtime::card::Card;
@@ -23,6 +24,7 @@
 
 mod error;
 mod golden;
+mod make_golden;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -33,7 +35,8 @@ use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
 
 pub use error::CardError;
-pub use golden::{Fingerprint, GOLDEN_SEEDS, Golden, GoldenMatch, Tolerance, make_golden, sha256};
+pub use golden::{Fingerprint, Golden, GoldenMatch, Tolerance, sha256};
+pub use make_golden::{GOLDEN_SEEDS, make_golden};
 
 /// The key of the card in a model file's metadata.
 pub const CARD_KEY: &str = "io.dreamlet.card";
@@ -119,7 +122,8 @@ impl Card {
     /// Reads a card and [checks](Self::check) it.
     ///
     /// # Errors
-    /// [`CardError`]: too long, not JSON, a field missing or of the wrong type, or a value that cannot be.
+    /// [`CardError`]: too long, not JSON, a field missing or of the wrong type, or a value that
+    /// cannot be.
     pub fn from_json(text: &str) -> Result<Self, CardError> {
         if text.len() > MAX_CARD_LEN {
             return Err(CardError::TooLong {
@@ -169,7 +173,8 @@ impl Card {
         Ok(text)
     }
 
-    /// Checks that the card describes a generator that can be: see [`CardError`] for all that can be wrong.
+    /// Checks that the card describes a generator that can be: see [`CardError`] for all that can
+    /// be wrong.
     ///
     /// # Errors
     /// [`CardError`] with the first thing that is wrong.
@@ -199,7 +204,7 @@ impl Card {
             return Err(CardError::Tolerance { found: max_abs });
         }
         for (index, golden) in self.golden.iter().enumerate() {
-            golden.check_fields(index, self)?;
+            golden.check_fields(index, self.classes.len(), self.image)?;
         }
         Ok(())
     }

@@ -20,8 +20,8 @@ impl Part {
     }
 }
 
-/// Where `area` of an image of `extent` columns and rows goes when the corner of `area` is put at the
-/// origin; `None` if nothing of it is visible. In 64 bits, for `area` may be anything.
+/// Where `area` of an image of `extent` columns and rows goes when the corner of `area` is put at
+/// the origin; `None` if nothing of it is visible. In 64 bits, for `area` may be anything.
 pub(super) fn clip(extent: (u32, u32), area: &Rectangle) -> Option<Part> {
     let (left, width) = overlap(extent.0, area.top_left.x, area.size.width)?;
     let (top, height) = overlap(extent.1, area.top_left.y, area.size.height)?;

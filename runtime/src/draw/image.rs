@@ -19,9 +19,10 @@ enum Source<'a> {
 
 /// A generated image that can be drawn, on a display of colour type `C`.
 ///
-/// Grey images become colours by `C::from(Gray8)` and RGB ones by `C::from(Rgb888)`, which all colour types of
-/// [`embedded_graphics`] have; onto [`BinaryColor`](embedded_graphics::pixelcolor::BinaryColor) that is a
-/// threshold at half brightness, so dither.
+/// Grey images become colours by `C::from(Gray8)` and RGB ones by `C::from(Rgb888)`, which all
+/// colour types of [`embedded_graphics`] have; onto
+/// [`BinaryColor`](embedded_graphics::pixelcolor::BinaryColor) that is a threshold at half
+/// brightness, so dither.
 ///
 /// See also [`Sheet`](super::Sheet) for several images, and the [module](super) for an example.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,8 @@ impl<'a, C> Picture<'a, C> {
     /// An image as a generator writes it: `f32` in channel, row, column order.
     ///
     /// # Errors
-    /// [`ImageError`] if the shape or range is impossible, or `values` has another length than the shape says.
+    /// [`ImageError`] if the shape or range is impossible, or `values` has another length than the
+    /// shape says.
     pub fn from_chw(
         values: &'a [f32],
         shape: Shape,
@@ -69,10 +71,12 @@ impl<'a, C> Picture<'a, C> {
         })
     }
 
-    /// The image with each pixel drawn as a square of `factor` by `factor`; replaces an earlier factor.
+    /// The image with each pixel drawn as a square of `factor` by `factor`; replaces an earlier
+    /// factor.
     ///
     /// # Errors
-    /// [`ImageError::Factor`] for 0, [`ImageError::TooLarge`] if a side would pass `i32::MAX`, the largest coordinate.
+    /// [`ImageError::Factor`] for 0, [`ImageError::TooLarge`] if a side would pass `i32::MAX`, the
+    /// largest coordinate.
     pub fn scaled(self, factor: u32) -> Result<Self, ImageError> {
         if factor == 0 {
             return Err(ImageError::Factor);
@@ -84,8 +88,8 @@ impl<'a, C> Picture<'a, C> {
         Ok(Self { factor, ..self })
     }
 
-    /// The image in few greys by ordered dithering. Colours become their brightness; enlarged images are dithered
-    /// at the display's resolution, which shows more greys.
+    /// The image in few greys by ordered dithering. Colours become their brightness; enlarged
+    /// images are dithered at the display's resolution, which shows more greys.
     #[must_use]
     pub const fn dithered(self, bayer: Bayer, levels: Levels) -> Self {
         Self {
@@ -152,15 +156,17 @@ impl<C: PixelColor + From<Gray8> + From<Rgb888>> Picture<'_, C> {
         }
     }
 
-    /// Draws the image in few greys by Floyd-Steinberg error diffusion, its upper left corner at `at`: finer than
-    /// [`Picture::dithered`] (which this replaces), for images that stay a while. Pixels depend on those before
-    /// them, so this is a method with scratch and not an [`ImageDrawable`].
+    /// Draws the image in few greys by Floyd-Steinberg error diffusion, its upper left corner at
+    /// `at`: finer than [`Picture::dithered`] (which this replaces), for images that stay a while.
+    /// Pixels depend on those before them, so this is a method with scratch and not an
+    /// [`ImageDrawable`].
     ///
-    /// `errors` is [`FloydSteinberg::scratch_len`] of the width on the display, which is [`OriginDimensions::size`].
+    /// `errors` is [`FloydSteinberg::scratch_len`] of the width on the display, which is
+    /// [`OriginDimensions::size`].
     ///
     /// # Errors
-    /// [`ImageError::Scratch`] in the outer result if `errors` has another length; the display's own error in
-    /// the inner one.
+    /// [`ImageError::Scratch`] in the outer result if `errors` has another length; the display's
+    /// own error in the inner one.
     pub fn draw_diffused<D: DrawTarget<Color = C>>(
         &self,
         target: &mut D,

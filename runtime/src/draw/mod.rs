@@ -1,21 +1,21 @@
 //! Generated images as [`embedded_graphics`] drawables: no heap, any display, any colour type.
 //!
-//! [`Picture`] looks at the generator's output where it lies, as `f32` or as bytes, and converts each pixel to
-//! the display's colour when it is drawn: grey and RGB images onto one-bit, grey and RGB displays alike. It can
-//! be enlarged by a whole factor and dithered; [`Sheet`] arranges several in a grid. Each is drawn by one
-//! call of the display's `fill_contiguous`.
+//! [`Picture`] looks at the generator's output where it lies, as `f32` or as bytes, and converts
+//! each pixel to the display's colour when it is drawn: grey and RGB images onto one-bit, grey and
+//! RGB displays alike. It can be enlarged by a whole factor and dithered; [`Sheet`] arranges
+//! several in a grid. Each is drawn by one call of the display's `fill_contiguous`.
 //!
 //! ```
-//! use dreamlet_runtime::draw::Image;
+//! use dreamlet_runtime::draw::Picture;
 //! use dreamlet_runtime::image::{Bayer, Levels, PixelRange, Shape};
 //! use embedded_graphics::{image::Image, mock_display::MockDisplay, pixelcolor::BinaryColor, prelude::*};
 //!
 //! let values = [-1.0, 0.2, 0.2, 1.0];
-//! let image = Image::from_chw(&values, Shape::new(1, 2, 2)?, PixelRange::SIGNED)?
+//! let picture = Picture::from_chw(&values, Shape::new(1, 2, 2)?, PixelRange::SIGNED)?
 //!     .scaled(4)?
 //!     .dithered(Bayer::Four, Levels::BINARY);
 //! let mut display = MockDisplay::<BinaryColor>::new();
-//! Image::new(&image, Point::new(3, 5)).draw(&mut display)?;
+//! Image::new(&picture, Point::new(3, 5)).draw(&mut display)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -26,8 +26,8 @@ mod sheet;
 pub use image::Picture;
 pub use sheet::Sheet;
 
-/// Implements the three traits of a drawable image for a type with `extent()`, which gives columns and
-/// rows, and `color_at(x, y)`, which is asked for places inside only.
+/// Implements the three traits of a drawable image for a type with `extent()`, which gives columns
+/// and rows, and `color_at(x, y)`, which is asked for places inside only.
 macro_rules! impl_drawable {
     ($type:ident) => {
         impl<C: PixelColor + From<Gray8> + From<Rgb888>> OriginDimensions for $type<'_, C> {

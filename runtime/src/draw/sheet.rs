@@ -12,13 +12,13 @@ use crate::image::ImageError;
 /// has a cell of the size of the largest; what an image leaves free is background.
 ///
 /// ```
-/// use dreamlet_runtime::draw::{Image, Sheet};
+/// use dreamlet_runtime::draw::{Picture, Sheet};
 /// use dreamlet_runtime::image::Shape;
 /// use embedded_graphics::{pixelcolor::Rgb565, prelude::*};
 /// let bytes = [[40; 9], [90; 9], [200; 9]];
-/// let mut images = [Image::from_hwc(&[0], Shape::new(1, 1, 1)?)?; 3];
+/// let mut images = [Picture::from_hwc(&[0], Shape::new(1, 1, 1)?)?; 3];
 /// for (image, bytes) in images.iter_mut().zip(&bytes) {
-///     *image = Image::from_hwc(bytes, Shape::new(1, 3, 3)?)?;
+///     *image = Picture::from_hwc(bytes, Shape::new(1, 3, 3)?)?;
 /// }
 /// let sheet = Sheet::new(&images, 2, 1, Rgb565::BLACK)?;
 /// assert_eq!(sheet.size(), Size::new(7, 7));
@@ -35,8 +35,8 @@ pub struct Sheet<'a, C> {
 }
 
 impl<'a, C: PixelColor> Sheet<'a, C> {
-    /// Arranges `images` in `columns` columns (0 counts as 1, and more than there are images as that many), `gap`
-    /// pixels apart.
+    /// Arranges `images` in `columns` columns (0 counts as 1, and more than there are images as
+    /// that many), `gap` pixels apart.
     ///
     /// # Errors
     /// [`ImageError::TooLarge`] if a side would pass `i32::MAX`, the largest coordinate.
@@ -84,7 +84,8 @@ impl<'a, C: PixelColor> Sheet<'a, C> {
 
 impl<C: PixelColor + From<Gray8> + From<Rgb888>> Sheet<'_, C> {
     fn color_at(&self, x: u32, y: u32) -> C {
-        // Cells have pixels wherever the sheet has any, so neither pitch is 0; one beyond `u32` has one cell.
+        // Cells have pixels wherever the sheet has any, so neither pitch is 0; one beyond `u32` has
+        // one cell.
         let (pitch_x, pitch_y) = (
             self.cell.0.saturating_add(self.gap),
             self.cell.1.saturating_add(self.gap),

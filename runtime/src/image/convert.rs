@@ -1,10 +1,12 @@
 //! From a generator's `f32` planes (CHW) to interleaved bytes (HWC).
 
 use super::error::{ImageError, input, output};
-use super::{PixelRange, Shape};
+use super::pixel_range::PixelRange;
+use super::shape::Shape;
 
-/// Converts a whole image: `chw` holds `channels * height * width` values in channel, row, column order;
-/// `out` receives as many bytes in row, column, channel order, each by [`PixelRange::to_u8`].
+/// Converts a whole image: `chw` holds `channels * height * width` values in channel, row, column
+/// order; `out` receives as many bytes in row, column, channel order, each by
+/// [`PixelRange::to_u8`].
 ///
 /// # Errors
 /// [`ImageError`] if the shape or the range is impossible or a slice has the wrong length.
@@ -66,18 +68,19 @@ pub fn row_to_u8(
     Ok(())
 }
 
-/// Brightness of a colour, `(77 r + 150 g + 29 b + 128) / 256`: the luma weights of ITU-R BT.601, sec. 2.5.1, in
-/// integers, so that it is the same everywhere. White is 255 and a grey is itself.
+/// Brightness of a colour, `(77 r + 150 g + 29 b + 128) / 256`: the luma weights of ITU-R BT.601,
+/// sec. 2.5.1, in integers, so that it is the same everywhere. White is 255 and a grey is itself.
 #[must_use]
 pub const fn luma(red: u8, green: u8, blue: u8) -> u8 {
     ((77 * red as u32 + 150 * green as u32 + 29 * blue as u32 + 128) >> 8) as u8
 }
 
-/// Makes a row of interleaved bytes grey: each pixel's [`luma`], or the byte itself where `channels` is 1.
+/// Makes a row of interleaved bytes grey: each pixel's [`luma`], or the byte itself where
+/// `channels` is 1.
 ///
 /// # Errors
-/// [`ImageError::Channels`] unless `channels` is 1 or 3, [`ImageError::Output`] unless `out` holds one byte a
-/// pixel, [`ImageError::Input`] if the row ends within a pixel.
+/// [`ImageError::Channels`] unless `channels` is 1 or 3, [`ImageError::Output`] unless `out` holds
+/// one byte a pixel, [`ImageError::Input`] if the row ends within a pixel.
 pub fn grey_row(row: &[u8], channels: usize, out: &mut [u8]) -> Result<(), ImageError> {
     if channels != 1 && channels != 3 {
         return Err(ImageError::Channels { found: channels });

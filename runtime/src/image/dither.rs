@@ -28,7 +28,8 @@ impl Levels {
         self.0 as usize
     }
 
-    /// The grey, 0 to 255, that level number `level` shows (rounded to nearest; levels beyond the last are white).
+    /// The grey, 0 to 255, that level number `level` shows (rounded to nearest; levels beyond the
+    /// last are white).
     #[must_use]
     pub const fn grey(self, level: u8) -> u8 {
         let last = self.0 as u32 - 1;
@@ -78,8 +79,8 @@ impl Bayer {
         rank as u8
     }
 
-    /// The level, 0 to `levels - 1`, that shows a grey of 0 to 255 at column `x`, row `y`. Black is always
-    /// level 0 and white always the last.
+    /// The level, 0 to `levels - 1`, that shows a grey of 0 to 255 at column `x`, row `y`. Black is
+    /// always level 0 and white always the last.
     #[must_use]
     pub const fn level(self, grey: u8, x: usize, y: usize, levels: Levels) -> u8 {
         let entries = match self {
@@ -111,10 +112,10 @@ impl Bayer {
     }
 }
 
-/// Error diffusion (Floyd and Steinberg, "An adaptive algorithm for spatial greyscale", 1976): what a
-/// pixel's level is too dark or too bright is passed on, 7/16 to the right, 3/16, 5/16 and 1/16 to the row below.
-/// Better for still images than [`Bayer`], but rows must come from top to bottom. Integer arithmetic: the
-/// same everywhere.
+/// Error diffusion (Floyd and Steinberg, "An adaptive algorithm for spatial greyscale", 1976): what
+/// a pixel's level is too dark or too bright is passed on, 7/16 to the right, 3/16, 5/16 and 1/16
+/// to the row below. Better for still images than [`Bayer`], but rows must come from top to bottom.
+/// Integer arithmetic: the same everywhere.
 ///
 /// ```
 /// use dreamlet_runtime::image::{FloydSteinberg, Levels};
@@ -128,8 +129,8 @@ impl Bayer {
 #[derive(Debug)]
 pub struct FloydSteinberg<'b> {
     levels: Levels,
-    /// Error carried into each pixel of the row to come, in sixteenths of a grey, one place to the right, so
-    /// that the pixel left of the first has a place too.
+    /// Error carried into each pixel of the row to come, in sixteenths of a grey, one place to the
+    /// right, so that the pixel left of the first has a place too.
     errors: &'b mut [i16],
     /// Column of the next pixel.
     x: usize,
@@ -141,7 +142,7 @@ pub struct FloydSteinberg<'b> {
 }
 
 impl<'b> FloydSteinberg<'b> {
-    /// Numbers that the row buffer must hold: one more than the image is wide.
+    /// Elements that the row buffer must hold: one more than the image is wide.
     #[must_use]
     pub const fn scratch_len(width: usize) -> usize {
         width.saturating_add(1)
@@ -173,7 +174,8 @@ impl<'b> FloydSteinberg<'b> {
     /// Dithers the next row: `out` receives one level a pixel, 0 to `levels - 1`.
     ///
     /// # Errors
-    /// [`ImageError::Input`] or [`ImageError::Output`] unless both are as long as the image is wide.
+    /// [`ImageError::Input`] or [`ImageError::Output`] unless both are as long as the image is
+    /// wide.
     pub fn row(&mut self, grey: &[u8], out: &mut [u8]) -> Result<(), ImageError> {
         let width = self.errors.len().saturating_sub(1);
         input(width, grey.len())?;
@@ -217,8 +219,9 @@ fn clamp(error: i32) -> i16 {
     error.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
 }
 
-/// Packs levels into bits, eight pixels a byte, the first pixel in the highest bit, as one-bit displays and
-/// e-paper take them: 0 becomes 0 and every other level 1. Bits after the last pixel are 0.
+/// Packs levels into bits, eight pixels a byte, the first pixel in the highest bit, as one-bit
+/// displays and e-paper take them: 0 becomes 0 and every other level 1. Bits after the last pixel
+/// are 0.
 ///
 /// # Errors
 /// [`ImageError::Output`] unless `out` holds one byte for every eight pixels begun.

@@ -1,8 +1,9 @@
 //! What can be wrong with an image and its buffers.
 
-use core::fmt;
+use crate::error_messages::error_messages;
 
-use super::MAX_SIDE;
+/// Largest height and width that [`Shape::new`](super::Shape::new) accepts.
+pub const MAX_SIDE: usize = 16_384;
 
 /// What can be wrong with a shape, a pixel range or a buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,12 +11,12 @@ use super::MAX_SIDE;
 pub enum ImageError {
     /// Neither grey nor red, green, blue.
     Channels {
-        /// Channels asked for.
+        /// Channels requested.
         found: usize,
     },
     /// A height or width of 0 or above [`MAX_SIDE`].
     Side {
-        /// Rows or columns asked for.
+        /// Rows or columns requested.
         found: usize,
     },
     /// The number of values does not fit a `usize`.
@@ -43,70 +44,43 @@ pub enum ImageError {
     },
     /// The scratch buffer of an error-diffusing dither has the wrong length.
     Scratch {
-        /// Numbers needed.
+        /// Elements needed.
         expected: usize,
-        /// Numbers given.
+        /// Elements given.
         found: usize,
     },
     /// A row beyond the image.
     Row {
         /// Rows of the image.
         height: usize,
-        /// Row asked for.
+        /// Row requested.
         found: usize,
     },
     /// An image cannot be enlarged by 0.
     Factor,
     /// Dithering needs 2 to 256 levels.
     Levels {
-        /// Levels asked for.
+        /// Levels requested.
         found: usize,
     },
 }
 
-impl fmt::Display for ImageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Channels { found } => write!(f, "an image has 1 or 3 channels, found {found}"),
-            Self::Side { found } => write!(
-                f,
-                "an image has 1 to {MAX_SIDE} rows and columns, found {found}"
-            ),
-            Self::TooLarge => write!(f, "the image has more values than this machine can count"),
-            Self::Range { low, high } => {
-                write!(
-                    f,
-                    "the pixel range {low} to {high} is not one: give two finite, different numbers"
-                )
-            }
-            Self::Input { expected, found } => {
-                write!(
-                    f,
-                    "the image or row to read has {found} values, expected {expected}"
-                )
-            }
-            Self::Output { expected, found } => {
-                write!(
-                    f,
-                    "the buffer to write has room for {found} values, expected exactly {expected}"
-                )
-            }
-            Self::Scratch { expected, found } => {
-                write!(
-                    f,
-                    "the dither's row buffer has room for {found} numbers, expected exactly {expected}"
-                )
-            }
-            Self::Row { height, found } => {
-                write!(f, "there is no row {found} in an image of {height} rows")
-            }
-            Self::Factor => write!(f, "an image can be enlarged by 1 or more, found 0"),
-            Self::Levels { found } => write!(f, "dithering makes 2 to 256 levels, found {found}"),
-        }
-    }
+error_messages! { ImageError:
+    Self::Channels { found } => "an image has 1 or 3 channels, found {found}";
+    Self::Side { found } => "an image has 1 to {MAX_SIDE} rows and columns, found {found}";
+    Self::TooLarge => "the image has more values than this machine can count";
+    Self::Range { low, high } =>
+        "the pixel range {low} to {high} is not one: give two finite, different numbers";
+    Self::Input { expected, found } =>
+        "the image or row to read has {found} values, expected {expected}";
+    Self::Output { expected, found } =>
+        "the buffer to write has room for {found} values, expected exactly {expected}";
+    Self::Scratch { expected, found } =>
+        "the dither's row buffer has room for {found} elements, expected exactly {expected}";
+    Self::Row { height, found } => "there is no row {found} in an image of {height} rows";
+    Self::Factor => "an image can be enlarged by 1 or more, found 0";
+    Self::Levels { found } => "dithering makes 2 to 256 levels, found {found}";
 }
-
-impl core::error::Error for ImageError {}
 
 /// `Ok` if an input of `found` values has the `expected` length.
 pub(super) const fn input(expected: usize, found: usize) -> Result<(), ImageError> {

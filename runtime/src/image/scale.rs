@@ -1,14 +1,15 @@
 //! Enlarging by whole factors: each pixel becomes a square.
 
-use super::Shape;
 use super::error::{ImageError, input, output};
+use super::shape::Shape;
 
-/// Enlarges one row of interleaved bytes `factor` times in width; write the result `factor` times for a square.
+/// Enlarges one row of interleaved bytes `factor` times in width; write the result `factor` times
+/// for a square.
 ///
 /// # Errors
-/// [`ImageError::Factor`] for 0, [`ImageError::Channels`] for 0 channels, [`ImageError::Input`] if the row ends
-/// within a pixel, [`ImageError::TooLarge`] if the result's length overflows, [`ImageError::Output`] unless `out`
-/// is `factor` times as long as `row`.
+/// [`ImageError::Factor`] for 0, [`ImageError::Channels`] for 0 channels, [`ImageError::Input`] if
+/// the row ends within a pixel, [`ImageError::TooLarge`] if the result's length overflows,
+/// [`ImageError::Output`] unless `out` is `factor` times as long as `row`.
 pub fn upscale_row(
     row: &[u8],
     channels: usize,

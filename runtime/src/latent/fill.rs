@@ -40,9 +40,10 @@ impl fmt::Display for Distribution {
     }
 }
 
-/// Fills `out` with the N(0, 1) latent vector of `seed`: the same bits on every target. A longer vector
-/// begins with the shorter one of the same seed. `truncation` redraws components larger than it in size;
-/// the usual value is between 0.5 (typical images) and 2 (nearly all variety); see [the contract](super).
+/// Fills `out` with the N(0, 1) latent vector of `seed`: the same bits on every target. A longer
+/// vector begins with the shorter one of the same seed. `truncation` redraws components larger than
+/// it in size; the usual value is between 0.5 (typical images) and 2 (nearly all variety); see [the
+/// contract](super).
 pub fn fill_normal(seed: u64, truncation: Option<f32>, out: &mut [f32]) {
     let mut stream = Stream::new(seed, NORMAL_DOMAIN, 0);
     match truncation {
@@ -55,8 +56,8 @@ pub fn fill_normal(seed: u64, truncation: Option<f32>, out: &mut [f32]) {
     }
 }
 
-/// Fills `out` with the uniform (-1, 1] latent vector of `seed`, which some third-party GANs were trained
-/// with. `truncation` below 1 scales it; a limit that is NaN or not positive gives zeros.
+/// Fills `out` with the uniform (-1, 1] latent vector of `seed`, which some third-party GANs were
+/// trained with. `truncation` below 1 scales it; a limit that is NaN or not positive gives zeros.
 pub fn fill_uniform(seed: u64, truncation: Option<f32>, out: &mut [f32]) {
     let limit = match truncation {
         None => 1.0,

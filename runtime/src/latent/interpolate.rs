@@ -15,7 +15,7 @@ impl fmt::Display for LengthMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "vectors of {} and {} numbers cannot be interpolated: give both and the output the same length",
+            "vectors of {} and {} elements cannot be interpolated: give both and the output the same length",
             self.expected, self.found
         )
     }
@@ -45,8 +45,9 @@ fn position(t: f32) -> f64 {
     if t > 0.0 { f64::from(t.min(1.0)) } else { 0.0 }
 }
 
-/// The straight line from `a` (at `t = 0`) to `b` (at `t = 1`), into `out`; `t` is clamped to 0..=1 and NaN
-/// is 0. Between two normal latents the middle is shorter than either, hence less varied: see [`slerp`].
+/// The straight line from `a` (at `t = 0`) to `b` (at `t = 1`), into `out`; `t` is clamped to 0..=1
+/// and NaN is 0. Between two normal latents the middle is shorter than either, hence less varied:
+/// see [`slerp`].
 ///
 /// # Errors
 /// [`LengthMismatch`] unless the three slices are equally long.
@@ -59,13 +60,14 @@ pub fn lerp(a: &[f32], b: &[f32], t: f32, out: &mut [f32]) -> Result<(), LengthM
     Ok(())
 }
 
-/// The great circle from `a` (at `t = 0`) to `b` (at `t = 1`), into `out`: the direction turns at an even
-/// rate and the length changes linearly (Shoemake, "Animating rotation with quaternion curves", 1985, sec.
-/// 3.3; for latents White, "Sampling generative networks", 2016, sec. 2.1). `t` is clamped to 0..=1; NaN is 0.
+/// The great circle from `a` (at `t = 0`) to `b` (at `t = 1`), into `out`: the direction turns at
+/// an even rate and the length changes linearly (Shoemake, "Animating rotation with quaternion
+/// curves", 1985, sec. 3.3; for latents White, "Sampling generative networks", 2016, sec. 2.1). `t`
+/// is clamped to 0..=1; NaN is 0.
 ///
-/// Where no great circle is defined there is still an answer: (nearly) parallel vectors and vectors of no
-/// length are joined by a straight line, and opposite ones by the half circle through the coordinate
-/// axis on which `a` is smallest.
+/// Where no great circle is defined there is still an answer: (nearly) parallel vectors and vectors
+/// of no length are joined by a straight line, and opposite ones by the half circle through the
+/// coordinate axis on which `a` is smallest.
 ///
 /// # Errors
 /// [`LengthMismatch`] unless the three slices are equally long.

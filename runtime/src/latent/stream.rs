@@ -5,17 +5,19 @@ use core::f64::consts::TAU;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Bytes of a domain tag that fit the key as they are; longer tags are folded (see [`Stream::new`]).
+/// Bytes of a domain tag that fit the key as they are; longer tags are folded (see
+/// [`Stream::new`]).
 pub const MAX_DOMAIN_LEN: usize = 16;
 
 /// Below this truncation the normal density over `[-t, t]` is flat to within `t^2 / 2` = 0.013 %.
 const FLAT_TRUNCATION: f32 = 1.0 / 64.0;
 
-/// Random numbers that depend on nothing but their address: a seed, a domain tag, a stream number and
-/// a step. Two streams that differ in any of the four are independent, and any of them can be opened
-/// without running the others first, which is what makes a resumed training run exact.
+/// Random numbers that depend on nothing but their address: a seed, a domain tag, a stream number
+/// and a step. Two streams that differ in any of the four are independent, and any of them can be
+/// opened without running the others first, which is what makes a resumed training run exact.
 ///
-/// The words and the numbers made from them are part of the [contract](crate::latent) and will not change.
+/// The words and the numbers made from them are part of the [contract](crate::latent) and will not
+/// change.
 ///
 /// ```
 /// use dreamlet_runtime::latent::Stream;
@@ -36,13 +38,15 @@ impl Stream {
     /// Opens stream number `stream` of `domain` under `seed`, at step 0.
     ///
     /// `domain` names what the numbers are for (`"init"`, `"shuffle"`). Tags of up to
-    /// [`MAX_DOMAIN_LEN`] bytes without NUL at their end never collide; of a longer one, byte `i` is XORed into place `i mod 16`.
+    /// [`MAX_DOMAIN_LEN`] bytes without NUL at their end never collide; of a longer one, byte `i`
+    /// is XORed into place `i mod 16`.
     #[must_use]
     pub fn new(seed: u64, domain: &str, stream: u64) -> Self {
         Self::at(seed, domain, stream, 0)
     }
 
-    /// Opens the stream of one step, such as a training step or an epoch. Step 0 is [`Stream::new`].
+    /// Opens the stream of one step, such as a training step or an epoch. Step 0 is
+    /// [`Stream::new`].
     #[must_use]
     pub fn at(seed: u64, domain: &str, stream: u64, step: u64) -> Self {
         let mut tag = [0u8; MAX_DOMAIN_LEN];
@@ -82,7 +86,8 @@ impl Stream {
         ((self.next_u32() >> 8) + 1) as f32 * (1.0 / 16_777_216.0)
     }
 
-    /// A number from N(0, 1), at most 5.77 in size. Two calls use two words (Box-Muller makes pairs).
+    /// A number from N(0, 1), at most 5.77 in size. Two calls use two words (Box-Muller makes
+    /// pairs).
     pub fn normal(&mut self) -> f32 {
         if let Some(spare) = self.spare.take() {
             return spare;
@@ -124,9 +129,9 @@ impl Stream {
         }
     }
 
-    /// An unbiased index in `0..n`, or 0 for `n = 0`. Takes one word below 2^32 and two above, more with
-    /// a small chance (Lemire, "Fast random integer generation in an interval", 2019, alg. 5), so the
-    /// result does not depend on the target's pointer width.
+    /// An unbiased index in `0..n`, or 0 for `n = 0`. Takes one word below 2^32 and two above, more
+    /// with a small chance (Lemire, "Fast random integer generation in an interval", 2019, alg. 5),
+    /// so the result does not depend on the target's pointer width.
     pub fn below(&mut self, n: usize) -> usize {
         let n = n as u64;
         if n == 0 {

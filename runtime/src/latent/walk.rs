@@ -1,8 +1,7 @@
 //! An endless smooth walk through latent space.
 
-use core::fmt;
-
 use super::fill::Distribution;
+use crate::error_messages::error_messages;
 
 /// Keys that a point of the walk depends on.
 const KEYS: usize = 4;
@@ -13,9 +12,9 @@ const KEYS: usize = 4;
 pub enum WalkError {
     /// The buffer for the keys is not `4 * latent_len` long, which [`Walk::buffer_len`] gives.
     Buffer {
-        /// Numbers the walk needs.
+        /// Elements the walk needs.
         expected: usize,
-        /// Numbers the caller gave.
+        /// Elements the caller gave.
         found: usize,
     },
     /// The output of [`Walk::next_into`] is not `latent_len` long.
@@ -27,51 +26,33 @@ pub enum WalkError {
     },
     /// A latent vector of no numbers, or of so many that four of them cannot be counted.
     LatentLength {
-        /// The length the caller asked for.
+        /// The length requested.
         found: usize,
     },
     /// The walk must take at least one step from one seed to the next.
     NoSteps,
 }
 
-impl fmt::Display for WalkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Buffer { expected, found } => {
-                write!(
-                    f,
-                    "the walk's buffer holds {found} numbers, needs {expected}: four latent vectors"
-                )
-            }
-            Self::Output { expected, found } => {
-                write!(
-                    f,
-                    "the output holds {found} numbers, needs {expected}: one latent vector"
-                )
-            }
-            Self::LatentLength { found } => {
-                write!(f, "cannot walk through latent vectors of {found} numbers")
-            }
-            Self::NoSteps => write!(
-                f,
-                "the walk needs at least 1 step from seed to seed, found 0"
-            ),
-        }
-    }
+error_messages! { WalkError:
+    Self::Buffer { expected, found } =>
+        "the walk's buffer holds {found} elements, needs {expected}: four latent vectors";
+    Self::Output { expected, found } =>
+        "the output holds {found} elements, needs {expected}: one latent vector";
+    Self::LatentLength { found } => "cannot walk through latent vectors of {found} elements";
+    Self::NoSteps => "the walk needs at least 1 step from seed to seed, found 0";
 }
 
-impl core::error::Error for WalkError {}
-
 /// A smooth walk that never ends and never repeats: it passes through the latent vectors of `seed`,
-/// `seed + 1`, `seed + 2` (exactly: those images are the ones [`super::fill_normal`] gives), `steps` points
-/// from one to the next. After the last `u64` it goes on with seed 0.
+/// `seed + 1`, `seed + 2` (exactly: those images are the ones [`super::fill_normal`] gives),
+/// `steps` points from one to the next. After the last `u64` it goes on with seed 0.
 ///
-/// Between two seeds the point is a weighted sum of the four nearest keys with Catmull-Rom weights (Catmull
-/// and Rom, "A class of local interpolating splines", 1974), so that the direction does not jump at a
-/// key. The weights are divided by the root of the sum of their squares: a sum of independent N(0, 1)
-/// vectors is then N(0, 1) again, so every point of the walk is as typical for the generator as a fresh
-/// sample. With truncation, components can pass the limit between keys: by 56 % where the four keys have the limit with alternating signs. Uniform
-/// latents are not rescaled but clamped to -1..=1; with truncation they pass it by up to a quarter.
+/// Between two seeds the point is a weighted sum of the four nearest keys with Catmull-Rom weights
+/// (Catmull and Rom, "A class of local interpolating splines", 1974), so that the direction does
+/// not jump at a key. The weights are divided by the root of the sum of their squares: a sum of
+/// independent N(0, 1) vectors is then N(0, 1) again, so every point of the walk is as typical for
+/// the generator as a fresh sample. With truncation, components can pass the limit between keys: by
+/// 56 % where the four keys have the limit with alternating signs. Uniform latents are not rescaled
+/// but clamped to -1..=1; with truncation they pass it by up to a quarter.
 ///
 /// ```
 /// use dreamlet_runtime::latent::{Distribution, Walk};
@@ -97,7 +78,7 @@ pub struct Walk<'b> {
 }
 
 impl<'b> Walk<'b> {
-    /// Numbers that the buffer for a walk must hold, or `None` if that overflows.
+    /// Elements that the buffer for a walk must hold, or `None` if that overflows.
     #[must_use]
     pub const fn buffer_len(latent_len: usize) -> Option<usize> {
         latent_len.checked_mul(KEYS)
@@ -151,13 +132,15 @@ impl<'b> Walk<'b> {
         }
     }
 
-    /// The seed that the next point belongs to: the point is at this seed or between it and the one after.
+    /// The seed that the next point belongs to: the point is at this seed or between it and the one
+    /// after.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// How far the next point is from [`Walk::seed`] to the seed after it, from 0 to below 1 (1 where `steps` is too large for an `f32` to tell).
+    /// How far the next point is from [`Walk::seed`] to the seed after it, from 0 to below 1 (1
+    /// where `steps` is too large for an `f32` to tell).
     #[must_use]
     pub fn fraction(&self) -> f32 {
         (f64::from(self.step) / f64::from(self.steps)) as f32
@@ -166,7 +149,8 @@ impl<'b> Walk<'b> {
     /// Writes the next point of the walk into `out` and goes one step on.
     ///
     /// # Errors
-    /// [`WalkError::Output`] if `out` is not as long as the latent vector; the walk then stays where it is.
+    /// [`WalkError::Output`] if `out` is not as long as the latent vector; the walk then stays
+    /// where it is.
     pub fn next_into(&mut self, out: &mut [f32]) -> Result<(), WalkError> {
         if out.len() != self.latent_len {
             return Err(WalkError::Output {

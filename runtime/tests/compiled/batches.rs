@@ -1,16 +1,17 @@
-//! Batches of dense layers of bytes: the bytes of the images one by one.
+//! Batches of dense int8 layers: the bytes of the images one by one.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, DType, HwcShape, Op,
 };
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 
 use crate::builder::{AlignedFile, Builder, numbers, packed_dense};
-use crate::bytes::{ByteConv, push};
-use crate::integer::one_pixel;
+use crate::int8::one_pixel;
+use crate::int8_layer::{Int8Layer, push};
 use crate::layers::grey;
 
-/// 9 latent numbers to an image of 37 pixels, by a hidden layer of `hidden` bytes, signed or not; the last layer has a table or none.
+/// 9 latent elements to an image of 37 pixels, by a hidden layer of `hidden` bytes, signed or not;
+/// the last layer has a table or none.
 fn dense(hidden: DType, table: bool) -> Vec<u8> {
     let mut builder = Builder {
         latent: 9,
@@ -25,7 +26,7 @@ fn dense(hidden: DType, table: bool) -> Vec<u8> {
         (hidden, DType::I8, 22),
         (DType::I8, DType::U8, 37),
     ] {
-        let mut layer = ByteConv::new(one_pixel(), from, outputs, input, output);
+        let mut layer = Int8Layer::new(one_pixel(), from, outputs, input, output);
         if table && output == DType::U8 {
             layer.integers = layer.integers.with_table(10);
         }
@@ -43,7 +44,8 @@ fn dense(hidden: DType, table: bool) -> Vec<u8> {
     builder.file(grey(37))
 }
 
-/// Three dense layers, the first and the second added: what a joined run of dense layers would leave behind is read again.
+/// Three dense layers, the first and the second added: what a joined run of dense layers would
+/// leave behind is read again.
 fn residual() -> Vec<u8> {
     let mut builder = Builder {
         latent: 6,
@@ -70,8 +72,8 @@ fn residual() -> Vec<u8> {
 fn a_batch_of_a_residual_net_is_the_images_one_by_one() {
     let file = AlignedFile::new(&residual());
     let model = Model::new(file.get()).unwrap();
-    for level in Level::available() {
-        let engine = Engine::with_level(model, level);
+    for level in SimdLevel::available() {
+        let engine = Engine::with_simd_level(model, level);
         let (count, latents) = (9, numbers(5, 9 * 6));
         let mut scratch = vec![0x5A; engine.batch_scratch_len(count)];
         let mut single = vec![f32::NAN; count * 37];
@@ -94,8 +96,8 @@ fn batches_of_bytes_are_the_images_one_by_one() {
         let file = AlignedFile::new(&dense(hidden, table));
         let model = Model::new(file.get()).unwrap();
         let mut all_levels: Option<Vec<f32>> = None;
-        for level in Level::available() {
-            let engine = Engine::with_level(model, level);
+        for level in SimdLevel::available() {
+            let engine = Engine::with_simd_level(model, level);
             for count in [1, 2, 7, 33] {
                 let latents = numbers(71, count * 9);
                 let mut scratch = vec![0x5A; engine.batch_scratch_len(count)];

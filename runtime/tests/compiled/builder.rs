@@ -4,18 +4,18 @@ use dreamlet_runtime::engine::compiled::format::{
     ALIGNMENT, Activation, BLOCK, BufferRef, CHECKED_FROM, Convolution, DType, HEADER_LEN, Header,
     HwcShape, LAYER_LEN, Layer, Op, Weights, checksum, padded,
 };
-use dreamlet_runtime::engine::compiled::{Axis, few_scratch, upsample_scratch};
+use dreamlet_runtime::engine::compiled::{ConvAxis, col2im_scratch, upsample_scratch};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 
-/// Numbers that look random, from -1 to 1.
+/// Elements that look random, from -1 to 1.
 pub(crate) fn numbers(seed: u64, len: usize) -> Vec<f32> {
     let mut numbers = vec![0.0; len];
     Distribution::Uniform.fill(seed, None, &mut numbers);
     numbers
 }
 
-/// 16 bits of a float, rounded toward zero: good enough for what is exact in both.
+/// An f32 as f16, rounded toward zero: good enough for what is exact in both.
 pub(crate) fn half(x: f32) -> u16 {
     let bits = x.to_bits();
     let exponent = ((bits >> 23) & 255) as i32 - 127 + 15;
@@ -27,7 +27,7 @@ pub(crate) fn half(x: f32) -> u16 {
     }
 }
 
-/// A number that a 16-bit float holds.
+/// An f32 that an f16 holds.
 pub(crate) fn halved(x: f32) -> f32 {
     if x.abs() < 1e-4 {
         0.0
@@ -55,9 +55,10 @@ pub(crate) fn meets(c: &Convolution, axis: usize, i: u32, k: u32, o: u32) -> boo
     }
 }
 
-/// Kernel rows and columns in the order of packed weights: `[row phase][column phase][row tap][column tap]`.
+/// Kernel rows and columns in the order of packed weights:
+/// `[row phase][column phase][row tap][column tap]`.
 pub(crate) fn taps_in_order(c: &Convolution, from: HwcShape, to: HwcShape) -> Vec<(usize, usize)> {
-    let [rows, columns] = Axis::pair(c, from, to);
+    let [rows, columns] = ConvAxis::pair(c, from, to);
     let mut order = Vec::new();
     for row_phase in 0..rows.phases() {
         for column_phase in 0..columns.phases() {
@@ -196,7 +197,8 @@ impl Conv {
         packed
     }
 
-    /// The weights of a doubling before this 3x3 convolution, `[row kind][column kind][block][input][16]`.
+    /// The weights of a doubling before this 3x3 convolution,
+    /// `[row kind][column kind][block][input][16]`.
     pub(crate) fn packed_upsample(&self) -> Vec<f32> {
         let (inputs, outputs) = (self.from.channels as usize, self.to.channels as usize);
         // Kinds of the taps along an axis: their sum, the first one negated, the last one.
@@ -264,24 +266,24 @@ impl Builder {
         offset
     }
 
-    pub(crate) fn floats(&mut self, numbers: &[f32]) -> u32 {
+    pub(crate) fn f32s(&mut self, numbers: &[f32]) -> u32 {
         self.bytes(numbers.iter().flat_map(|x| x.to_le_bytes()))
     }
 
     pub(crate) fn weights(
         &mut self,
         numbers: &[f32],
-        number: DType,
+        dtype: DType,
         bias: Option<&[f32]>,
     ) -> Option<Weights> {
-        let offset = match number {
+        let offset = match dtype {
             DType::F16 => self.bytes(numbers.iter().flat_map(|x| half(*x).to_le_bytes())),
-            _ => self.floats(numbers),
+            _ => self.f32s(numbers),
         };
         Some(Weights {
-            number,
+            dtype,
             offset,
-            bias: bias.map(|bias| self.floats(bias)),
+            bias: bias.map(|bias| self.f32s(bias)),
         })
     }
 
@@ -292,7 +294,7 @@ impl Builder {
         BufferRef::Scratch(offset as u32)
     }
 
-    /// A layer of floats from the last layer's output (or the latent vector) to a place of its own.
+    /// An f32 layer from the last layer's output (or the latent vector) to a place of its own.
     pub(crate) fn layer(
         &mut self,
         op: Op,
@@ -306,7 +308,7 @@ impl Builder {
             .last()
             .map_or(BufferRef::Latent, |layer| layer.output);
         let second = match op {
-            Op::FewConv(c) => self.room(few_scratch(&c, from, to).unwrap()),
+            Op::Col2ImConv(c) => self.room(col2im_scratch(&c, from, to).unwrap()),
             Op::UpsampleConv => self.room(upsample_scratch(from, to).unwrap()),
             _ => BufferRef::None,
         };
@@ -314,11 +316,11 @@ impl Builder {
         self.layers.push(Layer {
             op,
             input,
-            input_number: DType::F32,
+            input_dtype: DType::F32,
             input_shape: from,
             second,
             output,
-            output_number: DType::F32,
+            output_dtype: DType::F32,
             output_shape: to,
             activation,
             weights,

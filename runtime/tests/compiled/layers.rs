@@ -1,16 +1,16 @@
 use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, DType, HwcShape, Op};
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 use dreamlet_runtime::image::Shape;
 
 use crate::builder::{AlignedFile, Builder, Conv, halved, numbers, packed_dense, padded_vector};
 
-/// The image of a one-layer model at a level.
-pub(crate) fn run(file: &[u8], level: Level, latent: &[f32]) -> Vec<f32> {
+/// The image of a one-layer model at a SIMD level.
+pub(crate) fn run(file: &[u8], level: SimdLevel, latent: &[f32]) -> Vec<f32> {
     let file = AlignedFile::new(file);
     let model = Model::new(file.get()).unwrap();
     let mut scratch = vec![0xA5; model.scratch_len()];
     let mut image = vec![f32::NAN; model.image_len()];
-    Engine::with_level(model, level)
+    Engine::with_simd_level(model, level)
         .generate(latent, None, &mut scratch, &mut image)
         .unwrap();
     image
@@ -21,13 +21,13 @@ fn agree(found: &[f32], expected: &[f64], what: &str) {
     for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
         assert!(
             (f64::from(found) - expected).abs() < 2e-5,
-            "{what}: number {i} is {found}, expected {expected}"
+            "{what}: element {i} is {found}, expected {expected}"
         );
     }
 }
 
-fn levels() -> Vec<Level> {
-    Level::available().collect()
+fn levels() -> Vec<SimdLevel> {
+    SimdLevel::available().collect()
 }
 
 /// The activations in double precision.
@@ -91,7 +91,7 @@ fn dense_layers_of_every_width_are_matrix_products() {
     .into_iter()
     .enumerate()
     {
-        for number in [DType::F32, DType::F16] {
+        for dtype in [DType::F32, DType::F16] {
             let activation = activations[case % activations.len()];
             let weights: Vec<f32> = numbers(1, inputs * outputs)
                 .iter()
@@ -103,7 +103,7 @@ fn dense_layers_of_every_width_are_matrix_products() {
                 ..Builder::default()
             };
             let packed = packed_dense(&weights, inputs, outputs);
-            let weights_at = builder.weights(&packed, number, Some(&padded_vector(&bias)));
+            let weights_at = builder.weights(&packed, dtype, Some(&padded_vector(&bias)));
             let [from, to] = [inputs, outputs].map(|n| HwcShape::vector(n as u32));
             builder.layer(Op::Dense, from, to, activation, weights_at);
             let latent = numbers(3, inputs);
@@ -119,7 +119,7 @@ fn dense_layers_of_every_width_are_matrix_products() {
                 agree(
                     &found,
                     &expected,
-                    &format!("{inputs} to {outputs}, {number:?}, {activation:?}, {level}"),
+                    &format!("{inputs} to {outputs}, {dtype:?}, {activation:?}, {level}"),
                 );
             }
         }
@@ -181,9 +181,9 @@ fn one_convolution(
     sides: [u32; 2],
     inputs: u32,
     outputs: u32,
-    number: DType,
+    dtype: DType,
     few: bool,
-    level: Level,
+    level: SimdLevel,
 ) {
     let from = HwcShape {
         height: sides[0],
@@ -205,7 +205,7 @@ fn one_convolution(
     builder.layer(Op::ChwToHwc, vector, from, Activation::None, None);
     let (op, packed) = match (c.groups, few) {
         (1, true) => (
-            Op::FewConv(Convolution { planar: true, ..c }),
+            Op::Col2ImConv(Convolution { planar: true, ..c }),
             conv.packed_few(),
         ),
         (1, false) => (Op::Conv(c), conv.packed()),
@@ -216,7 +216,7 @@ fn one_convolution(
     } else {
         conv.bias.clone()
     };
-    let weights = builder.weights(&packed, number, Some(&bias));
+    let weights = builder.weights(&packed, dtype, Some(&bias));
     builder.layer(op, from, conv.to, activation, weights);
     let mut x = vec![0.0; latent.len()];
     let pixels = (from.height * from.width) as usize;
@@ -239,7 +239,7 @@ fn one_convolution(
     agree(
         &found,
         &expected,
-        &format!("{c:?} on {from:?} to {outputs}, {number:?}, {level}"),
+        &format!("{c:?} on {from:?} to {outputs}, {dtype:?}, {level}"),
     );
 }
 
@@ -269,8 +269,8 @@ fn convolutions_of_every_number_of_channels_follow_their_definition() {
         (1, 130),
     ] {
         for level in levels() {
-            for number in [DType::F32, DType::F16] {
-                one_convolution(c, [4, 7], inputs, outputs, number, false, level);
+            for dtype in [DType::F32, DType::F16] {
+                one_convolution(c, [4, 7], inputs, outputs, dtype, false, level);
             }
         }
     }
@@ -296,7 +296,7 @@ fn doubling_and_a_convolution_follow_their_definition() {
         });
         let mut conv = Conv::new(17, c, big, outputs);
         for weight in &mut conv.weights {
-            // Sums of nine are 16-bit floats, too.
+            // Sums of nine are f16, too.
             *weight = (*weight * 64.0).round() / 64.0;
         }
         let latent = numbers(19, from.len() as usize);
@@ -314,7 +314,7 @@ fn doubling_and_a_convolution_follow_their_definition() {
             .iter()
             .map(|x| activated(*x, activation))
             .collect();
-        for number in [DType::F32, DType::F16] {
+        for dtype in [DType::F32, DType::F16] {
             let mut builder = Builder {
                 latent: latent.len(),
                 ..Builder::default()
@@ -322,11 +322,11 @@ fn doubling_and_a_convolution_follow_their_definition() {
             let vector = HwcShape::vector(from.len() as u32);
             builder.layer(Op::ChwToHwc, vector, from, Activation::None, None);
             let bias = padded_vector(&conv.bias);
-            let weights = builder.weights(&conv.packed_upsample(), number, Some(&bias));
+            let weights = builder.weights(&conv.packed_upsample(), dtype, Some(&bias));
             builder.layer(Op::UpsampleConv, from, conv.to, activation, weights);
             for level in levels() {
                 let found = run(&builder.file(grey(conv.to.len() as usize)), level, &latent);
-                let what = format!("{from:?} to {outputs}, {number:?}, {level}");
+                let what = format!("{from:?} to {outputs}, {dtype:?}, {level}");
                 agree(&found, &expected, &what);
             }
         }
@@ -358,7 +358,7 @@ fn grouped_convolutions_follow_their_definition() {
                 12,
                 DType::F32,
                 false,
-                Level::SCALAR,
+                SimdLevel::SCALAR,
             );
         }
     }

@@ -1,5 +1,6 @@
-//! The small models that `tests/` and `tests/firmware` run on other processors, as files. With DREAMLET_WRITE_MODELS set, the test writes
-//! them anew; their golden files are then written by the example `goldens` of `tests/`.
+//! The small models that `tests/` and `tests/firmware` run on other processors, as files. With
+//! DREAMLET_WRITE_MODELS set, the test writes them anew; their golden files are then written by the
+//! example `goldens` of `tests/`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +9,10 @@ use dreamlet_runtime::engine::compiled::{Engine, Model};
 use dreamlet_runtime::image::{Shape, to_hwc_u8};
 
 use crate::builder::{AlignedFile, Builder, Conv, numbers, packed_dense, padded_vector};
-use crate::integer::dcgan;
+use crate::int8::dcgan;
 
-/// 8 latent numbers to a grey image of 16 x 16: a DCGAN in miniature with f32 and f16 weights.
-fn floats() -> Vec<u8> {
+/// 8 latent elements to a grey image of 16 x 16: a DCGAN in miniature with f32 and f16 weights.
+fn f32s() -> Vec<u8> {
     let mut builder = Builder {
         latent: 8,
         ..Builder::default()
@@ -47,7 +48,7 @@ fn floats() -> Vec<u8> {
     let packed: Vec<f32> = last.packed_few().iter().map(|x| 4.0 * x).collect();
     let bias = padded_vector(&last.bias);
     let weights = builder.weights(&packed, DType::F32, Some(&bias));
-    let op = Op::FewConv(planar);
+    let op = Op::Col2ImConv(planar);
     builder.layer(op, conv.to, last.to, Activation::Tanh, weights);
     builder.file(Shape {
         channels: 1,
@@ -74,7 +75,7 @@ fn path_of(name: &str) -> PathBuf {
 /// Else the files would show nothing of today's engine.
 #[test]
 fn the_small_models_are_what_their_source_says() {
-    for (name, model) in [("small-floats", floats()), ("small-bytes", bytes())] {
+    for (name, model) in [("small-floats", f32s()), ("small-bytes", bytes())] {
         let path = path_of(name);
         if std::env::var_os("DREAMLET_WRITE_MODELS").is_some() {
             std::fs::write(&path, &model).unwrap();

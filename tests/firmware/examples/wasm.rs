@@ -6,7 +6,8 @@ use core::ptr::addr_of_mut;
 
 use firmware::{Machine, Memory, Print};
 
-// What the module imports. With a way into a panic there is a second import, which node does not have.
+// What the module imports. With a way into a panic there is a second import, which node does not
+// have.
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn print(text: *const u8, len: usize);

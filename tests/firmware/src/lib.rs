@@ -1,14 +1,13 @@
 //! A compiled generator in flash, and the images that it must make: what every machine runs.
 //!
-//! Nothing here formats text with `core::fmt`, so that the program's size is that of the engine, and so that any way into a panic
-//! in the linked program is one of the engine.
+//! Nothing here formats text with `core::fmt`, so that the program's size is that of the engine,
+//! and so that any way into a panic in the linked program is one of the engine.
 #![no_std]
 
 mod print;
 
 use dreamlet_runtime::engine::compiled::format::FormatError;
-use dreamlet_runtime::engine::compiled::{Engine, Model, rows_scratch_len};
-use dreamlet_runtime::include_model;
+use dreamlet_runtime::{Engine, Model, include_model, rows_scratch_len};
 
 pub use print::Print;
 
@@ -16,7 +15,7 @@ pub use print::Print;
 const MODEL: &[u8] = include_model!(env!("FIRMWARE_MODEL_FILE"));
 /// Longest latent vector that the program has room for.
 const MAX_LATENT: usize = 256;
-/// By how much a pixel of a float model may differ: other processors round sums otherwise.
+/// By how much a pixel of an f32 model may differ: other processors round sums otherwise.
 const LEVELS: u8 = 2;
 
 /// What the image of a seed must be.
@@ -29,7 +28,7 @@ pub struct Golden {
 pub enum Expected {
     /// 64-bit FNV-1a of its bytes: nothing may differ.
     Hash(u64),
-    /// Its bytes, of a model that computes with floats.
+    /// Its bytes, of a model that computes in f32.
     Bytes(&'static [u8]),
 }
 
@@ -66,7 +65,8 @@ pub trait Machine: Print {
     fn stack_peak(&mut self) -> u32;
 }
 
-/// Makes the image of every golden seed, compares, and prints what it cost. `false` if anything differs.
+/// Makes the image of every golden seed, compares, and prints what it cost. `false` if anything
+/// differs.
 #[inline(never)]
 pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
     let model = match Model::new(MODEL) {
@@ -107,8 +107,8 @@ pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
     right && !GOLDENS.is_empty()
 }
 
-/// The largest difference of a pixel from the golden one; `None` if there is no image, or no more can be said than that it is
-/// another one.
+/// The largest difference of a pixel from the golden one; `None` if there is no image, or no more
+/// can be said than that it is another one.
 fn one(engine: &Engine<'_>, golden: &Golden, memory: &mut Memory) -> Option<u8> {
     let model = engine.model();
     let latent = memory.latent.get_mut(..model.latent_len())?;

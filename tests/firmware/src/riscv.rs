@@ -1,4 +1,5 @@
-//! QEMU's `virt` machine with a 32-bit RISC-V processor: output by its UART, exit by its test device.
+//! QEMU's `virt` machine with a 32-bit RISC-V processor: output by its UART, exit by its test
+//! device.
 
 use core::arch::asm;
 use core::ptr::{addr_of, addr_of_mut, read_volatile, write_volatile};

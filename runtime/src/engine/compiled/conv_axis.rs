@@ -7,12 +7,13 @@ pub const MAX_KERNEL: usize = 32;
 
 /// One axis of a convolution or transposed convolution.
 ///
-/// Outputs are taken in [`phases`](Self::phases): phase `r` has the outputs `r`, `r + phases`, `r + 2 * phases`, … A convolution has one phase, a
-/// transposed one as many as its stride (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4): within a
-/// phase all outputs have the same taps. The output number `q` of a phase reads, by tap `t`, the input position
-/// `q * step + taps[t].offset`, or nothing if the input has no such position.
+/// Outputs are taken in [`phases`](Self::phases): phase `r` has the outputs `r`, `r + phases`,
+/// `r + 2 * phases`, … A convolution has one phase, a transposed one as many as its stride
+/// (Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4):
+/// within a phase all outputs have the same taps. Output `q` of a phase reads, by tap `t`, the
+/// input position `q * step + taps[t].offset`, or nothing if the input has no such position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Axis {
+pub struct ConvAxis {
     /// Positions of the input.
     pub input: usize,
     /// Positions of the output.
@@ -38,7 +39,8 @@ pub struct Tap {
     pub offset: isize,
 }
 
-/// The taps of a phase, in the order of their position in the kernel: both positions grow or shrink by the same steps from one to the next.
+/// The taps of a phase, in the order of their position in the kernel: both positions grow or shrink
+/// by the same steps from one to the next.
 #[derive(Clone, Copy, Debug)]
 pub struct Taps {
     first: Tap,
@@ -76,7 +78,7 @@ impl Taps {
     }
 }
 
-impl Axis {
+impl ConvAxis {
     /// An axis of so many positions along which every output reads its own position.
     #[must_use]
     pub const fn pointwise(len: usize) -> Self {
@@ -185,7 +187,8 @@ impl Axis {
         }
     }
 
-    /// Of `len` outputs of a phase from output `first` on, those whose input position by `offset` exists: from and to, counted from `first`.
+    /// Of `len` outputs of a phase from output `first` on, those whose input position by `offset`
+    /// exists: from and to, counted from `first`.
     #[must_use]
     pub fn inside(&self, offset: isize, first: usize, len: usize) -> (usize, usize) {
         let step = self.step();
@@ -216,8 +219,8 @@ impl Axis {
     }
 }
 
-/// `len / size` rounded up; 0 for a size of 0, which a checked model has not. [`usize::div_ceil`] would be a way into a panic that compilers
-/// do not always see to be closed.
+/// `len / size` rounded up; 0 for a size of 0, which a checked model has not. [`usize::div_ceil`]
+/// would be a way into a panic that compilers do not always see to be closed.
 pub(super) fn parts(len: usize, size: usize) -> usize {
     match (len.checked_div(size), len.checked_rem(size)) {
         (Some(whole), Some(rest)) => whole + usize::from(rest > 0),
@@ -248,7 +251,7 @@ mod tests {
                 } else {
                     (input + 2 * pad - reach) / stride + 1
                 };
-                let axis = Axis {
+                let axis = ConvAxis {
                     input,
                     output,
                     kernel,

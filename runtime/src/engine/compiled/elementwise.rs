@@ -1,4 +1,4 @@
-//! Layers that move numbers or touch each once: plain loops, the same on every target.
+//! Layers that move elements or touch each once: plain loops, the same on every target.
 
 use super::format::{BinaryKind, Broadcast, Coordinates, HwcShape, PadKind};
 
@@ -20,7 +20,7 @@ pub(super) fn affine(x: &mut [f32], scale: &[f32], shift: Option<&[f32]>) {
     }
 }
 
-/// Negative numbers times their channel's slope, in place.
+/// Negative elements times their channel's slope, in place.
 pub(super) fn prelu(x: &mut [f32], slopes: &[f32]) {
     for pixel in x.chunks_exact_mut(slopes.len().max(1)) {
         for (x, slope) in pixel.iter_mut().zip(slopes) {
@@ -29,7 +29,7 @@ pub(super) fn prelu(x: &mut [f32], slopes: &[f32]) {
     }
 }
 
-/// `x` and `other`, number by number, in place.
+/// `x` and `other`, element by element, in place.
 pub(super) fn binary(x: &mut [f32], other: &[f32], kind: BinaryKind, broadcast: Broadcast) {
     let each = |f: fn(f32, f32) -> f32, x: &mut [f32]| {
         let len = match broadcast {
@@ -81,7 +81,7 @@ pub(super) fn nearest<T: Copy>(x: &[T], from: HwcShape, out: &mut [T], to: HwcSh
 }
 
 /// The two input positions and the weight of the second for output position `at`.
-fn between(at: usize, from: u32, to: u32, coordinates: Coordinates) -> (usize, usize, f32) {
+fn resize_source(at: usize, from: u32, to: u32, coordinates: Coordinates) -> (usize, usize, f32) {
     let scale = to as f32 / from as f32;
     let position = match coordinates {
         Coordinates::HalfPixel => (at as f32 + 0.5) / scale - 0.5,
@@ -109,8 +109,8 @@ pub(super) fn bilinear(
     coordinates: Coordinates,
 ) {
     each_pixel(out, to, |row, column, out| {
-        let (top, bottom, down) = between(row, from.height, to.height, coordinates);
-        let (left, right, along) = between(column, from.width, to.width, coordinates);
+        let (top, bottom, down) = resize_source(row, from.height, to.height, coordinates);
+        let (left, right, along) = resize_source(column, from.width, to.width, coordinates);
         let corners = [
             (pixel(x, from, top, left), (1.0 - down) * (1.0 - along)),
             (pixel(x, from, top, right), (1.0 - down) * along),
@@ -152,7 +152,8 @@ pub(super) fn depth_to_space<T: Copy>(
     });
 }
 
-/// The input position of padded position `at`, `before` from the border; `None` where the constant stands.
+/// The input position of padded position `at`, `before` from the border; `None` where the constant
+/// stands.
 fn padded_position(at: usize, before: u32, len: u32, kind: PadKind) -> Option<usize> {
     let (at, before, last) = (at as i64, i64::from(before), i64::from(len) - 1);
     let inner = at - before;
@@ -197,7 +198,7 @@ pub(super) fn pad(
 }
 
 /// All channels of `x` into the channels of `out` from `at` on.
-pub(super) fn copy<T: Copy>(
+pub(super) fn concat_channels<T: Copy>(
     x: &[T],
     channels: usize,
     out: &mut [T],
@@ -215,7 +216,7 @@ pub(super) fn copy<T: Copy>(
 }
 
 /// Channels side by side to channels after one another.
-pub(super) fn to_planar<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
+pub(super) fn hwc_to_chw<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     let channels = (shape.channels as usize).max(1);
     let pixels = (x.len() / channels).max(1);
     for (channel, plane) in out.chunks_exact_mut(pixels).enumerate() {
@@ -229,7 +230,7 @@ pub(super) fn to_planar<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
 }
 
 /// Channels after one another to channels side by side.
-pub(super) fn to_interleaved<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
+pub(super) fn chw_to_hwc<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     let channels = (shape.channels as usize).max(1);
     let pixels = (x.len() / channels).max(1);
     for (i, pixel) in out.chunks_exact_mut(channels).enumerate() {
@@ -240,8 +241,8 @@ pub(super) fn to_interleaved<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
 }
 
 /// What a grouped convolution is made of.
-pub(super) struct Grouped<'a> {
-    pub(super) axes: [super::conv_axis::Axis; 2],
+pub(super) struct GroupConv<'a> {
+    pub(super) axes: [super::conv_axis::ConvAxis; 2],
     pub(super) groups: usize,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
@@ -249,7 +250,7 @@ pub(super) struct Grouped<'a> {
     pub(super) bias: Option<&'a [f32]>,
 }
 
-impl Grouped<'_> {
+impl GroupConv<'_> {
     /// A convolution or transposed convolution in groups.
     pub(super) fn run(&self, x: &[f32], from: HwcShape, out: &mut [f32], to: HwcShape) {
         let [rows, columns] = &self.axes;

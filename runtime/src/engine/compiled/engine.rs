@@ -1,29 +1,31 @@
 //! From a latent vector to an image.
 
+use super::context::Context;
 use super::format::{ALIGNMENT, DType};
-use super::kernels::{Level, as_bytes_mut};
+use super::kernels::{SimdLevel, as_bytes_mut};
 use super::model::Model;
-use super::run::{Context, run};
+use super::run::run;
 use crate::generator::{GenerateError, Generator, check_arguments};
 use crate::image::{PixelRange, Shape};
 
-/// Runs a [`Model`]. It holds nothing but the model and the processor's [`Level`]; all memory is the caller's.
+/// Runs a [`Model`]. It holds nothing but the model and the processor's [`SimdLevel`]; all memory
+/// is the caller's.
 #[derive(Clone, Copy, Debug)]
 pub struct Engine<'m> {
     pub(super) model: Model<'m>,
-    pub(super) level: Level,
+    pub(super) level: SimdLevel,
 }
 
 impl<'m> Engine<'m> {
     /// An engine with the best instructions of this processor.
     #[must_use]
     pub fn new(model: Model<'m>) -> Self {
-        Self::with_level(model, Level::detect())
+        Self::with_simd_level(model, SimdLevel::detect())
     }
 
     /// An engine with given instructions.
     #[must_use]
-    pub const fn with_level(model: Model<'m>, level: Level) -> Self {
+    pub const fn with_simd_level(model: Model<'m>, level: SimdLevel) -> Self {
         Self { model, level }
     }
 
@@ -35,15 +37,17 @@ impl<'m> Engine<'m> {
 
     /// The instructions.
     #[must_use]
-    pub const fn level(&self) -> Level {
+    pub const fn simd_level(&self) -> SimdLevel {
         self.level
     }
 
-    /// Makes one image. `latent` has [`Model::latent_len`] numbers, `scratch` at least [`Model::scratch_len`] bytes at any address, `image`
-    /// receives [`Model::image_len`] numbers, channels after one another (CHW), within [`Model::range`].
+    /// Makes one image. `latent` has [`Model::latent_len`] elements, `scratch` at least
+    /// [`Model::scratch_len`] bytes at any address, `image` receives [`Model::image_len`] elements,
+    /// channels after one another (CHW), within [`Model::range`].
     ///
     /// # Errors
-    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then unspecified.
+    /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then
+    /// unspecified.
     pub fn generate(
         &self,
         latent: &[f32],
@@ -99,14 +103,14 @@ impl<'m> Engine<'m> {
         let context = self.context(latent, class);
         let len = image.len();
         let image = as_bytes_mut(image);
-        let mut number = DType::F32;
+        let mut dtype = DType::F32;
         for layer in self.model.layers().skip(from) {
             let layer = layer.map_err(|_| GenerateError::Engine)?;
             run(&layer, &context, scratch, image).ok_or(GenerateError::Engine)?;
-            number = layer.output_number;
+            dtype = layer.output_dtype;
         }
-        if number == DType::U8 {
-            spread(image, len, self.model.range());
+        if dtype == DType::U8 {
+            u8_to_f32_in_place(image, len, self.model.range());
         }
         Ok(())
     }
@@ -124,8 +128,9 @@ impl<'m> Engine<'m> {
     }
 }
 
-/// Makes numbers within `range` of the `len` pixels at the beginning of `image`, which has four bytes for each.
-fn spread(image: &mut [u8], len: usize, range: PixelRange) {
+/// Makes f32 within `range` of the `len` bytes at the beginning of `image`, which has room for
+/// them.
+fn u8_to_f32_in_place(image: &mut [u8], len: usize, range: PixelRange) {
     /// Pixels that are read before the first of them is written: enough for vectors.
     const SOME: usize = 16;
     // From the last ones on: what is read has not been written over.
@@ -144,17 +149,17 @@ fn spread(image: &mut [u8], len: usize, range: PixelRange) {
     }
 }
 
-/// Numbers within `range` of as many pixels.
-pub(super) fn spread_all(pixels: &[u8], numbers: &mut [f32], range: PixelRange) {
+/// Makes f32 within `range` of bytes.
+pub(super) fn u8_to_f32(pixels: &[u8], elements: &mut [f32], range: PixelRange) {
     // For more than a few images quicker than a division for each pixel.
     let values: [f32; 256] = core::array::from_fn(|byte| range.from_u8(byte as u8));
-    for (number, pixel) in numbers.iter_mut().zip(pixels) {
+    for (element, pixel) in elements.iter_mut().zip(pixels) {
         // A byte is always an index.
-        *number = values.get(usize::from(*pixel)).copied().unwrap_or_default();
+        *element = values.get(usize::from(*pixel)).copied().unwrap_or_default();
     }
 }
 
-/// An engine with scratch memory of its own place: a [`Generator`].
+/// An engine with its scratch memory: a [`Generator`].
 #[derive(Debug)]
 pub struct Compiled<'m, 's> {
     engine: Engine<'m>,

@@ -1,16 +1,19 @@
-//! The compiled engine: a generator in one flat file that is used where it lies, in flash or mapped from disk. No parsing to speak
-//! of, no heap, no panic, scratch memory of a size known beforehand. `docs/reference/dream-format.md` describes the bytes.
-
-/// Whether layers of floats can be run. What stands behind it is type-checked always, and linked only where it holds.
-const FLOATS: bool = cfg!(feature = "floats");
+//! The compiled engine: a generator in one flat file that is used where it lies, in flash or mapped
+//! from disk. No parsing to speak of, no heap, no panic, scratch memory of a size known beforehand.
+//! `docs/reference/dream-format.md` describes the bytes.
 
 mod batch;
 mod check;
+mod context;
 mod conv_axis;
 mod elementwise;
 mod engine;
+mod f32_layers;
+#[cfg(feature = "std")]
+mod file_bytes;
 pub mod format;
-mod integer;
+mod generate_rows;
+mod int8_layers;
 mod kernels;
 #[cfg(feature = "mmap")]
 mod mmap;
@@ -19,16 +22,21 @@ mod model;
 mod owned;
 mod run;
 mod scanlines;
+mod scratch;
 mod upsample;
+#[cfg(feature = "std")]
+mod work;
 
-pub use check::{few_scratch, upsample_scratch};
-pub use conv_axis::{Axis, MAX_KERNEL, Tap, Taps};
+pub use conv_axis::{ConvAxis, MAX_KERNEL, Tap, Taps};
 pub use engine::{Compiled, Engine};
+#[cfg(feature = "std")]
+pub use file_bytes::CompiledError;
 pub use format::scratch_len;
-pub use kernels::Level;
+pub use generate_rows::rows_scratch_len;
+pub use kernels::SimdLevel;
 #[doc(hidden)]
 pub use model::Aligned;
 pub use model::Model;
 #[cfg(feature = "std")]
-pub use owned::{CompiledError, CompiledGenerator};
-pub use scanlines::rows_scratch_len;
+pub use owned::CompiledGenerator;
+pub use scratch::{col2im_scratch, upsample_scratch};

@@ -18,8 +18,9 @@ pub struct Model<'m> {
 }
 
 impl<'m> Model<'m> {
-    /// Checks a file of `dreamlet compile` and makes it ready. The bytes must begin at a multiple of 4, as
-    /// [`include_model!`](crate::include_model) and memory maps do. Takes the time of reading the bytes once.
+    /// Checks a file of `dreamlet compile` and makes it ready. The bytes must begin at a multiple
+    /// of 4, as [`include_model!`](crate::include_model) and memory maps do. Takes the time of
+    /// reading the bytes once.
     ///
     /// # Errors
     /// [`FormatError`] with the first thing that is wrong.
@@ -74,7 +75,8 @@ impl<'m> Model<'m> {
         })
     }
 
-    /// The model in bytes that [`Self::new`] has accepted before; one without layers if they are others.
+    /// The model in bytes that [`Self::new`] has accepted before; one without layers if they are
+    /// others.
     #[cfg(feature = "std")]
     pub(super) fn checked(file: &'m [u8]) -> Self {
         Self::sections(file).unwrap_or(Self {
@@ -112,7 +114,7 @@ impl<'m> Model<'m> {
         self.card
     }
 
-    /// Numbers of the latent vector.
+    /// Elements of the latent vector.
     #[must_use]
     pub const fn latent_len(&self) -> usize {
         self.header.latent_len as usize
@@ -136,13 +138,13 @@ impl<'m> Model<'m> {
         self.header.range
     }
 
-    /// Classes that can be asked for, 0 for none.
+    /// Number of classes, 0 for an unconditional model.
     #[must_use]
     pub const fn classes(&self) -> usize {
         self.header.classes as usize
     }
 
-    /// Numbers of an image.
+    /// Elements of an image.
     #[must_use]
     pub const fn image_len(&self) -> usize {
         // Checked when the model was made.
@@ -152,7 +154,8 @@ impl<'m> Model<'m> {
         }
     }
 
-    /// Scratch bytes for one image, room to align them included. In a constant: [`scratch_len`](super::scratch_len).
+    /// Scratch bytes for one image, room to align them included. In a constant:
+    /// [`scratch_len`](super::scratch_len).
     #[must_use]
     pub const fn scratch_len(&self) -> usize {
         self.header.scratch_len as usize + ALIGNMENT - 1
@@ -167,7 +170,7 @@ fn section(file: &[u8], from: usize, len: usize) -> Option<(&[u8], usize)> {
 fn check_header(header: &Header) -> Result<(), FormatError> {
     let wrong = |field, found| Err(FormatError::Header { field, found });
     if header.latent_len == 0 || header.latent_len > 1 << 16 {
-        return wrong("numbers of the latent vector", header.latent_len);
+        return wrong("length of the latent vector", header.latent_len);
     }
     if header.classes > 1 << 16 {
         return wrong("classes", header.classes);

@@ -3,14 +3,14 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
-use std::io;
 use std::path::Path;
 
 use super::engine::Engine;
-use super::format::{ALIGNMENT, FormatError, HwcShape, Layer, Op};
-use super::kernels::Level;
+use super::file_bytes::{CompiledError, FileBytes};
+use super::kernels::SimdLevel;
 use super::model::Model;
-use crate::card::{Card, CardError, GoldenMatch};
+use super::work::products;
+use crate::card::{Card, GoldenMatch};
 use crate::generator::{GenerateError, Generator};
 use crate::image::{PixelRange, Shape, to_hwc_u8};
 use crate::latent::Distribution;
@@ -18,96 +18,12 @@ use crate::latent::Distribution;
 /// Images that a thread makes at once: enough that dense layers read their weights seldom.
 const AT_ONCE: usize = 32;
 
-/// Multiplications of a batch from which on threads are begun for it: fewer are done while a thread starts.
+/// Multiplications of a batch from which on threads are begun for it: fewer are done while a thread
+/// starts.
 const WORTH_A_THREAD: u64 = 20_000_000;
 
-/// Why a file is not used.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum CompiledError {
-    /// It cannot be read.
-    Read(io::Error),
-    /// It is no compiled model, or a damaged one.
-    Format(FormatError),
-    /// Its card cannot be read.
-    Card(CardError),
-    /// An image was asked for wrongly.
-    Call(GenerateError),
-}
-
-impl fmt::Display for CompiledError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read(error) => write!(f, "the compiled model cannot be read: {error}"),
-            Self::Format(error) => error.fmt(f),
-            Self::Card(error) => write!(f, "the compiled model's card: {error}"),
-            Self::Call(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for CompiledError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Read(error) => Some(error),
-            Self::Format(error) => Some(error),
-            Self::Card(error) => Some(error),
-            Self::Call(error) => Some(error),
-        }
-    }
-}
-
-impl From<GenerateError> for CompiledError {
-    fn from(error: GenerateError) -> Self {
-        Self::Call(error)
-    }
-}
-
-/// Where the file's bytes are.
-enum Bytes {
-    /// In memory, from this byte on.
-    Owned(Vec<u8>, usize),
-    /// Mapped from disk.
-    #[cfg(feature = "mmap")]
-    Mapped(memmap2::Mmap),
-}
-
-impl Bytes {
-    fn get(&self) -> &[u8] {
-        match self {
-            Self::Owned(bytes, begin) => bytes.get(*begin..).unwrap_or_default(),
-            #[cfg(feature = "mmap")]
-            Self::Mapped(map) => map,
-        }
-    }
-
-    /// Memory for so many bytes, aligned, filled by `fill`.
-    fn filled(len: usize, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Self> {
-        let room = len
-            .checked_add(ALIGNMENT)
-            .ok_or(io::ErrorKind::FileTooLarge)?;
-        let mut bytes = vec![0; room];
-        let begin = bytes.as_ptr().addr().next_multiple_of(ALIGNMENT) - bytes.as_ptr().addr();
-        bytes.truncate(begin + len);
-        fill(bytes.get_mut(begin..).unwrap_or_default())?;
-        Ok(Self::Owned(bytes, begin))
-    }
-
-    #[cfg(feature = "mmap")]
-    fn open(path: &Path) -> io::Result<Self> {
-        super::mmap::map(path).map(Self::Mapped)
-    }
-
-    #[cfg(not(feature = "mmap"))]
-    fn open(path: &Path) -> io::Result<Self> {
-        use std::io::Read as _;
-        let mut file = std::fs::File::open(path)?;
-        let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        Self::filled(len, |bytes| file.read_exact(bytes))
-    }
-}
-
-/// A compiled model from a file: a [`Generator`] that allocates when it is opened, and never for an image.
+/// A compiled model from a file: a [`Generator`] that allocates when it is opened, and never for an
+/// image.
 ///
 /// ```no_run
 /// use dreamlet_runtime::engine::compiled::CompiledGenerator;
@@ -121,8 +37,8 @@ impl Bytes {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CompiledGenerator {
-    bytes: Bytes,
-    level: Level,
+    bytes: FileBytes,
+    level: SimdLevel,
     /// One for each thread.
     scratch: Vec<Vec<u8>>,
 }
@@ -137,13 +53,14 @@ impl fmt::Debug for CompiledGenerator {
 }
 
 impl CompiledGenerator {
-    /// Opens a file: reads it, or with feature `mmap` maps it, so that of a large one only what is used comes to memory.
-    /// A mapped file must not be written over while it is in use: replace it by renaming another, as `dreamlet compile` does.
+    /// Opens a file: reads it, or with feature `mmap` maps it, so that of a large one only what is
+    /// used comes to memory. A mapped file must not be written over while it is in use: replace it
+    /// by renaming another, as `dreamlet compile` does.
     ///
     /// # Errors
     /// [`CompiledError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CompiledError> {
-        Self::new(Bytes::open(path.as_ref()).map_err(CompiledError::Read)?)
+        Self::new(FileBytes::open(path.as_ref()).map_err(CompiledError::Read)?)
     }
 
     /// A model from memory; the bytes are copied.
@@ -151,31 +68,32 @@ impl CompiledGenerator {
     /// # Errors
     /// [`CompiledError::Format`].
     pub fn from_bytes(file: &[u8]) -> Result<Self, CompiledError> {
-        let copied = Bytes::filled(file.len(), |bytes| {
+        let copied = FileBytes::filled(file.len(), |bytes| {
             bytes.copy_from_slice(file);
             Ok(())
         });
         Self::new(copied.map_err(CompiledError::Read)?)
     }
 
-    fn new(bytes: Bytes) -> Result<Self, CompiledError> {
+    fn new(bytes: FileBytes) -> Result<Self, CompiledError> {
         let model = Model::new(bytes.get()).map_err(CompiledError::Format)?;
         let scratch = vec![vec![0; model.scratch_len()]];
         Ok(Self {
             bytes,
-            level: Level::detect(),
+            level: SimdLevel::detect(),
             scratch,
         })
     }
 
     /// Uses these instructions and not the processor's best.
     #[must_use]
-    pub fn with_level(mut self, level: Level) -> Self {
+    pub fn with_simd_level(mut self, level: SimdLevel) -> Self {
         self.level = level;
         self
     }
 
-    /// Makes batches on so many threads. One image is made on one: it is done before another thread would have begun.
+    /// Makes batches on so many threads. One image is made on one: it is done before another thread
+    /// would have begun.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
         let len = self.scratch.first().map_or(0, Vec::len);
@@ -186,7 +104,7 @@ impl CompiledGenerator {
     /// The engine.
     #[must_use]
     pub fn engine(&self) -> Engine<'_> {
-        Engine::with_level(self.model(), self.level)
+        Engine::with_simd_level(self.model(), self.level)
     }
 
     /// The model.
@@ -215,15 +133,16 @@ impl CompiledGenerator {
         self.model().distribution()
     }
 
-    /// Numbers of an image, `channels * height * width`.
+    /// Elements of an image, `channels * height * width`.
     #[must_use]
     pub fn image_len(&self) -> usize {
         self.model().image_len()
     }
 
-    /// Makes one image for each latent vector: `latents` holds `n` of them one after the other, `images` has room for `n` images in
-    /// channel, row, column order, and a conditional generator takes `n` classes. The first call with more than one image allocates scratch
-    /// memory for batches.
+    /// Makes one image for each latent vector: `latents` holds `n` of them one after the other,
+    /// `images` has room for `n` images in channel, row, column order, and a conditional generator
+    /// takes `n` classes. The first call with more than one image allocates scratch memory for
+    /// batches.
     ///
     /// # Errors
     /// [`GenerateError`]; `images` is then unspecified.
@@ -233,7 +152,7 @@ impl CompiledGenerator {
         classes: Option<&[usize]>,
         images: &mut [f32],
     ) -> Result<(), GenerateError> {
-        let engine = Engine::with_level(Model::checked(self.bytes.get()), self.level);
+        let engine = Engine::with_simd_level(Model::checked(self.bytes.get()), self.level);
         let (latent_len, image_len) = (engine.model().latent_len(), engine.model().image_len());
         let count = latents.len() / latent_len.max(1);
         let threads = if products(engine.model()).saturating_mul(count as u64) < WORTH_A_THREAD {
@@ -275,7 +194,8 @@ impl CompiledGenerator {
         })
     }
 
-    /// Makes the card's golden images again and compares them; empty without a card or without golden images.
+    /// Makes the card's golden images again and compares them; empty without a card or without
+    /// golden images.
     ///
     /// # Errors
     /// [`CompiledError`] if the card cannot be read or an image cannot be made.
@@ -298,34 +218,6 @@ impl CompiledGenerator {
         }
         Ok(results)
     }
-}
-
-/// Multiplications of one image in dense layers and convolutions, padding included.
-fn products(model: &Model<'_>) -> u64 {
-    let of = |layer: &Layer| {
-        let pixels = |shape: HwcShape| u64::from(shape.height) * u64::from(shape.width);
-        let (from, to) = (layer.input_shape, layer.output_shape);
-        match layer.op {
-            Op::Dense => from.len().saturating_mul(to.len()),
-            Op::Conv(c) | Op::FewConv(c) | Op::GroupConv(c) => {
-                let places = if c.transposed {
-                    pixels(from)
-                } else {
-                    pixels(to)
-                };
-                let taps = u64::from(c.kernel[0]) * u64::from(c.kernel[1]);
-                let each =
-                    u64::from(from.channels) * u64::from(to.channels) / u64::from(c.groups.max(1));
-                places.saturating_mul(taps).saturating_mul(each)
-            }
-            Op::UpsampleConv => pixels(from)
-                .saturating_mul(9 * u64::from(from.channels))
-                .saturating_mul(to.channels.into()),
-            _ => 0,
-        }
-    };
-    let layers = model.layers().flatten();
-    layers.fold(0, |sum, layer| sum.saturating_add(of(&layer)))
 }
 
 impl Generator for CompiledGenerator {
@@ -351,7 +243,7 @@ impl Generator for CompiledGenerator {
         class: Option<usize>,
         image: &mut [f32],
     ) -> Result<(), GenerateError> {
-        let engine = Engine::with_level(Model::checked(self.bytes.get()), self.level);
+        let engine = Engine::with_simd_level(Model::checked(self.bytes.get()), self.level);
         let Some(scratch) = self.scratch.first_mut() else {
             return Err(GenerateError::Engine);
         };

@@ -1,21 +1,18 @@
-//! Images row by row, for devices without room for a frame.
+//! A convolution with few output channels row by row.
 
-use super::FLOATS;
-use super::check::few_rows;
-use super::conv_axis::Axis;
-use super::engine::Engine;
-use super::format::{ALIGNMENT, Convolution, DType, Glance, Layer, Op, padded};
-use super::integer::ByteRows;
-use super::kernels::{self, Col2ImCall, Level, bytes_as, bytes_as_mut};
-use super::run::{Context, buffers, conv_call, run};
-use crate::generator::{GenerateError, check_input};
-use crate::image::{PixelRange, Shape};
+use super::context::{Context, F32_LAYERS};
+use super::conv_axis::ConvAxis;
+use super::f32_layers::conv_call;
+use super::format::{Convolution, Layer, padded};
+use super::int8_layers::Int8Scanlines;
+use super::kernels::{self, Col2ImCall, SimdLevel, bytes_as, bytes_as_mut};
+use super::scratch::col2im_rows;
 
 /// A convolution with few output channels that makes one row after another.
-pub(super) struct Rows<'a> {
-    kind: Kind<'a>,
-    level: Level,
-    /// Rows of sums that are kept.
+pub(super) struct Scanlines<'a> {
+    kind: Sums<'a>,
+    level: SimdLevel,
+    /// Scanlines of sums that are kept.
     kept: usize,
     /// What is added to an output's row in its phase for the last input row that it reads.
     reach: isize,
@@ -23,13 +20,13 @@ pub(super) struct Rows<'a> {
     done: usize,
 }
 
-/// What the numbers are.
-enum Kind<'a> {
-    Floats(Col2ImCall<'a>),
-    Bytes(ByteRows<'a>),
+/// What the elements are.
+enum Sums<'a> {
+    F32(Col2ImCall<'a>),
+    Int8(Int8Scanlines<'a>),
 }
 
-impl<'a> Rows<'a> {
+impl<'a> Scanlines<'a> {
     /// `x` is the input image.
     pub(super) fn new(
         layer: &Layer,
@@ -37,14 +34,14 @@ impl<'a> Rows<'a> {
         context: &Context<'a>,
         x: &'a [u8],
     ) -> Option<Self> {
-        let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
-        let kept = few_rows(&axes[0]);
+        let axes = ConvAxis::pair(&c, layer.input_shape, layer.output_shape);
+        let kept = col2im_rows(&axes[0]);
         let kind = if layer.requantization.is_some() {
-            Kind::Bytes(ByteRows::new(layer, c, context, x, kept)?)
-        } else if !FLOATS {
+            Sums::Int8(Int8Scanlines::new(layer, c, context, x, kept)?)
+        } else if !F32_LAYERS {
             return None;
         } else {
-            Kind::Floats(floats(layer, c, context, x)?)
+            Sums::F32(f32_sums(layer, c, context, x)?)
         };
         let phases = (0..axes[0].phases()).map(|phase| axes[0].taps(phase));
         let reach = phases
@@ -59,8 +56,9 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// Writes row `row`; rows must be asked for in order. `lines` is scratch memory that stays untouched in between, see
-    /// [`few_scratch`](super::check::few_scratch); in `out` channels are `plane` numbers apart.
+    /// Writes row `row`; rows must come in order. `lines` is scratch memory that stays
+    /// untouched in between, see [`col2im_scratch`](super::scratch::col2im_scratch); in `out`
+    /// channels are `plane` elements apart.
     pub(super) fn row(
         &mut self,
         row: usize,
@@ -69,8 +67,8 @@ impl<'a> Rows<'a> {
         plane: usize,
     ) -> Option<()> {
         let (axes, row_len) = match &self.kind {
-            Kind::Floats(call) => (&call.0.axes, call.row_len()),
-            Kind::Bytes(rows) => (rows.axes(), rows.row_len()),
+            Sums::F32(call) => (&call.0.axes, call.row_len()),
+            Sums::Int8(rows) => (rows.axes(), rows.row_len()),
         };
         let rows = &axes[0];
         // Sums have four bytes.
@@ -80,28 +78,33 @@ impl<'a> Rows<'a> {
             let at = self.done.checked_rem(self.kept)? * line_len;
             let line = lines.get_mut(at..)?.get_mut(..line_len)?;
             match &self.kind {
-                Kind::Floats(_) if !FLOATS => return None,
-                Kind::Floats(call) => {
-                    kernels::few_sums(self.level, call, self.done, bytes_as_mut(line, row_len)?)?;
+                Sums::F32(_) if !F32_LAYERS => return None,
+                Sums::F32(call) => {
+                    kernels::col2im_sums(
+                        self.level,
+                        call,
+                        self.done,
+                        bytes_as_mut(line, row_len)?,
+                    )?;
                 }
-                Kind::Bytes(rows) => rows.sums(self.level, self.done, line)?,
+                Sums::Int8(rows) => rows.sums(self.level, self.done, line)?,
             }
             self.done += 1;
         }
         match &self.kind {
-            Kind::Floats(_) if !FLOATS => None,
-            Kind::Floats(call) => {
+            Sums::F32(_) if !F32_LAYERS => None,
+            Sums::F32(call) => {
                 let lines = bytes_as(lines, self.kept * row_len)?;
                 let len = out.len() / 4;
                 let out = bytes_as_mut(out, len)?;
-                kernels::few_gather(self.level, call, lines, self.kept, row, out, plane)
+                kernels::col2im_gather(self.level, call, lines, self.kept, row, out, plane)
             }
-            Kind::Bytes(rows) => rows.gather(self.level, lines, row, out, plane),
+            Sums::Int8(rows) => rows.gather(self.level, lines, row, out, plane),
         }
     }
 }
 
-fn floats<'a>(
+fn f32_sums<'a>(
     layer: &Layer,
     c: Convolution,
     context: &Context<'a>,
@@ -112,211 +115,4 @@ fn floats<'a>(
     let inputs = layer.input_shape.channels as usize;
     let packed = padded(taps.checked_mul(outputs)?).checked_mul(inputs)?;
     conv_call(layer, c, context, x, packed).map(Col2ImCall)
-}
-
-impl Engine<'_> {
-    /// Scratch bytes that [`Self::generate_rows`] and [`Self::generate_u8`] need: what [`generate`](Self::generate) needs, one row of
-    /// the image, and where the last layer cannot make one row at a time, the whole image. In a constant: [`rows_scratch_len`].
-    #[must_use]
-    pub fn rows_scratch_len(&self) -> usize {
-        rows_room(
-            self.model.scratch_len(),
-            self.model.shape(),
-            self.frame_len(),
-        )
-    }
-
-    /// Bytes of what the last layer writes before it is brought into rows of bytes.
-    fn frame_len(&self) -> usize {
-        let Some(Ok(last)) = self.model.layers().last() else {
-            return 0;
-        };
-        frame_room(
-            self.model.shape(),
-            streams(&last),
-            last.output_number.size(),
-        )
-    }
-
-    /// Makes one image, one row after another from the top: `row` receives its number and `width * channels` bytes, channels side by
-    /// side (as [`to_hwc_u8`](crate::image::to_hwc_u8) makes them). `scratch` has at least [`Self::rows_scratch_len`] bytes. Where the
-    /// last layer is a convolution with few output channels, as in a DCGAN, no frame is ever in memory.
-    ///
-    /// # Errors
-    /// [`GenerateError`], one variant for each way a call can be wrong.
-    pub fn generate_rows(
-        &self,
-        latent: &[f32],
-        class: Option<usize>,
-        scratch: &mut [u8],
-        row: impl FnMut(usize, &[u8]),
-    ) -> Result<(), GenerateError> {
-        let model = &self.model;
-        check_input(model.latent_len(), model.classes(), latent, class)?;
-        let expected = self.rows_scratch_len();
-        let too_short = GenerateError::ScratchLength {
-            expected,
-            found: scratch.len(),
-        };
-        let scratch = self.aligned(scratch).map_err(|_| too_short)?;
-        let (scratch, rest) = scratch
-            .split_at_mut_checked(model.header().scratch_len as usize)
-            .ok_or(too_short)?;
-        let frame_len = self.frame_len();
-        let row_len = model.shape().channels * model.shape().width;
-        let (frame, rest) = rest
-            .split_at_mut_checked(frame_len.next_multiple_of(ALIGNMENT))
-            .ok_or(too_short)?;
-        let frame = frame.get_mut(..frame_len).ok_or(too_short)?;
-        let bytes = rest.get_mut(..row_len).ok_or(too_short)?;
-        let context = self.context(latent, class);
-        self.rows(&context, scratch, frame, bytes, row)
-            .ok_or(GenerateError::Engine)
-    }
-
-    /// Makes one image as bytes: `image` receives `height * width * channels` bytes, channels side by side (HWC). `scratch` as for
-    /// [`Self::generate_rows`].
-    ///
-    /// # Errors
-    /// As [`Self::generate_rows`], and [`GenerateError::ImageLength`].
-    pub fn generate_u8(
-        &self,
-        latent: &[f32],
-        class: Option<usize>,
-        scratch: &mut [u8],
-        image: &mut [u8],
-    ) -> Result<(), GenerateError> {
-        let expected = self.model.image_len();
-        if image.len() != expected {
-            return Err(GenerateError::ImageLength {
-                expected,
-                found: image.len(),
-            });
-        }
-        self.generate_rows(latent, class, scratch, |row, bytes| {
-            if let Some(to) = image.get_mut(row * bytes.len()..(row + 1) * bytes.len()) {
-                to.copy_from_slice(bytes);
-            }
-        })
-    }
-
-    fn rows(
-        &self,
-        context: &Context<'_>,
-        scratch: &mut [u8],
-        frame: &mut [u8],
-        bytes: &mut [u8],
-        mut each: impl FnMut(usize, &[u8]),
-    ) -> Option<()> {
-        let Shape {
-            channels,
-            height,
-            width,
-        } = self.model.shape();
-        let range = self.model.range();
-        let layers = self.model.layers();
-        let before = layers.len().checked_sub(1)?;
-        for layer in layers.take(before) {
-            run(&layer.ok()?, context, scratch, &mut [])?;
-        }
-        let last = self.model.layers().last()?.ok()?;
-        match last.op {
-            Op::FewConv(c) if streams(&last) => {
-                let buffers = buffers(&last, context, scratch, &mut [])?;
-                let mut rows = Rows::new(&last, c, context, buffers.input)?;
-                for row in 0..height {
-                    rows.row(row, buffers.second, frame, width)?;
-                    interleave(
-                        frame,
-                        last.output_number,
-                        (channels, width, width),
-                        range,
-                        bytes,
-                    )?;
-                    each(row, bytes);
-                }
-            }
-            _ => {
-                run(&last, context, scratch, frame)?;
-                let size = last.output_number.size();
-                for row in 0..height {
-                    let planes = frame.get(row * width * size..)?;
-                    interleave(
-                        planes,
-                        last.output_number,
-                        (channels, width, height * width),
-                        range,
-                        bytes,
-                    )?;
-                    each(row, bytes);
-                }
-            }
-        }
-        Some(())
-    }
-}
-
-/// Whether a layer can make one row of the image after another. [`rows_scratch_len`] knows it too.
-fn streams(layer: &Layer) -> bool {
-    matches!(layer.op, Op::FewConv(_))
-}
-
-/// Scratch bytes that [`Engine::generate_rows`] and [`Engine::generate_u8`] need for the model in `file`, as
-/// [`Engine::rows_scratch_len`] says of a model that has been checked; 0 if `file` is no compiled model. To size a static.
-#[must_use]
-pub const fn rows_scratch_len(file: &[u8]) -> usize {
-    let Some(Glance {
-        scratch_len,
-        shape,
-        last,
-    }) = Glance::new(file)
-    else {
-        return 0;
-    };
-    let frame = frame_room(shape, last.few, last.number);
-    rows_room(scratch_len.saturating_add(ALIGNMENT - 1), shape, frame)
-}
-
-/// Bytes of one row of the image, or of all, as numbers of `size` bytes.
-const fn frame_room(shape: Shape, streams: bool, size: usize) -> usize {
-    let rows = if streams { 1 } else { shape.height };
-    row_room(shape).saturating_mul(rows).saturating_mul(size)
-}
-
-/// Bytes of one row of pixels.
-const fn row_room(shape: Shape) -> usize {
-    shape.channels.saturating_mul(shape.width)
-}
-
-/// Bytes for the layers, what the last one writes, and a row of pixels.
-const fn rows_room(layers: usize, shape: Shape, frame: usize) -> usize {
-    let frame = frame.saturating_add(ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    layers.saturating_add(frame).saturating_add(row_room(shape))
-}
-
-/// One row of bytes, channels side by side, from planes of an image that begin with the row.
-fn interleave(
-    planes: &[u8],
-    number: DType,
-    (channels, width, plane): (usize, usize, usize),
-    range: PixelRange,
-    bytes: &mut [u8],
-) -> Option<()> {
-    for channel in 0..channels {
-        let out = bytes.iter_mut().skip(channel).step_by(channels.max(1));
-        match number {
-            DType::F32 => {
-                let row: &[f32] = bytes_as(planes.get(channel * plane * 4..)?, width)?;
-                for (byte, value) in out.zip(row) {
-                    *byte = range.to_u8(*value);
-                }
-            }
-            _ => {
-                for (byte, value) in out.zip(planes.get(channel * plane..)?.get(..width)?) {
-                    *byte = *value;
-                }
-            }
-        }
-    }
-    Some(())
 }

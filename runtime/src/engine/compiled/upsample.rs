@@ -1,14 +1,15 @@
-//! Nearest doubling and a 3x3 convolution as one layer, see [`Op::UpsampleConv`](super::format::Op::UpsampleConv).
+//! Nearest doubling and a 3x3 convolution as one layer, see
+//! [`Op::UpsampleConv`](super::format::Op::UpsampleConv).
 
-use super::check::upsample_rows;
-use super::conv_axis::Axis;
+use super::context::{Buffers, Context, f32_weights, len_of};
+use super::conv_axis::ConvAxis;
 use super::format::{Activation, Layer, padded};
-use super::kernels::{self, ConvCall, Interleave, Level, WeightSlice, bytes_as, bytes_as_mut};
-use super::run::{Buffers, Context, len_of, weights};
+use super::kernels::{self, ConvCall, Interleave, SimdLevel, WeightSlice, bytes_as, bytes_as_mut};
+use super::scratch::upsample_rows;
 
 /// What all rows share.
 struct Upsample<'a> {
-    level: Level,
+    level: SimdLevel,
     /// Columns of the input.
     width: usize,
     inputs: usize,
@@ -23,8 +24,8 @@ pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
     let (from, to) = (layer.input_shape, layer.output_shape);
     let (width, inputs) = (from.width as usize, from.channels as usize);
     let outputs = padded(to.channels as usize);
-    let numbers = inputs.checked_mul(outputs)?.checked_mul(9)?;
-    let (weights, bias) = weights(context, layer.weights?, numbers, outputs)?;
+    let elements = inputs.checked_mul(outputs)?.checked_mul(9)?;
+    let (weights, bias) = f32_weights(context, layer.weights?, elements, outputs)?;
     let call = Upsample {
         level: context.level,
         width,
@@ -44,7 +45,8 @@ pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
     let (rows, rest) = rest.split_at_mut_checked(differences)?;
     let (own, other) = rest.split_at_mut_checked(products)?;
     let pair = 2 * to.width as usize * to.channels as usize;
-    // Not by `zip`, whose length would be a division: a way into a panic that compilers do not always see to be closed.
+    // Not by `zip`, whose length would be a division: a way into a panic that compilers do not
+    // always see to be closed.
     let mut blocks = x.chunks((at_once * row).max(1)).enumerate();
     let mut outs = out.chunks_mut((at_once * pair).max(1));
     while let (Some((block, x_block)), Some(out)) = (blocks.next(), outs.next()) {
@@ -85,7 +87,7 @@ pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
 /// `later - earlier`, where what is not there is zeros. Not inlined: there are five calls.
 #[inline(never)]
 fn difference(
-    level: Level,
+    level: SimdLevel,
     later: Option<&[f32]>,
     earlier: Option<&[f32]>,
     out: &mut [f32],
@@ -100,8 +102,9 @@ fn difference(
 }
 
 impl Upsample<'_> {
-    /// The products of rows with the weights of row kind `kind`: `products` is `[column kind][row][column][output channel]`, `columns` has room for the
-    /// differences between columns and one pixel more.
+    /// The products of rows with the weights of row kind `kind`: `products` is
+    /// `[column kind][row][column][output channel]`, `columns` has room for the differences between
+    /// columns and one pixel more.
     fn products(
         &self,
         kind: usize,
@@ -119,7 +122,8 @@ impl Upsample<'_> {
         let row = width * inputs;
         let count = x.len().checked_div(row)?;
         let last = row.checked_sub(inputs)?;
-        // One more than there are columns: from nothing to the first, from each to the next, from the last to nothing.
+        // One more than there are columns: from nothing to the first, from each to the next, from
+        // the last to nothing.
         let mut rows = x.chunks_exact(row.max(1));
         let mut wider = columns.chunks_exact_mut((row + inputs).max(1));
         while let (Some(x), Some(to)) = (rows.next(), wider.next()) {
@@ -138,16 +142,16 @@ impl Upsample<'_> {
         let mut lines = products.chunks_exact_mut((count * width * outputs).max(1));
         for (column_kind, x) in [x, before, behind].into_iter().enumerate() {
             let line = lines.next()?;
-            let number = 3 * kind + column_kind;
-            let mut across = Axis::pointwise(width);
+            let kinds = 3 * kind + column_kind;
+            let mut across = ConvAxis::pointwise(width);
             across.input += usize::from(column_kind > 0);
             let call = ConvCall {
-                axes: [Axis::pointwise(count), across],
+                axes: [ConvAxis::pointwise(count), across],
                 inputs,
                 outputs,
                 x,
-                weights: self.weights.part(number * each, each)?,
-                bias: self.bias.filter(|_| number == 0),
+                weights: self.weights.part(kinds * each, each)?,
+                bias: self.bias.filter(|_| kinds == 0),
                 activation: Activation::None,
             };
             kernels::conv(level, &call, line)?;

@@ -3,9 +3,10 @@
 /// Words that are summed side by side.
 const LANES: usize = 16;
 
-/// Two running sums, as Fletcher's ("An Arithmetic Checksum for Serial Transmissions", 1982), over little-endian 32-bit words in 16
-/// interleaved lanes, modulo 2³²: any one damaged word and any two exchanged words of one lane change it, and it runs at the speed of memory.
-/// A last word that is not whole is filled with zeros. Not a protection against intent.
+/// Two running sums, as Fletcher's ("An Arithmetic Checksum for Serial Transmissions", 1982), over
+/// little-endian 32-bit words in 16 interleaved lanes, modulo 2³²: any one damaged word and any two
+/// exchanged words of one lane change it, and it runs at the speed of memory. A last word that is
+/// not whole is filled with zeros. Not a protection against intent.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u32 {
     let mut sum = [0u32; LANES];

@@ -1,4 +1,6 @@
-use core::fmt;
+//! What can be wrong with a compiled model.
+
+use crate::error_messages::error_messages;
 
 /// What can be wrong with a compiled model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +54,8 @@ pub enum FormatError {
         /// Its value.
         found: u32,
     },
-    /// A layer's tensor or buffer lies outside its section, or at an address that is not a multiple of its alignment.
+    /// A layer's tensor or buffer lies outside its section, or at an address that is not a multiple
+    /// of its alignment.
     Range {
         /// Which layer, from 0.
         layer: usize,
@@ -79,79 +82,24 @@ pub enum FormatError {
     },
 }
 
-impl fmt::Display for FormatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::TooShort { expected, found } => {
-                write!(
-                    f,
-                    "a compiled model has a header of {expected} bytes, the file has {found}: is it a file of `dreamlet compile`?"
-                )
-            }
-            Self::Magic => write!(
-                f,
-                "this is no compiled model: make one with `dreamlet compile model.onnx`"
-            ),
-            Self::Version { newest, found } => {
-                write!(
-                    f,
-                    "the model has format {found}, this version of dreamlet-runtime reads up to {newest}: update it, or compile the model with the matching dreamlet"
-                )
-            }
-            Self::Length { expected, found } => {
-                write!(
-                    f,
-                    "the model should have {expected} bytes, it has {found}: it was cut off or padded on its way"
-                )
-            }
-            Self::Checksum { expected, found } => {
-                write!(
-                    f,
-                    "the model is damaged: checksum {expected:08x} was written, its bytes give {found:08x}: copy it again"
-                )
-            }
-            Self::Unaligned => {
-                write!(
-                    f,
-                    "the model does not lie at a multiple of 4 bytes: embed it with include_model!, or copy it to aligned memory"
-                )
-            }
-            Self::Header { field, found } => write!(
-                f,
-                "the model's header has {field} = {found}, which cannot be"
-            ),
-            Self::Layer {
-                layer,
-                field,
-                found,
-            } => {
-                write!(
-                    f,
-                    "layer {layer} of the model has {field} = {found}, which cannot be"
-                )
-            }
-            Self::Range {
-                layer,
-                what,
-                offset,
-                len,
-                section,
-            } => {
-                write!(
-                    f,
-                    "layer {layer} of the model has its {what} at bytes {offset} to {} of {section}, or not aligned",
-                    offset.saturating_add(len)
-                )
-            }
-            Self::LeftOut { layer, feature } => write!(
-                f,
-                "layer {layer} of the model computes with {feature}, and this program was built without them: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8` (of which some layers, such as sums and lookups, compute with floats too)"
-            ),
-            Self::Overlap { layer } => {
-                write!(f, "layer {layer} of the model has buffers that overlap")
-            }
-        }
-    }
+error_messages! { FormatError:
+    Self::TooShort { expected, found } =>
+        "a compiled model has a header of {expected} bytes, the file has {found}: is it a file of `dreamlet compile`?";
+    Self::Magic => "this is no compiled model: make one with `dreamlet compile model.onnx`";
+    Self::Version { newest, found } =>
+        "the model has format {found}, this version of dreamlet-runtime reads up to {newest}: update it, or compile the model with the matching dreamlet";
+    Self::Length { expected, found } =>
+        "the model should have {expected} bytes, it has {found}: it was cut off or padded on its way";
+    Self::Checksum { expected, found } =>
+        "the model is damaged: checksum {expected:08x} was written, its bytes give {found:08x}: copy it again";
+    Self::Unaligned =>
+        "the model does not lie at a multiple of 4 bytes: embed it with include_model!, or copy it to aligned memory";
+    Self::Header { field, found } => "the model's header has {field} = {found}, which cannot be";
+    Self::Layer { layer, field, found } =>
+        "layer {layer} of the model has {field} = {found}, which cannot be";
+    Self::Range { layer, what, offset, len, section } =>
+        "layer {layer} of the model has its {what} at bytes {offset} to {} of {section}, or not aligned", offset.saturating_add(len);
+    Self::LeftOut { layer, feature } =>
+        "layer {layer} of the model computes in f32, and this program was built without f32 layers: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8` (where some layers, such as residual sums, stay f32)";
+    Self::Overlap { layer } => "layer {layer} of the model has buffers that overlap";
 }
-
-impl core::error::Error for FormatError {}

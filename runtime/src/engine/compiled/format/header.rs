@@ -1,7 +1,7 @@
 //! The first bytes of the file.
 
-use super::FormatError;
-use super::record::{Last, last};
+use super::bytes::word;
+use super::error::FormatError;
 use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
 
@@ -14,21 +14,22 @@ pub const HEADER_LEN: usize = 64;
 /// Where the checksummed bytes begin.
 pub const CHECKED_FROM: usize = 20;
 
-mod field {
-    pub(super) const VERSION: usize = 8;
-    pub(super) const FILE_LEN: usize = 12;
-    pub(super) const CHECKSUM: usize = 16;
-    pub(super) const SCRATCH_LEN: usize = 20;
-    pub(super) const LATENT_LEN: usize = 24;
-    pub(super) const CLASSES: usize = 28;
-    pub(super) const CHANNELS: usize = 32;
-    pub(super) const HEIGHT: usize = 36;
-    pub(super) const WIDTH: usize = 40;
-    pub(super) const LOW: usize = 44;
-    pub(super) const HIGH: usize = 48;
-    pub(super) const LAYERS: usize = 52;
-    pub(super) const CARD_LEN: usize = 56;
-    pub(super) const DISTRIBUTION: usize = 60;
+/// Where the fields begin, in bytes.
+pub(super) mod field {
+    pub(in super::super) const VERSION: usize = 8;
+    pub(in super::super) const FILE_LEN: usize = 12;
+    pub(in super::super) const CHECKSUM: usize = 16;
+    pub(in super::super) const SCRATCH_LEN: usize = 20;
+    pub(in super::super) const LATENT_LEN: usize = 24;
+    pub(in super::super) const CLASSES: usize = 28;
+    pub(in super::super) const CHANNELS: usize = 32;
+    pub(in super::super) const HEIGHT: usize = 36;
+    pub(in super::super) const WIDTH: usize = 40;
+    pub(in super::super) const LOW: usize = 44;
+    pub(in super::super) const HIGH: usize = 48;
+    pub(in super::super) const LAYERS: usize = 52;
+    pub(in super::super) const CARD_LEN: usize = 56;
+    pub(in super::super) const DISTRIBUTION: usize = 60;
 }
 
 /// What the header says.
@@ -36,13 +37,13 @@ mod field {
 pub struct Header {
     /// Bytes of the whole file.
     pub file_len: u32,
-    /// [`checksum`](super::checksum) of the bytes from 20 to the end.
+    /// [`checksum`](super::checksum()) of the bytes from 20 to the end.
     pub checksum: u32,
     /// Bytes of scratch memory for one image, without room to align it.
     pub scratch_len: u32,
-    /// Numbers of the latent vector.
+    /// Elements of the latent vector.
     pub latent_len: u32,
-    /// Classes that can be asked for, 0 for none.
+    /// Number of classes, 0 for an unconditional model.
     pub classes: u32,
     /// Shape of the image.
     pub shape: Shape,
@@ -54,75 +55,6 @@ pub struct Header {
     pub layers: u32,
     /// Bytes of the card, JSON; 0 for none.
     pub card_len: u32,
-}
-
-/// The little-endian word from byte `at` on; also in constants.
-pub(super) const fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    match bytes.split_at_checked(at) {
-        Some((_, rest)) => match rest.first_chunk() {
-            Some(word) => Some(u32::from_le_bytes(*word)),
-            None => None,
-        },
-        None => None,
-    }
-}
-
-/// Scratch bytes that [`Engine::generate`](crate::engine::compiled::Engine::generate) needs for the model in `file`, room to align them
-/// included; 0 if `file` is no compiled model. To size a static:
-///
-/// ```
-/// # mod firmware {
-/// # use dreamlet_runtime::engine::compiled::scratch_len;
-/// # const DIGITS: &[u8] = &[];
-/// static mut SCRATCH: [u8; scratch_len(DIGITS)] = [0; scratch_len(DIGITS)];
-/// # }
-/// ```
-#[must_use]
-pub const fn scratch_len(file: &[u8]) -> usize {
-    match Glance::new(file) {
-        Some(glance) => glance.scratch_len.saturating_add(super::ALIGNMENT - 1),
-        None => 0,
-    }
-}
-
-/// What sizes of memory depend on, in a constant: nothing is checked but the magic.
-pub(crate) struct Glance {
-    pub(crate) scratch_len: usize,
-    pub(crate) shape: Shape,
-    pub(crate) last: Last,
-}
-
-impl Glance {
-    /// `None` if `file` is no compiled model.
-    pub(crate) const fn new(file: &[u8]) -> Option<Self> {
-        let Some(magic) = file.first_chunk::<8>() else {
-            return None;
-        };
-        if u64::from_le_bytes(*magic) != u64::from_le_bytes(MAGIC) {
-            return None;
-        }
-        let (Some(scratch_len), Some(channels), Some(height), Some(width), Some(layers)) = (
-            word(file, field::SCRATCH_LEN),
-            word(file, field::CHANNELS),
-            word(file, field::HEIGHT),
-            word(file, field::WIDTH),
-            word(file, field::LAYERS),
-        ) else {
-            return None;
-        };
-        let Some(last) = last(file, (layers as usize).saturating_sub(1)) else {
-            return None;
-        };
-        Some(Self {
-            scratch_len: scratch_len as usize,
-            shape: Shape {
-                channels: channels as usize,
-                height: height as usize,
-                width: width as usize,
-            },
-            last,
-        })
-    }
 }
 
 impl Header {

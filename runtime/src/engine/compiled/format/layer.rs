@@ -3,12 +3,12 @@
 /// Bytes of a record.
 pub const LAYER_LEN: usize = 128;
 
-/// What a number is, in a buffer or in weights.
+/// The type of an element, in a buffer or in weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DType {
-    /// 32-bit float.
+    /// f32.
     F32,
-    /// 16-bit float (IEEE 754 binary16); weights only.
+    /// f16 (IEEE 754 binary16); weights only.
     F16,
     /// Signed byte, -127 to 127, times a scale.
     I8,
@@ -43,7 +43,8 @@ pub enum BufferRef {
     Scratch(u32),
 }
 
-/// Shape of a tensor in a buffer: rows, columns, channels, channels side by side (HWC). A vector is `1 x 1 x n`.
+/// Shape of a tensor in a buffer: rows, columns, channels, channels side by side (HWC). A vector is
+/// `1 x 1 x n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HwcShape {
     /// Rows.
@@ -55,7 +56,7 @@ pub struct HwcShape {
 }
 
 impl HwcShape {
-    /// A vector of `n` numbers.
+    /// A vector of `n` elements.
     #[must_use]
     pub const fn vector(n: u32) -> Self {
         Self {
@@ -65,7 +66,7 @@ impl HwcShape {
         }
     }
 
-    /// Numbers in it; saturates.
+    /// Elements in it; saturates.
     #[must_use]
     pub const fn len(self) -> u64 {
         (self.height as u64)
@@ -73,20 +74,20 @@ impl HwcShape {
             .saturating_mul(self.channels as u64)
     }
 
-    /// Bytes of as many numbers; saturates.
+    /// Bytes of as many elements; saturates.
     #[must_use]
-    pub const fn bytes(self, number: DType) -> u64 {
-        self.len().saturating_mul(number.size() as u64)
+    pub const fn bytes(self, dtype: DType) -> u64 {
+        self.len().saturating_mul(dtype.size() as u64)
     }
 
-    /// Whether it has no numbers.
+    /// Whether it has no elements.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.height == 0 || self.width == 0 || self.channels == 0
     }
 }
 
-/// What is done to each number of a layer's result.
+/// What is done to each element of a layer's result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
     /// Nothing.
@@ -111,32 +112,39 @@ pub enum Activation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weights {
     /// What they are: [`DType::F32`], [`DType::F16`] or [`DType::I8`].
-    pub number: DType,
+    pub dtype: DType,
     /// First byte, counted from the beginning of the section of weights.
     pub offset: u32,
     /// First byte of the biases, if there are any: f32, or i32 beside i8 weights.
     pub bias: Option<u32>,
 }
 
-/// How 32-bit sums become bytes. With `sum` the products of a channel `c` and its bias, in 32 bits, and `m = multipliers[c]`:
-/// `q = (sum * m + 2^(shift - 1)) >> shift` in 64-bit arithmetic, where `>>` rounds down: `sum * m / 2^shift` rounded to nearest, halves up.
+/// How 32-bit sums become bytes. With `sum` the products of a channel `c` and its bias, in 32 bits,
+/// and `m = multipliers[c]`: `q = (sum * m + 2^(shift - 1)) >> shift` in 64-bit arithmetic, where
+/// `>>` rounds down: `sum * m / 2^shift` rounded to nearest, halves up.
 ///
-/// Without a table the result is `q`, clamped to -127 and 127 for [`DType::I8`] and to 0 and 255 for [`DType::U8`], so that ReLU is what
-/// unsigned bytes do by themselves. With one it is the byte `table[clamp(q + 2^(bits - 1), 0, 2^bits - 1)]`, to be read as the output's number:
-/// entry `i` is the byte of `q = i - 2^(bits - 1)`. A table holds any activation.
+/// Without a table the result is `q`, clamped to -127 and 127 for [`DType::I8`] and to 0 and 255
+/// for [`DType::U8`], so that ReLU is what unsigned bytes do by themselves. With one it is the byte
+/// `table[clamp(q + 2^(bits - 1), 0, 2^bits - 1)]`, to be read as the output's dtype: entry `i` is
+/// the byte of `q = i - 2^(bits - 1)`. A table holds any activation.
 ///
 /// What a writer of such layers has to know:
-/// - There are no zero points: 0 is the byte 0, and what lies outside an image is skipped. A tensor that is never negative is best unsigned, all
-///   others are signed.
-/// - With scales `x = scale_x * byte` and, for each output channel, `w = scale_w * byte`, biases are `round(bias / (scale_x * scale_w))`, and
-///   `m / 2^shift` is nearly `scale_x * scale_w / scale_y`. `shift` is one for all channels: the channel with the greatest multiplier uses 31 bits.
-/// - Weights are -127 to 127. Sums of products then fit 32 bits, as the loader sees to: it takes up to 66311 products for each sum of a layer
-///   that reads [`DType::U8`], 133144 for [`DType::I8`] and 516 for [`DType::I16`], taps times input channels. The writer sees to it that they do with
+/// - There are no zero points: 0 is the byte 0, and what lies outside an image is skipped. A tensor
+///   that is never negative is best unsigned, all others are signed.
+/// - With scales `x = scale_x * byte` and, for each output channel, `w = scale_w * byte`, biases
+///   are `round(bias / (scale_x * scale_w))`, and `m / 2^shift` is nearly
+///   `scale_x * scale_w / scale_y`. `shift` is one for all channels: the channel with the greatest
+///   multiplier uses 31 bits.
+/// - Weights are -127 to 127. Sums of products then fit 32 bits, as the loader sees to: it takes up
+///   to 66311 products for each sum of a layer that reads [`DType::U8`], 133144 for [`DType::I8`]
+///   and 516 for [`DType::I16`], taps times input channels. The writer sees to it that they do with
 ///   biases added. A sum that does not fit goes around, the same way on every target.
-/// - Input channels of weights are padded with zeros to whole fours, tap by tap; inputs are not padded.
+/// - Input channels of weights are padded with zeros to whole fours, tap by tap; inputs are not
+///   padded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requantization {
-    /// First byte of the multipliers in the section of weights, i32, one for each output channel, padded as biases are. May be negative.
+    /// First byte of the multipliers in the section of weights, i32, one for each output channel,
+    /// padded as biases are. May be negative.
     pub multipliers: u32,
     /// 1 to 62.
     pub shift: u32,
@@ -144,14 +152,16 @@ pub struct Requantization {
     pub table: Option<(u32, u32)>,
 }
 
-/// Geometry of a convolution. See [`Axis`](crate::engine::compiled::Axis) for what an output position reads.
+/// Geometry of a convolution. See [`ConvAxis`](crate::engine::compiled::ConvAxis) for what an
+/// output position reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {
     /// Rows and columns of the kernel.
     pub kernel: [u32; 2],
     /// Strides, from 1. Of a transposed convolution, by how much the image grows.
     pub stride: [u32; 2],
-    /// Rows above and columns left of the image that are taken as 0 (of a transposed convolution: that are cut off).
+    /// Rows above and columns left of the image that are taken as 0 (of a transposed convolution:
+    /// that are cut off).
     pub pad: [u32; 2],
     /// Distances between taps, from 1.
     pub dilation: [u32; 2],
@@ -159,7 +169,8 @@ pub struct Convolution {
     pub groups: u32,
     /// Whether it is a transposed convolution.
     pub transposed: bool,
-    /// Whether channels of the result lie after one another (CHW); [`Op::FewConv`] only, which needs it for more than one output channel.
+    /// Whether channels of the result lie after one another (CHW); [`Op::Col2ImConv`] only, which
+    /// needs it for more than one output channel.
     pub planar: bool,
 }
 
@@ -181,11 +192,12 @@ pub enum BinaryKind {
 pub enum Broadcast {
     /// Both have the same shape.
     Same,
-    /// The second has one number for each channel.
+    /// The second has one element for each channel.
     Channel,
 }
 
-/// How bilinear resizing finds the position in the input, as the attribute of ONNX's Resize is called.
+/// How bilinear resizing finds the position in the input, as the attribute of ONNX's Resize is
+/// called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coordinates {
     /// `(x + 0.5) / scale - 0.5`.
@@ -199,7 +211,7 @@ pub enum Coordinates {
 /// What stands around a padded image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PadKind {
-    /// This number.
+    /// This value.
     Constant(f32),
     /// The image mirrored at its outermost pixels, which are not repeated.
     Reflect,
@@ -207,30 +219,42 @@ pub enum PadKind {
     Edge,
 }
 
-/// What a layer does. `[a][b]` is the order in memory, the last index is the fastest. Packed weights are padded with zeros to whole blocks of 16
-/// output channels ([`BLOCK`](super::BLOCK)), biases and multipliers likewise.
+/// What a layer does. `[a][b]` is the order in memory, the last index is the fastest. Packed
+/// weights are padded with zeros to whole blocks of 16 output channels ([`BLOCK`](super::BLOCK)),
+/// biases and multipliers likewise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op {
-    /// Matrix times vector: input and output are taken as vectors, of `k` and `n` numbers. Weights `[n/16][k][16]`; as i8,
-    /// `[n/16][k/4][16][4]` with `k` padded to whole fours: input `4a + b` and output `16c + d` meet at `((c * k/4 + a) * 16 + d) * 4 + b`.
+    /// Matrix times vector: input and output are taken as vectors, of `k` and `n` elements. Weights
+    /// `[n/16][k][16]`; as i8, `[n/16][k/4][16][4]` with `k` padded to whole fours: input `4a + b`
+    /// and output `16c + d` meet at `((c * k/4 + a) * 16 + d) * 4 + b`.
     Dense,
     /// Convolution or transposed convolution of one group. Weights
-    /// `[n/16][row phase][column phase][row tap][column tap][c][16]`, phases and taps in the order of [`Axis`](crate::engine::compiled::Axis);
-    /// as i8, `[c/4][16][4]` in the place of `[c][16]`, with `c` padded to whole fours.
+    /// `[n/16][row phase][column phase][row tap][column tap][c][16]`, phases and taps in the order
+    /// of [`ConvAxis`](crate::engine::compiled::ConvAxis); as i8, `[c/4][16][4]` in the place of
+    /// `[c][16]`, with `c` padded to whole fours.
     Conv(Convolution),
-    /// The same for few output channels: every input pixel is multiplied with all taps at once, then each output pixel gathers its sums. Weights
-    /// `[m/16][c][16]` where `m` counts `[output channel][kernel row][kernel column]`; as i8, `[m/16][c/4][16][4]`. Biases and multipliers are one for each output
-    /// channel, padded. Needs [`few_scratch`](crate::engine::compiled::few_scratch) bytes of scratch memory of its own, from [`Layer::second`] on.
-    FewConv(Convolution),
-    /// Convolution or transposed convolution in groups. Weights `[kernel row][kernel column][input channel of the group][output channel]`,
-    /// not padded; biases not padded either.
+    /// The same for few output channels: every input pixel is multiplied with all taps at once,
+    /// then each output pixel gathers its sums. Weights `[m/16][c][16]` where `m` counts
+    /// `[output channel][kernel row][kernel column]`; as i8, `[m/16][c/4][16][4]`. Biases and
+    /// multipliers are one for each output channel, padded. Needs
+    /// [`col2im_scratch`](crate::engine::compiled::col2im_scratch) bytes of scratch memory of its
+    /// own, from [`Layer::second`] on.
+    Col2ImConv(Convolution),
+    /// Convolution or transposed convolution in groups. Weights
+    /// `[kernel row][kernel column][input channel of the group][output channel]`, not padded;
+    /// biases not padded either.
     GroupConv(Convolution),
-    /// Each pixel doubled in both directions, then a 3x3 convolution of stride 1 with a border of one pixel of zeros: an image of twice the rows and
-    /// columns. With `a b c` the taps along one axis, outputs `2i` and `2i + 1` are
-    /// `a x[i-1] + (b + c) x[i] = (a + b + c) x[i] - a (x[i] - x[i-1])` and `(a + b) x[i] + c x[i+1] = (a + b + c) x[i] + c (x[i+1] - x[i])`:
-    /// three products for two outputs, nine for four in two dimensions, where a transposed convolution of 4x4 takes sixteen. Weights
-    /// `[row kind][column kind][n/16][c][16]` of the three kinds `a + b + c`, `-a` and `c`: the first multiplies the pixel, the others what it differs by from the
-    /// pixel before, and the pixel behind from it. Needs [`upsample_scratch`](crate::engine::compiled::upsample_scratch) bytes of scratch memory of its own.
+    /// Each pixel doubled in both directions, then a 3x3 convolution of stride 1 with a border of
+    /// one pixel of zeros: an image of twice the rows and columns. With `a b c` the taps along one
+    /// axis, outputs `2i` and `2i + 1` are
+    /// `a x[i-1] + (b + c) x[i] = (a + b + c) x[i] - a (x[i] - x[i-1])` and
+    /// `(a + b) x[i] + c x[i+1] = (a + b + c) x[i] + c (x[i+1] - x[i])`: three products for two
+    /// outputs, nine for four in two dimensions, where a transposed convolution of 4x4 takes
+    /// sixteen. Weights `[row kind][column kind][n/16][c][16]` of the three kinds `a + b + c`, `-a`
+    /// and `c`: the first multiplies the pixel, the others what it differs by from the pixel
+    /// before, and the pixel behind from it. Needs
+    /// [`upsample_scratch`](crate::engine::compiled::upsample_scratch) bytes of scratch memory of
+    /// its own.
     UpsampleConv,
     /// Only the activation.
     Activate,
@@ -238,28 +262,33 @@ pub enum Op {
     Affine,
     /// `x` above 0, else `slope[c] * x`: weights hold the slopes, not padded.
     Prelu,
-    /// Two tensors, number by number.
+    /// Two tensors, element by element.
     Binary(BinaryKind, Broadcast),
     /// Each pixel repeated by whole factors; they are the ratio of the shapes.
     Nearest,
     /// Bilinear interpolation by whole factors; they are the ratio of the shapes.
     Bilinear(Coordinates),
-    /// Blocks of channels to blocks of pixels. The block is the ratio of the shapes; `true` for ONNX's mode CRD (pixel shuffle), `false` for DCR.
+    /// Blocks of channels to blocks of pixels. The block is the ratio of the shapes; `true` for
+    /// ONNX's mode CRD (pixel shuffle), `false` for DCR.
     DepthToSpace(bool),
     /// A border; above and left of the image so many rows and columns.
     Pad([u32; 2], PadKind),
-    /// Copies all channels of the input into the output's channels from this one on. The output's other channels stay.
+    /// Copies all channels of the input into the output's channels from this one on. The output's
+    /// other channels stay.
     ConcatChannels(u32),
-    /// Channels side by side (HWC, the input's shape) to channels after one another (CHW); the output's shape is a vector.
+    /// Channels side by side (HWC, the input's shape) to channels after one another (CHW); the
+    /// output's shape is a vector.
     HwcToChw,
-    /// Channels after one another (CHW, a vector) to channels side by side (HWC, the output's shape).
+    /// Channels after one another (CHW, a vector) to channels side by side (HWC, the output's
+    /// shape).
     ChwToHwc,
-    /// The row of a table that belongs to the class asked for. Weights `[classes][n]`, not padded.
+    /// The row of a table that belongs to the class. Weights `[classes][n]`, not padded.
     Lookup,
-    /// f32 to bytes or 16-bit integers: `x` times this in f32, rounded to nearest with halves away from 0, clamped to -127 and 127
-    /// ([`DType::I8`]), 0 and 255 ([`DType::U8`]) or -32767 and 32767 ([`DType::I16`]). What is no number becomes 0.
+    /// f32 to bytes or 16-bit integers: `x` times this in f32, rounded to nearest with halves away
+    /// from 0, clamped to -127 and 127 ([`DType::I8`]), 0 and 255 ([`DType::U8`]) or -32767 and
+    /// 32767 ([`DType::I16`]). NaN becomes 0.
     Quantize(f32),
-    /// Bytes or 16-bit integers to f32: the number times this.
+    /// i8, u8 or i16 to f32: the element times this.
     Dequantize(f32),
 }
 
@@ -270,22 +299,23 @@ pub struct Layer {
     pub op: Op,
     /// What it reads.
     pub input: BufferRef,
-    /// What the input's numbers are.
-    pub input_number: DType,
+    /// What the input's elements are.
+    pub input_dtype: DType,
     /// The input's shape.
     pub input_shape: HwcShape,
-    /// The second input of [`Op::Binary`], or memory of its own for [`Op::FewConv`] and [`Op::UpsampleConv`].
+    /// The second input of [`Op::Binary`], or memory of its own for [`Op::Col2ImConv`] and
+    /// [`Op::UpsampleConv`].
     pub second: BufferRef,
     /// What it writes.
     pub output: BufferRef,
-    /// What the output's numbers are.
-    pub output_number: DType,
+    /// What the output's elements are.
+    pub output_dtype: DType,
     /// The output's shape.
     pub output_shape: HwcShape,
     /// What happens to the result at last.
     pub activation: Activation,
     /// Weights, where the operation has some.
     pub weights: Option<Weights>,
-    /// For sums of bytes.
+    /// How the sums of an int8 layer become bytes.
     pub requantization: Option<Requantization>,
 }

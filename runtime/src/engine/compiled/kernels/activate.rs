@@ -1,9 +1,9 @@
 //! Activations.
 
-use super::vector::Vector;
+use super::vector::F32Vector;
 use crate::engine::compiled::format::Activation;
 
-/// One number. Not inlined: it is seldom needed, long, and there are many kernels.
+/// One element. Not inlined: it is seldom needed, long, and there are many kernels.
 #[inline(never)]
 pub(in super::super) fn activate_one(x: f32, activation: Activation) -> f32 {
     match activation {
@@ -18,11 +18,11 @@ pub(in super::super) fn activate_one(x: f32, activation: Activation) -> f32 {
     }
 }
 
-/// tanh as a rational function of degree 13 over 6 on -7.9 to 7.9, where it is 1 to the last bit; the coefficients are those of Eigen's
-/// `generic_fast_tanh_float`. Within 5e-7 of tanh.
+/// tanh as a rational function of degree 13 over 6 on -7.9 to 7.9, where it is 1 to the last bit;
+/// the coefficients are those of Eigen's `generic_fast_tanh_float`. Within 5e-7 of tanh.
 #[allow(clippy::excessive_precision, reason = "the published coefficients")]
 #[inline(always)]
-unsafe fn tanh<V: Vector>(x: V) -> V {
+unsafe fn tanh<V: F32Vector>(x: V) -> V {
     unsafe {
         let limit = 7.905_311;
         let x = x.min(V::splat(limit)).max(V::splat(-limit));
@@ -55,7 +55,7 @@ unsafe fn tanh<V: Vector>(x: V) -> V {
 
 /// A vector.
 #[inline(always)]
-pub(super) unsafe fn activate_vector<V: Vector>(x: V, activation: Activation) -> V {
+pub(super) unsafe fn activate_vector<V: F32Vector>(x: V, activation: Activation) -> V {
     unsafe {
         let zero = V::splat(0.0);
         match activation {
@@ -69,12 +69,12 @@ pub(super) unsafe fn activate_vector<V: Vector>(x: V, activation: Activation) ->
             }
             Activation::Clip(low, high) => x.max(V::splat(low)).min(V::splat(high)),
             Activation::Softplus | Activation::Elu(_) => {
-                let mut numbers = [0.0; 16];
-                x.store(numbers.as_mut_ptr());
-                for number in numbers.iter_mut().take(V::LANES) {
-                    *number = activate_one(*number, activation);
+                let mut elements = [0.0; 16];
+                x.store(elements.as_mut_ptr());
+                for element in elements.iter_mut().take(V::LANES) {
+                    *element = activate_one(*element, activation);
                 }
-                V::load(numbers.as_ptr())
+                V::load(elements.as_ptr())
             }
         }
     }
@@ -83,41 +83,37 @@ pub(super) unsafe fn activate_vector<V: Vector>(x: V, activation: Activation) ->
 /// Vectors in memory.
 ///
 /// # Safety
-/// `numbers` must be good for `len` numbers.
+/// `x` must be good for `len` elements.
 #[inline(always)]
-pub(super) unsafe fn activate_all<V: Vector>(
-    numbers: *mut f32,
-    len: usize,
-    activation: Activation,
-) {
+pub(super) unsafe fn activate_all<V: F32Vector>(x: *mut f32, len: usize, activation: Activation) {
     unsafe {
         let mut i = 0;
         while i + V::LANES <= len {
-            activate_vector(V::load(numbers.add(i)), activation).store(numbers.add(i));
+            activate_vector(V::load(x.add(i)), activation).store(x.add(i));
             i += V::LANES;
         }
         if i < len {
             let mut rest = [0.0; 16];
-            core::ptr::copy_nonoverlapping(numbers.add(i), rest.as_mut_ptr(), len - i);
+            core::ptr::copy_nonoverlapping(x.add(i), rest.as_mut_ptr(), len - i);
             activate_vector(V::load(rest.as_ptr()), activation).store(rest.as_mut_ptr());
-            core::ptr::copy_nonoverlapping(rest.as_ptr(), numbers.add(i), len - i);
+            core::ptr::copy_nonoverlapping(rest.as_ptr(), x.add(i), len - i);
         }
     }
 }
 
-/// Stores the first `len` numbers of a vector.
+/// Stores the first `len` elements of a vector.
 ///
 /// # Safety
-/// `to` must be good for `len` numbers.
+/// `to` must be good for `len` elements.
 #[inline(always)]
-pub(super) unsafe fn store_some<V: Vector>(vector: V, to: *mut f32, len: usize) {
+pub(super) unsafe fn store_some<V: F32Vector>(vector: V, to: *mut f32, len: usize) {
     unsafe {
         if len >= V::LANES {
             vector.store(to);
         } else {
-            let mut numbers = [0.0; 16];
-            vector.store(numbers.as_mut_ptr());
-            core::ptr::copy_nonoverlapping(numbers.as_ptr(), to, len);
+            let mut elements = [0.0; 16];
+            vector.store(elements.as_mut_ptr());
+            core::ptr::copy_nonoverlapping(elements.as_ptr(), to, len);
         }
     }
 }

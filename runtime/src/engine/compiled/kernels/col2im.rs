@@ -1,24 +1,27 @@
-//! Convolutions with few output channels: every input pixel times all taps, then each output pixel gathers its sums.
+//! Convolutions with few output channels: every input pixel times all taps, then each output pixel
+//! gathers its sums.
 
-use super::WeightSlice;
 use super::activate::activate_all;
 use super::conv::ConvCall;
-use super::vector::Vector;
-use crate::engine::compiled::conv_axis::Axis;
+use super::vector::F32Vector;
+use super::weights::WeightSlice;
+use crate::engine::compiled::conv_axis::ConvAxis;
 use crate::engine::compiled::format::{Activation, padded};
 
-/// A convolution with few output channels and its data: the weights are `[block][input channel][16]` over
-/// `[output channel][kernel row][kernel column]`, all else is as in any convolution.
+/// A convolution with few output channels and its data: the weights are
+/// `[block][input channel][16]` over `[output channel][kernel row][kernel column]`, all else is as
+/// in any convolution.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Col2ImCall<'a>(pub ConvCall<'a, WeightSlice<'a>>);
 
 impl<'a> Col2ImCall<'a> {
-    /// The sums of input row `row` as a convolution of single pixels; `None` if there is no such row.
+    /// The sums of input row `row` as a convolution of single pixels; `None` if there is no such
+    /// row.
     pub(super) fn line(&self, row: usize) -> Option<ConvCall<'a, WeightSlice<'a>>> {
         let width = self.0.axes[1].input;
         let len = width * self.0.inputs;
         Some(ConvCall {
-            axes: [Axis::pointwise(1), Axis::pointwise(width)],
+            axes: [ConvAxis::pointwise(1), ConvAxis::pointwise(width)],
             outputs: self.sums(),
             x: self.0.x.get(row * len..)?.get(..len)?,
             bias: None,
@@ -32,19 +35,19 @@ impl<'a> Col2ImCall<'a> {
         padded(self.0.outputs * self.0.axes[0].kernel * self.0.axes[1].kernel)
     }
 
-    /// Numbers of one row of sums.
+    /// Elements of one row of sums.
     pub(in super::super) fn row_len(&self) -> usize {
         self.sums() * self.0.axes[1].input
     }
 
-    /// Writes row `output` of the image, for each output channel as many numbers as there are columns; `lines` holds rows of sums, input row `i` at
-    /// `i % kept`.
+    /// Writes row `output` of the image, for each output channel as many elements as there are
+    /// columns; `lines` holds rows of sums, input row `i` at `i % kept`.
     ///
     /// # Safety
-    /// The row exists, all input rows that it reads are in `lines`, `out` is good for as many numbers as a row has in all channels,
-    /// `plane` numbers apart.
+    /// The row exists, all input rows that it reads are in `lines`, `out` is good for as many
+    /// elements as a row has in all channels, `plane` elements apart.
     #[inline(always)]
-    pub(super) unsafe fn gather<V: Vector>(
+    pub(super) unsafe fn gather<V: F32Vector>(
         &self,
         lines: *const f32,
         kept: usize,

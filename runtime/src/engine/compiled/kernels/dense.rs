@@ -1,16 +1,16 @@
 //! Matrix times vector.
 
-use super::WeightSlice;
 use super::activate::{activate_vector, store_some};
-use super::vector::{Element, Vector};
+use super::vector::F32Vector;
+use super::weights::{WeightElement, WeightSlice};
 use crate::engine::compiled::format::{Activation, BLOCK, padded};
 
 /// A dense layer with its data.
 #[derive(Clone, Copy)]
 pub(in super::super) struct DenseCall<'a, W> {
-    /// Numbers of an input vector.
+    /// Elements of an input vector.
     pub inputs: usize,
-    /// Numbers of an output vector.
+    /// Elements of an output vector.
     pub outputs: usize,
     /// The input vector.
     pub x: &'a [f32],
@@ -36,7 +36,7 @@ impl<'a> DenseCall<'a, WeightSlice<'a>> {
     }
 }
 
-impl<W: Element> DenseCall<'_, &[W]> {
+impl<W: WeightElement> DenseCall<'_, &[W]> {
     /// Whether all slices have the lengths that the geometry asks for.
     pub(super) fn fits(&self, out: &[f32]) -> bool {
         self.x.len() == self.inputs
@@ -52,11 +52,12 @@ impl<W: Element> DenseCall<'_, &[W]> {
     /// # Safety
     /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
+    pub(super) unsafe fn run<V: F32Vector>(&self, out: *mut f32) {
         match BLOCK / V::LANES {
             1 => unsafe { self.blocks::<V, 1, 8>(out) },
             2 => unsafe { self.blocks::<V, 2, 4>(out) },
-            // Several sums for each output hide the latency of additions; a processor without vectors has too few registers.
+            // Several sums for each output hide the latency of additions; a processor without
+            // vectors has too few registers.
             _ if V::WIDE == 1 => unsafe { self.blocks::<V, 4, 1>(out) },
             _ => unsafe { self.blocks::<V, 4, 2>(out) },
         }
@@ -64,7 +65,7 @@ impl<W: Element> DenseCall<'_, &[W]> {
 
     /// Block by block of `NV` vectors, `U` inputs at a time.
     #[inline(always)]
-    unsafe fn blocks<V: Vector, const NV: usize, const U: usize>(&self, out: *mut f32) {
+    unsafe fn blocks<V: F32Vector, const NV: usize, const U: usize>(&self, out: *mut f32) {
         unsafe {
             let mut w = self.weights.as_ptr();
             let x = self.x.as_ptr();
@@ -110,7 +111,8 @@ impl<W: Element> DenseCall<'_, &[W]> {
                     w = w.add(BLOCK);
                     i += 1;
                 }
-                // Apart from the loop below, which is too large to be unrolled: with its index, sums would be kept in memory.
+                // Apart from the loop below, which is too large to be unrolled: with its index,
+                // sums would be kept in memory.
                 let mut totals = sums[0];
                 for u in 1..U {
                     for v in 0..NV {

@@ -1,6 +1,7 @@
 //! The innermost loop: pixels times weights into registers.
 
-use super::vector::{Element, Vector};
+use super::vector::{F32Vector, TileShape};
+use super::weights::WeightElement;
 use crate::engine::compiled::format::BLOCK;
 
 /// Sums of the largest tile, in vectors.
@@ -9,14 +10,14 @@ pub(super) const MAX_SUMS: usize = 28;
 /// Where a tile's sums stand: `[row][pixel][vector]`.
 pub(super) type Sums<V> = [V; MAX_SUMS];
 
-/// What is multiplied: rows of pixels of `channels` numbers with weights `[block][channel][16]`.
+/// What is multiplied: rows of pixels of `channels` elements with weights `[block][channel][16]`.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<E> {
-    /// First number of the first pixel.
+    /// First element of the first pixel.
     pub x: *const f32,
-    /// Numbers from one pixel to the next.
+    /// Elements from one pixel to the next.
     pub pixel: usize,
-    /// Numbers from one row of the tile to the next.
+    /// Elements from one row of the tile to the next.
     pub row: usize,
     /// First weight.
     pub weights: *const E,
@@ -24,27 +25,18 @@ pub(super) struct Operands<E> {
     pub block: usize,
     /// Input channels.
     pub channels: usize,
-    /// Weights that are needed soon: as many blocks of them as there are channels are fetched to the cache meanwhile.
+    /// Weights that are needed soon: as many blocks of them as there are channels are fetched to
+    /// the cache meanwhile.
     pub ahead: *const E,
 }
 
-/// The shape of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct TileShape {
-    /// Rows.
-    pub rows: usize,
-    /// Pixels of a row.
-    pub pixels: usize,
-    /// Vectors of output channels.
-    pub vectors: usize,
-}
-
-/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
+/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie
+/// side by side, rows `sums_row` vectors apart.
 ///
 /// # Safety
 /// All that the operands and shapes say must be there; what is ahead may be anywhere.
 #[inline(always)]
-unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV: usize>(
+unsafe fn micro<V: F32Vector, E: WeightElement, const R: usize, const N: usize, const NV: usize>(
     sums: *mut V,
     sums_row: usize,
     o: Operands<E>,
@@ -117,12 +109,12 @@ unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV:
     }
 }
 
-/// [`micro`] for every shape that [`Vector::fits`].
+/// [`micro`] for every shape that [`F32Vector::fits`].
 ///
 /// # Safety
 /// As [`micro`].
 #[inline(always)]
-pub(super) unsafe fn multiply<V: Vector, E: Element, const NV: usize>(
+pub(super) unsafe fn multiply<V: F32Vector, E: WeightElement, const NV: usize>(
     rows: usize,
     pixels: usize,
     sums: *mut V,

@@ -1,16 +1,21 @@
-//! What [`Op::UpsampleConv`](crate::engine::compiled::format::Op::UpsampleConv) does beside multiplying: differences of pixels, and the rows of the
-//! image from rows of products.
+//! What [`Op::UpsampleConv`](crate::engine::compiled::format::Op::UpsampleConv) does beside
+//! multiplying: differences of pixels, and the rows of the image from rows of products.
 
 use super::activate::store_some;
-use super::vector::Vector;
+use super::vector::F32Vector;
 use crate::engine::compiled::format::padded;
 
-/// `out = a - b`, number by number.
+/// `out = a - b`, element by element.
 ///
 /// # Safety
-/// All are good for `len` numbers, and the processor has the vector's instructions.
+/// All are good for `len` elements, and the processor has the vector's instructions.
 #[inline(always)]
-pub(super) unsafe fn subtract<V: Vector>(a: *const f32, b: *const f32, out: *mut f32, len: usize) {
+pub(super) unsafe fn subtract<V: F32Vector>(
+    a: *const f32,
+    b: *const f32,
+    out: *mut f32,
+    len: usize,
+) {
     unsafe {
         let mut i = 0;
         while i + V::LANES <= len {
@@ -34,7 +39,8 @@ pub(in super::super) struct Interleave<'a> {
     pub width: usize,
     /// Output channels.
     pub outputs: usize,
-    /// Products of the input's rows, by kind of column: `[kind][row][column][output channel, padded]`.
+    /// Products of the input's rows, by kind of column:
+    /// `[kind][row][column][output channel, padded]`.
     pub own: &'a [f32],
     /// The same of what rows differ by from their neighbours.
     pub other: &'a [f32],
@@ -58,7 +64,7 @@ impl Interleave<'_> {
     /// # Safety
     /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
+    pub(super) unsafe fn run<V: F32Vector>(&self, out: *mut f32) {
         let channels = padded(self.outputs);
         let kinds = self.rows * self.width * channels;
         unsafe {

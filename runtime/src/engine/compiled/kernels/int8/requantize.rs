@@ -2,7 +2,8 @@
 
 use crate::engine::compiled::format::padded;
 
-/// How the sums of a layer become bytes, see [`Requantization`](crate::engine::compiled::format::Requantization).
+/// How the sums of a layer become bytes, see
+/// [`Requantization`](crate::engine::compiled::format::Requantization).
 #[derive(Clone, Copy)]
 pub(in super::super::super) struct Requantizer<'a> {
     /// What the sums of each channel begin with, if not with 0; padded to whole blocks.
@@ -13,7 +14,7 @@ pub(in super::super::super) struct Requantizer<'a> {
     pub(super) shift: u32,
     /// `2^(shift - 1)`.
     pub(super) half: i64,
-    /// The least and the greatest that a rounded number is clamped to.
+    /// What a rounded sum is clamped to.
     pub(super) low: i32,
     pub(super) high: i32,
     /// The byte of each number from `low` to `high`.
@@ -21,8 +22,9 @@ pub(in super::super::super) struct Requantizer<'a> {
 }
 
 impl<'a> Requantizer<'a> {
-    /// `bias` and `multipliers` are padded to whole blocks; `table` is the table and its bits; `signed` says what the output is where there
-    /// is none. `None` if `shift` or `table` are not as the format has them.
+    /// `bias` and `multipliers` are padded to whole blocks; `table` is the table and its bits;
+    /// `signed` says what the output is where there is none. `None` if `shift` or `table` are not
+    /// as the format has them.
     pub(in super::super::super) fn new(
         bias: Option<&'a [i32]>,
         multipliers: &'a [i32],
@@ -52,7 +54,8 @@ impl<'a> Requantizer<'a> {
         .filter(|_| shift < 63)
     }
 
-    /// Whether there is a multiplier, and a bias where there are some, for each of `outputs` channels and their padding.
+    /// Whether there is a multiplier, and a bias where there are some, for each of `outputs`
+    /// channels and their padding.
     pub(super) fn fits(&self, outputs: usize) -> bool {
         self.multipliers.len() == padded(outputs)
             && self.bias.is_none_or(|bias| bias.len() == padded(outputs))

@@ -1,6 +1,6 @@
-//! The innermost loop of layers of bytes: pixels times weights into registers.
+//! The innermost loop of int8 layers: pixels times weights into registers.
 
-use super::Term;
+use super::element::QuantizedElement;
 use super::simd::Products;
 use crate::engine::compiled::format::BLOCK;
 
@@ -10,14 +10,15 @@ pub(super) const MAX_SUMS: usize = 32;
 /// Pixels of the largest tile.
 pub(super) const MAX_PIXELS: usize = 8;
 
-/// What is multiplied: `rows` x `pixels` vectors of channels with weights `[block][channel / 4][16][4]`.
+/// What is multiplied: `rows` x `pixels` vectors of channels with weights
+/// `[block][channel / 4][16][4]`.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<X> {
-    /// First number of the first pixel.
+    /// First element of the first pixel.
     pub x: *const X,
-    /// Numbers from one pixel to the next.
+    /// Elements from one pixel to the next.
     pub pixel: usize,
-    /// Numbers from one row of the tile to the next.
+    /// Elements from one row of the tile to the next.
     pub row: usize,
     /// First weight.
     pub weights: *const i8,
@@ -27,8 +28,9 @@ pub(super) struct Operands<X> {
     pub channels: usize,
 }
 
-impl<X: Term> Operands<X> {
-    /// The `rest` channels behind those of `self`, filled up with zeros to four in `copy`, of `size` rows and pixels.
+impl<X: QuantizedElement> Operands<X> {
+    /// The `rest` channels behind those of `self`, filled up with zeros to four in `copy`, of
+    /// `size` rows and pixels.
     ///
     /// # Safety
     /// These channels and their weights must be there, and at most [`MAX_PIXELS`].
@@ -66,7 +68,7 @@ impl<X: Term> Operands<X> {
 /// As [`micro`].
 #[inline(always)]
 unsafe fn add_fours<
-    X: Term,
+    X: QuantizedElement,
     V: Products<X>,
     const R: usize,
     const N: usize,
@@ -96,7 +98,7 @@ unsafe fn add_fours<
 /// As [`micro`].
 #[inline(always)]
 pub(super) unsafe fn add<
-    X: Term,
+    X: QuantizedElement,
     V: Products<X>,
     const R: usize,
     const N: usize,
@@ -112,13 +114,20 @@ pub(super) unsafe fn add<
     }
 }
 
-/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie side by side, rows `sums_row` vectors apart.
-/// What is [missing](Products::corrected) in those of a pixel comes with them.
+/// Adds to the sums of `R` rows of `N` pixels, `NV` vectors each. In `sums`, pixels of a row lie
+/// side by side, rows `sums_row` vectors apart. What is [missing](Products::corrected) in those of
+/// a pixel comes with them.
 ///
 /// # Safety
 /// All that the operands and shapes say must be there.
 #[inline(always)]
-unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const NV: usize>(
+unsafe fn micro<
+    X: QuantizedElement,
+    V: Products<X>,
+    const R: usize,
+    const N: usize,
+    const NV: usize,
+>(
     sums: *mut V,
     sums_row: usize,
     o: Operands<X>,
@@ -145,12 +154,13 @@ unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const N
     }
 }
 
-/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and up to [`MAX_PIXELS`] pixels, as many at a time as the registers hold.
+/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and up to [`MAX_PIXELS`] pixels, as
+/// many at a time as the registers hold.
 ///
 /// # Safety
 /// As [`micro`].
 #[inline(always)]
-pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
+pub(super) unsafe fn multiply<X: QuantizedElement, V: Products<X>, const NV: usize>(
     [rows, pixels]: [usize; 2],
     sums: *mut V,
     sums_row: usize,
@@ -181,26 +191,32 @@ pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
     }
 }
 
-/// Pixels whose sums registers hold. Dense layers, of which a batch is a row, have few shapes where they read 16-bit numbers: one of them in a
-/// model.
-const fn at_once<X: Term, V: Products<X>>(vectors: usize) -> usize {
+/// Pixels whose sums registers hold. Dense layers, of which a batch is a row, have few shapes where
+/// they read i16 elements: one of them in a model.
+const fn at_once<X: QuantizedElement, V: Products<X>>(vectors: usize) -> usize {
     let most = V::PIXELS[vectors - 1];
     if X::TALL || most < 4 { most } else { 4 }
 }
 
-/// Whether there is a kernel for so many pixels: not for 3 and 5 where the registers hold more, which would make programs a hundredth larger.
-pub(super) const fn there_is<X: Term, V: Products<X>>(vectors: usize, pixels: usize) -> bool {
+/// Whether there is a kernel for so many pixels: not for 3 and 5 where the registers hold more,
+/// which would make programs a hundredth larger.
+pub(super) const fn there_is<X: QuantizedElement, V: Products<X>>(
+    vectors: usize,
+    pixels: usize,
+) -> bool {
     let most = at_once::<X, V>(vectors);
     pixels == most || pixels < most && !matches!(pixels, 3 | 5)
 }
 
-/// Pixels of the widest tile: as many as are multiplied at once, or several times as many if these are few.
-pub(super) const fn most_pixels<X: Term, V: Products<X>>(vectors: usize) -> usize {
+/// Pixels of the widest tile: as many as are multiplied at once, or several times as many if these
+/// are few.
+pub(super) const fn most_pixels<X: QuantizedElement, V: Products<X>>(vectors: usize) -> usize {
     let once = at_once::<X, V>(vectors);
     MAX_PIXELS / once * once
 }
 
-/// Whether there are tiles of two rows and up to four pixels, and the registers hold them. Small images of few channels do without.
-pub(super) const fn two_rows<X: Term, V: Products<X>>(vectors: usize) -> bool {
+/// Whether there are tiles of two rows and up to four pixels, and the registers hold them. Small
+/// images of few channels do without.
+pub(super) const fn two_rows<X: QuantizedElement, V: Products<X>>(vectors: usize) -> bool {
     X::TALL && V::WIDE >= 4 && vectors >= 2 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
 }

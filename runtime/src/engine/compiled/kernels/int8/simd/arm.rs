@@ -3,14 +3,14 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::{Lanes, Products, Requantizer, Term, load, methods};
+use super::{I32Vector, Products, Requantizer, load, methods};
 use crate::engine::compiled::format::BLOCK;
 
 /// NEON: four whole sums.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Four(int32x4_t);
+pub(in super::super) struct I32x4(int32x4_t);
 
-impl Lanes for Four {
+impl I32Vector for I32x4 {
     const LANES: usize = 4;
 
     methods! {
@@ -36,7 +36,7 @@ impl Lanes for Four {
     }
 }
 
-/// Adds products of four 16-bit numbers, lanes `$lane` of `$x`, with transposed weights.
+/// Adds products of four i16 elements, lanes `$lane` of `$x`, with transposed weights.
 macro_rules! add_words {
     ($sums:expr, $x:expr, $weights:expr, $($lane:literal)*) => {{
         let [a, b] = $weights;
@@ -50,10 +50,11 @@ macro_rules! add_words {
     }};
 }
 
-/// Where the bytes of `[output channel][input channel]` come from in `[input channel][output channel]`, four of each.
+/// Where the bytes of `[output channel][input channel]` come from in
+/// `[input channel][output channel]`, four of each.
 const TRANSPOSED: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
-impl Products<i16> for Four {
+impl Products<i16> for I32x4 {
     type Sums = Self;
     type Inputs = int16x8_t;
     /// Of input channels 0 and 1, and 2 and 3.
@@ -98,13 +99,15 @@ unsafe fn fours<const F: usize>(from: *const i8) -> int8x16_t {
 
 /// NEON: sums of four output channels, each in two halves that lie side by side.
 ///
-/// Two products of signed bytes come together in 16 bits before they are added to a sum. `a * v + b * w` would not fit where all four are -128, but
-/// `a * v - b * w` always does: so the second input is its complement, `-1 - b`. Unsigned bytes are signed ones that are 128 less.
+/// Two products of signed bytes come together in 16 bits before they are added to a sum.
+/// `a * v + b * w` would not fit where all four are -128, but `a * v - b * w` always does: so the
+/// second input is its complement, `-1 - b`. Unsigned bytes are signed ones that are 128 less.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Halves([int32x4_t; 2]);
 
 impl Halves {
-    /// `x`, once the sums are there. Compilers would begin with the products of all vectors, for which there are not registers enough.
+    /// `x`, once the sums are there. Compilers would begin with the products of all vectors, for
+    /// which there are not registers enough.
     #[inline(always)]
     unsafe fn before(self, mut x: int8x16_t) -> int8x16_t {
         let [low, high] = self.0;
@@ -142,10 +145,11 @@ impl Halves {
         }
     }
 
-    /// Adds products of half of what was loaded of `N` pixels, vector by vector; what was loaded, once the sums are there.
+    /// Adds products of half of what was loaded of `N` pixels, vector by vector; what was loaded,
+    /// once the sums are there.
     #[inline(always)]
     unsafe fn add_half<
-        X: Term,
+        X: Copy,
         const HALF: usize,
         const N: usize,
         const NV: usize,
@@ -179,12 +183,13 @@ impl Halves {
     }
 }
 
-/// Products with bytes of type `$x`. Of eight channels the first four are multiplied as `x + $first`, which the bits `$first_bits` make of `x` by being
-/// inverted; the other four as `-(x + $second)`, likewise, and what comes of them is subtracted.
+/// Products with bytes of type `$x`. Of eight channels the first four are multiplied as
+/// `x + $first`, which the bits `$first_bits` make of `x` by being inverted; the other four as
+/// `-(x + $second)`, likewise, and what comes of them is subtracted.
 macro_rules! halves {
     ($x:ty, $first:literal by $first_bits:literal, $second:literal by $second_bits:literal) => {
         impl Products<$x> for Halves {
-            type Sums = Four;
+            type Sums = I32x4;
             type Inputs = [int8x16_t; 2];
             type Weights = int8x16_t;
             const WIDE: usize = 4;
@@ -193,11 +198,11 @@ macro_rules! halves {
             const SHIFTED: bool = true;
 
             methods! {
-                begin(first: Four) -> Self = {
+                begin(first: I32x4) -> Self = {
                     let zeros = vdupq_n_s32(0);
                     Self([vzip1q_s32(first.0, zeros), vzip2q_s32(first.0, zeros)])
                 };
-                end(self: Self) -> Four = Four(vpaddq_s32(self.0[0], self.0[1]));
+                end(self: Self) -> I32x4 = I32x4(vpaddq_s32(self.0[0], self.0[1]));
                 add(self: Self, other: Self) -> Self =
                     Self([vaddq_s32(self.0[0], other.0[0]), vaddq_s32(self.0[1], other.0[1])]);
                 weights(from: *const i8) -> int8x16_t = vld1q_s8(from);
@@ -294,13 +299,15 @@ halves!(u8, -128 by 0x80, -127 by 0x7F);
 pub(in super::super) struct Dot(int32x4_t);
 
 impl Dot {
-    /// Adds to each sum four products of `weights`, with the bytes of lane `lane` of `x`. The standard library has no stable function for it.
+    /// Adds to each sum four products of `weights`, with the bytes of lane `lane` of `x`. The
+    /// standard library has no stable function for it.
     #[inline(always)]
     unsafe fn add_lane(self, weights: int8x16_t, x: int8x16_t, lane: usize) -> Self {
         let mut sums = self.0;
         macro_rules! sdot {
             ($lane:literal) => {
-                // SAFETY: registers only; the processor has the instruction, for that is what the type stands for.
+                // SAFETY: registers only; the processor has the instruction, for that is what the
+                // type stands for.
                 unsafe {
                     asm!(
                         concat!("sdot {s:v}.4s, {w:v}.16b, {x:v}.4b[", $lane, "]"),
@@ -332,7 +339,7 @@ impl Dot {
 
     /// `sums` with 128 times the sum of the weights.
     #[inline(always)]
-    unsafe fn add_weights<X: Term, const NV: usize>(
+    unsafe fn add_weights<X: Copy, const NV: usize>(
         sums: [Self; NV],
         weights: *const i8,
         block: usize,
@@ -360,11 +367,12 @@ impl Dot {
     }
 }
 
-/// Products with numbers of type `$x`; what is multiplied is 128 less where the products are shifted.
+/// Products with elements of type `$x`; what is multiplied is 128 less where the products are
+/// shifted.
 macro_rules! dot {
     ($x:ty, $inputs:ty, $shifted:literal, $pixels:expr, |$from:ident| $input:expr, |$sums:ident, $some:pat_param, $weights:ident| $added:expr) => {
         impl Products<$x> for Dot {
-            type Sums = Four;
+            type Sums = I32x4;
             type Inputs = $inputs;
             type Weights = int8x16_t;
             const WIDE: usize = 4;
@@ -373,8 +381,8 @@ macro_rules! dot {
             const SHIFTED: bool = $shifted;
 
             methods! {
-                begin(first: Four) -> Self = Self(first.0);
-                end(self: Self) -> Four = Four(self.0);
+                begin(first: I32x4) -> Self = Self(first.0);
+                end(self: Self) -> I32x4 = I32x4(self.0);
                 add(self: Self, other: Self) -> Self = Self(vaddq_s32(self.0, other.0));
                 weights(from: *const i8) -> int8x16_t = vld1q_s8(from);
                 inputs<const F: usize>($from: *const $x) -> $inputs = $input;

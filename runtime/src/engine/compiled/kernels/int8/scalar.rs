@@ -1,19 +1,22 @@
 //! The portable path: no vectors by name and no `unsafe`, for microcontrollers above all.
 //!
-//! Four output channels of one pixel are summed at a time, so that their sums stay in registers while the input's channels go by; taps are
-//! found once for each phase, and nothing is divided for a pixel.
+//! I32x4 output channels of one pixel are summed at a time, so that their sums stay in registers
+//! while the input's channels go by; taps are found once for each phase, and nothing is divided for
+//! a pixel.
 
-use super::{ByteConv, Finish, Term};
+use super::call::Int8Conv;
+use super::element::QuantizedElement;
+use super::finish::Finish;
 use crate::engine::compiled::format::BLOCK;
 
 /// Bytes of the weights of four input channels and a block of output channels.
 const GROUP: usize = 4 * BLOCK;
 
-/// A convolution, see [`ByteConv`]; `None` if a slice is too short for the geometry.
-pub(super) fn conv<X: Term, F: Finish>(
-    call: &ByteConv<'_, &[X]>,
+/// A convolution, see [`Int8Conv`]; `None` if a slice is too short for the geometry.
+pub(super) fn conv<X: QuantizedElement, F: Finish>(
+    call: &Int8Conv<'_, &[X]>,
     finish: F,
-    out: &mut [F::DType],
+    out: &mut [F::Output],
 ) -> Option<()> {
     let [rows, columns] = &call.axes;
     let tap_len = call.inputs.div_ceil(4) * GROUP;
@@ -29,7 +32,7 @@ pub(super) fn conv<X: Term, F: Finish>(
                     let x = column * columns.phases() + column_phase;
                     let at = (y * columns.output + x) * call.outputs;
                     let pixel = out.get_mut(at..)?.get_mut(..call.outputs)?;
-                    for (quarter, numbers) in pixel.chunks_mut(4).enumerate() {
+                    for (quarter, elements) in pixel.chunks_mut(4).enumerate() {
                         let channel = 4 * quarter;
                         let mut sums = [0; 4];
                         for (i, sum) in sums.iter_mut().enumerate() {
@@ -58,8 +61,8 @@ pub(super) fn conv<X: Term, F: Finish>(
                                 weights += tap_len;
                             }
                         }
-                        for (i, (number, sum)) in numbers.iter_mut().zip(sums).enumerate() {
-                            *number = finish.number(sum, channel + i);
+                        for (i, (element, sum)) in elements.iter_mut().zip(sums).enumerate() {
+                            *element = finish.output(sum, channel + i);
                         }
                     }
                 }
@@ -70,9 +73,9 @@ pub(super) fn conv<X: Term, F: Finish>(
     Some(())
 }
 
-/// Adds the products of all channels of one input pixel with the weights, `[channel / 4][16][4]`, of the output channels
-/// `4 * quarter` to `4 * quarter + 3` of a block.
-fn add_products<X: Term>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i32; 4]) {
+/// Adds the products of all channels of one input pixel with the weights, `[channel / 4][16][4]`,
+/// of the output channels `4 * quarter` to `4 * quarter + 3` of a block.
+fn add_products<X: QuantizedElement>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i32; 4]) {
     let (fours, rest) = x.as_chunks::<4>();
     let quarters = weights.as_chunks::<16>().0;
     let mut groups = quarters.as_chunks::<4>().0.iter();
@@ -92,7 +95,7 @@ fn add_products<X: Term>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i3
 
 /// Four channels times four output channels.
 #[inline(always)]
-fn add_four<X: Term>(x: [X; 4], weights: &[i8; 16], sums: &mut [i32; 4]) {
+fn add_four<X: QuantizedElement>(x: [X; 4], weights: &[i8; 16], sums: &mut [i32; 4]) {
     let x = x.map(X::wide);
     for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
         for (x, weight) in x.iter().zip(weights) {

@@ -1,15 +1,17 @@
-//! Layers of bytes against sums of 64-bit integers written from the documentation: every number must be the same, at every level.
+//! Int8 layers against sums of 64-bit integers written from the documentation: every element must
+//! be the same, at every SIMD level.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Convolution, DType, HwcShape, Op, Requantization, Weights, padded,
 };
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 
 use crate::builder::{AlignedFile, Builder, numbers};
-use crate::bytes::{ByteConv, Integers, integers, packed_tap, push};
+use crate::int8_layer::{Int8Layer, Int8Weights, integers, packed_tap, push};
 use crate::layers::{geometries, grey, run};
 
-/// A model whose latent vector, an image with channels after one another, comes as integers to what is pushed next.
+/// A model whose latent vector, an image with channels after one another, comes as integers to what
+/// is pushed next.
 fn model_of(from: HwcShape, input: DType) -> Builder {
     let mut builder = Builder {
         latent: from.len() as usize,
@@ -23,14 +25,14 @@ fn model_of(from: HwcShape, input: DType) -> Builder {
     builder
 }
 
-/// Integers that a number can hold, the extremes among them.
-fn inputs(number: DType, len: usize) -> Vec<i64> {
-    let (limit, shift) = match number {
+/// Integers that a dtype can hold, the extremes among them.
+fn inputs(dtype: DType, len: usize) -> Vec<i64> {
+    let (limit, shift) = match dtype {
         DType::I8 => (140.0, 0),
         DType::U8 => (140.0, 127),
         _ => (33000.0, 0),
     };
-    let (low, high) = match number {
+    let (low, high) = match dtype {
         DType::I8 => (-127, 127),
         DType::U8 => (0, 255),
         _ => (-32767, 32767),
@@ -41,7 +43,7 @@ fn inputs(number: DType, len: usize) -> Vec<i64> {
         .collect()
 }
 
-fn floats(x: &[i64]) -> Vec<f32> {
+fn f32s(x: &[i64]) -> Vec<f32> {
     x.iter().map(|x| *x as f32).collect()
 }
 
@@ -57,13 +59,13 @@ fn agree(found: &[f32], expected: &[i64], what: &str) {
     for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
         assert!(
             found == expected as f32,
-            "{what}: number {i} is {found}, expected {expected}"
+            "{what}: element {i} is {found}, expected {expected}"
         );
     }
 }
 
-/// A convolution at every level against its definition. The result comes as floats.
-fn one_convolution(conv: &ByteConv, few: bool) {
+/// A convolution at every SIMD level against its definition. The result comes as f32.
+fn one_convolution(conv: &Int8Layer, few: bool) {
     let (from, to) = (conv.from, conv.to);
     let (input, output) = (conv.integers.input, conv.integers.output);
     let mut builder = model_of(from, input);
@@ -76,13 +78,13 @@ fn one_convolution(conv: &ByteConv, few: bool) {
         None,
     );
     let x = inputs(input, from.len() as usize);
-    let latent = floats(&planar(&x, from.channels as usize));
+    let latent = f32s(&planar(&x, from.channels as usize));
     let mut expected = conv.reference(&x);
     if few {
         expected = planar(&expected, to.channels as usize);
     }
     let file = builder.file(grey(to.len() as usize));
-    for level in Level::available() {
+    for level in SimdLevel::available() {
         agree(
             &run(&file, level, &latent),
             &expected,
@@ -106,7 +108,7 @@ fn map(height: u32, width: u32, channels: u32) -> HwcShape {
 fn convolutions_of_bytes_of_every_geometry_are_exact() {
     for (c, [height, width]) in geometries() {
         for input in [DType::I8, DType::U8] {
-            let conv = ByteConv::new(c, map(height, width, 5), 20, input, DType::I8);
+            let conv = Int8Layer::new(c, map(height, width, 5), 20, input, DType::I8);
             one_convolution(&conv, false);
         }
     }
@@ -130,7 +132,7 @@ fn convolutions_of_bytes_of_every_number_of_channels_are_exact() {
     ] {
         for input in [DType::I8, DType::U8] {
             for output in [DType::I8, DType::U8] {
-                let conv = ByteConv::new(c, map(4, 7, inputs), outputs, input, output);
+                let conv = Int8Layer::new(c, map(4, 7, inputs), outputs, input, output);
                 one_convolution(&conv, false);
             }
         }
@@ -142,7 +144,7 @@ fn convolutions_of_bytes_with_few_outputs_are_exact() {
     for (c, [height, width]) in geometries() {
         for outputs in [1, 3] {
             for input in [DType::I8, DType::U8] {
-                let conv = ByteConv::new(c, map(height, width, 9), outputs, input, DType::U8);
+                let conv = Int8Layer::new(c, map(height, width, 9), outputs, input, DType::U8);
                 one_convolution(&conv, true);
             }
         }
@@ -152,7 +154,7 @@ fn convolutions_of_bytes_with_few_outputs_are_exact() {
 #[test]
 fn wide_images_are_gathered_whole() {
     let c = geometries()[0].0;
-    let conv = ByteConv::new(c, map(2, 150, 4), 2, DType::U8, DType::I8);
+    let conv = Int8Layer::new(c, map(2, 150, 4), 2, DType::U8, DType::I8);
     one_convolution(&conv, true);
 }
 
@@ -160,7 +162,7 @@ fn wide_images_are_gathered_whole() {
 fn tables_are_indexed_as_documented() {
     for bits in [1, 8, 11, 16] {
         for few in [false, true] {
-            let mut conv = ByteConv::new(
+            let mut conv = Int8Layer::new(
                 geometries()[0].0,
                 map(5, 9, 6),
                 3,
@@ -177,7 +179,7 @@ fn tables_are_indexed_as_documented() {
 fn layers_without_biases_begin_at_zero() {
     for few in [false, true] {
         let c = geometries()[1].0;
-        let mut conv = ByteConv::new(c, map(4, 4, 8), 3, DType::I8, DType::I8);
+        let mut conv = Int8Layer::new(c, map(4, 4, 8), 3, DType::I8, DType::I8);
         conv.integers.bias = None;
         one_convolution(&conv, few);
     }
@@ -201,7 +203,7 @@ fn dense_layers_of_integers_are_exact() {
         for input in [DType::I8, DType::U8, DType::I16] {
             for output in [DType::I8, DType::U8] {
                 let point = one_pixel();
-                let conv = ByteConv::new(point, map(1, 1, k), n, input, output);
+                let conv = Int8Layer::new(point, map(1, 1, k), n, input, output);
                 let mut builder = model_of(conv.from, input);
                 let weights = conv.integers.emit(&mut builder, &conv.packed());
                 let (from, to) = (conv.from, conv.to);
@@ -217,9 +219,9 @@ fn dense_layers_of_integers_are_exact() {
                 let x = inputs(input, k as usize);
                 let expected = conv.reference(&x);
                 let file = builder.file(grey(n as usize));
-                for level in Level::available() {
+                for level in SimdLevel::available() {
                     let what = format!("{k} to {n}, {input:?} to {output:?}, {level}");
-                    agree(&run(&file, level, &floats(&x)), &expected, &what);
+                    agree(&run(&file, level, &f32s(&x)), &expected, &what);
                 }
             }
         }
@@ -253,7 +255,7 @@ fn extreme_sums_do_not_go_around() {
                 ..one_pixel()
             };
             let from = map(side, side, channels);
-            let mut conv = ByteConv::new(c, from, 2, input, DType::I8);
+            let mut conv = Int8Layer::new(c, from, 2, input, DType::I8);
             conv.integers.weights.fill(weight);
             conv.integers.bias = None;
             conv.integers.multipliers = vec![1 << 20; 2];
@@ -270,7 +272,7 @@ fn extreme_sums_do_not_go_around() {
             } else {
                 Op::Conv(c)
             };
-            // One pixel, repeated: a latent vector has at most 65536 numbers.
+            // One pixel, repeated: a latent vector has at most 65536 elements.
             let mut builder = Builder {
                 latent: channels as usize,
                 ..Builder::default()
@@ -294,7 +296,7 @@ fn extreme_sums_do_not_go_around() {
             );
             let file = builder.file(grey(2));
             let latent = vec![value as f32; channels as usize];
-            for level in Level::available() {
+            for level in SimdLevel::available() {
                 let what = format!("{input:?} times {weight}, {level}");
                 agree(&run(&file, level, &latent), &expected, &what);
             }
@@ -304,14 +306,15 @@ fn extreme_sums_do_not_go_around() {
 
 #[test]
 fn the_least_byte_is_multiplied_as_any_other() {
-    // -128 comes from a table only, and as a weight only from a file that the compiler has not written: products of pairs of it need 17 bits.
+    // -128 comes from a table only, and as a weight only from a file that the compiler has not
+    // written: products of pairs of it need 17 bits.
     for (input, extremes) in [(DType::I8, [0x80, 0x7F]), (DType::U8, [0, 255])] {
         for channels in [3, 4, 8, 20, 1040] {
             for weights in [[-128, -128, -128], [-128, 127, -128], [127, -128, 3]] {
                 let from = map(2, 3, 2);
-                let mut first = ByteConv::new(one_pixel(), from, channels, DType::I8, input);
+                let mut first = Int8Layer::new(one_pixel(), from, channels, DType::I8, input);
                 first.integers.table = Some(extremes.to_vec());
-                let mut second = ByteConv::new(one_pixel(), first.to, 18, input, DType::I8);
+                let mut second = Int8Layer::new(one_pixel(), first.to, 18, input, DType::I8);
                 let all = &mut second.integers.weights;
                 for (weight, from) in all.iter_mut().zip(weights.iter().cycle()) {
                     *weight = *from;
@@ -325,9 +328,9 @@ fn the_least_byte_is_multiplied_as_any_other() {
                 push(&mut builder, floats_out, [second.to; 2], numbers, None);
                 let x = inputs(DType::I8, from.len() as usize);
                 let expected = second.reference(&first.reference(&x));
-                let latent = floats(&planar(&x, 2));
+                let latent = f32s(&planar(&x, 2));
                 let file = builder.file(grey(second.to.len() as usize));
-                for level in Level::available() {
+                for level in SimdLevel::available() {
                     let what = format!("{input:?}, {channels} channels, {weights:?}, {level}");
                     agree(&run(&file, level, &latent), &expected, &what);
                 }
@@ -354,7 +357,7 @@ fn dense_is_accepted(input: DType, k: u32) -> bool {
     // Nothing is run: the dense layer may read what no layer wrote.
     builder.room(u64::from(k) * 2);
     let weights = Weights {
-        number: DType::I8,
+        dtype: DType::I8,
         offset: builder.bytes(vec![1; padded(1) * (k as usize).next_multiple_of(4)]),
         bias: None,
     };
@@ -399,7 +402,7 @@ fn hostile_requantizations_give_the_same_bytes_at_every_level() {
         {
             for few in [false, true] {
                 let c = geometries()[0].0;
-                let mut conv = ByteConv::new(c, map(3, 5, 6), 3, DType::I8, DType::I8);
+                let mut conv = Int8Layer::new(c, map(3, 5, 6), 3, DType::I8, DType::I8);
                 conv.integers
                     .weights
                     .iter_mut()
@@ -418,7 +421,7 @@ fn hostile_requantizations_give_the_same_bytes_at_every_level() {
 }
 
 #[test]
-fn floats_become_integers_and_integers_floats_as_documented() {
+fn quantize_and_dequantize_as_documented() {
     let scale = 3.0_f32;
     let mut values = vec![
         0.0,
@@ -447,7 +450,7 @@ fn floats_become_integers_and_integers_floats_as_documented() {
     values.extend(numbers(3, 1000).iter().map(|x| x * 100.0));
     let n = values.len();
     let shape = HwcShape::vector(n as u32);
-    for (number, low, high) in [
+    for (dtype, low, high) in [
         (DType::I8, -127.0, 127.0),
         (DType::U8, 0.0, 255.0),
         (DType::I16, -32767.0, 32767.0),
@@ -456,18 +459,19 @@ fn floats_become_integers_and_integers_floats_as_documented() {
             latent: n,
             ..Builder::default()
         };
-        // No latent vector is infinite: the values come as what a latent vector of ones is multiplied with.
-        let scales = builder.floats(&values);
+        // No latent vector is infinite: the values come as what a latent vector of ones is
+        // multiplied with.
+        let scales = builder.f32s(&values);
         let weights = Weights {
-            number: DType::F32,
+            dtype: DType::F32,
             offset: scales,
             bias: None,
         };
         builder.layer(Op::Affine, shape, shape, Activation::None, Some(weights));
-        let [there, back] = [[DType::F32, number], [number, DType::F32]];
+        let [there, back] = [[DType::F32, dtype], [dtype, DType::F32]];
         push(&mut builder, Op::Quantize(scale), [shape; 2], there, None);
         push(&mut builder, Op::Dequantize(0.1), [shape; 2], back, None);
-        let found = run(&builder.file(grey(n)), Level::detect(), &vec![1.0; n]);
+        let found = run(&builder.file(grey(n)), SimdLevel::detect(), &vec![1.0; n]);
         for (found, value) in found.iter().zip(&values) {
             // `f64::round` rounds halves away from 0.
             let exact = f64::from(value * scale);
@@ -479,14 +483,15 @@ fn floats_become_integers_and_integers_floats_as_documented() {
             let expected = integer as f32 * 0.1;
             assert!(
                 *found == expected,
-                "{number:?}: {value} is {found}, not {expected}"
+                "{dtype:?}: {value} is {found}, not {expected}"
             );
         }
     }
 }
 
-/// A small DCGAN of bytes: a dense layer of 16-bit numbers, a transposed convolution, and one with three channels and a table.
-pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
+/// A small int8 DCGAN: a dense layer of i16 elements, a transposed convolution, and one with
+/// three channels and a table.
+pub(crate) fn dcgan() -> (Builder, Int8Layer, Int8Layer) {
     let transposed = geometries()[0].0;
     let mut builder = Builder {
         latent: 10,
@@ -502,7 +507,7 @@ pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
         None,
     );
     let from = map(3, 4, 12);
-    let dense = Integers::new(51, 10, 144, 1440, DType::I16, DType::U8);
+    let dense = Int8Weights::new(51, 10, 144, 1440, DType::I16, DType::U8);
     let packed: Vec<i8> = (0..9)
         .flat_map(|block| packed_tap(block, 10, 144, |o, i| dense.weights[o * 10 + i]))
         .collect();
@@ -515,9 +520,9 @@ pub(crate) fn dcgan() -> (Builder, ByteConv, ByteConv) {
         numbers,
         Some(weights),
     );
-    let middle = ByteConv::new(transposed, from, 20, DType::U8, DType::I8);
+    let middle = Int8Layer::new(transposed, from, 20, DType::U8, DType::I8);
     middle.push(&mut builder, false);
-    let mut last = ByteConv::new(transposed, middle.to, 3, DType::I8, DType::U8);
+    let mut last = Int8Layer::new(transposed, middle.to, 3, DType::I8, DType::U8);
     last.integers = last.integers.with_table(10);
     last.push(&mut builder, true);
     (builder, middle, last)
@@ -535,8 +540,8 @@ fn images_of_bytes_are_the_same_whole_in_rows_and_in_batches() {
     let model = Model::new(file.get()).unwrap();
     let latents = numbers(61, 5 * 10);
     let mut first: Option<Vec<f32>> = None;
-    for level in Level::available() {
-        let engine = Engine::with_level(model, level);
+    for level in SimdLevel::available() {
+        let engine = Engine::with_simd_level(model, level);
         let mut scratch = vec![0x5A; engine.batch_scratch_len(5).max(engine.rows_scratch_len())];
         let mut images = vec![f32::NAN; 5 * model.image_len()];
         engine

@@ -1,19 +1,19 @@
-//! The small vectors of sums that kernels of bytes are written over.
+//! The small vectors of sums that int8 kernels are written over.
 
 #[cfg(target_arch = "aarch64")]
 pub(super) mod arm;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86;
 
-use super::{Requantizer, Term};
+use super::requantize::Requantizer;
 use crate::engine::compiled::format::BLOCK;
 
 /// Several 32-bit sums side by side, of as many output channels. Everything goes around at 32 bits.
 ///
 /// # Safety
-/// Methods of a type may only run where the processor has its instructions, and inlined into a function that is compiled for them;
-/// pointers must be good for [`LANES`](Self::LANES) numbers.
-pub(super) trait Lanes: Copy {
+/// Methods of a type may only run where the processor has its instructions, and inlined into a
+/// function that is compiled for them; pointers must be good for [`LANES`](Self::LANES) elements.
+pub(super) trait I32Vector: Copy {
     /// Sums in a vector, a divisor of 16.
     const LANES: usize;
 
@@ -27,13 +27,13 @@ pub(super) trait Lanes: Copy {
     unsafe fn store_bytes(self, to: *mut u8);
 }
 
-/// What sums are while products with numbers of one type are added to them.
+/// What sums are while products with elements of one type are added to them.
 ///
 /// # Safety
-/// As [`Lanes`].
-pub(super) trait Products<X: Term>: Copy {
+/// As [`I32Vector`].
+pub(super) trait Products<X: Copy>: Copy {
     /// The sums that they become.
-    type Sums: Lanes;
+    type Sums: I32Vector;
     /// Input channels of a pixel, ready for all lanes.
     type Inputs: Copy;
     /// Weights `[16][4]` of as many output channels as there are lanes, made ready.
@@ -46,7 +46,8 @@ pub(super) trait Products<X: Term>: Copy {
     const PIXELS: [usize; 4];
     /// How many fours of input channels are multiplied together, at most: 1, 2 or 4.
     const FOURS: usize = 1;
-    /// Whether what is multiplied is the inputs with something added, so that sums must be [corrected](Self::corrected).
+    /// Whether what is multiplied is the inputs with something added, so that sums must be
+    /// [corrected](Self::corrected).
     const SHIFTED: bool = false;
 
     /// Sums that begin with these.
@@ -62,7 +63,8 @@ pub(super) trait Products<X: Term>: Copy {
         inputs: Self::Inputs,
         weights: [Self::Weights; F],
     ) -> Self;
-    /// Adds products of `F` fours of channels of `N` pixels, which are `pixel` numbers apart, and the weights of `NV` vectors, see [`load`].
+    /// Adds products of `F` fours of channels of `N` pixels, which are `pixel` elements apart, and
+    /// the weights of `NV` vectors, see [`load`].
     #[inline(always)]
     unsafe fn add_tile<const N: usize, const NV: usize, const F: usize>(
         sums: &mut [[Self; NV]; N],
@@ -81,8 +83,9 @@ pub(super) trait Products<X: Term>: Copy {
             }
         }
     }
-    /// `sums` with what is missing in them once products with the weights of `channels` channels are added, see [`load`] for where those are: a
-    /// multiple of the sum of these weights, whatever the inputs are.
+    /// `sums` with what is missing in them once products with the weights of `channels` channels
+    /// are added, see [`load`] for where those are: a multiple of the sum of these weights,
+    /// whatever the inputs are.
     #[inline(always)]
     unsafe fn corrected<const NV: usize>(
         sums: [Self; NV],
@@ -94,13 +97,13 @@ pub(super) trait Products<X: Term>: Copy {
     }
 }
 
-/// Weights of `F` fours of input channels, `[channel / 4][16][4]`, for `NV` vectors of output channels; `block` is from one block of these to
-/// the next.
+/// Weights of `F` fours of input channels, `[channel / 4][16][4]`, for `NV` vectors of output
+/// channels; `block` is from one block of these to the next.
 ///
 /// # Safety
-/// As [`Lanes`], and the weights are there.
+/// As [`I32Vector`], and the weights are there.
 #[inline(always)]
-pub(super) unsafe fn load<X: Term, V: Products<X>, const NV: usize, const F: usize>(
+pub(super) unsafe fn load<X: Copy, V: Products<X>, const NV: usize, const F: usize>(
     from: *const i8,
     block: usize,
 ) -> [[V::Weights; F]; NV] {

@@ -2,14 +2,16 @@
 
 use core::mem::MaybeUninit;
 
-use super::simd::Lanes;
-use super::{Finish, Raw, Requantizer};
+use super::finish::{Finish, Raw};
+use super::requantize::Requantizer;
+use super::simd::I32Vector;
 use crate::engine::compiled::format::BLOCK;
 
 /// Output channels of the widest tile.
 const MOST: usize = 4 * BLOCK;
 
-/// What becomes of vectors of sums, and where the first of it is written. One type for both, so that each kernel is in a program once.
+/// What becomes of vectors of sums, and where the first of it is written. One type for both, so
+/// that each kernel is in a program once.
 #[derive(Clone, Copy)]
 pub(super) enum Out<'a> {
     /// Bytes.
@@ -21,7 +23,7 @@ pub(super) enum Out<'a> {
 /// What becomes of sums, as an [`Out`].
 pub(super) trait FinishVector: Finish {
     /// It with the place where it is written.
-    fn to<'s>(&'s self, out: *mut Self::DType) -> Out<'s>;
+    fn to<'s>(&'s self, out: *mut Self::Output) -> Out<'s>;
 }
 
 impl FinishVector for Requantizer<'_> {
@@ -42,23 +44,26 @@ impl Out<'_> {
     /// # Safety
     /// [`Finish::fits`] holds, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn first<V: Lanes>(&self, channel: usize) -> V {
-        unsafe {
-            match self {
-                Self::Bytes(how, _) if let Some(bias) = how.bias => {
-                    V::load(bias.as_ptr().add(channel))
-                }
-                _ => V::splat(0),
-            }
+    pub(super) unsafe fn first<V: I32Vector>(&self, channel: usize) -> V {
+        let bias = match self {
+            Self::Bytes(how, _) => how.bias,
+            Self::Sums(_) => None,
+        };
+        match bias {
+            // SAFETY: by `fits` there is a bias for each channel and its padding.
+            Some(bias) => unsafe { V::load(bias.as_ptr().add(channel)) },
+            // SAFETY: the processor has the instructions.
+            None => unsafe { V::splat(0) },
         }
     }
 
-    /// Stores the sums of the channels from `channel` on, or the first `len` if there are more, from number `at` of the output on.
+    /// Stores the sums of the channels from `channel` on, or the first `len` if there are more,
+    /// from number `at` of the output on.
     ///
     /// # Safety
-    /// As before, and the output is good for these numbers.
+    /// As before, and the output is good for these elements.
     #[inline(always)]
-    pub(super) unsafe fn store<V: Lanes, const NV: usize>(
+    pub(super) unsafe fn store<V: I32Vector, const NV: usize>(
         &self,
         sums: [V; NV],
         channel: usize,
@@ -77,10 +82,10 @@ impl Out<'_> {
                 }
                 Self::Sums(out) if len >= all => store(sums, out.add(at)),
                 Self::Sums(out) => {
-                    let mut numbers = MaybeUninit::<[i32; MOST]>::uninit();
-                    let numbers = numbers.as_mut_ptr().cast();
-                    store(sums, numbers);
-                    core::ptr::copy_nonoverlapping(numbers, out.add(at), len);
+                    let mut elements = MaybeUninit::<[i32; MOST]>::uninit();
+                    let elements = elements.as_mut_ptr().cast();
+                    store(sums, elements);
+                    core::ptr::copy_nonoverlapping(elements, out.add(at), len);
                 }
             }
         }
@@ -90,9 +95,9 @@ impl Out<'_> {
 /// Stores vectors one after another.
 ///
 /// # Safety
-/// As [`Lanes`].
+/// As [`I32Vector`].
 #[inline(always)]
-unsafe fn store<V: Lanes, const NV: usize>(vectors: [V; NV], to: *mut i32) {
+unsafe fn store<V: I32Vector, const NV: usize>(vectors: [V; NV], to: *mut i32) {
     for v in 0..NV {
         unsafe { vectors[v].store(to.add(v * V::LANES)) };
     }
@@ -104,7 +109,12 @@ impl Requantizer<'_> {
     /// # Safety
     /// As [`Out::store`].
     #[inline(always)]
-    unsafe fn store<V: Lanes, const NV: usize>(&self, sums: [V; NV], channel: usize, to: *mut u8) {
+    unsafe fn store<V: I32Vector, const NV: usize>(
+        &self,
+        sums: [V; NV],
+        channel: usize,
+        to: *mut u8,
+    ) {
         unsafe {
             let mut clamped = sums;
             for v in 0..NV {
@@ -120,12 +130,13 @@ impl Requantizer<'_> {
             for v in 0..NV {
                 clamped[v] = clamped[v].sub(V::splat(self.low));
             }
-            let mut numbers = MaybeUninit::<[i32; MOST]>::uninit();
-            let numbers = numbers.as_mut_ptr().cast::<i32>();
-            store(clamped, numbers);
+            let mut elements = MaybeUninit::<[i32; MOST]>::uninit();
+            let elements = elements.as_mut_ptr().cast::<i32>();
+            store(clamped, elements);
             for i in 0..NV * V::LANES {
-                // What is clamped lies in the table, which has an entry for each number from `low` to `high`.
-                *to.add(i) = *table.as_ptr().add(*numbers.add(i) as usize);
+                // What is clamped lies in the table, which has an entry for each number from `low`
+                // to `high`.
+                *to.add(i) = *table.as_ptr().add(*elements.add(i) as usize);
             }
         }
     }
@@ -136,7 +147,7 @@ impl Requantizer<'_> {
 /// # Safety
 /// The processor has the vector's instructions.
 #[inline(always)]
-pub(super) unsafe fn clamp<V: Lanes>(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
+pub(super) unsafe fn clamp<V: I32Vector>(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
     unsafe {
         let multipliers = V::splat(multiplier);
         let mut chunks = sums.chunks_exact_mut(V::LANES);

@@ -1,13 +1,16 @@
-//! Convolutions of bytes in tiles of pixels times vectors of output channels. The geometry is that of the convolutions of floats.
+//! Int8 convolutions in tiles of pixels times vectors of output channels. The geometry is that of
+//! the f32 convolutions.
 
 use core::mem::MaybeUninit;
 
+use super::call::Int8Conv;
+use super::element::QuantizedElement;
 use super::microkernel::{
     MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, there_is, two_rows,
 };
 use super::out::Out;
-use super::simd::{Lanes, Products};
-use super::{ByteConv, Term};
+use super::simd::{I32Vector, Products};
+
 use crate::engine::compiled::conv_axis::Taps;
 use crate::engine::compiled::format::{BLOCK, padded};
 
@@ -19,11 +22,12 @@ const TAPS: usize = 32;
 /// # Safety
 /// The processor has the vector's instructions.
 #[inline(always)]
-unsafe fn nothing<X: Term, V: Products<X>, const NV: usize>() -> [V; NV] {
+unsafe fn nothing<X: QuantizedElement, V: Products<X>, const NV: usize>() -> [V; NV] {
     unsafe { [V::begin(V::Sums::splat(0)); NV] }
 }
 
-/// What is [missing](Products::corrected) in sums, tap by tap: found when the first tile needs it, and kept for all tiles of a phase.
+/// What is [missing](Products::corrected) in sums, tap by tap: found when the first tile needs it,
+/// and kept for all tiles of a phase.
 struct Missing<V, const NV: usize> {
     /// The tap that each place belongs to. Taps share places where there are more.
     taps: [usize; TAPS],
@@ -38,12 +42,13 @@ impl<V: Copy, const NV: usize> Missing<V, NV> {
         }
     }
 
-    /// What is missing once the operands of tap `tap` are multiplied, and the channels behind them if there are some.
+    /// What is missing once the operands of tap `tap` are multiplied, and the channels behind them
+    /// if there are some.
     ///
     /// # Safety
     /// The weights are there, and the processor has the vector's instructions.
     #[inline(always)]
-    unsafe fn of<X: Term>(&mut self, tap: usize, o: &Operands<X>, rest: bool) -> [V; NV]
+    unsafe fn of<X: QuantizedElement>(&mut self, tap: usize, o: &Operands<X>, rest: bool) -> [V; NV]
     where
         V: Products<X>,
     {
@@ -78,9 +83,9 @@ struct Part<'a> {
 }
 
 /// A convolution that is run in tiles.
-pub(super) struct Tiles<'c, 'a, X>(pub(super) &'c ByteConv<'a, &'a [X]>);
+pub(super) struct Tiles<'c, 'a, X>(pub(super) &'c Int8Conv<'a, &'a [X]>);
 
-impl<X: Term> Tiles<'_, '_, X> {
+impl<X: QuantizedElement> Tiles<'_, '_, X> {
     /// Weights of one tap and one block.
     fn tap_len(&self) -> usize {
         self.0.inputs.next_multiple_of(4) * BLOCK
@@ -89,7 +94,8 @@ impl<X: Term> Tiles<'_, '_, X> {
     /// Runs it.
     ///
     /// # Safety
-    /// [`ByteConv::fits`] and [`Finish::fits`] hold, `out` is good for all outputs, and the processor has the vector's instructions.
+    /// [`Int8Conv::fits`] and [`Finish::fits`](super::finish::Finish::fits) hold, `out` is good for
+    /// all outputs, and the processor has the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn run<V: Products<X>>(&self, out: Out<'_>) {
         let per_block = BLOCK / V::LANES;
@@ -276,7 +282,8 @@ impl<X: Term> Tiles<'_, '_, X> {
                         let part = [bottom - top, right - left];
                         let sums = sums.add(top * sums_row + left * NV);
                         let mut last = [X::default(); 4 * MAX_PIXELS];
-                        // Twice where channels are left that are not four: one call, for the code of it is long.
+                        // Twice where channels are left that are not four: one call, for the code
+                        // of it is long.
                         let mut rest = self.0.inputs - whole;
                         let mut missing = missing.of(tap, &operands, rest > 0);
                         loop {

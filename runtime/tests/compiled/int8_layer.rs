@@ -1,6 +1,7 @@
-//! Layers of bytes: written to models by hand, and computed with 64-bit integers from the documentation.
+//! Int8 layers: written to models by hand, and computed with 64-bit integers from the
+//! documentation.
 
-use dreamlet_runtime::engine::compiled::few_scratch;
+use dreamlet_runtime::engine::compiled::col2im_scratch;
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BLOCK, BufferRef, Convolution, DType, HwcShape, Layer, Op, Requantization, Weights,
     padded,
@@ -8,9 +9,10 @@ use dreamlet_runtime::engine::compiled::format::{
 
 use crate::builder::{Builder, Conv, meets, numbers, taps_in_order};
 
-/// What a layer of bytes holds beside its geometry; weights are `[output][input][kernel row][kernel column]`.
+/// What an int8 layer holds beside its geometry; weights are
+/// `[output][input][kernel row][kernel column]`.
 #[derive(Clone)]
-pub(crate) struct Integers {
+pub(crate) struct Int8Weights {
     pub(crate) input: DType,
     pub(crate) output: DType,
     pub(crate) weights: Vec<i8>,
@@ -20,7 +22,7 @@ pub(crate) struct Integers {
     pub(crate) table: Option<Vec<u8>>,
 }
 
-/// Integers from `-limit` to `limit` that look random.
+/// Int8Weights from `-limit` to `limit` that look random.
 pub(crate) fn integers(seed: u64, len: usize, limit: f32) -> Vec<i64> {
     numbers(seed, len)
         .iter()
@@ -28,8 +30,9 @@ pub(crate) fn integers(seed: u64, len: usize, limit: f32) -> Vec<i64> {
         .collect()
 }
 
-impl Integers {
-    /// Numbers that bring sums of `terms` products to all values of the output, some of them clamped.
+impl Int8Weights {
+    /// Elements that bring sums of `terms` products to all values of the output, some of them
+    /// clamped.
     pub(crate) fn new(
         seed: u64,
         terms: usize,
@@ -65,7 +68,7 @@ impl Integers {
         }
     }
 
-    /// A table of `2^bits` bytes, with as many more bits in the numbers before it.
+    /// A table of `2^bits` bytes, with as many more bits in the elements before it.
     pub(crate) fn with_table(mut self, bits: u32) -> Self {
         self.shift = (self.shift + 8 - bits.min(16)).max(1);
         self.table = Some(
@@ -109,7 +112,7 @@ impl Integers {
             builder.bytes(words.iter().flat_map(|word| word.to_le_bytes()))
         };
         let weights = Weights {
-            number: DType::I8,
+            dtype: DType::I8,
             offset: builder.bytes(weights.iter().map(|w| *w as u8)),
             bias: self.bias.as_ref().map(|bias| words(builder, bias)),
         };
@@ -138,18 +141,18 @@ pub(crate) fn push(
         .last()
         .map_or(BufferRef::Latent, |layer| layer.output);
     let second = match op {
-        Op::FewConv(c) => builder.room(few_scratch(&c, shapes[0], shapes[1]).unwrap()),
+        Op::Col2ImConv(c) => builder.room(col2im_scratch(&c, shapes[0], shapes[1]).unwrap()),
         _ => BufferRef::None,
     };
     let output = builder.room(shapes[1].len() * numbers[1].size() as u64);
     builder.layers.push(Layer {
         op,
         input,
-        input_number: numbers[0],
+        input_dtype: numbers[0],
         input_shape: shapes[0],
         second,
         output,
-        output_number: numbers[1],
+        output_dtype: numbers[1],
         output_shape: shapes[1],
         activation: Activation::None,
         weights: weights.map(|(weights, _)| weights),
@@ -176,15 +179,15 @@ pub(crate) fn packed_tap(
     packed
 }
 
-/// A convolution of bytes.
-pub(crate) struct ByteConv {
+/// An int8 convolution.
+pub(crate) struct Int8Layer {
     pub(crate) c: Convolution,
     pub(crate) from: HwcShape,
     pub(crate) to: HwcShape,
-    pub(crate) integers: Integers,
+    pub(crate) integers: Int8Weights,
 }
 
-impl ByteConv {
+impl Int8Layer {
     pub(crate) fn new(
         c: Convolution,
         from: HwcShape,
@@ -200,7 +203,7 @@ impl ByteConv {
             c,
             from,
             to,
-            integers: Integers::new(21, terms, outputs, terms * outputs, input, output),
+            integers: Int8Weights::new(21, terms, outputs, terms * outputs, input, output),
         }
     }
 
@@ -274,7 +277,7 @@ impl ByteConv {
             .collect()
     }
 
-    /// Appends it, as [`Op::FewConv`] where `few`.
+    /// Appends it, as [`Op::Col2ImConv`] where `few`.
     pub(crate) fn push(&self, builder: &mut Builder, few: bool) {
         let packed = if few {
             self.packed_few()
@@ -283,7 +286,7 @@ impl ByteConv {
         };
         let weights = self.integers.emit(builder, &packed);
         let op = if few {
-            Op::FewConv(Convolution {
+            Op::Col2ImConv(Convolution {
                 planar: true,
                 ..self.c
             })
