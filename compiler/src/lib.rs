@@ -8,15 +8,9 @@
 //! `quantize` makes integer layers of them where that is asked for, `memory_plan` places their buffers, `pack` orders the weights, `emit` writes the file. `interpreter` runs a network by the definitions of its
 //! operations, before and after rewriting.
 
-#[cfg(test)]
-mod against_onnxruntime;
 mod emit;
 mod error;
 pub mod estimates;
-#[cfg(test)]
-mod executor;
-#[cfg(test)]
-mod graphs;
 mod half;
 mod import;
 mod interpreter;
@@ -27,8 +21,6 @@ mod pack;
 mod passes;
 mod quantize;
 mod report;
-#[cfg(test)]
-mod testing;
 #[cfg(test)]
 mod tests;
 mod upsample;

@@ -17,12 +17,12 @@ use crate::{Options, Precision, compile, lower, with_own_golden, write};
 const LATENT: u32 = 13;
 
 /// A network under construction, weights from a seeded stream.
-struct Draft {
+struct NetBuilder {
     net: Net,
     random: Stream,
 }
 
-impl Draft {
+impl NetBuilder {
     fn new(classes: usize) -> Self {
         Self {
             net: Net::new(LATENT, classes),
@@ -242,13 +242,13 @@ fn one_file_gives_the_same_bytes_on_any_number_of_threads() {
 
 #[test]
 fn leaky_units_go_through_tables_and_colours_through_bytes() {
-    let mut draft = Draft::new(0);
+    let mut builder = NetBuilder::new(0);
     let leaky = Activation::LeakyRelu(0.2);
-    let x = draft.dense(0, map(4, 10), leaky);
-    let x = draft.conv(x, 7, true, leaky);
-    let x = draft.conv(x, 6, false, Activation::Elu(1.0));
-    let x = draft.conv(x, 3, true, Activation::Tanh);
-    let (net, card) = draft.image(x);
+    let x = builder.dense(0, map(4, 10), leaky);
+    let x = builder.conv(x, 7, true, leaky);
+    let x = builder.conv(x, 6, false, Activation::Elu(1.0));
+    let x = builder.conv(x, 3, true, Activation::Tanh);
+    let (net, card) = builder.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
@@ -271,16 +271,16 @@ fn leaky_units_go_through_tables_and_colours_through_bytes() {
 
 #[test]
 fn a_residual_is_added_in_floats_between_integer_layers() {
-    let mut draft = Draft::new(0);
+    let mut builder = NetBuilder::new(0);
     let relu = Activation::Relu;
-    let x = draft.dense(0, map(4, 8), relu);
-    let y = draft.conv(x, 8, false, relu);
-    let y = draft.conv(y, 8, false, Activation::None);
+    let x = builder.dense(0, map(4, 8), relu);
+    let y = builder.conv(x, 8, false, relu);
+    let y = builder.conv(y, 8, false, Activation::None);
     let add = Op::Binary(BinaryKind::Add, Broadcast::Same);
-    let x = draft.push(add, vec![x, y], map(4, 8), relu);
-    let x = draft.push(Op::Nearest, vec![x], map(8, 8), Activation::None);
-    let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.image(x);
+    let x = builder.push(add, vec![x, y], map(4, 8), relu);
+    let x = builder.push(Op::Nearest, vec![x], map(8, 8), Activation::None);
+    let x = builder.conv(x, 1, false, Activation::Tanh);
+    let (net, card) = builder.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
@@ -295,20 +295,20 @@ fn a_residual_is_added_in_floats_between_integer_layers() {
 #[test]
 fn a_class_joins_the_latent_vector_in_16_bits_wherever_it_begins() {
     for first in [true, false] {
-        let mut draft = Draft::new(3);
-        let table = draft.numbers(3 * 5, 2.0);
+        let mut builder = NetBuilder::new(3);
+        let table = builder.numbers(3 * 5, 2.0);
         let row = HwcShape::vector(5);
-        let class = draft.push(Op::Lookup { table }, vec![], row, Activation::None);
+        let class = builder.push(Op::Lookup { table }, vec![], row, Activation::None);
         let parts = if first {
             vec![class, 0]
         } else {
             vec![0, class]
         };
         let both_parts = HwcShape::vector(LATENT + 5);
-        let x = draft.push(Op::Concat, parts, both_parts, Activation::None);
-        let x = draft.dense(x, map(4, 6), Activation::Relu);
-        let x = draft.conv(x, 1, true, Activation::Sigmoid);
-        let (net, mut card) = draft.image(x);
+        let x = builder.push(Op::Concat, parts, both_parts, Activation::None);
+        let x = builder.dense(x, map(4, 6), Activation::Relu);
+        let x = builder.conv(x, 1, true, Activation::Sigmoid);
+        let (net, mut card) = builder.image(x);
         card.range = PixelRange::UNIT;
         let both = both(&net, &card, FEW);
         assert_eq!(integer_layers(&both.quantized), [2, 2]);
@@ -322,14 +322,14 @@ fn a_class_joins_the_latent_vector_in_16_bits_wherever_it_begins() {
 
 #[test]
 fn branches_of_bytes_are_joined_and_moved_as_bytes() {
-    let mut draft = Draft::new(0);
-    let x = draft.dense(0, map(4, 8), Activation::Relu);
-    let a = draft.conv(x, 5, false, Activation::Relu);
-    let b = draft.conv(x, 3, false, Activation::Tanh);
-    let x = draft.push(Op::Concat, vec![a, b], map(4, 8), Activation::None);
-    let x = draft.push(Op::DepthToSpace(true), vec![x], map(8, 2), Activation::None);
-    let x = draft.conv(x, 1, false, Activation::Clip(-1.0, 1.0));
-    let (net, card) = draft.image(x);
+    let mut builder = NetBuilder::new(0);
+    let x = builder.dense(0, map(4, 8), Activation::Relu);
+    let a = builder.conv(x, 5, false, Activation::Relu);
+    let b = builder.conv(x, 3, false, Activation::Tanh);
+    let x = builder.push(Op::Concat, vec![a, b], map(4, 8), Activation::None);
+    let x = builder.push(Op::DepthToSpace(true), vec![x], map(8, 2), Activation::None);
+    let x = builder.conv(x, 1, false, Activation::Clip(-1.0, 1.0));
+    let (net, card) = builder.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
@@ -347,11 +347,11 @@ fn branches_of_bytes_are_joined_and_moved_as_bytes() {
 
 #[test]
 fn layers_go_back_to_floats_until_the_image_is_near_enough() {
-    let mut draft = Draft::new(0);
-    let x = draft.dense(0, map(4, 8), Activation::Relu);
-    let x = draft.conv(x, 8, true, Activation::Relu);
-    let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.image(x);
+    let mut builder = NetBuilder::new(0);
+    let x = builder.dense(0, map(4, 8), Activation::Relu);
+    let x = builder.conv(x, 8, true, Activation::Relu);
+    let x = builder.conv(x, 1, false, Activation::Tanh);
+    let (net, card) = builder.image(x);
     let all = both(&net, &card, FEW);
     let asked = |float_layers| QuantizeOptions {
         float_layers,
@@ -378,8 +378,8 @@ fn layers_go_back_to_floats_until_the_image_is_near_enough() {
 
 #[test]
 fn weights_and_values_that_are_all_zeros_quantize() {
-    let mut draft = Draft::new(0);
-    let x = draft.push(
+    let mut builder = NetBuilder::new(0);
+    let x = builder.push(
         Op::Dense {
             weights: vec![0.0; 13 * 16],
             bias: vec![-1.0; 16],
@@ -388,8 +388,8 @@ fn weights_and_values_that_are_all_zeros_quantize() {
         map(4, 1),
         Activation::Relu,
     );
-    let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.image(x);
+    let x = builder.conv(x, 1, false, Activation::Tanh);
+    let (net, card) = builder.image(x);
     let nothing = QuantizeOptions {
         calibrate: 0,
         ..FEW
@@ -402,9 +402,9 @@ fn weights_and_values_that_are_all_zeros_quantize() {
 #[test]
 fn a_weight_that_is_no_number_is_an_error() {
     for spoilt in [f32::NAN, f32::INFINITY] {
-        let mut draft = Draft::new(0);
-        let x = draft.dense(0, map(4, 1), Activation::Tanh);
-        let (mut net, card) = draft.image(x);
+        let mut builder = NetBuilder::new(0);
+        let x = builder.dense(0, map(4, 1), Activation::Tanh);
+        let (mut net, card) = builder.image(x);
         if let Op::Dense { weights, .. } = &mut net.nodes[0].op {
             weights[3] = spoilt;
         }

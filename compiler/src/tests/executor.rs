@@ -6,9 +6,9 @@ use dreamlet_runtime::engine::compiled::format::{
 };
 use dreamlet_runtime::engine::compiled::{Axis, CompiledGenerator, Model};
 
-use super::half;
-use super::interpreter;
-use super::ir::{Net, Node, Op as NetOp};
+use crate::half;
+use crate::interpreter;
+use crate::ir::{Net, Node, Op as NetOp};
 
 /// Makes an image, CHW.
 pub(crate) fn run(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
