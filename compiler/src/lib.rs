@@ -11,7 +11,6 @@
 mod emit;
 mod error;
 pub mod estimates;
-mod half;
 mod import;
 mod interpreter;
 mod ir;

@@ -4,10 +4,11 @@ use dreamlet_runtime::engine::compiled::Axis;
 use dreamlet_runtime::engine::compiled::format::{
     BLOCK, Convolution, DType, HwcShape, Op as Layer, padded,
 };
+use half::f16;
 
+use super::CompileError;
 use super::ir::len;
 use super::lower::{Step, Weights};
-use super::{CompileError, half};
 
 /// The bytes of a layer's weights and biases.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,12 +56,12 @@ pub(crate) fn pack(step: &Step, weights: &Weights, number: DType) -> Result<Pack
     let bytes = if number == DType::F16 {
         let mut bytes = Vec::with_capacity(2 * ordered.len());
         for x in ordered {
-            let half = half::from_f32(x);
-            if half & 0x7fff == 0x7c00 {
+            let half = f16::from_f32(x);
+            if !half.is_finite() {
                 return Err(CompileError::Overflow {
                     layer: step.origin.clone(),
                     found: x,
-                    limit: half::MAX,
+                    limit: f16::MAX.to_f32(),
                 });
             }
             bytes.extend_from_slice(&half.to_le_bytes());

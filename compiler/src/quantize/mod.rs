@@ -22,10 +22,10 @@ use core::fmt;
 
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::format::{DType, Op as Layer};
+use half::f16;
 
 use super::CompileError;
 use super::emit::emit;
-use super::half;
 use super::ir::Net;
 use super::lower::{Lowered, Step};
 use super::memory_plan::plan;
@@ -187,7 +187,7 @@ pub(super) fn floats(lowered: &Lowered) -> DType {
         let weights = step.weights.iter().filter(|_| multiplies(step));
         weights
             .flat_map(|weights| &weights.weights)
-            .all(|w| w.abs() <= half::MAX)
+            .all(|w| w.abs() <= f16::MAX.to_f32())
     };
     if lowered.steps.iter().all(fits) {
         DType::F16

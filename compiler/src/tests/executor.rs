@@ -5,8 +5,8 @@ use dreamlet_runtime::engine::compiled::format::{
     Activation, Broadcast, BufferRef, Convolution, DType, HwcShape, Layer, Op, PadKind, Weights,
 };
 use dreamlet_runtime::engine::compiled::{Axis, CompiledGenerator, Model};
+use half::f16;
 
-use crate::half;
 use crate::interpreter;
 use crate::ir::{Net, Node, Op as NetOp};
 
@@ -70,9 +70,7 @@ impl Machine<'_> {
         let Weights { number, offset, .. } = self.weights();
         let at = offset as usize + i * number.size();
         match number {
-            DType::F16 => {
-                half::to_f32(u16::from_le_bytes([self.weights[at], self.weights[at + 1]]))
-            }
+            DType::F16 => f16::from_le_bytes([self.weights[at], self.weights[at + 1]]).to_f32(),
             _ => f32::from_le_bytes(self.weights[at..at + 4].try_into().unwrap()),
         }
     }

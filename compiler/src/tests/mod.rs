@@ -2,6 +2,7 @@
 
 mod executor;
 mod graphs;
+mod half_floats;
 mod onnx_builder;
 mod onnxruntime;
 
