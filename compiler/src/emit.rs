@@ -95,7 +95,7 @@ fn layer(
     let (mut weights, mut requantization) = (None, None);
     if let Some(packed) = packed {
         weights = Some(Weights {
-            number: packed.number,
+            dtype: packed.number,
             offset: add(&packed.weights)?,
             bias: packed.bias.map(|bias| add(&bias)).transpose()?,
         });
@@ -113,11 +113,11 @@ fn layer(
     Ok(Layer {
         op: step.op,
         input: place(step.input),
-        input_number: step.input_number,
+        input_dtype: step.input_dtype,
         input_shape: step.input_shape,
         second: place(step.second),
         output: place(step.output),
-        output_number: step.output_number,
+        output_dtype: step.output_dtype,
         output_shape: step.output_shape,
         activation: step.activation,
         weights,

@@ -3,7 +3,7 @@
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Broadcast, Convolution, DType, HwcShape, Op as Layer, padded,
 };
-use dreamlet_runtime::engine::compiled::{Axis, few_scratch, upsample_scratch};
+use dreamlet_runtime::engine::compiled::{ConvAxis, col2im_scratch, upsample_scratch};
 
 use super::import::value::planar_position;
 use super::ir::{Net, Node, Op, ValueId, len};
@@ -37,11 +37,11 @@ pub(crate) struct Weights {
 pub(crate) struct Step {
     pub(crate) op: Layer,
     pub(crate) input: Operand,
-    pub(crate) input_number: DType,
+    pub(crate) input_dtype: DType,
     pub(crate) input_shape: HwcShape,
     pub(crate) second: Operand,
     pub(crate) output: Operand,
-    pub(crate) output_number: DType,
+    pub(crate) output_dtype: DType,
     pub(crate) output_shape: HwcShape,
     pub(crate) activation: Activation,
     pub(crate) weights: Option<Weights>,
@@ -149,11 +149,11 @@ impl Lowering<'_> {
         Step {
             op,
             input: input.map_or(Operand::None, |&input| self.home(input)),
-            input_number: DType::F32,
+            input_dtype: DType::F32,
             input_shape: input.map_or(HwcShape::vector(1), |&input| self.net.shape(input)),
             second: Operand::None,
             output,
-            output_number: DType::F32,
+            output_dtype: DType::F32,
             output_shape: shape,
             activation: node.activation,
             weights: None,
@@ -285,11 +285,11 @@ impl Lowering<'_> {
         self.out.steps.push(Step {
             op: Layer::Activate,
             input: self.home(value),
-            input_number: DType::F32,
+            input_dtype: DType::F32,
             input_shape: shape,
             second: Operand::None,
             output: buffer,
-            output_number: DType::F32,
+            output_dtype: DType::F32,
             output_shape: shape,
             activation: Activation::None,
             weights: None,
@@ -342,8 +342,8 @@ impl Lowering<'_> {
             None if to.channels == 1 => {}
             None => return self.step(node, Layer::Conv(geometry), node.output, to),
         }
-        let mut step = self.step(node, Layer::FewConv(geometry), value, to);
-        step.second = self.buffer(few_scratch(&geometry, from, to).unwrap_or(u64::MAX));
+        let mut step = self.step(node, Layer::Col2ImConv(geometry), value, to);
+        step.second = self.buffer(col2im_scratch(&geometry, from, to).unwrap_or(u64::MAX));
         step
     }
 
@@ -432,11 +432,11 @@ impl Lowering<'_> {
                 self.out.steps.push(Step {
                     op: Layer::Activate,
                     input: home,
-                    input_number: DType::F32,
+                    input_dtype: DType::F32,
                     input_shape: shape,
                     second: Operand::None,
                     output: Operand::Image,
-                    output_number: DType::F32,
+                    output_dtype: DType::F32,
                     output_shape: shape,
                     activation: Activation::None,
                     weights: None,
@@ -491,7 +491,7 @@ fn shuffles(positions: &[u32], from: HwcShape, to: HwcShape) -> Option<bool> {
 
 /// Pairs of an output and a tap along both axes, of which an input position exists.
 pub(crate) fn products(geometry: &Convolution, from: HwcShape, to: HwcShape) -> u64 {
-    let pairs = |axis: &Axis| -> u64 {
+    let pairs = |axis: &ConvAxis| -> u64 {
         let phases = 0..axis.phases();
         phases
             .map(|phase| {
@@ -505,7 +505,10 @@ pub(crate) fn products(geometry: &Convolution, from: HwcShape, to: HwcShape) -> 
             })
             .sum()
     };
-    Axis::pair(geometry, from, to).iter().map(pairs).product()
+    ConvAxis::pair(geometry, from, to)
+        .iter()
+        .map(pairs)
+        .product()
 }
 
 /// Whether multiplying every input pixel with all taps at once is less work than gathering for each output, with both padded to blocks.
@@ -518,5 +521,5 @@ fn prefers_few(geometry: &Convolution, from: HwcShape, to: HwcShape) -> bool {
         * channels;
     let gather = products(geometry, from, to) * u64::from(to.channels);
     let direct = products(geometry, from, to) * padded(to.channels as usize) as u64 * channels;
-    few_scratch(geometry, from, to).is_some() && few + gather < direct
+    col2im_scratch(geometry, from, to).is_some() && few + gather < direct
 }

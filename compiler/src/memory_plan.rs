@@ -93,7 +93,7 @@ fn share(lowered: &Lowered, lives: &mut [Option<Life>]) -> Vec<usize> {
         let (Operand::Buffer { index: output, .. }, true) = (step.output, in_place) else {
             continue;
         };
-        let size = bytes(step.output_shape, step.output_number);
+        let size = bytes(step.output_shape, step.output_dtype);
         let found = match step.input {
             Operand::Buffer { index, offset: 0 } => {
                 let owner = owners[index];

@@ -1,6 +1,6 @@
 //! Weights in the orders that the device's layers read, as [`Op`](dreamlet_runtime::engine::compiled::format::Op) documents them.
 
-use dreamlet_runtime::engine::compiled::Axis;
+use dreamlet_runtime::engine::compiled::ConvAxis;
 use dreamlet_runtime::engine::compiled::format::{
     BLOCK, Convolution, DType, HwcShape, Op as Layer, padded,
 };
@@ -36,7 +36,7 @@ pub(crate) fn pack(step: &Step, weights: &Weights, number: DType) -> Result<Pack
     let (from, to) = (step.input_shape, step.output_shape);
     let multiplies = matches!(
         step.op,
-        Layer::Dense | Layer::Conv(_) | Layer::FewConv(_) | Layer::UpsampleConv
+        Layer::Dense | Layer::Conv(_) | Layer::Col2ImConv(_) | Layer::UpsampleConv
     );
     let number = if multiplies { number } else { DType::F32 };
     let numbers = weights.weights.iter().chain(weights.bias.iter().flatten());
@@ -84,8 +84,8 @@ fn ordered(op: Layer, weights: &[f32], from: HwcShape, to: HwcShape) -> Vec<f32>
     let (inputs, outputs) = (from.channels as usize, to.channels as usize);
     match op {
         Layer::Dense => dense(weights, len(from), len(to)),
-        Layer::Conv(geometry) => conv(weights, &Axis::pair(&geometry, from, to), from, to),
-        Layer::FewConv(geometry) => few(weights, inputs, outputs, taps(geometry)),
+        Layer::Conv(geometry) => conv(weights, &ConvAxis::pair(&geometry, from, to), from, to),
+        Layer::Col2ImConv(geometry) => few(weights, inputs, outputs, taps(geometry)),
         // `[kind][n][c]`, each kind a convolution of one tap.
         Layer::UpsampleConv => weights
             .chunks((inputs * outputs).max(1))
@@ -101,7 +101,7 @@ fn ordered(op: Layer, weights: &[f32], from: HwcShape, to: HwcShape) -> Vec<f32>
 pub(crate) fn pack_bytes(step: &Step, weights: &[f32]) -> Vec<u8> {
     let (mut from, to) = (step.input_shape, step.output_shape);
     let (inputs, taps) = match step.op {
-        Layer::Conv(geometry) | Layer::FewConv(geometry) => (
+        Layer::Conv(geometry) | Layer::Col2ImConv(geometry) => (
             from.channels as usize,
             (geometry.kernel[0] * geometry.kernel[1]) as usize,
         ),
@@ -141,7 +141,7 @@ fn dense(weights: &[f32], inputs: usize, outputs: usize) -> Vec<f32> {
 }
 
 /// `[n][c][kernel row][kernel column]` to `[n/16][row phase][column phase][row tap][column tap][c][16]`.
-fn conv(weights: &[f32], axes: &[Axis; 2], from: HwcShape, to: HwcShape) -> Vec<f32> {
+fn conv(weights: &[f32], axes: &[ConvAxis; 2], from: HwcShape, to: HwcShape) -> Vec<f32> {
     let (inputs, outputs) = (from.channels as usize, to.channels as usize);
     let [rows, columns] = axes;
     let taps = rows.kernel * columns.kernel;

@@ -5,7 +5,7 @@ use core::fmt::{self, Write as _};
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BufferRef, FormatError, HwcShape, Layer, Op,
 };
-use dreamlet_runtime::engine::compiled::{few_scratch, upsample_scratch};
+use dreamlet_runtime::engine::compiled::{col2im_scratch, upsample_scratch};
 
 use super::estimates::BOARDS;
 use super::lower::{Lowered, Step, products};
@@ -63,8 +63,8 @@ impl Report {
             };
             let size = |shape: HwcShape, bytes: usize| shape.len() * bytes as u64;
             let own = match layer.op {
-                Op::FewConv(geometry) => {
-                    few_scratch(&geometry, layer.input_shape, layer.output_shape).unwrap_or(0)
+                Op::Col2ImConv(geometry) => {
+                    col2im_scratch(&geometry, layer.input_shape, layer.output_shape).unwrap_or(0)
                 }
                 Op::UpsampleConv => {
                     upsample_scratch(layer.input_shape, layer.output_shape).unwrap_or(0)
@@ -74,11 +74,11 @@ impl Report {
             };
             let input = in_scratch(
                 layer.input,
-                size(layer.input_shape, layer.input_number.size()),
+                size(layer.input_shape, layer.input_dtype.size()),
             );
             let output = in_scratch(
                 layer.output,
-                size(layer.output_shape, layer.output_number.size()),
+                size(layer.output_shape, layer.output_dtype.size()),
             );
             let shared = if layer.input == layer.output {
                 output
@@ -135,7 +135,7 @@ fn weights(step: &Step, layer: &Layer) -> u64 {
     let Some(tensors) = &step.weights else {
         return 0;
     };
-    let number = layer.weights.map_or(4, |weights| weights.number.size());
+    let number = layer.weights.map_or(4, |weights| weights.dtype.size());
     let bias = tensors.bias.as_ref().map_or(0, |bias| 4 * bias.len());
     (tensors.weights.len() * number + bias) as u64
 }
@@ -149,7 +149,7 @@ fn multiplications(layer: &Layer) -> u64 {
             let inputs = u64::from(from.channels / geometry.groups.max(1));
             products(&geometry, from, to) * inputs * u64::from(to.channels)
         }
-        Op::FewConv(geometry) => {
+        Op::Col2ImConv(geometry) => {
             let taps = u64::from(geometry.kernel[0]) * u64::from(geometry.kernel[1]);
             from.len() * taps * u64::from(to.channels)
         }
@@ -165,8 +165,8 @@ fn multiplications(layer: &Layer) -> u64 {
 fn kind(layer: &Layer) -> String {
     let name = match layer.op {
         Op::Dense => "dense".into(),
-        Op::Conv(c) | Op::FewConv(c) | Op::GroupConv(c) => {
-            let few = if matches!(layer.op, Op::FewConv(_)) {
+        Op::Conv(c) | Op::Col2ImConv(c) | Op::GroupConv(c) => {
+            let few = if matches!(layer.op, Op::Col2ImConv(_)) {
                 ", few channels"
             } else {
                 ""

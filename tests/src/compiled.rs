@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use dreamlet_runtime::engine::compiled::format::{ALIGNMENT, DType, FormatError};
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 use dreamlet_runtime::generator::GenerateError;
 
 /// Bytes at a multiple of 64, as a compiled model should lie.
@@ -43,9 +43,9 @@ pub enum Failure {
 ///
 /// # Errors
 /// [`Failure`].
-pub fn image(file: &[u8], level: Level, seed: u64) -> Result<Vec<u8>, Failure> {
+pub fn image(file: &[u8], level: SimdLevel, seed: u64) -> Result<Vec<u8>, Failure> {
     let model = Model::new(file).map_err(Failure::Model)?;
-    let engine = Engine::with_level(model, level);
+    let engine = Engine::with_simd_level(model, level);
     let mut latent = vec![0.0; model.latent_len()];
     model.distribution().fill(seed, None, &mut latent);
     let class = (model.classes() > 0).then(|| (seed % model.classes() as u64) as usize);
@@ -64,7 +64,7 @@ pub fn image(file: &[u8], level: Level, seed: u64) -> Result<Vec<u8>, Failure> {
 pub fn is_exact(file: &[u8]) -> Result<bool, Failure> {
     let model = Model::new(file).map_err(Failure::Model)?;
     let last = model.layers().last();
-    Ok(last.is_some_and(|last| last.is_ok_and(|last| last.output_number == DType::U8)))
+    Ok(last.is_some_and(|last| last.is_ok_and(|last| last.output_dtype == DType::U8)))
 }
 
 /// 64-bit FNV-1a (Fowler, Noll, Vo, "The FNV non-cryptographic hash algorithm", 1991).

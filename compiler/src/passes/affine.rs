@@ -1,6 +1,6 @@
 //! Scales and shifts (batch normalization, arithmetic with constants) into the weights before or after them.
 
-use dreamlet_runtime::engine::compiled::Axis;
+use dreamlet_runtime::engine::compiled::ConvAxis;
 use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, HwcShape};
 
 use crate::ir::{Net, Op, len};
@@ -132,7 +132,7 @@ fn into_consumer(net: &mut Net, at: usize) -> bool {
 
 /// Whether every output has all its taps inside the image.
 fn covers(geometry: &Convolution, from: HwcShape, to: HwcShape) -> bool {
-    Axis::pair(geometry, from, to).iter().all(|axis| {
+    ConvAxis::pair(geometry, from, to).iter().all(|axis| {
         !axis.transposed
             && axis
                 .taps(0)

@@ -1,6 +1,6 @@
 //! Convolutions of an image of one pixel, as DCGANs begin: a matrix product.
 
-use dreamlet_runtime::engine::compiled::Axis;
+use dreamlet_runtime::engine::compiled::ConvAxis;
 
 use crate::ir::{Net, Op, len};
 
@@ -27,7 +27,7 @@ pub(super) fn to_dense(net: &mut Net) -> bool {
             continue;
         }
         // For each row or column of outputs, the tap that reads the pixel.
-        let readers: Vec<Vec<Option<usize>>> = Axis::pair(geometry, from, to)
+        let readers: Vec<Vec<Option<usize>>> = ConvAxis::pair(geometry, from, to)
             .iter()
             .map(|axis| {
                 let phases = axis.phases();

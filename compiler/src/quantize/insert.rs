@@ -96,11 +96,11 @@ impl Inserting<'_> {
         self.out.steps.push(Step {
             op,
             input: from.0,
-            input_number: from.1.number(),
+            input_dtype: from.1.number(),
             input_shape: shape,
             second: Operand::None,
             output: to.0,
-            output_number: to.1.number(),
+            output_dtype: to.1.number(),
             output_shape: shape,
             activation: Activation::None,
             weights: None,
@@ -146,8 +146,8 @@ impl Inserting<'_> {
         };
         let mut made = step.clone();
         made.input = self.read(step, step.input, step.input_shape.len(), input);
-        made.input_number = input.number();
-        made.output_number = output.number();
+        made.input_dtype = input.number();
+        made.output_dtype = output.number();
         made.activation = Activation::None;
         if let Some(weights) = step.weights.as_ref() {
             let before = seen[step.value].before;
@@ -186,11 +186,11 @@ impl Inserting<'_> {
         let copy = Step {
             op: Layer::ConcatChannels(first),
             input: apart,
-            input_number: format.number(),
+            input_dtype: format.number(),
             input_shape: shape,
             second: Operand::None,
             output: Operand::Buffer { index, offset: 0 },
-            output_number: format.number(),
+            output_dtype: format.number(),
             output_shape: HwcShape::vector(self.numbers[index] as u32),
             activation: Activation::None,
             weights: None,
@@ -207,7 +207,7 @@ impl Inserting<'_> {
         let format = self.scheme.format(step.output);
         let mut made = step.clone();
         made.output = self.place(step.output);
-        made.output_number = format.number();
+        made.output_dtype = format.number();
         if let (Some(weights), true) = (&step.weights, format != Format::Float) {
             made.packed = Some(layer::lookup(weights, format));
             made.weights = None;
@@ -243,8 +243,8 @@ impl Inserting<'_> {
             }
             return;
         }
-        made.input_number = format.number();
-        made.output_number = format.number();
+        made.input_dtype = format.number();
+        made.output_dtype = format.number();
         if step.op == Layer::Activate {
             // The layer that copies bytes: each pixel once.
             made.op = Layer::Nearest;

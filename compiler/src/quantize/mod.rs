@@ -199,7 +199,7 @@ pub(super) fn floats(lowered: &Lowered) -> DType {
 /// Whether every number that the image depends on is an integer, so that it is the same on every target.
 pub(super) fn exact(lowered: &Lowered) -> bool {
     lowered.steps.iter().all(|step| {
-        step.input_number != DType::F32 && step.output_number != DType::F32
+        step.input_dtype != DType::F32 && step.output_dtype != DType::F32
             || matches!(step.op, Layer::Quantize(_) | Layer::Lookup)
     })
 }

@@ -51,7 +51,10 @@ pub(super) struct Scheme {
 
 /// Whether a layer is one that can multiply in integers.
 pub(super) const fn multiplies(step: &Step) -> bool {
-    matches!(step.op, Layer::Dense | Layer::Conv(_) | Layer::FewConv(_))
+    matches!(
+        step.op,
+        Layer::Dense | Layer::Conv(_) | Layer::Col2ImConv(_)
+    )
 }
 
 /// Whether a layer only moves numbers.

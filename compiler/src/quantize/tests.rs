@@ -4,7 +4,7 @@ use dreamlet_runtime::card::{Card, GoldenMatch, Latent};
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, Convolution, DType, HwcShape, Op as Layer,
 };
-use dreamlet_runtime::engine::compiled::{CompiledGenerator, Level};
+use dreamlet_runtime::engine::compiled::{CompiledGenerator, SimdLevel};
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::{Distribution, Stream};
@@ -138,14 +138,14 @@ fn ops(file: &[u8]) -> Vec<(Layer, DType, DType)> {
     let model = CompiledGenerator::from_bytes(file).unwrap();
     let layers = model.model().layers().map(Result::unwrap);
     layers
-        .map(|layer| (layer.op, layer.input_number, layer.output_number))
+        .map(|layer| (layer.op, layer.input_dtype, layer.output_dtype))
         .collect()
 }
 
-fn images(file: &[u8], level: Level, latents: &[Vec<f32>]) -> Vec<Vec<u32>> {
+fn images(file: &[u8], level: SimdLevel, latents: &[Vec<f32>]) -> Vec<Vec<u32>> {
     let mut model = CompiledGenerator::from_bytes(file)
         .unwrap()
-        .with_level(level);
+        .with_simd_level(level);
     let classes = model.classes();
     let make = |(i, latent): (usize, &Vec<f32>)| {
         let mut image = vec![0.0; model.image_len()];
@@ -183,8 +183,8 @@ fn same_everywhere(file: &[u8]) {
     assert_eq!(golden.len(), 8);
     assert!(golden.iter().all(|golden| *golden == GoldenMatch::Exact));
     let latents = latents(model.latent_len());
-    let expected = images(file, Level::SCALAR, &latents);
-    for level in Level::available() {
+    let expected = images(file, SimdLevel::SCALAR, &latents);
+    for level in SimdLevel::available() {
         assert_eq!(images(file, level, &latents), expected, "{level}");
     }
 }

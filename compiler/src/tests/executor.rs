@@ -4,7 +4,7 @@
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Broadcast, BufferRef, Convolution, DType, HwcShape, Layer, Op, PadKind, Weights,
 };
-use dreamlet_runtime::engine::compiled::{Axis, CompiledGenerator, Model};
+use dreamlet_runtime::engine::compiled::{CompiledGenerator, ConvAxis, Model};
 use half::f16;
 
 use crate::interpreter;
@@ -67,7 +67,11 @@ impl Machine<'_> {
     }
 
     fn weight(&self, i: usize) -> f32 {
-        let Weights { number, offset, .. } = self.weights();
+        let Weights {
+            dtype: number,
+            offset,
+            ..
+        } = self.weights();
         let at = offset as usize + i * number.size();
         match number {
             DType::F16 => f16::from_le_bytes([self.weights[at], self.weights[at + 1]]).to_f32(),
@@ -93,7 +97,7 @@ impl Machine<'_> {
                 }
             }
             Op::Conv(geometry) => self.conv(&geometry, x, to),
-            Op::FewConv(geometry) => self.few(&geometry, x, to),
+            Op::Col2ImConv(geometry) => self.few(&geometry, x, to),
             Op::GroupConv(geometry) => self.grouped(&geometry, x, to),
             Op::UpsampleConv => self.upsample(x, to),
             Op::Affine => {
@@ -183,7 +187,7 @@ impl Machine<'_> {
     /// All pairs of output and tap whose input exists: `f(output pixel, tap number in the packed order, tap number in the kernel, input pixel)`.
     fn taps(&self, geometry: &Convolution, mut f: impl FnMut(usize, usize, usize, usize)) {
         let (from, to) = (self.layer.input_shape, self.layer.output_shape);
-        let [rows, columns] = Axis::pair(geometry, from, to);
+        let [rows, columns] = ConvAxis::pair(geometry, from, to);
         let mut first = 0;
         for row_phase in 0..rows.phases() {
             for column_phase in 0..columns.phases() {

@@ -160,7 +160,7 @@ fn doubling_and_a_convolution_of_floats_take_nine_products_for_four_pixels() {
                     Layer::Dense,
                     Layer::UpsampleConv,
                     Layer::Conv(_),
-                    Layer::FewConv(_)
+                    Layer::Col2ImConv(_)
                 ]
             ),
             "{found:?}"
