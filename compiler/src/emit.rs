@@ -7,14 +7,15 @@ use dreamlet_runtime::engine::compiled::format::{
 };
 
 use super::CompileError;
-use super::lower::{Lowered, Operand, Step};
 use super::memory_plan::Plan;
-use super::pack::{Packed, pack};
+use super::pack::pack;
+use super::steps::{Lowered, Operand, Packed, Step};
 
 /// Writes a model; `weights` is what layers multiply with.
 ///
 /// # Errors
-/// [`CompileError`] for weights that cannot be written so, a card that cannot be written, a file above 4 GiB.
+/// [`CompileError`] for weights that cannot be written so, a card that cannot be written, a file
+/// above 4 GiB.
 pub(crate) fn emit(
     lowered: &Lowered,
     plan: &Plan,
@@ -95,7 +96,7 @@ fn layer(
     let (mut weights, mut requantization) = (None, None);
     if let Some(packed) = packed {
         weights = Some(Weights {
-            dtype: packed.number,
+            dtype: packed.dtype,
             offset: add(&packed.weights)?,
             bias: packed.bias.map(|bias| add(&bias)).transpose()?,
         });

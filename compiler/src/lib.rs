@@ -4,9 +4,10 @@
 //! file ── dreamlet-onnx ── import ──► net ── passes ──► net ── lower ──► layers ── memory_plan, pack, emit ──► file
 //! ```
 //!
-//! `import` makes a network of a few operations for one image, `passes` fold what can be folded, `lower` chooses the device's layers,
-//! `quantize` makes integer layers of them where that is asked for, `memory_plan` places their buffers, `pack` orders the weights, `emit` writes the file. `interpreter` runs a network by the definitions of its
-//! operations, before and after rewriting.
+//! `import` makes a network of a few operations for one image, `passes` fold what can be folded,
+//! `lower` chooses the device's layers, `quantize` makes integer layers of them where that is asked
+//! for, `memory_plan` places their buffers, `pack` orders the weights, `emit` writes the file.
+//! `interpreter` runs a network by the definitions of its operations, before and after rewriting.
 
 mod emit;
 mod error;
@@ -20,6 +21,7 @@ mod pack;
 mod passes;
 mod quantize;
 mod report;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod upsample;
@@ -33,10 +35,10 @@ use dreamlet_runtime::onnx::{Assumptions, OnnxFile};
 
 pub use error::CompileError;
 pub use quantize::{PixelError, QuantizeOptions, Quantized, QuantizedLayer};
-pub use report::{Line, Report};
+pub use report::{CostReport, LayerCost};
 
 use ir::Net;
-use lower::Lowered;
+use steps::Lowered;
 
 /// What the layers' weights are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,9 +46,10 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// 16-bit floats, half the bytes; sums are 32-bit floats all the same.
+    /// 16-bit floats, half the flash; sums are f32 all the same.
     F16,
-    /// Bytes, and bytes between layers: see [`QuantizeOptions`]. Layers that have no integer form stay f32.
+    /// 8-bit integers, between layers too: see [`QuantizeOptions`]. Layers without an int8 form
+    /// stay f32.
     Int8,
 }
 
@@ -71,19 +74,20 @@ pub struct Compiled {
     /// The file's bytes.
     pub file: Vec<u8>,
     /// What it costs.
-    pub report: Report,
+    pub report: CostReport,
     /// What quantizing did, for [`Precision::Int8`].
     pub quantized: Option<Quantized>,
 }
 
 /// Compiles an ONNX file that is in memory. One file with the same options gives the same bytes.
 ///
-/// The card goes into the model as it is; a file without one gets one of what is known, with golden images made by
-/// the definitions of the operators. The golden images of a quantized model are its own: where all layers multiply
-/// integers, they are the same bytes on every device.
+/// The card goes into the model as it is; a file without one gets one of what is known, with golden
+/// images made by the definitions of the operators. The golden images of a quantized model are its
+/// own: where all layers multiply integers, they are the same bytes on every device.
 ///
 /// # Errors
-/// [`CompileError`]: a file that is no generator, a node without a layer, weights beyond the precision.
+/// [`CompileError`]: a file that is no generator, a node without a layer, weights beyond the
+/// precision.
 pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError> {
     let file = OnnxFile::from_bytes(file, &options.limits)?;
     let facts = options.assumptions.facts(&file)?;
@@ -112,8 +116,8 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
         rows_scratch: dreamlet_runtime::engine::compiled::rows_scratch_len(&file) as u64,
         image: generator.image_len() as u64,
     };
-    let report =
-        Report::of(&lowered, generator.model().layers(), sizes).map_err(CompileError::Format)?;
+    let report = CostReport::of(&lowered, generator.model().layers(), sizes)
+        .map_err(CompileError::Format)?;
     Ok(Compiled {
         file,
         report,
@@ -121,14 +125,14 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     })
 }
 
-fn write(lowered: &Lowered, card: &Card, number: DType) -> Result<Vec<u8>, CompileError> {
-    emit::emit(lowered, &memory_plan::plan(lowered)?, card, number)
+fn write(lowered: &Lowered, card: &Card, dtype: DType) -> Result<Vec<u8>, CompileError> {
+    emit::emit(lowered, &memory_plan::plan(lowered)?, card, dtype)
 }
 
 /// Writes a quantized model with golden images that it has made itself.
 fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, CompileError> {
-    let number = quantize::floats(lowered);
-    let mut engine = quantize::open(&write(lowered, &card, number)?)?;
+    let dtype = quantize::f32_weights(lowered);
+    let mut engine = quantize::open(&write(lowered, &card, dtype)?)?;
     card.golden = golden(&card, |latent, class, image| {
         engine
             .generate(latent, class, image)
@@ -137,13 +141,13 @@ fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, Compile
     if quantize::exact(lowered) {
         card.tolerance.levels = 0;
     }
-    write(lowered, &card, number)
+    write(lowered, &card, dtype)
 }
 
 /// Most multiplications of a network that is run before and after rewriting: about a second.
 const CONFIRMED_WORK: u64 = 500_000_000;
-/// How far a rewritten network's image may be from the original's, for values around 1. Constants that are folded into 32-bit weights make
-/// a hundredth of that.
+/// How far a rewritten network's image may be from the original's, for values around 1. Constants
+/// that are folded into 32-bit weights make a hundredth of that.
 const CONFIRMED_DIFFERENCE: f64 = 1e-3;
 
 /// Checks that rewriting kept the function, on one latent vector.

@@ -166,7 +166,7 @@ fn doubling_and_a_convolution_of_floats_take_nine_products_for_four_pixels() {
             "{found:?}"
         );
     }
-    // Differences of bytes are no bytes.
+    // Differences of 8-bit pixels are no 8-bit pixels.
     let found = layers(&file, Precision::Int8);
     assert!(!found.contains(&Layer::UpsampleConv), "{found:?}");
 }
@@ -513,7 +513,8 @@ fn random(seed: u64) -> (Vec<u8>, String) {
             _ => {
                 let constant = builder.weights(&[c, 1, 1], 1);
                 let op = ["Sub", "Mul", "Add"][below(3) as usize];
-                // tract 0.23.9 takes a constant minus a convolution for their sum; onnxruntime and the reference do not.
+                // tract 0.23.9 takes a constant minus a convolution for their sum; onnxruntime and
+                // the reference do not.
                 let orders = [[&x, &constant], [&constant, &x]];
                 let order = orders[if op == "Sub" { 0 } else { below(2) as usize }];
                 x = builder.node(op, &[order[0], order[1]], vec![]);
@@ -544,7 +545,8 @@ fn random_networks_make_the_images_that_tract_makes() {
     for seed in 0..200 {
         let (file, log) = random(seed);
         let tract = OnnxGenerator::from_bytes(&file, &Limits::default(), &options().assumptions);
-        // A convolution that skips pixels right after a reshape stops tract 0.23.9 in its own rewriting.
+        // A convolution that skips pixels right after a reshape stops tract 0.23.9 in its own
+        // rewriting.
         beyond_tract += usize::from(tract.is_err());
         compare(&file, &log, tract.ok());
     }

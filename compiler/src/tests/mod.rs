@@ -63,7 +63,8 @@ pub(super) fn largest(a: &[f32], b: &[f64]) -> f64 {
         })
 }
 
-/// Checks that tract, the reference before and after rewriting, and the compiled layers make the same images; gives the rewritten network.
+/// Checks that tract, the reference before and after rewriting, and the compiled layers make the
+/// same images; gives the rewritten network.
 pub(super) fn agrees(file: &[u8], what: &str) -> Net {
     let engine = OnnxGenerator::from_bytes(file, &Limits::default(), &options().assumptions);
     compare(file, what, Some(engine.unwrap()))
@@ -261,7 +262,8 @@ fn the_report_counts_what_the_file_has() {
     let compiled = compile(&file, &options()).unwrap();
     let report = &compiled.report;
     assert_eq!(report.flash, compiled.file.len() as u64);
-    // 32 to 7x7x128; 128 channels to 64 by 4x4 taps of which 2x2 meet, without those outside; 64 channels of 14x14 by 16 taps.
+    // 32 to 7x7x128; 128 channels to 64 by 4x4 taps of which 2x2 meet, without those outside; 64
+    // channels of 14x14 by 16 taps.
     let counts: Vec<u64> = report
         .lines
         .iter()

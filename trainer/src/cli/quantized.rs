@@ -50,7 +50,7 @@ pub(super) fn compile_measured(
         let mut source = FileSource::new(&compiled.file, &Assumptions::default())?;
         let found = distance(&mut source)?;
         let floats = compiled.quantized.as_ref().map_or(0, |quantized| {
-            let floats = quantized.layers.iter().filter(|layer| !layer.integer);
+            let floats = quantized.layers.iter().filter(|layer| !layer.int8);
             floats.count()
         });
         let all = compiled
@@ -66,7 +66,7 @@ pub(super) fn compile_measured(
             return Ok(compiled);
         }
         let mut next = options.clone();
-        next.quantize.float_layers = floats + 1;
+        next.quantize.f32_layers = floats + 1;
         compiled = compile(file, &next)?;
     }
 }
