@@ -29,9 +29,8 @@ use dreamlet_runtime::engine::compiled::format::{DType, Op as Layer};
 use half::f16;
 
 use super::CompileError;
-use super::emit::emit;
+use super::emit::write;
 use super::ir::Net;
-use super::memory_plan::plan;
 use super::steps::{Lowered, Step};
 use calibrate::{Seen, calibrate};
 use pixels::Images;
@@ -80,9 +79,17 @@ pub struct Quantized {
     pub error: PixelError,
 }
 
+impl Quantized {
+    /// Layers that multiply and stayed f32.
+    #[must_use]
+    pub fn f32_layers(&self) -> usize {
+        self.layers.iter().filter(|layer| !layer.int8).count()
+    }
+}
+
 impl fmt::Display for Quantized {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let int8 = self.layers.iter().filter(|layer| layer.int8).count();
+        let int8 = self.layers.len() - self.f32_layers();
         writeln!(
             f,
             "{int8} of {} layers are int8; pixels differ from the f32 model's by {}",
@@ -115,8 +122,7 @@ pub(super) fn quantize(
 ) -> Result<Made, CompileError> {
     let distribution = card.latent.distribution;
     let seen = calibrate(net, distribution, options.calibrate);
-    let file = |lowered: &Lowered, dtype| emit(lowered, &plan(lowered)?, card, dtype);
-    let expected = Images::of(&file(lowered, DType::F32)?)?;
+    let expected = Images::of(&write(lowered, card, DType::F32)?)?;
     let trial = Trial {
         lowered,
         card,
@@ -125,7 +131,7 @@ pub(super) fn quantize(
     let mut int8: Vec<bool> = lowered.steps.iter().map(multiplies).collect();
     let error = |int8: &[bool]| -> Result<PixelError, CompileError> {
         let made = trial.make(int8)?;
-        expected.error(&file(&made, f32_weights(&made))?)
+        expected.error(&write(&made, card, f32_weights(&made))?)
     };
     let mut found = error(&int8)?;
     let mut returned = 0;

@@ -10,9 +10,11 @@ use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::{Distribution, Stream};
 
 use super::{QuantizeOptions, Quantized, quantize};
+use crate::card::with_own_golden;
+use crate::emit::write;
 use crate::ir::{Net, Op, ValueId, len};
 use crate::tests::{compiled, options, shipped};
-use crate::{Options, Precision, compile, lower, with_own_golden, write};
+use crate::{Options, Precision, compile, lower};
 
 const LATENT: u32 = 13;
 
@@ -346,7 +348,7 @@ fn int8_branches_are_joined_and_moved_as_int8() {
 }
 
 #[test]
-fn layers_go_back_to_floats_until_the_image_is_near_enough() {
+fn layers_go_back_to_f32_until_the_image_is_near_enough() {
     let mut builder = NetBuilder::new(0);
     let x = builder.dense(0, map(4, 8), Activation::Relu);
     let x = builder.conv(x, 8, true, Activation::Relu);

@@ -1,10 +1,12 @@
 //! Compiled models against tract: shipped files, small networks by hand, and random ones.
 
 mod executor;
+mod folder;
 mod graphs;
 mod half_floats;
 mod onnx_builder;
 mod onnxruntime;
+mod quality;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,8 @@ use dreamlet_runtime::onnx::OnnxFile;
 use crate::ir::Net;
 use crate::{CompileError, Options, Precision, compile, import, interpreter, passes};
 use onnx_builder::OnnxBuilder;
+
+pub(super) use folder::TestFolder;
 
 /// Everything that is checked takes files without a card too.
 pub(super) fn options() -> Options {
