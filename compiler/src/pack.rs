@@ -9,14 +9,18 @@ use half::f16;
 
 use super::CompileError;
 use super::ir::len;
-use super::steps::{Packed, Step, Weights};
+use super::steps::{F32Weights, Packed, Step};
 
 /// Packs the weights of a step as `dtype`, or as f32 where its kind of layer has no other.
 ///
 /// # Errors
 /// [`CompileError::Overflow`] for a weight beyond 16-bit floats, [`CompileError::NonFinite`] for
 /// NaN or infinity.
-pub(crate) fn pack(step: &Step, weights: &Weights, dtype: DType) -> Result<Packed, CompileError> {
+pub(crate) fn pack(
+    step: &Step,
+    weights: &F32Weights,
+    dtype: DType,
+) -> Result<Packed, CompileError> {
     let (from, to) = (step.input_shape, step.output_shape);
     let multiplies = matches!(
         step.op,

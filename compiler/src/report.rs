@@ -169,13 +169,13 @@ fn kind(layer: &Layer) -> String {
     let name = match layer.op {
         Op::Dense => "dense".into(),
         Op::Conv(c) | Op::Col2ImConv(c) | Op::GroupConv(c) => {
-            let few = if matches!(layer.op, Op::Col2ImConv(_)) {
-                ", few channels"
+            let col2im = if matches!(layer.op, Op::Col2ImConv(_)) {
+                ", col2im"
             } else {
                 ""
             };
             let up = if c.transposed { "transposed " } else { "" };
-            let mut name = format!("{up}convolution {}x{}{few}", c.kernel[0], c.kernel[1]);
+            let mut name = format!("{up}convolution {}x{}{col2im}", c.kernel[0], c.kernel[1]);
             if c.groups > 1 {
                 let _ = write!(name, ", {} groups", c.groups);
             }
@@ -189,10 +189,10 @@ fn kind(layer: &Layer) -> String {
         Op::Nearest => "nearest".into(),
         Op::Bilinear(_) => "bilinear".into(),
         Op::DepthToSpace(_) => "depth to space".into(),
-        Op::Pad(..) => "border".into(),
+        Op::Pad(..) => "pad".into(),
         Op::ConcatChannels(_) => "copy".into(),
-        Op::HwcToChw => "to planar".into(),
-        Op::ChwToHwc => "to interleaved".into(),
+        Op::HwcToChw => "HWC to CHW".into(),
+        Op::ChwToHwc => "CHW to HWC".into(),
         Op::Lookup => "class's row".into(),
         Op::Quantize(_) => "quantize".into(),
         Op::Dequantize(_) => "dequantize".into(),

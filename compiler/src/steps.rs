@@ -20,7 +20,7 @@ pub(crate) enum Operand {
 
 /// Weights in an order that is easy to compute with, see [`super::ir::Op`].
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Weights {
+pub(crate) struct F32Weights {
     pub(crate) weights: Vec<f32>,
     pub(crate) bias: Option<Vec<f32>>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Step {
     pub(crate) output_dtype: DType,
     pub(crate) output_shape: HwcShape,
     pub(crate) activation: Activation,
-    pub(crate) weights: Option<Weights>,
+    pub(crate) weights: Option<F32Weights>,
     /// Tensors that are quantized and packed already, in the place of `weights`.
     pub(crate) packed: Option<Packed>,
     /// The value of the network that it makes.

@@ -11,7 +11,7 @@ use dreamlet_runtime::engine::compiled::{col2im_scratch, upsample_scratch};
 
 use crate::ir::{Net, NetNode, Op, ValueId, len};
 use crate::passes::crop::cut;
-use crate::steps::{Lowered, Operand, Step, Weights, bytes};
+use crate::steps::{F32Weights, Lowered, Operand, Step, bytes};
 use crate::upsample::{self, kinds};
 use crate::{CompileError, Precision};
 
@@ -147,7 +147,7 @@ impl Lowering<'_> {
     fn node(&mut self, node: &NetNode) -> Result<(), CompileError> {
         let to = self.net.shape(node.output);
         let weights = |weights: &[f32], bias: Option<&[f32]>| {
-            Some(Weights {
+            Some(F32Weights {
                 weights: weights.to_vec(),
                 bias: bias.map(<[f32]>::to_vec),
             })
@@ -322,7 +322,7 @@ impl Lowering<'_> {
             return;
         };
         step.op = Layer::UpsampleConv;
-        step.weights = Some(Weights {
+        step.weights = Some(F32Weights {
             weights: kinds,
             bias: weights.bias.clone(),
         });
@@ -352,7 +352,7 @@ impl Lowering<'_> {
                 transposed: true,
                 planar: false,
             });
-            step.weights = Some(Weights {
+            step.weights = Some(F32Weights {
                 weights: vec![1.0; from.channels as usize],
                 bias: None,
             });

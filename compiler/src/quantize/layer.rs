@@ -6,7 +6,7 @@ use super::lut::{clamps, table};
 use super::qparams::{Format, limits, multipliers};
 use crate::CompileError;
 use crate::pack::pack_int8;
-use crate::steps::{Packed, PackedRequantization, Step, Weights};
+use crate::steps::{F32Weights, Packed, PackedRequantization, Step};
 
 /// The greatest weight.
 const MOST: f64 = 127.0;
@@ -23,7 +23,7 @@ const RANGES: std::ops::RangeInclusive<u32> = 80..=100;
 /// [`CompileError::NonFinite`].
 pub(super) fn quantize(
     step: &Step,
-    weights: &Weights,
+    weights: &F32Weights,
     input: Format,
     output: Format,
     before: f64,
@@ -134,7 +134,7 @@ fn fitting(row: &[f32], bias: f64, mut own: f64, input: f64, most: f64) -> f64 {
 }
 
 /// The rows of a table for classes as 16-bit integers.
-pub(super) fn lookup(weights: &Weights, format: Format) -> Packed {
+pub(super) fn lookup(weights: &F32Weights, format: Format) -> Packed {
     let bytes = weights.weights.iter().flat_map(|&x| {
         let whole = format.position(f64::from(x)).round() as i16;
         whole.to_le_bytes()

@@ -56,9 +56,9 @@ fn layers_go_back_to_f32_one_by_one_until_the_quality_is_kept() {
         });
         let seen = seen.into_inner();
         assert_eq!(seen, (0..distances.len()).collect::<Vec<_>>());
-        let mut asked = options.clone();
-        asked.quantize.f32_layers = kept;
-        assert_eq!(found.unwrap(), compile(&file, &asked).unwrap());
+        let mut expected = options.clone();
+        expected.quantize.f32_layers = kept;
+        assert_eq!(found.unwrap(), compile(&file, &expected).unwrap());
     }
 }
 
