@@ -39,7 +39,8 @@ pub enum Failure {
     Engine(GenerateError),
 }
 
-/// The image of `seed` as bytes, rows from the top, channels side by side; of a conditional model in class `seed % classes`.
+/// The image of `seed` as bytes, rows from the top, channels side by side; of a conditional model
+/// in class `seed % classes`.
 ///
 /// # Errors
 /// [`Failure`].
@@ -57,7 +58,8 @@ pub fn image(file: &[u8], level: SimdLevel, seed: u64) -> Result<Vec<u8>, Failur
     Ok(bytes)
 }
 
-/// Whether the last layer of a model makes bytes itself: then it computes with integers, and every processor makes the same image.
+/// Whether the last layer of a model makes bytes itself: then it computes with integers, and every
+/// processor makes the same image.
 ///
 /// # Errors
 /// [`Failure`].
@@ -75,7 +77,8 @@ pub fn fnv(bytes: &[u8]) -> u64 {
     })
 }
 
-/// What a golden file holds of an image: its [`fnv`] where every processor makes the same image, else all of its bytes.
+/// What a golden file holds of an image: its [`fnv`] where every processor makes the same image,
+/// else all of its bytes.
 #[must_use]
 pub fn golden(image: &[u8], exact: bool) -> String {
     if exact {

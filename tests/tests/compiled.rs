@@ -1,5 +1,5 @@
-//! Compiled models make their golden images at every level of vector instructions, here and on ARM; `tests/firmware` runs the same
-//! on microcontrollers and in WebAssembly.
+//! Compiled models make their golden images at every level of vector instructions, here and on ARM;
+//! `tests/firmware` runs the same on microcontrollers and in WebAssembly.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -13,10 +13,12 @@ use dreamlet_runtime::engine::compiled::format::Op;
 use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel, rows_scratch_len, scratch_len};
 use dreamlet_tests::compiled::{Aligned, fnv, image, is_exact};
 
-/// Files that earlier versions of the compiler wrote: what was compiled once stays readable. Nothing writes them anew.
+/// Files that earlier versions of the compiler wrote: what was compiled once stays readable.
+/// Nothing writes them anew.
 const KEPT: &str = "models/kept";
 
-/// Compiled models with golden files: the small ones, those of earlier compilers, and those of `models/`.
+/// Compiled models with golden files: the small ones, those of earlier compilers, and those of
+/// `models/`.
 fn models() -> Vec<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = std::fs::read_dir(here.join("../models"))

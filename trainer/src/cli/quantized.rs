@@ -11,8 +11,8 @@ use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options,
 /// By how much of the ONNX file's distance a quantized model may be worse.
 const WORSE: f64 = 0.05;
 
-/// Compiles `file`, and again with one more layer in f32 until the distance to test images is at most
-/// 5 % worse than the ONNX file's.
+/// Compiles `file`, and again with one more layer in f32 until the distance to test images is at
+/// most 5 % worse than the ONNX file's.
 pub(super) fn compile_measured(
     file: &[u8],
     options: &dreamlet_compiler::Options,
