@@ -32,7 +32,11 @@ pub(super) fn constant(tensor: &TensorProto) -> Option<Constant> {
             let halves = raw(tensor)
                 .map(u16::from_le_bytes)
                 .chain(tensor.int32_data.iter().map(|&x| x as u16));
-            Data::F32(halves.map(super::super::half::to_f32).collect())
+            Data::F32(
+                halves
+                    .map(|bits| half::f16::from_bits(bits).to_f32())
+                    .collect(),
+            )
         }
         DataType::Int64 => Data::I64(
             raw(tensor)

@@ -4,7 +4,8 @@ use dreamlet_runtime::engine::compiled::ConvAxis;
 
 use crate::ir::{Net, Op, len};
 
-/// Makes a convolution (transposed or not, of one group) whose input is one pixel a dense layer, if that has not many more weights.
+/// Makes a convolution (transposed or not, of one group) whose input is one pixel a dense layer, if
+/// that has not many more weights.
 pub(super) fn to_dense(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
         let node = &net.nodes[at];
