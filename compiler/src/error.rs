@@ -3,7 +3,6 @@
 use core::fmt;
 
 use dreamlet_onnx::ModelError;
-use dreamlet_onnx::fold::Misfit;
 use dreamlet_runtime::card::CardError;
 use dreamlet_runtime::engine::compiled::format::FormatError;
 use dreamlet_runtime::onnx::OnnxFileError;
@@ -21,8 +20,6 @@ pub enum CompileError {
         /// What of it cannot be compiled, and what can be.
         reason: String,
     },
-    /// Two constants do not go together.
-    Constants(Misfit),
     /// A weight is too large for 16-bit floats.
     Overflow {
         /// The layer, by the node it comes from.
@@ -70,7 +67,6 @@ impl fmt::Display for CompileError {
                 f,
                 "{node} cannot be compiled: {reason}. Change the network, or run the ONNX file itself with dreamlet-runtime's feature `tract`"
             ),
-            Self::Constants(error) => error.fmt(f),
             Self::Overflow {
                 layer,
                 found,

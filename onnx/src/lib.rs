@@ -19,13 +19,17 @@
 //! Reshape, Resize, Selu, Shape, Sigmoid, Slice, Softmax, Softplus, Softsign, Sqrt, Squeeze, Sub, Tanh, Tile,
 //! Transpose, Unsqueeze. Shapes, axes, pads and sizes must be constants or functions of other shapes.
 
+mod constant;
+mod construct;
 mod error;
-pub mod fold;
+mod fold;
+pub mod graph;
 pub mod graph_builder;
 mod infer;
-mod node;
+mod node_check;
 mod ops;
 pub mod proto;
+pub mod shape;
 mod signature;
 mod tensor;
 mod wire;
@@ -35,7 +39,9 @@ use std::path::Path;
 
 use proto::{Message as _, ModelProto};
 
+pub use constant::{Constant, DType, Data};
 pub use error::ModelError;
+use graph::{Graph, Op};
 
 /// Longest latent vector.
 pub const MAX_LATENT_LEN: usize = 1 << 16;
@@ -117,8 +123,10 @@ pub enum OutputActivation {
 pub struct CheckedGraph {
     /// What the check found out.
     pub inspection: Inspection,
-    /// The decoded file, without what other tools have noted in it.
+    /// The decoded file, without what other tools have noted in it: for engines that take ONNX, at any batch.
     pub model: ModelProto,
+    /// Without constants of many elements.
+    graph: Graph,
 }
 
 /// Checks an ONNX file that is in memory and says what it found out.
@@ -185,8 +193,12 @@ impl CheckedGraph {
                 }
             }
         }
-        let inspection = signature::check(pb, opset, limits)?;
-        Ok(Self { inspection, model })
+        let (inspection, graph) = signature::check(pb, opset, limits)?;
+        Ok(Self {
+            inspection,
+            model,
+            graph,
+        })
     }
 
     /// The text under `key` in the file's metadata, if there is one.
@@ -203,12 +215,39 @@ impl CheckedGraph {
         Ok(first.map(|entry| entry.value.as_str()))
     }
 
-    /// The graph.
-    ///
-    /// # Errors
-    /// [`ModelError::NoGraph`], which no checked file gives.
-    pub fn graph(&self) -> Result<&proto::GraphProto, ModelError> {
-        self.model.graph.as_ref().ok_or(ModelError::NoGraph)
+    /// The graph with every constant: the tensors of the file, and what depends on them and on shapes alone. Only an
+    /// operator that is left to engines makes a fixed value without one.
+    #[must_use]
+    pub fn graph(&self) -> Graph {
+        let mut graph = self.graph.clone();
+        let Some(pb) = &self.model.graph else {
+            return graph;
+        };
+        for (value, tensor) in graph.values.iter_mut().zip(&pb.initializer) {
+            if value.constant.is_none() {
+                value.constant = tensor::constant(tensor);
+            }
+        }
+        for (node, pb) in graph.nodes.iter().zip(&pb.node) {
+            let known = graph.values.get(node.output);
+            if known.is_none_or(|value| !value.fixed || value.constant.is_some()) {
+                continue;
+            }
+            let constant = if node.op == Op::Constant {
+                let mut tensors = pb.attribute.iter().filter_map(|given| given.t.as_ref());
+                tensors.next().and_then(tensor::constant)
+            } else {
+                let inputs = node.inputs.iter().flatten();
+                let inputs: Option<Vec<&Constant>> = inputs
+                    .map(|id| graph.values.get(*id)?.constant.as_ref())
+                    .collect();
+                inputs.and_then(|inputs| fold::evaluate(&node.op, &inputs))
+            };
+            if let Some(value) = graph.values.get_mut(node.output) {
+                value.constant = constant.filter(|constant| constant.shape == value.shape);
+            }
+        }
+        graph
     }
 }
 

@@ -1,11 +1,10 @@
-//! What the reader knows of each name in the ONNX graph.
+//! What the reader knows of each value of the ONNX graph.
 
 use std::rc::Rc;
 
 use dreamlet_runtime::engine::compiled::format::HwcShape;
 
 use crate::ir::{Net, Op, ValueId, len};
-use dreamlet_onnx::graph_builder::Constant;
 
 /// Where the numbers of an ONNX tensor, taken in its own order, lie in a value of the network.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,23 +69,12 @@ pub(crate) struct Data {
     pub(crate) order: Order,
 }
 
-/// What a name stands for.
+/// What a value that depends on an input is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Known {
-    Constant(Rc<Constant>),
-    /// The class that is asked for, with its dimensions, all 1.
-    Class(Vec<usize>),
+    /// The class, with dimensions of 1.
+    Class,
     Data(Data),
-}
-
-impl Known {
-    pub(crate) fn dims(&self) -> &[usize] {
-        match self {
-            Self::Constant(constant) => &constant.shape,
-            Self::Class(dims) => dims,
-            Self::Data(data) => &data.dims,
-        }
-    }
 }
 
 impl Data {
