@@ -30,7 +30,7 @@ on_host() {
   no_panic "$work/test"
 }
 
-# A library without the engine's feature `floats`: models of bytes run, others are refused.
+# A library without the engine's feature `f32`: models of bytes run, others are refused.
 of_bytes_only() {
   cargo build --release --locked --quiet --target-dir "$target_dir" --no-default-features
   cc "${strict[@]}" -DBYTES_ONLY -Wl,--gc-sections tests/test.c "$target_dir/release/libdreamlet.a" -o "$work/test"

@@ -2,7 +2,7 @@
 # Compiled models as a microcontroller and a browser run them: tests/firmware with every model that has a golden file, under QEMU as a
 # Cortex-M3 and M4F, as the Cortex-M0+'s code, on 32-bit RISC-V, and as WebAssembly in node without and with vectors. A wrong byte is an
 # error, and so is a program that can allocate (only `core` is there) or panic (it does not link).
-# Models of bytes also run in a program without the engine's feature `floats`, which models/pico must fit in $flash_limit bytes of flash and
+# Models of bytes also run in a program without the engine's feature `f32`, which models/pico must fit in $flash_limit bytes of flash and
 # $ram_limit of memory; a model of floats must be refused there.
 # Run scripts/setup-cross.sh first. Arguments are targets, e.g. `scripts/test-firmware.sh thumbv7em-none-eabihf`.
 #
@@ -60,7 +60,7 @@ on_machine() {
       no_panic "$program"
       if [ $features = bytes ] && ! of_bytes "$model"; then
         timeout 120 "$@" -nographic -monitor none -kernel "$program" | tee "$printed" || true
-        grep -qx 'the model is refused: it needs feature floats' "$printed"
+        grep -qx 'the model is refused: it needs feature f32' "$printed"
         continue
       fi
       sizes "$program" | tee "$printed"

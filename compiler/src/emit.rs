@@ -7,20 +7,21 @@ use dreamlet_runtime::engine::compiled::format::{
 };
 
 use super::CompileError;
-use super::lower::{Lowered, Operand, Step};
-use super::memory_plan::Plan;
-use super::pack::{Packed, pack};
+use super::memory_plan::{Plan, plan};
+use super::pack::pack;
+use super::steps::{Lowered, Operand, Packed, Step};
 
-/// Writes a model; `weights` is what layers multiply with.
+/// Places the buffers and writes a model; `weights` is what layers multiply with.
 ///
 /// # Errors
-/// [`CompileError`] for weights that cannot be written so, a card that cannot be written, a file above 4 GiB.
-pub(crate) fn emit(
+/// [`CompileError`] for weights that cannot be written so, a card that cannot be written, a file
+/// above 4 GiB.
+pub(crate) fn write(
     lowered: &Lowered,
-    plan: &Plan,
     card: &Card,
     weights: DType,
 ) -> Result<Vec<u8>, CompileError> {
+    let plan = plan(lowered)?;
     let json = card.to_json().map_err(CompileError::Card)?;
     let mut section = Vec::new();
     let mut records = Vec::new();
@@ -30,7 +31,7 @@ pub(crate) fn emit(
             (None, Some(tensors)) => Some(pack(step, tensors, weights)?),
             (None, None) => None,
         };
-        let layer = layer(step, plan, packed, &mut section)?;
+        let layer = layer(step, &plan, packed, &mut section)?;
         let mut record = [0; LAYER_LEN];
         layer.emit(&mut record);
         records.extend_from_slice(&record);
@@ -95,7 +96,7 @@ fn layer(
     let (mut weights, mut requantization) = (None, None);
     if let Some(packed) = packed {
         weights = Some(Weights {
-            number: packed.number,
+            dtype: packed.dtype,
             offset: add(&packed.weights)?,
             bias: packed.bias.map(|bias| add(&bias)).transpose()?,
         });
@@ -113,11 +114,11 @@ fn layer(
     Ok(Layer {
         op: step.op,
         input: place(step.input),
-        input_number: step.input_number,
+        input_dtype: step.input_dtype,
         input_shape: step.input_shape,
         second: place(step.second),
         output: place(step.output),
-        output_number: step.output_number,
+        output_dtype: step.output_dtype,
         output_shape: step.output_shape,
         activation: step.activation,
         weights,

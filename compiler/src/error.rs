@@ -1,19 +1,23 @@
 //! What can be wrong with a compilation.
 
-use core::fmt;
-
 use dreamlet_onnx::ModelError;
 use dreamlet_runtime::card::CardError;
 use dreamlet_runtime::engine::compiled::format::FormatError;
 use dreamlet_runtime::onnx::OnnxFileError;
+use thiserror::Error;
 
 /// Why an ONNX file could not be compiled.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum CompileError {
     /// The file is no generator that can be run.
+    #[error("{0}")]
     Model(OnnxFileError),
     /// A node does something that the device's engine has no layer for.
+    #[error(
+        "{node} cannot be compiled: {reason}. Change the network, or run the ONNX file itself with \
+         dreamlet-runtime's feature `tract`"
+    )]
     Node {
         /// Number, name and operator of the node.
         node: String,
@@ -21,6 +25,9 @@ pub enum CompileError {
         reason: String,
     },
     /// A weight is too large for 16-bit floats.
+    #[error(
+        "{layer} has the weight {found}, 16-bit floats end at {limit}: compile with --precision f32"
+    )]
     Overflow {
         /// The layer, by the node it comes from.
         layer: String,
@@ -30,11 +37,18 @@ pub enum CompileError {
         limit: f32,
     },
     /// A weight is NaN or infinite after constants were folded into it.
+    #[error(
+        "{layer} has a weight that is not finite once constants are folded into it: look for a \
+         variance or divisor near 0 beside it"
+    )]
     NonFinite {
         /// The layer, by the node it comes from.
         layer: String,
     },
     /// More bytes than the format has offsets for.
+    #[error(
+        "{what} would have {found} bytes, a compiled model has at most {limit}: use a smaller network"
+    )]
     TooLarge {
         /// What is too large.
         what: &'static str,
@@ -44,60 +58,27 @@ pub enum CompileError {
         found: u64,
     },
     /// The card is wrong.
+    #[error("{0}")]
     Card(CardError),
     /// The golden images of a file without a card could not be made.
+    #[error("making the golden images failed: {reason}")]
     Golden {
         /// The engine's words.
         reason: String,
     },
-    /// Rewriting changed the image, which is a defect of the compiler or a network whose values overflow.
+    /// Rewriting changed the image: a defect of the compiler, or a network whose values overflow.
+    #[error(
+        "the rewritten network makes another image, by {difference:e}: if the original's values are \
+         finite, please report this"
+    )]
     Changed {
         /// The largest difference of a value, relative to values above 1.
         difference: f64,
     },
     /// The compiled model does not pass the device's check, which is a defect of the compiler.
+    #[error("the compiled model does not pass its own check, please report this: {0}")]
     Format(FormatError),
 }
-
-impl fmt::Display for CompileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Model(error) => error.fmt(f),
-            Self::Node { node, reason } => write!(
-                f,
-                "{node} cannot be compiled: {reason}. Change the network, or run the ONNX file itself with dreamlet-runtime's feature `tract`"
-            ),
-            Self::Overflow {
-                layer,
-                found,
-                limit,
-            } => write!(
-                f,
-                "{layer} has the weight {found}, 16-bit floats end at {limit}: compile with --precision f32"
-            ),
-            Self::NonFinite { layer } => write!(
-                f,
-                "{layer} has a weight that is not finite once constants are folded into it: look for a variance or divisor near 0 beside it"
-            ),
-            Self::TooLarge { what, limit, found } => write!(
-                f,
-                "{what} would have {found} bytes, a compiled model has at most {limit}: use a smaller network"
-            ),
-            Self::Card(error) => error.fmt(f),
-            Self::Golden { reason } => write!(f, "making the golden images failed: {reason}"),
-            Self::Changed { difference } => write!(
-                f,
-                "the rewritten network makes another image, by {difference:e}: if the original's values are finite, please report this"
-            ),
-            Self::Format(error) => write!(
-                f,
-                "the compiled model does not pass its own check, please report this: {error}"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for CompileError {}
 
 impl From<ModelError> for CompileError {
     fn from(error: ModelError) -> Self {

@@ -1,16 +1,19 @@
-//! Runs a [network](super::ir) by the definitions of its operations: slow, in double precision, with no knowledge of how the device does it.
+//! Runs a [network](super::ir) by the definitions of its operations: slow, in double precision,
+//! with no knowledge of how the device does it.
 //!
-//! It gives every value between the layers, so rewriting is checked against it, and ranges of activations are found with it.
+//! It gives every value between the layers, so rewriting is checked against it, and ranges of
+//! activations are found with it.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, Convolution, Coordinates, HwcShape, PadKind,
 };
 
-use super::ir::{Net, Node, Op, len};
+use super::ir::{Net, NetNode, Op, len};
 
 /// All values of the network for one latent vector and class; values that nothing makes are empty.
 ///
-/// A latent vector of another length is padded with zeros or cut, a class that there is not taken as the last one.
+/// A latent vector of another length is padded with zeros or cut. A class that does not exist is
+/// taken as the last one.
 pub(crate) fn run(net: &Net, latent: &[f32], class: usize) -> Vec<Vec<f64>> {
     let mut values = vec![Vec::new(); net.values.len()];
     let inputs = latent.iter().map(|&x| f64::from(x));
@@ -28,7 +31,7 @@ pub(crate) fn run(net: &Net, latent: &[f32], class: usize) -> Vec<Vec<f64>> {
     values
 }
 
-/// What an activation does to a number.
+/// What an activation does to an element.
 pub(crate) fn activate(activation: Activation, x: f64) -> f64 {
     match activation {
         Activation::None => x,
@@ -45,7 +48,7 @@ pub(crate) fn activate(activation: Activation, x: f64) -> f64 {
     }
 }
 
-fn compute(net: &Net, node: &Node, values: &[Vec<f64>], class: usize) -> Vec<f64> {
+fn compute(net: &Net, node: &NetNode, values: &[Vec<f64>], class: usize) -> Vec<f64> {
     let to = net.shape(node.output);
     let inputs: Vec<(&[f64], HwcShape)> = node
         .inputs
@@ -169,7 +172,8 @@ fn each(shape: HwcShape, f: impl Fn(u32, u32, u32) -> f64) -> Vec<f64> {
     all
 }
 
-/// The two input positions that linear interpolation takes, with their shares (ONNX, operator Resize).
+/// The two input positions that linear interpolation takes, with their shares (ONNX, operator
+/// Resize).
 fn between(coordinates: Coordinates, to: u32, from: u32, outputs: u32) -> [(u32, f64); 2] {
     let (x, scale) = (f64::from(to), f64::from(outputs) / f64::from(from));
     let last = f64::from(from) - 1.0;
@@ -199,8 +203,9 @@ fn border(kind: PadKind, position: i64, side: u32) -> Option<u32> {
     u32::try_from(position).ok().filter(|&at| at < side)
 }
 
-/// Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016): output `o` and input `i` meet by tap `k` where
-/// `o * stride + k * dilation = i + pad`, of a transposed convolution where `i * stride + k * dilation = o + pad`.
+/// Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016): output `o` and
+/// input `i` meet by tap `k` where `o * stride + k * dilation = i + pad`, of a transposed
+/// convolution where `i * stride + k * dilation = o + pad`.
 fn convolve(
     geometry: &Convolution,
     weights: &[f32],

@@ -1,7 +1,9 @@
-//! The network between the ONNX file and the compiled layers: what every rewriting works on and the [reference](super::interpreter) runs.
+//! The network between the ONNX file and the compiled layers: every pass works on it, and the
+//! [interpreter](super::interpreter) runs it.
 //!
-//! For one image, the batch's axis is gone. Every value has rows, columns and channels and lies in memory as the device has it,
-//! channels side by side (HWC); a vector is `1 x 1 x n`. Numbers only change places at [`Op::Reorder`], which says how.
+//! It is for one image: the batch's axis is gone. Every value has rows, columns and channels, and
+//! is in HWC order as on the device; a vector is `1 x 1 x n`. Elements only change places at
+//! [`Op::Reorder`], which says how.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, Convolution, Coordinates, HwcShape, PadKind,
@@ -17,12 +19,15 @@ pub(crate) struct Value {
     pub(crate) shape: HwcShape,
 }
 
-/// What a node does. Weights are in orders that are easy to compute with; the device's are made at last.
+/// What a node does. Weights are in orders that are easy to compute with; `pack` makes the
+/// device's.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Op {
-    /// Matrix times vector. Weights `[outputs][inputs]`, one bias for each output; both in the order of the values' memory.
+    /// Matrix times vector. Weights `[outputs][inputs]`, one bias for each output; both in the
+    /// order of the values' memory.
     Dense { weights: Vec<f32>, bias: Vec<f32> },
-    /// Convolution or transposed convolution. Weights `[output channel][input channel of the group][kernel row][kernel column]` for both.
+    /// Convolution or transposed convolution. Weights `[output channel][input channel of the
+    /// group][kernel row][kernel column]` for both.
     Conv {
         geometry: Convolution,
         weights: Vec<f32>,
@@ -30,11 +35,11 @@ pub(crate) enum Op {
     },
     /// Nothing but the node's activation.
     Activate,
-    /// `x * scale + shift`; one of each for each channel, or for each number of the value.
+    /// `x * scale + shift`; one of each for each channel, or for each element.
     Affine { scale: Vec<f32>, shift: Vec<f32> },
-    /// `x` above 0, else `slope * x`; slopes for each channel, or for each number of the value.
+    /// `x` above 0, else `slope * x`; slopes for each channel, or for each element.
     Prelu { slopes: Vec<f32> },
-    /// Two values, number by number.
+    /// Two values, element by element.
     Binary(BinaryKind, Broadcast),
     /// Each pixel repeated by whole factors.
     Nearest,
@@ -46,15 +51,16 @@ pub(crate) enum Op {
     Pad([u32; 2], PadKind),
     /// The channels of all inputs one after the other.
     Concat,
-    /// Output number `i` is input number `positions[i]`; without positions only the shape changes. Not all numbers need be taken.
+    /// Output element `i` is input element `positions[i]`. Without positions only the shape
+    /// changes. Not all elements need be taken.
     Reorder(Option<Vec<u32>>),
-    /// The class's row of a table, `[classes][numbers]`.
+    /// The class's row of a table, `[classes][elements]`.
     Lookup { table: Vec<f32> },
 }
 
 /// One operation with one result.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Node {
+pub(crate) struct NetNode {
     pub(crate) op: Op,
     /// What happens to the result at last.
     pub(crate) activation: Activation,
@@ -68,16 +74,16 @@ pub(crate) struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Net {
     pub(crate) values: Vec<Value>,
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<NetNode>,
     /// The latent vector.
     pub(crate) latent: ValueId,
     /// The image, at last a vector in the order channel, row, column.
     pub(crate) image: ValueId,
-    /// Classes that can be asked for, 0 for none.
+    /// Number of classes, 0 for an unconditional generator.
     pub(crate) classes: usize,
 }
 
-/// Numbers of a shape, as an index.
+/// Elements of a shape, as an index.
 pub(crate) fn len(shape: HwcShape) -> usize {
     usize::try_from(shape.len()).unwrap_or(usize::MAX)
 }
@@ -112,7 +118,7 @@ impl Net {
         origin: &str,
     ) -> ValueId {
         let output = self.value(shape);
-        self.nodes.push(Node {
+        self.nodes.push(NetNode {
             op,
             activation: Activation::None,
             inputs,
@@ -170,12 +176,12 @@ impl Net {
     }
 }
 
-/// One number for each channel becomes one for each number of the value.
-pub(crate) fn per_number(values: &[f32], shape: HwcShape) -> Vec<f32> {
+/// One constant for each channel becomes one for each element.
+pub(crate) fn per_element(values: &[f32], shape: HwcShape) -> Vec<f32> {
     values.iter().copied().cycle().take(len(shape)).collect()
 }
 
-/// One number for each number of the value becomes one for each channel, where all pixels agree.
+/// One constant for each element becomes one for each channel, where all pixels agree.
 pub(crate) fn per_channel(values: Vec<f32>, shape: HwcShape) -> Vec<f32> {
     let channels = shape.channels as usize;
     let agree = values

@@ -1,23 +1,46 @@
-//! ONNX file to compiled model: one flat file for the device's engine.
+//! ONNX file to compiled model: one flat file that the device's engine runs where it is.
 //!
-//! ```text
-//! file ── dreamlet-onnx ── import ──► net ── passes ──► net ── lower ──► layers ── memory_plan, pack, emit ──► file
+//! ```
+//! use dreamlet_compiler::{Options, Precision, compile};
+//!
+//! # fn main() -> Result<(), dreamlet_compiler::CompileError> {
+//! let onnx = include_bytes!("../../models/mnist-vae-dense/mnist-vae-dense.onnx");
+//! let options = Options {
+//!     precision: Precision::F16,
+//!     ..Options::default()
+//! };
+//! let compiled = compile(onnx, &options)?;
+//! // std::fs::write("digits.dream", &compiled.file)?;
+//! assert!(compiled.file.len() < onnx.len());
+//! println!("{}", compiled.report);
+//! # Ok(())
+//! # }
 //! ```
 //!
-//! `import` makes a network of a few operations for one image, `passes` fold what can be folded, `lower` chooses the device's layers,
-//! `quantize` makes integer layers of them where that is asked for, `memory_plan` places their buffers, `pack` orders the weights, `emit` writes the file. `interpreter` runs a network by the definitions of its
-//! operations, before and after rewriting.
+//! The steps, each in a module of its own:
+//!
+//! ```text
+//! file ── dreamlet-onnx ── import ──► net ── passes ──► net ── lower ──► steps
+//!                                                                         │
+//!                   file ◄── emit ◄── pack ◄── memory_plan ◄── quantize ◄─┘
+//! ```
+//!
+//! `import` makes a network of a few operations for one image. `passes` fold what can be folded.
+//! `lower` chooses the device's layers. `quantize` makes int8 layers of them for
+//! [`Precision::Int8`]. `memory_plan` places their buffers, `pack` orders the weights, `emit`
+//! writes the file. `interpreter` runs a network by the definitions of its operations, before and
+//! after rewriting.
+//!
+//! The feature `cli`, on by default, has the command line of the program `dreamlet-compile` in
+//! [`cli`]. Without it the library does not depend on clap.
 
-#[cfg(test)]
-mod against_onnxruntime;
+pub mod atomic_file;
+mod card;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod emit;
 mod error;
 pub mod estimates;
-#[cfg(test)]
-mod executor;
-#[cfg(test)]
-mod graphs;
-mod half;
 mod import;
 mod interpreter;
 mod ir;
@@ -25,37 +48,38 @@ mod lower;
 mod memory_plan;
 mod pack;
 mod passes;
+mod quality;
 mod quantize;
 mod report;
-#[cfg(test)]
-mod testing;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod upsample;
 
 use dreamlet_onnx::Limits;
-use dreamlet_runtime::card::{Card, Golden, Latent, make_golden};
 use dreamlet_runtime::engine::compiled::format::DType;
-use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::latent::Distribution;
 use dreamlet_runtime::onnx::{Assumptions, OnnxFile};
 
 pub use error::CompileError;
+pub use quality::compile_to_quality;
 pub use quantize::{PixelError, QuantizeOptions, Quantized, QuantizedLayer};
-pub use report::{Line, Report};
+pub use report::{CostReport, LayerCost};
 
+use emit::write;
 use ir::Net;
-use lower::Lowered;
 
 /// What the layers' weights are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// 16-bit floats, half the bytes; sums are 32-bit floats all the same.
+    /// 16-bit floats: half the flash, for processors that read them. Sums are f32 all the same.
     F16,
-    /// Bytes, and bytes between layers: see [`QuantizeOptions`]. Layers that have no integer form stay f32.
+    /// 8-bit integers, between layers too: a quarter of the flash. Layers without an int8 form stay
+    /// f32.
     Int8,
 }
 
@@ -80,36 +104,38 @@ pub struct Compiled {
     /// The file's bytes.
     pub file: Vec<u8>,
     /// What it costs.
-    pub report: Report,
+    pub report: CostReport,
     /// What quantizing did, for [`Precision::Int8`].
     pub quantized: Option<Quantized>,
 }
 
 /// Compiles an ONNX file that is in memory. One file with the same options gives the same bytes.
 ///
-/// The card goes into the model as it is; a file without one gets one of what is known, with golden images made by
-/// the definitions of the operators. The golden images of a quantized model are its own: where all layers multiply
-/// integers, they are the same bytes on every device.
+/// The card goes into the model as it is; a file without one gets one of what is known. Its golden
+/// images are made by the definitions of the operators, or by the f32 model where that would take
+/// long. The golden images of a quantized model are its own: where all layers are int8, they are
+/// the same bytes on every device.
 ///
 /// # Errors
-/// [`CompileError`]: a file that is no generator, a node without a layer, weights beyond the precision.
+/// [`CompileError`]: a file that is no generator, a node without a layer, weights beyond the
+/// precision.
 pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError> {
     let file = OnnxFile::from_bytes(file, &options.limits)?;
     let facts = options.assumptions.facts(&file)?;
     let original = import::import(&file.graph, facts.classes)?;
     let mut net = original.clone();
     passes::run(&mut net);
-    if file.graph.inspection.work <= CONFIRMED_WORK {
+    if file.graph.inspection.work <= INTERPRETED_WORK {
         confirm(&original, &net, facts.distribution)?;
     }
     let lowered = lower::lower(&net, options.precision)?;
-    let card = card(&file, &original, options)?;
+    let card = card::card(&file, &original, &lowered, options)?;
     let (file, quantized, lowered) = match options.precision {
         Precision::F32 => (write(&lowered, &card, DType::F32)?, None, lowered),
         Precision::F16 => (write(&lowered, &card, DType::F16)?, None, lowered),
         Precision::Int8 => {
             let made = quantize::quantize(&net, &lowered, &card, options.quantize)?;
-            let file = with_own_golden(&made.lowered, card)?;
+            let file = card::with_own_golden(&made.lowered, card)?;
             (file, Some(made.quantized), made.lowered)
         }
     };
@@ -121,8 +147,8 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
         rows_scratch: dreamlet_runtime::engine::compiled::rows_scratch_len(&file) as u64,
         image: generator.image_len() as u64,
     };
-    let report =
-        Report::of(&lowered, generator.model().layers(), sizes).map_err(CompileError::Format)?;
+    let report = CostReport::of(&lowered, generator.model().layers(), sizes)
+        .map_err(CompileError::Format)?;
     Ok(Compiled {
         file,
         report,
@@ -130,29 +156,10 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     })
 }
 
-fn write(lowered: &Lowered, card: &Card, number: DType) -> Result<Vec<u8>, CompileError> {
-    emit::emit(lowered, &memory_plan::plan(lowered)?, card, number)
-}
-
-/// Writes a quantized model with golden images that it has made itself.
-fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, CompileError> {
-    let number = quantize::floats(lowered);
-    let mut engine = quantize::open(&write(lowered, &card, number)?)?;
-    card.golden = golden(&card, |latent, class, image| {
-        engine
-            .generate(latent, class, image)
-            .map_err(|error| error.to_string())
-    })?;
-    if quantize::exact(lowered) {
-        card.tolerance.levels = 0;
-    }
-    write(lowered, &card, number)
-}
-
-/// Most multiplications of a network that is run before and after rewriting: about a second.
-const CONFIRMED_WORK: u64 = 500_000_000;
-/// How far a rewritten network's image may be from the original's, for values around 1. Constants that are folded into 32-bit weights make
-/// a hundredth of that.
+/// Most multiplications of a network that the interpreter runs: about a second.
+const INTERPRETED_WORK: u64 = 500_000_000;
+/// How far a rewritten network's image may be from the original's, for values around 1. Constants
+/// that are folded into 32-bit weights make a hundredth of that.
 const CONFIRMED_DIFFERENCE: f64 = 1e-3;
 
 /// Checks that rewriting kept the function, on one latent vector.
@@ -178,36 +185,4 @@ fn confirm(original: &Net, net: &Net, distribution: Distribution) -> Result<(), 
     } else {
         Err(CompileError::Changed { difference })
     }
-}
-
-/// The file's card, or one of what is known.
-fn card(file: &OnnxFile, net: &Net, options: &Options) -> Result<Card, CompileError> {
-    if let Some(card) = &file.card {
-        return Ok(card.clone());
-    }
-    let facts = options.assumptions.facts(file)?;
-    let latent = Latent {
-        len: file.graph.inspection.latent_len,
-        distribution: facts.distribution,
-    };
-    let mut card = Card::new(&options.name, latent, facts.shape, facts.range);
-    card.classes = (0..facts.classes).map(|class| class.to_string()).collect();
-    card.golden = golden(&card, |latent, class, image| {
-        let values = interpreter::run(net, latent, class.unwrap_or(0));
-        for (to, from) in image.iter_mut().zip(&values[net.image]) {
-            *to = *from as f32;
-        }
-        Ok(())
-    })?;
-    Ok(card)
-}
-
-/// [`make_golden`] with this crate's error.
-fn golden(
-    card: &Card,
-    generate: impl FnMut(&[f32], Option<usize>, &mut [f32]) -> Result<(), String>,
-) -> Result<Vec<Golden>, CompileError> {
-    make_golden(card, generate).map_err(|error| CompileError::Golden {
-        reason: error.to_string(),
-    })
 }

@@ -3,7 +3,7 @@
 use dreamlet_runtime::engine::compiled::format::{ALIGNMENT, Op as Layer};
 
 use super::CompileError;
-use super::lower::{Lowered, Operand, bytes};
+use super::steps::{Lowered, Operand, bytes};
 
 /// Most bytes of scratch memory.
 const MAX_SCRATCH: u64 = 1 << 30;
@@ -25,8 +25,8 @@ struct Life {
     bytes: u64,
 }
 
-/// Places buffers, the largest first, each in the smallest gap between those that are needed at the same time (best fit). What is done in place
-/// is given one buffer.
+/// Places buffers, the largest first, each in the smallest gap between those that are needed at the
+/// same time (best fit). What is done in place is given one buffer.
 ///
 /// # Errors
 /// [`CompileError::TooLarge`] above a gibibyte.
@@ -81,8 +81,8 @@ pub(crate) fn plan(lowered: &Lowered) -> Result<Plan, CompileError> {
     })
 }
 
-/// Gives the output of a step that may work in place its input's buffer, if nothing needs that any more. For each buffer the one whose
-/// place it has; that one's life becomes as long as both.
+/// Gives the output of a step that may work in place its input's buffer, if nothing needs that any
+/// more. For each buffer: the one whose place it has. That one's life becomes as long as both.
 fn share(lowered: &Lowered, lives: &mut [Option<Life>]) -> Vec<usize> {
     let mut owners: Vec<usize> = (0..lives.len()).collect();
     for (at, step) in lowered.steps.iter().enumerate() {
@@ -93,7 +93,7 @@ fn share(lowered: &Lowered, lives: &mut [Option<Life>]) -> Vec<usize> {
         let (Operand::Buffer { index: output, .. }, true) = (step.output, in_place) else {
             continue;
         };
-        let size = bytes(step.output_shape, step.output_number);
+        let size = bytes(step.output_shape, step.output_dtype);
         let found = match step.input {
             Operand::Buffer { index, offset: 0 } => {
                 let owner = owners[index];

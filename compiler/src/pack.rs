@@ -1,45 +1,34 @@
-//! Weights in the orders that the device's layers read, as [`Op`](dreamlet_runtime::engine::compiled::format::Op) documents them.
+//! Weights in the orders that the device's layers read, as
+//! [`Op`](dreamlet_runtime::engine::compiled::format::Op) documents them.
 
-use dreamlet_runtime::engine::compiled::Axis;
+use dreamlet_runtime::engine::compiled::ConvAxis;
 use dreamlet_runtime::engine::compiled::format::{
     BLOCK, Convolution, DType, HwcShape, Op as Layer, padded,
 };
+use half::f16;
 
+use super::CompileError;
 use super::ir::len;
-use super::lower::{Step, Weights};
-use super::{CompileError, half};
+use super::steps::{F32Weights, Packed, Step};
 
-/// The bytes of a layer's weights and biases.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Packed {
-    pub(crate) number: DType,
-    pub(crate) weights: Vec<u8>,
-    pub(crate) bias: Option<Vec<u8>>,
-    pub(crate) requantization: Option<PackedRequantization>,
-}
-
-/// How a layer's sums become bytes, see [`Requantization`](dreamlet_runtime::engine::compiled::format::Requantization).
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PackedRequantization {
-    pub(crate) multipliers: Vec<u8>,
-    pub(crate) shift: u32,
-    /// The table and its bits.
-    pub(crate) table: Option<(Vec<u8>, u32)>,
-}
-
-/// Packs the weights of a step as `number`, or as 32-bit floats where its kind of layer has no other.
+/// Packs the weights of a step as `dtype`, or as f32 where its kind of layer has no other.
 ///
 /// # Errors
-/// [`CompileError::Overflow`] for a weight beyond 16-bit floats, [`CompileError::NonFinite`] for one that is no number.
-pub(crate) fn pack(step: &Step, weights: &Weights, number: DType) -> Result<Packed, CompileError> {
+/// [`CompileError::Overflow`] for a weight beyond 16-bit floats, [`CompileError::NonFinite`] for
+/// NaN or infinity.
+pub(crate) fn pack(
+    step: &Step,
+    weights: &F32Weights,
+    dtype: DType,
+) -> Result<Packed, CompileError> {
     let (from, to) = (step.input_shape, step.output_shape);
     let multiplies = matches!(
         step.op,
-        Layer::Dense | Layer::Conv(_) | Layer::FewConv(_) | Layer::UpsampleConv
+        Layer::Dense | Layer::Conv(_) | Layer::Col2ImConv(_) | Layer::UpsampleConv
     );
-    let number = if multiplies { number } else { DType::F32 };
-    let numbers = weights.weights.iter().chain(weights.bias.iter().flatten());
-    if !numbers.into_iter().all(|x| x.is_finite()) {
+    let dtype = if multiplies { dtype } else { DType::F32 };
+    let elements = weights.weights.iter().chain(weights.bias.iter().flatten());
+    if !elements.into_iter().all(|x| x.is_finite()) {
         return Err(CompileError::NonFinite {
             layer: step.origin.clone(),
         });
@@ -52,15 +41,15 @@ pub(crate) fn pack(step: &Step, weights: &Weights, number: DType) -> Result<Pack
         }
         bias.iter().flat_map(|x| x.to_le_bytes()).collect()
     });
-    let bytes = if number == DType::F16 {
+    let bytes = if dtype == DType::F16 {
         let mut bytes = Vec::with_capacity(2 * ordered.len());
         for x in ordered {
-            let half = half::from_f32(x);
-            if half & 0x7fff == 0x7c00 {
+            let half = f16::from_f32(x);
+            if !half.is_finite() {
                 return Err(CompileError::Overflow {
                     layer: step.origin.clone(),
                     found: x,
-                    limit: half::MAX,
+                    limit: f16::MAX.to_f32(),
                 });
             }
             bytes.extend_from_slice(&half.to_le_bytes());
@@ -70,7 +59,7 @@ pub(crate) fn pack(step: &Step, weights: &Weights, number: DType) -> Result<Pack
         ordered.iter().flat_map(|x| x.to_le_bytes()).collect()
     };
     Ok(Packed {
-        number,
+        dtype,
         weights: bytes,
         bias,
         requantization: None,
@@ -83,8 +72,8 @@ fn ordered(op: Layer, weights: &[f32], from: HwcShape, to: HwcShape) -> Vec<f32>
     let (inputs, outputs) = (from.channels as usize, to.channels as usize);
     match op {
         Layer::Dense => dense(weights, len(from), len(to)),
-        Layer::Conv(geometry) => conv(weights, &Axis::pair(&geometry, from, to), from, to),
-        Layer::FewConv(geometry) => few(weights, inputs, outputs, taps(geometry)),
+        Layer::Conv(geometry) => conv(weights, &ConvAxis::pair(&geometry, from, to), from, to),
+        Layer::Col2ImConv(geometry) => col2im(weights, inputs, outputs, taps(geometry)),
         // `[kind][n][c]`, each kind a convolution of one tap.
         Layer::UpsampleConv => weights
             .chunks((inputs * outputs).max(1))
@@ -95,12 +84,12 @@ fn ordered(op: Layer, weights: &[f32], from: HwcShape, to: HwcShape) -> Vec<f32>
     }
 }
 
-/// Packs weights that are whole numbers from -127 to 127, of a layer that multiplies: input channels padded to whole fours, which lie side
-/// by side for each output channel.
-pub(crate) fn pack_bytes(step: &Step, weights: &[f32]) -> Vec<u8> {
+/// Packs int8 weights, whole numbers from -127 to 127. Input channels are padded to whole fours,
+/// which are side by side for each output channel.
+pub(crate) fn pack_int8(step: &Step, weights: &[f32]) -> Vec<u8> {
     let (mut from, to) = (step.input_shape, step.output_shape);
     let (inputs, taps) = match step.op {
-        Layer::Conv(geometry) | Layer::FewConv(geometry) => (
+        Layer::Conv(geometry) | Layer::Col2ImConv(geometry) => (
             from.channels as usize,
             (geometry.kernel[0] * geometry.kernel[1]) as usize,
         ),
@@ -139,8 +128,9 @@ fn dense(weights: &[f32], inputs: usize, outputs: usize) -> Vec<f32> {
     all
 }
 
-/// `[n][c][kernel row][kernel column]` to `[n/16][row phase][column phase][row tap][column tap][c][16]`.
-fn conv(weights: &[f32], axes: &[Axis; 2], from: HwcShape, to: HwcShape) -> Vec<f32> {
+/// `[n][c][kernel row][kernel column]` to `[n/16][row phase][column phase][row tap][column
+/// tap][c][16]`.
+fn conv(weights: &[f32], axes: &[ConvAxis; 2], from: HwcShape, to: HwcShape) -> Vec<f32> {
     let (inputs, outputs) = (from.channels as usize, to.channels as usize);
     let [rows, columns] = axes;
     let taps = rows.kernel * columns.kernel;
@@ -166,7 +156,7 @@ fn conv(weights: &[f32], axes: &[Axis; 2], from: HwcShape, to: HwcShape) -> Vec<
 }
 
 /// `[n][c][taps]` to `[m/16][c][16]`, where `m` counts `[n][taps]`.
-fn few(weights: &[f32], inputs: usize, outputs: usize, taps: usize) -> Vec<f32> {
+fn col2im(weights: &[f32], inputs: usize, outputs: usize, taps: usize) -> Vec<f32> {
     let sums = outputs * taps;
     let mut all = vec![0.0; padded(sums) * inputs];
     for m in 0..sums {

@@ -5,15 +5,16 @@ use core::fmt::{self, Write as _};
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BufferRef, FormatError, HwcShape, Layer, Op,
 };
-use dreamlet_runtime::engine::compiled::{few_scratch, upsample_scratch};
+use dreamlet_runtime::engine::compiled::{col2im_scratch, upsample_scratch};
 
 use super::estimates::BOARDS;
-use super::lower::{Lowered, Step, products};
+use super::lower::products;
+use super::steps::{Lowered, Step};
 use super::upsample;
 
-/// One layer of the report.
+/// What one layer costs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct LayerCost {
     /// What the layer does.
     pub kind: String,
     /// The ONNX node it comes from.
@@ -24,30 +25,32 @@ pub struct Line {
     pub output: HwcShape,
     /// Multiplications for one image.
     pub multiplications: u64,
-    /// Bytes of weights, biases and, of integers, what makes bytes of their sums.
+    /// Bytes of weights, biases and, of an int8 layer, what makes int8 of its sums.
     pub weights: u64,
-    /// Whether it multiplies bytes.
-    pub integers: bool,
-    /// Bytes of scratch memory that are in use while the layer runs: its input, its output and what it needs by itself.
+    /// Whether it is int8.
+    pub int8: bool,
+    /// Bytes of scratch memory in use while the layer runs: its input, its output and what it needs
+    /// by itself.
     pub scratch: u64,
 }
 
 /// What a compiled model costs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct CostReport {
     /// Layers in the order in which they run.
-    pub lines: Vec<Line>,
+    pub lines: Vec<LayerCost>,
     /// Bytes of the file.
     pub flash: u64,
-    /// Bytes of scratch memory for an image of floats, with room to align it.
+    /// Bytes of scratch memory for an f32 image, with room to align it.
     pub scratch: u64,
-    /// The same for an image of bytes, whole or row by row.
+    /// The same for an image of 8-bit pixels, whole or row by row.
     pub rows_scratch: u64,
-    /// Numbers of the image: as many bytes where the device takes 8-bit pixels, four times as many for 32-bit floats.
+    /// Elements of the image: as many bytes where the device takes 8-bit pixels, four times as many
+    /// for f32.
     pub image: u64,
 }
 
-impl Report {
+impl CostReport {
     /// Of `layers` as they are in the file, made from `lowered`.
     pub(super) fn of(
         lowered: &Lowered,
@@ -63,8 +66,8 @@ impl Report {
             };
             let size = |shape: HwcShape, bytes: usize| shape.len() * bytes as u64;
             let own = match layer.op {
-                Op::FewConv(geometry) => {
-                    few_scratch(&geometry, layer.input_shape, layer.output_shape).unwrap_or(0)
+                Op::Col2ImConv(geometry) => {
+                    col2im_scratch(&geometry, layer.input_shape, layer.output_shape).unwrap_or(0)
                 }
                 Op::UpsampleConv => {
                     upsample_scratch(layer.input_shape, layer.output_shape).unwrap_or(0)
@@ -74,25 +77,25 @@ impl Report {
             };
             let input = in_scratch(
                 layer.input,
-                size(layer.input_shape, layer.input_number.size()),
+                size(layer.input_shape, layer.input_dtype.size()),
             );
             let output = in_scratch(
                 layer.output,
-                size(layer.output_shape, layer.output_number.size()),
+                size(layer.output_shape, layer.output_dtype.size()),
             );
             let shared = if layer.input == layer.output {
                 output
             } else {
                 0
             };
-            lines.push(Line {
+            lines.push(LayerCost {
                 kind: kind(&layer),
                 origin: step.origin.clone(),
                 input: layer.input_shape,
                 output: layer.output_shape,
                 multiplications: multiplications(&layer),
                 weights: weights(step, &layer),
-                integers: layer.requantization.is_some(),
+                int8: layer.requantization.is_some(),
                 scratch: input + output - shared + in_scratch(layer.second, own),
             });
         }
@@ -112,7 +115,7 @@ impl Report {
     }
 }
 
-/// Sizes of the whole model, see [`Report`].
+/// Sizes of the whole model, see [`CostReport`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     pub(super) flash: u64,
@@ -135,9 +138,9 @@ fn weights(step: &Step, layer: &Layer) -> u64 {
     let Some(tensors) = &step.weights else {
         return 0;
     };
-    let number = layer.weights.map_or(4, |weights| weights.number.size());
+    let size = layer.weights.map_or(4, |weights| weights.dtype.size());
     let bias = tensors.bias.as_ref().map_or(0, |bias| 4 * bias.len());
-    (tensors.weights.len() * number + bias) as u64
+    (tensors.weights.len() * size + bias) as u64
 }
 
 /// Multiplications of a layer for one image, those with zeros around it left out.
@@ -149,7 +152,7 @@ fn multiplications(layer: &Layer) -> u64 {
             let inputs = u64::from(from.channels / geometry.groups.max(1));
             products(&geometry, from, to) * inputs * u64::from(to.channels)
         }
-        Op::FewConv(geometry) => {
+        Op::Col2ImConv(geometry) => {
             let taps = u64::from(geometry.kernel[0]) * u64::from(geometry.kernel[1]);
             from.len() * taps * u64::from(to.channels)
         }
@@ -165,14 +168,14 @@ fn multiplications(layer: &Layer) -> u64 {
 fn kind(layer: &Layer) -> String {
     let name = match layer.op {
         Op::Dense => "dense".into(),
-        Op::Conv(c) | Op::FewConv(c) | Op::GroupConv(c) => {
-            let few = if matches!(layer.op, Op::FewConv(_)) {
-                ", few channels"
+        Op::Conv(c) | Op::Col2ImConv(c) | Op::GroupConv(c) => {
+            let col2im = if matches!(layer.op, Op::Col2ImConv(_)) {
+                ", col2im"
             } else {
                 ""
             };
             let up = if c.transposed { "transposed " } else { "" };
-            let mut name = format!("{up}convolution {}x{}{few}", c.kernel[0], c.kernel[1]);
+            let mut name = format!("{up}convolution {}x{}{col2im}", c.kernel[0], c.kernel[1]);
             if c.groups > 1 {
                 let _ = write!(name, ", {} groups", c.groups);
             }
@@ -186,10 +189,10 @@ fn kind(layer: &Layer) -> String {
         Op::Nearest => "nearest".into(),
         Op::Bilinear(_) => "bilinear".into(),
         Op::DepthToSpace(_) => "depth to space".into(),
-        Op::Pad(..) => "border".into(),
+        Op::Pad(..) => "pad".into(),
         Op::ConcatChannels(_) => "copy".into(),
-        Op::HwcToChw => "to planar".into(),
-        Op::ChwToHwc => "to interleaved".into(),
+        Op::HwcToChw => "HWC to CHW".into(),
+        Op::ChwToHwc => "CHW to HWC".into(),
         Op::Lookup => "class's row".into(),
         Op::Quantize(_) => "quantize".into(),
         Op::Dequantize(_) => "dequantize".into(),
@@ -204,7 +207,7 @@ fn kind(layer: &Layer) -> String {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for CostReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shape = |s: HwcShape| match (s.height, s.width) {
             (1, 1) => s.channels.to_string(),
@@ -248,7 +251,7 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "\nflash {} bytes; RAM {} bytes: scratch {}, image {} as bytes (32-bit floats: {} and {}; row by row: {} and a row)",
+            "\nflash {} bytes; RAM {} bytes: scratch {}, image {} as 8-bit pixels (f32: {} and {}; row by row: {} and a row)",
             self.flash,
             self.rows_scratch + self.image,
             self.rows_scratch,
@@ -258,8 +261,8 @@ impl fmt::Display for Report {
             self.rows_scratch
         )?;
         let count = self.multiplications();
-        let integers = self.lines.iter().filter(|line| line.integers);
-        let bytes: u64 = integers.map(|line| line.multiplications).sum();
+        let int8 = self.lines.iter().filter(|line| line.int8);
+        let int8: u64 = int8.map(|line| line.multiplications).sum();
         write!(
             f,
             "{count} multiplications an image. Estimated from their number and assumed cycles for each, not measured:"
@@ -269,7 +272,7 @@ impl fmt::Display for Report {
                 f,
                 "\n  {:44} {:>10.1} ms",
                 board.name,
-                board.milliseconds(count - bytes, bytes)
+                board.milliseconds(count - int8, int8)
             )?;
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! Transposed convolutions that are a doubling of pixels and a 3x3 convolution, see
 //! [`UpsampleConv`](dreamlet_runtime::engine::compiled::format::Op::UpsampleConv).
 //!
-//! The rewritings make transposed convolutions of all enlargements ([`super::passes`]). Whether one comes from a doubling is told by its
-//! weights alone: along each axis its four taps are `c`, `b + c`, `a + b` and `a` of a kernel `a b c`, so that the first and the third have
-//! the sum of the second and the last. This holds still when scales have been folded into them, and for a learned 4x4 kernel it does not.
+//! The rewritings make transposed convolutions of all enlargements ([`super::passes`]). Whether one
+//! comes from a doubling is told by its weights alone: along each axis its four taps are `c`, `b +
+//! c`, `a + b` and `a` of a kernel `a b c`, so that the first and the third have the sum of the
+//! second and the last. This holds still when scales have been folded into them, and for a learned
+//! 4x4 kernel it does not.
 
 use dreamlet_runtime::engine::compiled::format::{Convolution, HwcShape, padded};
 
@@ -12,10 +14,12 @@ pub(crate) fn products(from: HwcShape) -> u64 {
     9 * u64::from(from.height) * u64::from(from.width)
 }
 
-/// What it costs to move a number once, in products: layers of 32 to 16 channels take as long one way as the other (7x7 pixels, AVX-512).
+/// What it costs to move an element once, in products: layers of 32 to 16 channels take as long one
+/// way as the other (7x7 pixels, AVX-512).
 const MOVED: u64 = 8;
 
-/// Whether nine products for each pixel, the differences of pixels and the sums of products are less work than so many products.
+/// Whether nine products for each pixel, the differences of pixels and the sums of products are
+/// less work than so many products.
 pub(crate) fn pays(from: HwcShape, to: HwcShape, direct: u64) -> bool {
     let (inputs, outputs) = (
         u64::from(from.channels),
@@ -26,13 +30,16 @@ pub(crate) fn pays(from: HwcShape, to: HwcShape, direct: u64) -> bool {
     products.saturating_add(MOVED * moved) < direct.saturating_mul(inputs * outputs)
 }
 
-/// How far the two sums may be apart, in parts of the largest weight: weights are f32, sums of up to nine of a kernel that was f32.
+/// How far the two sums may be apart, in parts of the largest weight: weights are f32, sums of up
+/// to nine of a kernel that was f32.
 const MOST_DIFFERENCE: f64 = 1e-6;
 
-/// By kind of weight (the sum of the taps, the first one negated, the last one), the shares that the four taps of the transposed convolution have.
+/// By kind of weight (the sum of the taps, the first one negated, the last one), the shares that
+/// the four taps of the transposed convolution have.
 const KINDS: [[f64; 4]; 3] = [[0.5; 4], [0.0, 0.0, 0.0, -1.0], [1.0, 0.0, 0.0, 0.0]];
 
-/// The weights `[row kind][column kind][n][c]` of a transposed convolution with weights `[n][c][4][4]`; `None` if it is no doubling and convolution.
+/// The weights `[row kind][column kind][n][c]` of a transposed convolution with weights
+/// `[n][c][4][4]`; `None` if it is no doubling and convolution.
 pub(crate) fn kinds(
     geometry: &Convolution,
     weights: &[f32],

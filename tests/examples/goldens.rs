@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use dreamlet_runtime::engine::compiled::Level;
+use dreamlet_runtime::engine::compiled::SimdLevel;
 use dreamlet_tests::compiled::{Aligned, golden, image, is_exact};
 
 const SEEDS: [u64; 8] = [0, 1, 2, 3, 4, 5, 42, u64::MAX];
@@ -18,7 +18,7 @@ fn write(model: &Path) -> Result<(), Box<dyn Error>> {
         "# Seed, and the image's bytes: rows from the top, channels side by side. Other processors may differ by 2.\n"
     });
     for seed in SEEDS {
-        let bytes = image(file.get(), Level::SCALAR, seed)
+        let bytes = image(file.get(), SimdLevel::SCALAR, seed)
             .map_err(|failure| format!("{}: {failure:?}", model.display()))?;
         text += &format!("{seed} {}\n", golden(&bytes, exact));
     }

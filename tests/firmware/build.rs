@@ -51,7 +51,7 @@ fn goldens(file: &Path) -> String {
         if digits.len() == 16 {
             writeln!(
                 code,
-                "Golden {{ seed: {seed}, image: Image::Hash(0x{digits}) }},"
+                "Golden {{ seed: {seed}, image: Expected::Hash(0x{digits}) }},"
             )
             .unwrap();
         } else {
@@ -62,7 +62,7 @@ fn goldens(file: &Path) -> String {
                 .collect();
             writeln!(
                 code,
-                "Golden {{ seed: {seed}, image: Image::Bytes(&{bytes:?}) }},"
+                "Golden {{ seed: {seed}, image: Expected::Bytes(&{bytes:?}) }},"
             )
             .unwrap();
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use dreamlet_runtime::engine::compiled::format::{ALIGNMENT, DType, FormatError};
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 use dreamlet_runtime::generator::GenerateError;
 
 /// Bytes at a multiple of 64, as a compiled model should lie.
@@ -39,13 +39,14 @@ pub enum Failure {
     Engine(GenerateError),
 }
 
-/// The image of `seed` as bytes, rows from the top, channels side by side; of a conditional model in class `seed % classes`.
+/// The image of `seed` as bytes, rows from the top, channels side by side; of a conditional model
+/// in class `seed % classes`.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn image(file: &[u8], level: Level, seed: u64) -> Result<Vec<u8>, Failure> {
+pub fn image(file: &[u8], level: SimdLevel, seed: u64) -> Result<Vec<u8>, Failure> {
     let model = Model::new(file).map_err(Failure::Model)?;
-    let engine = Engine::with_level(model, level);
+    let engine = Engine::with_simd_level(model, level);
     let mut latent = vec![0.0; model.latent_len()];
     model.distribution().fill(seed, None, &mut latent);
     let class = (model.classes() > 0).then(|| (seed % model.classes() as u64) as usize);
@@ -57,14 +58,15 @@ pub fn image(file: &[u8], level: Level, seed: u64) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Whether the last layer of a model makes bytes itself: then it computes with integers, and every processor makes the same image.
+/// Whether the last layer of a model makes bytes itself: then it computes with integers, and every
+/// processor makes the same image.
 ///
 /// # Errors
 /// [`Failure`].
 pub fn is_exact(file: &[u8]) -> Result<bool, Failure> {
     let model = Model::new(file).map_err(Failure::Model)?;
     let last = model.layers().last();
-    Ok(last.is_some_and(|last| last.is_ok_and(|last| last.output_number == DType::U8)))
+    Ok(last.is_some_and(|last| last.is_ok_and(|last| last.output_dtype == DType::U8)))
 }
 
 /// 64-bit FNV-1a (Fowler, Noll, Vo, "The FNV non-cryptographic hash algorithm", 1991).
@@ -75,7 +77,8 @@ pub fn fnv(bytes: &[u8]) -> u64 {
     })
 }
 
-/// What a golden file holds of an image: its [`fnv`] where every processor makes the same image, else all of its bytes.
+/// What a golden file holds of an image: its [`fnv`] where every processor makes the same image,
+/// else all of its bytes.
 #[must_use]
 pub fn golden(image: &[u8], exact: bool) -> String {
     if exact {

@@ -1,5 +1,5 @@
-//! Compiled models make their golden images at every level of vector instructions, here and on ARM; `tests/firmware` runs the same
-//! on microcontrollers and in WebAssembly.
+//! Compiled models make their golden images at every level of vector instructions, here and on ARM;
+//! `tests/firmware` runs the same on microcontrollers and in WebAssembly.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,13 +10,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::engine::compiled::format::Op;
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model, rows_scratch_len, scratch_len};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel, rows_scratch_len, scratch_len};
 use dreamlet_tests::compiled::{Aligned, fnv, image, is_exact};
 
-/// Files that earlier versions of the compiler wrote: what was compiled once stays readable. Nothing writes them anew.
+/// Files that earlier versions of the compiler wrote: what was compiled once stays readable.
+/// Nothing writes them anew.
 const KEPT: &str = "models/kept";
 
-/// Compiled models with golden files: the small ones, those of earlier compilers, and those of `models/`.
+/// Compiled models with golden files: the small ones, those of earlier compilers, and those of
+/// `models/`.
 fn models() -> Vec<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = std::fs::read_dir(here.join("../models"))
@@ -55,7 +57,7 @@ fn every_compiled_model_makes_its_golden_images_at_every_level() {
         let mut seen = 0;
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (seed, digits) = line.split_once(' ').unwrap();
-            for level in Level::available() {
+            for level in SimdLevel::available() {
                 let found = image(file.get(), level, seed.parse().unwrap()).unwrap();
                 let what = format!("{} at seed {seed}, {level}", path.display());
                 if exact {
@@ -92,7 +94,7 @@ fn the_kept_files_have_every_operation() {
     let name = |op: Op| match op {
         Op::Dense => 1,
         Op::Conv(_) => 2,
-        Op::FewConv(_) => 3,
+        Op::Col2ImConv(_) => 3,
         Op::GroupConv(_) => 4,
         Op::Activate => 5,
         Op::Affine => 6,

@@ -151,7 +151,7 @@ fn a_strangers_generator_works_once_the_missing_facts_are_given() {
     };
     let mut assumptions = Assumptions::default();
     assert!(missing(&assumptions).contains("--shape"));
-    assumptions.shape = dreamlet_trainer::sampling::parse_shape("1,2,2").ok();
+    assumptions.shape = dreamlet_compiler::cli::parse_shape("1,2,2").ok();
     assert!(missing(&assumptions).contains("--range"));
     assumptions.range = Some(PixelRange {
         low: 0.0,

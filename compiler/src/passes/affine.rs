@@ -1,6 +1,7 @@
-//! Scales and shifts (batch normalization, arithmetic with constants) into the weights before or after them.
+//! Scales and shifts (batch normalization, arithmetic with constants) into the weights before or
+//! after them.
 
-use dreamlet_runtime::engine::compiled::Axis;
+use dreamlet_runtime::engine::compiled::ConvAxis;
 use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, HwcShape};
 
 use crate::ir::{Net, Op, len};
@@ -71,7 +72,8 @@ fn scale_rows(weights: &mut [f32], bias: &mut [f32], scale: &[f32], shift: &[f32
     }
 }
 
-/// `weights * (x * scale + shift)`: exact for a convolution only if no tap falls on the zeros around the image, or nothing is shifted.
+/// `weights * (x * scale + shift)`: exact for a convolution only if no tap falls on the zeros
+/// around the image, or nothing is shifted.
 fn into_consumer(net: &mut Net, at: usize) -> bool {
     let (input, output) = (net.nodes[at].inputs[0], net.nodes[at].output);
     if net.nodes[at].activation != Activation::None || net.uses(output) != 1 {
@@ -132,7 +134,7 @@ fn into_consumer(net: &mut Net, at: usize) -> bool {
 
 /// Whether every output has all its taps inside the image.
 fn covers(geometry: &Convolution, from: HwcShape, to: HwcShape) -> bool {
-    Axis::pair(geometry, from, to).iter().all(|axis| {
+    ConvAxis::pair(geometry, from, to).iter().all(|axis| {
         !axis.transposed
             && axis
                 .taps(0)

@@ -6,7 +6,8 @@ use dreamlet_runtime::engine::compiled::format::HwcShape;
 /// Largest pad of a compiled convolution.
 const MAX_PAD: u32 = 1 << 12;
 
-/// The rows above and the columns left that are cut off, if `positions` cut a rectangle with all channels out of an image.
+/// The rows above and the columns left that are cut off, if `positions` cut a rectangle with all
+/// channels out of an image.
 pub(crate) fn cut(positions: &[u32], from: HwcShape, to: HwcShape) -> Option<[u32; 2]> {
     let first = positions.first()? / from.channels;
     let (top, left) = (first / from.width, first % from.width);

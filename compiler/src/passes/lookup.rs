@@ -5,7 +5,8 @@ use dreamlet_runtime::engine::compiled::format::Activation;
 use crate::interpreter::activate;
 use crate::ir::{Net, Op, len};
 
-/// Computes one operation on a looked-up row ahead of time. A dense layer only where the table does not become larger than its weights.
+/// Computes one operation on a looked-up row ahead of time. A dense layer only where the table does
+/// not become larger than its weights.
 pub(super) fn fold(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
         let Some(before) = net.nodes[at]

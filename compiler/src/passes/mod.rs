@@ -1,6 +1,8 @@
-//! Rewriting a [network](super::ir) into one that makes the same image with less work and without moving numbers about.
+//! Rewriting a [network](super::ir) into one that makes the same image with less work, and without
+//! moving elements about.
 //!
-//! Each pass changes the first place it can and says whether it did; [`run`] repeats them until nothing changes.
+//! Each pass changes the first place it can and says whether it did; [`run`] repeats them until
+//! nothing changes.
 
 mod activation;
 mod affine;
@@ -32,7 +34,8 @@ pub(crate) const PASSES: [(&str, Pass); 9] = [
 /// Applies all passes until none finds anything to change.
 pub(crate) fn run(net: &mut Net) {
     net.prune();
-    // Each change removes a node, or moves one before another of fewer kinds; the bound only guards against a defect.
+    // Each change removes a node, or moves one before another of fewer kinds; the bound only guards
+    // against a defect.
     let most = 16 * (net.nodes.len() + 4);
     let mut changes = 0;
     loop {

@@ -1,11 +1,13 @@
-//! Enlarging by whole factors and a convolution after it: one transposed convolution, or the convolution first.
+//! Enlarging by whole factors and a convolution after it: one transposed convolution, or the
+//! convolution first.
 
 use dreamlet_runtime::engine::compiled::MAX_KERNEL;
 use dreamlet_runtime::engine::compiled::format::Convolution;
 
-use crate::ir::{Net, Node, Op};
+use crate::ir::{Net, NetNode, Op};
 
-/// Folds one enlargement into the convolution after it, where that lowers the number of multiplications.
+/// Folds one enlargement into the convolution after it, where that lowers the number of
+/// multiplications.
 pub(super) fn fold(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
         let Op::Conv {
@@ -61,8 +63,8 @@ pub(super) fn fold(net: &mut Net) -> bool {
     false
 }
 
-fn enlarge(input: usize, output: usize, origin: String) -> Node {
-    Node {
+fn enlarge(input: usize, output: usize, origin: String) -> NetNode {
+    NetNode {
         op: Op::Nearest,
         activation: dreamlet_runtime::engine::compiled::format::Activation::None,
         inputs: vec![input],
@@ -71,7 +73,8 @@ fn enlarge(input: usize, output: usize, origin: String) -> Node {
     }
 }
 
-/// Puts the element-wise node `at` before the enlargement `before` that it works on: the same, on fewer numbers.
+/// Puts the element-wise node `at` before the enlargement `before` that it works on: the same, on
+/// fewer elements.
 pub(super) fn swap(net: &mut Net, before: usize, at: usize) {
     let input = net.nodes[before].inputs[0];
     let middle = net.value(net.shape(input));
@@ -86,11 +89,14 @@ pub(super) fn swap(net: &mut Net, before: usize, at: usize) {
 /// How many times more weights are taken for fewer multiplications: 1.8 times for doubling and 3x3.
 const MOST_GROWTH: u32 = 4;
 
-/// The transposed convolution that equals enlarging by `factors` and then convolving, if there is one with fewer multiplications and not far more weights.
+/// The transposed convolution that equals enlarging by `factors` and then convolving, if there is
+/// one with fewer multiplications and not far more weights.
 ///
-/// Output `o` of the convolution reads by tap `t` the enlarged pixel `o + t - pad`, which is input `i = (o + t - pad) div f`. In a transposed
-/// convolution of stride `f` and pad `k - 1 - pad`, output `o` and input `i` meet by tap `o + k - 1 - pad - i * f`, so its tap `j` collects
-/// the taps `t` for which `0 <= j + t - (k - 1) < f`: `f + k - 1` taps in all, of which an output meets about `(f + k - 1) / f` in the place of `k`.
+/// Output `o` of the convolution reads by tap `t` the enlarged pixel `o + t - pad`, which is input
+/// `i = (o + t - pad) div f`. In a transposed convolution of stride `f` and pad `k - 1 - pad`,
+/// output `o` and input `i` meet by tap `o + k - 1 - pad - i * f`, so its tap `j` collects the taps
+/// `t` for which `0 <= j + t - (k - 1) < f`: `f + k - 1` taps in all, of which an output meets
+/// about `(f + k - 1) / f` in the place of `k`.
 fn transposed(geometry: &Convolution, factors: [u32; 2]) -> Option<Convolution> {
     let mut folded = Convolution {
         stride: factors,

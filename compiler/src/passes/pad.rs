@@ -7,7 +7,8 @@ use crate::ir::{Net, Op};
 /// Largest pad of a compiled convolution.
 const MAX_PAD: u32 = 1 << 12;
 
-/// A convolution takes what lies outside the image as zeros anyway, to the right and below as far as its outputs reach.
+/// A convolution takes what lies outside the image as zeros anyway, to the right and below as far
+/// as its outputs reach.
 pub(super) fn into_convolution(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
         let Op::Conv { geometry, .. } = &net.nodes[at].op else {

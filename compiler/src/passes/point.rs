@@ -1,10 +1,11 @@
 //! Convolutions of an image of one pixel, as DCGANs begin: a matrix product.
 
-use dreamlet_runtime::engine::compiled::Axis;
+use dreamlet_runtime::engine::compiled::ConvAxis;
 
 use crate::ir::{Net, Op, len};
 
-/// Makes a convolution (transposed or not, of one group) whose input is one pixel a dense layer, if that has not many more weights.
+/// Makes a convolution (transposed or not, of one group) whose input is one pixel a dense layer, if
+/// that has not many more weights.
 pub(super) fn to_dense(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
         let node = &net.nodes[at];
@@ -27,7 +28,7 @@ pub(super) fn to_dense(net: &mut Net) -> bool {
             continue;
         }
         // For each row or column of outputs, the tap that reads the pixel.
-        let readers: Vec<Vec<Option<usize>>> = Axis::pair(geometry, from, to)
+        let readers: Vec<Vec<Option<usize>>> = ConvAxis::pair(geometry, from, to)
             .iter()
             .map(|axis| {
                 let phases = axis.phases();

@@ -1,8 +1,9 @@
-//! Changes of order into the weights of neighbouring dense layers and tables, so that no number is moved when an image is made.
+//! Changes of order into the weights of neighbouring dense layers and tables, so that no element is
+//! moved when an image is made.
 
 use dreamlet_runtime::engine::compiled::format::Activation;
 
-use crate::ir::{Net, Node, Op, len, per_channel, per_number};
+use crate::ir::{Net, NetNode, Op, len, per_channel, per_element};
 
 /// Joins two changes of order, or drops one that changes nothing.
 pub(super) fn simplify(net: &mut Net) -> bool {
@@ -28,7 +29,8 @@ pub(super) fn simplify(net: &mut Net) -> bool {
         let Some(before) = net.producer(input) else {
             continue;
         };
-        // What cuts a part out stays by itself: it may be a layer, joined with another change of order it is none.
+        // What cuts a part out stays by itself: it may be a layer, joined with another change of
+        // order it is none.
         let cuts = len(net.shape(net.nodes[before].inputs.first().copied().unwrap_or(input)))
             != len(net.shape(input));
         if let Op::Reorder(first) = &net.nodes[before].op
@@ -50,7 +52,8 @@ pub(super) fn simplify(net: &mut Net) -> bool {
     false
 }
 
-/// Whether what is done to each number alone lies between `value` and a dense layer or table whose order is free.
+/// Whether only element-wise nodes are between `value` and a dense layer or table, whose order is
+/// free.
 fn free(net: &Net, mut value: usize) -> bool {
     loop {
         let Some(node) = net.producer(value).map(|at| &net.nodes[at]) else {
@@ -85,7 +88,8 @@ pub(super) fn into_neighbours(net: &mut Net) -> bool {
     false
 }
 
-/// Into the rows of the dense layer or the columns of the table before, or past what is done to each number alone.
+/// Into the rows of the dense layer or the columns of the table before, or past an element-wise
+/// node.
 fn upwards(net: &mut Net, at: usize, positions: Option<Vec<u32>>) {
     let (input, output) = (net.nodes[at].inputs[0], net.nodes[at].output);
     let (from, to) = (net.shape(input), net.shape(output));
@@ -97,7 +101,7 @@ fn upwards(net: &mut Net, at: usize, positions: Option<Vec<u32>>) {
         let all = if values.len() == len(from) {
             values.to_vec()
         } else {
-            per_number(values, from)
+            per_element(values, from)
         };
         picked(&all)
     };
@@ -142,7 +146,7 @@ fn upwards(net: &mut Net, at: usize, positions: Option<Vec<u32>>) {
         let first = net.nodes[before].inputs[0];
         let middle = net.value(to);
         net.nodes[before].inputs[0] = middle;
-        let reorder = Node {
+        let reorder = NetNode {
             op: Op::Reorder(positions),
             activation: Activation::None,
             inputs: vec![first],
@@ -156,7 +160,7 @@ fn upwards(net: &mut Net, at: usize, positions: Option<Vec<u32>>) {
 /// Into the columns of a dense layer that reads the result.
 fn into_dense_after(net: &mut Net, at: usize) -> bool {
     let (input, output) = (net.nodes[at].inputs[0], net.nodes[at].output);
-    // Fewer numbers would become a wider matrix.
+    // Fewer elements would become a wider matrix.
     if len(net.shape(input)) != len(net.shape(output)) {
         return false;
     }

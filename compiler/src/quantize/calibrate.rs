@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::histogram::Histogram;
 use crate::interpreter;
-use crate::ir::{Net, Node, Op, len};
+use crate::ir::{Net, NetNode, Op, len};
 
 /// The seed of the first calibration latent; the others follow.
 pub(super) const CALIBRATION_SEED: u64 = 1 << 32;
@@ -16,8 +16,8 @@ const AT_ONCE: u64 = 8;
 /// What was seen of one value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Seen {
-    /// Its numbers.
-    pub(super) numbers: Histogram,
+    /// Its elements.
+    pub(super) elements: Histogram,
     /// The greatest absolute value before the activation.
     pub(super) before: f64,
 }
@@ -34,7 +34,8 @@ pub(super) fn latent(
     usize::try_from(i % classes.max(1) as u64).unwrap_or(0)
 }
 
-/// Runs `net` on `count` latents; for each of its values what was seen. The same for any number of threads.
+/// Runs `net` on `count` latents; for each of its values what was seen. The same for any number of
+/// threads.
 pub(super) fn calibrate(net: &Net, distribution: Distribution, count: u32) -> Vec<Seen> {
     let (split, before) = split(net);
     let parts: Vec<Vec<Seen>> = (0..u64::from(count.max(1)).div_ceil(AT_ONCE))
@@ -48,7 +49,7 @@ pub(super) fn calibrate(net: &Net, distribution: Distribution, count: u32) -> Ve
                 let values = interpreter::run(&split, &vector, class);
                 for (id, seen) in all.iter_mut().enumerate() {
                     for &x in &values[id] {
-                        seen.numbers.add(x);
+                        seen.elements.add(x);
                     }
                     let before = before[id].map_or(&values[id], |before| &values[before]);
                     let largest = before.iter().filter(|x| x.is_finite());
@@ -61,11 +62,11 @@ pub(super) fn calibrate(net: &Net, distribution: Distribution, count: u32) -> Ve
     let mut all = vec![Seen::default(); net.values.len()];
     for part in parts {
         for (seen, more) in all.iter_mut().zip(part) {
-            seen.numbers.merge(more.numbers);
+            seen.elements.merge(more.elements);
             seen.before = seen.before.max(more.before);
         }
     }
-    // A layer may write its numbers in another order at once.
+    // A layer may write its elements in another order at once.
     for node in &net.nodes {
         if let (Op::Reorder(_), Some(&input)) = (&node.op, node.inputs.first()) {
             all[node.output].before = all[node.output].before.max(all[input].before);
@@ -74,7 +75,8 @@ pub(super) fn calibrate(net: &Net, distribution: Distribution, count: u32) -> Ve
     all
 }
 
-/// The same network with every activation in a node of its own, and for each value the one before its activation.
+/// The same network with every activation in a node of its own, and for each value the one before
+/// its activation.
 fn split(net: &Net) -> (Net, Vec<Option<usize>>) {
     let mut split = net.clone();
     let mut before = vec![None; net.values.len()];
@@ -86,12 +88,12 @@ fn split(net: &Net) -> (Net, Vec<Option<usize>>) {
         }
         let value = split.value(net.shape(node.output));
         before[node.output] = Some(value);
-        split.nodes.push(Node {
+        split.nodes.push(NetNode {
             activation: Activation::None,
             output: value,
             ..node.clone()
         });
-        split.nodes.push(Node {
+        split.nodes.push(NetNode {
             op: Op::Activate,
             activation: node.activation,
             inputs: vec![value],

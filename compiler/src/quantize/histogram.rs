@@ -1,13 +1,14 @@
-//! How large the numbers of a tensor are, and at which size it is best cut off.
+//! How large the elements of a tensor are, and at which size it is best cut off.
 
 /// Bins; at least half of them are in use, so a level of 255 has eight or more.
 const BINS: usize = 4096;
-/// Parts of the largest number that are tried as the greatest that bytes can hold.
+/// Parts of the largest element that are tried as the greatest that int8 can hold.
 const STEPS: usize = 50;
-/// Shares of the numbers that are tried likewise.
+/// Shares of the elements that are tried likewise.
 const PERCENTILES: [f64; 3] = [0.999, 0.9999, 0.999_99];
 
-/// Counts of a tensor's absolute values. What it holds does not depend on the order in which numbers were added.
+/// Counts of a tensor's absolute values. They do not depend on the order in which elements were
+/// added.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Histogram {
     /// All absolute values are below 2 to this power; `None` before the first one that is not 0.
@@ -30,7 +31,7 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Counts a number; what is not finite is no measure of anything.
+    /// Counts an element; NaN and infinity are left out.
     pub(super) fn add(&mut self, x: f64) {
         let size = x.abs();
         if size == 0.0 {
@@ -67,7 +68,8 @@ impl Histogram {
         self.most = self.most.max(other.most);
     }
 
-    /// Makes room for numbers below 2 to the power of `exponent`: with each doubling two bins become one.
+    /// Makes room for elements below 2 to the power of `exponent`: with each doubling two bins
+    /// become one.
     fn widen(&mut self, exponent: i32) {
         let Some(own) = self.exponent else {
             self.exponent = Some(exponent);
@@ -84,9 +86,10 @@ impl Histogram {
         self.exponent = Some(exponent);
     }
 
-    /// Where to cut off, so that `levels` equal steps from 0 to there lose least: the range with the least mean square error, among the whole
-    /// one, fractions of it and percentiles (the search of the mean square error of Nagel et al., "A white paper on neural network quantization",
-    /// 2021, sec. 3.1). 1 for a tensor of zeros.
+    /// Where to cut off, so that `levels` equal steps from 0 to there lose least: the range with
+    /// the least mean square error, among the whole one, fractions of it and percentiles (the
+    /// search of the mean square error of Nagel et al., "A white paper on neural network
+    /// quantization", 2021, sec. 3.1). 1 for a tensor of zeros.
     pub(super) fn range(&self, levels: u32) -> f64 {
         let Some(exponent) = self.exponent else {
             return 1.0;
@@ -119,7 +122,7 @@ impl Histogram {
         best.1
     }
 
-    /// A size that this share of all numbers does not exceed.
+    /// A size that this share of all elements does not exceed.
     fn percentile(&self, share: f64, width: f64) -> f64 {
         let all = self.zeros + self.bins.iter().sum::<u64>();
         let wanted = (all as f64 * share).ceil() as u64;
@@ -185,7 +188,8 @@ mod tests {
             .collect();
         numbers.push(20.0);
         let range = of(numbers).range(127);
-        // By calculus at 20 / (1 + 10^6 / (12 * 127^2)) = 3.25: what the outlier loses against what all others win.
+        // By calculus at 20 / (1 + 10^6 / (12 * 127^2)) = 3.25: what the outlier loses against what
+        // all others win.
         assert!((2.5..4.0).contains(&range), "{range}");
     }
 

@@ -1,4 +1,4 @@
-//! The integer layers, and the conversions around them.
+//! The int8 layers, and the conversions around them.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Broadcast, DType, HwcShape, Op as Layer,
@@ -9,15 +9,15 @@ use super::layer;
 use super::qparams::Format;
 use super::scheme::{Scheme, moves, multiplies, result, size};
 use crate::CompileError;
-use crate::lower::{Lowered, Operand, Step};
+use crate::steps::{Lowered, Operand, Step};
 
-/// Makes the layers of a network of which `integer` says what multiplies in integers.
+/// Makes the layers of a network of which `int8` says what multiplies in integers.
 ///
 /// # Errors
-/// [`CompileError::NonFinite`] for a weight that is no number.
+/// [`CompileError::NonFinite`] for a weight that is NaN or infinite.
 pub(super) fn insert(
     lowered: &Lowered,
-    integer: &[bool],
+    int8: &[bool],
     scheme: &Scheme,
     seen: &[Seen],
 ) -> Result<Lowered, CompileError> {
@@ -35,22 +35,22 @@ pub(super) fn insert(
     }
     let mut inserting = Inserting {
         scheme,
-        numbers: lowered.buffers.iter().map(|bytes| bytes / 4).collect(),
+        elements: lowered.buffers.iter().map(|bytes| bytes / 4).collect(),
         converted: Vec::new(),
         out: Lowered {
             steps: Vec::new(),
             buffers,
         },
     };
-    for (step, &integer) in lowered.steps.iter().zip(integer) {
-        if multiplies(step) && integer {
+    for (step, &int8) in lowered.steps.iter().zip(int8) {
+        if multiplies(step) && int8 {
             inserting.multiply(step, seen)?;
         } else if step.op == Layer::Lookup {
             inserting.lookup(step);
         } else if moves(step) {
             inserting.moved(step);
         } else {
-            inserting.float(step);
+            inserting.keep_f32(step);
         }
     }
     Ok(inserting.out)
@@ -58,8 +58,8 @@ pub(super) fn insert(
 
 struct Inserting<'a> {
     scheme: &'a Scheme,
-    /// Numbers that each buffer of the network of floats has.
-    numbers: Vec<u64>,
+    /// Elements that each buffer of the f32 network has.
+    elements: Vec<u64>,
     /// Operands that are there in a second format, and where.
     converted: Vec<(Operand, DType, Operand)>,
     out: Lowered,
@@ -74,7 +74,7 @@ impl Inserting<'_> {
         }
     }
 
-    /// An operand's place: an offset counts bytes of floats before.
+    /// An operand's place; its offset counted bytes of f32 before.
     fn place(&self, operand: Operand) -> Operand {
         match operand {
             Operand::Buffer { index, offset } => Operand::Buffer {
@@ -85,22 +85,22 @@ impl Inserting<'_> {
         }
     }
 
-    /// Adds a step that converts between floats and integers.
+    /// Adds a step that converts between f32 and integers.
     fn convert(&mut self, like: &Step, from: (Operand, Format), to: (Operand, Format), len: u64) {
         let shape = HwcShape::vector(len as u32);
         let op = match (from.1, to.1) {
-            (Format::Float, Format::Scaled(_, scale)) => Layer::Quantize((1.0 / scale) as f32),
-            (Format::Scaled(_, scale), Format::Float) => Layer::Dequantize(scale as f32),
+            (Format::F32, Format::Scaled(_, scale)) => Layer::Quantize((1.0 / scale) as f32),
+            (Format::Scaled(_, scale), Format::F32) => Layer::Dequantize(scale as f32),
             _ => return,
         };
         self.out.steps.push(Step {
             op,
             input: from.0,
-            input_number: from.1.number(),
+            input_dtype: from.1.dtype(),
             input_shape: shape,
             second: Operand::None,
             output: to.0,
-            output_number: to.1.number(),
+            output_dtype: to.1.dtype(),
             output_shape: shape,
             activation: Activation::None,
             weights: None,
@@ -110,7 +110,8 @@ impl Inserting<'_> {
         });
     }
 
-    /// Where an operand of `len` numbers is in a format, after a conversion if it is kept in another.
+    /// Where an operand of `len` elements is in a format, after a conversion if it is kept in
+    /// another.
     fn read(&mut self, step: &Step, operand: Operand, len: u64, format: Format) -> Operand {
         let kept = self.scheme.format(operand);
         let place = self.place(operand);
@@ -120,34 +121,34 @@ impl Inserting<'_> {
         let before = self
             .converted
             .iter()
-            .find(|(from, number, _)| *from == operand && *number == format.number());
+            .find(|(from, dtype, _)| *from == operand && *dtype == format.dtype());
         if let Some((_, _, place)) = before {
             return *place;
         }
         let to = self.buffer(HwcShape::vector(len as u32), format);
         self.convert(step, (place, kept), (to, format), len);
-        self.converted.push((operand, format.number(), to));
+        self.converted.push((operand, format.dtype(), to));
         to
     }
 
     /// A layer that multiplies in integers.
     fn multiply(&mut self, step: &Step, seen: &[Seen]) -> Result<(), CompileError> {
         let kept = self.scheme.format(step.input);
-        let input = if kept == Format::Float {
+        let input = if kept == Format::F32 {
             self.scheme.quantized(step)
         } else {
             kept
         };
         let home = self.scheme.format(step.output);
-        let output = if home == Format::Float {
+        let output = if home == Format::F32 {
             result(step, &seen[step.value])
         } else {
             home
         };
         let mut made = step.clone();
         made.input = self.read(step, step.input, step.input_shape.len(), input);
-        made.input_number = input.number();
-        made.output_number = output.number();
+        made.input_dtype = input.dtype();
+        made.output_dtype = output.dtype();
         made.activation = Activation::None;
         if let Some(weights) = step.weights.as_ref() {
             let before = seen[step.value].before;
@@ -155,7 +156,7 @@ impl Inserting<'_> {
         }
         made.weights = None;
         made.output = self.place(step.output);
-        if home == Format::Float {
+        if home == Format::F32 {
             let to = made.output;
             made.output = self.buffer(step.output_shape, output);
             let from = made.output;
@@ -167,8 +168,8 @@ impl Inserting<'_> {
         Ok(())
     }
 
-    /// Adds a step whose output is the place of `operand`. Part of a vector of small integers need not begin at a multiple of 4 bytes: such a part is
-    /// made elsewhere and copied.
+    /// Adds a step whose output is the place of `operand`. Part of a vector of int8 or int16 need
+    /// not begin at a multiple of 4 bytes: such a part is made elsewhere and copied.
     fn write(&mut self, mut step: Step, operand: Operand) {
         let Operand::Buffer { index, offset } = step.output else {
             self.out.steps.push(step);
@@ -186,12 +187,12 @@ impl Inserting<'_> {
         let copy = Step {
             op: Layer::ConcatChannels(first),
             input: apart,
-            input_number: format.number(),
+            input_dtype: format.dtype(),
             input_shape: shape,
             second: Operand::None,
             output: Operand::Buffer { index, offset: 0 },
-            output_number: format.number(),
-            output_shape: HwcShape::vector(self.numbers[index] as u32),
+            output_dtype: format.dtype(),
+            output_shape: HwcShape::vector(self.elements[index] as u32),
             activation: Activation::None,
             weights: None,
             packed: None,
@@ -207,25 +208,25 @@ impl Inserting<'_> {
         let format = self.scheme.format(step.output);
         let mut made = step.clone();
         made.output = self.place(step.output);
-        made.output_number = format.number();
-        if let (Some(weights), true) = (&step.weights, format != Format::Float) {
+        made.output_dtype = format.dtype();
+        if let (Some(weights), true) = (&step.weights, format != Format::F32) {
             made.packed = Some(layer::lookup(weights, format));
             made.weights = None;
         }
         self.write(made, step.output);
     }
 
-    /// A layer that moves numbers, whatever they are.
+    /// A layer that moves elements, whatever their dtype.
     fn moved(&mut self, step: &Step) {
         let format = self.scheme.format(step.output);
-        if format == Format::Float {
-            return self.float(step);
+        if format == Format::F32 {
+            return self.keep_f32(step);
         }
         let mut made = step.clone();
         made.input = self.place(step.input);
         made.output = self.place(step.output);
         if step.input == Operand::Latent {
-            // Quantized into its place among the numbers that it is joined with.
+            // Quantized into its place among the elements that it is joined with.
             let part = match (step.op, made.output) {
                 (Layer::ConcatChannels(first), Operand::Buffer { index, offset }) => {
                     Operand::Buffer {
@@ -236,32 +237,32 @@ impl Inserting<'_> {
                 (_, place) => place,
             };
             let len = step.input_shape.len();
-            let from = (Operand::Latent, Format::Float);
+            let from = (Operand::Latent, Format::F32);
             self.convert(step, from, (part, format), len);
             if let Some(quantize) = self.out.steps.pop() {
                 self.write(quantize, step.output);
             }
             return;
         }
-        made.input_number = format.number();
-        made.output_number = format.number();
+        made.input_dtype = format.dtype();
+        made.output_dtype = format.dtype();
         if step.op == Layer::Activate {
-            // The layer that copies bytes: each pixel once.
+            // The layer that copies integers: each pixel once.
             made.op = Layer::Nearest;
         }
         self.write(made, step.output);
     }
 
-    /// A layer of floats.
-    fn float(&mut self, step: &Step) {
+    /// An f32 layer.
+    fn keep_f32(&mut self, step: &Step) {
         let mut made = step.clone();
-        made.input = self.read(step, step.input, step.input_shape.len(), Format::Float);
+        made.input = self.read(step, step.input, step.input_shape.len(), Format::F32);
         if let Layer::Binary(_, broadcast) = step.op {
             let len = match broadcast {
                 Broadcast::Same => step.input_shape.len(),
                 Broadcast::Channel => step.input_shape.channels.into(),
             };
-            made.second = self.read(step, step.second, len, Format::Float);
+            made.second = self.read(step, step.second, len, Format::F32);
         }
         self.out.steps.push(made);
     }

@@ -5,23 +5,25 @@ use dreamlet_runtime::engine::compiled::format::{DType, Op as Layer, padded};
 use super::lut::{clamps, table};
 use super::qparams::{Format, limits, multipliers};
 use crate::CompileError;
-use crate::lower::{Step, Weights};
-use crate::pack::{Packed, PackedRequantization, pack_bytes};
+use crate::pack::pack_int8;
+use crate::steps::{F32Weights, Packed, PackedRequantization, Step};
 
 /// The greatest weight.
 const MOST: f64 = 127.0;
-/// A channel's scale is at least the greatest one over this, so that all multipliers are exact to 20 bits.
+/// A channel's scale is at least the greatest one over this, so that all multipliers are exact to
+/// 20 bits.
 const SCALES: f64 = 1024.0;
 /// Fractions of a channel's greatest weight that are tried as its range, in hundredths.
 const RANGES: std::ops::RangeInclusive<u32> = 80..=100;
 
-/// Quantizes a layer that multiplies. `input` and `output` are not floats; `before` is the greatest absolute value before the activation.
+/// Quantizes a layer that multiplies. `input` and `output` are not f32; `before` is the greatest
+/// absolute value before the activation.
 ///
 /// # Errors
 /// [`CompileError::NonFinite`].
 pub(super) fn quantize(
     step: &Step,
-    weights: &Weights,
+    weights: &F32Weights,
     input: Format,
     output: Format,
     before: f64,
@@ -39,14 +41,14 @@ pub(super) fn quantize(
     let Format::Scaled(_, scale) = input else {
         return Err(unquantizable(step));
     };
-    let (_, most) = limits(input.number());
+    let (_, most) = limits(input.dtype());
     let rows: Vec<&[f32]> = weights
         .weights
         .chunks((weights.weights.len() / outputs.max(1)).max(1))
         .collect();
     let mut scales: Vec<f64> = rows.iter().map(|row| best_scale(row)).collect();
     let least = scales.iter().fold(0.0, |a: f64, b| a.max(*b)) / SCALES;
-    let mut numbers = Vec::with_capacity(weights.weights.len());
+    let mut integers = Vec::with_capacity(weights.weights.len());
     let mut biases = Vec::with_capacity(padded(outputs));
     for (n, (row, own)) in rows.iter().zip(&mut scales).enumerate() {
         *own = own.max(least);
@@ -56,7 +58,7 @@ pub(super) fn quantize(
         }
         let bias = f64::from(bias.get(n).copied().unwrap_or(0.0));
         *own = fitting(row, bias, *own, scale, most);
-        numbers.extend(row.iter().map(|&w| rounded(w, *own) as f32));
+        integers.extend(row.iter().map(|&w| rounded(w, *own) as f32));
         // `as` saturates.
         biases.push((bias / (scale * *own)).round() as i32);
     }
@@ -76,10 +78,10 @@ pub(super) fn quantize(
     let (mut multipliers, shift) = multipliers(&factors);
     multipliers.resize(padded(outputs), 0);
     biases.resize(padded(outputs), 0);
-    let bytes = |numbers: &[i32]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let bytes = |integers: &[i32]| integers.iter().flat_map(|x| x.to_le_bytes()).collect();
     Ok(Packed {
-        number: DType::I8,
-        weights: pack_bytes(step, &numbers),
+        dtype: DType::I8,
+        weights: pack_int8(step, &integers),
         bias: Some(bytes(&biases)),
         requantization: Some(PackedRequantization {
             multipliers: bytes(&multipliers),
@@ -132,13 +134,13 @@ fn fitting(row: &[f32], bias: f64, mut own: f64, input: f64, most: f64) -> f64 {
 }
 
 /// The rows of a table for classes as 16-bit integers.
-pub(super) fn lookup(weights: &Weights, format: Format) -> Packed {
+pub(super) fn lookup(weights: &F32Weights, format: Format) -> Packed {
     let bytes = weights.weights.iter().flat_map(|&x| {
         let whole = format.position(f64::from(x)).round() as i16;
         whole.to_le_bytes()
     });
     Packed {
-        number: format.number(),
+        dtype: format.dtype(),
         weights: bytes.collect(),
         bias: None,
         requantization: None,

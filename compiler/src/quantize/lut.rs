@@ -1,4 +1,4 @@
-//! Activations of bytes: tables, where a clamp does not do.
+//! Activations of int8 layers: tables, where a clamp does not do.
 
 use dreamlet_runtime::engine::compiled::format::{Activation, DType};
 
@@ -7,7 +7,8 @@ use crate::interpreter::activate;
 
 /// Fewest and most bits of a table's index: 256 to 4096 bytes.
 const BITS: std::ops::RangeInclusive<u32> = 8..=12;
-/// By how much of the output's step two neighbouring entries differ at most, if the most bits allow it.
+/// By how much of the output's step two neighbouring entries differ at most, if the most bits allow
+/// it.
 const FINE: f64 = 0.5;
 /// How far beyond the largest sum that was seen a table goes.
 const MARGIN: f64 = 1.125;
@@ -34,7 +35,7 @@ pub(super) fn clamps(activation: Activation, output: Format) -> bool {
     }
 }
 
-/// The bytes of an activation for numbers up to `before` in size, as few as are fine enough.
+/// The table of an activation for sums up to `before` in size, as short as is fine enough.
 pub(super) fn table(activation: Activation, output: Format, before: f64) -> Table {
     let position = |x: f64| output.position(activate(activation, x));
     let reach = reach(&position, before * MARGIN);
@@ -48,7 +49,7 @@ pub(super) fn table(activation: Activation, output: Format, before: f64) -> Tabl
             bits += 1;
             continue;
         }
-        let bytes = (-half..half).map(|i| byte(output.number(), at(i)));
+        let bytes = (-half..half).map(|i| byte(output.dtype(), at(i)));
         return Table {
             bytes: bytes.collect(),
             bits,
@@ -58,16 +59,16 @@ pub(super) fn table(activation: Activation, output: Format, before: f64) -> Tabl
 }
 
 /// A byte as the device keeps it.
-fn byte(number: DType, position: f64) -> u8 {
+fn byte(dtype: DType, position: f64) -> u8 {
     let whole = position.round();
-    if number == DType::I8 {
+    if dtype == DType::I8 {
         (whole as i8).cast_unsigned()
     } else {
         whole as u8
     }
 }
 
-/// The size from which on the bytes stay as they are at `most`, or `most`.
+/// The size from which on the table stays as it is at `most`, or `most`.
 fn reach(position: &impl Fn(f64) -> f64, most: f64) -> f64 {
     const PARTS: i32 = 4096;
     let most = if most > 0.0 && most.is_finite() {
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_table_of_signed_bytes_holds_both_ends() {
-        let output = Format::bytes(false, 2.0);
+        let output = Format::int8(false, 2.0);
         let table = table(Activation::LeakyRelu(0.2), output, 10.0);
         assert_eq!(table.bytes[0].cast_signed(), -127);
         assert_eq!(*table.bytes.last().unwrap(), 127);
@@ -129,14 +130,14 @@ mod tests {
     #[test]
     fn a_layer_that_was_only_seen_to_make_zeros_has_a_table_too() {
         for before in [0.0, f64::NAN, f64::INFINITY] {
-            let table = table(Activation::Tanh, Format::bytes(false, 1.0), before);
+            let table = table(Activation::Tanh, Format::int8(false, 1.0), before);
             assert!(table.step > 0.0 && table.step.is_finite());
         }
     }
 
     #[test]
     fn only_a_clamp_that_is_the_activation_goes_without_a_table() {
-        let (signed, unsigned) = (Format::bytes(false, 4.0), Format::bytes(true, 4.0));
+        let (signed, unsigned) = (Format::int8(false, 4.0), Format::int8(true, 4.0));
         assert!(clamps(Activation::None, signed));
         assert!(clamps(Activation::Relu, unsigned));
         assert!(clamps(Activation::Clip(0.0, 4.0), unsigned));

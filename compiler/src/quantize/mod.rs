@@ -1,11 +1,15 @@
-//! Quantization after training: layers that multiply become integer layers.
+//! Quantization after training: layers that multiply become int8 layers.
 //!
-//! Weights are symmetric bytes with a scale for each output channel, tensors between layers bytes with one scale, found on latents of the
-//! seed contract ([`calibrate`]). The latent vector itself is 16-bit. What integers have no layer for stays f32, with conversions around it; and so do,
-//! one after another, the layers whose rounding is seen most in the image, until that is near enough to the one of floats.
+//! Weights are symmetric int8 with a scale for each output channel. Tensors between layers are
+//! 8-bit with one scale, found on latents of the seed contract ([`calibrate`]). The latent vector
+//! is int16.
 //!
-//! Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference" (2018), sec. 2; Nagel et
-//! al., "A white paper on neural network quantization" (2021), sec. 3.
+//! What has no int8 layer stays f32, with conversions around it. So do, one after another, the
+//! layers whose rounding is seen most, until the image is near enough to the f32 model's.
+//!
+//! Jacob et al., "Quantization and training of neural networks for efficient
+//! integer-arithmetic-only inference" (2018), sec. 2; Nagel et al., "A white paper on neural
+//! network quantization" (2021), sec. 3.
 
 mod calibrate;
 mod histogram;
@@ -22,13 +26,12 @@ use core::fmt;
 
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::format::{DType, Op as Layer};
+use half::f16;
 
 use super::CompileError;
-use super::emit::emit;
-use super::half;
+use super::emit::write;
 use super::ir::Net;
-use super::lower::{Lowered, Step};
-use super::memory_plan::plan;
+use super::steps::{Lowered, Step};
 use calibrate::{Seen, calibrate};
 use pixels::Images;
 use scheme::{Scheme, multiplies};
@@ -41,10 +44,11 @@ pub(super) use pixels::open;
 pub struct QuantizeOptions {
     /// Latents that ranges are found on.
     pub calibrate: u32,
-    /// The largest mean difference of a pixel to the image of floats, in levels of 255; layers go back to floats until it is kept.
+    /// The largest mean difference of a pixel to the f32 model's, in levels of 255; layers go back
+    /// to f32 until it is kept.
     pub most_error: f64,
-    /// At least so many layers go back to floats, the most sensitive first.
-    pub float_layers: usize,
+    /// At least so many layers go back to f32, the most sensitive first.
+    pub f32_layers: usize,
 }
 
 impl Default for QuantizeOptions {
@@ -52,7 +56,7 @@ impl Default for QuantizeOptions {
         Self {
             calibrate: 256,
             most_error: 2.0,
-            float_layers: 0,
+            f32_layers: 0,
         }
     }
 }
@@ -62,8 +66,8 @@ impl Default for QuantizeOptions {
 pub struct QuantizedLayer {
     /// The ONNX node that it comes from.
     pub origin: String,
-    /// Whether it multiplies bytes.
-    pub integer: bool,
+    /// Whether it is int8.
+    pub int8: bool,
 }
 
 /// A quantized model.
@@ -71,21 +75,29 @@ pub struct QuantizedLayer {
 pub struct Quantized {
     /// Layers that multiply, in the order in which they run.
     pub layers: Vec<QuantizedLayer>,
-    /// How far its images are from those of floats, on latents that ranges were not found on.
+    /// How far its images are from the f32 model's, on latents that ranges were not found on.
     pub error: PixelError,
+}
+
+impl Quantized {
+    /// Layers that multiply and stayed f32.
+    #[must_use]
+    pub fn f32_layers(&self) -> usize {
+        self.layers.iter().filter(|layer| !layer.int8).count()
+    }
 }
 
 impl fmt::Display for Quantized {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let integer = self.layers.iter().filter(|layer| layer.integer).count();
+        let int8 = self.layers.len() - self.f32_layers();
         writeln!(
             f,
-            "{integer} of {} layers multiply bytes; pixels differ from the image of floats by {}",
+            "{int8} of {} layers are int8; pixels differ from the f32 model's by {}",
             self.layers.len(),
             self.error
         )?;
-        for layer in self.layers.iter().filter(|layer| !layer.integer) {
-            writeln!(f, "{} multiplies floats", layer.origin)?;
+        for layer in self.layers.iter().filter(|layer| !layer.int8) {
+            writeln!(f, "{} stays f32", layer.origin)?;
         }
         Ok(())
     }
@@ -97,10 +109,11 @@ pub(super) struct Made {
     pub(super) quantized: Quantized,
 }
 
-/// Quantizes a network that has been lowered as one of floats.
+/// Quantizes a network that has been lowered to f32 layers.
 ///
 /// # Errors
-/// [`CompileError`]: a weight that is no number, or a device that refuses what was made, which is a defect.
+/// [`CompileError`]: a weight that is NaN or infinite, or a device that refuses what was made,
+/// which is a defect.
 pub(super) fn quantize(
     net: &Net,
     lowered: &Lowered,
@@ -109,29 +122,28 @@ pub(super) fn quantize(
 ) -> Result<Made, CompileError> {
     let distribution = card.latent.distribution;
     let seen = calibrate(net, distribution, options.calibrate);
-    let file = |lowered: &Lowered, number| emit(lowered, &plan(lowered)?, card, number);
-    let expected = Images::of(&file(lowered, DType::F32)?)?;
+    let expected = Images::of(&write(lowered, card, DType::F32)?)?;
     let trial = Trial {
         lowered,
         card,
         seen: &seen,
     };
-    let mut integer: Vec<bool> = lowered.steps.iter().map(multiplies).collect();
-    let error = |integer: &[bool]| -> Result<PixelError, CompileError> {
-        let made = trial.make(integer)?;
-        expected.error(&file(&made, floats(&made))?)
+    let mut int8: Vec<bool> = lowered.steps.iter().map(multiplies).collect();
+    let error = |int8: &[bool]| -> Result<PixelError, CompileError> {
+        let made = trial.make(int8)?;
+        expected.error(&write(&made, card, f32_weights(&made))?)
     };
-    let mut found = error(&integer)?;
+    let mut found = error(&int8)?;
     let mut returned = 0;
-    while returned < options.float_layers || !found.within(options.most_error) {
+    while returned < options.f32_layers || !found.within(options.most_error) {
         let mut best: Option<(usize, PixelError)> = None;
-        for at in 0..integer.len() {
-            if !integer[at] {
+        for at in 0..int8.len() {
+            if !int8[at] {
                 continue;
             }
-            integer[at] = false;
-            let without = error(&integer)?;
-            integer[at] = true;
+            int8[at] = false;
+            let without = error(&int8)?;
+            int8[at] = true;
             if best.is_none_or(|(_, best)| without.mean < best.mean) {
                 best = Some((at, without));
             }
@@ -139,23 +151,23 @@ pub(super) fn quantize(
         let Some((at, without)) = best else {
             break;
         };
-        integer[at] = false;
+        int8[at] = false;
         found = without;
         returned += 1;
     }
-    let layers = lowered.steps.iter().zip(&integer);
+    let layers = lowered.steps.iter().zip(&int8);
     let layers = layers
         .filter(|(step, _)| multiplies(step))
-        .map(|(step, &integer)| QuantizedLayer {
+        .map(|(step, &int8)| QuantizedLayer {
             origin: step.origin.clone(),
-            integer,
+            int8,
         });
     Ok(Made {
         quantized: Quantized {
             layers: layers.collect(),
             error: found,
         },
-        lowered: trial.make(&integer)?,
+        lowered: trial.make(&int8)?,
     })
 }
 
@@ -167,27 +179,28 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// The layers if `integer` are integer ones.
-    fn make(&self, integer: &[bool]) -> Result<Lowered, CompileError> {
+    /// The layers if `int8` says which are int8.
+    fn make(&self, int8: &[bool]) -> Result<Lowered, CompileError> {
         let card = self.card;
         let scheme = Scheme::new(
             self.lowered,
-            integer,
+            int8,
             self.seen,
             card.latent.distribution,
             card.range,
         );
-        insert::insert(self.lowered, integer, &scheme, self.seen)
+        insert::insert(self.lowered, int8, &scheme, self.seen)
     }
 }
 
-/// The float that is written for the layers of a quantized model that multiply floats: half the flash where all weights allow it.
-pub(super) fn floats(lowered: &Lowered) -> DType {
+/// The dtype of the weights that stay floats in a quantized model: half the flash where all weights
+/// allow it.
+pub(super) fn f32_weights(lowered: &Lowered) -> DType {
     let fits = |step: &Step| {
         let weights = step.weights.iter().filter(|_| multiplies(step));
         weights
             .flat_map(|weights| &weights.weights)
-            .all(|w| w.abs() <= half::MAX)
+            .all(|w| w.abs() <= f16::MAX.to_f32())
     };
     if lowered.steps.iter().all(fits) {
         DType::F16
@@ -196,10 +209,11 @@ pub(super) fn floats(lowered: &Lowered) -> DType {
     }
 }
 
-/// Whether every number that the image depends on is an integer, so that it is the same on every target.
+/// Whether every element that the image depends on is an integer, so that it is the same on every
+/// target.
 pub(super) fn exact(lowered: &Lowered) -> bool {
     lowered.steps.iter().all(|step| {
-        step.input_number != DType::F32 && step.output_number != DType::F32
+        step.input_dtype != DType::F32 && step.output_dtype != DType::F32
             || matches!(step.op, Layer::Quantize(_) | Layer::Lookup)
     })
 }

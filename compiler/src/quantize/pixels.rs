@@ -1,4 +1,4 @@
-//! How far the images of a quantized model are from those of floats.
+//! How far the images of a quantized model are from those of the f32 model.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use crate::CompileError;
 const HELD_OUT_SEED: u64 = 1 << 33;
 /// Images that are compared.
 const IMAGES: u64 = 256;
-/// Fewer of large ones: bytes of all of them.
+/// Most bytes of all of them: fewer images are compared of large ones.
 const BYTES: usize = 1 << 26;
 
 /// Differences of 8-bit pixels.
@@ -53,7 +53,8 @@ impl Images {
     /// Those of a compiled model.
     ///
     /// # Errors
-    /// [`CompileError::Format`] if the device would refuse the model, [`CompileError::Golden`] if it makes no image.
+    /// [`CompileError::Format`] if the device would refuse the model, [`CompileError::Golden`] if
+    /// it makes no image.
     pub(super) fn of(file: &[u8]) -> Result<Self, CompileError> {
         let mut generator = open(file)?;
         let (classes, range) = (generator.classes(), generator.range());

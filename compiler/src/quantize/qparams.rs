@@ -3,20 +3,20 @@
 use dreamlet_runtime::engine::compiled::format::DType;
 use dreamlet_runtime::image::PixelRange;
 
-/// How a tensor's numbers are written.
+/// How a tensor's elements are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Format {
-    /// 32-bit floats.
-    Float,
+    /// As they are.
+    F32,
     /// Integers of this kind times a scale.
     Scaled(DType, f64),
-    /// Unsigned bytes: the pixels of the image.
+    /// Unsigned 8-bit integers: the pixels of the image.
     Pixels(PixelRange),
 }
 
 impl Format {
-    /// Bytes with the range `range`.
-    pub(super) fn bytes(unsigned: bool, range: f64) -> Self {
+    /// 8-bit integers with the range `range`.
+    pub(super) fn int8(unsigned: bool, range: f64) -> Self {
         if unsigned {
             Self::Scaled(DType::U8, range / 255.0)
         } else {
@@ -25,24 +25,24 @@ impl Format {
     }
 
     /// 16-bit integers with the range `range`.
-    pub(super) fn words(range: f64) -> Self {
+    pub(super) fn int16(range: f64) -> Self {
         Self::Scaled(DType::I16, range / 32767.0)
     }
 
     /// What the device calls it.
-    pub(super) const fn number(self) -> DType {
+    pub(super) const fn dtype(self) -> DType {
         match self {
-            Self::Float => DType::F32,
-            Self::Scaled(number, _) => number,
+            Self::F32 => DType::F32,
+            Self::Scaled(dtype, _) => dtype,
             Self::Pixels(_) => DType::U8,
         }
     }
 
     /// What is nearest to `x`, before it is rounded to an integer.
     pub(super) fn position(self, x: f64) -> f64 {
-        let (low, high) = limits(self.number());
+        let (low, high) = limits(self.dtype());
         let position = match self {
-            Self::Float => return x,
+            Self::F32 => return x,
             Self::Scaled(_, scale) => x / scale,
             Self::Pixels(range) => {
                 let (black, white) = (f64::from(range.low), f64::from(range.high));
@@ -54,16 +54,16 @@ impl Format {
 }
 
 /// The least and the greatest integer of a kind.
-pub(super) const fn limits(number: DType) -> (f64, f64) {
-    match number {
+pub(super) const fn limits(dtype: DType) -> (f64, f64) {
+    match dtype {
         DType::I8 => (-127.0, 127.0),
         DType::U8 => (0.0, 255.0),
         _ => (-32767.0, 32767.0),
     }
 }
 
-/// Integers that are nearly `factors` times `2^shift`, the greatest of which uses 31 bits, and `shift`. A factor has a relative error of
-/// `2^-31` times the ratio of the greatest to it.
+/// Integers that are nearly `factors` times `2^shift`, the greatest of which uses 31 bits, and
+/// `shift`. A factor has a relative error of `2^-31` times the ratio of the greatest to it.
 pub(super) fn multipliers(factors: &[f64]) -> (Vec<i32>, u32) {
     let most = factors.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
     let shift = if most > 0.0 && most.is_finite() {
@@ -105,11 +105,11 @@ mod tests {
 
     #[test]
     fn positions_stay_within_what_can_be_written() {
-        let bytes = Format::bytes(false, 2.54);
-        assert!((bytes.position(0.5) - 25.0).abs() < 1e-9);
-        assert_eq!([bytes.position(9.0), bytes.position(-9.0)], [127.0, -127.0]);
-        assert_eq!(Format::bytes(true, 1.0).position(-0.5), 0.0);
-        assert_eq!(Format::words(1.0).position(-1.5), -32767.0);
+        let int8 = Format::int8(false, 2.54);
+        assert!((int8.position(0.5) - 25.0).abs() < 1e-9);
+        assert_eq!([int8.position(9.0), int8.position(-9.0)], [127.0, -127.0]);
+        assert_eq!(Format::int8(true, 1.0).position(-0.5), 0.0);
+        assert_eq!(Format::int16(1.0).position(-1.5), -32767.0);
         let pixels = Format::Pixels(PixelRange::SIGNED);
         assert_eq!(
             [-1.0, 0.0, 1.0, 7.0].map(|x| pixels.position(x)),

@@ -1,7 +1,8 @@
 //! Which tensors become integers, and of what scale.
 //!
-//! Layers that only move numbers have one format for what they read and write, so buffers that they join are one group. A group is bytes where
-//! all that writes it multiplies in integers, 16-bit integers where the latent vector and the class's row go to integer layers, floats otherwise.
+//! Layers that only move elements have one format for what they read and write, so buffers that
+//! they join are one group. A group is 8-bit where all that writes it is int8 layers. It is int16
+//! where the latent vector and the class's row go to int8 layers, and f32 otherwise.
 
 use dreamlet_runtime::engine::compiled::format::{Activation, DType, Op as Layer};
 use dreamlet_runtime::image::PixelRange;
@@ -10,9 +11,9 @@ use dreamlet_runtime::latent::Distribution;
 use super::calibrate::Seen;
 use super::histogram::Histogram;
 use super::qparams::Format;
-use crate::lower::{Lowered, Operand, Step};
+use crate::steps::{Lowered, Operand, Step};
 
-/// Most products of 16-bit integers in one sum, as the device's check has it.
+/// Most int16 products in one sum, as the device's check has it.
 const MAX_WORDS: u64 = 516;
 
 /// The largest normal latent of the seed contract: a radius of `sqrt(-2 ln 2^-24)`, rounded up.
@@ -28,14 +29,14 @@ struct Group {
     /// Whether any other does.
     other: bool,
     /// Whether all layers that read it take 16-bit integers.
-    takes_words: bool,
+    takes_int16: bool,
     /// Whether any layer reads it.
     read: bool,
-    /// Whether no number of it can be below 0.
+    /// Whether no element of it can be below 0.
     unsigned: bool,
-    /// All its numbers that were seen.
-    numbers: Histogram,
-    /// The largest number that its sources can give.
+    /// All its elements that were seen.
+    elements: Histogram,
+    /// The largest element that its sources can give.
     most: f64,
 }
 
@@ -43,18 +44,21 @@ struct Group {
 pub(super) struct Scheme {
     roots: Vec<usize>,
     formats: Vec<Format>,
-    /// What a layer should read in the place of floats.
-    bytes: Vec<Format>,
-    words: Vec<Format>,
+    /// What a layer should read in the place of f32.
+    int8: Vec<Format>,
+    int16: Vec<Format>,
     latent: f64,
 }
 
 /// Whether a layer is one that can multiply in integers.
 pub(super) const fn multiplies(step: &Step) -> bool {
-    matches!(step.op, Layer::Dense | Layer::Conv(_) | Layer::FewConv(_))
+    matches!(
+        step.op,
+        Layer::Dense | Layer::Conv(_) | Layer::Col2ImConv(_)
+    )
 }
 
-/// Whether a layer only moves numbers.
+/// Whether a layer only moves elements.
 pub(super) fn moves(step: &Step) -> bool {
     matches!(
         step.op,
@@ -74,11 +78,11 @@ fn copies_latent(step: &Step) -> bool {
 }
 
 /// Whether a layer can multiply 16-bit integers.
-fn takes_words(step: &Step) -> bool {
+fn takes_int16(step: &Step) -> bool {
     step.op == Layer::Dense && step.input_shape.len() <= MAX_WORDS
 }
 
-/// Whether an activation never gives a number below 0.
+/// Whether an activation never gives less than 0.
 fn never_negative(activation: Activation) -> bool {
     match activation {
         Activation::Relu | Activation::Sigmoid | Activation::Softplus => true,
@@ -88,10 +92,10 @@ fn never_negative(activation: Activation) -> bool {
 }
 
 impl Scheme {
-    /// `integer` says of each step whether it multiplies in integers, `seen` what each value was.
+    /// `is_int8` says of each step whether it multiplies in integers, `seen` what each value was.
     pub(super) fn new(
         lowered: &Lowered,
-        integer: &[bool],
+        is_int8: &[bool],
         seen: &[Seen],
         distribution: Distribution,
         pixels: PixelRange,
@@ -114,7 +118,7 @@ impl Scheme {
         }
         let mut groups = vec![
             Group {
-                takes_words: true,
+                takes_int16: true,
                 unsigned: true,
                 ..Group::default()
             };
@@ -123,7 +127,7 @@ impl Scheme {
         for (at, step) in lowered.steps.iter().enumerate() {
             if let Some(to) = place(step.output, image) {
                 let group = &mut groups[roots[to]];
-                if multiplies(step) && integer[at] {
+                if multiplies(step) && is_int8[at] {
                     group.sums = true;
                 } else if step.op == Layer::Lookup {
                     group.source = true;
@@ -138,11 +142,11 @@ impl Scheme {
                 if !moves(step) || step.input == Operand::Latent {
                     group.unsigned &=
                         step.input != Operand::Latent && never_negative(step.activation);
-                    group.numbers.merge(seen[step.value].numbers.clone());
+                    group.elements.merge(seen[step.value].elements.clone());
                 }
             }
             if !moves(step) {
-                let words = multiplies(step) && integer[at] && takes_words(step);
+                let int16 = multiplies(step) && is_int8[at] && takes_int16(step);
                 // The second operand of a convolution is memory of its own.
                 let second = if multiplies(step) {
                     Operand::None
@@ -152,33 +156,33 @@ impl Scheme {
                 for from in [step.input, second] {
                     if let Some(from) = place(from, image) {
                         groups[roots[from]].read = true;
-                        groups[roots[from]].takes_words &= words;
+                        groups[roots[from]].takes_int16 &= int16;
                     }
                 }
             }
         }
-        let bytes: Vec<Format> = groups.iter().map(Group::bytes).collect();
-        let words: Vec<Format> = groups
+        let int8: Vec<Format> = groups.iter().map(Group::int8).collect();
+        let int16: Vec<Format> = groups
             .iter()
-            .map(|group| Format::words(nonzero(group.numbers.most.max(group.most))))
+            .map(|group| Format::int16(nonzero(group.elements.most.max(group.most))))
             .collect();
         let format = |(index, group): (usize, &Group)| {
             let imaged = index == roots[image];
             match (group.sums, group.source) {
-                _ if group.other => Format::Float,
-                (true, false) if imaged && group.read => Format::Float,
+                _ if group.other => Format::F32,
+                (true, false) if imaged && group.read => Format::F32,
                 (true, false) if imaged => Format::Pixels(pixels),
-                (true, false) => bytes[index],
-                (false, true) if group.takes_words && group.read && !imaged => words[index],
-                _ => Format::Float,
+                (true, false) => int8[index],
+                (false, true) if group.takes_int16 && group.read && !imaged => int16[index],
+                _ => Format::F32,
             }
         };
         let formats = groups.iter().enumerate().map(format).collect();
         Self {
             roots,
             formats,
-            bytes,
-            words,
+            int8,
+            int16,
             latent,
         }
     }
@@ -190,32 +194,32 @@ impl Scheme {
     /// The format in which an operand is kept.
     pub(super) fn format(&self, operand: Operand) -> Format {
         self.group(operand)
-            .map_or(Format::Float, |group| self.formats[group])
+            .map_or(Format::F32, |group| self.formats[group])
     }
 
-    /// The integers that a layer should read where its input is kept as floats.
+    /// The integers that a layer should read where its input is kept as f32.
     pub(super) fn quantized(&self, step: &Step) -> Format {
-        match (self.group(step.input), takes_words(step)) {
-            (Some(group), true) => self.words[group],
-            (Some(group), false) => self.bytes[group],
-            (None, true) => Format::words(self.latent),
-            (None, false) => Format::bytes(false, self.latent),
+        match (self.group(step.input), takes_int16(step)) {
+            (Some(group), true) => self.int16[group],
+            (Some(group), false) => self.int8[group],
+            (None, true) => Format::int16(self.latent),
+            (None, false) => Format::int8(false, self.latent),
         }
     }
 }
 
 impl Group {
-    fn bytes(&self) -> Format {
+    fn int8(&self) -> Format {
         let levels = if self.unsigned { 255 } else { 127 };
-        Format::bytes(self.unsigned, self.numbers.range(levels))
+        Format::int8(self.unsigned, self.elements.range(levels))
     }
 }
 
-/// The bytes that a layer should write where its output is kept as floats.
+/// The 8-bit integers that a layer should write where its output is kept as f32.
 pub(super) fn result(step: &Step, seen: &Seen) -> Format {
     let unsigned = never_negative(step.activation);
     let levels = if unsigned { 255 } else { 127 };
-    Format::bytes(unsigned, seen.numbers.range(levels))
+    Format::int8(unsigned, seen.elements.range(levels))
 }
 
 fn nonzero(range: f64) -> f64 {
@@ -231,7 +235,7 @@ const fn place(operand: Operand, image: usize) -> Option<usize> {
     }
 }
 
-/// Bytes of a number of this format.
+/// Bytes of an element of this format.
 pub(super) fn size(format: Format) -> u64 {
-    DType::size(format.number()) as u64
+    DType::size(format.dtype()) as u64
 }

@@ -1,28 +1,30 @@
-//! Quantized models against those of floats.
+//! Quantized models against f32 models.
 
 use dreamlet_runtime::card::{Card, GoldenMatch, Latent};
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, Convolution, DType, HwcShape, Op as Layer,
 };
-use dreamlet_runtime::engine::compiled::{CompiledGenerator, Level};
+use dreamlet_runtime::engine::compiled::{CompiledGenerator, SimdLevel};
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::{Distribution, Stream};
 
 use super::{QuantizeOptions, Quantized, quantize};
+use crate::card::with_own_golden;
+use crate::emit::write;
 use crate::ir::{Net, Op, ValueId, len};
 use crate::tests::{compiled, options, shipped};
-use crate::{Options, Precision, compile, lower, with_own_golden, write};
+use crate::{Options, Precision, compile, lower};
 
 const LATENT: u32 = 13;
 
 /// A network under construction, weights from a seeded stream.
-struct Draft {
+struct NetBuilder {
     net: Net,
     random: Stream,
 }
 
-impl Draft {
+impl NetBuilder {
     fn new(classes: usize) -> Self {
         Self {
             net: Net::new(LATENT, classes),
@@ -30,7 +32,7 @@ impl Draft {
         }
     }
 
-    fn numbers(&mut self, count: usize, scale: f32) -> Vec<f32> {
+    fn random_values(&mut self, count: usize, scale: f32) -> Vec<f32> {
         (0..count).map(|_| self.random.normal() * scale).collect()
     }
 
@@ -45,8 +47,8 @@ impl Draft {
     fn dense(&mut self, x: ValueId, shape: HwcShape, f: Activation) -> ValueId {
         let inputs = len(self.net.shape(x));
         let op = Op::Dense {
-            weights: self.numbers(len(shape) * inputs, 1.4 / (inputs as f32).sqrt()),
-            bias: self.numbers(len(shape), 0.1),
+            weights: self.random_values(len(shape) * inputs, 1.4 / (inputs as f32).sqrt()),
+            bias: self.random_values(len(shape), 0.1),
         };
         self.push(op, vec![x], shape, f)
     }
@@ -69,8 +71,8 @@ impl Draft {
         let count = (channels * from.channels * taps) as usize;
         let op = Op::Conv {
             geometry,
-            weights: self.numbers(count, 1.4 / (terms as f32).sqrt()),
-            bias: self.numbers(channels as usize, 0.1),
+            weights: self.random_values(count, 1.4 / (terms as f32).sqrt()),
+            bias: self.random_values(channels as usize, 0.1),
         };
         let shape = HwcShape {
             height: from.height * stride,
@@ -112,8 +114,8 @@ const fn map(side: u32, channels: u32) -> HwcShape {
 }
 
 struct Both {
-    float: Vec<u8>,
-    integer: Vec<u8>,
+    f32: Vec<u8>,
+    int8: Vec<u8>,
     quantized: Quantized,
 }
 
@@ -121,31 +123,31 @@ fn both(net: &Net, card: &Card, options: QuantizeOptions) -> Both {
     let lowered = lower::lower(net, Precision::Int8).unwrap();
     let made = quantize(net, &lowered, card, options).unwrap();
     Both {
-        float: write(&lowered, card, DType::F32).unwrap(),
-        integer: with_own_golden(&made.lowered, card.clone()).unwrap(),
+        f32: write(&lowered, card, DType::F32).unwrap(),
+        int8: with_own_golden(&made.lowered, card.clone()).unwrap(),
         quantized: made.quantized,
     }
 }
 
-/// Few latents, and no layer back to floats.
+/// Few latents, and no layer back to f32.
 const FEW: QuantizeOptions = QuantizeOptions {
     calibrate: 32,
     most_error: f64::INFINITY,
-    float_layers: 0,
+    f32_layers: 0,
 };
 
 fn ops(file: &[u8]) -> Vec<(Layer, DType, DType)> {
     let model = CompiledGenerator::from_bytes(file).unwrap();
     let layers = model.model().layers().map(Result::unwrap);
     layers
-        .map(|layer| (layer.op, layer.input_number, layer.output_number))
+        .map(|layer| (layer.op, layer.input_dtype, layer.output_dtype))
         .collect()
 }
 
-fn images(file: &[u8], level: Level, latents: &[Vec<f32>]) -> Vec<Vec<u32>> {
+fn images(file: &[u8], level: SimdLevel, latents: &[Vec<f32>]) -> Vec<Vec<u32>> {
     let mut model = CompiledGenerator::from_bytes(file)
         .unwrap()
-        .with_level(level);
+        .with_simd_level(level);
     let classes = model.classes();
     let make = |(i, latent): (usize, &Vec<f32>)| {
         let mut image = vec![0.0; model.image_len()];
@@ -183,14 +185,14 @@ fn same_everywhere(file: &[u8]) {
     assert_eq!(golden.len(), 8);
     assert!(golden.iter().all(|golden| *golden == GoldenMatch::Exact));
     let latents = latents(model.latent_len());
-    let expected = images(file, Level::SCALAR, &latents);
-    for level in Level::available() {
+    let expected = images(file, SimdLevel::SCALAR, &latents);
+    for level in SimdLevel::available() {
         assert_eq!(images(file, level, &latents), expected, "{level}");
     }
 }
 
 fn integer_layers(quantized: &Quantized) -> [usize; 2] {
-    let integer = quantized.layers.iter().filter(|layer| layer.integer);
+    let integer = quantized.layers.iter().filter(|layer| layer.int8);
     [integer.count(), quantized.layers.len()]
 }
 
@@ -210,7 +212,7 @@ fn shipped_models_stay_within_half_a_level_in_the_mean() {
         // Measured: 0.33, 0.18 and 0.39 levels, 25, 14 and 16 at most.
         assert!(quantized.error.mean < 0.5, "{what}: {quantized}");
         assert!(quantized.error.most < 40, "{what}: {quantized}");
-        assert!(quantized.error.mean > 0.0, "{what}: bytes are not floats");
+        assert!(quantized.error.mean > 0.0, "{what}: int8 is not f32");
         let whole = compiled(&file, &options(), &what);
         assert!(
             made.file.len() * 100 < whole.len() * 30,
@@ -241,51 +243,51 @@ fn one_file_gives_the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
-fn leaky_units_go_through_tables_and_colours_through_bytes() {
-    let mut draft = Draft::new(0);
+fn leaky_units_go_through_tables_and_colours_stay_int8() {
+    let mut builder = NetBuilder::new(0);
     let leaky = Activation::LeakyRelu(0.2);
-    let x = draft.dense(0, map(4, 10), leaky);
-    let x = draft.conv(x, 7, true, leaky);
-    let x = draft.conv(x, 6, false, Activation::Elu(1.0));
-    let x = draft.conv(x, 3, true, Activation::Tanh);
-    let (net, card) = draft.image(x);
+    let x = builder.dense(0, map(4, 10), leaky);
+    let x = builder.conv(x, 7, true, leaky);
+    let x = builder.conv(x, 6, false, Activation::Elu(1.0));
+    let x = builder.conv(x, 3, true, Activation::Tanh);
+    let (net, card) = builder.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
-    same_everywhere(&both.integer);
-    // From the latent vector on nothing is a float, to the pixels.
-    let ops = ops(&both.integer);
+    same_everywhere(&both.int8);
+    // From the latent vector to the pixels nothing is f32.
+    let ops = ops(&both.int8);
     assert!(matches!(
         ops[0],
         (Layer::Quantize(_), DType::F32, DType::I16)
     ));
-    let bytes = |number| matches!(number, DType::I8 | DType::U8 | DType::I16);
+    let integer = |dtype| matches!(dtype, DType::I8 | DType::U8 | DType::I16);
     assert!(
         ops[1..]
             .iter()
-            .all(|(_, from, to)| bytes(*from) && bytes(*to))
+            .all(|(_, from, to)| integer(*from) && integer(*to))
     );
     assert_eq!(ops.last().unwrap().2, DType::U8);
-    assert!(both.integer.len() < both.float.len());
+    assert!(both.int8.len() < both.f32.len());
 }
 
 #[test]
 fn a_residual_is_added_in_floats_between_integer_layers() {
-    let mut draft = Draft::new(0);
+    let mut builder = NetBuilder::new(0);
     let relu = Activation::Relu;
-    let x = draft.dense(0, map(4, 8), relu);
-    let y = draft.conv(x, 8, false, relu);
-    let y = draft.conv(y, 8, false, Activation::None);
+    let x = builder.dense(0, map(4, 8), relu);
+    let y = builder.conv(x, 8, false, relu);
+    let y = builder.conv(y, 8, false, Activation::None);
     let add = Op::Binary(BinaryKind::Add, Broadcast::Same);
-    let x = draft.push(add, vec![x, y], map(4, 8), relu);
-    let x = draft.push(Op::Nearest, vec![x], map(8, 8), Activation::None);
-    let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.image(x);
+    let x = builder.push(add, vec![x, y], map(4, 8), relu);
+    let x = builder.push(Op::Nearest, vec![x], map(8, 8), Activation::None);
+    let x = builder.conv(x, 1, false, Activation::Tanh);
+    let (net, card) = builder.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
-    same_everywhere(&both.integer);
-    let ops = ops(&both.integer);
+    same_everywhere(&both.int8);
+    let ops = ops(&both.int8);
     let count = |f: fn(&Layer) -> bool| ops.iter().filter(|(op, _, _)| f(op)).count();
     assert_eq!(count(|op| matches!(op, Layer::Dequantize(_))), 2);
     assert_eq!(count(|op| matches!(op, Layer::Quantize(_))), 2);
@@ -295,46 +297,46 @@ fn a_residual_is_added_in_floats_between_integer_layers() {
 #[test]
 fn a_class_joins_the_latent_vector_in_16_bits_wherever_it_begins() {
     for first in [true, false] {
-        let mut draft = Draft::new(3);
-        let table = draft.numbers(3 * 5, 2.0);
+        let mut builder = NetBuilder::new(3);
+        let table = builder.random_values(3 * 5, 2.0);
         let row = HwcShape::vector(5);
-        let class = draft.push(Op::Lookup { table }, vec![], row, Activation::None);
+        let class = builder.push(Op::Lookup { table }, vec![], row, Activation::None);
         let parts = if first {
             vec![class, 0]
         } else {
             vec![0, class]
         };
         let both_parts = HwcShape::vector(LATENT + 5);
-        let x = draft.push(Op::Concat, parts, both_parts, Activation::None);
-        let x = draft.dense(x, map(4, 6), Activation::Relu);
-        let x = draft.conv(x, 1, true, Activation::Sigmoid);
-        let (net, mut card) = draft.image(x);
+        let x = builder.push(Op::Concat, parts, both_parts, Activation::None);
+        let x = builder.dense(x, map(4, 6), Activation::Relu);
+        let x = builder.conv(x, 1, true, Activation::Sigmoid);
+        let (net, mut card) = builder.image(x);
         card.range = PixelRange::UNIT;
         let both = both(&net, &card, FEW);
         assert_eq!(integer_layers(&both.quantized), [2, 2]);
         assert!(both.quantized.error.mean < 2.0, "{}", both.quantized);
-        same_everywhere(&both.integer);
-        let ops = ops(&both.integer);
+        same_everywhere(&both.int8);
+        let ops = ops(&both.int8);
         let lookup = ops.iter().find(|(op, _, _)| *op == Layer::Lookup);
         assert_eq!(lookup.map(|op| op.2), Some(DType::I16));
     }
 }
 
 #[test]
-fn branches_of_bytes_are_joined_and_moved_as_bytes() {
-    let mut draft = Draft::new(0);
-    let x = draft.dense(0, map(4, 8), Activation::Relu);
-    let a = draft.conv(x, 5, false, Activation::Relu);
-    let b = draft.conv(x, 3, false, Activation::Tanh);
-    let x = draft.push(Op::Concat, vec![a, b], map(4, 8), Activation::None);
-    let x = draft.push(Op::DepthToSpace(true), vec![x], map(8, 2), Activation::None);
-    let x = draft.conv(x, 1, false, Activation::Clip(-1.0, 1.0));
-    let (net, card) = draft.image(x);
+fn int8_branches_are_joined_and_moved_as_int8() {
+    let mut builder = NetBuilder::new(0);
+    let x = builder.dense(0, map(4, 8), Activation::Relu);
+    let a = builder.conv(x, 5, false, Activation::Relu);
+    let b = builder.conv(x, 3, false, Activation::Tanh);
+    let x = builder.push(Op::Concat, vec![a, b], map(4, 8), Activation::None);
+    let x = builder.push(Op::DepthToSpace(true), vec![x], map(8, 2), Activation::None);
+    let x = builder.conv(x, 1, false, Activation::Clip(-1.0, 1.0));
+    let (net, card) = builder.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
-    same_everywhere(&both.integer);
-    let moved = ops(&both.integer);
+    same_everywhere(&both.int8);
+    let moved = ops(&both.int8);
     let shuffle = moved
         .iter()
         .find(|(op, _, _)| matches!(op, Layer::DepthToSpace(_)));
@@ -346,22 +348,19 @@ fn branches_of_bytes_are_joined_and_moved_as_bytes() {
 }
 
 #[test]
-fn layers_go_back_to_floats_until_the_image_is_near_enough() {
-    let mut draft = Draft::new(0);
-    let x = draft.dense(0, map(4, 8), Activation::Relu);
-    let x = draft.conv(x, 8, true, Activation::Relu);
-    let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.image(x);
+fn layers_go_back_to_f32_until_the_image_is_near_enough() {
+    let mut builder = NetBuilder::new(0);
+    let x = builder.dense(0, map(4, 8), Activation::Relu);
+    let x = builder.conv(x, 8, true, Activation::Relu);
+    let x = builder.conv(x, 1, false, Activation::Tanh);
+    let (net, card) = builder.image(x);
     let all = both(&net, &card, FEW);
-    let asked = |float_layers| QuantizeOptions {
-        float_layers,
-        ..FEW
-    };
-    let one = both(&net, &card, asked(1));
+    let options = |f32_layers| QuantizeOptions { f32_layers, ..FEW };
+    let one = both(&net, &card, options(1));
     assert_eq!(integer_layers(&one.quantized), [2, 3]);
     assert!(one.quantized.error.mean < all.quantized.error.mean);
     // More than there are is all; what is left is the rounding of 16-bit weights.
-    let none = both(&net, &card, asked(9));
+    let none = both(&net, &card, options(9));
     assert_eq!(integer_layers(&none.quantized), [0, 3]);
     assert!(none.quantized.error.mean < 0.1, "{}", none.quantized);
     let limit = one.quantized.error.mean;
@@ -373,13 +372,13 @@ fn layers_go_back_to_floats_until_the_image_is_near_enough() {
             ..FEW
         },
     );
-    assert_eq!(found.integer, one.integer);
+    assert_eq!(found.int8, one.int8);
 }
 
 #[test]
 fn weights_and_values_that_are_all_zeros_quantize() {
-    let mut draft = Draft::new(0);
-    let x = draft.push(
+    let mut builder = NetBuilder::new(0);
+    let x = builder.push(
         Op::Dense {
             weights: vec![0.0; 13 * 16],
             bias: vec![-1.0; 16],
@@ -388,23 +387,23 @@ fn weights_and_values_that_are_all_zeros_quantize() {
         map(4, 1),
         Activation::Relu,
     );
-    let x = draft.conv(x, 1, false, Activation::Tanh);
-    let (net, card) = draft.image(x);
+    let x = builder.conv(x, 1, false, Activation::Tanh);
+    let (net, card) = builder.image(x);
     let nothing = QuantizeOptions {
         calibrate: 0,
         ..FEW
     };
     let both = both(&net, &card, nothing);
     assert!(both.quantized.error.most <= 1, "{}", both.quantized);
-    same_everywhere(&both.integer);
+    same_everywhere(&both.int8);
 }
 
 #[test]
 fn a_weight_that_is_no_number_is_an_error() {
     for spoilt in [f32::NAN, f32::INFINITY] {
-        let mut draft = Draft::new(0);
-        let x = draft.dense(0, map(4, 1), Activation::Tanh);
-        let (mut net, card) = draft.image(x);
+        let mut builder = NetBuilder::new(0);
+        let x = builder.dense(0, map(4, 1), Activation::Tanh);
+        let (mut net, card) = builder.image(x);
         if let Op::Dense { weights, .. } = &mut net.nodes[0].op {
             weights[3] = spoilt;
         }

@@ -3,7 +3,7 @@
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, DType, HwcShape, Op,
 };
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 
 use crate::builder::{AlignedFile, Builder, numbers, packed_dense};
 use crate::bytes::{ByteConv, push};
@@ -70,8 +70,8 @@ fn residual() -> Vec<u8> {
 fn a_batch_of_a_residual_net_is_the_images_one_by_one() {
     let file = AlignedFile::new(&residual());
     let model = Model::new(file.get()).unwrap();
-    for level in Level::available() {
-        let engine = Engine::with_level(model, level);
+    for level in SimdLevel::available() {
+        let engine = Engine::with_simd_level(model, level);
         let (count, latents) = (9, numbers(5, 9 * 6));
         let mut scratch = vec![0x5A; engine.batch_scratch_len(count)];
         let mut single = vec![f32::NAN; count * 37];
@@ -94,8 +94,8 @@ fn batches_of_bytes_are_the_images_one_by_one() {
         let file = AlignedFile::new(&dense(hidden, table));
         let model = Model::new(file.get()).unwrap();
         let mut all_levels: Option<Vec<f32>> = None;
-        for level in Level::available() {
-            let engine = Engine::with_level(model, level);
+        for level in SimdLevel::available() {
+            let engine = Engine::with_simd_level(model, level);
             for count in [1, 2, 7, 33] {
                 let latents = numbers(71, count * 9);
                 let mut scratch = vec![0x5A; engine.batch_scratch_len(count)];

@@ -4,7 +4,7 @@ use dreamlet_runtime::engine::compiled::format::{
     ALIGNMENT, Activation, BLOCK, BufferRef, CHECKED_FROM, Convolution, DType, HEADER_LEN, Header,
     HwcShape, LAYER_LEN, Layer, Op, Weights, checksum, padded,
 };
-use dreamlet_runtime::engine::compiled::{Axis, few_scratch, upsample_scratch};
+use dreamlet_runtime::engine::compiled::{ConvAxis, col2im_scratch, upsample_scratch};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 
@@ -57,7 +57,7 @@ pub(crate) fn meets(c: &Convolution, axis: usize, i: u32, k: u32, o: u32) -> boo
 
 /// Kernel rows and columns in the order of packed weights: `[row phase][column phase][row tap][column tap]`.
 pub(crate) fn taps_in_order(c: &Convolution, from: HwcShape, to: HwcShape) -> Vec<(usize, usize)> {
-    let [rows, columns] = Axis::pair(c, from, to);
+    let [rows, columns] = ConvAxis::pair(c, from, to);
     let mut order = Vec::new();
     for row_phase in 0..rows.phases() {
         for column_phase in 0..columns.phases() {
@@ -279,7 +279,7 @@ impl Builder {
             _ => self.floats(numbers),
         };
         Some(Weights {
-            number,
+            dtype: number,
             offset,
             bias: bias.map(|bias| self.floats(bias)),
         })
@@ -306,7 +306,7 @@ impl Builder {
             .last()
             .map_or(BufferRef::Latent, |layer| layer.output);
         let second = match op {
-            Op::FewConv(c) => self.room(few_scratch(&c, from, to).unwrap()),
+            Op::Col2ImConv(c) => self.room(col2im_scratch(&c, from, to).unwrap()),
             Op::UpsampleConv => self.room(upsample_scratch(from, to).unwrap()),
             _ => BufferRef::None,
         };
@@ -314,11 +314,11 @@ impl Builder {
         self.layers.push(Layer {
             op,
             input,
-            input_number: DType::F32,
+            input_dtype: DType::F32,
             input_shape: from,
             second,
             output,
-            output_number: DType::F32,
+            output_dtype: DType::F32,
             output_shape: to,
             activation,
             weights,

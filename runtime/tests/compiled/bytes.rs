@@ -1,6 +1,6 @@
 //! Layers of bytes: written to models by hand, and computed with 64-bit integers from the documentation.
 
-use dreamlet_runtime::engine::compiled::few_scratch;
+use dreamlet_runtime::engine::compiled::col2im_scratch;
 use dreamlet_runtime::engine::compiled::format::{
     Activation, BLOCK, BufferRef, Convolution, DType, HwcShape, Layer, Op, Requantization, Weights,
     padded,
@@ -109,7 +109,7 @@ impl Integers {
             builder.bytes(words.iter().flat_map(|word| word.to_le_bytes()))
         };
         let weights = Weights {
-            number: DType::I8,
+            dtype: DType::I8,
             offset: builder.bytes(weights.iter().map(|w| *w as u8)),
             bias: self.bias.as_ref().map(|bias| words(builder, bias)),
         };
@@ -138,18 +138,18 @@ pub(crate) fn push(
         .last()
         .map_or(BufferRef::Latent, |layer| layer.output);
     let second = match op {
-        Op::FewConv(c) => builder.room(few_scratch(&c, shapes[0], shapes[1]).unwrap()),
+        Op::Col2ImConv(c) => builder.room(col2im_scratch(&c, shapes[0], shapes[1]).unwrap()),
         _ => BufferRef::None,
     };
     let output = builder.room(shapes[1].len() * numbers[1].size() as u64);
     builder.layers.push(Layer {
         op,
         input,
-        input_number: numbers[0],
+        input_dtype: numbers[0],
         input_shape: shapes[0],
         second,
         output,
-        output_number: numbers[1],
+        output_dtype: numbers[1],
         output_shape: shapes[1],
         activation: Activation::None,
         weights: weights.map(|(weights, _)| weights),
@@ -274,7 +274,7 @@ impl ByteConv {
             .collect()
     }
 
-    /// Appends it, as [`Op::FewConv`] where `few`.
+    /// Appends it, as [`Op::Col2ImConv`] where `few`.
     pub(crate) fn push(&self, builder: &mut Builder, few: bool) {
         let packed = if few {
             self.packed_few()
@@ -283,7 +283,7 @@ impl ByteConv {
         };
         let weights = self.integers.emit(builder, &packed);
         let op = if few {
-            Op::FewConv(Convolution {
+            Op::Col2ImConv(Convolution {
                 planar: true,
                 ..self.c
             })

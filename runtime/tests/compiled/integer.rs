@@ -3,7 +3,7 @@
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Convolution, DType, HwcShape, Op, Requantization, Weights, padded,
 };
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 
 use crate::builder::{AlignedFile, Builder, numbers};
 use crate::bytes::{ByteConv, Integers, integers, packed_tap, push};
@@ -82,7 +82,7 @@ fn one_convolution(conv: &ByteConv, few: bool) {
         expected = planar(&expected, to.channels as usize);
     }
     let file = builder.file(grey(to.len() as usize));
-    for level in Level::available() {
+    for level in SimdLevel::available() {
         agree(
             &run(&file, level, &latent),
             &expected,
@@ -217,7 +217,7 @@ fn dense_layers_of_integers_are_exact() {
                 let x = inputs(input, k as usize);
                 let expected = conv.reference(&x);
                 let file = builder.file(grey(n as usize));
-                for level in Level::available() {
+                for level in SimdLevel::available() {
                     let what = format!("{k} to {n}, {input:?} to {output:?}, {level}");
                     agree(&run(&file, level, &floats(&x)), &expected, &what);
                 }
@@ -294,7 +294,7 @@ fn extreme_sums_do_not_go_around() {
             );
             let file = builder.file(grey(2));
             let latent = vec![value as f32; channels as usize];
-            for level in Level::available() {
+            for level in SimdLevel::available() {
                 let what = format!("{input:?} times {weight}, {level}");
                 agree(&run(&file, level, &latent), &expected, &what);
             }
@@ -327,7 +327,7 @@ fn the_least_byte_is_multiplied_as_any_other() {
                 let expected = second.reference(&first.reference(&x));
                 let latent = floats(&planar(&x, 2));
                 let file = builder.file(grey(second.to.len() as usize));
-                for level in Level::available() {
+                for level in SimdLevel::available() {
                     let what = format!("{input:?}, {channels} channels, {weights:?}, {level}");
                     agree(&run(&file, level, &latent), &expected, &what);
                 }
@@ -354,7 +354,7 @@ fn dense_is_accepted(input: DType, k: u32) -> bool {
     // Nothing is run: the dense layer may read what no layer wrote.
     builder.room(u64::from(k) * 2);
     let weights = Weights {
-        number: DType::I8,
+        dtype: DType::I8,
         offset: builder.bytes(vec![1; padded(1) * (k as usize).next_multiple_of(4)]),
         bias: None,
     };
@@ -459,7 +459,7 @@ fn floats_become_integers_and_integers_floats_as_documented() {
         // No latent vector is infinite: the values come as what a latent vector of ones is multiplied with.
         let scales = builder.floats(&values);
         let weights = Weights {
-            number: DType::F32,
+            dtype: DType::F32,
             offset: scales,
             bias: None,
         };
@@ -467,7 +467,7 @@ fn floats_become_integers_and_integers_floats_as_documented() {
         let [there, back] = [[DType::F32, number], [number, DType::F32]];
         push(&mut builder, Op::Quantize(scale), [shape; 2], there, None);
         push(&mut builder, Op::Dequantize(0.1), [shape; 2], back, None);
-        let found = run(&builder.file(grey(n)), Level::detect(), &vec![1.0; n]);
+        let found = run(&builder.file(grey(n)), SimdLevel::detect(), &vec![1.0; n]);
         for (found, value) in found.iter().zip(&values) {
             // `f64::round` rounds halves away from 0.
             let exact = f64::from(value * scale);
@@ -535,8 +535,8 @@ fn images_of_bytes_are_the_same_whole_in_rows_and_in_batches() {
     let model = Model::new(file.get()).unwrap();
     let latents = numbers(61, 5 * 10);
     let mut first: Option<Vec<f32>> = None;
-    for level in Level::available() {
-        let engine = Engine::with_level(model, level);
+    for level in SimdLevel::available() {
+        let engine = Engine::with_simd_level(model, level);
         let mut scratch = vec![0x5A; engine.batch_scratch_len(5).max(engine.rows_scratch_len())];
         let mut images = vec![f32::NAN; 5 * model.image_len()];
         engine

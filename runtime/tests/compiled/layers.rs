@@ -1,16 +1,16 @@
 use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, DType, HwcShape, Op};
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 use dreamlet_runtime::image::Shape;
 
 use crate::builder::{AlignedFile, Builder, Conv, halved, numbers, packed_dense, padded_vector};
 
 /// The image of a one-layer model at a level.
-pub(crate) fn run(file: &[u8], level: Level, latent: &[f32]) -> Vec<f32> {
+pub(crate) fn run(file: &[u8], level: SimdLevel, latent: &[f32]) -> Vec<f32> {
     let file = AlignedFile::new(file);
     let model = Model::new(file.get()).unwrap();
     let mut scratch = vec![0xA5; model.scratch_len()];
     let mut image = vec![f32::NAN; model.image_len()];
-    Engine::with_level(model, level)
+    Engine::with_simd_level(model, level)
         .generate(latent, None, &mut scratch, &mut image)
         .unwrap();
     image
@@ -26,8 +26,8 @@ fn agree(found: &[f32], expected: &[f64], what: &str) {
     }
 }
 
-fn levels() -> Vec<Level> {
-    Level::available().collect()
+fn levels() -> Vec<SimdLevel> {
+    SimdLevel::available().collect()
 }
 
 /// The activations in double precision.
@@ -183,7 +183,7 @@ fn one_convolution(
     outputs: u32,
     number: DType,
     few: bool,
-    level: Level,
+    level: SimdLevel,
 ) {
     let from = HwcShape {
         height: sides[0],
@@ -205,7 +205,7 @@ fn one_convolution(
     builder.layer(Op::ChwToHwc, vector, from, Activation::None, None);
     let (op, packed) = match (c.groups, few) {
         (1, true) => (
-            Op::FewConv(Convolution { planar: true, ..c }),
+            Op::Col2ImConv(Convolution { planar: true, ..c }),
             conv.packed_few(),
         ),
         (1, false) => (Op::Conv(c), conv.packed()),
@@ -358,7 +358,7 @@ fn grouped_convolutions_follow_their_definition() {
                 12,
                 DType::F32,
                 false,
-                Level::SCALAR,
+                SimdLevel::SCALAR,
             );
         }
     }

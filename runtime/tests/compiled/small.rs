@@ -47,7 +47,7 @@ fn floats() -> Vec<u8> {
     let packed: Vec<f32> = last.packed_few().iter().map(|x| 4.0 * x).collect();
     let bias = padded_vector(&last.bias);
     let weights = builder.weights(&packed, DType::F32, Some(&bias));
-    let op = Op::FewConv(planar);
+    let op = Op::Col2ImConv(planar);
     builder.layer(op, conv.to, last.to, Activation::Tanh, weights);
     builder.file(Shape {
         channels: 1,

@@ -4,7 +4,7 @@ use dreamlet_runtime::engine::compiled::format::{
     Activation, CHECKED_FROM, Convolution, DType, FormatError, HEADER_LEN, Header, HwcShape,
     LAYER_LEN, Op, checksum,
 };
-use dreamlet_runtime::engine::compiled::{Engine, Level, Model, scratch_len};
+use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel, scratch_len};
 use dreamlet_runtime::generator::GenerateError;
 use dreamlet_runtime::image::{PixelRange, Shape, to_hwc_u8};
 
@@ -68,7 +68,7 @@ pub(crate) fn dcgan() -> Vec<u8> {
         Some(&padded_vector(&conv.bias)),
     );
     builder.layer(
-        Op::FewConv(c),
+        Op::Col2ImConv(c),
         conv.from,
         conv.to,
         Activation::Tanh,
@@ -83,8 +83,8 @@ fn batches_are_the_images_one_by_one() {
     let model = Model::new(file.get()).unwrap();
     let (count, len) = (7, model.image_len());
     let latents = numbers(9, count * model.latent_len());
-    for level in Level::available() {
-        let engine = Engine::with_level(model, level);
+    for level in SimdLevel::available() {
+        let engine = Engine::with_simd_level(model, level);
         let mut scratch = vec![0; engine.batch_scratch_len(count)];
         let mut single = vec![0.0; count * len];
         for (latent, image) in latents
@@ -299,8 +299,8 @@ fn hostile_tables_are_refused_or_run() {
         let mut image = vec![0.0; model.image_len()];
         let scratch_len = model.scratch_len();
         let mut scratch = vec![0x5A; scratch_len + 64];
-        for level in [Level::SCALAR, Level::detect()] {
-            let engine = Engine::with_level(model, level);
+        for level in [SimdLevel::SCALAR, SimdLevel::detect()] {
+            let engine = Engine::with_simd_level(model, level);
             let made = engine.generate(&latent, class, &mut scratch[..scratch_len], &mut image);
             let layers: Vec<_> = model.layers().collect();
             assert_eq!(made, Ok(()), "an accepted model runs: {layers:#?}");

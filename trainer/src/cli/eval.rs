@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dreamlet_compiler::cli::{ForeignModelArgs, parse_range};
 use dreamlet_onnx::{Limits, ModelError, read};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
-use super::foreign_model::ForeignModelArgs;
 use super::sample::range_note;
 use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
@@ -17,7 +17,6 @@ use crate::evaluation::{
     Options, Source,
 };
 use crate::report::grid::{enlarge, save_png};
-use crate::sampling::parse_range;
 use crate::stderr::say;
 use crate::training::saved::{Saved, Which};
 

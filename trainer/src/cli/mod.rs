@@ -5,7 +5,6 @@ mod card;
 mod compile;
 mod eval;
 mod export;
-mod foreign_model;
 mod presets;
 mod quantized;
 mod quickstart;
@@ -16,6 +15,8 @@ mod train;
 mod verify;
 
 use clap::{Parser, Subcommand};
+
+pub(crate) use dreamlet_compiler::cli::{CliResult, print};
 
 use crate::stderr::say;
 
@@ -57,9 +58,6 @@ enum Verb {
     #[command(hide = true)]
     SweepWorker(sweep::WorkerArgs),
 }
-
-/// What a verb can fail with: anything that says what, where and what to do.
-pub(crate) type CliResult = Result<(), Box<dyn std::error::Error>>;
 
 /// Runs the program; returns its exit status.
 #[must_use]
@@ -109,13 +107,4 @@ pub(crate) fn stopped(text: &str) -> CliResult {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{text}");
     Err(Box::new(Stopped))
-}
-
-/// Prints a line to standard output; a closed pipe ends the program quietly instead of panicking.
-pub(crate) fn print(text: &str) -> CliResult {
-    use std::io::Write;
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        other => Ok(other?),
-    }
 }

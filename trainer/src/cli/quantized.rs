@@ -1,23 +1,25 @@
-//! For `dreamlet compile --precision int8 --data NAME`: the Fréchet distance of a quantized model beside that of its ONNX file.
+//! For `dreamlet compile --precision int8 --data NAME`: the Fréchet distance of a quantized model
+//! beside that of its ONNX file.
 
+use dreamlet_compiler::{Compiled, Quantized, compile, compile_to_quality};
 use dreamlet_runtime::engine::tract::Assumptions;
 
 use super::print;
 use crate::data::{self, Bar, DataSpec, LoadOptions};
 use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options, Source};
-use dreamlet_compiler::{Compiled, compile};
 
 /// By how much of the ONNX file's distance a quantized model may be worse.
 const WORSE: f64 = 0.05;
 
-/// Compiles `file`, and again with one more layer in floats until the distance to test images is at most 5 % worse than the ONNX file's.
+/// Compiles `file`, and again with one more layer in f32 until the distance to test images is at
+/// most 5 % worse than the ONNX file's.
 pub(super) fn compile_measured(
     file: &[u8],
     options: &dreamlet_compiler::Options,
     spec: &DataSpec,
     samples: usize,
 ) -> Result<Compiled, Box<dyn std::error::Error>> {
-    let mut compiled = compile(file, options)?;
+    let compiled = compile(file, options)?;
     let mut original = FileSource::new(file, &options.assumptions)?;
     let bar = Bar::default();
     let [channels, height, _] = original.shape();
@@ -46,27 +48,24 @@ pub(super) fn compile_measured(
         Ok(figure.map_or(f64::NAN, |figure| figure.value))
     };
     let expected = distance(&mut original)?;
-    loop {
-        let mut source = FileSource::new(&compiled.file, &Assumptions::default())?;
-        let found = distance(&mut source)?;
-        let floats = compiled.quantized.as_ref().map_or(0, |quantized| {
-            let floats = quantized.layers.iter().filter(|layer| !layer.integer);
-            floats.count()
-        });
-        let all = compiled
-            .quantized
-            .as_ref()
-            .map_or(0, |quantized| quantized.layers.len());
-        let change = (found / expected - 1.0) * 100.0;
-        print(&format!(
-            "Fréchet distance to {} of {samples} images: {found:.3}, of the ONNX file {expected:.3} ({change:+.1} %), with {floats} layers in floats",
-            data.name
-        ))?;
-        if found <= expected * (1.0 + WORSE) || floats >= all {
-            return Ok(compiled);
-        }
-        let mut next = options.clone();
-        next.quantize.float_layers = floats + 1;
-        compiled = compile(file, &next)?;
-    }
+    compile_to_quality(
+        compiled,
+        file,
+        options,
+        expected * (1.0 + WORSE),
+        |compiled| {
+            let found = distance(&mut FileSource::new(
+                &compiled.file,
+                &Assumptions::default(),
+            )?)?;
+            let f32_layers = compiled.quantized.as_ref().map_or(0, Quantized::f32_layers);
+            let change = (found / expected - 1.0) * 100.0;
+            print(&format!(
+                "Fréchet distance to {} of {samples} images: {found:.3}, of the ONNX file \
+             {expected:.3} ({change:+.1} %), with {f32_layers} f32 layers",
+                data.name
+            ))?;
+            Ok(found)
+        },
+    )
 }

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dreamlet_compiler::cli::ForeignModelArgs;
 use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 
 use super::CliResult;
-use super::foreign_model::ForeignModelArgs;
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
     self, Class, FileGenerator, Interpolation, Latents, Layout, Output, Request, SamplingError,

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dreamlet_compiler::cli::LatentChoice;
 
-use super::foreign_model::LatentChoice;
 use super::{CliResult, print};
 use crate::export::verify::{Burn, Options};
 use crate::training::saved::{Saved, Which};

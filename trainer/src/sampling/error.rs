@@ -42,16 +42,6 @@ pub enum SamplingError {
         /// The text.
         text: String,
     },
-    /// Not a pixel range.
-    Range {
-        /// The text.
-        text: String,
-    },
-    /// Not an image's shape.
-    Shape {
-        /// The text.
-        text: String,
-    },
     /// Not a truncation.
     Truncation {
         /// The text.
@@ -134,18 +124,6 @@ impl fmt::Display for SamplingError {
                 f,
                 "\"{text}\" is not an interpolation: write FROM,TO,COUNT with two seeds and at least 2 images, such as 3,8,16"
             ),
-            Self::Range { text } => {
-                write!(
-                    f,
-                    "\"{text}\" is not a pixel range: write the values of black and white, such as -1,1 or 0,1"
-                )
-            }
-            Self::Shape { text } => {
-                write!(
-                    f,
-                    "\"{text}\" is not an image's shape: write channels (1 or 3), height and width, such as 1,28,28"
-                )
-            }
             Self::Truncation { text } => {
                 write!(
                     f,

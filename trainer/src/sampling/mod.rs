@@ -30,9 +30,7 @@ pub use error::SamplingError;
 pub use file::{FileError, FileGenerator};
 pub use model::{newer_checkpoint, open, resolve};
 pub use output::{Layout, Output, make_folder, print_png, save_one, sheet};
-pub use request::{
-    Interpolation, Latents, MAX_IMAGES, Seeds, Way, parse_range, parse_shape, parse_truncation,
-};
+pub use request::{Interpolation, Latents, MAX_IMAGES, Seeds, Way, parse_truncation};
 
 /// What to sample.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use dreamlet_runtime::image::{PixelRange, Shape};
-
 use super::SamplingError;
 
 /// Most images of one call: a mistyped range must not run for days.
@@ -137,37 +135,6 @@ impl Latents {
     }
 }
 
-/// A pixel range from text such as `-1,1`.
-///
-/// # Errors
-/// [`SamplingError::Range`] unless it is two different finite numbers.
-pub fn parse_range(text: &str) -> Result<PixelRange, SamplingError> {
-    let wrong = || SamplingError::Range { text: text.into() };
-    let (low, high) = text.split_once(',').ok_or_else(wrong)?;
-    let number = |part: &str| part.trim().parse::<f32>().map_err(|_| wrong());
-    let range = PixelRange {
-        low: number(low)?,
-        high: number(high)?,
-    };
-    range.check().map_err(|_| wrong())?;
-    Ok(range)
-}
-
-/// An image's shape from text such as `1,28,28`: channels, height, width.
-///
-/// # Errors
-/// [`SamplingError::Shape`] unless it is three numbers that an image can have.
-pub fn parse_shape(text: &str) -> Result<Shape, SamplingError> {
-    let wrong = || SamplingError::Shape { text: text.into() };
-    let numbers: Result<Vec<usize>, _> = text.split(',').map(|part| part.trim().parse()).collect();
-    match numbers.as_deref() {
-        Ok([channels, height, width]) => {
-            Shape::new(*channels, *height, *width).map_err(|_| wrong())
-        }
-        _ => Err(wrong()),
-    }
-}
-
 /// A truncation from text such as `0.7`.
 ///
 /// # Errors
@@ -263,29 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_and_truncations_are_numbers_that_make_sense() {
-        assert_eq!(parse_range("-1,1").unwrap(), PixelRange::SIGNED);
-        assert_eq!(
-            parse_range(" 0 , 255 ").unwrap(),
-            PixelRange {
-                low: 0.0,
-                high: 255.0
-            }
-        );
-        for text in ["", "1", "1,1", "0,NaN", "0,inf", "0,1,2"] {
-            assert!(parse_range(text).is_err(), "{text}");
-        }
-        assert_eq!(
-            parse_shape("3, 28,20").unwrap(),
-            Shape {
-                channels: 3,
-                height: 28,
-                width: 20
-            }
-        );
-        for text in ["", "28,28", "2,28,28", "1,0,28", "1,28,28,1", "1,x,28"] {
-            assert!(parse_shape(text).is_err(), "{text}");
-        }
+    fn truncations_are_numbers_that_make_sense() {
         assert_eq!(parse_truncation("0.7").unwrap(), 0.7);
         for text in ["0", "-1", "NaN", "inf", "much"] {
             assert!(parse_truncation(text).is_err(), "{text}");

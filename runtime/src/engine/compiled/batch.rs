@@ -1,7 +1,7 @@
 //! Several images at once.
 
 use super::check::second_len;
-use super::engine::{Engine, spread_all};
+use super::engine::{Engine, u8_to_f32};
 use super::format::{ALIGNMENT, BufferRef, DType, Layer, Op};
 use super::kernels::{as_bytes, as_bytes_mut};
 use super::run::{dense, run};
@@ -26,8 +26,8 @@ impl DenseRun {
 
 /// Bytes of what a layer reads, and of what it writes.
 fn widths(layer: &Layer) -> Option<(usize, usize)> {
-    let input = layer.input_shape.bytes(layer.input_number);
-    let output = layer.output_shape.bytes(layer.output_number);
+    let input = layer.input_shape.bytes(layer.input_dtype);
+    let output = layer.output_shape.bytes(layer.output_dtype);
     Some((input.try_into().ok()?, output.try_into().ok()?))
 }
 
@@ -148,21 +148,21 @@ impl Engine<'_> {
         run
     }
 
-    /// Whether a layer from number `from` on reads any of the `len` bytes at `place` before one writes over them.
-    fn is_read(&self, from: usize, place: BufferRef, len: usize) -> bool {
-        let BufferRef::Scratch(start) = place else {
+    /// Whether a layer from number `from` on reads any of the `len` bytes at `buffer` before one writes over them.
+    fn is_read(&self, from: usize, buffer: BufferRef, len: usize) -> bool {
+        let BufferRef::Scratch(start) = buffer else {
             return false;
         };
         let (start, end) = (u64::from(start), u64::from(start) + len as u64);
         for layer in self.model.layers().skip(from) {
             let Ok(layer) = layer else { return true };
             let meets = |at: BufferRef, bytes: u64| matches!(at, BufferRef::Scratch(at) if u64::from(at) < end && start < u64::from(at) + bytes);
-            let input = layer.input_shape.bytes(layer.input_number);
+            let input = layer.input_shape.bytes(layer.input_dtype);
             let second = second_len(&layer).unwrap_or(u64::MAX >> 1);
             if meets(layer.input, input) || meets(layer.second, second) {
                 return true;
             }
-            let output = layer.output_shape.bytes(layer.output_number);
+            let output = layer.output_shape.bytes(layer.output_dtype);
             if matches!(layer.output, BufferRef::Scratch(at) if u64::from(at) <= start && end <= u64::from(at) + output)
             {
                 return false;
@@ -211,7 +211,7 @@ impl Engine<'_> {
             .take(dense_run.end - dense_run.first)
         {
             let layer = layer.ok()?;
-            if layer.output == BufferRef::Image && layer.output_number == DType::F32 {
+            if layer.output == BufferRef::Image && layer.output_dtype == DType::F32 {
                 return dense(&layer, &context, input, count, as_bytes_mut(images));
             }
             dense(&layer, &context, input, count, output)?;
@@ -224,7 +224,7 @@ impl Engine<'_> {
             BufferRef::Scratch(offset) => offset,
             BufferRef::Image => {
                 let bytes = input.get(..images.len())?;
-                spread_all(bytes, images, self.model.range());
+                u8_to_f32(bytes, images, self.model.range());
                 return Some(());
             }
             _ => return None,

@@ -1,7 +1,7 @@
 //! Whether a layer can be run as it says: done once, so that running needs no further thought.
 
-use super::FLOATS;
-use super::conv_axis::{Axis, MAX_KERNEL};
+use super::F32_LAYERS;
+use super::conv_axis::{ConvAxis, MAX_KERNEL};
 use super::format::{
     Activation, Broadcast, BufferRef, Convolution, DType, FormatError, Header, HwcShape, Layer, Op,
     PadKind, padded,
@@ -50,11 +50,11 @@ pub(super) fn check(
     check.left_out()?;
     check.shapes()?;
     check.activation()?;
-    check.numbers()?;
+    check.dtypes()?;
     check.geometry()?;
     check.sums()?;
     check.weights()?;
-    check.places()
+    check.buffers()
 }
 
 impl Check<'_> {
@@ -76,12 +76,12 @@ impl Check<'_> {
 
     /// Layers that make floats are what feature `floats` adds.
     fn left_out(&self) -> Result<(), FormatError> {
-        if FLOATS || self.layer.output_number != DType::F32 {
+        if F32_LAYERS || self.layer.output_dtype != DType::F32 {
             return Ok(());
         }
         Err(FormatError::LeftOut {
             layer: self.index,
-            feature: "floats",
+            feature: "f32",
         })
     }
 
@@ -105,14 +105,14 @@ impl Check<'_> {
         self.ensure(finite, "activation's value", 0)
     }
 
-    fn numbers(&self) -> Result<(), FormatError> {
+    fn dtypes(&self) -> Result<(), FormatError> {
         use DType::{F16, F32, I8, I16, U8};
         let layer = self.layer;
-        let weights = layer.weights.map(|weights| weights.number);
-        let (input, output) = (layer.input_number, layer.output_number);
-        let bytes = |number| matches!(number, I8 | U8);
+        let weights = layer.weights.map(|weights| weights.dtype);
+        let (input, output) = (layer.input_dtype, layer.output_dtype);
+        let bytes = |dtype| matches!(dtype, I8 | U8);
         let fits = match layer.op {
-            Op::Dense | Op::Conv(_) | Op::FewConv(_) => {
+            Op::Dense | Op::Conv(_) | Op::Col2ImConv(_) => {
                 let float = input == F32 && matches!(weights, Some(F32 | F16)) && output == F32;
                 let sums = bytes(input) || input == I16 && layer.op == Op::Dense;
                 let integer = sums && weights == Some(I8) && bytes(output);
@@ -150,14 +150,14 @@ impl Check<'_> {
                     && scale.is_finite()
             }
         };
-        self.ensure(fits, "numbers that do not go together", 0)?;
-        let sums = matches!(layer.op, Op::Dense | Op::Conv(_) | Op::FewConv(_));
+        self.ensure(fits, "dtypes that do not go together", 0)?;
+        let sums = matches!(layer.op, Op::Dense | Op::Conv(_) | Op::Col2ImConv(_));
         self.ensure(sums || layer.requantization.is_none(), "multipliers", 0)?;
         let activates = matches!(
             layer.op,
             Op::Dense
                 | Op::Conv(_)
-                | Op::FewConv(_)
+                | Op::Col2ImConv(_)
                 | Op::GroupConv(_)
                 | Op::UpsampleConv
                 | Op::Activate
@@ -177,7 +177,7 @@ impl Check<'_> {
         match self.layer.op {
             Op::Dense => Ok(()),
             Op::Lookup => self.ensure(self.header.classes > 0, "a class", 0),
-            Op::Conv(c) | Op::FewConv(c) | Op::GroupConv(c) => self.convolution(c),
+            Op::Conv(c) | Op::Col2ImConv(c) | Op::GroupConv(c) => self.convolution(c),
             Op::Activate
             | Op::Affine
             | Op::Prelu
@@ -247,8 +247,8 @@ impl Check<'_> {
             )?;
         }
         let grouped = matches!(self.layer.op, Op::GroupConv(_));
-        let few = matches!(self.layer.op, Op::FewConv(_));
-        let ordered = if few {
+        let col2im = matches!(self.layer.op, Op::Col2ImConv(_));
+        let ordered = if col2im {
             c.planar || output.channels == 1
         } else {
             !c.planar
@@ -263,14 +263,14 @@ impl Check<'_> {
 
     /// Sums of integers stay within 32 bits, whatever the input is.
     fn sums(&self) -> Result<(), FormatError> {
-        let most = match self.layer.input_number {
+        let most = match self.layer.input_dtype {
             DType::I8 => 127,
             DType::U8 => 255,
             _ => 32767,
         };
         let terms = match self.layer.op {
             Op::Dense => self.layer.input_shape.len(),
-            Op::Conv(c) | Op::FewConv(c) => {
+            Op::Conv(c) | Op::Col2ImConv(c) => {
                 let taps = u64::from(c.kernel[0]) * u64::from(c.kernel[1]);
                 taps.saturating_mul(self.layer.input_shape.channels.into())
             }
@@ -286,11 +286,11 @@ impl Check<'_> {
         let Some(weights) = self.layer.weights else {
             return Ok(());
         };
-        let bytes = weights.number == DType::I8;
+        let bytes = weights.dtype == DType::I8;
         let inputs = |n: u64| if bytes { n.next_multiple_of(4) } else { n };
         let pad = |n: u64| n.div_ceil(16) * 16;
         let outputs = u64::from(output.channels);
-        let (numbers, biases) = match self.layer.op {
+        let (elements, biases) = match self.layer.op {
             Op::Dense => {
                 let n = pad(output.len());
                 (Some(n * inputs(input.len())), n)
@@ -302,7 +302,7 @@ impl Check<'_> {
                     pad(outputs),
                 )
             }
-            Op::FewConv(c) => {
+            Op::Col2ImConv(c) => {
                 let taps = u64::from(c.kernel[0]) * u64::from(c.kernel[1]);
                 (
                     pad(taps * outputs).checked_mul(inputs(input.channels.into())),
@@ -322,7 +322,7 @@ impl Check<'_> {
             Op::Lookup => (output.len().checked_mul(self.header.classes.into()), 0),
             _ => (Some(0), 0),
         };
-        let len = numbers.and_then(|n| n.checked_mul(weights.number.size() as u64));
+        let len = elements.and_then(|n| n.checked_mul(weights.dtype.size() as u64));
         self.in_weights("weights", weights.offset, len.unwrap_or(u64::MAX))?;
         if let Some(bias) = weights.bias {
             self.in_weights("biases", bias, 4 * biases)?;
@@ -353,10 +353,10 @@ impl Check<'_> {
     fn in_scratch(
         &self,
         what: &'static str,
-        place: BufferRef,
+        buffer: BufferRef,
         len: u64,
     ) -> Result<Option<Range>, FormatError> {
-        let BufferRef::Scratch(offset) = place else {
+        let BufferRef::Scratch(offset) = buffer else {
             return Ok(None);
         };
         let (offset, section) = (u64::from(offset), u64::from(self.header.scratch_len));
@@ -373,12 +373,12 @@ impl Check<'_> {
     }
 
     /// Every buffer lies where it may, and nothing is written over that is still read.
-    fn places(&self) -> Result<(), FormatError> {
+    fn buffers(&self) -> Result<(), FormatError> {
         let layer = self.layer;
         let (input_shape, output_shape) = (layer.input_shape, layer.output_shape);
         match layer.input {
             BufferRef::Latent => {
-                let fits = layer.input_number == DType::F32
+                let fits = layer.input_dtype == DType::F32
                     && input_shape == HwcShape::vector(self.header.latent_len);
                 self.ensure(fits, "latent", input_shape.len())?;
             }
@@ -390,10 +390,10 @@ impl Check<'_> {
         match layer.output {
             BufferRef::Image => {
                 let image = self.header.shape.len().unwrap_or(0) as u64;
-                let number = matches!(layer.output_number, DType::F32 | DType::U8);
+                let dtype = matches!(layer.output_dtype, DType::F32 | DType::U8);
                 let whole = !matches!(layer.op, Op::ConcatChannels(_));
                 self.ensure(
-                    last && number && whole && output_shape.len() == image,
+                    last && dtype && whole && output_shape.len() == image,
                     "image",
                     output_shape.len(),
                 )?;
@@ -401,11 +401,11 @@ impl Check<'_> {
             BufferRef::Scratch(_) => self.ensure(!last, "output of the last layer", 0)?,
             BufferRef::None | BufferRef::Latent => return Err(self.error("output", 0)),
         }
-        let input = self.in_scratch("input", layer.input, input_shape.bytes(layer.input_number))?;
+        let input = self.in_scratch("input", layer.input, input_shape.bytes(layer.input_dtype))?;
         let output = self.in_scratch(
             "output",
             layer.output,
-            output_shape.bytes(layer.output_number),
+            output_shape.bytes(layer.output_dtype),
         )?;
         let second_len = second_len(layer).ok_or_else(|| self.error("size of sums", u64::MAX))?;
         let second = match (second_len, layer.second) {
@@ -436,7 +436,7 @@ pub(super) fn second_len(layer: &Layer) -> Option<u64> {
         Op::Binary(_, Broadcast::Channel) => {
             Some(HwcShape::vector(shape.channels).bytes(DType::F32))
         }
-        Op::FewConv(c) => few_scratch(&c, shape, layer.output_shape),
+        Op::Col2ImConv(c) => col2im_scratch(&c, shape, layer.output_shape),
         Op::UpsampleConv => upsample_scratch(shape, layer.output_shape),
         _ => Some(0),
     }
@@ -466,8 +466,8 @@ pub fn upsample_scratch(input: HwcShape, output: HwcShape) -> Option<u64> {
         .checked_mul(4)
 }
 
-/// Rows of sums that [`Op::FewConv`] keeps.
-pub(super) fn few_rows(axis: &Axis) -> usize {
+/// Rows of sums that [`Op::Col2ImConv`] keeps.
+pub(super) fn col2im_rows(axis: &ConvAxis) -> usize {
     let (mut least, mut most) = (isize::MAX, isize::MIN);
     for phase in 0..axis.phases() {
         for tap in axis.taps(phase).iter() {
@@ -479,13 +479,13 @@ pub(super) fn few_rows(axis: &Axis) -> usize {
     span.unsigned_abs().min(axis.input.max(1))
 }
 
-/// Bytes of scratch memory that [`Op::FewConv`] needs beside its input and output; `None` if there is no such number.
+/// Bytes of scratch memory that [`Op::Col2ImConv`] needs beside its input and output; `None` if there is no such number.
 #[must_use]
-pub fn few_scratch(convolution: &Convolution, input: HwcShape, output: HwcShape) -> Option<u64> {
-    let [rows, _] = Axis::pair(convolution, input, output);
+pub fn col2im_scratch(convolution: &Convolution, input: HwcShape, output: HwcShape) -> Option<u64> {
+    let [rows, _] = ConvAxis::pair(convolution, input, output);
     let taps = u64::from(convolution.kernel[0]) * u64::from(convolution.kernel[1]);
     let sums = padded(usize::try_from(taps.checked_mul(output.channels.into())?).ok()?) as u64;
-    sums.checked_mul(few_rows(&rows) as u64)?
+    sums.checked_mul(col2im_rows(&rows) as u64)?
         .checked_mul(input.width.into())?
         .checked_mul(4)
 }

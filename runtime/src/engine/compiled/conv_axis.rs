@@ -12,7 +12,7 @@ pub const MAX_KERNEL: usize = 32;
 /// phase all outputs have the same taps. The output number `q` of a phase reads, by tap `t`, the input position
 /// `q * step + taps[t].offset`, or nothing if the input has no such position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Axis {
+pub struct ConvAxis {
     /// Positions of the input.
     pub input: usize,
     /// Positions of the output.
@@ -76,7 +76,7 @@ impl Taps {
     }
 }
 
-impl Axis {
+impl ConvAxis {
     /// An axis of so many positions along which every output reads its own position.
     #[must_use]
     pub const fn pointwise(len: usize) -> Self {
@@ -248,7 +248,7 @@ mod tests {
                 } else {
                     (input + 2 * pad - reach) / stride + 1
                 };
-                let axis = Axis {
+                let axis = ConvAxis {
                     input,
                     output,
                     kernel,

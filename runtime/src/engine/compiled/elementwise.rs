@@ -81,7 +81,7 @@ pub(super) fn nearest<T: Copy>(x: &[T], from: HwcShape, out: &mut [T], to: HwcSh
 }
 
 /// The two input positions and the weight of the second for output position `at`.
-fn between(at: usize, from: u32, to: u32, coordinates: Coordinates) -> (usize, usize, f32) {
+fn resize_source(at: usize, from: u32, to: u32, coordinates: Coordinates) -> (usize, usize, f32) {
     let scale = to as f32 / from as f32;
     let position = match coordinates {
         Coordinates::HalfPixel => (at as f32 + 0.5) / scale - 0.5,
@@ -109,8 +109,8 @@ pub(super) fn bilinear(
     coordinates: Coordinates,
 ) {
     each_pixel(out, to, |row, column, out| {
-        let (top, bottom, down) = between(row, from.height, to.height, coordinates);
-        let (left, right, along) = between(column, from.width, to.width, coordinates);
+        let (top, bottom, down) = resize_source(row, from.height, to.height, coordinates);
+        let (left, right, along) = resize_source(column, from.width, to.width, coordinates);
         let corners = [
             (pixel(x, from, top, left), (1.0 - down) * (1.0 - along)),
             (pixel(x, from, top, right), (1.0 - down) * along),
@@ -197,7 +197,7 @@ pub(super) fn pad(
 }
 
 /// All channels of `x` into the channels of `out` from `at` on.
-pub(super) fn copy<T: Copy>(
+pub(super) fn concat_channels<T: Copy>(
     x: &[T],
     channels: usize,
     out: &mut [T],
@@ -215,7 +215,7 @@ pub(super) fn copy<T: Copy>(
 }
 
 /// Channels side by side to channels after one another.
-pub(super) fn to_planar<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
+pub(super) fn hwc_to_chw<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     let channels = (shape.channels as usize).max(1);
     let pixels = (x.len() / channels).max(1);
     for (channel, plane) in out.chunks_exact_mut(pixels).enumerate() {
@@ -229,7 +229,7 @@ pub(super) fn to_planar<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
 }
 
 /// Channels after one another to channels side by side.
-pub(super) fn to_interleaved<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
+pub(super) fn chw_to_hwc<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     let channels = (shape.channels as usize).max(1);
     let pixels = (x.len() / channels).max(1);
     for (i, pixel) in out.chunks_exact_mut(channels).enumerate() {
@@ -240,8 +240,8 @@ pub(super) fn to_interleaved<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
 }
 
 /// What a grouped convolution is made of.
-pub(super) struct Grouped<'a> {
-    pub(super) axes: [super::conv_axis::Axis; 2],
+pub(super) struct GroupConv<'a> {
+    pub(super) axes: [super::conv_axis::ConvAxis; 2],
     pub(super) groups: usize,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
@@ -249,7 +249,7 @@ pub(super) struct Grouped<'a> {
     pub(super) bias: Option<&'a [f32]>,
 }
 
-impl Grouped<'_> {
+impl GroupConv<'_> {
     /// A convolution or transposed convolution in groups.
     pub(super) fn run(&self, x: &[f32], from: HwcShape, out: &mut [f32], to: HwcShape) {
         let [rows, columns] = &self.axes;

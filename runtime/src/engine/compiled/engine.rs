@@ -1,29 +1,29 @@
 //! From a latent vector to an image.
 
 use super::format::{ALIGNMENT, DType};
-use super::kernels::{Level, as_bytes_mut};
+use super::kernels::{SimdLevel, as_bytes_mut};
 use super::model::Model;
 use super::run::{Context, run};
 use crate::generator::{GenerateError, Generator, check_arguments};
 use crate::image::{PixelRange, Shape};
 
-/// Runs a [`Model`]. It holds nothing but the model and the processor's [`Level`]; all memory is the caller's.
+/// Runs a [`Model`]. It holds nothing but the model and the processor's [`SimdLevel`]; all memory is the caller's.
 #[derive(Clone, Copy, Debug)]
 pub struct Engine<'m> {
     pub(super) model: Model<'m>,
-    pub(super) level: Level,
+    pub(super) level: SimdLevel,
 }
 
 impl<'m> Engine<'m> {
     /// An engine with the best instructions of this processor.
     #[must_use]
     pub fn new(model: Model<'m>) -> Self {
-        Self::with_level(model, Level::detect())
+        Self::with_simd_level(model, SimdLevel::detect())
     }
 
     /// An engine with given instructions.
     #[must_use]
-    pub const fn with_level(model: Model<'m>, level: Level) -> Self {
+    pub const fn with_simd_level(model: Model<'m>, level: SimdLevel) -> Self {
         Self { model, level }
     }
 
@@ -35,7 +35,7 @@ impl<'m> Engine<'m> {
 
     /// The instructions.
     #[must_use]
-    pub const fn level(&self) -> Level {
+    pub const fn simd_level(&self) -> SimdLevel {
         self.level
     }
 
@@ -103,10 +103,10 @@ impl<'m> Engine<'m> {
         for layer in self.model.layers().skip(from) {
             let layer = layer.map_err(|_| GenerateError::Engine)?;
             run(&layer, &context, scratch, image).ok_or(GenerateError::Engine)?;
-            number = layer.output_number;
+            number = layer.output_dtype;
         }
         if number == DType::U8 {
-            spread(image, len, self.model.range());
+            u8_to_f32_in_place(image, len, self.model.range());
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl<'m> Engine<'m> {
 }
 
 /// Makes numbers within `range` of the `len` pixels at the beginning of `image`, which has four bytes for each.
-fn spread(image: &mut [u8], len: usize, range: PixelRange) {
+fn u8_to_f32_in_place(image: &mut [u8], len: usize, range: PixelRange) {
     /// Pixels that are read before the first of them is written: enough for vectors.
     const SOME: usize = 16;
     // From the last ones on: what is read has not been written over.
@@ -145,7 +145,7 @@ fn spread(image: &mut [u8], len: usize, range: PixelRange) {
 }
 
 /// Numbers within `range` of as many pixels.
-pub(super) fn spread_all(pixels: &[u8], numbers: &mut [f32], range: PixelRange) {
+pub(super) fn u8_to_f32(pixels: &[u8], numbers: &mut [f32], range: PixelRange) {
     // For more than a few images quicker than a division for each pixel.
     let values: [f32; 256] = core::array::from_fn(|byte| range.from_u8(byte as u8));
     for (number, pixel) in numbers.iter_mut().zip(pixels) {

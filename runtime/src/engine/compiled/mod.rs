@@ -1,8 +1,8 @@
 //! The compiled engine: a generator in one flat file that is used where it lies, in flash or mapped from disk. No parsing to speak
 //! of, no heap, no panic, scratch memory of a size known beforehand. `docs/reference/dream-format.md` describes the bytes.
 
-/// Whether layers of floats can be run. What stands behind it is type-checked always, and linked only where it holds.
-const FLOATS: bool = cfg!(feature = "floats");
+/// Whether f32 layers can be run. What stands behind it is always type-checked, and linked only where it holds.
+const F32_LAYERS: bool = cfg!(feature = "f32");
 
 mod batch;
 mod check;
@@ -10,7 +10,7 @@ mod conv_axis;
 mod elementwise;
 mod engine;
 pub mod format;
-mod integer;
+mod int8_layers;
 mod kernels;
 #[cfg(feature = "mmap")]
 mod mmap;
@@ -21,11 +21,11 @@ mod run;
 mod scanlines;
 mod upsample;
 
-pub use check::{few_scratch, upsample_scratch};
-pub use conv_axis::{Axis, MAX_KERNEL, Tap, Taps};
+pub use check::{col2im_scratch, upsample_scratch};
+pub use conv_axis::{ConvAxis, MAX_KERNEL, Tap, Taps};
 pub use engine::{Compiled, Engine};
 pub use format::scratch_len;
-pub use kernels::Level;
+pub use kernels::SimdLevel;
 #[doc(hidden)]
 pub use model::Aligned;
 pub use model::Model;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::engine::Engine;
 use super::format::{ALIGNMENT, FormatError, HwcShape, Layer, Op};
-use super::kernels::Level;
+use super::kernels::SimdLevel;
 use super::model::Model;
 use crate::card::{Card, CardError, GoldenMatch};
 use crate::generator::{GenerateError, Generator};
@@ -122,7 +122,7 @@ impl Bytes {
 /// ```
 pub struct CompiledGenerator {
     bytes: Bytes,
-    level: Level,
+    level: SimdLevel,
     /// One for each thread.
     scratch: Vec<Vec<u8>>,
 }
@@ -163,14 +163,14 @@ impl CompiledGenerator {
         let scratch = vec![vec![0; model.scratch_len()]];
         Ok(Self {
             bytes,
-            level: Level::detect(),
+            level: SimdLevel::detect(),
             scratch,
         })
     }
 
     /// Uses these instructions and not the processor's best.
     #[must_use]
-    pub fn with_level(mut self, level: Level) -> Self {
+    pub fn with_simd_level(mut self, level: SimdLevel) -> Self {
         self.level = level;
         self
     }
@@ -186,7 +186,7 @@ impl CompiledGenerator {
     /// The engine.
     #[must_use]
     pub fn engine(&self) -> Engine<'_> {
-        Engine::with_level(self.model(), self.level)
+        Engine::with_simd_level(self.model(), self.level)
     }
 
     /// The model.
@@ -233,7 +233,7 @@ impl CompiledGenerator {
         classes: Option<&[usize]>,
         images: &mut [f32],
     ) -> Result<(), GenerateError> {
-        let engine = Engine::with_level(Model::checked(self.bytes.get()), self.level);
+        let engine = Engine::with_simd_level(Model::checked(self.bytes.get()), self.level);
         let (latent_len, image_len) = (engine.model().latent_len(), engine.model().image_len());
         let count = latents.len() / latent_len.max(1);
         let threads = if products(engine.model()).saturating_mul(count as u64) < WORTH_A_THREAD {
@@ -307,7 +307,7 @@ fn products(model: &Model<'_>) -> u64 {
         let (from, to) = (layer.input_shape, layer.output_shape);
         match layer.op {
             Op::Dense => from.len().saturating_mul(to.len()),
-            Op::Conv(c) | Op::FewConv(c) | Op::GroupConv(c) => {
+            Op::Conv(c) | Op::Col2ImConv(c) | Op::GroupConv(c) => {
                 let places = if c.transposed {
                     pixels(from)
                 } else {
@@ -351,7 +351,7 @@ impl Generator for CompiledGenerator {
         class: Option<usize>,
         image: &mut [f32],
     ) -> Result<(), GenerateError> {
-        let engine = Engine::with_level(Model::checked(self.bytes.get()), self.level);
+        let engine = Engine::with_simd_level(Model::checked(self.bytes.get()), self.level);
         let Some(scratch) = self.scratch.first_mut() else {
             return Err(GenerateError::Engine);
         };

@@ -1,15 +1,15 @@
 //! Runs one layer.
 
-use super::FLOATS;
+use super::F32_LAYERS;
 use super::check::second_len;
-use super::conv_axis::Axis;
+use super::conv_axis::ConvAxis;
 use super::elementwise;
 use super::format::{Activation, BufferRef, Convolution, DType, Layer, Op, Weights, padded};
-use super::integer;
+use super::int8_layers;
 use super::kernels::{
-    self, ConvCall, DenseCall, Level, Plain, WeightSlice, as_bytes, bytes_as, bytes_as_mut,
+    self, ConvCall, DenseCall, Pod, SimdLevel, WeightSlice, as_bytes, bytes_as, bytes_as_mut,
 };
-use super::scanlines::Rows;
+use super::scanlines::Scanlines;
 use super::upsample::upsample;
 
 /// What all layers of one image share.
@@ -17,7 +17,7 @@ pub(super) struct Context<'a> {
     /// The model's section of weights.
     pub(super) weights: &'a [u8],
     /// The processor's instructions.
-    pub(super) level: Level,
+    pub(super) level: SimdLevel,
     /// The caller's latent vector.
     pub(super) latent: &'a [f32],
     /// The class asked for.
@@ -38,15 +38,15 @@ pub(super) fn buffers<'a>(
     scratch: &'a mut [u8],
     image: &'a mut [u8],
 ) -> Option<Buffers<'a>> {
-    let range = |place: BufferRef, len: u64| match place {
+    let range = |buffer: BufferRef, len: u64| match buffer {
         BufferRef::Scratch(offset) => {
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             offset as usize..(offset as usize).saturating_add(len)
         }
         _ => 0..0,
     };
-    let input = range(layer.input, layer.input_shape.bytes(layer.input_number));
-    let output = range(layer.output, layer.output_shape.bytes(layer.output_number));
+    let input = range(layer.input, layer.input_shape.bytes(layer.input_dtype));
+    let output = range(layer.output, layer.output_shape.bytes(layer.output_dtype));
     let second = range(layer.second, second_len(layer)?);
     let in_place = layer.input == layer.output && !output.is_empty();
     let input = if in_place { 0..0 } else { input };
@@ -79,35 +79,37 @@ pub(super) fn run(
     match layer.op {
         Op::Dense => dense(layer, context, buffers.input, 1, buffers.output),
         Op::Conv(c) if layer.requantization.is_some() => {
-            integer::conv(layer, c, context, buffers.input, buffers.output)
+            int8_layers::conv(layer, c, context, buffers.input, buffers.output)
         }
-        Op::FewConv(c) => few(layer, c, context, buffers),
+        Op::Col2ImConv(c) => col2im_conv(layer, c, context, buffers),
         Op::Nearest | Op::DepthToSpace(_) | Op::ConcatChannels(_) | Op::HwcToChw | Op::ChwToHwc => {
-            match layer.input_number.size() {
-                4 if FLOATS => moved::<f32>(layer, buffers),
-                2 => moved::<u16>(layer, buffers),
-                _ => moved::<u8>(layer, buffers),
+            match layer.input_dtype.size() {
+                4 if F32_LAYERS => move_elements::<f32>(layer, buffers),
+                2 => move_elements::<u16>(layer, buffers),
+                _ => move_elements::<u8>(layer, buffers),
             }
         }
         Op::Lookup => lookup(layer, context, buffers.output),
-        Op::Quantize(scale) => integer::quantize(layer, scale, buffers.input, buffers.output),
+        Op::Quantize(scale) => int8_layers::quantize(layer, scale, buffers.input, buffers.output),
         // All others make floats.
-        _ if !FLOATS => None,
+        _ if !F32_LAYERS => None,
         Op::Conv(c) => conv(layer, c, context, buffers),
-        Op::GroupConv(c) => grouped(layer, c, context, buffers),
+        Op::GroupConv(c) => group_conv(layer, c, context, buffers),
         Op::UpsampleConv => upsample(layer, context, buffers),
         Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) => in_place(layer, context, buffers),
         Op::Bilinear(coordinates) => {
-            let (x, out) = floats(layer, buffers.input, buffers.output)?;
+            let (x, out) = f32_tensors(layer, buffers.input, buffers.output)?;
             elementwise::bilinear(x, layer.input_shape, out, layer.output_shape, coordinates);
             Some(())
         }
         Op::Pad(before, kind) => {
-            let (x, out) = floats(layer, buffers.input, buffers.output)?;
+            let (x, out) = f32_tensors(layer, buffers.input, buffers.output)?;
             elementwise::pad(x, layer.input_shape, out, layer.output_shape, before, kind);
             Some(())
         }
-        Op::Dequantize(scale) => integer::dequantize(layer, scale, buffers.input, buffers.output),
+        Op::Dequantize(scale) => {
+            int8_layers::dequantize(layer, scale, buffers.input, buffers.output)
+        }
     }
 }
 
@@ -116,7 +118,7 @@ pub(super) fn len_of(shape: super::format::HwcShape) -> Option<usize> {
 }
 
 /// Input and output as floats.
-fn floats<'b>(
+fn f32_tensors<'b>(
     layer: &Layer,
     input: &'b [u8],
     output: &'b mut [u8],
@@ -126,7 +128,7 @@ fn floats<'b>(
 }
 
 /// `len` numbers of the section of weights, from byte `offset` on.
-pub(super) fn tensor<'a, T: Plain>(
+pub(super) fn tensor<'a, T: Pod>(
     context: &Context<'a>,
     offset: u32,
     len: usize,
@@ -141,7 +143,7 @@ pub(super) fn weights<'a>(
     len: usize,
     biases: usize,
 ) -> Option<(WeightSlice<'a>, Option<&'a [f32]>)> {
-    let slice = match weights.number {
+    let slice = match weights.dtype {
         DType::F32 => WeightSlice::F32(tensor(context, weights.offset, len)?),
         DType::F16 => WeightSlice::F16(tensor(context, weights.offset, len)?),
         _ => return None,
@@ -162,9 +164,9 @@ pub(super) fn dense(
     output: &mut [u8],
 ) -> Option<()> {
     if layer.requantization.is_some() {
-        return integer::dense(layer, context, input, count, output);
+        return int8_layers::dense(layer, context, input, count, output);
     }
-    if !FLOATS {
+    if !F32_LAYERS {
         return None;
     }
     let (inputs, outputs) = (len_of(layer.input_shape)?, len_of(layer.output_shape)?);
@@ -185,7 +187,7 @@ pub(super) fn dense(
         return kernels::dense(context.level, &call, out);
     }
     // Several vectors are the pixels of an image: each weight that is read serves several of them.
-    let axes = [Axis::pointwise(1), Axis::pointwise(count)];
+    let axes = [ConvAxis::pointwise(1), ConvAxis::pointwise(count)];
     kernels::conv(
         context.level,
         &ConvCall {
@@ -212,7 +214,7 @@ pub(super) fn conv_call<'a>(
     let outputs = layer.output_shape.channels as usize;
     let (weights, bias) = weights(context, layer.weights?, packed, padded(outputs))?;
     Some(ConvCall {
-        axes: Axis::pair(&c, layer.input_shape, layer.output_shape),
+        axes: ConvAxis::pair(&c, layer.input_shape, layer.output_shape),
         inputs: layer.input_shape.channels as usize,
         outputs,
         x: bytes_as(input, len_of(layer.input_shape)?)?,
@@ -232,13 +234,18 @@ fn conv(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'
     kernels::conv(context.level, &call, out)
 }
 
-fn few(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'_>) -> Option<()> {
-    let mut rows = Rows::new(layer, c, context, buffers.input)?;
+fn col2im_conv(
+    layer: &Layer,
+    c: Convolution,
+    context: &Context<'_>,
+    buffers: Buffers<'_>,
+) -> Option<()> {
+    let mut rows = Scanlines::new(layer, c, context, buffers.input)?;
     let (height, width) = (
         layer.output_shape.height as usize,
         layer.output_shape.width as usize,
     );
-    let size = layer.output_number.size();
+    let size = layer.output_dtype.size();
     for row in 0..height {
         let out = buffers.output.get_mut(row * width * size..)?;
         rows.row(row, buffers.second, out, height * width)?;
@@ -246,7 +253,7 @@ fn few(layer: &Layer, c: Convolution, context: &Context<'_>, buffers: Buffers<'_
     Some(())
 }
 
-fn grouped(
+fn group_conv(
     layer: &Layer,
     c: Convolution,
     context: &Context<'_>,
@@ -264,9 +271,9 @@ fn grouped(
     let (WeightSlice::F32(weights), bias) = weights(context, layer.weights?, len, outputs)? else {
         return None;
     };
-    let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
-    let (x, out) = floats(layer, buffers.input, buffers.output)?;
-    elementwise::Grouped {
+    let axes = ConvAxis::pair(&c, layer.input_shape, layer.output_shape);
+    let (x, out) = f32_tensors(layer, buffers.input, buffers.output)?;
+    elementwise::GroupConv {
         axes,
         groups,
         inputs,
@@ -322,22 +329,22 @@ fn in_place(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_>) -> Optio
 }
 
 /// Layers that only move numbers.
-fn moved<T: Plain>(layer: &Layer, buffers: Buffers<'_>) -> Option<()> {
+fn move_elements<T: Pod>(layer: &Layer, buffers: Buffers<'_>) -> Option<()> {
     let (from, to) = (layer.input_shape, layer.output_shape);
     let x: &[T] = bytes_as(buffers.input, len_of(from)?)?;
     let out: &mut [T] = bytes_as_mut(buffers.output, len_of(to)?)?;
     match layer.op {
         Op::Nearest => elementwise::nearest(x, from, out, to),
         Op::DepthToSpace(crd) => elementwise::depth_to_space(x, from, out, to, crd),
-        Op::ConcatChannels(at) => elementwise::copy(
+        Op::ConcatChannels(at) => elementwise::concat_channels(
             x,
             from.channels as usize,
             out,
             to.channels as usize,
             at as usize,
         ),
-        Op::HwcToChw => elementwise::to_planar(x, from, out),
-        Op::ChwToHwc => elementwise::to_interleaved(x, to, out),
+        Op::HwcToChw => elementwise::hwc_to_chw(x, from, out),
+        Op::ChwToHwc => elementwise::chw_to_hwc(x, to, out),
         _ => return None,
     }
     Some(())
@@ -345,7 +352,7 @@ fn moved<T: Plain>(layer: &Layer, buffers: Buffers<'_>) -> Option<()> {
 
 /// The row of the class asked for.
 fn lookup(layer: &Layer, context: &Context<'_>, output: &mut [u8]) -> Option<()> {
-    let len = len_of(layer.output_shape)?.checked_mul(layer.output_number.size())?;
+    let len = len_of(layer.output_shape)?.checked_mul(layer.output_dtype.size())?;
     let from = (layer.weights?.offset as usize).checked_add(context.class.checked_mul(len)?)?;
     let row = context.weights.get(from..from.checked_add(len)?)?;
     output.get_mut(..len)?.copy_from_slice(row);

@@ -1,21 +1,21 @@
 //! Images row by row, for devices without room for a frame.
 
-use super::FLOATS;
-use super::check::few_rows;
-use super::conv_axis::Axis;
+use super::F32_LAYERS;
+use super::check::col2im_rows;
+use super::conv_axis::ConvAxis;
 use super::engine::Engine;
 use super::format::{ALIGNMENT, Convolution, DType, Glance, Layer, Op, padded};
-use super::integer::ByteRows;
-use super::kernels::{self, Col2ImCall, Level, bytes_as, bytes_as_mut};
+use super::int8_layers::Int8Scanlines;
+use super::kernels::{self, Col2ImCall, SimdLevel, bytes_as, bytes_as_mut};
 use super::run::{Context, buffers, conv_call, run};
 use crate::generator::{GenerateError, check_input};
 use crate::image::{PixelRange, Shape};
 
 /// A convolution with few output channels that makes one row after another.
-pub(super) struct Rows<'a> {
-    kind: Kind<'a>,
-    level: Level,
-    /// Rows of sums that are kept.
+pub(super) struct Scanlines<'a> {
+    kind: Sums<'a>,
+    level: SimdLevel,
+    /// Scanlines of sums that are kept.
     kept: usize,
     /// What is added to an output's row in its phase for the last input row that it reads.
     reach: isize,
@@ -24,12 +24,12 @@ pub(super) struct Rows<'a> {
 }
 
 /// What the numbers are.
-enum Kind<'a> {
-    Floats(Col2ImCall<'a>),
-    Bytes(ByteRows<'a>),
+enum Sums<'a> {
+    F32(Col2ImCall<'a>),
+    Int8(Int8Scanlines<'a>),
 }
 
-impl<'a> Rows<'a> {
+impl<'a> Scanlines<'a> {
     /// `x` is the input image.
     pub(super) fn new(
         layer: &Layer,
@@ -37,14 +37,14 @@ impl<'a> Rows<'a> {
         context: &Context<'a>,
         x: &'a [u8],
     ) -> Option<Self> {
-        let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
-        let kept = few_rows(&axes[0]);
+        let axes = ConvAxis::pair(&c, layer.input_shape, layer.output_shape);
+        let kept = col2im_rows(&axes[0]);
         let kind = if layer.requantization.is_some() {
-            Kind::Bytes(ByteRows::new(layer, c, context, x, kept)?)
-        } else if !FLOATS {
+            Sums::Int8(Int8Scanlines::new(layer, c, context, x, kept)?)
+        } else if !F32_LAYERS {
             return None;
         } else {
-            Kind::Floats(floats(layer, c, context, x)?)
+            Sums::F32(f32_sums(layer, c, context, x)?)
         };
         let phases = (0..axes[0].phases()).map(|phase| axes[0].taps(phase));
         let reach = phases
@@ -60,7 +60,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Writes row `row`; rows must be asked for in order. `lines` is scratch memory that stays untouched in between, see
-    /// [`few_scratch`](super::check::few_scratch); in `out` channels are `plane` numbers apart.
+    /// [`col2im_scratch`](super::check::col2im_scratch); in `out` channels are `plane` numbers apart.
     pub(super) fn row(
         &mut self,
         row: usize,
@@ -69,8 +69,8 @@ impl<'a> Rows<'a> {
         plane: usize,
     ) -> Option<()> {
         let (axes, row_len) = match &self.kind {
-            Kind::Floats(call) => (&call.0.axes, call.row_len()),
-            Kind::Bytes(rows) => (rows.axes(), rows.row_len()),
+            Sums::F32(call) => (&call.0.axes, call.row_len()),
+            Sums::Int8(rows) => (rows.axes(), rows.row_len()),
         };
         let rows = &axes[0];
         // Sums have four bytes.
@@ -80,28 +80,33 @@ impl<'a> Rows<'a> {
             let at = self.done.checked_rem(self.kept)? * line_len;
             let line = lines.get_mut(at..)?.get_mut(..line_len)?;
             match &self.kind {
-                Kind::Floats(_) if !FLOATS => return None,
-                Kind::Floats(call) => {
-                    kernels::few_sums(self.level, call, self.done, bytes_as_mut(line, row_len)?)?;
+                Sums::F32(_) if !F32_LAYERS => return None,
+                Sums::F32(call) => {
+                    kernels::col2im_sums(
+                        self.level,
+                        call,
+                        self.done,
+                        bytes_as_mut(line, row_len)?,
+                    )?;
                 }
-                Kind::Bytes(rows) => rows.sums(self.level, self.done, line)?,
+                Sums::Int8(rows) => rows.sums(self.level, self.done, line)?,
             }
             self.done += 1;
         }
         match &self.kind {
-            Kind::Floats(_) if !FLOATS => None,
-            Kind::Floats(call) => {
+            Sums::F32(_) if !F32_LAYERS => None,
+            Sums::F32(call) => {
                 let lines = bytes_as(lines, self.kept * row_len)?;
                 let len = out.len() / 4;
                 let out = bytes_as_mut(out, len)?;
-                kernels::few_gather(self.level, call, lines, self.kept, row, out, plane)
+                kernels::col2im_gather(self.level, call, lines, self.kept, row, out, plane)
             }
-            Kind::Bytes(rows) => rows.gather(self.level, lines, row, out, plane),
+            Sums::Int8(rows) => rows.gather(self.level, lines, row, out, plane),
         }
     }
 }
 
-fn floats<'a>(
+fn f32_sums<'a>(
     layer: &Layer,
     c: Convolution,
     context: &Context<'a>,
@@ -133,8 +138,8 @@ impl Engine<'_> {
         };
         frame_room(
             self.model.shape(),
-            streams(&last),
-            last.output_number.size(),
+            makes_rows(&last),
+            last.output_dtype.size(),
         )
     }
 
@@ -221,14 +226,14 @@ impl Engine<'_> {
         }
         let last = self.model.layers().last()?.ok()?;
         match last.op {
-            Op::FewConv(c) if streams(&last) => {
+            Op::Col2ImConv(c) if makes_rows(&last) => {
                 let buffers = buffers(&last, context, scratch, &mut [])?;
-                let mut rows = Rows::new(&last, c, context, buffers.input)?;
+                let mut rows = Scanlines::new(&last, c, context, buffers.input)?;
                 for row in 0..height {
                     rows.row(row, buffers.second, frame, width)?;
                     interleave(
                         frame,
-                        last.output_number,
+                        last.output_dtype,
                         (channels, width, width),
                         range,
                         bytes,
@@ -238,12 +243,12 @@ impl Engine<'_> {
             }
             _ => {
                 run(&last, context, scratch, frame)?;
-                let size = last.output_number.size();
+                let size = last.output_dtype.size();
                 for row in 0..height {
                     let planes = frame.get(row * width * size..)?;
                     interleave(
                         planes,
-                        last.output_number,
+                        last.output_dtype,
                         (channels, width, height * width),
                         range,
                         bytes,
@@ -257,8 +262,8 @@ impl Engine<'_> {
 }
 
 /// Whether a layer can make one row of the image after another. [`rows_scratch_len`] knows it too.
-fn streams(layer: &Layer) -> bool {
-    matches!(layer.op, Op::FewConv(_))
+fn makes_rows(layer: &Layer) -> bool {
+    matches!(layer.op, Op::Col2ImConv(_))
 }
 
 /// Scratch bytes that [`Engine::generate_rows`] and [`Engine::generate_u8`] need for the model in `file`, as
@@ -273,13 +278,13 @@ pub const fn rows_scratch_len(file: &[u8]) -> usize {
     else {
         return 0;
     };
-    let frame = frame_room(shape, last.few, last.number);
+    let frame = frame_room(shape, last.col2im, last.element_size);
     rows_room(scratch_len.saturating_add(ALIGNMENT - 1), shape, frame)
 }
 
 /// Bytes of one row of the image, or of all, as numbers of `size` bytes.
-const fn frame_room(shape: Shape, streams: bool, size: usize) -> usize {
-    let rows = if streams { 1 } else { shape.height };
+const fn frame_room(shape: Shape, by_row: bool, size: usize) -> usize {
+    let rows = if by_row { 1 } else { shape.height };
     row_room(shape).saturating_mul(rows).saturating_mul(size)
 }
 
@@ -297,14 +302,14 @@ const fn rows_room(layers: usize, shape: Shape, frame: usize) -> usize {
 /// One row of bytes, channels side by side, from planes of an image that begin with the row.
 fn interleave(
     planes: &[u8],
-    number: DType,
+    dtype: DType,
     (channels, width, plane): (usize, usize, usize),
     range: PixelRange,
     bytes: &mut [u8],
 ) -> Option<()> {
     for channel in 0..channels {
         let out = bytes.iter_mut().skip(channel).step_by(channels.max(1));
-        match number {
+        match dtype {
             DType::F32 => {
                 let row: &[f32] = bytes_as(planes.get(channel * plane * 4..)?, width)?;
                 for (byte, value) in out.zip(row) {

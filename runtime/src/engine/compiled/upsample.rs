@@ -1,14 +1,14 @@
 //! Nearest doubling and a 3x3 convolution as one layer, see [`Op::UpsampleConv`](super::format::Op::UpsampleConv).
 
 use super::check::upsample_rows;
-use super::conv_axis::Axis;
+use super::conv_axis::ConvAxis;
 use super::format::{Activation, Layer, padded};
-use super::kernels::{self, ConvCall, Interleave, Level, WeightSlice, bytes_as, bytes_as_mut};
+use super::kernels::{self, ConvCall, Interleave, SimdLevel, WeightSlice, bytes_as, bytes_as_mut};
 use super::run::{Buffers, Context, len_of, weights};
 
 /// What all rows share.
 struct Upsample<'a> {
-    level: Level,
+    level: SimdLevel,
     /// Columns of the input.
     width: usize,
     inputs: usize,
@@ -85,7 +85,7 @@ pub(super) fn upsample(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
 /// `later - earlier`, where what is not there is zeros. Not inlined: there are five calls.
 #[inline(never)]
 fn difference(
-    level: Level,
+    level: SimdLevel,
     later: Option<&[f32]>,
     earlier: Option<&[f32]>,
     out: &mut [f32],
@@ -139,10 +139,10 @@ impl Upsample<'_> {
         for (column_kind, x) in [x, before, behind].into_iter().enumerate() {
             let line = lines.next()?;
             let number = 3 * kind + column_kind;
-            let mut across = Axis::pointwise(width);
+            let mut across = ConvAxis::pointwise(width);
             across.input += usize::from(column_kind > 0);
             let call = ConvCall {
-                axes: [Axis::pointwise(count), across],
+                axes: [ConvAxis::pointwise(count), across],
                 inputs,
                 outputs,
                 x,

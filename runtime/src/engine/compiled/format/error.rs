@@ -145,7 +145,7 @@ impl fmt::Display for FormatError {
             }
             Self::LeftOut { layer, feature } => write!(
                 f,
-                "layer {layer} of the model computes with {feature}, and this program was built without them: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8` (of which some layers, such as sums and lookups, compute with floats too)"
+                "layer {layer} of the model computes in f32, and this program was built without f32 layers: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8` (where some layers, such as residual sums, stay f32)"
             ),
             Self::Overlap { layer } => {
                 write!(f, "layer {layer} of the model has buffers that overlap")

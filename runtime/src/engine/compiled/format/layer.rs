@@ -75,8 +75,8 @@ impl HwcShape {
 
     /// Bytes of as many numbers; saturates.
     #[must_use]
-    pub const fn bytes(self, number: DType) -> u64 {
-        self.len().saturating_mul(number.size() as u64)
+    pub const fn bytes(self, dtype: DType) -> u64 {
+        self.len().saturating_mul(dtype.size() as u64)
     }
 
     /// Whether it has no numbers.
@@ -111,7 +111,7 @@ pub enum Activation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weights {
     /// What they are: [`DType::F32`], [`DType::F16`] or [`DType::I8`].
-    pub number: DType,
+    pub dtype: DType,
     /// First byte, counted from the beginning of the section of weights.
     pub offset: u32,
     /// First byte of the biases, if there are any: f32, or i32 beside i8 weights.
@@ -144,7 +144,7 @@ pub struct Requantization {
     pub table: Option<(u32, u32)>,
 }
 
-/// Geometry of a convolution. See [`Axis`](crate::engine::compiled::Axis) for what an output position reads.
+/// Geometry of a convolution. See [`ConvAxis`](crate::engine::compiled::ConvAxis) for what an output position reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {
     /// Rows and columns of the kernel.
@@ -159,7 +159,7 @@ pub struct Convolution {
     pub groups: u32,
     /// Whether it is a transposed convolution.
     pub transposed: bool,
-    /// Whether channels of the result lie after one another (CHW); [`Op::FewConv`] only, which needs it for more than one output channel.
+    /// Whether channels of the result lie after one another (CHW); [`Op::Col2ImConv`] only, which needs it for more than one output channel.
     pub planar: bool,
 }
 
@@ -215,13 +215,13 @@ pub enum Op {
     /// `[n/16][k/4][16][4]` with `k` padded to whole fours: input `4a + b` and output `16c + d` meet at `((c * k/4 + a) * 16 + d) * 4 + b`.
     Dense,
     /// Convolution or transposed convolution of one group. Weights
-    /// `[n/16][row phase][column phase][row tap][column tap][c][16]`, phases and taps in the order of [`Axis`](crate::engine::compiled::Axis);
+    /// `[n/16][row phase][column phase][row tap][column tap][c][16]`, phases and taps in the order of [`ConvAxis`](crate::engine::compiled::ConvAxis);
     /// as i8, `[c/4][16][4]` in the place of `[c][16]`, with `c` padded to whole fours.
     Conv(Convolution),
     /// The same for few output channels: every input pixel is multiplied with all taps at once, then each output pixel gathers its sums. Weights
     /// `[m/16][c][16]` where `m` counts `[output channel][kernel row][kernel column]`; as i8, `[m/16][c/4][16][4]`. Biases and multipliers are one for each output
-    /// channel, padded. Needs [`few_scratch`](crate::engine::compiled::few_scratch) bytes of scratch memory of its own, from [`Layer::second`] on.
-    FewConv(Convolution),
+    /// channel, padded. Needs [`col2im_scratch`](crate::engine::compiled::col2im_scratch) bytes of scratch memory of its own, from [`Layer::second`] on.
+    Col2ImConv(Convolution),
     /// Convolution or transposed convolution in groups. Weights `[kernel row][kernel column][input channel of the group][output channel]`,
     /// not padded; biases not padded either.
     GroupConv(Convolution),
@@ -271,15 +271,15 @@ pub struct Layer {
     /// What it reads.
     pub input: BufferRef,
     /// What the input's numbers are.
-    pub input_number: DType,
+    pub input_dtype: DType,
     /// The input's shape.
     pub input_shape: HwcShape,
-    /// The second input of [`Op::Binary`], or memory of its own for [`Op::FewConv`] and [`Op::UpsampleConv`].
+    /// The second input of [`Op::Binary`], or memory of its own for [`Op::Col2ImConv`] and [`Op::UpsampleConv`].
     pub second: BufferRef,
     /// What it writes.
     pub output: BufferRef,
     /// What the output's numbers are.
-    pub output_number: DType,
+    pub output_dtype: DType,
     /// The output's shape.
     pub output_shape: HwcShape,
     /// What happens to the result at last.

@@ -8,8 +8,8 @@ use super::layer::{
 };
 
 const WORDS: usize = LAYER_LEN / 4;
-/// Number of the operation [`Op::FewConv`].
-const FEW_CONV: u32 = 3;
+/// Number of the operation [`Op::Col2ImConv`].
+const COL2IM_CONV: u32 = 3;
 /// An offset that is none.
 const NONE: u32 = u32::MAX;
 const LATENT: u32 = u32::MAX - 1;
@@ -18,7 +18,7 @@ const IMAGE: u32 = u32::MAX - 2;
 /// Positions of the fields, in words.
 mod field {
     pub(super) const OP: usize = 0;
-    pub(super) const NUMBERS: usize = 1;
+    pub(super) const DTYPES: usize = 1;
     pub(super) const ACTIVATION: usize = 2;
     pub(super) const ACTIVATION_VALUES: usize = 3;
     pub(super) const INPUT: usize = 5;
@@ -38,24 +38,24 @@ mod field {
 
 /// What a row of the image needs to know of the last layer; see [`last`].
 pub(crate) struct Last {
-    /// Whether it is [`Op::FewConv`].
-    pub(crate) few: bool,
-    /// Bytes of an output number.
-    pub(crate) number: usize,
+    /// Whether it is [`Op::Col2ImConv`].
+    pub(crate) col2im: bool,
+    /// Bytes of an output element.
+    pub(crate) element_size: usize,
 }
 
 /// Record number `layer` of the file, in a constant, where [`Layer::parse`] cannot run; nothing is checked. `None` if the file ends before.
 pub(crate) const fn last(file: &[u8], layer: usize) -> Option<Last> {
     let begin = HEADER_LEN.saturating_add(layer.saturating_mul(LAYER_LEN));
-    let (Some(op), Some(numbers)) = (
+    let (Some(op), Some(dtypes)) = (
         word(file, begin.saturating_add(4 * field::OP)),
-        word(file, begin.saturating_add(4 * field::NUMBERS)),
+        word(file, begin.saturating_add(4 * field::DTYPES)),
     ) else {
         return None;
     };
     Some(Last {
-        few: op == FEW_CONV,
-        number: match numbers >> 8 & 255 {
+        col2im: op == COL2IM_CONV,
+        element_size: match dtypes >> 8 & 255 {
             0 => 4,
             1 | 4 => 2,
             _ => 1,
@@ -77,7 +77,7 @@ impl Words {
         }
     }
 
-    fn place(&self, at: usize, field: &'static str) -> Result<BufferRef, FormatError> {
+    fn buffer(&self, at: usize, field: &'static str) -> Result<BufferRef, FormatError> {
         match self.words[at] {
             NONE => Ok(BufferRef::None),
             LATENT => Ok(BufferRef::Latent),
@@ -95,8 +95,8 @@ impl Words {
         }
     }
 
-    fn number(&self, byte: usize, field: &'static str) -> Result<Option<DType>, FormatError> {
-        Ok(Some(match self.words[field::NUMBERS].to_le_bytes()[byte] {
+    fn dtype(&self, byte: usize, field: &'static str) -> Result<Option<DType>, FormatError> {
+        Ok(Some(match self.words[field::DTYPES].to_le_bytes()[byte] {
             0 => DType::F32,
             1 => DType::F16,
             2 => DType::I8,
@@ -107,8 +107,8 @@ impl Words {
         }))
     }
 
-    fn some_number(&self, byte: usize, field: &'static str) -> Result<DType, FormatError> {
-        self.number(byte, field)?
+    fn some_dtype(&self, byte: usize, field: &'static str) -> Result<DType, FormatError> {
+        self.dtype(byte, field)?
             .ok_or_else(|| self.error(field, 255))
     }
 
@@ -138,7 +138,7 @@ impl Words {
         Ok(match self.words[field::OP] {
             1 => Op::Dense,
             2 => Op::Conv(self.convolution()?),
-            FEW_CONV => Op::FewConv(self.convolution()?),
+            COL2IM_CONV => Op::Col2ImConv(self.convolution()?),
             4 => Op::GroupConv(self.convolution()?),
             5 => Op::Activate,
             6 => Op::Affine,
@@ -244,11 +244,11 @@ impl Layer {
             *word = u32::from_le_bytes(*bytes);
         }
         let weights = match (
-            words.number(2, "number of weights")?,
+            words.dtype(2, "dtype of the weights")?,
             words.offset(field::WEIGHTS),
         ) {
-            (Some(number), Some(offset)) => Some(Weights {
-                number,
+            (Some(dtype), Some(offset)) => Some(Weights {
+                dtype,
                 offset,
                 bias: words.offset(field::BIAS),
             }),
@@ -256,12 +256,12 @@ impl Layer {
         };
         Ok(Self {
             op: words.op()?,
-            input: words.place(field::INPUT, "input")?,
-            input_number: words.some_number(0, "number of the input")?,
+            input: words.buffer(field::INPUT, "input")?,
+            input_dtype: words.some_dtype(0, "dtype of the input")?,
             input_shape: words.shape(field::INPUT_SHAPE),
-            second: words.place(field::SECOND, "second input")?,
-            output: words.place(field::OUTPUT, "output")?,
-            output_number: words.some_number(1, "number of the output")?,
+            second: words.buffer(field::SECOND, "second input")?,
+            output: words.buffer(field::OUTPUT, "output")?,
+            output_dtype: words.some_dtype(1, "dtype of the output")?,
             output_shape: words.shape(field::OUTPUT_SHAPE),
             activation: words.activation()?,
             weights,
@@ -272,23 +272,23 @@ impl Layer {
     /// Writes the record.
     pub fn emit(&self, record: &mut [u8; LAYER_LEN]) {
         let mut words = [0; WORDS];
-        let place = |place| match place {
+        let buffer = |buffer| match buffer {
             BufferRef::None => NONE,
             BufferRef::Latent => LATENT,
             BufferRef::Image => IMAGE,
             BufferRef::Scratch(offset) => offset,
         };
-        let number = |number| match number {
+        let code = |dtype| match dtype {
             DType::F32 => 0,
             DType::F16 => 1,
             DType::I8 => 2,
             DType::U8 => 3,
             DType::I16 => 4,
         };
-        words[field::NUMBERS] = u32::from_le_bytes([
-            number(self.input_number),
-            number(self.output_number),
-            self.weights.map_or(255, |weights| number(weights.number)),
+        words[field::DTYPES] = u32::from_le_bytes([
+            code(self.input_dtype),
+            code(self.output_dtype),
+            self.weights.map_or(255, |weights| code(weights.dtype)),
             0,
         ]);
         let (activation, a, b) = match self.activation {
@@ -304,9 +304,9 @@ impl Layer {
         words[field::ACTIVATION] = activation;
         words[field::ACTIVATION_VALUES] = a.to_bits();
         words[field::ACTIVATION_VALUES + 1] = b.to_bits();
-        words[field::INPUT] = place(self.input);
-        words[field::SECOND] = place(self.second);
-        words[field::OUTPUT] = place(self.output);
+        words[field::INPUT] = buffer(self.input);
+        words[field::SECOND] = buffer(self.second);
+        words[field::OUTPUT] = buffer(self.output);
         for (at, shape) in [
             (field::INPUT_SHAPE, self.input_shape),
             (field::OUTPUT_SHAPE, self.output_shape),
@@ -326,7 +326,7 @@ impl Layer {
         let (table, bits) = requantization.and_then(|r| r.table).unwrap_or((NONE, 0));
         words[field::TABLE] = table;
         words[field::TABLE_BITS] = bits;
-        let (op, values) = self.op.words();
+        let (op, values) = self.op.op_words();
         words[field::OP] = op;
         for (word, value) in words.iter_mut().skip(field::VALUES).zip(values) {
             *word = value;
@@ -339,7 +339,7 @@ impl Layer {
 
 impl Op {
     /// Its number and what belongs to it alone.
-    fn words(self) -> (u32, [u32; 10]) {
+    fn op_words(self) -> (u32, [u32; 10]) {
         let few = |values: &[u32]| {
             let mut all = [0; 10];
             for (to, from) in all.iter_mut().zip(values) {
@@ -364,7 +364,7 @@ impl Op {
         match self {
             Self::Dense => (1, few(&[])),
             Self::Conv(c) => (2, convolution(c)),
-            Self::FewConv(c) => (FEW_CONV, convolution(c)),
+            Self::Col2ImConv(c) => (COL2IM_CONV, convolution(c)),
             Self::GroupConv(c) => (4, convolution(c)),
             Self::Activate => (5, few(&[])),
             Self::Affine => (6, few(&[])),

@@ -1,6 +1,6 @@
 //! Activations.
 
-use super::vector::Vector;
+use super::vector::F32Vector;
 use crate::engine::compiled::format::Activation;
 
 /// One number. Not inlined: it is seldom needed, long, and there are many kernels.
@@ -22,7 +22,7 @@ pub(in super::super) fn activate_one(x: f32, activation: Activation) -> f32 {
 /// `generic_fast_tanh_float`. Within 5e-7 of tanh.
 #[allow(clippy::excessive_precision, reason = "the published coefficients")]
 #[inline(always)]
-unsafe fn tanh<V: Vector>(x: V) -> V {
+unsafe fn tanh<V: F32Vector>(x: V) -> V {
     unsafe {
         let limit = 7.905_311;
         let x = x.min(V::splat(limit)).max(V::splat(-limit));
@@ -55,7 +55,7 @@ unsafe fn tanh<V: Vector>(x: V) -> V {
 
 /// A vector.
 #[inline(always)]
-pub(super) unsafe fn activate_vector<V: Vector>(x: V, activation: Activation) -> V {
+pub(super) unsafe fn activate_vector<V: F32Vector>(x: V, activation: Activation) -> V {
     unsafe {
         let zero = V::splat(0.0);
         match activation {
@@ -85,7 +85,7 @@ pub(super) unsafe fn activate_vector<V: Vector>(x: V, activation: Activation) ->
 /// # Safety
 /// `numbers` must be good for `len` numbers.
 #[inline(always)]
-pub(super) unsafe fn activate_all<V: Vector>(
+pub(super) unsafe fn activate_all<V: F32Vector>(
     numbers: *mut f32,
     len: usize,
     activation: Activation,
@@ -110,7 +110,7 @@ pub(super) unsafe fn activate_all<V: Vector>(
 /// # Safety
 /// `to` must be good for `len` numbers.
 #[inline(always)]
-pub(super) unsafe fn store_some<V: Vector>(vector: V, to: *mut f32, len: usize) {
+pub(super) unsafe fn store_some<V: F32Vector>(vector: V, to: *mut f32, len: usize) {
     unsafe {
         if len >= V::LANES {
             vector.store(to);

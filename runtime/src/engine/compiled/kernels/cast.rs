@@ -1,22 +1,22 @@
 //! Bytes of a file or of scratch memory as numbers.
 
 mod sealed {
-    pub(in super::super::super) trait Plain: Copy {}
-    impl Plain for f32 {}
-    impl Plain for i32 {}
-    impl Plain for i16 {}
-    impl Plain for u16 {}
-    impl Plain for i8 {}
-    impl Plain for u8 {}
+    pub(in super::super::super) trait Pod: Copy {}
+    impl Pod for f32 {}
+    impl Pod for i32 {}
+    impl Pod for i16 {}
+    impl Pod for u16 {}
+    impl Pod for i8 {}
+    impl Pod for u8 {}
 }
 
 /// Numbers for which every pattern of bits is a value.
-pub(in super::super) trait Plain: sealed::Plain {}
-impl<T: sealed::Plain> Plain for T {}
+pub(in super::super) trait Pod: sealed::Pod {}
+impl<T: sealed::Pod> Pod for T {}
 
 /// The first `len` numbers of `bytes`; `None` if there are fewer, or if they do not lie at a multiple of their size.
 #[cfg(target_endian = "little")]
-pub(in super::super) fn bytes_as<T: Plain>(bytes: &[u8], len: usize) -> Option<&[T]> {
+pub(in super::super) fn bytes_as<T: Pod>(bytes: &[u8], len: usize) -> Option<&[T]> {
     let bytes = bytes.get(..len.checked_mul(size_of::<T>())?)?;
     // SAFETY: T is one of the types above, for which every pattern of bits is a value.
     let (before, numbers, after) = unsafe { bytes.align_to::<T>() };
@@ -25,7 +25,7 @@ pub(in super::super) fn bytes_as<T: Plain>(bytes: &[u8], len: usize) -> Option<&
 
 /// The same to write to.
 #[cfg(target_endian = "little")]
-pub(in super::super) fn bytes_as_mut<T: Plain>(bytes: &mut [u8], len: usize) -> Option<&mut [T]> {
+pub(in super::super) fn bytes_as_mut<T: Pod>(bytes: &mut [u8], len: usize) -> Option<&mut [T]> {
     let bytes = bytes.get_mut(..len.checked_mul(size_of::<T>())?)?;
     // SAFETY: as above, and every value of T is a pattern of bytes.
     let (before, numbers, after) = unsafe { bytes.align_to_mut::<T>() };

@@ -3,8 +3,8 @@
 use super::WeightSlice;
 use super::activate::activate_all;
 use super::conv::ConvCall;
-use super::vector::Vector;
-use crate::engine::compiled::conv_axis::Axis;
+use super::vector::F32Vector;
+use crate::engine::compiled::conv_axis::ConvAxis;
 use crate::engine::compiled::format::{Activation, padded};
 
 /// A convolution with few output channels and its data: the weights are `[block][input channel][16]` over
@@ -18,7 +18,7 @@ impl<'a> Col2ImCall<'a> {
         let width = self.0.axes[1].input;
         let len = width * self.0.inputs;
         Some(ConvCall {
-            axes: [Axis::pointwise(1), Axis::pointwise(width)],
+            axes: [ConvAxis::pointwise(1), ConvAxis::pointwise(width)],
             outputs: self.sums(),
             x: self.0.x.get(row * len..)?.get(..len)?,
             bias: None,
@@ -44,7 +44,7 @@ impl<'a> Col2ImCall<'a> {
     /// The row exists, all input rows that it reads are in `lines`, `out` is good for as many numbers as a row has in all channels,
     /// `plane` numbers apart.
     #[inline(always)]
-    pub(super) unsafe fn gather<V: Vector>(
+    pub(super) unsafe fn gather<V: F32Vector>(
         &self,
         lines: *const f32,
         kept: usize,

@@ -3,15 +3,15 @@
 use super::WeightSlice;
 use super::activate::{activate_vector, store_some};
 use super::microkernel::{MAX_SUMS, Operands, Sums, TileShape, multiply};
-use super::vector::{Element, Vector};
-use crate::engine::compiled::conv_axis::{Axis, Taps};
+use super::vector::{F32Vector, WeightElement};
+use crate::engine::compiled::conv_axis::{ConvAxis, Taps};
 use crate::engine::compiled::format::{Activation, BLOCK, padded};
 
 /// A convolution with its data.
 #[derive(Clone, Copy)]
 pub(in super::super) struct ConvCall<'a, W> {
     /// Rows and columns.
-    pub axes: [Axis; 2],
+    pub axes: [ConvAxis; 2],
     /// Input channels.
     pub inputs: usize,
     /// Output channels.
@@ -41,7 +41,7 @@ impl<'a> ConvCall<'a, WeightSlice<'a>> {
     }
 }
 
-impl<W: Element> ConvCall<'_, &[W]> {
+impl<W: WeightElement> ConvCall<'_, &[W]> {
     /// Whether all slices have the lengths that the geometry asks for.
     pub(super) fn fits(&self, out: &[f32]) -> bool {
         let [rows, columns] = &self.axes;
@@ -59,7 +59,7 @@ impl<W: Element> ConvCall<'_, &[W]> {
     /// # Safety
     /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
+    pub(super) unsafe fn run<V: F32Vector>(&self, out: *mut f32) {
         let per_block = BLOCK / V::LANES;
         // Of vectors that hold padding only, none is computed.
         let vectors = self
@@ -87,7 +87,7 @@ impl<W: Element> ConvCall<'_, &[W]> {
 
     /// `NV` vectors of output channels, from vector `first` on.
     #[inline(always)]
-    unsafe fn channels<V: Vector, const NV: usize>(
+    unsafe fn channels<V: F32Vector, const NV: usize>(
         &self,
         first: usize,
         tile: TileShape,
@@ -123,7 +123,7 @@ impl<W: Element> ConvCall<'_, &[W]> {
 
     /// All pixels of a phase, in tiles.
     #[inline(always)]
-    unsafe fn phase<V: Vector, const NV: usize>(
+    unsafe fn phase<V: F32Vector, const NV: usize>(
         &self,
         part: &Part<'_, W>,
         tile: TileShape,
@@ -158,7 +158,7 @@ impl<W: Element> ConvCall<'_, &[W]> {
 
     /// `size` rows and pixels of a phase, from `at` on.
     #[inline(always)]
-    unsafe fn tile<V: Vector, const NV: usize>(
+    unsafe fn tile<V: F32Vector, const NV: usize>(
         &self,
         part: &Part<'_, W>,
         at: [usize; 2],

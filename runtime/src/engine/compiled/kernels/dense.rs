@@ -2,7 +2,7 @@
 
 use super::WeightSlice;
 use super::activate::{activate_vector, store_some};
-use super::vector::{Element, Vector};
+use super::vector::{F32Vector, WeightElement};
 use crate::engine::compiled::format::{Activation, BLOCK, padded};
 
 /// A dense layer with its data.
@@ -36,7 +36,7 @@ impl<'a> DenseCall<'a, WeightSlice<'a>> {
     }
 }
 
-impl<W: Element> DenseCall<'_, &[W]> {
+impl<W: WeightElement> DenseCall<'_, &[W]> {
     /// Whether all slices have the lengths that the geometry asks for.
     pub(super) fn fits(&self, out: &[f32]) -> bool {
         self.x.len() == self.inputs
@@ -52,7 +52,7 @@ impl<W: Element> DenseCall<'_, &[W]> {
     /// # Safety
     /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
+    pub(super) unsafe fn run<V: F32Vector>(&self, out: *mut f32) {
         match BLOCK / V::LANES {
             1 => unsafe { self.blocks::<V, 1, 8>(out) },
             2 => unsafe { self.blocks::<V, 2, 4>(out) },
@@ -64,7 +64,7 @@ impl<W: Element> DenseCall<'_, &[W]> {
 
     /// Block by block of `NV` vectors, `U` inputs at a time.
     #[inline(always)]
-    unsafe fn blocks<V: Vector, const NV: usize, const U: usize>(&self, out: *mut f32) {
+    unsafe fn blocks<V: F32Vector, const NV: usize, const U: usize>(&self, out: *mut f32) {
         unsafe {
             let mut w = self.weights.as_ptr();
             let x = self.x.as_ptr();

@@ -10,68 +10,68 @@ use super::dense::DenseCall;
     target_arch = "aarch64",
     all(target_arch = "wasm32", target_feature = "simd128")
 ))]
-use super::isa::Kind;
-use super::isa::Level;
+use super::isa::Isa;
+use super::isa::SimdLevel;
 use super::upsample::{Interleave, subtract};
-use super::vector::{Element, Four, Vector};
+use super::vector::{F32Vector, PortableF32x4, WeightElement};
 use crate::engine::compiled::format::Activation;
 
 /// One kernel with its arguments.
 trait Kernel {
     /// # Safety
     /// The arguments are valid and the processor has the vector's instructions.
-    unsafe fn run<V: Vector>(self);
+    unsafe fn run<V: F32Vector>(self);
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::super::vector::x86::{Eight, Sixteen};
+    use super::super::vector::x86::{F32x8, F32x16};
     use super::Kernel;
 
     #[target_feature(enable = "avx2,fma,f16c")]
     pub(super) unsafe fn avx2<K: Kernel>(kernel: K) {
-        unsafe { kernel.run::<Eight>() }
+        unsafe { kernel.run::<F32x8>() }
     }
 
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")]
     pub(super) unsafe fn avx512<K: Kernel>(kernel: K) {
-        unsafe { kernel.run::<Sixteen>() }
+        unsafe { kernel.run::<F32x16>() }
     }
 }
 
 /// # Safety
 /// The kernel's arguments are valid.
-unsafe fn run<K: Kernel>(level: Level, kernel: K) {
+unsafe fn run<K: Kernel>(level: SimdLevel, kernel: K) {
     // SAFETY: a level is only made where the processor has its instructions.
     unsafe {
         match level.0 {
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => x86::avx2(kernel),
+            Isa::Avx2 => x86::avx2(kernel),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 | Kind::Avx512Vnni => x86::avx512(kernel),
+            Isa::Avx512 | Isa::Avx512Vnni => x86::avx512(kernel),
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon | Kind::NeonDotprod => kernel.run::<super::vector::arm::Neon>(),
+            Isa::Neon | Isa::NeonDotprod => kernel.run::<super::vector::arm::NeonF32x4>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Kind::Simd128 => kernel.run::<super::vector::wasm::Simd128>(),
-            _ => kernel.run::<Four>(),
+            Isa::Simd128 => kernel.run::<super::vector::wasm::WasmF32x4>(),
+            _ => kernel.run::<PortableF32x4>(),
         }
     }
 }
 
 struct Dense<'a, W>(DenseCall<'a, &'a [W]>, *mut f32);
 
-impl<W: Element> Kernel for Dense<'_, W> {
+impl<W: WeightElement> Kernel for Dense<'_, W> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
+    unsafe fn run<V: F32Vector>(self) {
         unsafe { self.0.run::<V>(self.1) }
     }
 }
 
 struct Conv<'a, W>(ConvCall<'a, &'a [W]>, *mut f32);
 
-impl<W: Element> Kernel for Conv<'_, W> {
+impl<W: WeightElement> Kernel for Conv<'_, W> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
+    unsafe fn run<V: F32Vector>(self) {
         unsafe { self.0.run::<V>(self.1) }
     }
 }
@@ -87,7 +87,7 @@ struct Gather<'a> {
 
 impl Kernel for Gather<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
+    unsafe fn run<V: F32Vector>(self) {
         unsafe {
             self.call
                 .gather::<V>(self.lines, self.kept, self.row, self.out, self.plane)
@@ -99,7 +99,7 @@ struct Activate<'a>(&'a mut [f32], Activation);
 
 impl Kernel for Activate<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
+    unsafe fn run<V: F32Vector>(self) {
         unsafe { activate_all::<V>(self.0.as_mut_ptr(), self.0.len(), self.1) }
     }
 }
@@ -108,7 +108,7 @@ struct Subtract<'a>(&'a [f32], &'a [f32], &'a mut [f32]);
 
 impl Kernel for Subtract<'_> {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
+    unsafe fn run<V: F32Vector>(self) {
         let Self(a, b, out) = self;
         unsafe { subtract::<V>(a.as_ptr(), b.as_ptr(), out.as_mut_ptr(), out.len()) }
     }
@@ -116,18 +116,22 @@ impl Kernel for Subtract<'_> {
 
 impl Kernel for (Interleave<'_>, *mut f32) {
     #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
+    unsafe fn run<V: F32Vector>(self) {
         unsafe { self.0.run::<V>(self.1) }
     }
 }
 
 /// A dense layer on one vector; `None` if a slice has not the length it should have.
 pub(in super::super) fn dense(
-    level: Level,
+    level: SimdLevel,
     call: &DenseCall<'_, WeightSlice<'_>>,
     out: &mut [f32],
 ) -> Option<()> {
-    fn go<W: Element>(level: Level, call: DenseCall<'_, &[W]>, out: &mut [f32]) -> Option<()> {
+    fn go<W: WeightElement>(
+        level: SimdLevel,
+        call: DenseCall<'_, &[W]>,
+        out: &mut [f32],
+    ) -> Option<()> {
         // SAFETY: every length has been compared.
         call.fits(out)
             .then(|| unsafe { run(level, Dense(call, out.as_mut_ptr())) })
@@ -140,11 +144,15 @@ pub(in super::super) fn dense(
 
 /// A convolution; `None` if a slice has not the length it should have.
 pub(in super::super) fn conv(
-    level: Level,
+    level: SimdLevel,
     call: &ConvCall<'_, WeightSlice<'_>>,
     out: &mut [f32],
 ) -> Option<()> {
-    fn go<W: Element>(level: Level, call: ConvCall<'_, &[W]>, out: &mut [f32]) -> Option<()> {
+    fn go<W: WeightElement>(
+        level: SimdLevel,
+        call: ConvCall<'_, &[W]>,
+        out: &mut [f32],
+    ) -> Option<()> {
         // SAFETY: every length has been compared.
         call.fits(out)
             .then(|| unsafe { run(level, Conv(call, out.as_mut_ptr())) })
@@ -157,8 +165,8 @@ pub(in super::super) fn conv(
 
 /// The sums of input row `row` for a convolution with few output channels; `None` if there is no such row, or a slice has not the length it should
 /// have.
-pub(in super::super) fn few_sums(
-    level: Level,
+pub(in super::super) fn col2im_sums(
+    level: SimdLevel,
     call: &Col2ImCall<'_>,
     row: usize,
     line: &mut [f32],
@@ -168,8 +176,8 @@ pub(in super::super) fn few_sums(
 
 /// Row `row` of the image of a convolution with few output channels. `lines` holds `kept` rows of sums; in `out` the row's first
 /// number stands first, and channels are `plane` numbers apart.
-pub(in super::super) fn few_gather(
-    level: Level,
+pub(in super::super) fn col2im_gather(
+    level: SimdLevel,
     call: &Col2ImCall<'_>,
     lines: &[f32],
     kept: usize,
@@ -206,14 +214,14 @@ pub(in super::super) fn few_gather(
 }
 
 /// An activation on numbers.
-pub(in super::super) fn activate(level: Level, numbers: &mut [f32], activation: Activation) {
+pub(in super::super) fn activate(level: SimdLevel, numbers: &mut [f32], activation: Activation) {
     // SAFETY: the slice is good for its length.
     unsafe { run(level, Activate(numbers, activation)) }
 }
 
 /// `out = a - b`, number by number; `None` if they are not equally long.
 pub(in super::super) fn difference(
-    level: Level,
+    level: SimdLevel,
     a: &[f32],
     b: &[f32],
     out: &mut [f32],
@@ -225,7 +233,7 @@ pub(in super::super) fn difference(
 
 /// Every other row of an image from rows of products; `None` if a slice has not the length it should have.
 pub(in super::super) fn interleave(
-    level: Level,
+    level: SimdLevel,
     call: Interleave<'_>,
     out: &mut [f32],
 ) -> Option<()> {

@@ -2,13 +2,13 @@
 
 use core::fmt;
 
-/// A set of vector instructions that this processor has. Only [`Level::detect`] and [`Level::available`] make one that is not scalar.
+/// A set of vector instructions that this processor has. Only [`SimdLevel::detect`] and [`SimdLevel::available`] make one that is not scalar.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Level(pub(super) Kind);
+pub struct SimdLevel(pub(super) Isa);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[allow(dead_code, reason = "each instruction set has its own")]
-pub(super) enum Kind {
+pub(super) enum Isa {
     Scalar,
     Avx2,
     Avx512,
@@ -18,9 +18,9 @@ pub(super) enum Kind {
     Simd128,
 }
 
-impl Level {
+impl SimdLevel {
     /// Instructions that every processor of the target has; no vectors by name.
-    pub const SCALAR: Self = Self(Kind::Scalar);
+    pub const SCALAR: Self = Self(Isa::Scalar);
 
     /// The best level of this processor: found out while running with feature `std`, else what the program was compiled for.
     #[must_use]
@@ -31,17 +31,17 @@ impl Level {
     /// All levels of this processor, from scalar to the best.
     pub fn available() -> impl Iterator<Item = Self> {
         [
-            (Kind::Scalar, true),
-            (Kind::Avx2, avx2()),
-            (Kind::Avx512, avx512()),
-            (Kind::Avx512Vnni, avx512vnni()),
+            (Isa::Scalar, true),
+            (Isa::Avx2, avx2()),
+            (Isa::Avx512, avx512()),
+            (Isa::Avx512Vnni, avx512vnni()),
             (
-                Kind::Neon,
+                Isa::Neon,
                 cfg!(all(target_arch = "aarch64", target_feature = "neon")),
             ),
-            (Kind::NeonDotprod, neondotprod()),
+            (Isa::NeonDotprod, neondotprod()),
             (
-                Kind::Simd128,
+                Isa::Simd128,
                 cfg!(all(target_arch = "wasm32", target_feature = "simd128")),
             ),
         ]
@@ -53,24 +53,24 @@ impl Level {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
-            Kind::Scalar => "scalar",
-            Kind::Avx2 => "avx2",
-            Kind::Avx512 => "avx512",
-            Kind::Avx512Vnni => "avx512vnni",
-            Kind::Neon => "neon",
-            Kind::NeonDotprod => "neondotprod",
-            Kind::Simd128 => "simd128",
+            Isa::Scalar => "scalar",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+            Isa::Avx512Vnni => "avx512vnni",
+            Isa::Neon => "neon",
+            Isa::NeonDotprod => "neondotprod",
+            Isa::Simd128 => "simd128",
         }
     }
 }
 
-impl fmt::Debug for Level {
+impl fmt::Debug for SimdLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for SimdLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -1,6 +1,6 @@
 //! The innermost loop: pixels times weights into registers.
 
-use super::vector::{Element, Vector};
+use super::vector::{F32Vector, WeightElement};
 use crate::engine::compiled::format::BLOCK;
 
 /// Sums of the largest tile, in vectors.
@@ -44,7 +44,7 @@ pub(in super::super) struct TileShape {
 /// # Safety
 /// All that the operands and shapes say must be there; what is ahead may be anywhere.
 #[inline(always)]
-unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV: usize>(
+unsafe fn micro<V: F32Vector, E: WeightElement, const R: usize, const N: usize, const NV: usize>(
     sums: *mut V,
     sums_row: usize,
     o: Operands<E>,
@@ -117,12 +117,12 @@ unsafe fn micro<V: Vector, E: Element, const R: usize, const N: usize, const NV:
     }
 }
 
-/// [`micro`] for every shape that [`Vector::fits`].
+/// [`micro`] for every shape that [`F32Vector::fits`].
 ///
 /// # Safety
 /// As [`micro`].
 #[inline(always)]
-pub(super) unsafe fn multiply<V: Vector, E: Element, const NV: usize>(
+pub(super) unsafe fn multiply<V: F32Vector, E: WeightElement, const NV: usize>(
     rows: usize,
     pixels: usize,
     sums: *mut V,

@@ -1,9 +1,9 @@
-//! The arithmetic of the layers: one generic kernel for each operation over a small [`Vector`](vector::Vector), instantiated for
+//! The arithmetic of the layers: one generic kernel for each operation over a small [`F32Vector`](vector::F32Vector), instantiated for
 //! each instruction set.
 //!
 //! This is the only folder of the crate with `unsafe` code. The functions that leave it are safe: they compare the lengths of all
-//! slices with the geometry before a kernel runs, and kernels stay within what the geometry says. Vector instructions run only behind
-//! a [`Level`] that can be had where the processor has them.
+//! slices with the geometry before a kernel runs, and kernels stay within what the geometry says. F32Vector instructions run only behind
+//! a [`SimdLevel`] that can be had where the processor has them.
 #![allow(unsafe_code)]
 // Loops over constant numbers of registers are written with indices: they are unrolled whole.
 #![allow(clippy::needless_range_loop)]
@@ -14,21 +14,24 @@ mod col2im;
 mod conv;
 mod dense;
 mod dispatch;
-mod integer;
+mod int8;
 mod isa;
 mod microkernel;
 mod upsample;
 mod vector;
 
-pub(super) use cast::{Plain, as_bytes, as_bytes_mut, bytes_as, bytes_as_mut};
+pub(super) use cast::{Pod, as_bytes, as_bytes_mut, bytes_as, bytes_as_mut};
 pub(super) use col2im::Col2ImCall;
 pub(super) use conv::ConvCall;
 pub(super) use dense::DenseCall;
-pub(super) use dispatch::{activate, conv, dense, difference, few_gather, few_sums, interleave};
-pub(super) use integer::{
-    ByteConv, ByteGather, Integers, Requantizer, byte_conv, byte_gather, byte_sums,
+pub(super) use dispatch::{
+    activate, col2im_gather, col2im_sums, conv, dense, difference, interleave,
 };
-pub use isa::Level;
+pub(super) use int8::{
+    Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, int8_col2im_gather, int8_col2im_sums,
+    int8_conv,
+};
+pub use isa::SimdLevel;
 pub(super) use upsample::Interleave;
 
 /// Weights as they lie in the file.

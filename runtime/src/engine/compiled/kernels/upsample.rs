@@ -2,7 +2,7 @@
 //! image from rows of products.
 
 use super::activate::store_some;
-use super::vector::Vector;
+use super::vector::F32Vector;
 use crate::engine::compiled::format::padded;
 
 /// `out = a - b`, number by number.
@@ -10,7 +10,12 @@ use crate::engine::compiled::format::padded;
 /// # Safety
 /// All are good for `len` numbers, and the processor has the vector's instructions.
 #[inline(always)]
-pub(super) unsafe fn subtract<V: Vector>(a: *const f32, b: *const f32, out: *mut f32, len: usize) {
+pub(super) unsafe fn subtract<V: F32Vector>(
+    a: *const f32,
+    b: *const f32,
+    out: *mut f32,
+    len: usize,
+) {
     unsafe {
         let mut i = 0;
         while i + V::LANES <= len {
@@ -58,7 +63,7 @@ impl Interleave<'_> {
     /// # Safety
     /// [`fits`](Self::fits) holds, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn run<V: Vector>(&self, out: *mut f32) {
+    pub(super) unsafe fn run<V: F32Vector>(&self, out: *mut f32) {
         let channels = padded(self.outputs);
         let kinds = self.rows * self.width * channels;
         unsafe {

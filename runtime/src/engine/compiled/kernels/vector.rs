@@ -9,7 +9,7 @@ use crate::engine::compiled::format::BLOCK;
 /// # Safety
 /// Methods of a type may only run where the processor has its instructions, and inlined into a function that is compiled for them;
 /// pointers must be good for [`LANES`](Self::LANES) numbers.
-pub(in super::super) trait Vector: Copy {
+pub(in super::super) trait F32Vector: Copy {
     /// Numbers in a vector, a divisor of 16.
     const LANES: usize;
     /// Most vectors of output channels that a tile has.
@@ -67,27 +67,27 @@ pub(in super::super) trait Vector: Copy {
 }
 
 /// Weights that become vectors.
-pub(in super::super) trait Element: Copy {
+pub(in super::super) trait WeightElement: Copy {
     /// Most rows of a tile: fewer shapes are less code.
     const ROWS: usize;
 
-    unsafe fn vector<V: Vector>(from: *const Self) -> V;
+    unsafe fn vector<V: F32Vector>(from: *const Self) -> V;
 }
 
-impl Element for f32 {
+impl WeightElement for f32 {
     const ROWS: usize = 3;
 
     #[inline(always)]
-    unsafe fn vector<V: Vector>(from: *const Self) -> V {
+    unsafe fn vector<V: F32Vector>(from: *const Self) -> V {
         unsafe { V::load(from) }
     }
 }
 
-impl Element for u16 {
+impl WeightElement for u16 {
     const ROWS: usize = 1;
 
     #[inline(always)]
-    unsafe fn vector<V: Vector>(from: *const Self) -> V {
+    unsafe fn vector<V: F32Vector>(from: *const Self) -> V {
         unsafe { V::load_half(from) }
     }
 }
@@ -107,11 +107,11 @@ pub(super) fn half(bits: u16) -> f32 {
     f32::from_bits(value.to_bits() | sign)
 }
 
-/// Four numbers without vector instructions by name.
+/// PortableF32x4 numbers without vector instructions by name.
 #[derive(Clone, Copy)]
-pub(super) struct Four([f32; 4]);
+pub(super) struct PortableF32x4([f32; 4]);
 
-impl Four {
+impl PortableF32x4 {
     #[inline(always)]
     fn with(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
         let ([a, b, c, d], [e, g, h, i]) = (self.0, other.0);
@@ -119,7 +119,7 @@ impl Four {
     }
 }
 
-impl Vector for Four {
+impl F32Vector for PortableF32x4 {
     const LANES: usize = 4;
     const WIDE: usize = 1;
     const PIXELS: [usize; 4] = [4, 1, 1, 1];
@@ -195,13 +195,13 @@ macro_rules! methods {
 pub(super) mod x86 {
     use core::arch::x86_64::*;
 
-    use super::{TileShape, Vector, parts};
+    use super::{F32Vector, TileShape, parts};
 
     /// AVX2 with FMA and F16C.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct Eight(__m256);
+    pub(in super::super) struct F32x8(__m256);
 
-    impl Vector for Eight {
+    impl F32Vector for F32x8 {
         const LANES: usize = 8;
         const WIDE: usize = 2;
         const PIXELS: [usize; 4] = [6, 6, 1, 1];
@@ -222,9 +222,9 @@ pub(super) mod x86 {
 
     /// AVX-512.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct Sixteen(__m512);
+    pub(in super::super) struct F32x16(__m512);
 
-    impl Vector for Sixteen {
+    impl F32Vector for F32x16 {
         const LANES: usize = 16;
         const WIDE: usize = 4;
         const PIXELS: [usize; 4] = [8, 8, 8, 6];
@@ -285,13 +285,13 @@ pub(super) mod x86 {
 pub(super) mod arm {
     use core::arch::aarch64::*;
 
-    use super::{Vector, half};
+    use super::{F32Vector, half};
 
     /// NEON.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct Neon(float32x4_t);
+    pub(in super::super) struct NeonF32x4(float32x4_t);
 
-    impl Vector for Neon {
+    impl F32Vector for NeonF32x4 {
         const LANES: usize = 4;
         const WIDE: usize = 4;
         // Beside the sums, a vector of each pixel and the weights are in registers.
@@ -325,13 +325,13 @@ pub(super) mod arm {
 pub(super) mod wasm {
     use core::arch::wasm32::*;
 
-    use super::{Vector, half};
+    use super::{F32Vector, half};
 
     /// wasm simd128.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct Simd128(v128);
+    pub(in super::super) struct WasmF32x4(v128);
 
-    impl Vector for Simd128 {
+    impl F32Vector for WasmF32x4 {
         const LANES: usize = 4;
         const WIDE: usize = 2;
         const PIXELS: [usize; 4] = [6, 5, 1, 1];

@@ -1,16 +1,16 @@
 //! Convolutions with few output channels: from the sums of input pixels to a row of the image.
 
 use super::Requantizer;
-use crate::engine::compiled::conv_axis::Axis;
+use crate::engine::compiled::conv_axis::ConvAxis;
 
 /// Columns that are summed together.
 const COLUMNS: usize = 64;
 
 /// Where the sums of a convolution with few output channels are, and what becomes of them.
 #[derive(Clone, Copy)]
-pub(in super::super::super) struct ByteGather<'a> {
+pub(in super::super::super) struct Int8Col2Im<'a> {
     /// Rows and columns.
-    pub axes: [Axis; 2],
+    pub axes: [ConvAxis; 2],
     /// Output channels.
     pub outputs: usize,
     /// Sums of one input pixel, `[output channel][kernel row][kernel column]`, padded.
@@ -21,7 +21,7 @@ pub(in super::super::super) struct ByteGather<'a> {
     pub requantizer: Requantizer<'a>,
 }
 
-impl ByteGather<'_> {
+impl Int8Col2Im<'_> {
     /// Writes row `output` of the image from the kept rows of sums in `lines`; in `out` the row's first byte stands first, and channels are
     /// `plane` bytes apart. `clamp` rounds and clamps the sums of a channel. `None` if a slice is too short for the geometry.
     pub(super) fn row(

@@ -13,16 +13,16 @@ mod simd;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod tiles;
 
-pub(in super::super) use dispatch::{byte_conv, byte_gather, byte_sums};
-pub(in super::super) use gather::ByteGather;
+pub(in super::super) use dispatch::{int8_col2im_gather, int8_col2im_sums, int8_conv};
+pub(in super::super) use gather::Int8Col2Im;
 pub(in super::super) use requantize::Requantizer;
 
-use crate::engine::compiled::conv_axis::Axis;
+use crate::engine::compiled::conv_axis::ConvAxis;
 use crate::engine::compiled::format::padded;
 
 /// What a layer of bytes reads.
 #[derive(Clone, Copy)]
-pub(in super::super) enum Integers<'a> {
+pub(in super::super) enum QuantizedSlice<'a> {
     /// Signed bytes.
     I8(&'a [i8]),
     /// Unsigned bytes.
@@ -32,7 +32,7 @@ pub(in super::super) enum Integers<'a> {
 }
 
 /// Numbers that are multiplied with weights, and the vectors that multiply them.
-trait Term: Copy + Default {
+trait QuantizedElement: Copy + Default {
     #[cfg(target_arch = "x86_64")]
     type Avx2: simd::Products<Self>;
     #[cfg(target_arch = "x86_64")]
@@ -54,13 +54,13 @@ trait Term: Copy + Default {
     fn wide(self) -> i32;
 }
 
-macro_rules! term {
+macro_rules! quantized_element {
     ($number:ty, $vnni:ident, $neon:ident, $bytes:literal) => {
-        impl Term for $number {
+        impl QuantizedElement for $number {
             #[cfg(target_arch = "x86_64")]
-            type Avx2 = simd::x86::Eight;
+            type Avx2 = simd::x86::I32x8;
             #[cfg(target_arch = "x86_64")]
-            type Avx512 = simd::x86::Sixteen;
+            type Avx512 = simd::x86::I32x16;
             #[cfg(target_arch = "x86_64")]
             type Avx512Vnni = simd::x86::$vnni;
             #[cfg(target_arch = "aarch64")]
@@ -81,15 +81,15 @@ macro_rules! term {
     };
 }
 
-term!(i8, Vnni, Halves, true);
-term!(u8, Vnni, Halves, true);
-term!(i16, Sixteen, Four, false);
+quantized_element!(i8, Vnni, Halves, true);
+quantized_element!(u8, Vnni, Halves, true);
+quantized_element!(i16, I32x16, I32x4, false);
 
 /// A convolution of bytes with its data. A dense layer is one of a single pixel.
 #[derive(Clone, Copy)]
-pub(in super::super) struct ByteConv<'a, X> {
+pub(in super::super) struct Int8Conv<'a, X> {
     /// Rows and columns.
-    pub axes: [Axis; 2],
+    pub axes: [ConvAxis; 2],
     /// Input channels.
     pub inputs: usize,
     /// Output channels.
@@ -100,9 +100,9 @@ pub(in super::super) struct ByteConv<'a, X> {
     pub weights: &'a [i8],
 }
 
-impl<'a, X> ByteConv<'a, X> {
-    fn with<T>(&self, x: &'a [T]) -> ByteConv<'a, &'a [T]> {
-        ByteConv {
+impl<'a, X> Int8Conv<'a, X> {
+    fn with<T>(&self, x: &'a [T]) -> Int8Conv<'a, &'a [T]> {
+        Int8Conv {
             axes: self.axes,
             inputs: self.inputs,
             outputs: self.outputs,
@@ -112,7 +112,7 @@ impl<'a, X> ByteConv<'a, X> {
     }
 }
 
-impl<X> ByteConv<'_, &[X]> {
+impl<X> Int8Conv<'_, &[X]> {
     /// Whether input, weights and output have the lengths that the geometry asks for.
     fn fits(&self, out: usize) -> bool {
         let [rows, columns] = &self.axes;
@@ -126,17 +126,17 @@ impl<X> ByteConv<'_, &[X]> {
 /// What becomes of a sum.
 trait Finish: Copy {
     /// What is written.
-    type DType: Copy;
+    type Output: Copy;
     /// What the sum of a channel begins with.
     fn first(&self, channel: usize) -> i32;
     /// What is written for it.
-    fn number(&self, sum: i32, channel: usize) -> Self::DType;
+    fn number(&self, sum: i32, channel: usize) -> Self::Output;
     /// Whether there is what it needs for so many channels.
     fn fits(&self, outputs: usize) -> bool;
 }
 
 impl Finish for Requantizer<'_> {
-    type DType = u8;
+    type Output = u8;
     #[inline(always)]
     fn first(&self, channel: usize) -> i32 {
         self.bias(channel)
@@ -155,7 +155,7 @@ impl Finish for Requantizer<'_> {
 struct Raw;
 
 impl Finish for Raw {
-    type DType = i32;
+    type Output = i32;
     #[inline(always)]
     fn first(&self, _: usize) -> i32 {
         0

@@ -1,19 +1,19 @@
 //! The portable path: no vectors by name and no `unsafe`, for microcontrollers above all.
 //!
-//! Four output channels of one pixel are summed at a time, so that their sums stay in registers while the input's channels go by; taps are
+//! I32x4 output channels of one pixel are summed at a time, so that their sums stay in registers while the input's channels go by; taps are
 //! found once for each phase, and nothing is divided for a pixel.
 
-use super::{ByteConv, Finish, Term};
+use super::{Finish, Int8Conv, QuantizedElement};
 use crate::engine::compiled::format::BLOCK;
 
 /// Bytes of the weights of four input channels and a block of output channels.
 const GROUP: usize = 4 * BLOCK;
 
-/// A convolution, see [`ByteConv`]; `None` if a slice is too short for the geometry.
-pub(super) fn conv<X: Term, F: Finish>(
-    call: &ByteConv<'_, &[X]>,
+/// A convolution, see [`Int8Conv`]; `None` if a slice is too short for the geometry.
+pub(super) fn conv<X: QuantizedElement, F: Finish>(
+    call: &Int8Conv<'_, &[X]>,
     finish: F,
-    out: &mut [F::DType],
+    out: &mut [F::Output],
 ) -> Option<()> {
     let [rows, columns] = &call.axes;
     let tap_len = call.inputs.div_ceil(4) * GROUP;
@@ -72,7 +72,7 @@ pub(super) fn conv<X: Term, F: Finish>(
 
 /// Adds the products of all channels of one input pixel with the weights, `[channel / 4][16][4]`, of the output channels
 /// `4 * quarter` to `4 * quarter + 3` of a block.
-fn add_products<X: Term>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i32; 4]) {
+fn add_products<X: QuantizedElement>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i32; 4]) {
     let (fours, rest) = x.as_chunks::<4>();
     let quarters = weights.as_chunks::<16>().0;
     let mut groups = quarters.as_chunks::<4>().0.iter();
@@ -90,9 +90,9 @@ fn add_products<X: Term>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i3
     *sums = registers;
 }
 
-/// Four channels times four output channels.
+/// I32x4 channels times four output channels.
 #[inline(always)]
-fn add_four<X: Term>(x: [X; 4], weights: &[i8; 16], sums: &mut [i32; 4]) {
+fn add_four<X: QuantizedElement>(x: [X; 4], weights: &[i8; 16], sums: &mut [i32; 4]) {
     let x = x.map(X::wide);
     for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<4>().0) {
         for (x, weight) in x.iter().zip(weights) {

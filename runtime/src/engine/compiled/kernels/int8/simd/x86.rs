@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Lanes, Products, Requantizer, load, methods};
+use super::{I32Vector, Products, Requantizer, load, methods};
 use crate::engine::compiled::format::BLOCK;
 
 /// Channels 0 and 2, and 1 and 3, of four: what a multiplication of pairs of 16-bit numbers takes, so that both products of a pair belong to
@@ -13,7 +13,7 @@ pub(in super::super) struct Pairs<V> {
     odd: V,
 }
 
-/// Four 16-bit numbers as two pairs.
+/// I32x4 16-bit numbers as two pairs.
 #[inline(always)]
 unsafe fn word_pairs(from: *const i16) -> [i32; 2] {
     let four = unsafe { from.cast::<u64>().read_unaligned() };
@@ -24,9 +24,9 @@ unsafe fn word_pairs(from: *const i16) -> [i32; 2] {
 
 /// AVX2.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Eight(__m256i);
+pub(in super::super) struct I32x8(__m256i);
 
-impl Eight {
+impl I32x8 {
     /// 64-bit products, rounded, shifted and clamped.
     #[inline(always)]
     unsafe fn half_clamped(a: __m256i, b: __m256i, how: &Requantizer<'_>) -> __m256i {
@@ -48,7 +48,7 @@ impl Eight {
     }
 }
 
-impl Lanes for Eight {
+impl I32Vector for I32x8 {
     const LANES: usize = 8;
 
     methods! {
@@ -71,7 +71,7 @@ impl Lanes for Eight {
     }
 }
 
-impl Eight {
+impl I32x8 {
     #[inline(always)]
     unsafe fn signed(bytes: __m256i) -> Pairs<__m256i> {
         unsafe {
@@ -85,9 +85,9 @@ impl Eight {
 
 /// AVX-512 with BW.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Sixteen(__m512i);
+pub(in super::super) struct I32x16(__m512i);
 
-impl Sixteen {
+impl I32x16 {
     #[inline(always)]
     unsafe fn signed(bytes: __m512i) -> Pairs<__m512i> {
         unsafe {
@@ -112,7 +112,7 @@ impl Sixteen {
     }
 }
 
-impl Lanes for Sixteen {
+impl I32Vector for I32x16 {
     const LANES: usize = 16;
 
     methods! {
@@ -168,7 +168,7 @@ macro_rules! pairs {
 }
 
 pairs!(
-    Eight,
+    I32x8,
     __m256i,
     2,
     [8, 4, 1, 1],
@@ -181,7 +181,7 @@ pairs!(
     _mm256_add_epi32
 );
 pairs!(
-    Sixteen,
+    I32x16,
     __m512i,
     2,
     [8, 8, 1, 1],
@@ -204,15 +204,15 @@ const SIGNS: i32 = 0x8080_8080_u32 as i32;
 macro_rules! vnni {
     ($x:ty, $signs:expr, {$($more:tt)*}) => {
         impl Products<$x> for Vnni {
-            type Sums = Sixteen;
+            type Sums = I32x16;
             type Inputs = __m512i;
             type Weights = __m512i;
             const WIDE: usize = 4;
             const PIXELS: [usize; 4] = [8, 8, 8, 6];
 
             methods! {
-                begin(first: Sixteen) -> Self = Self(first.0);
-                end(self: Self) -> Sixteen = Sixteen(self.0);
+                begin(first: I32x16) -> Self = Self(first.0);
+                end(self: Self) -> I32x16 = I32x16(self.0);
                 add(self: Self, other: Self) -> Self = Self(_mm512_add_epi32(self.0, other.0));
                 weights(from: *const i8) -> __m512i = _mm512_loadu_si512(from.cast());
                 inputs<const F: usize>(from: *const $x) -> __m512i =

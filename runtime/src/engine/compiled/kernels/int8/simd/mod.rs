@@ -5,7 +5,7 @@ pub(super) mod arm;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86;
 
-use super::{Requantizer, Term};
+use super::{QuantizedElement, Requantizer};
 use crate::engine::compiled::format::BLOCK;
 
 /// Several 32-bit sums side by side, of as many output channels. Everything goes around at 32 bits.
@@ -13,7 +13,7 @@ use crate::engine::compiled::format::BLOCK;
 /// # Safety
 /// Methods of a type may only run where the processor has its instructions, and inlined into a function that is compiled for them;
 /// pointers must be good for [`LANES`](Self::LANES) numbers.
-pub(super) trait Lanes: Copy {
+pub(super) trait I32Vector: Copy {
     /// Sums in a vector, a divisor of 16.
     const LANES: usize;
 
@@ -30,10 +30,10 @@ pub(super) trait Lanes: Copy {
 /// What sums are while products with numbers of one type are added to them.
 ///
 /// # Safety
-/// As [`Lanes`].
-pub(super) trait Products<X: Term>: Copy {
+/// As [`I32Vector`].
+pub(super) trait Products<X: QuantizedElement>: Copy {
     /// The sums that they become.
-    type Sums: Lanes;
+    type Sums: I32Vector;
     /// Input channels of a pixel, ready for all lanes.
     type Inputs: Copy;
     /// Weights `[16][4]` of as many output channels as there are lanes, made ready.
@@ -98,9 +98,9 @@ pub(super) trait Products<X: Term>: Copy {
 /// the next.
 ///
 /// # Safety
-/// As [`Lanes`], and the weights are there.
+/// As [`I32Vector`], and the weights are there.
 #[inline(always)]
-pub(super) unsafe fn load<X: Term, V: Products<X>, const NV: usize, const F: usize>(
+pub(super) unsafe fn load<X: QuantizedElement, V: Products<X>, const NV: usize, const F: usize>(
     from: *const i8,
     block: usize,
 ) -> [[V::Weights; F]; NV] {

@@ -6,8 +6,8 @@ use super::microkernel::{
     MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, there_is, two_rows,
 };
 use super::out::Out;
-use super::simd::{Lanes, Products};
-use super::{ByteConv, Term};
+use super::simd::{I32Vector, Products};
+use super::{Int8Conv, QuantizedElement};
 use crate::engine::compiled::conv_axis::Taps;
 use crate::engine::compiled::format::{BLOCK, padded};
 
@@ -19,7 +19,7 @@ const TAPS: usize = 32;
 /// # Safety
 /// The processor has the vector's instructions.
 #[inline(always)]
-unsafe fn nothing<X: Term, V: Products<X>, const NV: usize>() -> [V; NV] {
+unsafe fn nothing<X: QuantizedElement, V: Products<X>, const NV: usize>() -> [V; NV] {
     unsafe { [V::begin(V::Sums::splat(0)); NV] }
 }
 
@@ -43,7 +43,7 @@ impl<V: Copy, const NV: usize> Missing<V, NV> {
     /// # Safety
     /// The weights are there, and the processor has the vector's instructions.
     #[inline(always)]
-    unsafe fn of<X: Term>(&mut self, tap: usize, o: &Operands<X>, rest: bool) -> [V; NV]
+    unsafe fn of<X: QuantizedElement>(&mut self, tap: usize, o: &Operands<X>, rest: bool) -> [V; NV]
     where
         V: Products<X>,
     {
@@ -78,9 +78,9 @@ struct Part<'a> {
 }
 
 /// A convolution that is run in tiles.
-pub(super) struct Tiles<'c, 'a, X>(pub(super) &'c ByteConv<'a, &'a [X]>);
+pub(super) struct Tiles<'c, 'a, X>(pub(super) &'c Int8Conv<'a, &'a [X]>);
 
-impl<X: Term> Tiles<'_, '_, X> {
+impl<X: QuantizedElement> Tiles<'_, '_, X> {
     /// Weights of one tap and one block.
     fn tap_len(&self) -> usize {
         self.0.inputs.next_multiple_of(4) * BLOCK
@@ -89,7 +89,7 @@ impl<X: Term> Tiles<'_, '_, X> {
     /// Runs it.
     ///
     /// # Safety
-    /// [`ByteConv::fits`] and [`Finish::fits`] hold, `out` is good for all outputs, and the processor has the vector's instructions.
+    /// [`Int8Conv::fits`] and [`Finish::fits`] hold, `out` is good for all outputs, and the processor has the vector's instructions.
     #[inline(always)]
     pub(super) unsafe fn run<V: Products<X>>(&self, out: Out<'_>) {
         let per_block = BLOCK / V::LANES;

@@ -1,17 +1,19 @@
 //! Layers of bytes: from a layer's record to its kernel, and between floats and integers.
 
-use super::conv_axis::Axis;
+use super::conv_axis::ConvAxis;
 use super::format::{Convolution, DType, Layer, padded};
-use super::kernels::{self, ByteConv, ByteGather, Integers, Requantizer, bytes_as, bytes_as_mut};
+use super::kernels::{
+    self, Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, bytes_as, bytes_as_mut,
+};
 use super::run::{Context, len_of, tensor};
 
 /// What a layer reads for `count` images that lie one after another.
-fn input<'a>(layer: &Layer, bytes: &'a [u8], count: usize) -> Option<Integers<'a>> {
+fn input<'a>(layer: &Layer, bytes: &'a [u8], count: usize) -> Option<QuantizedSlice<'a>> {
     let len = len_of(layer.input_shape)?.checked_mul(count)?;
-    Some(match layer.input_number {
-        DType::I8 => Integers::I8(bytes_as(bytes, len)?),
-        DType::U8 => Integers::U8(bytes_as(bytes, len)?),
-        DType::I16 => Integers::I16(bytes_as(bytes, len)?),
+    Some(match layer.input_dtype {
+        DType::I8 => QuantizedSlice::I8(bytes_as(bytes, len)?),
+        DType::U8 => QuantizedSlice::U8(bytes_as(bytes, len)?),
+        DType::I16 => QuantizedSlice::I16(bytes_as(bytes, len)?),
         _ => return None,
     })
 }
@@ -53,7 +55,7 @@ fn requantizer<'a>(
         tensor(context, how.multipliers, padded(outputs))?,
         how.shift,
         table,
-        layer.output_number == DType::I8,
+        layer.output_dtype == DType::I8,
     )
 }
 
@@ -66,8 +68,8 @@ pub(super) fn dense(
     out: &mut [u8],
 ) -> Option<()> {
     let (inputs, outputs) = (len_of(layer.input_shape)?, len_of(layer.output_shape)?);
-    let call = ByteConv {
-        axes: [Axis::pointwise(1), Axis::pointwise(count)],
+    let call = Int8Conv {
+        axes: [ConvAxis::pointwise(1), ConvAxis::pointwise(count)],
         inputs,
         outputs,
         x: input(layer, bytes, count)?,
@@ -75,7 +77,7 @@ pub(super) fn dense(
     };
     let requantizer = requantizer(layer, context, outputs)?;
     let out = out.get_mut(..outputs.checked_mul(count)?)?;
-    kernels::byte_conv(context.level, &call, requantizer, out)
+    kernels::int8_conv(context.level, &call, requantizer, out)
 }
 
 /// A convolution.
@@ -91,8 +93,8 @@ pub(super) fn conv(
         layer.output_shape.channels as usize,
     );
     let taps = c.kernel[0] as usize * c.kernel[1] as usize;
-    let call = ByteConv {
-        axes: Axis::pair(&c, layer.input_shape, layer.output_shape),
+    let call = Int8Conv {
+        axes: ConvAxis::pair(&c, layer.input_shape, layer.output_shape),
         inputs,
         outputs,
         x: input(layer, bytes, 1)?,
@@ -100,17 +102,17 @@ pub(super) fn conv(
     };
     let requantizer = requantizer(layer, context, outputs)?;
     let out = out.get_mut(..len_of(layer.output_shape)?)?;
-    kernels::byte_conv(context.level, &call, requantizer, out)
+    kernels::int8_conv(context.level, &call, requantizer, out)
 }
 
-/// A convolution with few output channels, for [`Rows`](super::scanlines::Rows).
-pub(super) struct ByteRows<'a> {
+/// A convolution with few output channels, for [`Rows`](super::scanlines::Scanlines).
+pub(super) struct Int8Scanlines<'a> {
     /// From a pixel to its sums, whatever `x` is.
-    pointwise: ByteConv<'a, Integers<'a>>,
-    gather: ByteGather<'a>,
+    pointwise: Int8Conv<'a, QuantizedSlice<'a>>,
+    gather: Int8Col2Im<'a>,
 }
 
-impl<'a> ByteRows<'a> {
+impl<'a> Int8Scanlines<'a> {
     /// `bytes` is the input image; `kept` rows of sums are kept.
     pub(super) fn new(
         layer: &Layer,
@@ -125,16 +127,16 @@ impl<'a> ByteRows<'a> {
         );
         let taps = c.kernel[0] as usize * c.kernel[1] as usize;
         let sums = padded(taps.checked_mul(outputs)?);
-        let axes = Axis::pair(&c, layer.input_shape, layer.output_shape);
+        let axes = ConvAxis::pair(&c, layer.input_shape, layer.output_shape);
         Some(Self {
-            pointwise: ByteConv {
-                axes: [Axis::pointwise(1), Axis::pointwise(axes[1].input)],
+            pointwise: Int8Conv {
+                axes: [ConvAxis::pointwise(1), ConvAxis::pointwise(axes[1].input)],
                 inputs,
                 outputs: sums,
                 x: input(layer, bytes, 1)?,
                 weights: weights(layer, context, 1, inputs, sums)?,
             },
-            gather: ByteGather {
+            gather: Int8Col2Im {
                 axes,
                 outputs,
                 sums,
@@ -145,7 +147,7 @@ impl<'a> ByteRows<'a> {
     }
 
     /// Rows and columns.
-    pub(super) const fn axes(&self) -> &[Axis; 2] {
+    pub(super) const fn axes(&self) -> &[ConvAxis; 2] {
         &self.gather.axes
     }
 
@@ -155,38 +157,43 @@ impl<'a> ByteRows<'a> {
     }
 
     /// The sums of input row `row`.
-    pub(super) fn sums(&self, level: kernels::Level, row: usize, line: &mut [u8]) -> Option<()> {
+    pub(super) fn sums(
+        &self,
+        level: kernels::SimdLevel,
+        row: usize,
+        line: &mut [u8],
+    ) -> Option<()> {
         let len = self.gather.axes[1].input * self.pointwise.inputs;
         let from = row.checked_mul(len)?;
         let range = from..from.checked_add(len)?;
-        let call = ByteConv {
+        let call = Int8Conv {
             x: match self.pointwise.x {
-                Integers::I8(x) => Integers::I8(x.get(range)?),
-                Integers::U8(x) => Integers::U8(x.get(range)?),
-                Integers::I16(x) => Integers::I16(x.get(range)?),
+                QuantizedSlice::I8(x) => QuantizedSlice::I8(x.get(range)?),
+                QuantizedSlice::U8(x) => QuantizedSlice::U8(x.get(range)?),
+                QuantizedSlice::I16(x) => QuantizedSlice::I16(x.get(range)?),
             },
             ..self.pointwise
         };
-        kernels::byte_sums(level, &call, bytes_as_mut(line, self.row_len())?)
+        kernels::int8_col2im_sums(level, &call, bytes_as_mut(line, self.row_len())?)
     }
 
     /// Row `row` of the image.
     pub(super) fn gather(
         &self,
-        level: kernels::Level,
+        level: kernels::SimdLevel,
         lines: &[u8],
         row: usize,
         out: &mut [u8],
         plane: usize,
     ) -> Option<()> {
         let lines = bytes_as(lines, self.gather.kept.checked_mul(self.row_len())?)?;
-        kernels::byte_gather(level, &self.gather, lines, row, out, plane)
+        kernels::int8_col2im_gather(level, &self.gather, lines, row, out, plane)
     }
 }
 
 /// The least and the greatest number that a quantized tensor holds.
-const fn limits(number: DType) -> (f32, f32) {
-    match number {
+const fn limits(dtype: DType) -> (f32, f32) {
+    match dtype {
         DType::I8 => (-127.0, 127.0),
         DType::U8 => (0.0, 255.0),
         _ => (-32767.0, 32767.0),
@@ -214,8 +221,8 @@ fn rounded(x: f32, scale: f32, (low, high): (f32, f32)) -> i32 {
 pub(super) fn quantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) -> Option<()> {
     let len = len_of(layer.input_shape)?;
     let x: &[f32] = bytes_as(bytes, len)?;
-    let limits = limits(layer.output_number);
-    if layer.output_number == DType::I16 {
+    let limits = limits(layer.output_dtype);
+    if layer.output_dtype == DType::I16 {
         let out: &mut [i16] = bytes_as_mut(out, len)?;
         for (out, x) in out.iter_mut().zip(x) {
             *out = rounded(*x, scale, limits) as i16;
@@ -228,7 +235,7 @@ pub(super) fn quantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) 
     Some(())
 }
 
-/// Integers to floats.
+/// QuantizedSlice to floats.
 pub(super) fn dequantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]) -> Option<()> {
     fn all<T: Copy>(x: &[T], scale: f32, out: &mut [f32])
     where
@@ -240,9 +247,9 @@ pub(super) fn dequantize(layer: &Layer, scale: f32, bytes: &[u8], out: &mut [u8]
     }
     let out: &mut [f32] = bytes_as_mut(out, len_of(layer.output_shape)?)?;
     match input(layer, bytes, 1)? {
-        Integers::I8(x) => all(x, scale, out),
-        Integers::U8(x) => all(x, scale, out),
-        Integers::I16(x) => all(x, scale, out),
+        QuantizedSlice::I8(x) => all(x, scale, out),
+        QuantizedSlice::U8(x) => all(x, scale, out),
+        QuantizedSlice::I16(x) => all(x, scale, out),
     }
     Some(())
 }

@@ -11,32 +11,32 @@ use dreamlet_onnx::proto::{
 use dreamlet_runtime::latent::Stream;
 
 /// An attribute's value.
-pub(crate) enum A {
+pub(crate) enum Attribute {
     Int(i64),
     Ints(Vec<i64>),
     Float(f32),
     Text(&'static str),
 }
 
-fn attribute(name: &str, value: A) -> AttributeProto {
+fn attribute(name: &str, value: Attribute) -> AttributeProto {
     let mut pb = AttributeProto {
         name: name.into(),
         ..Default::default()
     };
     let ty = match value {
-        A::Int(i) => {
+        Attribute::Int(i) => {
             pb.i = i;
             AttributeType::Int
         }
-        A::Ints(ints) => {
+        Attribute::Ints(ints) => {
             pb.ints = ints;
             AttributeType::Ints
         }
-        A::Float(f) => {
+        Attribute::Float(f) => {
             pb.f = f;
             AttributeType::Float
         }
-        A::Text(s) => {
+        Attribute::Text(s) => {
             pb.s = s.into();
             AttributeType::String
         }
@@ -46,7 +46,7 @@ fn attribute(name: &str, value: A) -> AttributeProto {
 }
 
 /// A model under construction. Values are numbered; nodes give the name of what they make.
-pub(crate) struct Draft {
+pub(crate) struct OnnxBuilder {
     graph: GraphProto,
     opset: i64,
     pub(crate) random: Stream,
@@ -77,7 +77,7 @@ fn info(name: &str, ty: DataType, dims: &[i64]) -> ValueInfoProto {
     }
 }
 
-impl Draft {
+impl OnnxBuilder {
     /// A graph with the input `latent` of these dimensions behind the batch.
     pub(crate) fn new(seed: u64, latent: &[i64]) -> Self {
         let dims: Vec<i64> = [-1].iter().chain(latent).copied().collect();
@@ -142,7 +142,12 @@ impl Draft {
         name
     }
 
-    pub(crate) fn node(&mut self, op: &str, inputs: &[&str], attributes: Vec<(&str, A)>) -> String {
+    pub(crate) fn node(
+        &mut self,
+        op: &str,
+        inputs: &[&str],
+        attributes: Vec<(&str, Attribute)>,
+    ) -> String {
         let output = self.name(&op.to_lowercase());
         self.graph.node.push(NodeProto {
             name: format!("make_{output}"),
@@ -179,7 +184,7 @@ impl Draft {
         self.node(
             "BatchNormalization",
             &[from, gamma, beta, mean, &variance],
-            vec![("epsilon", A::Float(1e-3))],
+            vec![("epsilon", Attribute::Float(1e-3))],
         )
     }
 
@@ -201,10 +206,10 @@ impl Draft {
 }
 
 /// Attributes of a convolution.
-pub(crate) fn window(kernel: i64, stride: i64, pads: [i64; 4]) -> Vec<(&'static str, A)> {
+pub(crate) fn window(kernel: i64, stride: i64, pads: [i64; 4]) -> Vec<(&'static str, Attribute)> {
     vec![
-        ("kernel_shape", A::Ints(vec![kernel; 2])),
-        ("strides", A::Ints(vec![stride; 2])),
-        ("pads", A::Ints(pads.to_vec())),
+        ("kernel_shape", Attribute::Ints(vec![kernel; 2])),
+        ("strides", Attribute::Ints(vec![stride; 2])),
+        ("pads", Attribute::Ints(pads.to_vec())),
     ]
 }

@@ -1,51 +1,51 @@
 //! From a level to the kernel that was compiled for it.
 
-use super::{ByteConv, ByteGather, Integers, Raw, Requantizer, Term, scalar};
-use crate::engine::compiled::kernels::Level;
+use super::{Int8Col2Im, Int8Conv, QuantizedElement, QuantizedSlice, Raw, Requantizer, scalar};
+use crate::engine::compiled::kernels::SimdLevel;
 
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     pub(super) use super::super::out::FinishVector;
     use super::super::out::{Out, clamp as clamp_with};
-    use super::super::simd::x86::{Eight, Sixteen};
+    use super::super::simd::x86::{I32x8, I32x16};
     use super::super::tiles::Tiles;
-    use super::{ByteConv, Level, Requantizer, Term};
-    use crate::engine::compiled::kernels::isa::Kind;
+    use super::{Int8Conv, QuantizedElement, Requantizer, SimdLevel};
+    use crate::engine::compiled::kernels::isa::Isa;
 
-    type Call<'a, X> = ByteConv<'a, &'a [X]>;
+    type Call<'a, X> = Int8Conv<'a, &'a [X]>;
 
     #[target_feature(enable = "avx2")]
-    unsafe fn avx2<X: Term>(call: &Call<'_, X>, out: Out<'_>) {
+    unsafe fn avx2<X: QuantizedElement>(call: &Call<'_, X>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::Avx2>(out) }
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn avx512<X: Term>(call: &Call<'_, X>, out: Out<'_>) {
+    unsafe fn avx512<X: QuantizedElement>(call: &Call<'_, X>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::Avx512>(out) }
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    unsafe fn vnni<X: Term>(call: &Call<'_, X>, out: Out<'_>) {
+    unsafe fn vnni<X: QuantizedElement>(call: &Call<'_, X>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::Avx512Vnni>(out) }
     }
 
     /// Runs a convolution; false if the level has no vectors.
     ///
     /// # Safety
-    /// [`ByteConv::fits`] and [`Finish::fits`](super::super::Finish::fits) hold, and `out` is good for all outputs.
-    pub(super) unsafe fn conv<X: Term, F: FinishVector>(
-        level: Level,
+    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::Finish::fits) hold, and `out` is good for all outputs.
+    pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
+        level: SimdLevel,
         call: &Call<'_, X>,
         finish: F,
-        out: *mut F::DType,
+        out: *mut F::Output,
     ) -> bool {
         let out = finish.to(out);
         // SAFETY: a level is only made where the processor has its instructions.
         unsafe {
             match level.0 {
-                Kind::Avx2 => avx2(call, out),
-                Kind::Avx512Vnni if X::VNNI => vnni(call, out),
-                Kind::Avx512 | Kind::Avx512Vnni => avx512(call, out),
+                Isa::Avx2 => avx2(call, out),
+                Isa::Avx512Vnni if X::VNNI => vnni(call, out),
+                Isa::Avx512 | Isa::Avx512Vnni => avx512(call, out),
                 _ => return false,
             }
         }
@@ -54,17 +54,17 @@ mod vectors {
 
     #[target_feature(enable = "avx2")]
     unsafe fn clamp_avx2(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
-        unsafe { clamp_with::<Eight>(how, multiplier, sums) }
+        unsafe { clamp_with::<I32x8>(how, multiplier, sums) }
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn clamp_avx512(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
-        unsafe { clamp_with::<Sixteen>(how, multiplier, sums) }
+        unsafe { clamp_with::<I32x16>(how, multiplier, sums) }
     }
 
     /// Rounds and clamps sums of one channel; false if the level has no vectors.
     pub(super) fn clamp(
-        level: Level,
+        level: SimdLevel,
         how: &Requantizer<'_>,
         multiplier: i32,
         sums: &mut [i32],
@@ -72,8 +72,8 @@ mod vectors {
         // SAFETY: as above.
         unsafe {
             match level.0 {
-                Kind::Avx2 => clamp_avx2(how, multiplier, sums),
-                Kind::Avx512 | Kind::Avx512Vnni => clamp_avx512(how, multiplier, sums),
+                Isa::Avx2 => clamp_avx2(how, multiplier, sums),
+                Isa::Avx512 | Isa::Avx512Vnni => clamp_avx512(how, multiplier, sums),
                 _ => return false,
             }
         }
@@ -85,37 +85,37 @@ mod vectors {
 mod vectors {
     pub(super) use super::super::out::FinishVector;
     use super::super::out::{Out, clamp as clamp_with};
-    use super::super::simd::arm::Four;
+    use super::super::simd::arm::I32x4;
     use super::super::tiles::Tiles;
-    use super::{ByteConv, Level, Requantizer, Term};
-    use crate::engine::compiled::kernels::isa::Kind;
+    use super::{Int8Conv, QuantizedElement, Requantizer, SimdLevel};
+    use crate::engine::compiled::kernels::isa::Isa;
 
     /// A function of its own, so that what becomes of sums does not make two of it.
-    unsafe fn neon<X: Term>(call: &ByteConv<'_, &[X]>, out: Out<'_>) {
+    unsafe fn neon<X: QuantizedElement>(call: &Int8Conv<'_, &[X]>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::Neon>(out) }
     }
 
     #[target_feature(enable = "dotprod")]
-    unsafe fn dotprod<X: Term>(call: &ByteConv<'_, &[X]>, out: Out<'_>) {
+    unsafe fn dotprod<X: QuantizedElement>(call: &Int8Conv<'_, &[X]>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::NeonDotprod>(out) }
     }
 
     /// Runs a convolution; false if the level has no vectors.
     ///
     /// # Safety
-    /// [`ByteConv::fits`] and [`Finish::fits`](super::super::Finish::fits) hold, and `out` is good for all outputs.
-    pub(super) unsafe fn conv<X: Term, F: FinishVector>(
-        level: Level,
-        call: &ByteConv<'_, &[X]>,
+    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::Finish::fits) hold, and `out` is good for all outputs.
+    pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
+        level: SimdLevel,
+        call: &Int8Conv<'_, &[X]>,
         finish: F,
-        out: *mut F::DType,
+        out: *mut F::Output,
     ) -> bool {
         let out = finish.to(out);
         // SAFETY: a level is only made where the processor has its instructions, and every one that there are these levels on has NEON.
         unsafe {
             match level.0 {
-                Kind::Neon => neon(call, out),
-                Kind::NeonDotprod => dotprod(call, out),
+                Isa::Neon => neon(call, out),
+                Isa::NeonDotprod => dotprod(call, out),
                 _ => return false,
             }
         }
@@ -124,15 +124,15 @@ mod vectors {
 
     /// Rounds and clamps sums of one channel; false if the level has no vectors.
     pub(super) fn clamp(
-        level: Level,
+        level: SimdLevel,
         how: &Requantizer<'_>,
         multiplier: i32,
         sums: &mut [i32],
     ) -> bool {
-        let vectors = matches!(level.0, Kind::Neon | Kind::NeonDotprod);
+        let vectors = matches!(level.0, Isa::Neon | Isa::NeonDotprod);
         if vectors {
             // SAFETY: as above.
-            unsafe { clamp_with::<Four>(how, multiplier, sums) };
+            unsafe { clamp_with::<I32x4>(how, multiplier, sums) };
         }
         vectors
     }
@@ -142,18 +142,18 @@ mod vectors {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod vectors {
     pub(super) use super::super::Finish as FinishVector;
-    use super::{ByteConv, Level, Requantizer, Term};
+    use super::{Int8Conv, QuantizedElement, Requantizer, SimdLevel};
 
-    pub(super) unsafe fn conv<X: Term, F: FinishVector>(
-        _: Level,
-        _: &ByteConv<'_, &[X]>,
+    pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
+        _: SimdLevel,
+        _: &Int8Conv<'_, &[X]>,
         _: F,
-        _: *mut F::DType,
+        _: *mut F::Output,
     ) -> bool {
         false
     }
 
-    pub(super) fn clamp(_: Level, _: &Requantizer<'_>, _: i32, _: &mut [i32]) -> bool {
+    pub(super) fn clamp(_: SimdLevel, _: &Requantizer<'_>, _: i32, _: &mut [i32]) -> bool {
         false
     }
 }
@@ -161,11 +161,11 @@ mod vectors {
 use vectors::FinishVector;
 
 /// A convolution; `None` if a slice has not the length it should have.
-fn run<X: Term, F: FinishVector>(
-    level: Level,
-    call: &ByteConv<'_, &[X]>,
+fn run<X: QuantizedElement, F: FinishVector>(
+    level: SimdLevel,
+    call: &Int8Conv<'_, &[X]>,
     finish: F,
-    out: &mut [F::DType],
+    out: &mut [F::Output],
 ) -> Option<()> {
     if !(call.fits(out.len()) && finish.fits(call.outputs)) {
         return None;
@@ -178,38 +178,38 @@ fn run<X: Term, F: FinishVector>(
 }
 
 /// A convolution or a dense layer; `None` if a slice has not the length it should have.
-pub(in super::super::super) fn byte_conv(
-    level: Level,
-    call: &ByteConv<'_, Integers<'_>>,
+pub(in super::super::super) fn int8_conv(
+    level: SimdLevel,
+    call: &Int8Conv<'_, QuantizedSlice<'_>>,
     how: Requantizer<'_>,
     out: &mut [u8],
 ) -> Option<()> {
     match call.x {
-        Integers::I8(x) => run(level, &call.with(x), how, out),
-        Integers::U8(x) => run(level, &call.with(x), how, out),
-        Integers::I16(x) => run(level, &call.with(x), how, out),
+        QuantizedSlice::I8(x) => run(level, &call.with(x), how, out),
+        QuantizedSlice::U8(x) => run(level, &call.with(x), how, out),
+        QuantizedSlice::I16(x) => run(level, &call.with(x), how, out),
     }
 }
 
 /// The sums of a row of input pixels for a convolution with few output channels: `call` is a convolution with a kernel of one pixel, on this row.
 /// `None` also if it reads 16-bit numbers.
-pub(in super::super::super) fn byte_sums(
-    level: Level,
-    call: &ByteConv<'_, Integers<'_>>,
+pub(in super::super::super) fn int8_col2im_sums(
+    level: SimdLevel,
+    call: &Int8Conv<'_, QuantizedSlice<'_>>,
     line: &mut [i32],
 ) -> Option<()> {
     match call.x {
-        Integers::I8(x) => run(level, &call.with(x), Raw, line),
-        Integers::U8(x) => run(level, &call.with(x), Raw, line),
-        Integers::I16(_) => None,
+        QuantizedSlice::I8(x) => run(level, &call.with(x), Raw, line),
+        QuantizedSlice::U8(x) => run(level, &call.with(x), Raw, line),
+        QuantizedSlice::I16(_) => None,
     }
 }
 
 /// Row `row` of the image of a convolution with few output channels. `lines` holds the kept rows of sums; in `out` the row's first byte stands
 /// first, and channels are `plane` bytes apart.
-pub(in super::super::super) fn byte_gather(
-    level: Level,
-    call: &ByteGather<'_>,
+pub(in super::super::super) fn int8_col2im_gather(
+    level: SimdLevel,
+    call: &Int8Col2Im<'_>,
     lines: &[i32],
     row: usize,
     out: &mut [u8],

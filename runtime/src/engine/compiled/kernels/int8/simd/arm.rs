@@ -3,14 +3,14 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::{Lanes, Products, Requantizer, Term, load, methods};
+use super::{I32Vector, Products, QuantizedElement, Requantizer, load, methods};
 use crate::engine::compiled::format::BLOCK;
 
 /// NEON: four whole sums.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Four(int32x4_t);
+pub(in super::super) struct I32x4(int32x4_t);
 
-impl Lanes for Four {
+impl I32Vector for I32x4 {
     const LANES: usize = 4;
 
     methods! {
@@ -53,7 +53,7 @@ macro_rules! add_words {
 /// Where the bytes of `[output channel][input channel]` come from in `[input channel][output channel]`, four of each.
 const TRANSPOSED: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
 
-impl Products<i16> for Four {
+impl Products<i16> for I32x4 {
     type Sums = Self;
     type Inputs = int16x8_t;
     /// Of input channels 0 and 1, and 2 and 3.
@@ -145,7 +145,7 @@ impl Halves {
     /// Adds products of half of what was loaded of `N` pixels, vector by vector; what was loaded, once the sums are there.
     #[inline(always)]
     unsafe fn add_half<
-        X: Term,
+        X: QuantizedElement,
         const HALF: usize,
         const N: usize,
         const NV: usize,
@@ -184,7 +184,7 @@ impl Halves {
 macro_rules! halves {
     ($x:ty, $first:literal by $first_bits:literal, $second:literal by $second_bits:literal) => {
         impl Products<$x> for Halves {
-            type Sums = Four;
+            type Sums = I32x4;
             type Inputs = [int8x16_t; 2];
             type Weights = int8x16_t;
             const WIDE: usize = 4;
@@ -193,11 +193,11 @@ macro_rules! halves {
             const SHIFTED: bool = true;
 
             methods! {
-                begin(first: Four) -> Self = {
+                begin(first: I32x4) -> Self = {
                     let zeros = vdupq_n_s32(0);
                     Self([vzip1q_s32(first.0, zeros), vzip2q_s32(first.0, zeros)])
                 };
-                end(self: Self) -> Four = Four(vpaddq_s32(self.0[0], self.0[1]));
+                end(self: Self) -> I32x4 = I32x4(vpaddq_s32(self.0[0], self.0[1]));
                 add(self: Self, other: Self) -> Self =
                     Self([vaddq_s32(self.0[0], other.0[0]), vaddq_s32(self.0[1], other.0[1])]);
                 weights(from: *const i8) -> int8x16_t = vld1q_s8(from);
@@ -332,7 +332,7 @@ impl Dot {
 
     /// `sums` with 128 times the sum of the weights.
     #[inline(always)]
-    unsafe fn add_weights<X: Term, const NV: usize>(
+    unsafe fn add_weights<X: QuantizedElement, const NV: usize>(
         sums: [Self; NV],
         weights: *const i8,
         block: usize,
@@ -364,7 +364,7 @@ impl Dot {
 macro_rules! dot {
     ($x:ty, $inputs:ty, $shifted:literal, $pixels:expr, |$from:ident| $input:expr, |$sums:ident, $some:pat_param, $weights:ident| $added:expr) => {
         impl Products<$x> for Dot {
-            type Sums = Four;
+            type Sums = I32x4;
             type Inputs = $inputs;
             type Weights = int8x16_t;
             const WIDE: usize = 4;
@@ -373,8 +373,8 @@ macro_rules! dot {
             const SHIFTED: bool = $shifted;
 
             methods! {
-                begin(first: Four) -> Self = Self(first.0);
-                end(self: Self) -> Four = Four(self.0);
+                begin(first: I32x4) -> Self = Self(first.0);
+                end(self: Self) -> I32x4 = I32x4(self.0);
                 add(self: Self, other: Self) -> Self = Self(vaddq_s32(self.0, other.0));
                 weights(from: *const i8) -> int8x16_t = vld1q_s8(from);
                 inputs<const F: usize>($from: *const $x) -> $inputs = $input;

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::simd::Lanes;
+use super::simd::I32Vector;
 use super::{Finish, Raw, Requantizer};
 use crate::engine::compiled::format::BLOCK;
 
@@ -21,7 +21,7 @@ pub(super) enum Out<'a> {
 /// What becomes of sums, as an [`Out`].
 pub(super) trait FinishVector: Finish {
     /// It with the place where it is written.
-    fn to<'s>(&'s self, out: *mut Self::DType) -> Out<'s>;
+    fn to<'s>(&'s self, out: *mut Self::Output) -> Out<'s>;
 }
 
 impl FinishVector for Requantizer<'_> {
@@ -42,7 +42,7 @@ impl Out<'_> {
     /// # Safety
     /// [`Finish::fits`] holds, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn first<V: Lanes>(&self, channel: usize) -> V {
+    pub(super) unsafe fn first<V: I32Vector>(&self, channel: usize) -> V {
         unsafe {
             match self {
                 Self::Bytes(how, _) if let Some(bias) = how.bias => {
@@ -58,7 +58,7 @@ impl Out<'_> {
     /// # Safety
     /// As before, and the output is good for these numbers.
     #[inline(always)]
-    pub(super) unsafe fn store<V: Lanes, const NV: usize>(
+    pub(super) unsafe fn store<V: I32Vector, const NV: usize>(
         &self,
         sums: [V; NV],
         channel: usize,
@@ -90,9 +90,9 @@ impl Out<'_> {
 /// Stores vectors one after another.
 ///
 /// # Safety
-/// As [`Lanes`].
+/// As [`I32Vector`].
 #[inline(always)]
-unsafe fn store<V: Lanes, const NV: usize>(vectors: [V; NV], to: *mut i32) {
+unsafe fn store<V: I32Vector, const NV: usize>(vectors: [V; NV], to: *mut i32) {
     for v in 0..NV {
         unsafe { vectors[v].store(to.add(v * V::LANES)) };
     }
@@ -104,7 +104,12 @@ impl Requantizer<'_> {
     /// # Safety
     /// As [`Out::store`].
     #[inline(always)]
-    unsafe fn store<V: Lanes, const NV: usize>(&self, sums: [V; NV], channel: usize, to: *mut u8) {
+    unsafe fn store<V: I32Vector, const NV: usize>(
+        &self,
+        sums: [V; NV],
+        channel: usize,
+        to: *mut u8,
+    ) {
         unsafe {
             let mut clamped = sums;
             for v in 0..NV {
@@ -136,7 +141,7 @@ impl Requantizer<'_> {
 /// # Safety
 /// The processor has the vector's instructions.
 #[inline(always)]
-pub(super) unsafe fn clamp<V: Lanes>(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
+pub(super) unsafe fn clamp<V: I32Vector>(how: &Requantizer<'_>, multiplier: i32, sums: &mut [i32]) {
     unsafe {
         let multipliers = V::splat(multiplier);
         let mut chunks = sums.chunks_exact_mut(V::LANES);

@@ -1,6 +1,6 @@
 //! The innermost loop of layers of bytes: pixels times weights into registers.
 
-use super::Term;
+use super::QuantizedElement;
 use super::simd::Products;
 use crate::engine::compiled::format::BLOCK;
 
@@ -27,7 +27,7 @@ pub(super) struct Operands<X> {
     pub channels: usize,
 }
 
-impl<X: Term> Operands<X> {
+impl<X: QuantizedElement> Operands<X> {
     /// The `rest` channels behind those of `self`, filled up with zeros to four in `copy`, of `size` rows and pixels.
     ///
     /// # Safety
@@ -52,7 +52,7 @@ impl<X: Term> Operands<X> {
             x: to,
             pixel: 4,
             row: 4 * size[1],
-            // Four channels have `4 * BLOCK` weights.
+            // I32x4 channels have `4 * BLOCK` weights.
             weights: unsafe { self.weights.add(self.channels * BLOCK) },
             channels: 4,
             ..self
@@ -66,7 +66,7 @@ impl<X: Term> Operands<X> {
 /// As [`micro`].
 #[inline(always)]
 unsafe fn add_fours<
-    X: Term,
+    X: QuantizedElement,
     V: Products<X>,
     const R: usize,
     const N: usize,
@@ -96,7 +96,7 @@ unsafe fn add_fours<
 /// As [`micro`].
 #[inline(always)]
 pub(super) unsafe fn add<
-    X: Term,
+    X: QuantizedElement,
     V: Products<X>,
     const R: usize,
     const N: usize,
@@ -118,7 +118,13 @@ pub(super) unsafe fn add<
 /// # Safety
 /// All that the operands and shapes say must be there.
 #[inline(always)]
-unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const NV: usize>(
+unsafe fn micro<
+    X: QuantizedElement,
+    V: Products<X>,
+    const R: usize,
+    const N: usize,
+    const NV: usize,
+>(
     sums: *mut V,
     sums_row: usize,
     o: Operands<X>,
@@ -150,7 +156,7 @@ unsafe fn micro<X: Term, V: Products<X>, const R: usize, const N: usize, const N
 /// # Safety
 /// As [`micro`].
 #[inline(always)]
-pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
+pub(super) unsafe fn multiply<X: QuantizedElement, V: Products<X>, const NV: usize>(
     [rows, pixels]: [usize; 2],
     sums: *mut V,
     sums_row: usize,
@@ -183,24 +189,27 @@ pub(super) unsafe fn multiply<X: Term, V: Products<X>, const NV: usize>(
 
 /// Pixels whose sums registers hold. Dense layers, of which a batch is a row, have few shapes where they read 16-bit numbers: one of them in a
 /// model.
-const fn at_once<X: Term, V: Products<X>>(vectors: usize) -> usize {
+const fn at_once<X: QuantizedElement, V: Products<X>>(vectors: usize) -> usize {
     let most = V::PIXELS[vectors - 1];
     if X::TALL || most < 4 { most } else { 4 }
 }
 
 /// Whether there is a kernel for so many pixels: not for 3 and 5 where the registers hold more, which would make programs a hundredth larger.
-pub(super) const fn there_is<X: Term, V: Products<X>>(vectors: usize, pixels: usize) -> bool {
+pub(super) const fn there_is<X: QuantizedElement, V: Products<X>>(
+    vectors: usize,
+    pixels: usize,
+) -> bool {
     let most = at_once::<X, V>(vectors);
     pixels == most || pixels < most && !matches!(pixels, 3 | 5)
 }
 
 /// Pixels of the widest tile: as many as are multiplied at once, or several times as many if these are few.
-pub(super) const fn most_pixels<X: Term, V: Products<X>>(vectors: usize) -> usize {
+pub(super) const fn most_pixels<X: QuantizedElement, V: Products<X>>(vectors: usize) -> usize {
     let once = at_once::<X, V>(vectors);
     MAX_PIXELS / once * once
 }
 
 /// Whether there are tiles of two rows and up to four pixels, and the registers hold them. Small images of few channels do without.
-pub(super) const fn two_rows<X: Term, V: Products<X>>(vectors: usize) -> bool {
+pub(super) const fn two_rows<X: QuantizedElement, V: Products<X>>(vectors: usize) -> bool {
     X::TALL && V::WIDE >= 4 && vectors >= 2 && V::PIXELS[vectors - 1] >= 8 && V::LANES == BLOCK
 }

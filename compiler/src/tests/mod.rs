@@ -1,5 +1,13 @@
 //! Compiled models against tract: shipped files, small networks by hand, and random ones.
 
+mod executor;
+mod folder;
+mod graphs;
+mod half_floats;
+mod onnx_builder;
+mod onnxruntime;
+mod quality;
+
 use std::path::{Path, PathBuf};
 
 use dreamlet_onnx::Limits;
@@ -9,9 +17,11 @@ use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::image::PixelRange;
 use dreamlet_runtime::onnx::OnnxFile;
 
-use super::ir::Net;
-use super::testing::Draft;
-use super::{CompileError, Options, Precision, compile, executor, import, interpreter, passes};
+use crate::ir::Net;
+use crate::{CompileError, Options, Precision, compile, import, interpreter, passes};
+use onnx_builder::OnnxBuilder;
+
+pub(super) use folder::TestFolder;
 
 /// Everything that is checked takes files without a card too.
 pub(super) fn options() -> Options {
@@ -57,7 +67,8 @@ pub(super) fn largest(a: &[f32], b: &[f64]) -> f64 {
         })
 }
 
-/// Checks that tract, the reference before and after rewriting, and the compiled layers make the same images; gives the rewritten network.
+/// Checks that tract, the reference before and after rewriting, and the compiled layers make the
+/// same images; gives the rewritten network.
 pub(super) fn agrees(file: &[u8], what: &str) -> Net {
     let engine = OnnxGenerator::from_bytes(file, &Limits::default(), &options().assumptions);
     compare(file, what, Some(engine.unwrap()))
@@ -212,11 +223,11 @@ fn generators_of_other_tools_compile_and_make_the_same_images_or_say_why_not() {
 }
 
 fn softmax(name: &str) -> Vec<u8> {
-    let mut draft = Draft::new(1, &[4]);
-    let x = draft.gemm("latent", 4, 9);
-    let x = draft.node(name, &[&x], vec![]);
-    let x = draft.reshape(&x, &[-1, 1, 3, 3]);
-    draft.file(&x, &[1, 3, 3])
+    let mut builder = OnnxBuilder::new(1, &[4]);
+    let x = builder.gemm("latent", 4, 9);
+    let x = builder.node(name, &[&x], vec![]);
+    let x = builder.reshape(&x, &[-1, 1, 3, 3]);
+    builder.file(&x, &[1, 3, 3])
 }
 
 #[test]
@@ -231,12 +242,12 @@ fn an_operator_without_a_layer_is_named_with_its_node() {
 
 #[test]
 fn weights_beyond_16_bits_name_their_layer() {
-    let mut draft = Draft::new(1, &[4]);
-    let weights = draft.floats(&[4, 4], &[7e4; 16]);
-    let x = draft.node("MatMul", &["latent", &weights], vec![]);
-    let x = draft.node("Tanh", &[&x], vec![]);
-    let x = draft.reshape(&x, &[-1, 1, 2, 2]);
-    let file = draft.file(&x, &[1, 2, 2]);
+    let mut builder = OnnxBuilder::new(1, &[4]);
+    let weights = builder.floats(&[4, 4], &[7e4; 16]);
+    let x = builder.node("MatMul", &["latent", &weights], vec![]);
+    let x = builder.node("Tanh", &[&x], vec![]);
+    let x = builder.reshape(&x, &[-1, 1, 2, 2]);
+    let file = builder.file(&x, &[1, 2, 2]);
     compile(&file, &options()).unwrap();
     let half = Options {
         precision: Precision::F16,
@@ -255,7 +266,8 @@ fn the_report_counts_what_the_file_has() {
     let compiled = compile(&file, &options()).unwrap();
     let report = &compiled.report;
     assert_eq!(report.flash, compiled.file.len() as u64);
-    // 32 to 7x7x128; 128 channels to 64 by 4x4 taps of which 2x2 meet, without those outside; 64 channels of 14x14 by 16 taps.
+    // 32 to 7x7x128; 128 channels to 64 by 4x4 taps of which 2x2 meet, without those outside; 64
+    // channels of 14x14 by 16 taps.
     let counts: Vec<u64> = report
         .lines
         .iter()

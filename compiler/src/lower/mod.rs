@@ -1,78 +1,34 @@
-//! From a [network](super::ir) to layers of the device: which kind of layer each node becomes, and which buffers they read and write.
+//! From a [network](super::ir) to layers of the device: which kind of layer each node becomes, and
+//! which buffers it reads and writes.
+
+mod orders;
+mod work;
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Broadcast, Convolution, DType, HwcShape, Op as Layer, padded,
+    Activation, Broadcast, Convolution, DType, HwcShape, Op as Layer,
 };
-use dreamlet_runtime::engine::compiled::{Axis, few_scratch, upsample_scratch};
+use dreamlet_runtime::engine::compiled::{col2im_scratch, upsample_scratch};
 
-use super::import::value::planar_position;
-use super::ir::{Net, Node, Op, ValueId, len};
-use super::pack::Packed;
-use super::passes::crop::cut;
-use super::upsample::{self, kinds};
-use super::{CompileError, Precision};
+use crate::ir::{Net, NetNode, Op, ValueId, len};
+use crate::passes::crop::cut;
+use crate::steps::{F32Weights, Lowered, Operand, Step, bytes};
+use crate::upsample::{self, kinds};
+use crate::{CompileError, Precision};
 
-/// A tensor of a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operand {
-    None,
-    Latent,
-    Image,
-    /// In a buffer, from this byte on.
-    Buffer {
-        index: usize,
-        offset: u32,
-    },
-}
+use orders::{is_interleaved, is_planar, is_transposition, shuffles};
+use work::prefers_col2im;
 
-/// Weights in an order that is easy to compute with, see [`super::ir::Op`].
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Weights {
-    pub(crate) weights: Vec<f32>,
-    pub(crate) bias: Option<Vec<f32>>,
-}
+pub(crate) use work::products;
 
-/// A layer before it has addresses.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Step {
-    pub(crate) op: Layer,
-    pub(crate) input: Operand,
-    pub(crate) input_number: DType,
-    pub(crate) input_shape: HwcShape,
-    pub(crate) second: Operand,
-    pub(crate) output: Operand,
-    pub(crate) output_number: DType,
-    pub(crate) output_shape: HwcShape,
-    pub(crate) activation: Activation,
-    pub(crate) weights: Option<Weights>,
-    /// Tensors that are quantized and packed already, in the place of `weights`.
-    pub(crate) packed: Option<Packed>,
-    /// The value of the network that it makes.
-    pub(crate) value: ValueId,
-    /// The ONNX node it comes from.
-    pub(crate) origin: String,
-}
-
-/// Layers in the order in which they run, and the sizes of their buffers in bytes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Lowered {
-    pub(crate) steps: Vec<Step>,
-    pub(crate) buffers: Vec<u64>,
-}
-
-/// Bytes of a value.
-pub(crate) fn bytes(shape: HwcShape, number: DType) -> u64 {
-    shape.len() * number.size() as u64
-}
-
-/// Makes the layers of a rewritten network; layers that have no integer form are made only where `precision` has floats.
+/// Makes the layers of a rewritten network. Layers that have no int8 form are made only for a
+/// `precision` of floats.
 ///
 /// # Errors
 /// [`CompileError::Node`] for a change of order that no layer makes.
 pub(crate) fn lower(net: &Net, precision: Precision) -> Result<Lowered, CompileError> {
     let mut lowering = Lowering {
         net,
-        floats: precision != Precision::Int8,
+        all_f32: precision != Precision::Int8,
         homes: vec![None; net.values.len()],
         done: vec![false; net.nodes.len()],
         out: Lowered::default(),
@@ -90,8 +46,8 @@ pub(crate) fn lower(net: &Net, precision: Precision) -> Result<Lowered, CompileE
 
 struct Lowering<'a> {
     net: &'a Net,
-    /// Whether all layers compute with floats.
-    floats: bool,
+    /// Whether no layer will be quantized.
+    all_f32: bool,
     /// Where each value is.
     homes: Vec<Option<Operand>>,
     /// Nodes that an earlier layer does along with its own work.
@@ -138,8 +94,9 @@ impl Lowering<'_> {
         }
     }
 
-    /// A step of `node` that makes `value` of `shape`; its buffer is new if the value has no place yet.
-    fn step(&mut self, node: &Node, op: Layer, value: ValueId, shape: HwcShape) -> Step {
+    /// A step of `node` that makes `value` of `shape`; its buffer is new if the value has no place
+    /// yet.
+    fn step(&mut self, node: &NetNode, op: Layer, value: ValueId, shape: HwcShape) -> Step {
         let output = match self.homes[value] {
             Some(home) => home,
             None => self.buffer(bytes(shape, DType::F32)),
@@ -149,11 +106,11 @@ impl Lowering<'_> {
         Step {
             op,
             input: input.map_or(Operand::None, |&input| self.home(input)),
-            input_number: DType::F32,
+            input_dtype: DType::F32,
             input_shape: input.map_or(HwcShape::vector(1), |&input| self.net.shape(input)),
             second: Operand::None,
             output,
-            output_number: DType::F32,
+            output_dtype: DType::F32,
             output_shape: shape,
             activation: node.activation,
             weights: None,
@@ -163,7 +120,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// Adds a step. Only a vector can be read from the latent vector, so an image made of it is copied first.
+    /// Adds a step. Only a vector can be read from the latent vector, so an image made of it is
+    /// copied first.
     fn push(&mut self, mut step: Step) {
         let whole = HwcShape::vector(step.input_shape.len() as u32);
         if step.input == Operand::Latent && step.input_shape != whole {
@@ -186,10 +144,10 @@ impl Lowering<'_> {
         self.out.steps.push(step);
     }
 
-    fn node(&mut self, node: &Node) -> Result<(), CompileError> {
+    fn node(&mut self, node: &NetNode) -> Result<(), CompileError> {
         let to = self.net.shape(node.output);
         let weights = |weights: &[f32], bias: Option<&[f32]>| {
-            Some(Weights {
+            Some(F32Weights {
                 weights: weights.to_vec(),
                 bias: bias.map(<[f32]>::to_vec),
             })
@@ -197,7 +155,7 @@ impl Lowering<'_> {
         let whole = |step: &mut Step| {
             step.input_shape = HwcShape::vector(step.input_shape.len() as u32);
         };
-        // What is done to each number alone takes values with one constant for each number as vectors.
+        // Element-wise layers take values with one constant for each element as vectors.
         let flat = |step: &mut Step, constants: usize| {
             if constants != to.channels as usize {
                 whole(step);
@@ -279,17 +237,17 @@ impl Lowering<'_> {
     }
 
     /// A copy of a value where it cannot be read from its own place.
-    fn copied(&mut self, node: &Node, value: ValueId) -> Operand {
+    fn copied(&mut self, node: &NetNode, value: ValueId) -> Operand {
         let shape = HwcShape::vector(self.net.shape(value).len() as u32);
         let buffer = self.buffer(bytes(shape, DType::F32));
         self.out.steps.push(Step {
             op: Layer::Activate,
             input: self.home(value),
-            input_number: DType::F32,
+            input_dtype: DType::F32,
             input_shape: shape,
             second: Operand::None,
             output: buffer,
-            output_number: DType::F32,
+            output_dtype: DType::F32,
             output_shape: shape,
             activation: Activation::None,
             weights: None,
@@ -300,7 +258,7 @@ impl Lowering<'_> {
         buffer
     }
 
-    fn concat(&mut self, node: &Node, to: HwcShape) {
+    fn concat(&mut self, node: &NetNode, to: HwcShape) {
         let mut first = 0;
         for &part in &node.inputs {
             let own = self.net.shape(part);
@@ -317,16 +275,18 @@ impl Lowering<'_> {
         }
     }
 
-    /// The layer of a convolution that multiplies least. One that can write channels after one another does so where that is asked for.
-    fn convolution(&mut self, node: &Node, geometry: Convolution) -> Step {
+    /// The layer of a convolution that multiplies least. One that can write channels after one
+    /// another does so where a change of order follows.
+    fn convolution(&mut self, node: &NetNode, geometry: Convolution) -> Step {
         let (from, to) = (self.net.shape(node.inputs[0]), self.net.shape(node.output));
         if geometry.groups != 1 {
             return self.step(node, Layer::GroupConv(geometry), node.output, to);
         }
-        if !prefers_few(&geometry, from, to) {
+        if !prefers_col2im(&geometry, from, to) {
             return self.step(node, Layer::Conv(geometry), node.output, to);
         }
-        // The sums of one channel after the other: as the image has them, or where there is but one.
+        // The sums of one channel after the other: as the image has them, or where there is but
+        // one.
         let mut geometry = geometry;
         let mut value = node.output;
         let next = self.net.nodes.iter().position(|next| {
@@ -342,14 +302,15 @@ impl Lowering<'_> {
             None if to.channels == 1 => {}
             None => return self.step(node, Layer::Conv(geometry), node.output, to),
         }
-        let mut step = self.step(node, Layer::FewConv(geometry), value, to);
-        step.second = self.buffer(few_scratch(&geometry, from, to).unwrap_or(u64::MAX));
+        let mut step = self.step(node, Layer::Col2ImConv(geometry), value, to);
+        step.second = self.buffer(col2im_scratch(&geometry, from, to).unwrap_or(u64::MAX));
         step
     }
 
-    /// A transposed convolution that is a doubling and a convolution becomes the layer that makes use of it, where that pays.
+    /// A transposed convolution that is a doubling and a convolution becomes the layer that makes
+    /// use of it, where that pays.
     fn upsample(&mut self, step: &mut Step) {
-        let (Layer::Conv(geometry), Some(weights), true) = (step.op, &step.weights, self.floats)
+        let (Layer::Conv(geometry), Some(weights), true) = (step.op, &step.weights, self.all_f32)
         else {
             return;
         };
@@ -361,14 +322,14 @@ impl Lowering<'_> {
             return;
         };
         step.op = Layer::UpsampleConv;
-        step.weights = Some(Weights {
+        step.weights = Some(F32Weights {
             weights: kinds,
             bias: weights.bias.clone(),
         });
         step.second = self.buffer(upsample_scratch(from, to).unwrap_or(u64::MAX));
     }
 
-    fn reorder(&mut self, node: &Node, positions: &[u32]) -> Result<(), CompileError> {
+    fn reorder(&mut self, node: &NetNode, positions: &[u32]) -> Result<(), CompileError> {
         let (from, to) = (self.net.shape(node.inputs[0]), self.net.shape(node.output));
         let vector = HwcShape::vector(to.len() as u32);
         let mut step = self.step(node, Layer::HwcToChw, node.output, to);
@@ -380,7 +341,8 @@ impl Lowering<'_> {
         } else if let Some(crd) = shuffles(positions, from, to) {
             step.op = Layer::DepthToSpace(crd);
         } else if let Some(cut) = cut(positions, from, to) {
-            // A transposed convolution of one tap for each channel by itself, whose first outputs are cut off.
+            // A transposed convolution of one tap for each channel by itself, whose first outputs
+            // are cut off.
             step.op = Layer::GroupConv(Convolution {
                 kernel: [1; 2],
                 stride: [1; 2],
@@ -390,14 +352,11 @@ impl Lowering<'_> {
                 transposed: true,
                 planar: false,
             });
-            step.weights = Some(Weights {
+            step.weights = Some(F32Weights {
                 weights: vec![1.0; from.channels as usize],
                 bias: None,
             });
-        } else if len(from) == len(to)
-            && (0..positions.len())
-                .all(|i| positions[planar_position(to, i)] as usize == planar_position(from, i))
-        {
+        } else if len(from) == len(to) && is_transposition(positions, from, to) {
             let buffer = self.buffer(bytes(vector, DType::F32));
             let mut second = step.clone();
             step.output = buffer;
@@ -432,11 +391,11 @@ impl Lowering<'_> {
                 self.out.steps.push(Step {
                     op: Layer::Activate,
                     input: home,
-                    input_number: DType::F32,
+                    input_dtype: DType::F32,
                     input_shape: shape,
                     second: Operand::None,
                     output: Operand::Image,
-                    output_number: DType::F32,
+                    output_dtype: DType::F32,
                     output_shape: shape,
                     activation: Activation::None,
                     weights: None,
@@ -447,76 +406,4 @@ impl Lowering<'_> {
             }
         }
     }
-}
-
-/// Whether number `i` comes from where channels after one another have it.
-fn is_planar(positions: &[u32], from: HwcShape) -> bool {
-    let pairs = positions.iter().enumerate();
-    positions.len() == len(from)
-        && pairs
-            .into_iter()
-            .all(|(i, &at)| at as usize == planar_position(from, i))
-}
-
-/// Whether the result is channels side by side of channels after one another.
-fn is_interleaved(positions: &[u32], to: HwcShape) -> bool {
-    (0..positions.len()).all(|i| positions[planar_position(to, i)] as usize == i)
-}
-
-/// Whether blocks of channels become blocks of pixels, and in which of the two orders.
-fn shuffles(positions: &[u32], from: HwcShape, to: HwcShape) -> Option<bool> {
-    let block = to.height.checked_div(from.height)?;
-    let fits = block > 1
-        && to.height == block * from.height
-        && to.width == block * from.width
-        && from.channels == block * block * to.channels;
-    if !fits {
-        return None;
-    }
-    [false, true].into_iter().find(|&crd| {
-        positions.iter().enumerate().all(|(i, &at)| {
-            let i = i as u32;
-            let (pixel, channel) = (i / to.channels, i % to.channels);
-            let (row, column) = (pixel / to.width, pixel % to.width);
-            let within = row % block * block + column % block;
-            let source = if crd {
-                channel * block * block + within
-            } else {
-                within * to.channels + channel
-            };
-            at == (row / block * from.width + column / block) * from.channels + source
-        })
-    })
-}
-
-/// Pairs of an output and a tap along both axes, of which an input position exists.
-pub(crate) fn products(geometry: &Convolution, from: HwcShape, to: HwcShape) -> u64 {
-    let pairs = |axis: &Axis| -> u64 {
-        let phases = 0..axis.phases();
-        phases
-            .map(|phase| {
-                let outputs = axis.outputs(phase);
-                let taps = axis.taps(phase);
-                let inside = taps.iter().map(|tap| {
-                    let (begin, end) = axis.inside(tap.offset, 0, outputs);
-                    (end - begin) as u64
-                });
-                inside.sum::<u64>()
-            })
-            .sum()
-    };
-    Axis::pair(geometry, from, to).iter().map(pairs).product()
-}
-
-/// Whether multiplying every input pixel with all taps at once is less work than gathering for each output, with both padded to blocks.
-fn prefers_few(geometry: &Convolution, from: HwcShape, to: HwcShape) -> bool {
-    let taps = geometry.kernel[0] as usize * geometry.kernel[1] as usize;
-    let channels = u64::from(from.channels);
-    let few = padded(to.channels as usize * taps) as u64
-        * u64::from(from.height)
-        * u64::from(from.width)
-        * channels;
-    let gather = products(geometry, from, to) * u64::from(to.channels);
-    let direct = products(geometry, from, to) * padded(to.channels as usize) as u64 * channels;
-    few_scratch(geometry, from, to).is_some() && few + gather < direct
 }

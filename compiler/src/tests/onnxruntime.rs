@@ -4,8 +4,8 @@ use dreamlet_runtime::latent::fill_normal;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
 
-use super::interpreter;
-use super::tests::{largest, networks, readable};
+use super::{largest, networks, readable};
+use crate::interpreter;
 
 /// tract may be wrong as well: onnxruntime is what everybody else runs.
 #[test]

@@ -1,14 +1,14 @@
-//! For tests: runs a compiled model record by record, in simple loops over packed weights by the documented orders. It shares nothing with the
-//! compiler but the format.
+//! For tests: runs a compiled model record by record, in simple loops over packed weights by the
+//! documented orders. It shares nothing with the compiler but the format.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, Broadcast, BufferRef, Convolution, DType, HwcShape, Layer, Op, PadKind, Weights,
 };
-use dreamlet_runtime::engine::compiled::{Axis, CompiledGenerator, Model};
+use dreamlet_runtime::engine::compiled::{CompiledGenerator, ConvAxis, Model};
+use half::f16;
 
-use super::half;
-use super::interpreter;
-use super::ir::{Net, Node, Op as NetOp};
+use crate::interpreter;
+use crate::ir::{Net, NetNode, Op as NetOp};
 
 /// Makes an image, CHW.
 pub(crate) fn run(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
@@ -67,12 +67,10 @@ impl Machine<'_> {
     }
 
     fn weight(&self, i: usize) -> f32 {
-        let Weights { number, offset, .. } = self.weights();
-        let at = offset as usize + i * number.size();
-        match number {
-            DType::F16 => {
-                half::to_f32(u16::from_le_bytes([self.weights[at], self.weights[at + 1]]))
-            }
+        let Weights { dtype, offset, .. } = self.weights();
+        let at = offset as usize + i * dtype.size();
+        match dtype {
+            DType::F16 => f16::from_le_bytes([self.weights[at], self.weights[at + 1]]).to_f32(),
             _ => f32::from_le_bytes(self.weights[at..at + 4].try_into().unwrap()),
         }
     }
@@ -95,7 +93,7 @@ impl Machine<'_> {
                 }
             }
             Op::Conv(geometry) => self.conv(&geometry, x, to),
-            Op::FewConv(geometry) => self.few(&geometry, x, to),
+            Op::Col2ImConv(geometry) => self.col2im(&geometry, x, to),
             Op::GroupConv(geometry) => self.grouped(&geometry, x, to),
             Op::UpsampleConv => self.upsample(x, to),
             Op::Affine => {
@@ -152,7 +150,7 @@ impl Machine<'_> {
             Op::Bilinear(coordinates) => NetOp::Bilinear(coordinates),
             Op::DepthToSpace(crd) => NetOp::DepthToSpace(crd),
             Op::Pad(before, kind) => NetOp::Pad(before, kind),
-            other => panic!("no float layer: {other:?}"),
+            other => panic!("no f32 layer: {other:?}"),
         };
         assert!(!matches!(op, NetOp::Pad(_, PadKind::Constant(fill)) if fill.is_nan()));
         let mut net = Net::new(1, 0);
@@ -169,7 +167,7 @@ impl Machine<'_> {
         })
         .collect();
         let output = net.value(self.layer.output_shape);
-        net.nodes.push(Node {
+        net.nodes.push(NetNode {
             op,
             activation: Activation::None,
             inputs: ids,
@@ -182,10 +180,11 @@ impl Machine<'_> {
         }
     }
 
-    /// All pairs of output and tap whose input exists: `f(output pixel, tap number in the packed order, tap number in the kernel, input pixel)`.
+    /// All pairs of output and tap whose input exists: `f(output pixel, tap number in the packed
+    /// order, tap number in the kernel, input pixel)`.
     fn taps(&self, geometry: &Convolution, mut f: impl FnMut(usize, usize, usize, usize)) {
         let (from, to) = (self.layer.input_shape, self.layer.output_shape);
-        let [rows, columns] = Axis::pair(geometry, from, to);
+        let [rows, columns] = ConvAxis::pair(geometry, from, to);
         let mut first = 0;
         for row_phase in 0..rows.phases() {
             for column_phase in 0..columns.phases() {
@@ -236,7 +235,7 @@ impl Machine<'_> {
         });
     }
 
-    fn few(&self, geometry: &Convolution, x: &[f32], to: &mut [f32]) {
+    fn col2im(&self, geometry: &Convolution, x: &[f32], to: &mut [f32]) {
         let inputs = self.layer.input_shape.channels as usize;
         let outputs = self.layer.output_shape.channels as usize;
         let taps = (geometry.kernel[0] * geometry.kernel[1]) as usize;
@@ -278,8 +277,8 @@ impl Machine<'_> {
             *y = self.bias(n);
             for c in 0..inputs {
                 let weight = |row: usize, column: usize| {
-                    let number = 3 * row + column;
-                    self.weight(((number * blocks + n / 16) * inputs + c) * 16 + n % 16)
+                    let kind = 3 * row + column;
+                    self.weight(((kind * blocks + n / 16) * inputs + c) * 16 + n % 16)
                 };
                 let rows: [[f32; 3]; 3] = core::array::from_fn(|row| {
                     taps(core::array::from_fn(|column| weight(row, column)))

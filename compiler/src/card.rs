@@ -1,0 +1,80 @@
+//! The model's card: the ONNX file's, or one of what is known; and golden images.
+
+use dreamlet_runtime::card::{Card, Golden, Latent, make_golden};
+use dreamlet_runtime::engine::compiled::format::DType;
+use dreamlet_runtime::generator::Generator as _;
+use dreamlet_runtime::onnx::OnnxFile;
+
+use super::emit::write;
+use super::interpreter;
+use super::ir::Net;
+use super::quantize;
+use super::steps::Lowered;
+use super::{CompileError, INTERPRETED_WORK, Options, Precision};
+
+/// The file's card, or one of what is known.
+///
+/// Golden images are the interpreter's where that is fast enough, else those of the f32 model. A
+/// quantized model makes its own later.
+pub(crate) fn card(
+    file: &OnnxFile,
+    original: &Net,
+    lowered: &Lowered,
+    options: &Options,
+) -> Result<Card, CompileError> {
+    if let Some(card) = &file.card {
+        return Ok(card.clone());
+    }
+    let facts = options.assumptions.facts(file)?;
+    let latent = Latent {
+        len: file.graph.inspection.latent_len,
+        distribution: facts.distribution,
+    };
+    let mut card = Card::new(&options.name, latent, facts.shape, facts.range);
+    card.classes = (0..facts.classes).map(|class| class.to_string()).collect();
+    if options.precision == Precision::Int8 {
+        return Ok(card);
+    }
+    card.golden = if file.graph.inspection.work <= INTERPRETED_WORK {
+        golden(&card, |latent, class, image| {
+            let values = interpreter::run(original, latent, class.unwrap_or(0));
+            for (to, from) in image.iter_mut().zip(&values[original.image]) {
+                *to = *from as f32;
+            }
+            Ok(())
+        })?
+    } else {
+        golden_of(&write(lowered, &card, DType::F32)?, &card)?
+    };
+    Ok(card)
+}
+
+/// Writes a quantized model with golden images that it has made itself.
+pub(crate) fn with_own_golden(lowered: &Lowered, mut card: Card) -> Result<Vec<u8>, CompileError> {
+    let dtype = quantize::f32_weights(lowered);
+    card.golden = golden_of(&write(lowered, &card, dtype)?, &card)?;
+    if quantize::exact(lowered) {
+        card.tolerance.levels = 0;
+    }
+    write(lowered, &card, dtype)
+}
+
+/// Golden images of a compiled model, made by itself.
+fn golden_of(file: &[u8], card: &Card) -> Result<Vec<Golden>, CompileError> {
+    let mut engine = quantize::open(file)?;
+    golden(card, |latent, class, image| {
+        engine
+            .generate(latent, class, image)
+            .map_err(|error| error.to_string())
+    })
+}
+
+/// [`make_golden`] with this crate's error.
+fn golden(
+    card: &Card,
+    generate: impl FnMut(&[f32], Option<usize>, &mut [f32]) -> Result<(), String>,
+) -> Result<Vec<Golden>, CompileError> {
+    make_golden(card, generate).map_err(|error| CompileError::Golden {
+        reason: error.to_string(),
+    })
+}
