@@ -223,7 +223,7 @@ pub enum Binary {
     Min,
 }
 
-/// Operators on one value; numbers are `alpha`.
+/// Operators on one value; parameters are `alpha`.
 #[allow(missing_docs, reason = "the names are ONNX's")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unary {

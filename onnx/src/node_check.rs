@@ -213,7 +213,7 @@ impl<'a> NodeCheck<'a> {
             Some(sizes) if sizes.len() == len => Ok(sizes),
             _ => {
                 let expected = match low {
-                    0 => "one number for each place, none negative",
+                    0 => "one for each side, none negative",
                     _ => "one positive number for each direction",
                 };
                 Err(self.attribute_error(name, expected, format!("{list:?}")))

@@ -127,7 +127,7 @@ fn inputs<'a>(pb: &'a GraphProto, flow: &Flow<'_>) -> Result<Inputs<'a>, ModelEr
                     .filter(|len| (1..=MAX_LATENT_LEN).contains(len));
                 let len = fits.ok_or_else(|| {
                     not_a_generator(format!(
-                        "{}: a latent has 1 to {MAX_LATENT_LEN} numbers",
+                        "{}: a latent has 1 to {MAX_LATENT_LEN} elements",
                         declared.describe(name)
                     ))
                 })?;

@@ -69,7 +69,7 @@ pub(super) fn convolution(
         Some((_, bias)) if bias.len() == outputs => bias.to_vec(),
         Some((constant, _)) => {
             return Err(node.refuse(format!(
-                "its bias has dimensions {:?}, {outputs} numbers were expected",
+                "its bias has dimensions {:?}, {outputs} elements were expected",
                 constant.shape
             )));
         }

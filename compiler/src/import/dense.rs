@@ -5,7 +5,7 @@ use dreamlet_runtime::engine::compiled::format::HwcShape;
 
 use super::Reader;
 use super::node::NodeReader;
-use super::value::{Data, Known, Order};
+use super::value::{Known, Order, PlacedTensor};
 use crate::CompileError;
 use crate::ir::Op;
 
@@ -87,7 +87,7 @@ fn dense(
     }
     let shape = HwcShape::vector(u32::try_from(bias.len()).unwrap_or(u32::MAX));
     let op = Op::Dense { weights, bias };
-    Ok(Known::Data(Data {
+    Ok(Known::Tensor(PlacedTensor {
         id: reader.net.push(op, vec![input.id], shape, &node.label()),
         dims: node.shape(),
         order: Order::Same,

@@ -7,15 +7,15 @@ use dreamlet_runtime::engine::compiled::format::{Activation, BinaryKind, Broadca
 
 use super::Reader;
 use super::node::NodeReader;
-use super::value::{Data, Known};
+use super::value::{Known, PlacedTensor};
 use crate::CompileError;
 use crate::ir::{Op, len, per_channel};
 
 /// A value of `data`'s shape and order, made from it alone.
-fn like(reader: &mut Reader, node: &NodeReader<'_>, data: &Data, op: Op) -> Data {
+fn like(reader: &mut Reader, node: &NodeReader<'_>, data: &PlacedTensor, op: Op) -> PlacedTensor {
     let shape = reader.net.shape(data.id);
     let id = reader.net.push(op, vec![data.id], shape, &node.label());
-    Data { id, ..data.clone() }
+    PlacedTensor { id, ..data.clone() }
 }
 
 pub(super) fn activation(
@@ -28,7 +28,7 @@ pub(super) fn activation(
     if let Some(last) = reader.net.nodes.last_mut() {
         last.activation = activation;
     }
-    Ok(Known::Data(made))
+    Ok(Known::Tensor(made))
 }
 
 /// Clip by bounds from attributes or else inputs.
@@ -56,7 +56,7 @@ pub(super) fn clip(
 fn broadcast_over(
     reader: &Reader,
     node: &NodeReader<'_>,
-    data: &mut Data,
+    data: &mut PlacedTensor,
     (dims, floats): (&[usize], &[f32]),
 ) -> Result<Vec<f32>, CompileError> {
     let shape = reader.net.shape(data.id);
@@ -112,7 +112,7 @@ pub(super) fn batch_normalization(
 fn affine(
     reader: &mut Reader,
     node: &NodeReader<'_>,
-    data: &Data,
+    data: &PlacedTensor,
     scale: Vec<f32>,
     shift: Vec<f32>,
 ) -> Known {
@@ -128,7 +128,7 @@ fn affine(
         scale: scales,
         shift: shifts,
     };
-    Known::Data(like(reader, node, data, op))
+    Known::Tensor(like(reader, node, data, op))
 }
 
 pub(super) fn prelu(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known, CompileError> {
@@ -143,10 +143,15 @@ pub(super) fn prelu(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known,
         if let Some(last) = reader.net.nodes.last_mut() {
             last.activation = Activation::LeakyRelu(first);
         }
-        return Ok(Known::Data(made));
+        return Ok(Known::Tensor(made));
     }
     let slopes = per_channel(slopes, reader.net.shape(data.id));
-    Ok(Known::Data(like(reader, node, &data, Op::Prelu { slopes })))
+    Ok(Known::Tensor(like(
+        reader,
+        node,
+        &data,
+        Op::Prelu { slopes },
+    )))
 }
 
 pub(super) fn binary(
@@ -210,7 +215,7 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
         node.data(&reader.known, 0)?.clone(),
         node.data(&reader.known, 1)?.clone(),
     );
-    let size = |data: &Data| data.dims.iter().product::<usize>();
+    let size = |data: &PlacedTensor| data.dims.iter().product::<usize>();
     // The larger one first, with the place of each among the inputs.
     let (mut large, mut small, kind, places) = if size(&a) >= size(&b) {
         (a, b, kind, [0, 1])
@@ -226,7 +231,7 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
         )));
     };
     let how = if size(&small) == size(&large) {
-        let alike = |large: &Data, small: &Data, reader: &Reader| {
+        let alike = |large: &PlacedTensor, small: &PlacedTensor, reader: &Reader| {
             reader.net.shape(large.id) == reader.net.shape(small.id) && large.order == small.order
         };
         if !alike(&large, &small, reader) {
@@ -247,7 +252,7 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
         }
         if !by_channel(reader, &large, &small, &result) {
             return Err(node.refuse(format!(
-                "a value of {:?} is repeated over one of {:?}; only one number for each channel can be",
+                "a value of {:?} is repeated over one of {:?}; only one element for each channel can be",
                 small.dims, large.dims
             )));
         }
@@ -258,7 +263,7 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
     let id = reader
         .net
         .push(op, vec![large.id, small.id], shape, &node.label());
-    Ok(Known::Data(Data {
+    Ok(Known::Tensor(PlacedTensor {
         id,
         dims: result,
         order: large.order,
@@ -266,7 +271,11 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
 }
 
 /// Input `at` in the order that its number of dimensions suggests.
-fn canonical(reader: &mut Reader, node: &NodeReader<'_>, at: usize) -> Result<Data, CompileError> {
+fn canonical(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+    at: usize,
+) -> Result<PlacedTensor, CompileError> {
     if node.data(&reader.known, at)?.dims.len() == 4 {
         reader.map(node, at).map(|(data, _)| data)
     } else {
@@ -274,8 +283,8 @@ fn canonical(reader: &mut Reader, node: &NodeReader<'_>, at: usize) -> Result<Da
     }
 }
 
-/// Whether `small`, broadcast over `large`, is one number for each channel.
-fn by_channel(reader: &Reader, large: &Data, small: &Data, dims: &[usize]) -> bool {
+/// Whether `small`, broadcast over `large`, is one element for each channel.
+fn by_channel(reader: &Reader, large: &PlacedTensor, small: &PlacedTensor, dims: &[usize]) -> bool {
     let (shape, few) = (reader.net.shape(large.id), reader.net.shape(small.id));
     let channels = shape.channels as usize;
     len(few) == channels

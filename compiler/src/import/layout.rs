@@ -6,7 +6,7 @@ use dreamlet_runtime::engine::compiled::format::{HwcShape, PadKind};
 
 use super::Reader;
 use super::node::NodeReader;
-use super::value::{Data, Known, Order};
+use super::value::{Known, Order, PlacedTensor};
 use crate::CompileError;
 use crate::ir::{Op, len};
 
@@ -17,7 +17,7 @@ pub(super) fn cast(
 ) -> Result<Known, CompileError> {
     match (node.input(&reader.known, 0)?, to) {
         (Known::Class, DType::I32 | DType::I64) => Ok(Known::Class),
-        (data @ Known::Data(_), DType::F32) => Ok(data.clone()),
+        (data @ Known::Tensor(_), DType::F32) => Ok(data.clone()),
         _ => Err(node.refuse("it converts a computed value to another type than float32")),
     }
 }
@@ -29,7 +29,7 @@ pub(super) fn reshape(
 ) -> Result<Known, CompileError> {
     Ok(match node.input(&reader.known, 0)? {
         Known::Class => Known::Class,
-        Known::Data(data) => Known::Data(Data {
+        Known::Tensor(data) => Known::Tensor(PlacedTensor {
             dims: shape.to_vec(),
             ..data.clone()
         }),
@@ -45,7 +45,7 @@ pub(super) fn transpose(
     let shape = reader.net.shape(data.id);
     let positions =
         transposed_positions(&data.dims, order).map(|from| data.order.position(shape, from) as u32);
-    Ok(Known::Data(Data {
+    Ok(Known::Tensor(PlacedTensor {
         id: data.id,
         order: Order::of(shape, positions.collect()),
         dims: node.shape(),
@@ -63,18 +63,18 @@ pub(super) fn concat(
         parts.push(node.data(&reader.known, at)?.clone());
     }
     if let [only] = parts.as_slice() {
-        return Ok(Known::Data(only.clone()));
+        return Ok(Known::Tensor(only.clone()));
     }
     let first = parts
         .first()
         .map(|part| part.dims.clone())
         .ok_or_else(|| node.refuse("it has no inputs"))?;
-    let sides = |reader: &Reader, part: &Data| {
+    let sides = |reader: &Reader, part: &PlacedTensor| {
         let shape = reader.net.shape(part.id);
         (shape.height, shape.width)
     };
-    // Stored as channels side by side; where each number is then follows, whatever the axis.
-    let alike = |reader: &Reader, parts: &[Data]| {
+    // Stored as channels side by side; where each element is then follows, whatever the axis.
+    let alike = |reader: &Reader, parts: &[PlacedTensor]| {
         parts
             .iter()
             .all(|part| sides(reader, part) == sides(reader, &parts[0]))
@@ -121,7 +121,7 @@ pub(super) fn concat(
     }
     let inputs = parts.iter().map(|part| part.id).collect();
     let id = reader.net.push(Op::Concat, inputs, shape, &node.label());
-    Ok(Known::Data(Data {
+    Ok(Known::Tensor(PlacedTensor {
         id,
         dims: node.shape(),
         order: Order::of(shape, positions),
@@ -162,7 +162,7 @@ pub(super) fn gather(
     let id = reader
         .net
         .push(Op::Lookup { table }, Vec::new(), shape, &node.label());
-    Ok(Known::Data(Data {
+    Ok(Known::Tensor(PlacedTensor {
         id,
         dims: node.shape(),
         order: Order::Same,

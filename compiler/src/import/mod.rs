@@ -1,7 +1,7 @@
 //! ONNX file to [network](super::ir).
 //!
 //! Constants come computed with the graph, tensors lose the batch's axis, and reshapes and transpositions only change how a tensor's own
-//! order maps to a value's memory ([`value::Order`]): numbers are moved where an operator asks for them in another place.
+//! order maps to a value's memory ([`value::Order`]): elements are moved where an operator asks for them in another place.
 
 mod conv;
 mod dense;
@@ -19,7 +19,7 @@ use dreamlet_runtime::engine::compiled::format::{Activation, HwcShape};
 use super::CompileError;
 use super::ir::{Net, Op, len};
 use node::NodeReader;
-use value::{Data, Known, Order, map_shape};
+use value::{Known, Order, PlacedTensor, map_shape};
 
 /// What is known of the graph so far.
 struct Reader {
@@ -39,7 +39,7 @@ pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, Comp
         net: Net::new(latent_len, classes),
         known: vec![None; graph.values.len()],
     };
-    let latent = Data {
+    let latent = PlacedTensor {
         id: reader.net.latent,
         dims: graph
             .value(graph.latent)
@@ -47,7 +47,7 @@ pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, Comp
             .unwrap_or_default(),
         order: Order::Same,
     };
-    reader.set(Some(graph.latent), Known::Data(latent));
+    reader.set(Some(graph.latent), Known::Tensor(latent));
     reader.set(graph.class, Known::Class);
     for (index, node) in graph.nodes.iter().enumerate() {
         let made = graph.value(node.output);
@@ -65,7 +65,7 @@ pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, Comp
         let made = reader.step(&reads)?;
         reader.set(Some(node.output), made);
     }
-    let Some(Some(Known::Data(image))) = reader.known.get(graph.image).cloned() else {
+    let Some(Some(Known::Tensor(image))) = reader.known.get(graph.image).cloned() else {
         return Err(CompileError::Node {
             node: format!("the output `{}`", found.output_name),
             reason: "it does not depend on the latent vector".into(),
@@ -133,7 +133,11 @@ impl Reader {
     }
 
     /// Input `at` as an image, and its shape.
-    fn map(&mut self, node: &NodeReader<'_>, at: usize) -> Result<(Data, HwcShape), CompileError> {
+    fn map(
+        &mut self,
+        node: &NodeReader<'_>,
+        at: usize,
+    ) -> Result<(PlacedTensor, HwcShape), CompileError> {
         let data = node.data(&self.known, at)?.clone();
         let map = data.map(&mut self.net, &node.label()).ok_or_else(|| {
             node.refuse(format!(
@@ -147,7 +151,11 @@ impl Reader {
     }
 
     /// Input `at` as a vector, and its length.
-    fn vector(&mut self, node: &NodeReader<'_>, at: usize) -> Result<(Data, usize), CompileError> {
+    fn vector(
+        &mut self,
+        node: &NodeReader<'_>,
+        at: usize,
+    ) -> Result<(PlacedTensor, usize), CompileError> {
         let data = node.data(&self.known, at)?.clone();
         let vector = data.vector(&mut self.net, &node.label());
         self.remember(node, at, &vector);
@@ -156,8 +164,8 @@ impl Reader {
     }
 
     /// Later nodes find the tensor where it was moved to, so that it is moved once.
-    fn remember(&mut self, node: &NodeReader<'_>, at: usize, data: &Data) {
-        self.set(node.id(at), Known::Data(data.clone()));
+    fn remember(&mut self, node: &NodeReader<'_>, at: usize, data: &PlacedTensor) {
+        self.set(node.id(at), Known::Tensor(data.clone()));
     }
 
     /// Adds a node whose result is an image, of the shape that the graph says.
@@ -168,7 +176,7 @@ impl Reader {
             _ => map_shape(dims.iter().product(), 1, 1),
         };
         let id = self.net.push(op, inputs, shape, &node.label());
-        Known::Data(Data {
+        Known::Tensor(PlacedTensor {
             id,
             dims,
             order: Order::planar(shape),

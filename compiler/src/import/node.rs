@@ -3,7 +3,7 @@
 use dreamlet_onnx::Constant;
 use dreamlet_onnx::graph::{Graph, Node, Value, ValueId};
 
-use super::value::{Data, Known};
+use super::value::{Known, PlacedTensor};
 use crate::CompileError;
 
 /// Longest name in a message.
@@ -67,9 +67,9 @@ impl<'a> NodeReader<'a> {
         &self,
         known: &'k [Option<Known>],
         at: usize,
-    ) -> Result<&'k Data, CompileError> {
+    ) -> Result<&'k PlacedTensor, CompileError> {
         match self.input(known, at)? {
-            Known::Data(data) => Ok(data),
+            Known::Tensor(data) => Ok(data),
             Known::Class => Err(self.refuse(
                 "it computes with the number of the class, which can only be looked up in a table (Gather)",
             )),

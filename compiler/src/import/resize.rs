@@ -22,7 +22,7 @@ pub(super) fn resize(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known
     let (input, from) = reader.map(node, 0)?;
     let factors = factors(node, scales.as_deref(), from)?;
     if factors == [1, 1] {
-        return Ok(Known::Data(input));
+        return Ok(Known::Tensor(input));
     }
     if *mode == "nearest" {
         let repeats = [(from.height, factors[0]), (from.width, factors[1])]

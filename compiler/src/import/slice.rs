@@ -5,7 +5,7 @@ use dreamlet_onnx::shape::slice_positions;
 
 use super::Reader;
 use super::node::NodeReader;
-use super::value::{Data, Known, Order, map_shape};
+use super::value::{Known, Order, PlacedTensor, map_shape};
 use crate::CompileError;
 use crate::ir::{Op, len};
 
@@ -35,7 +35,7 @@ pub(super) fn slice(
     }
     let op = Op::Reorder(Some(positions));
     let id = reader.net.push(op, vec![data.id], shape, &node.label());
-    Ok(Known::Data(Data {
+    Ok(Known::Tensor(PlacedTensor {
         id,
         dims: taken,
         order,

@@ -6,14 +6,14 @@ use dreamlet_runtime::engine::compiled::format::HwcShape;
 
 use crate::ir::{Net, Op, ValueId, len};
 
-/// Where the numbers of an ONNX tensor, taken in its own order, lie in a value of the network.
+/// Where the elements of an ONNX tensor, taken in its own order, lie in a value of the network.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Order {
     /// In the same order.
     Same,
     /// The tensor has channels after one another (CHW), the value side by side.
     Planar,
-    /// Tensor number `i` is value number `positions[i]`.
+    /// Tensor element `i` is value element `positions[i]`.
     Other(Rc<[u32]>),
 }
 
@@ -27,7 +27,7 @@ impl Order {
         }
     }
 
-    /// Position in a value of `shape` of tensor number `i`.
+    /// Position in a value of `shape` of tensor element `i`.
     pub(crate) fn position(&self, shape: HwcShape, i: usize) -> usize {
         match self {
             Self::Same => i,
@@ -54,7 +54,7 @@ impl Order {
     }
 }
 
-/// Position in a value of `shape` (HWC) of number `i` in the order channel, row, column.
+/// Position in a value of `shape` (HWC) of element `i` in the order channel, row, column.
 pub(crate) fn planar_position(shape: HwcShape, i: usize) -> usize {
     let pixels = (shape.height * shape.width) as usize;
     i % pixels * shape.channels as usize + i / pixels
@@ -62,7 +62,7 @@ pub(crate) fn planar_position(shape: HwcShape, i: usize) -> usize {
 
 /// A tensor that depends on the latent vector or the class.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Data {
+pub(crate) struct PlacedTensor {
     pub(crate) id: ValueId,
     /// Its dimensions in ONNX, the batch's among them, which is 1.
     pub(crate) dims: Vec<usize>,
@@ -74,11 +74,11 @@ pub(crate) struct Data {
 pub(crate) enum Known {
     /// The class, with dimensions of 1.
     Class,
-    Data(Data),
+    Tensor(PlacedTensor),
 }
 
-impl Data {
-    /// The same numbers as a value of `shape` in `order`, moved there if they do not lie so.
+impl PlacedTensor {
+    /// The same elements as a value of `shape` in `order`, moved there if they do not lie so.
     fn moved(&self, net: &mut Net, shape: HwcShape, order: Order, origin: &str) -> Self {
         let from = net.shape(self.id);
         if from == shape && self.order == order {

@@ -9,7 +9,7 @@ use crate::node_check::NodeCheck;
 use crate::shape::broadcast;
 use crate::tensor::MAX_KNOWN;
 
-/// The one float type of the inputs numbered, as far as they are given.
+/// The one float type of these inputs, as far as they are given.
 pub(super) fn same_float(node: &NodeCheck<'_>, inputs: &[usize]) -> Result<DType, ModelError> {
     let dtype = node.input(0)?.dtype;
     let types: Vec<DType> = inputs
@@ -24,12 +24,12 @@ pub(super) fn same_float(node: &NodeCheck<'_>, inputs: &[usize]) -> Result<DType
     }
 }
 
-/// A vector of `len` floats for each input numbered, as far as given.
+/// A vector of `len` floats for each of these inputs, as far as given.
 fn vectors(node: &NodeCheck<'_>, inputs: &[usize], len: usize) -> Result<(), ModelError> {
     for value in inputs.iter().filter_map(|i| node.optional(*i)) {
         if value.shape != [len] {
             return Err(node.shape_error(
-                format!("one number for each of {len} channels"),
+                format!("one element for each of {len} channels"),
                 &value.shape,
             ));
         }
@@ -57,7 +57,7 @@ pub(super) fn binary(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(2, 2)?;
     let (a, b) = (node.input(0)?, node.input(1)?);
     if a.dtype != b.dtype || a.dtype == DType::Bool {
-        return Err(node.shape_error("two values of one number type", (a.dtype, b.dtype)));
+        return Err(node.shape_error("two values of one numeric type", (a.dtype, b.dtype)));
     }
     let Some(shape) = broadcast(&a.shape, &b.shape) else {
         return Err(node.shape_error("shapes that broadcast", (&a.shape, &b.shape)));
@@ -123,7 +123,7 @@ pub(super) fn clip(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     let (low, high) = (attribute("min")?, attribute("max")?);
     for bound in [1, 2].into_iter().filter_map(|i| node.optional(i)) {
         if bound.len() != 1 {
-            return Err(node.shape_error("a single number as bound", &bound.shape));
+            return Err(node.shape_error("a single element as bound", &bound.shape));
         }
         if !bound.fixed {
             return Err(node.not_constant("bounds"));

@@ -157,7 +157,7 @@ impl Attributes {
 fn bias(node: &NodeCheck<'_>, channels: usize) -> Result<(), ModelError> {
     match node.optional(2) {
         Some(bias) if bias.shape != [channels] => {
-            Err(node.shape_error(format!("a bias of {channels} numbers"), &bias.shape))
+            Err(node.shape_error(format!("a bias of {channels} elements"), &bias.shape))
         }
         _ => Ok(()),
     }
