@@ -1,7 +1,6 @@
 //! What can be wrong with a compilation.
 
 use dreamlet_onnx::ModelError;
-use dreamlet_onnx::fold::Misfit;
 use dreamlet_runtime::card::CardError;
 use dreamlet_runtime::engine::compiled::format::FormatError;
 use dreamlet_runtime::onnx::OnnxFileError;
@@ -25,9 +24,6 @@ pub enum CompileError {
         /// What of it cannot be compiled, and what can be.
         reason: String,
     },
-    /// Two constants do not go together.
-    #[error("{0}")]
-    Constants(Misfit),
     /// A weight is too large for 16-bit floats.
     #[error(
         "{layer} has the weight {found}, 16-bit floats end at {limit}: compile with --precision f32"

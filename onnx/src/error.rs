@@ -1,12 +1,11 @@
 //! What can be wrong with a model file.
 
-use core::fmt;
-
 /// What can be wrong with an ONNX file, one variant for each way. Names are the file's own, shortened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// The file could not be read.
+    #[error("{path} cannot be read: {message}")]
     Read {
         /// Its path.
         path: String,
@@ -14,6 +13,9 @@ pub enum ModelError {
         message: String,
     },
     /// The file is larger than the limit.
+    #[error(
+        "the file has {found} bytes or more, the limit is {limit}: raise Limits::file_bytes if it is yours"
+    )]
     FileSize {
         /// Most bytes, [`Limits::file_bytes`](super::Limits::file_bytes).
         limit: usize,
@@ -21,6 +23,7 @@ pub enum ModelError {
         found: usize,
     },
     /// Not a protobuf message, or a truncated one.
+    #[error("not an ONNX file, or a damaged one: {problem} at byte {offset}")]
     Protobuf {
         /// Byte where it stops making sense.
         offset: usize,
@@ -28,6 +31,7 @@ pub enum ModelError {
         problem: &'static str,
     },
     /// More parts than a generator has, which would cost memory out of proportion to the file.
+    #[error("the file has more than {limit} {what}, which no generator needs")]
     TooMany {
         /// What there is too much of.
         what: &'static str,
@@ -35,8 +39,10 @@ pub enum ModelError {
         limit: usize,
     },
     /// The file holds no graph.
+    #[error("the file holds no graph: is it an ONNX model?")]
     NoGraph,
     /// Operator set versions this engine cannot read.
+    #[error("the file uses operator set {found}, this engine reads {} to {}: export it again with 17 or 18", .expected.0, .expected.1)]
     Opset {
         /// Oldest and newest version it reads.
         expected: (i64, i64),
@@ -44,18 +50,26 @@ pub enum ModelError {
         found: i64,
     },
     /// A part of ONNX that generators do not need.
+    #[error("the file holds {what}, which no generator needs: export it again without")]
     Unsupported {
         /// The part: functions, training information, sparse tensors.
         what: &'static str,
     },
     /// Weights outside the file.
+    #[error("the file keeps weights in other files: export it again with the weights inside")]
     ExternalData,
     /// A node with a graph inside: `If`, `Loop`, `Scan`.
+    #[error(
+        "{node} holds a graph of its own (as If, Loop and Scan do): export the generator for inference, traced"
+    )]
     Subgraph {
         /// Name and operator of the node.
         node: String,
     },
     /// An operator that generators do not use, or that the engine lacks.
+    #[error(
+        "node {node}: operator {op} is not one that generators use here: export the generator with plainer layers"
+    )]
     Operator {
         /// Name of the node.
         node: String,
@@ -63,6 +77,7 @@ pub enum ModelError {
         op: String,
     },
     /// A node with the wrong number of inputs or outputs.
+    #[error("{node} has {found} {what}, expected {} to {}", .expected.0, .expected.1)]
     Arity {
         /// Name and operator of the node.
         node: String,
@@ -74,11 +89,15 @@ pub enum ModelError {
         what: &'static str,
     },
     /// Two values of one name.
+    #[error("the name {name} is given twice")]
     Duplicate {
         /// The name.
         name: String,
     },
     /// A node uses a value that no earlier node, input or initializer makes: missing, out of order, or a cycle.
+    #[error(
+        "{node} uses {name}, which nothing before it makes: the graph is incomplete, unsorted or a cycle"
+    )]
     Undefined {
         /// Name and operator of the node, or `graph output`.
         node: String,
@@ -86,6 +105,9 @@ pub enum ModelError {
         name: String,
     },
     /// A tensor of a type that generators do not need.
+    #[error(
+        "tensor {tensor} has type {found}, expected float32, float64, float16, int32, int64 or bool"
+    )]
     TensorType {
         /// Name of the tensor.
         tensor: String,
@@ -93,6 +115,9 @@ pub enum ModelError {
         found: String,
     },
     /// A tensor with a negative, zero or huge dimension, or with too many.
+    #[error(
+        "tensor {tensor} has dimensions {found:?}: expected at most 8, each positive and below 2^24"
+    )]
     TensorDims {
         /// Name of the tensor.
         tensor: String,
@@ -100,6 +125,7 @@ pub enum ModelError {
         found: Vec<i64>,
     },
     /// A tensor whose data is not as long as its dimensions say.
+    #[error("tensor {tensor} has {found} values or bytes, its dimensions say {expected}")]
     TensorLength {
         /// Name of the tensor.
         tensor: String,
@@ -109,6 +135,9 @@ pub enum ModelError {
         found: u64,
     },
     /// A weight that is NaN or infinite.
+    #[error(
+        "weight {index} of tensor {tensor} is NaN or infinite: the training diverged, or the file is damaged"
+    )]
     NonFinite {
         /// Name of the tensor.
         tensor: String,
@@ -116,6 +145,7 @@ pub enum ModelError {
         index: usize,
     },
     /// An attribute of a node that is missing, of the wrong type or has an impossible value.
+    #[error("{node}: attribute {attribute} is {found}, expected {expected}")]
     Attribute {
         /// Name and operator of the node.
         node: String,
@@ -127,6 +157,7 @@ pub enum ModelError {
         found: String,
     },
     /// Shapes or types that do not go together.
+    #[error("{node}: expected {expected}, found {found}")]
     Shape {
         /// Name and operator of the node.
         node: String,
@@ -136,6 +167,9 @@ pub enum ModelError {
         found: String,
     },
     /// A shape, size, axis or pad that is computed instead of given as a constant.
+    #[error(
+        "{node}: its {input} is computed from the latent, expected a constant or a function of shapes"
+    )]
     NotConstant {
         /// Name and operator of the node.
         node: String,
@@ -143,6 +177,9 @@ pub enum ModelError {
         input: &'static str,
     },
     /// An image would take more memory or work than the limit.
+    #[error(
+        "{node}: one image would need {found} {what}, the limit is {limit}: raise Limits if the file is yours"
+    )]
     TooBig {
         /// Name and operator of the node where the limit was passed.
         node: String,
@@ -154,6 +191,7 @@ pub enum ModelError {
         found: u64,
     },
     /// Inputs or outputs that are not those of a generator.
+    #[error("not a generator: expected {expected}, found {found}")]
     Signature {
         /// What a generator has.
         expected: String,
@@ -161,143 +199,6 @@ pub enum ModelError {
         found: String,
     },
 }
-
-impl fmt::Display for ModelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read { path, message } => write!(f, "{path} cannot be read: {message}"),
-            Self::FileSize { limit, found } => {
-                write!(
-                    f,
-                    "the file has {found} bytes or more, the limit is {limit}: raise Limits::file_bytes if it is yours"
-                )
-            }
-            Self::Protobuf { offset, problem } => {
-                write!(
-                    f,
-                    "not an ONNX file, or a damaged one: {problem} at byte {offset}"
-                )
-            }
-            Self::TooMany { what, limit } => write!(
-                f,
-                "the file has more than {limit} {what}, which no generator needs"
-            ),
-            Self::NoGraph => write!(f, "the file holds no graph: is it an ONNX model?"),
-            Self::Opset {
-                expected: (low, high),
-                found,
-            } => {
-                write!(
-                    f,
-                    "the file uses operator set {found}, this engine reads {low} to {high}: export it again with 17 or 18"
-                )
-            }
-            Self::Unsupported { what } => write!(
-                f,
-                "the file holds {what}, which no generator needs: export it again without"
-            ),
-            Self::ExternalData => {
-                write!(
-                    f,
-                    "the file keeps weights in other files: export it again with the weights inside"
-                )
-            }
-            Self::Subgraph { node } => {
-                write!(
-                    f,
-                    "{node} holds a graph of its own (as If, Loop and Scan do): export the generator for inference, traced"
-                )
-            }
-            Self::Operator { node, op } => {
-                write!(
-                    f,
-                    "node {node}: operator {op} is not one that generators use here: export the generator with plainer layers"
-                )
-            }
-            Self::Arity {
-                node,
-                expected: (low, high),
-                found,
-                what,
-            } => {
-                write!(f, "{node} has {found} {what}, expected {low} to {high}")
-            }
-            Self::Duplicate { name } => write!(f, "the name {name} is given twice"),
-            Self::Undefined { node, name } => {
-                write!(
-                    f,
-                    "{node} uses {name}, which nothing before it makes: the graph is incomplete, unsorted or a cycle"
-                )
-            }
-            Self::TensorType { tensor, found } => {
-                write!(
-                    f,
-                    "tensor {tensor} has type {found}, expected float32, float64, float16, int32, int64 or bool"
-                )
-            }
-            Self::TensorDims { tensor, found } => {
-                write!(
-                    f,
-                    "tensor {tensor} has dimensions {found:?}: expected at most 8, each positive and below 2^24"
-                )
-            }
-            Self::TensorLength {
-                tensor,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "tensor {tensor} has {found} values or bytes, its dimensions say {expected}"
-                )
-            }
-            Self::NonFinite { tensor, index } => {
-                write!(
-                    f,
-                    "weight {index} of tensor {tensor} is NaN or infinite: the training diverged, or the file is damaged"
-                )
-            }
-            Self::Attribute {
-                node,
-                attribute,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "{node}: attribute {attribute} is {found}, expected {expected}"
-                )
-            }
-            Self::Shape {
-                node,
-                expected,
-                found,
-            } => write!(f, "{node}: expected {expected}, found {found}"),
-            Self::NotConstant { node, input } => {
-                write!(
-                    f,
-                    "{node}: its {input} is computed from the latent, expected a constant or a function of shapes"
-                )
-            }
-            Self::TooBig {
-                node,
-                what,
-                limit,
-                found,
-            } => {
-                write!(
-                    f,
-                    "{node}: one image would need {found} {what}, the limit is {limit}: raise Limits if the file is yours"
-                )
-            }
-            Self::Signature { expected, found } => {
-                write!(f, "not a generator: expected {expected}, found {found}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for ModelError {}
 
 /// A name from the file, fit for a message: at most 80 characters, without control characters.
 pub(super) fn shorten(name: &str) -> String {

@@ -2,82 +2,25 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::fold::{self, Misfit};
+use crate::constant::{Constant, DType};
+use crate::fold;
+use crate::graph::{Op, Part, ValueId};
+use crate::shape::broadcast;
 
-/// A value of the graph: an input, a constant or an operator's result.
-pub type ValueId = usize;
+/// Two constants whose shapes do not fit together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{operation}: the shapes {left:?} and {right:?} do not fit together")]
+pub struct Misfit {
+    /// The operator.
+    pub operation: &'static str,
+    /// Shape of its first operand.
+    pub left: Vec<usize>,
+    /// Shape of its second operand.
+    pub right: Vec<usize>,
+}
 
 /// In a node's inputs: an optional input that is not given.
 pub const ABSENT: ValueId = usize::MAX;
-
-/// Numbers of a constant, in row-major order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Data {
-    /// Of type float32.
-    F32(Vec<f32>),
-    /// Of type int64.
-    I64(Vec<i64>),
-}
-
-impl Data {
-    /// Number of elements.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self {
-            Self::F32(data) => data.len(),
-            Self::I64(data) => data.len(),
-        }
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// A tensor known at export.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Constant {
-    /// Its dimensions.
-    pub shape: Vec<usize>,
-    /// Its elements.
-    pub data: Data,
-}
-
-impl Constant {
-    /// A tensor of float32.
-    pub fn f32s(shape: Vec<usize>, data: Vec<f32>) -> Self {
-        Self {
-            shape,
-            data: Data::F32(data),
-        }
-    }
-
-    /// A vector of int64.
-    pub fn i64s(data: Vec<i64>) -> Self {
-        Self {
-            shape: vec![data.len()],
-            data: Data::I64(data),
-        }
-    }
-
-    /// The elements, if they are float32.
-    pub fn as_f32s(&self) -> Option<&[f32]> {
-        match &self.data {
-            Data::F32(data) => Some(data),
-            Data::I64(_) => None,
-        }
-    }
-
-    /// The elements, if they are int64.
-    pub fn as_i64s(&self) -> Option<&[i64]> {
-        match &self.data {
-            Data::I64(data) => Some(data),
-            Data::F32(_) => None,
-        }
-    }
-}
 
 /// An operator's fixed argument.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,7 +29,7 @@ pub enum Attribute {
     Int(i64),
     /// Integers.
     Ints(Vec<i64>),
-    /// A number.
+    /// A floating-point number.
     Float(f32),
     /// Text.
     Text(&'static str),
@@ -95,9 +38,9 @@ pub enum Attribute {
 /// Attributes by name.
 pub type Attributes = Vec<(&'static str, Attribute)>;
 
-/// One operator with one result.
+/// One operator with one result, as it is written to a file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub struct BuilderNode {
     /// The operator.
     pub op: &'static str,
     /// What it takes; [`ABSENT`] for an optional input that is not given.
@@ -108,37 +51,101 @@ pub struct Node {
     pub output: ValueId,
 }
 
-impl Node {
+impl BuilderNode {
+    fn attribute(&self, name: &str) -> Option<&Attribute> {
+        let mut found = self.attributes.iter().filter(|(key, _)| *key == name);
+        found.next().map(|(_, value)| value)
+    }
+
     /// Attribute `name`, if it is integers.
+    #[must_use]
     pub fn ints(&self, name: &str) -> Option<&[i64]> {
-        self.attributes.iter().find_map(|(key, value)| match value {
-            Attribute::Ints(ints) if *key == name => Some(ints.as_slice()),
+        match self.attribute(name) {
+            Some(Attribute::Ints(ints)) => Some(ints),
             _ => None,
-        })
+        }
     }
 
     /// Attribute `name`, if it is an integer.
+    #[must_use]
     pub fn int(&self, name: &str) -> Option<i64> {
-        self.attributes.iter().find_map(|(key, value)| match value {
-            Attribute::Int(int) if *key == name => Some(*int),
+        match self.attribute(name) {
+            Some(Attribute::Int(int)) => Some(*int),
             _ => None,
-        })
+        }
     }
 
-    /// Attribute `name`, if it is a number.
+    /// Attribute `name`, if it is a floating-point number.
+    #[must_use]
     pub fn float(&self, name: &str) -> Option<f32> {
-        self.attributes.iter().find_map(|(key, value)| match value {
-            Attribute::Float(float) if *key == name => Some(*float),
+        match self.attribute(name) {
+            Some(Attribute::Float(float)) => Some(*float),
+            _ => None,
+        }
+    }
+
+    /// The form in which the operator is computed on constants; `None` where it is left to engines.
+    fn canonical(&self, inputs: &[&Constant]) -> Result<Option<Op>, Misfit> {
+        let misfit = |right: &[usize]| Misfit {
+            operation: self.op,
+            left: inputs.first().map_or(Vec::new(), |a| a.shape.clone()),
+            right: right.to_vec(),
+        };
+        let axis = || usize::try_from(self.int("axis").unwrap_or(0)).ok();
+        Ok(match (self.op, inputs) {
+            ("Add" | "Sub" | "Mul" | "Div" | "Pow", [a, b]) => {
+                broadcast(&a.shape, &b.shape).ok_or_else(|| misfit(&b.shape))?;
+                Op::binary(self.op)
+            }
+            ("Expand", [a, shape]) => match sizes(shape) {
+                Some(target) => {
+                    let all = broadcast(&a.shape, &target).ok_or_else(|| misfit(&target))?;
+                    Some(Op::Expand(all))
+                }
+                None => None,
+            },
+            ("Reshape", [_, shape]) => sizes(shape).map(Op::Reshape),
+            ("Transpose", [_]) => self.ints("perm").and_then(usizes).map(Op::Transpose),
+            ("Gather", _) => axis().map(Op::Gather),
+            ("Concat", _) => axis().map(Op::Concat),
+            ("Slice", [a, bounds @ ..]) => parts(&a.shape, bounds).map(Op::Slice),
+            ("Cast", [_]) => self
+                .int("to")
+                .and_then(|to| DType::of(i32::try_from(to).ok()?))
+                .map(Op::Cast),
+            (op, [_]) => Op::unary(op, 0.0),
             _ => None,
         })
     }
+}
+
+fn usizes(ints: &[i64]) -> Option<Vec<usize>> {
+    ints.iter().map(|int| usize::try_from(*int).ok()).collect()
+}
+
+fn sizes(shape: &Constant) -> Option<Vec<usize>> {
+    usizes(shape.as_i64s()?)
+}
+
+/// What Slice takes by its starts, ends, axes and positive steps; bounds beyond an axis are moved to its end.
+fn parts(shape: &[usize], bounds: &[&Constant]) -> Option<Vec<Part>> {
+    let [starts, ends, axes, steps] = bounds else {
+        return None;
+    };
+    let mut parts: Vec<Part> = shape.iter().map(|&dim| Part::whole(dim)).collect();
+    let bounds = starts.as_i64s()?.iter().zip(ends.as_i64s()?);
+    for ((bounds, axis), step) in bounds.zip(axes.as_i64s()?).zip(steps.as_i64s()?) {
+        let axis = usize::try_from(*axis).ok()?;
+        *parts.get_mut(axis)? = Part::of(*shape.get(axis)?, *bounds.0, *bounds.1, *step)?;
+    }
+    Some(parts)
 }
 
 /// A graph under construction; nodes are in the order in which they can run.
 #[derive(Clone, Debug, Default)]
 pub struct GraphBuilder {
     /// The nodes.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<BuilderNode>,
     /// Constants.
     pub constants: BTreeMap<ValueId, Constant>,
     /// The latent input.
@@ -175,7 +182,7 @@ impl GraphBuilder {
         inputs: &[ValueId],
         attributes: Attributes,
     ) -> Result<ValueId, Misfit> {
-        let node = Node {
+        let node = BuilderNode {
             op,
             inputs: inputs.to_vec(),
             attributes,
@@ -183,7 +190,9 @@ impl GraphBuilder {
         };
         let known: Option<Vec<_>> = inputs.iter().map(|id| self.constants.get(id)).collect();
         let result = match known {
-            Some(known) => fold::evaluate(&node, &known)?,
+            Some(known) => node
+                .canonical(&known)?
+                .and_then(|op| fold::evaluate(&op, &known)),
             None => None,
         };
         let output = node.output;

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use crate::constant::Constant;
+use crate::graph::{Node, Value, ValueId};
 use crate::proto::{GraphProto, NodeProto};
 
 use super::error::{ModelError, shorten};
-use super::node::Node;
-use super::tensor::{self, Value};
-use super::{Limits, ops};
+use super::node_check::{self, NodeCheck};
+use super::tensor::{self, MAX_KNOWN};
+use super::{Limits, fold, ops};
 
 /// What following the graph found out.
 pub(super) struct Flow<'a> {
-    pub(super) values: BTreeMap<&'a str, Value>,
-    /// The node that makes each value.
-    pub(super) makers: BTreeMap<&'a str, &'a NodeProto>,
+    /// Values by name.
+    ids: BTreeMap<&'a str, ValueId>,
+    /// The tensors in the file first, in its order.
+    pub(super) values: Vec<Value>,
+    /// One for each of the file, in its order.
+    pub(super) nodes: Vec<Node>,
     pub(super) work: u64,
     pub(super) value_bytes: u64,
 }
@@ -23,8 +28,9 @@ impl<'a> Flow<'a> {
     /// Begins with the tensors in the file.
     pub(super) fn new(graph: &'a GraphProto) -> Result<Self, ModelError> {
         let mut flow = Self {
-            values: BTreeMap::new(),
-            makers: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            values: Vec::new(),
+            nodes: Vec::new(),
             work: 0,
             value_bytes: 0,
         };
@@ -36,14 +42,29 @@ impl<'a> Flow<'a> {
     }
 
     /// Adds a value under a new name.
-    pub(super) fn define(&mut self, name: &'a str, value: Value) -> Result<(), ModelError> {
-        if name.is_empty() || self.values.contains_key(name) {
+    pub(super) fn define(&mut self, name: &'a str, value: Value) -> Result<ValueId, ModelError> {
+        if name.is_empty() || self.ids.contains_key(name) {
             return Err(ModelError::Duplicate {
                 name: shorten(name),
             });
         }
-        self.values.insert(name, value);
-        Ok(())
+        let id = self.values.len();
+        self.ids.insert(name, id);
+        self.values.push(Value {
+            name: name.into(),
+            ..value
+        });
+        Ok(id)
+    }
+
+    /// The value of a name.
+    pub(super) fn id(&self, name: &str) -> Option<ValueId> {
+        self.ids.get(name).copied()
+    }
+
+    /// The node that makes a value.
+    pub(super) fn maker(&self, value: ValueId) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.output == value)
     }
 
     /// Follows all nodes, in their order.
@@ -76,13 +97,16 @@ impl<'a> Flow<'a> {
                     found,
                 })
             };
-            self.value_bytes = self
-                .value_bytes
-                .saturating_add(outcome.value.len().saturating_mul(outcome.value.ty.size()));
+            self.value_bytes = self.value_bytes.saturating_add(
+                outcome
+                    .value
+                    .len()
+                    .saturating_mul(outcome.value.dtype.size()),
+            );
             if self.value_bytes > limits.value_bytes {
                 return too_big("bytes of values", limits.value_bytes, self.value_bytes);
             }
-            let scratch = outcome.scratch.saturating_mul(outcome.value.ty.size());
+            let scratch = outcome.scratch.saturating_mul(outcome.value.dtype.size());
             if scratch > limits.scratch_bytes {
                 return too_big("bytes of scratch", limits.scratch_bytes, scratch);
             }
@@ -90,7 +114,7 @@ impl<'a> Flow<'a> {
             if self.work > limits.work {
                 return too_big("multiplications and additions", limits.work, self.work);
             }
-            if outcome.value.constant {
+            if outcome.value.fixed {
                 constant_work = constant_work
                     .saturating_add(outcome.work)
                     .saturating_add(outcome.scratch);
@@ -102,8 +126,15 @@ impl<'a> Flow<'a> {
                     );
                 }
             }
-            self.define(output, outcome.value)?;
-            self.makers.insert(output, pb);
+            let inputs = pb.input.iter().map(|name| self.id(name)).collect();
+            let output = self.define(output, outcome.value)?;
+            self.nodes.push(Node {
+                name: node_check::own_name(pb).into(),
+                op_type: pb.op_type.clone(),
+                op: outcome.op,
+                inputs,
+                output,
+            });
         }
         Ok(())
     }
@@ -113,7 +144,7 @@ impl<'a> Flow<'a> {
         pb: &'a NodeProto,
         opset: i64,
     ) -> Result<(&'a str, ops::Outcome, String), ModelError> {
-        let mut node = Node {
+        let mut node = NodeCheck {
             pb,
             inputs: Vec::new(),
             opset,
@@ -136,7 +167,7 @@ impl<'a> Flow<'a> {
             });
         };
         for name in &pb.input {
-            let value = self.values.get(name.as_str());
+            let value = self.id(name).and_then(|id| self.values.get(id));
             if value.is_none() && !name.is_empty() {
                 return Err(ModelError::Undefined {
                     node: node.label(),
@@ -146,14 +177,21 @@ impl<'a> Flow<'a> {
             node.inputs.push(value);
         }
         let mut outcome = ops::infer(&node)?;
-        outcome.value.constant =
-            pb.op_type == "Shape" || node.inputs.iter().flatten().all(|value| value.constant);
+        let inputs = || node.inputs.iter().flatten();
+        let value = &mut outcome.value;
+        value.fixed = pb.op_type == "Shape" || inputs().all(|value| value.fixed);
+        if value.constant.is_none() && value.len() <= MAX_KNOWN {
+            let known: Option<Vec<&Constant>> =
+                inputs().map(|value| value.constant.as_ref()).collect();
+            let constant = known.and_then(|known| fold::evaluate(&outcome.op, &known));
+            value.constant = constant.filter(|constant| constant.shape == value.shape);
+        }
         Ok((output, outcome, node.label()))
     }
 }
 
 /// Each attribute once, and none that refers to a function's.
-fn check_attributes(node: &Node<'_>) -> Result<(), ModelError> {
+fn check_attributes(node: &NodeCheck<'_>) -> Result<(), ModelError> {
     let mut seen = BTreeSet::new();
     for attribute in &node.pb.attribute {
         if !seen.insert(attribute.name.as_str()) {

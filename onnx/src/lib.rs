@@ -1,16 +1,58 @@
-//! Reads an ONNX file of an image generator that may be hostile: checked, with every shape known, or refused with the reason.
+//! Reads an ONNX file of an image generator that may be hostile: checked, with every shape known, or refused with the
+//! reason.
 //!
-//! A model file is a program somebody else wrote. [`CheckedGraph::from_bytes`] refuses what a generator does not need and bounds
-//! what it does: the size of the file and of everything decoded from it, subgraphs, functions, external data, operators
-//! outside a list, attributes outside their range, shapes that do not go together, tensors whose data
-//! does not match their dimensions or is not finite, and the memory and work of one image, found by
-//! following every shape through the graph for a batch of one.
+//! ```text
+//! bytes ── scan ──► decode ──► follow shapes, compute short constants ──► signature ──► CheckedGraph
+//! ```
+//!
+//! A model file is a program somebody else wrote. [`CheckedGraph::from_bytes`] refuses what a generator does not need
+//! and bounds what it does:
+//!
+//! 1. The scan looks at the protobuf bytes and allocates nothing. It refuses subgraphs, functions, external data, and
+//!    more messages than a generator has.
+//! 2. Decoding makes the messages of [`proto`].
+//! 3. Every shape is followed through the graph, for a batch of one. Attributes, shapes and tensors that do not go
+//!    together are refused, and so is more memory or work than [`Limits`] allow. Constants of up to 64 elements are
+//!    computed on the way, because shapes depend on them.
+//! 4. The signature says which inputs are latent and class, and what the output is ([`Inspection`]).
+//!
+//! What comes out serves two kinds of engine. One that takes ONNX gets the cleaned file, [`CheckedGraph::model`], and
+//! runs it at any batch. Others get [`CheckedGraph::graph`]: values by number with types and shapes, every constant
+//! computed, and each operator in one form ([`graph::Op`]), with no attribute left to interpret.
+//!
+//! ```
+//! use dreamlet_onnx::graph::{Op, Unary};
+//! use dreamlet_onnx::proto::{GraphProto, Message, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+//! use dreamlet_onnx::{CheckedGraph, DType, Limits};
+//!
+//! // tanh(latent), in the shape of an image.
+//! let file = ModelProto::new(8, 17, GraphProto {
+//!     node: vec![
+//!         NodeProto::new("a", "Tanh", ["latent"], "row", []),
+//!         NodeProto::new("b", "Reshape", ["row", "shape"], "image", []),
+//!     ],
+//!     initializer: vec![TensorProto::i64s("shape", &[4], &[-1, 1, 2, 3])],
+//!     input: vec![ValueInfoProto::tensor("latent", DType::F32, Some("N"), &[6])],
+//!     output: vec![ValueInfoProto::tensor("image", DType::F32, Some("N"), &[1, 2, 3])],
+//!     ..GraphProto::default()
+//! })
+//! .encode_to_vec();
+//!
+//! let checked = CheckedGraph::from_bytes(&file, &Limits::default())?;
+//! assert_eq!(checked.inspection.latent_len, 6);
+//! assert_eq!(checked.inspection.output_dims, [1, 2, 3]);
+//! let graph = checked.graph();
+//! assert_eq!(graph.nodes[0].op, Op::Unary(Unary::Tanh));
+//! // -1 has been computed.
+//! assert_eq!(graph.nodes[1].op, Op::Reshape(vec![1, 1, 2, 3]));
+//! # Ok::<(), dreamlet_onnx::ModelError>(())
+//! ```
 //!
 //! # What a hostile file costs
-//! Of 10,000 damaged files and 60 made to be as expensive as the default [`Limits`] allow, none made tract panic; checking,
-//! loading and making an image took at most 0.34 s of processor time and 125 MiB beside the file itself (one core of a
-//! Zen 4 server). `cargo test --release -p dreamlet-runtime --features tract --test hostile -- --nocapture` measures
-//! it again and fails above 1 s or 256 MiB.
+//! 10,000 damaged files and 60 as expensive as the default [`Limits`] allow were loaded into tract, and none made it
+//! panic. Checking, loading and making an image took at most 0.34 s of processor time and 125 MiB beside the file
+//! itself (one core of a Zen 4 server). This measures it again, and fails above 1 s or 256 MiB:
+//! `cargo test --release -p dreamlet-runtime --features tract --test hostile -- --nocapture`
 //!
 //! # Operators
 //! Abs, Add, BatchNormalization, Cast, Celu, Clip, Concat, Constant, ConstantOfShape, Conv, ConvTranspose, DepthToSpace,
@@ -19,13 +61,17 @@
 //! Reshape, Resize, Selu, Shape, Sigmoid, Slice, Softmax, Softplus, Softsign, Sqrt, Squeeze, Sub, Tanh, Tile,
 //! Transpose, Unsqueeze. Shapes, axes, pads and sizes must be constants or functions of other shapes.
 
+mod constant;
+mod construct;
 mod error;
-pub mod fold;
+mod fold;
+pub mod graph;
 pub mod graph_builder;
 mod infer;
-mod node;
+mod node_check;
 mod ops;
 pub mod proto;
+pub mod shape;
 mod signature;
 mod tensor;
 mod wire;
@@ -35,7 +81,9 @@ use std::path::Path;
 
 use proto::{Message as _, ModelProto};
 
+pub use constant::{Constant, DType, Data};
 pub use error::ModelError;
+use graph::{Graph, Op};
 
 /// Longest latent vector.
 pub const MAX_LATENT_LEN: usize = 1 << 16;
@@ -89,7 +137,7 @@ pub struct Inspection {
     pub class_rows: Option<usize>,
     /// Name of the output.
     pub output_name: String,
-    /// Dimensions of the output behind the batch: channels, rows, columns, or a single number where it is flat.
+    /// Dimensions of the output behind the batch: channels, rows, columns, or one length where it is flat.
     pub output_dims: Vec<usize>,
     /// The bounded activation that the output ends with, if it does.
     pub output_activation: Option<OutputActivation>,
@@ -117,8 +165,10 @@ pub enum OutputActivation {
 pub struct CheckedGraph {
     /// What the check found out.
     pub inspection: Inspection,
-    /// The decoded file, without what other tools have noted in it.
+    /// The decoded file, without what other tools have noted in it: for engines that take ONNX, at any batch.
     pub model: ModelProto,
+    /// Without constants of many elements.
+    graph: Graph,
 }
 
 /// Checks an ONNX file that is in memory and says what it found out.
@@ -185,8 +235,12 @@ impl CheckedGraph {
                 }
             }
         }
-        let inspection = signature::check(pb, opset, limits)?;
-        Ok(Self { inspection, model })
+        let (inspection, graph) = signature::check(pb, opset, limits)?;
+        Ok(Self {
+            inspection,
+            model,
+            graph,
+        })
     }
 
     /// The text under `key` in the file's metadata, if there is one.
@@ -203,12 +257,39 @@ impl CheckedGraph {
         Ok(first.map(|entry| entry.value.as_str()))
     }
 
-    /// The graph.
-    ///
-    /// # Errors
-    /// [`ModelError::NoGraph`], which no checked file gives.
-    pub fn graph(&self) -> Result<&proto::GraphProto, ModelError> {
-        self.model.graph.as_ref().ok_or(ModelError::NoGraph)
+    /// The graph with every constant: the tensors of the file, and what depends on them and on shapes alone. Only an
+    /// operator that is left to engines makes a fixed value without one.
+    #[must_use]
+    pub fn graph(&self) -> Graph {
+        let mut graph = self.graph.clone();
+        let Some(pb) = &self.model.graph else {
+            return graph;
+        };
+        for (value, tensor) in graph.values.iter_mut().zip(&pb.initializer) {
+            if value.constant.is_none() {
+                value.constant = tensor::constant(tensor);
+            }
+        }
+        for (node, pb) in graph.nodes.iter().zip(&pb.node) {
+            let known = graph.values.get(node.output);
+            if known.is_none_or(|value| !value.fixed || value.constant.is_some()) {
+                continue;
+            }
+            let constant = if node.op == Op::Constant {
+                let mut tensors = pb.attribute.iter().filter_map(|given| given.t.as_ref());
+                tensors.next().and_then(tensor::constant)
+            } else {
+                let inputs = node.inputs.iter().flatten();
+                let inputs: Option<Vec<&Constant>> = inputs
+                    .map(|id| graph.values.get(*id)?.constant.as_ref())
+                    .collect();
+                inputs.and_then(|inputs| fold::evaluate(&node.op, &inputs))
+            };
+            if let Some(value) = graph.values.get_mut(node.output) {
+                value.constant = constant.filter(|constant| constant.shape == value.shape);
+            }
+        }
+        graph
     }
 }
 

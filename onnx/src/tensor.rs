@@ -1,7 +1,10 @@
-//! Values of a graph as far as the check knows them, and the tensors that a file holds.
+//! The tensors that a file holds.
 
+use crate::constant::{Constant, DType, Data};
+use crate::graph::Value;
 use crate::proto::TensorProto;
 use crate::proto::tensor_proto::DataType;
+use crate::shape::elements;
 
 use super::error::{ModelError, shorten};
 
@@ -9,102 +12,13 @@ use super::error::{ModelError, shorten};
 pub(super) const MAX_RANK: usize = 8;
 /// Each dimension is below this.
 pub(super) const MAX_DIM: usize = 1 << 24;
-/// Integer values are followed through the graph up to this length: shapes, axes, pads.
-const MAX_KNOWN: usize = 64;
-
-/// Element types that the check knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Type {
-    F32,
-    F64,
-    F16,
-    I32,
-    I64,
-    Bool,
-}
-
-impl Type {
-    pub(super) fn of(number: i32) -> Option<Self> {
-        Some(match DataType::try_from(number).ok()? {
-            DataType::Float => Self::F32,
-            DataType::Double => Self::F64,
-            DataType::Float16 => Self::F16,
-            DataType::Int32 => Self::I32,
-            DataType::Int64 => Self::I64,
-            DataType::Bool => Self::Bool,
-            _ => return None,
-        })
-    }
-
-    /// Bytes of an element.
-    pub(super) const fn size(self) -> u64 {
-        match self {
-            Self::F64 | Self::I64 => 8,
-            Self::F32 | Self::I32 => 4,
-            Self::F16 => 2,
-            Self::Bool => 1,
-        }
-    }
-
-    pub(super) const fn is_float(self) -> bool {
-        matches!(self, Self::F32 | Self::F64 | Self::F16)
-    }
-}
-
-/// What is known of a value.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Value {
-    pub(super) ty: Type,
-    pub(super) shape: Vec<usize>,
-    /// The elements, of a short integer value that does not depend on the inputs' elements.
-    pub(super) ints: Option<Vec<i64>>,
-    /// The elements, of a short float value in the file.
-    pub(super) floats: Option<Vec<f32>>,
-    /// Whether it depends on no input of the graph, so that an engine may compute it while loading.
-    pub(super) constant: bool,
-}
-
-impl Value {
-    /// A value of which only type and shape are known.
-    pub(super) const fn computed(ty: Type, shape: Vec<usize>) -> Self {
-        Self {
-            ty,
-            shape,
-            ints: None,
-            floats: None,
-            constant: false,
-        }
-    }
-
-    /// A vector of known integers.
-    pub(super) fn known(ints: Vec<i64>) -> Self {
-        let shape = [ints.len()].to_vec();
-        Self {
-            ty: Type::I64,
-            shape,
-            ints: (ints.len() <= MAX_KNOWN).then_some(ints),
-            floats: None,
-            constant: true,
-        }
-    }
-
-    /// Number of elements; small enough to count, for every value that is kept has been checked.
-    pub(super) fn len(&self) -> u64 {
-        elements(&self.shape).unwrap_or(u64::MAX)
-    }
-}
-
-/// Product of dimensions.
-pub(super) fn elements(shape: &[usize]) -> Option<u64> {
-    shape
-        .iter()
-        .try_fold(1u64, |product, dim| product.checked_mul(*dim as u64))
-}
+/// Values of at most this many elements are computed while shapes are followed: shapes, axes, pads.
+pub(super) const MAX_KNOWN: u64 = 64;
 
 /// Checks a tensor of the file: type, dimensions, length of its data, finite weights.
 pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError> {
     let name = || shorten(name);
-    let Some(ty) = Type::of(tensor.data_type) else {
+    let Some(dtype) = DType::of(tensor.data_type) else {
         let found = match DataType::try_from(tensor.data_type) {
             Ok(known) => known.as_str_name().to_string(),
             Err(_) => format!("number {}", tensor.data_type),
@@ -133,7 +47,7 @@ pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError
         .filter(|shape| shape.len() <= MAX_RANK)
         .ok_or_else(dims)?;
     let count = elements(&shape).ok_or_else(dims)?;
-    let bytes = count.checked_mul(ty.size()).ok_or_else(dims)?;
+    let bytes = count.checked_mul(dtype.size()).ok_or_else(dims)?;
     let typed = [
         tensor.float_data.len(),
         tensor.int32_data.len(),
@@ -143,11 +57,11 @@ pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError
         tensor.string_data.len(),
     ];
     let given: u64 = typed.iter().map(|len| *len as u64).sum();
-    let own = match ty {
-        Type::F32 => tensor.float_data.len(),
-        Type::F64 => tensor.double_data.len(),
-        Type::I64 => tensor.int64_data.len(),
-        Type::I32 | Type::Bool | Type::F16 => tensor.int32_data.len(),
+    let own = match dtype {
+        DType::F32 => tensor.float_data.len(),
+        DType::F64 => tensor.double_data.len(),
+        DType::I64 => tensor.int64_data.len(),
+        DType::I32 | DType::Bool | DType::F16 => tensor.int32_data.len(),
     } as u64;
     let raw = tensor.raw_data.len() as u64;
     let length = |expected, found| {
@@ -169,20 +83,51 @@ pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError
     } else if given != own {
         return length(own, given);
     }
-    if let Some(index) = first_non_finite(tensor, ty) {
+    if let Some(index) = first_non_finite(tensor, dtype) {
         return Err(ModelError::NonFinite {
             tensor: name(),
             index,
         });
     }
-    let short = count <= MAX_KNOWN as u64;
+    // Shapes and scales, which are needed to go on.
+    let needed = matches!(dtype, DType::F32 | DType::I32 | DType::I64);
+    let constant = if needed && count <= MAX_KNOWN {
+        constant(tensor)
+    } else {
+        None
+    };
     Ok(Value {
-        ty,
-        shape,
-        ints: short.then(|| ints(tensor, ty)).flatten(),
-        floats: (short && ty == Type::F32).then(|| floats(tensor)),
-        constant: true,
+        fixed: true,
+        constant,
+        ..Value::computed(dtype, shape)
     })
+}
+
+/// The elements of a tensor; `None` for types and lengths that [`load`] refuses.
+pub(super) fn constant(tensor: &TensorProto) -> Option<Constant> {
+    let dims = tensor.dims.iter();
+    let shape: Vec<usize> = dims
+        .map(|dim| usize::try_from(*dim).ok())
+        .collect::<Option<_>>()?;
+    let ints = tensor.int32_data.iter().copied();
+    let data = match DType::of(tensor.data_type)? {
+        DType::F32 => Data::F32(floats(tensor).collect()),
+        DType::F64 => Data::F32(doubles(tensor).map(|x| x as f32).collect()),
+        DType::F16 => Data::F32(halves(tensor).map(half::f16::to_f32).collect()),
+        DType::I64 => {
+            let typed = tensor.int64_data.iter().copied();
+            Data::I64(raw(tensor).map(i64::from_le_bytes).chain(typed).collect())
+        }
+        DType::I32 => {
+            let all = raw(tensor).map(i32::from_le_bytes).chain(ints);
+            Data::I64(all.map(i64::from).collect())
+        }
+        DType::Bool => {
+            let bytes = tensor.raw_data.iter().map(|x| i64::from(*x));
+            Data::I64(bytes.chain(ints.map(i64::from)).collect())
+        }
+    };
+    (elements(&shape) == Some(data.len() as u64)).then_some(Constant { shape, data })
 }
 
 /// The raw bytes in elements of `N`.
@@ -193,50 +138,27 @@ fn raw<const N: usize>(tensor: &TensorProto) -> impl Iterator<Item = [u8; N]> {
         .filter_map(|chunk| chunk.try_into().ok())
 }
 
-fn floats(tensor: &TensorProto) -> Vec<f32> {
-    raw(tensor)
-        .map(f32::from_le_bytes)
-        .chain(tensor.float_data.iter().copied())
-        .collect()
+fn floats(tensor: &TensorProto) -> impl Iterator<Item = f32> {
+    let typed = tensor.float_data.iter().copied();
+    raw(tensor).map(f32::from_le_bytes).chain(typed)
 }
 
-fn ints(tensor: &TensorProto, ty: Type) -> Option<Vec<i64>> {
-    match ty {
-        Type::I64 => Some(
-            raw(tensor)
-                .map(i64::from_le_bytes)
-                .chain(tensor.int64_data.iter().copied())
-                .collect(),
-        ),
-        Type::I32 => {
-            let typed = tensor.int32_data.iter().copied();
-            Some(
-                raw(tensor)
-                    .map(i32::from_le_bytes)
-                    .chain(typed)
-                    .map(i64::from)
-                    .collect(),
-            )
-        }
-        _ => None,
-    }
+fn doubles(tensor: &TensorProto) -> impl Iterator<Item = f64> {
+    let typed = tensor.double_data.iter().copied();
+    raw(tensor).map(f64::from_le_bytes).chain(typed)
 }
 
-fn first_non_finite(tensor: &TensorProto, ty: Type) -> Option<usize> {
-    match ty {
-        Type::F32 => raw(tensor)
-            .map(f32::from_le_bytes)
-            .chain(tensor.float_data.iter().copied())
-            .position(|x| !x.is_finite()),
-        Type::F64 => raw(tensor)
-            .map(f64::from_le_bytes)
-            .chain(tensor.double_data.iter().copied())
-            .position(|x| !x.is_finite()),
-        // Infinities and NaN of IEEE half precision have all bits of the exponent set.
-        Type::F16 => raw(tensor)
-            .map(u16::from_le_bytes)
-            .chain(tensor.int32_data.iter().map(|x| *x as u16))
-            .position(|x| x & 0x7c00 == 0x7c00),
-        Type::I32 | Type::I64 | Type::Bool => None,
+fn halves(tensor: &TensorProto) -> impl Iterator<Item = half::f16> {
+    let typed = tensor.int32_data.iter().map(|x| *x as u16);
+    let bits = raw(tensor).map(u16::from_le_bytes).chain(typed);
+    bits.map(half::f16::from_bits)
+}
+
+fn first_non_finite(tensor: &TensorProto, dtype: DType) -> Option<usize> {
+    match dtype {
+        DType::F32 => floats(tensor).position(|x| !x.is_finite()),
+        DType::F64 => doubles(tensor).position(|x| !x.is_finite()),
+        DType::F16 => halves(tensor).position(|x| !x.is_finite()),
+        DType::I32 | DType::I64 | DType::Bool => None,
     }
 }

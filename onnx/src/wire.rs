@@ -15,7 +15,7 @@ const MAX_INTEGERS: usize = 2_000_000;
 
 /// ONNX's message types, as far as the scan tells them apart.
 #[derive(Clone, Copy)]
-enum Kind {
+enum MessageType {
     Model,
     Graph,
     Node,
@@ -31,7 +31,7 @@ enum Kind {
 
 /// What a field of a message means for the scan.
 enum Field {
-    Message(Kind),
+    Message(MessageType),
     Text,
     Integers,
     Subgraph,
@@ -42,28 +42,36 @@ enum Field {
 }
 
 /// Fields by the numbers in `onnx.proto`; those not listed cost no more than their bytes.
-fn field(kind: Kind, number: u64) -> Field {
-    match (kind, number) {
-        (Kind::Model, 7) => Field::Message(Kind::Graph),
-        (Kind::Model, 8 | 14) => Field::Message(Kind::Leaf),
-        (Kind::Model, 20) => Field::Refused("training information"),
-        (Kind::Model, 25) => Field::Refused("functions"),
-        (Kind::Graph, 1) => Field::Message(Kind::Node),
-        (Kind::Graph, 5) => Field::Message(Kind::Tensor),
-        (Kind::Graph, 11..=13) => Field::Message(Kind::ValueInfo),
-        (Kind::Graph, 14) => Field::Message(Kind::Annotation),
-        (Kind::Graph, 15) | (Kind::Attribute, 22 | 23) => Field::Refused("sparse tensors"),
-        (Kind::Node, 1 | 2) | (Kind::Attribute, 9) | (Kind::Tensor, 6) => Field::Text,
-        (Kind::Node, 5) => Field::Message(Kind::Attribute),
-        (Kind::Attribute, 5 | 10) => Field::Message(Kind::Tensor),
-        (Kind::Attribute, 6 | 11) => Field::Subgraph,
-        (Kind::Attribute, 15) | (Kind::ValueInfo, 2) => Field::Message(Kind::Type),
-        (Kind::Attribute, 8) | (Kind::Tensor, 1 | 5 | 7 | 11) => Field::Integers,
-        (Kind::Tensor, 3) | (Kind::Shape, 1) | (Kind::Annotation, 2) => Field::Message(Kind::Leaf),
-        (Kind::Tensor, 13) => Field::External,
-        (Kind::Tensor, 14) => Field::Location,
-        (Kind::Type, 1) => Field::Message(Kind::TensorType),
-        (Kind::TensorType, 2) => Field::Message(Kind::Shape),
+fn field(of: MessageType, number: u64) -> Field {
+    match (of, number) {
+        (MessageType::Model, 7) => Field::Message(MessageType::Graph),
+        (MessageType::Model, 8 | 14) => Field::Message(MessageType::Leaf),
+        (MessageType::Model, 20) => Field::Refused("training information"),
+        (MessageType::Model, 25) => Field::Refused("functions"),
+        (MessageType::Graph, 1) => Field::Message(MessageType::Node),
+        (MessageType::Graph, 5) => Field::Message(MessageType::Tensor),
+        (MessageType::Graph, 11..=13) => Field::Message(MessageType::ValueInfo),
+        (MessageType::Graph, 14) => Field::Message(MessageType::Annotation),
+        (MessageType::Graph, 15) | (MessageType::Attribute, 22 | 23) => {
+            Field::Refused("sparse tensors")
+        }
+        (MessageType::Node, 1 | 2) | (MessageType::Attribute, 9) | (MessageType::Tensor, 6) => {
+            Field::Text
+        }
+        (MessageType::Node, 5) => Field::Message(MessageType::Attribute),
+        (MessageType::Attribute, 5 | 10) => Field::Message(MessageType::Tensor),
+        (MessageType::Attribute, 6 | 11) => Field::Subgraph,
+        (MessageType::Attribute, 15) | (MessageType::ValueInfo, 2) => {
+            Field::Message(MessageType::Type)
+        }
+        (MessageType::Attribute, 8) | (MessageType::Tensor, 1 | 5 | 7 | 11) => Field::Integers,
+        (MessageType::Tensor, 3) | (MessageType::Shape, 1) | (MessageType::Annotation, 2) => {
+            Field::Message(MessageType::Leaf)
+        }
+        (MessageType::Tensor, 13) => Field::External,
+        (MessageType::Tensor, 14) => Field::Location,
+        (MessageType::Type, 1) => Field::Message(MessageType::TensorType),
+        (MessageType::TensorType, 2) => Field::Message(MessageType::Shape),
         _ => Field::Plain,
     }
 }
@@ -71,7 +79,7 @@ fn field(kind: Kind, number: u64) -> Field {
 /// Scans a whole file.
 pub(super) fn scan(file: &[u8]) -> Result<(), ModelError> {
     let mut counts = Counts::default();
-    message(Kind::Model, file, 0, &mut counts)
+    message(MessageType::Model, file, 0, &mut counts)
 }
 
 #[derive(Default)]
@@ -95,28 +103,33 @@ fn count(
     }
 }
 
-fn message(kind: Kind, bytes: &[u8], start: usize, counts: &mut Counts) -> Result<(), ModelError> {
+fn message(
+    of: MessageType,
+    bytes: &[u8],
+    start: usize,
+    counts: &mut Counts,
+) -> Result<(), ModelError> {
     let mut reader = Reader {
         bytes,
         start,
         at: 0,
     };
     while let Some((number, value)) = reader.next()? {
-        match (field(kind, number), value) {
-            (Field::Message(child), Value::Bytes(inner)) => {
+        match (field(of, number), value) {
+            (Field::Message(child), WireValue::Bytes(inner)) => {
                 count(&mut counts.messages, 1, MAX_MESSAGES, "messages")?;
                 let offset = start + (reader.at - inner.len());
-                message(child, inner, offset, counts).map_err(|error| match (kind, error) {
-                    (Kind::Graph, ModelError::Subgraph { .. }) => {
+                message(child, inner, offset, counts).map_err(|error| match (of, error) {
+                    (MessageType::Graph, ModelError::Subgraph { .. }) => {
                         ModelError::Subgraph { node: label(inner) }
                     }
                     (_, error) => error,
                 })?;
             }
-            (Field::Text, Value::Bytes(_)) => {
+            (Field::Text, WireValue::Bytes(_)) => {
                 count(&mut counts.strings, 1, MAX_STRINGS, "strings")?
             }
-            (Field::Integers, Value::Bytes(packed)) => {
+            (Field::Integers, WireValue::Bytes(packed)) => {
                 let integers = packed.iter().filter(|byte| **byte < 0x80).count();
                 count(
                     &mut counts.integers,
@@ -125,7 +138,7 @@ fn message(kind: Kind, bytes: &[u8], start: usize, counts: &mut Counts) -> Resul
                     "integers in lists",
                 )?;
             }
-            (Field::Integers, Value::Varint(_)) => {
+            (Field::Integers, WireValue::Varint(_)) => {
                 count(&mut counts.integers, 1, MAX_INTEGERS, "integers in lists")?;
             }
             (Field::Subgraph, _) => {
@@ -134,7 +147,7 @@ fn message(kind: Kind, bytes: &[u8], start: usize, counts: &mut Counts) -> Resul
                 });
             }
             (Field::External, _) => return Err(ModelError::ExternalData),
-            (Field::Location, Value::Varint(location)) if location != 0 => {
+            (Field::Location, WireValue::Varint(location)) if location != 0 => {
                 return Err(ModelError::ExternalData);
             }
             (Field::Refused(what), _) => return Err(ModelError::Unsupported { what }),
@@ -153,7 +166,7 @@ fn label(node: &[u8]) -> String {
         at: 0,
     };
     while let Ok(Some((number, value))) = reader.next() {
-        if let (3 | 4, Value::Bytes(text)) = (number, value) {
+        if let (3 | 4, WireValue::Bytes(text)) = (number, value) {
             let text = core::str::from_utf8(text).unwrap_or("?");
             if number == 3 { name = text } else { op = text }
         }
@@ -162,7 +175,7 @@ fn label(node: &[u8]) -> String {
 }
 
 /// A field's value.
-enum Value<'a> {
+enum WireValue<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
     Fixed,
@@ -211,7 +224,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next field's number and value, or `None` at the end.
-    fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, ModelError> {
+    fn next(&mut self) -> Result<Option<(u64, WireValue<'a>)>, ModelError> {
         if self.at >= self.bytes.len() {
             return Ok(None);
         }
@@ -221,13 +234,13 @@ impl<'a> Reader<'a> {
             return Err(self.error("an impossible field number"));
         }
         let value = match wire {
-            0 => Value::Varint(self.varint()?),
-            1 => self.take(8).map(|_| Value::Fixed)?,
+            0 => WireValue::Varint(self.varint()?),
+            1 => self.take(8).map(|_| WireValue::Fixed)?,
             2 => {
                 let len = self.varint()?;
-                Value::Bytes(self.take(len)?)
+                WireValue::Bytes(self.take(len)?)
             }
-            5 => self.take(4).map(|_| Value::Fixed)?,
+            5 => self.take(4).map(|_| WireValue::Fixed)?,
             _ => return Err(self.error("a field of a kind that ONNX does not use")),
         };
         Ok(Some((number, value)))

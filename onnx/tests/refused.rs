@@ -6,7 +6,7 @@ mod common;
 use common::{A, Builder, attribute, conditional, dcgan, gemm, info, mlp, resize_net};
 use dreamlet_onnx::proto::tensor_proto::DataType;
 use dreamlet_onnx::proto::{GraphProto, NodeProto, StringStringEntryProto, TensorProto};
-use dreamlet_onnx::{Inspection, Limits, ModelError, inspect};
+use dreamlet_onnx::{DType, Inspection, Limits, ModelError, inspect};
 
 fn check(builder: &Builder) -> Result<Inspection, ModelError> {
     inspect(&builder.bytes(), &Limits::default())
@@ -483,17 +483,17 @@ fn what_is_not_a_generator_is_refused() {
     signature(|g| g.input.clear());
     signature(|g| g.output.clear());
     signature(|g| g.output.push(g.output[0].clone()));
-    signature(|g| g.input.push(info("second", DataType::Float, &[-1, 4])));
-    signature(|g| g.input[0] = info("latent", DataType::Int32, &[-1, 4]));
-    signature(|g| g.input[0] = info("latent", DataType::Float, &[8, 4]));
-    signature(|g| g.input[0] = info("latent", DataType::Float, &[-1, -1]));
-    signature(|g| g.input[0] = info("latent", DataType::Float, &[-1, 0]));
-    signature(|g| g.input[0] = info("latent", DataType::Float, &[-1, 1 << 30]));
-    signature(|g| g.input[0] = info("latent", DataType::Float, &[-1, 4, 4]));
+    signature(|g| g.input.push(info("second", DType::F32, &[-1, 4])));
+    signature(|g| g.input[0] = info("latent", DType::I32, &[-1, 4]));
+    signature(|g| g.input[0] = info("latent", DType::F32, &[8, 4]));
+    signature(|g| g.input[0] = info("latent", DType::F32, &[-1, -1]));
+    signature(|g| g.input[0] = info("latent", DType::F32, &[-1, 0]));
+    signature(|g| g.input[0] = info("latent", DType::F32, &[-1, 1 << 30]));
+    signature(|g| g.input[0] = info("latent", DType::F32, &[-1, 4, 4]));
     signature(|g| g.input[0].r#type = None);
-    signature(|g| g.output[0] = info("image", DataType::Float, &[-1, 1, 9, 8]));
-    signature(|g| g.output[0] = info("image", DataType::Double, &[-1, 1, 8, 8]));
-    signature(|g| g.output[0] = info("x1.w", DataType::Float, &[-1]));
+    signature(|g| g.output[0] = info("image", DType::F32, &[-1, 1, 9, 8]));
+    signature(|g| g.output[0] = info("image", DType::F64, &[-1, 1, 8, 8]));
+    signature(|g| g.output[0] = info("x1.w", DType::F32, &[-1]));
     signature(|g| g.output[0].name = "latent".into());
 }
 

@@ -379,11 +379,7 @@ fn shapes_computed_in_the_graph_as_pytorch_writes_them_are_followed() {
 #[test]
 fn stale_value_information_does_no_harm() {
     let mut builder = dcgan(16, 8, 3);
-    let stale = common::info(
-        "x1",
-        dreamlet_onnx::proto::tensor_proto::DataType::Float,
-        &[-1, 99, 3, 3],
-    );
+    let stale = common::info("x1", dreamlet_onnx::DType::F32, &[-1, 99, 3, 3]);
     builder.graph().value_info.push(stale);
     generated(&mut load(&builder), 0, None);
 }

@@ -7,11 +7,15 @@
 
 use std::time::{Duration, Instant};
 
+use dreamlet_onnx::proto::attribute_proto::AttributeType;
+use dreamlet_onnx::proto::{
+    AttributeProto, GraphProto, NodeProto, StringStringEntryProto, TensorProto,
+};
 use dreamlet_onnx::{Limits, ModelError, inspect};
 use dreamlet_runtime::card::CARD_KEY;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
 use dreamlet_runtime::onnx::OnnxFileError;
-use dreamlet_tests::onnx::{Message, dense, model, node, tensor, value};
+use dreamlet_tests::onnx::{dense, integers, model, node, tensor, value};
 
 /// An emulator is some tens of times slower than the machines the promise of one second is for.
 const PATIENCE: Duration = Duration::from_secs(if cfg!(target_arch = "x86_64") { 1 } else { 30 });
@@ -42,14 +46,14 @@ fn sound() -> Vec<u8> {
 }
 
 /// The sound generator with other weights than its graph needs.
-fn with_weights(weights: Message) -> Vec<u8> {
+fn with_weights(weights: TensorProto) -> Vec<u8> {
     with_nodes(
         &[node("MatMul", &["latent", "weights"], "image")],
         &[weights],
     )
 }
 
-fn with_nodes(nodes: &[Message], tensors: &[Message]) -> Vec<u8> {
+fn with_nodes(nodes: &[NodeProto], tensors: &[TensorProto]) -> Vec<u8> {
     model(
         nodes,
         tensors,
@@ -140,38 +144,43 @@ fn impossible_and_mismatched_weights_are_refused() {
 
 #[test]
 fn weights_outside_the_file_are_refused() {
-    // data_location = EXTERNAL, and a place that escapes the folder.
-    let entry = Message::new()
-        .bytes(1, b"location")
-        .bytes(2, b"../../../../etc/passwd");
-    for weights in [
-        tensor("weights", &[3, 4], &[])
-            .message(13, &entry)
-            .int(14, 1),
-        tensor("weights", &[3, 4], &[1.0; 12]).message(13, &entry),
-    ] {
+    // A place that escapes the folder, with data_location EXTERNAL and without.
+    let outside = |values: &[f32], location: Option<i32>| TensorProto {
+        external_data: vec![StringStringEntryProto {
+            key: "location".into(),
+            value: "../../../../etc/passwd".into(),
+        }],
+        data_location: location,
+        ..tensor("weights", &[3, 4], values)
+    };
+    for weights in [outside(&[], Some(1)), outside(&[1.0; 12], None)] {
         assert_eq!(refused(&with_weights(weights)), ModelError::ExternalData);
     }
 }
 
 #[test]
 fn graphs_inside_of_nodes_are_refused_however_deep() {
-    // `If` with a graph attribute (field 5: attribute; its field 6: graph; type GRAPH is 5).
-    let nested = |inner: &Message| {
-        let attribute = Message::new()
-            .bytes(1, b"then_branch")
-            .message(6, &Message::new().message(1, inner))
-            .int(20, 5);
-        node("If", &["latent"], "image").message(5, &attribute)
+    let nested = |inner: Option<NodeProto>| {
+        let graph = GraphProto {
+            node: vec![inner.unwrap_or_default()],
+            ..GraphProto::default()
+        };
+        let attribute = AttributeProto {
+            name: "then_branch".into(),
+            g: Some(graph),
+            r#type: AttributeType::Graph as i32,
+            ..AttributeProto::default()
+        };
+        NodeProto::new("image", "If", ["latent"], "image", [attribute])
     };
     let mut deep = node("Identity", &["latent"], "image");
     for depth in 0..40 {
-        deep = nested(&deep);
+        deep = nested(Some(deep));
         if [0, 7, 39].contains(&depth) {
             refused(&with_nodes(std::slice::from_ref(&deep), &[]));
         }
     }
-    let shallow = nested(&Message::new());
+    let shallow = nested(None);
     assert!(matches!(
         refused(&with_nodes(&[shallow], &[])),
         ModelError::Subgraph { .. }
@@ -185,7 +194,10 @@ fn unknown_operators_missing_values_and_cycles_are_refused() {
         &[],
     ));
     assert!(matches!(error, ModelError::Operator { .. }), "{error}");
-    let foreign = node("Relu", &["latent"], "image").bytes(7, b"com.example");
+    let foreign = NodeProto {
+        domain: "com.example".into(),
+        ..node("Relu", &["latent"], "image")
+    };
     let error = refused(&with_nodes(&[foreign], &[]));
     assert!(matches!(error, ModelError::Operator { .. }), "{error}");
     let cycle = [node("Relu", &["b"], "a"), node("Relu", &["a"], "b")];
@@ -198,24 +210,8 @@ fn unknown_operators_missing_values_and_cycles_are_refused() {
 #[test]
 fn a_small_file_that_asks_for_huge_images_is_refused() {
     // Tile by large factors: a file of a few hundred bytes, an image of 2^40 values.
-    let repeats: Vec<u8> = [1i64, 1 << 20, 1 << 20, 1]
-        .iter()
-        .flat_map(|x| x.to_le_bytes())
-        .collect();
-    let repeats = Message::new()
-        .int(1, 4)
-        .int(2, 7)
-        .bytes(8, b"repeats")
-        .bytes(9, &repeats);
-    let shape: Vec<u8> = [-1i64, 1, 1, 3]
-        .iter()
-        .flat_map(|x| x.to_le_bytes())
-        .collect();
-    let shape = Message::new()
-        .int(1, 4)
-        .int(2, 7)
-        .bytes(8, b"shape")
-        .bytes(9, &shape);
+    let repeats = integers("repeats", &[1, 1 << 20, 1 << 20, 1]);
+    let shape = integers("shape", &[-1, 1, 1, 3]);
     let nodes = [
         node("Reshape", &["latent", "shape"], "row"),
         node("Tile", &["row", "repeats"], "image"),

@@ -1,59 +1,56 @@
 //! Matrix products.
 
+use dreamlet_onnx::shape::broadcast_positions;
 use dreamlet_runtime::engine::compiled::format::HwcShape;
 
-use super::node::Node;
-use super::value::{Data, Known, Order};
-use super::{Reader, dims};
+use super::Reader;
+use super::node::NodeReader;
+use super::value::{Known, Order, PlacedTensor};
 use crate::CompileError;
 use crate::ir::Op;
 
-pub(super) fn gemm(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
-    let (alpha, beta) = (node.float("alpha", 1.0), node.float("beta", 1.0));
+pub(super) fn gemm(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+    [alpha, beta]: [f32; 2],
+    [trans_a, trans_b]: [bool; 2],
+) -> Result<Known, CompileError> {
     let input = node.data(&reader.known, 0)?;
-    let rows = input.dims.get(usize::from(node.int("transA", 0) != 0));
+    let rows = input.dims.get(usize::from(trans_a));
     if rows != Some(&1) {
         return Err(node.refuse(format!(
             "it multiplies a matrix of dimensions {:?}, for one image only a vector is",
             input.dims
         )));
     }
-    let (mut weights, outputs) = matrix(reader, node, node.int("transB", 0) != 0)?;
+    let (mut weights, outputs) = matrix(node, trans_b)?;
     for weight in &mut weights {
         *weight *= alpha;
     }
-    let bias = match node.constant(&reader.known, 2)? {
-        Some((constant, floats)) => dims::broadcast_positions(&constant.shape, &[1, outputs])
-            .into_iter()
+    let bias = match node.constant(2)? {
+        Some((constant, floats)) => broadcast_positions(&constant.shape, &[1, outputs])
             .map(|at| beta * floats.get(at).copied().unwrap_or_default())
             .collect(),
         None => vec![0.0; outputs],
     };
-    dense(reader, node, weights, bias, vec![1, outputs])
+    dense(reader, node, weights, bias)
 }
 
-pub(super) fn matmul(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
-    let mut dims = node.data(&reader.known, 0)?.dims.clone();
+pub(super) fn matmul(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known, CompileError> {
+    let dims = &node.data(&reader.known, 0)?.dims;
     let rank = dims.len();
     if rank < 2 || dims.iter().rev().skip(1).any(|&dim| dim != 1) {
         return Err(node.refuse(format!(
             "it multiplies a matrix of dimensions {dims:?}, for one image only a vector is"
         )));
     }
-    let (weights, outputs) = matrix(reader, node, false)?;
-    if let Some(last) = dims.last_mut() {
-        *last = outputs;
-    }
-    dense(reader, node, weights, vec![0.0; outputs], dims)
+    let (weights, outputs) = matrix(node, false)?;
+    dense(reader, node, weights, vec![0.0; outputs])
 }
 
 /// The constant matrix of input 1 with a row for each output, and how many those are.
-fn matrix(
-    reader: &Reader,
-    node: &Node<'_>,
-    transposed: bool,
-) -> Result<(Vec<f32>, usize), CompileError> {
-    let Some((constant, floats)) = node.constant(&reader.known, 1)? else {
+fn matrix(node: &NodeReader<'_>, transposed: bool) -> Result<(Vec<f32>, usize), CompileError> {
+    let Some((constant, floats)) = node.constant(1)? else {
         return Err(node.refuse("its input 1 is missing"));
     };
     let (&[rows, columns], true) = (constant.shape.as_slice(), !floats.is_empty()) else {
@@ -76,10 +73,9 @@ fn matrix(
 
 fn dense(
     reader: &mut Reader,
-    node: &Node<'_>,
+    node: &NodeReader<'_>,
     weights: Vec<f32>,
     bias: Vec<f32>,
-    dims: Vec<usize>,
 ) -> Result<Known, CompileError> {
     let (input, length) = reader.vector(node, 0)?;
     if length.checked_mul(bias.len()) != Some(weights.len()) {
@@ -91,9 +87,9 @@ fn dense(
     }
     let shape = HwcShape::vector(u32::try_from(bias.len()).unwrap_or(u32::MAX));
     let op = Op::Dense { weights, bias };
-    Ok(Known::Data(Data {
+    Ok(Known::Tensor(PlacedTensor {
         id: reader.net.push(op, vec![input.id], shape, &node.label()),
-        dims,
+        dims: node.shape(),
         order: Order::Same,
     }))
 }

@@ -1,71 +1,67 @@
 //! Activations, arithmetic, batch normalization.
 
+use dreamlet_onnx::Constant;
+use dreamlet_onnx::graph::Binary;
+use dreamlet_onnx::shape::{broadcast, broadcast_positions};
 use dreamlet_runtime::engine::compiled::format::{Activation, BinaryKind, Broadcast};
 
-use super::node::Node;
-use super::value::{Data, Known};
-use super::{Reader, dims};
+use super::Reader;
+use super::node::NodeReader;
+use super::value::{Known, PlacedTensor};
 use crate::CompileError;
 use crate::ir::{Op, len, per_channel};
-use dreamlet_onnx::graph_builder::Constant;
 
 /// A value of `data`'s shape and order, made from it alone.
-fn like(reader: &mut Reader, node: &Node<'_>, data: &Data, op: Op) -> Data {
+fn like(reader: &mut Reader, node: &NodeReader<'_>, data: &PlacedTensor, op: Op) -> PlacedTensor {
     let shape = reader.net.shape(data.id);
     let id = reader.net.push(op, vec![data.id], shape, &node.label());
-    Data { id, ..data.clone() }
+    PlacedTensor { id, ..data.clone() }
 }
 
-pub(super) fn activation(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
+pub(super) fn activation(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+    activation: Activation,
+) -> Result<Known, CompileError> {
     let data = node.data(&reader.known, 0)?.clone();
-    let activation = match node.pb.op_type.as_str() {
-        "Relu" => Activation::Relu,
-        "LeakyRelu" => Activation::LeakyRelu(node.float("alpha", 0.01)),
-        "Tanh" => Activation::Tanh,
-        "Sigmoid" => Activation::Sigmoid,
-        "Softplus" => Activation::Softplus,
-        "Elu" => Activation::Elu(node.float("alpha", 1.0)),
-        _ => clip(reader, node)?,
-    };
     let made = like(reader, node, &data, Op::Activate);
     if let Some(last) = reader.net.nodes.last_mut() {
         last.activation = activation;
     }
-    Ok(Known::Data(made))
+    Ok(Known::Tensor(made))
 }
 
-/// The bounds of Clip: attributes before operator set 11, then inputs.
-fn clip(reader: &Reader, node: &Node<'_>) -> Result<Activation, CompileError> {
-    let bound = |at, name, default| -> Result<f32, CompileError> {
-        if node.opset < 11 {
-            return Ok(node.float(name, default));
-        }
-        let given = node.constant(&reader.known, at)?;
-        Ok(given
-            .and_then(|(_, floats)| floats.first().copied())
-            .unwrap_or(default))
+/// Clip by bounds from attributes or else inputs.
+pub(super) fn clip(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+    [low, high]: [Option<f32>; 2],
+) -> Result<Known, CompileError> {
+    let bound = |at, attribute: Option<f32>| -> Result<Option<f32>, CompileError> {
+        let given = node.constant(at)?;
+        Ok(given.map_or(attribute, |(_, floats)| floats.first().copied()))
     };
-    let (low, high) = (bound(1, "min", f32::MIN)?, bound(2, "max", f32::MAX)?);
-    if low <= high {
-        Ok(Activation::Clip(low, high))
-    } else {
-        Err(node.refuse(format!(
+    let low = bound(1, low)?.unwrap_or(f32::MIN);
+    let high = bound(2, high)?.unwrap_or(f32::MAX);
+    if low > high {
+        return Err(node.refuse(format!(
             "it clips to {low} and above, and to {high} and below"
-        )))
+        )));
     }
+    activation(reader, node, Activation::Clip(low, high))
 }
 
-/// The floats of `constant` broadcast against `data`: one for each number of the value, in the value's order. The tensor's dimensions
+/// The elements of a constant broadcast against `data`: one for each element of the value, in the value's order. The tensor's dimensions
 /// become those of the result.
-fn spread(
+fn broadcast_over(
     reader: &Reader,
-    node: &Node<'_>,
-    data: &mut Data,
+    node: &NodeReader<'_>,
+    data: &mut PlacedTensor,
     (dims, floats): (&[usize], &[f32]),
 ) -> Result<Vec<f32>, CompileError> {
     let shape = reader.net.shape(data.id);
-    let result = dims::broadcast(&data.dims, dims)
-        .filter(|result| result.iter().product::<usize>() == len(shape));
+    let result =
+        broadcast(&data.dims, dims).filter(|result| result.iter().product::<usize>() == len(shape));
     let Some(result) = result else {
         return Err(node.refuse(format!(
             "a constant of dimensions {dims:?} repeats a value of {:?}",
@@ -73,10 +69,7 @@ fn spread(
         )));
     };
     let mut all = vec![0.0; len(shape)];
-    for (i, from) in dims::broadcast_positions(dims, &result)
-        .into_iter()
-        .enumerate()
-    {
+    for (i, from) in broadcast_positions(dims, &result).enumerate() {
         all[data.order.position(shape, i)] = floats.get(from).copied().unwrap_or_default();
     }
     data.dims = result;
@@ -85,17 +78,18 @@ fn spread(
 
 pub(super) fn batch_normalization(
     reader: &mut Reader,
-    node: &Node<'_>,
+    node: &NodeReader<'_>,
+    epsilon: f32,
 ) -> Result<Known, CompileError> {
     let mut data = node.data(&reader.known, 0)?.clone();
     let mut vectors = Vec::new();
     for at in 1..5 {
         let (_, floats) = node
-            .constant(&reader.known, at)?
+            .constant(at)?
             .ok_or_else(|| node.refuse(format!("its input {at} is missing")))?;
         vectors.push(floats);
     }
-    let epsilon = f64::from(node.float("epsilon", 1e-5));
+    let epsilon = f64::from(epsilon);
     let (mut scale, mut shift) = (Vec::new(), Vec::new());
     // y = scale * (x - mean) / sqrt(variance + epsilon) + bias (Ioffe and Szegedy, 2015, algorithm 2).
     if let [gammas, betas, means, variances] = vectors[..] {
@@ -110,15 +104,15 @@ pub(super) fn batch_normalization(
     // Along axis 1.
     let mut dims = vec![scale.len()];
     dims.resize(data.dims.len().saturating_sub(1), 1);
-    let scale = spread(reader, node, &mut data, (&dims, &scale))?;
-    let shift = spread(reader, node, &mut data, (&dims, &shift))?;
+    let scale = broadcast_over(reader, node, &mut data, (&dims, &scale))?;
+    let shift = broadcast_over(reader, node, &mut data, (&dims, &shift))?;
     Ok(affine(reader, node, &data, scale, shift))
 }
 
 fn affine(
     reader: &mut Reader,
-    node: &Node<'_>,
-    data: &Data,
+    node: &NodeReader<'_>,
+    data: &PlacedTensor,
     scale: Vec<f32>,
     shift: Vec<f32>,
 ) -> Known {
@@ -134,43 +128,52 @@ fn affine(
         scale: scales,
         shift: shifts,
     };
-    Known::Data(like(reader, node, data, op))
+    Known::Tensor(like(reader, node, data, op))
 }
 
-pub(super) fn prelu(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
+pub(super) fn prelu(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known, CompileError> {
     let mut data = node.data(&reader.known, 0)?.clone();
-    let Some((constant, floats)) = node.constant(&reader.known, 1)? else {
+    let Some((constant, floats)) = node.constant(1)? else {
         return Err(node.refuse("its slopes are missing"));
     };
-    let slopes = spread(reader, node, &mut data, (&constant.shape, floats))?;
+    let slopes = broadcast_over(reader, node, &mut data, (&constant.shape, floats))?;
     let first = slopes.first().copied().unwrap_or_default();
     if slopes.iter().all(|&slope| slope == first) {
         let made = like(reader, node, &data, Op::Activate);
         if let Some(last) = reader.net.nodes.last_mut() {
             last.activation = Activation::LeakyRelu(first);
         }
-        return Ok(Known::Data(made));
+        return Ok(Known::Tensor(made));
     }
     let slopes = per_channel(slopes, reader.net.shape(data.id));
-    Ok(Known::Data(like(reader, node, &data, Op::Prelu { slopes })))
+    Ok(Known::Tensor(like(
+        reader,
+        node,
+        &data,
+        Op::Prelu { slopes },
+    )))
 }
 
-pub(super) fn binary(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
-    let constant = |at| match node.optional(&reader.known, at) {
-        Some(Known::Constant(constant)) => Some(constant.clone()),
-        _ => None,
-    };
-    match (constant(0), constant(1)) {
-        (None, Some(constant)) => with_constant(reader, node, 0, &constant),
-        (Some(constant), None) => with_constant(reader, node, 1, &constant),
-        _ => two(reader, node),
+pub(super) fn binary(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+    op: Binary,
+) -> Result<Known, CompileError> {
+    if !matches!(op, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div) {
+        return Err(super::no_layer(node));
+    }
+    match (node.fixed(0), node.fixed(1)) {
+        (None, Some(constant)) => with_constant(reader, node, op, 0, constant),
+        (Some(constant), None) => with_constant(reader, node, op, 1, constant),
+        _ => two(reader, node, op),
     }
 }
 
 /// The tensor is input `at`, the constant the other one.
 fn with_constant(
     reader: &mut Reader,
-    node: &Node<'_>,
+    node: &NodeReader<'_>,
+    op: Binary,
     at: usize,
     constant: &Constant,
 ) -> Result<Known, CompileError> {
@@ -178,29 +181,29 @@ fn with_constant(
     let Some(floats) = constant.as_f32s() else {
         return Err(node.refuse("it computes with integers"));
     };
-    let values = spread(reader, node, &mut data, (&constant.shape, floats))?;
+    let values = broadcast_over(reader, node, &mut data, (&constant.shape, floats))?;
     let (ones, zeros) = (vec![1.0; values.len()], vec![0.0; values.len()]);
     let turned = |values: &[f32]| -> Vec<f32> { values.iter().map(|x| -x).collect() };
-    let (scale, shift) = match (node.pb.op_type.as_str(), at) {
-        ("Add", _) => (ones, values),
-        ("Sub", 0) => (ones, turned(&values)),
-        ("Sub", _) => (turned(&ones), values),
-        ("Mul", _) => (values, zeros),
-        ("Div", 0) if values.iter().all(|&x| x != 0.0) => {
+    let (scale, shift) = match (op, at) {
+        (Binary::Add, _) => (ones, values),
+        (Binary::Sub, 0) => (ones, turned(&values)),
+        (Binary::Sub, _) => (turned(&ones), values),
+        (Binary::Mul, _) => (values, zeros),
+        (Binary::Div, 0) if values.iter().all(|&x| x != 0.0) => {
             (values.iter().map(|x| 1.0 / x).collect(), zeros)
         }
-        ("Div", 0) => return Err(node.refuse("it divides by 0")),
+        (Binary::Div, 0) => return Err(node.refuse("it divides by 0")),
         _ => return Err(node.refuse("it divides by a computed value")),
     };
     Ok(affine(reader, node, &data, scale, shift))
 }
 
 /// Both inputs are computed.
-fn two(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
-    let kind = match node.pb.op_type.as_str() {
-        "Add" => BinaryKind::Add,
-        "Sub" => BinaryKind::Sub,
-        "Mul" => BinaryKind::Mul,
+fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, CompileError> {
+    let kind = match op {
+        Binary::Add => BinaryKind::Add,
+        Binary::Sub => BinaryKind::Sub,
+        Binary::Mul => BinaryKind::Mul,
         _ => return Err(node.refuse("it divides by a computed value")),
     };
     let reversed = if kind == BinaryKind::Sub {
@@ -212,14 +215,14 @@ fn two(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
         node.data(&reader.known, 0)?.clone(),
         node.data(&reader.known, 1)?.clone(),
     );
-    let size = |data: &Data| data.dims.iter().product::<usize>();
+    let size = |data: &PlacedTensor| data.dims.iter().product::<usize>();
     // The larger one first, with the place of each among the inputs.
     let (mut large, mut small, kind, places) = if size(&a) >= size(&b) {
         (a, b, kind, [0, 1])
     } else {
         (b, a, reversed, [1, 0])
     };
-    let result = dims::broadcast(&large.dims, &small.dims)
+    let result = broadcast(&large.dims, &small.dims)
         .filter(|result| result.iter().product::<usize>() == size(&large));
     let Some(result) = result else {
         return Err(node.refuse(format!(
@@ -227,8 +230,8 @@ fn two(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
             large.dims, small.dims
         )));
     };
-    let broadcast = if size(&small) == size(&large) {
-        let alike = |large: &Data, small: &Data, reader: &Reader| {
+    let how = if size(&small) == size(&large) {
+        let alike = |large: &PlacedTensor, small: &PlacedTensor, reader: &Reader| {
             reader.net.shape(large.id) == reader.net.shape(small.id) && large.order == small.order
         };
         if !alike(&large, &small, reader) {
@@ -249,18 +252,18 @@ fn two(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
         }
         if !by_channel(reader, &large, &small, &result) {
             return Err(node.refuse(format!(
-                "a value of {:?} is repeated over one of {:?}; only one number for each channel can be",
+                "a value of {:?} is repeated over one of {:?}; only one element for each channel can be",
                 small.dims, large.dims
             )));
         }
         Broadcast::Channel
     };
     let shape = reader.net.shape(large.id);
-    let op = Op::Binary(kind, broadcast);
+    let op = Op::Binary(kind, how);
     let id = reader
         .net
         .push(op, vec![large.id, small.id], shape, &node.label());
-    Ok(Known::Data(Data {
+    Ok(Known::Tensor(PlacedTensor {
         id,
         dims: result,
         order: large.order,
@@ -268,7 +271,11 @@ fn two(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
 }
 
 /// Input `at` in the order that its number of dimensions suggests.
-fn canonical(reader: &mut Reader, node: &Node<'_>, at: usize) -> Result<Data, CompileError> {
+fn canonical(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+    at: usize,
+) -> Result<PlacedTensor, CompileError> {
     if node.data(&reader.known, at)?.dims.len() == 4 {
         reader.map(node, at).map(|(data, _)| data)
     } else {
@@ -276,13 +283,12 @@ fn canonical(reader: &mut Reader, node: &Node<'_>, at: usize) -> Result<Data, Co
     }
 }
 
-/// Whether `small`, broadcast over `large`, is one number for each channel.
-fn by_channel(reader: &Reader, large: &Data, small: &Data, dims: &[usize]) -> bool {
+/// Whether `small`, broadcast over `large`, is one element for each channel.
+fn by_channel(reader: &Reader, large: &PlacedTensor, small: &PlacedTensor, dims: &[usize]) -> bool {
     let (shape, few) = (reader.net.shape(large.id), reader.net.shape(small.id));
     let channels = shape.channels as usize;
     len(few) == channels
-        && dims::broadcast_positions(&small.dims, dims)
-            .into_iter()
+        && broadcast_positions(&small.dims, dims)
             .enumerate()
             .all(|(i, from)| {
                 small.order.position(few, from) == large.order.position(shape, i) % channels

@@ -1,35 +1,31 @@
 //! ONNX file to [network](super::ir).
 //!
-//! Constants are computed on the way ([`constants`]), tensors lose the batch's axis, and reshapes and transpositions only change how a tensor's own
-//! order maps to a value's memory ([`value::Order`]): numbers are moved where an operator asks for them in another place.
+//! Constants come computed with the graph, tensors lose the batch's axis, and reshapes and transpositions only change how a tensor's own
+//! order maps to a value's memory ([`value::Order`]): elements are moved where an operator asks for them in another place.
 
-mod constants;
 mod conv;
 mod dense;
-mod dims;
 mod elementwise;
 mod layout;
 mod node;
 mod resize;
 mod slice;
-mod tensor;
 pub(crate) mod value;
 
-use std::collections::HashMap;
-
 use dreamlet_onnx::CheckedGraph;
-use dreamlet_onnx::proto::NodeProto;
-use dreamlet_runtime::engine::compiled::format::HwcShape;
+use dreamlet_onnx::graph::{self, Unary};
+use dreamlet_runtime::engine::compiled::format::{Activation, HwcShape};
 
 use super::CompileError;
 use super::ir::{Net, Op, len};
-use node::Node;
-use value::{Data, Known, Order};
+use node::NodeReader;
+use value::{Known, Order, PlacedTensor, map_shape};
 
 /// What is known of the graph so far.
 struct Reader {
     net: Net,
-    known: HashMap<String, Known>,
+    /// By the graph's numbers; nothing for constants.
+    known: Vec<Option<Known>>,
 }
 
 /// Reads a model that has been checked; `classes` can be asked for.
@@ -37,55 +33,43 @@ struct Reader {
 /// # Errors
 /// [`CompileError::Node`] names the first node that has no layer on the device.
 pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, CompileError> {
-    let (graph, found) = (checked.graph()?, &checked.inspection);
+    let (graph, found) = (checked.graph(), &checked.inspection);
     let latent_len = u32::try_from(found.latent_len).unwrap_or(u32::MAX);
     let mut reader = Reader {
         net: Net::new(latent_len, classes),
-        known: HashMap::new(),
+        known: vec![None; graph.values.len()],
     };
-    for tensor in &graph.initializer {
-        if let Some(constant) = tensor::constant(tensor) {
-            reader
-                .known
-                .insert(tensor.name.clone(), Known::Constant(constant.into()));
-        }
-    }
-    let mut dims = vec![1, found.latent_len];
-    dims.resize(found.latent_rank, 1);
-    let latent = Data {
+    let latent = PlacedTensor {
         id: reader.net.latent,
-        dims,
+        dims: graph
+            .value(graph.latent)
+            .map(|latent| latent.shape.clone())
+            .unwrap_or_default(),
         order: Order::Same,
     };
-    reader
-        .known
-        .insert(found.latent_name.clone(), Known::Data(latent));
-    if let Some(class) = &found.class_name {
-        reader.known.insert(class.clone(), Known::Class(vec![1]));
-    }
-    for (index, pb) in graph.node.iter().enumerate() {
-        let node = Node {
-            pb,
-            index,
-            opset: found.opset,
-        };
-        let made = reader.step(&node)?;
-        if let Some(output) = pb.output.first() {
-            reader.known.insert(output.clone(), made);
+    reader.set(Some(graph.latent), Known::Tensor(latent));
+    reader.set(graph.class, Known::Class);
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let made = graph.value(node.output);
+        if made.is_some_and(|value| value.constant.is_some()) {
+            continue;
         }
+        let reads = NodeReader {
+            graph: &graph,
+            node,
+            index,
+        };
+        if made.is_some_and(|value| value.fixed) {
+            return Err(reads.refuse("this operator is not computed on constants"));
+        }
+        let made = reader.step(&reads)?;
+        reader.set(Some(node.output), made);
     }
-    let pb = NodeProto {
-        op_type: "the graph's output".into(),
-        output: vec![found.output_name.clone()],
-        ..NodeProto::default()
-    };
-    let node = Node {
-        pb: &pb,
-        index: graph.node.len(),
-        opset: found.opset,
-    };
-    let Some(Known::Data(image)) = reader.known.get(&found.output_name).cloned() else {
-        return Err(node.refuse("it does not depend on the latent vector"));
+    let Some(Some(Known::Tensor(image))) = reader.known.get(graph.image).cloned() else {
+        return Err(CompileError::Node {
+            node: format!("the output `{}`", found.output_name),
+            reason: "it does not depend on the latent vector".into(),
+        });
     };
     // The image's order is the output's own, CHW.
     let planar = image.vector(&mut reader.net, "image");
@@ -94,37 +78,66 @@ pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, Comp
 }
 
 impl Reader {
-    fn step(&mut self, node: &Node<'_>) -> Result<Known, CompileError> {
-        if let Some(constant) = constants::evaluate(node, &self.known)? {
-            return Ok(Known::Constant(constant.into()));
+    fn set(&mut self, id: Option<graph::ValueId>, known: Known) {
+        if let Some(place) = id.and_then(|id| self.known.get_mut(id)) {
+            *place = Some(known);
         }
-        match node.pb.op_type.as_str() {
-            "Gemm" => dense::gemm(self, node),
-            "MatMul" => dense::matmul(self, node),
-            "Conv" => conv::conv(self, node),
-            "ConvTranspose" => conv::conv_transpose(self, node),
-            "BatchNormalization" => elementwise::batch_normalization(self, node),
-            "Relu" | "LeakyRelu" | "Tanh" | "Sigmoid" | "Clip" | "Softplus" | "Elu" => {
-                elementwise::activation(self, node)
+    }
+
+    fn step(&mut self, node: &NodeReader<'_>) -> Result<Known, CompileError> {
+        use graph::Op as From;
+        match &node.node.op {
+            From::Gemm {
+                alpha,
+                beta,
+                trans_a,
+                trans_b,
+            } => dense::gemm(self, node, [*alpha, *beta], [*trans_a, *trans_b]),
+            From::MatMul => dense::matmul(self, node),
+            From::Conv(window) => conv::convolution(self, node, window, false),
+            From::ConvTranspose(window) => conv::convolution(self, node, window, true),
+            From::BatchNormalization { epsilon } => {
+                elementwise::batch_normalization(self, node, *epsilon)
             }
-            "PRelu" => elementwise::prelu(self, node),
-            "Add" | "Sub" | "Mul" | "Div" => elementwise::binary(self, node),
-            "Identity" | "Dropout" => node.input(&self.known, 0).cloned(),
-            "Cast" => layout::cast(self, node),
-            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => layout::reshape(self, node),
-            "Transpose" => layout::transpose(self, node),
-            "Concat" => layout::concat(self, node),
-            "Slice" => slice::slice(self, node),
-            "Gather" => layout::gather(self, node),
-            "DepthToSpace" => layout::depth_to_space(self, node),
-            "Pad" => layout::pad(self, node),
-            "Resize" => resize::resize(self, node),
-            _ => Err(node.refuse("the device's engine has no layer for this operator")),
+            From::Unary(unary) => {
+                let activation = match *unary {
+                    Unary::Relu => Activation::Relu,
+                    Unary::LeakyRelu(alpha) => Activation::LeakyRelu(alpha),
+                    Unary::Tanh => Activation::Tanh,
+                    Unary::Sigmoid => Activation::Sigmoid,
+                    Unary::Softplus => Activation::Softplus,
+                    Unary::Elu(alpha) => Activation::Elu(alpha),
+                    Unary::Exp | Unary::Log | Unary::Sqrt | Unary::Neg | Unary::Abs => {
+                        return Err(no_layer(node));
+                    }
+                };
+                elementwise::activation(self, node, activation)
+            }
+            From::Clip { low, high } => elementwise::clip(self, node, [*low, *high]),
+            From::PRelu => elementwise::prelu(self, node),
+            From::Binary(binary) => elementwise::binary(self, node, *binary),
+            From::Identity => node.input(&self.known, 0).cloned(),
+            From::Cast(to) => layout::cast(self, node, *to),
+            From::Reshape(shape) => layout::reshape(self, node, shape),
+            From::Transpose(order) => layout::transpose(self, node, order),
+            From::Concat(axis) => layout::concat(self, node, *axis),
+            From::Slice(parts) => slice::slice(self, node, parts),
+            From::Gather(axis) => layout::gather(self, node, *axis),
+            From::DepthToSpace { crd, .. } => layout::depth_to_space(self, node, *crd),
+            From::Pad { begin, end, mode } => layout::pad(self, node, [begin, end], mode),
+            From::Resize { .. } => resize::resize(self, node),
+            From::Expand(_) | From::Constant | From::Fill { .. } | From::Other => {
+                Err(no_layer(node))
+            }
         }
     }
 
     /// Input `at` as an image, and its shape.
-    fn map(&mut self, node: &Node<'_>, at: usize) -> Result<(Data, HwcShape), CompileError> {
+    fn map(
+        &mut self,
+        node: &NodeReader<'_>,
+        at: usize,
+    ) -> Result<(PlacedTensor, HwcShape), CompileError> {
         let data = node.data(&self.known, at)?.clone();
         let map = data.map(&mut self.net, &node.label()).ok_or_else(|| {
             node.refuse(format!(
@@ -138,7 +151,11 @@ impl Reader {
     }
 
     /// Input `at` as a vector, and its length.
-    fn vector(&mut self, node: &Node<'_>, at: usize) -> Result<(Data, usize), CompileError> {
+    fn vector(
+        &mut self,
+        node: &NodeReader<'_>,
+        at: usize,
+    ) -> Result<(PlacedTensor, usize), CompileError> {
         let data = node.data(&self.known, at)?.clone();
         let vector = data.vector(&mut self.net, &node.label());
         self.remember(node, at, &vector);
@@ -147,24 +164,26 @@ impl Reader {
     }
 
     /// Later nodes find the tensor where it was moved to, so that it is moved once.
-    fn remember(&mut self, node: &Node<'_>, at: usize, data: &Data) {
-        if let Some(name) = node.pb.input.get(at) {
-            self.known.insert(name.clone(), Known::Data(data.clone()));
-        }
+    fn remember(&mut self, node: &NodeReader<'_>, at: usize, data: &PlacedTensor) {
+        self.set(node.id(at), Known::Tensor(data.clone()));
     }
 
-    /// Adds a node whose result is an image.
-    fn push_map(&mut self, node: &Node<'_>, op: Op, inputs: Vec<usize>, shape: HwcShape) -> Known {
+    /// Adds a node whose result is an image, of the shape that the graph says.
+    fn push_map(&mut self, node: &NodeReader<'_>, op: Op, inputs: Vec<usize>) -> Known {
+        let dims = node.shape();
+        let shape = match *dims.as_slice() {
+            [_, channels, height, width] => map_shape(channels, height, width),
+            _ => map_shape(dims.iter().product(), 1, 1),
+        };
         let id = self.net.push(op, inputs, shape, &node.label());
-        Known::Data(Data {
+        Known::Tensor(PlacedTensor {
             id,
-            dims: vec![
-                1,
-                shape.channels as usize,
-                shape.height as usize,
-                shape.width as usize,
-            ],
+            dims,
             order: Order::planar(shape),
         })
     }
+}
+
+fn no_layer(node: &NodeReader<'_>) -> CompileError {
+    node.refuse("the device's engine has no layer for this operator")
 }

@@ -1,34 +1,30 @@
 //! Enlarging by whole factors.
 
+use dreamlet_onnx::graph;
 use dreamlet_runtime::engine::compiled::format::{Coordinates, HwcShape};
 
 use super::Reader;
-use super::node::Node;
+use super::node::NodeReader;
 use super::value::Known;
 use crate::CompileError;
 use crate::ir::Op;
 
-pub(super) fn resize(reader: &mut Reader, node: &Node<'_>) -> Result<Known, CompileError> {
-    let (input, from) = reader.map(node, 0)?;
-    let factors = factors(reader, node, from)?;
-    let shape = HwcShape {
-        height: from.height * factors[0],
-        width: from.width * factors[1],
-        channels: from.channels,
+pub(super) fn resize(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known, CompileError> {
+    let graph::Op::Resize {
+        mode,
+        coordinates,
+        rounding,
+        scales,
+    } = &node.node.op
+    else {
+        return Err(super::no_layer(node));
     };
-    let old = node.opset == 10;
-    let coordinates = node.text(
-        "coordinate_transformation_mode",
-        if old { "asymmetric" } else { "half_pixel" },
-    );
+    let (input, from) = reader.map(node, 0)?;
+    let factors = factors(node, scales.as_deref(), from)?;
     if factors == [1, 1] {
-        return Ok(Known::Data(input));
+        return Ok(Known::Tensor(input));
     }
-    if node.text("mode", "nearest") == "nearest" {
-        let rounding = node.text(
-            "nearest_mode",
-            if old { "floor" } else { "round_prefer_floor" },
-        );
+    if *mode == "nearest" {
         let repeats = [(from.height, factors[0]), (from.width, factors[1])]
             .iter()
             .all(|&(side, factor)| {
@@ -41,39 +37,31 @@ pub(super) fn resize(reader: &mut Reader, node: &Node<'_>) -> Result<Known, Comp
                 "nearest with {coordinates} and {rounding} does not repeat each pixel equally often; asymmetric with floor does"
             )));
         }
-        return Ok(reader.push_map(node, Op::Nearest, vec![input.id], shape));
+        return Ok(reader.push_map(node, Op::Nearest, vec![input.id]));
     }
-    let coordinates = match coordinates {
+    let coordinates = match *coordinates {
         "align_corners" => Coordinates::AlignCorners,
         "asymmetric" => Coordinates::Asymmetric,
         // It differs from half_pixel for outputs of one pixel only, which a factor above 1 never makes; a factor of 1 copies either way.
         _ => Coordinates::HalfPixel,
     };
-    Ok(reader.push_map(node, Op::Bilinear(coordinates), vec![input.id], shape))
+    Ok(reader.push_map(node, Op::Bilinear(coordinates), vec![input.id]))
 }
 
 /// Whole factors for rows and columns.
-fn factors(reader: &Reader, node: &Node<'_>, from: HwcShape) -> Result<[u32; 2], CompileError> {
-    let (scales, sizes) = if node.opset == 10 {
-        (node.constant(&reader.known, 1)?, None)
-    } else {
-        (
-            node.constant(&reader.known, 2)?,
-            node.known_ints(&reader.known, 3)?,
-        )
+fn factors(
+    node: &NodeReader<'_>,
+    scales: Option<&[f32]>,
+    from: HwcShape,
+) -> Result<[u32; 2], CompileError> {
+    let whole = |to: usize, from: u32| {
+        let to = u32::try_from(to).ok()?;
+        (from > 0 && to > 0 && to.is_multiple_of(from)).then(|| to / from)
     };
-    let found = match (scales.map(|(_, floats)| floats), sizes) {
-        (Some(&[batch, channels, height, width]), _) => {
-            let whole = |x: f32| (x >= 1.0 && x.fract() == 0.0).then_some(x as u32);
-            (batch == 1.0 && channels == 1.0)
-                .then(|| Some([whole(height)?, whole(width)?]))
-                .flatten()
-        }
-        (_, Some(&[1, channels, height, width])) if channels == i64::from(from.channels) => {
-            let whole = |to: i64, from: u32| {
-                let to = u32::try_from(to).ok()?;
-                (from > 0 && to > 0 && to % from == 0).then(|| to / from)
-            };
+    // A scale that is not whole may still lead to a whole multiple, by rounding, of other pixels.
+    let exact = scales.is_none_or(|scales| scales.iter().all(|x| x.fract() == 0.0));
+    let found = match *node.shape().as_slice() {
+        [1, channels, height, width] if exact && channels == from.channels as usize => {
             whole(height, from.height)
                 .zip(whole(width, from.width))
                 .map(|(y, x)| [y, x])

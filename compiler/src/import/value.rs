@@ -1,20 +1,19 @@
-//! What the reader knows of each name in the ONNX graph.
+//! What the reader knows of each value of the ONNX graph.
 
 use std::rc::Rc;
 
 use dreamlet_runtime::engine::compiled::format::HwcShape;
 
 use crate::ir::{Net, Op, ValueId, len};
-use dreamlet_onnx::graph_builder::Constant;
 
-/// Where the numbers of an ONNX tensor, taken in its own order, lie in a value of the network.
+/// Where the elements of an ONNX tensor, taken in its own order, lie in a value of the network.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Order {
     /// In the same order.
     Same,
     /// The tensor has channels after one another (CHW), the value side by side.
     Planar,
-    /// Tensor number `i` is value number `positions[i]`.
+    /// Tensor element `i` is value element `positions[i]`.
     Other(Rc<[u32]>),
 }
 
@@ -28,7 +27,7 @@ impl Order {
         }
     }
 
-    /// Position in a value of `shape` of tensor number `i`.
+    /// Position in a value of `shape` of tensor element `i`.
     pub(crate) fn position(&self, shape: HwcShape, i: usize) -> usize {
         match self {
             Self::Same => i,
@@ -55,7 +54,7 @@ impl Order {
     }
 }
 
-/// Position in a value of `shape` (HWC) of number `i` in the order channel, row, column.
+/// Position in a value of `shape` (HWC) of element `i` in the order channel, row, column.
 pub(crate) fn planar_position(shape: HwcShape, i: usize) -> usize {
     let pixels = (shape.height * shape.width) as usize;
     i % pixels * shape.channels as usize + i / pixels
@@ -63,34 +62,23 @@ pub(crate) fn planar_position(shape: HwcShape, i: usize) -> usize {
 
 /// A tensor that depends on the latent vector or the class.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Data {
+pub(crate) struct PlacedTensor {
     pub(crate) id: ValueId,
     /// Its dimensions in ONNX, the batch's among them, which is 1.
     pub(crate) dims: Vec<usize>,
     pub(crate) order: Order,
 }
 
-/// What a name stands for.
+/// What a value that depends on an input is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Known {
-    Constant(Rc<Constant>),
-    /// The class that is asked for, with its dimensions, all 1.
-    Class(Vec<usize>),
-    Data(Data),
+    /// The class, with dimensions of 1.
+    Class,
+    Tensor(PlacedTensor),
 }
 
-impl Known {
-    pub(crate) fn dims(&self) -> &[usize] {
-        match self {
-            Self::Constant(constant) => &constant.shape,
-            Self::Class(dims) => dims,
-            Self::Data(data) => &data.dims,
-        }
-    }
-}
-
-impl Data {
-    /// The same numbers as a value of `shape` in `order`, moved there if they do not lie so.
+impl PlacedTensor {
+    /// The same elements as a value of `shape` in `order`, moved there if they do not lie so.
     fn moved(&self, net: &mut Net, shape: HwcShape, order: Order, origin: &str) -> Self {
         let from = net.shape(self.id);
         if from == shape && self.order == order {

@@ -3,24 +3,80 @@
 use super::Outcome;
 use super::arith::same_float;
 use crate::error::ModelError;
-use crate::node::Node;
-use crate::tensor::{Value, elements};
+use crate::graph::{Op, Value, Window};
+use crate::node_check::NodeCheck;
+use crate::shape::elements;
 
-/// What a convolution's attributes say, one entry for each direction.
-struct Window {
-    kernel: Vec<usize>,
-    strides: Vec<usize>,
-    dilations: Vec<usize>,
-    /// Pads at the beginning and at the end; `None` where they follow from the sizes (`SAME`).
-    pads: Option<Vec<(usize, usize)>>,
-    group: usize,
+/// Where the odd one of the pads goes.
+#[derive(Clone, Copy, PartialEq)]
+enum AutoPad {
+    SameUpper,
+    SameLower,
 }
 
-/// Input size, kernel extent with its dilation, stride and pads of one direction.
-type Direction = (usize, usize, usize, Option<(usize, usize)>);
+impl AutoPad {
+    fn split(self, total: usize) -> (usize, usize) {
+        let (less, more) = (total / 2, total - total / 2);
+        match self {
+            Self::SameUpper => (less, more),
+            Self::SameLower => (more, less),
+        }
+    }
+}
 
-impl Window {
-    fn of(node: &Node<'_>) -> Result<Self, ModelError> {
+/// A convolution along one axis.
+struct Axis {
+    size: usize,
+    /// What the kernel covers, with its dilation.
+    extent: usize,
+    stride: usize,
+    output_padding: usize,
+    pads: (usize, usize),
+    auto_pad: Option<AutoPad>,
+}
+
+impl Axis {
+    /// Outputs of a convolution, and its pads.
+    fn conv(&self) -> (Option<usize>, (usize, usize)) {
+        let Some(auto_pad) = self.auto_pad else {
+            let padded = self.size + self.pads.0 + self.pads.1;
+            let room = padded.checked_sub(self.extent);
+            return (room.map(|room| room / self.stride + 1), self.pads);
+        };
+        let made = self.size.div_ceil(self.stride);
+        let steps = made.saturating_sub(1).saturating_mul(self.stride);
+        let total = steps.saturating_add(self.extent).saturating_sub(self.size);
+        (Some(made), auto_pad.split(total))
+    }
+
+    /// Outputs of a transposed convolution, and its pads.
+    fn conv_transpose(&self) -> (Option<usize>, (usize, usize)) {
+        let steps = self.size.saturating_sub(1).checked_mul(self.stride);
+        let full = steps.and_then(|steps| {
+            steps
+                .checked_add(self.extent)?
+                .checked_add(self.output_padding)
+        });
+        let Some(auto_pad) = self.auto_pad else {
+            let made = full.and_then(|full| full.checked_sub(self.pads.0 + self.pads.1));
+            return (made, self.pads);
+        };
+        let made = self.size.checked_mul(self.stride);
+        let total = full
+            .zip(made)
+            .map_or(0, |(full, made)| full.saturating_sub(made));
+        (made, auto_pad.split(total))
+    }
+}
+
+/// The attributes of a convolution, and how to pad where that follows from the sizes.
+struct Attributes {
+    window: Window,
+    auto_pad: Option<AutoPad>,
+}
+
+impl Attributes {
+    fn of(node: &NodeCheck<'_>) -> Result<Self, ModelError> {
         let (x, weights) = (node.input(0)?, node.input(1)?);
         if x.shape.len() < 3 || x.shape.len() > 5 || weights.shape.len() != x.shape.len() {
             return Err(node.shape_error(
@@ -29,16 +85,16 @@ impl Window {
             ));
         }
         let kernel: Vec<usize> = weights.shape.iter().skip(2).copied().collect();
-        let directions = kernel.len();
-        if node.has("kernel_shape") && node.sizes("kernel_shape", directions, 1, 1)? != kernel {
+        let axes = kernel.len();
+        if node.has("kernel_shape") && node.sizes("kernel_shape", axes, 1, 1)? != kernel {
             return Err(node.shape_error("the weights to have the kernel_shape", &weights.shape));
         }
-        let given = node.sizes("pads", 2 * directions, 0, 0)?;
-        let (begin, end) = given.split_at(directions);
-        let explicit: Vec<(usize, usize)> =
+        let given = node.sizes("pads", 2 * axes, 0, 0)?;
+        let (begin, end) = given.split_at(axes);
+        let mut pads: Vec<(usize, usize)> =
             begin.iter().copied().zip(end.iter().copied()).collect();
-        let pads = match node.text("auto_pad", "NOTSET")? {
-            "NOTSET" => Some(explicit),
+        let auto_pad = match node.text("auto_pad", "NOTSET")? {
+            "NOTSET" => None,
             // The specification forbids pads beside it; engines would use them all the same.
             _ if node.has("pads") => {
                 return Err(node.attribute_error(
@@ -47,52 +103,61 @@ impl Window {
                     "present",
                 ));
             }
-            "VALID" => Some(vec![(0, 0); directions]),
-            "SAME_UPPER" | "SAME_LOWER" => None,
+            "VALID" => {
+                pads = vec![(0, 0); axes];
+                None
+            }
+            "SAME_UPPER" => Some(AutoPad::SameUpper),
+            "SAME_LOWER" => Some(AutoPad::SameLower),
             other => {
                 return Err(node.attribute_error("auto_pad", "NOTSET, VALID or SAME_...", other));
             }
         };
         let group = node.int("group", 1)?;
-        let group = usize::try_from(group)
+        let groups = usize::try_from(group)
             .ok()
-            .filter(|group| *group > 0)
+            .filter(|groups| *groups > 0)
             .ok_or_else(|| node.attribute_error("group", "a positive number", group))?;
-        Ok(Self {
-            strides: node.sizes("strides", directions, 1, 1)?,
-            dilations: node.sizes("dilations", directions, 1, 1)?,
+        let window = Window {
+            strides: node.sizes("strides", axes, 1, 1)?,
+            dilations: node.sizes("dilations", axes, 1, 1)?,
+            output_padding: [0].repeat(axes),
             kernel,
             pads,
-            group,
-        })
+            groups,
+        };
+        Ok(Self { window, auto_pad })
     }
 
-    /// For each direction: input size, kernel extent with its dilation, stride, pads.
-    fn directions(&self, x: &Value) -> Vec<Direction> {
-        let sizes = x.shape.iter().skip(2);
-        let kernels = self
-            .kernel
-            .iter()
-            .zip(&self.dilations)
-            .map(|(k, d)| k.saturating_sub(1).saturating_mul(*d) + 1);
-        let pads = |i: usize| self.pads.as_ref().and_then(|pads| pads.get(i).copied());
-        sizes
-            .zip(kernels)
-            .zip(&self.strides)
-            .enumerate()
-            .map(|(i, ((size, extent), stride))| (*size, extent, *stride, pads(i)))
-            .collect()
+    /// The axes of a convolution of `x`.
+    fn axes(&self, x: &Value) -> Vec<Axis> {
+        let window = &self.window;
+        let kernels = window.kernel.iter().zip(&window.dilations);
+        let steps = window.strides.iter().zip(&window.output_padding);
+        let sizes = x.shape.iter().skip(2).zip(&window.pads);
+        let axes = sizes.zip(kernels).zip(steps);
+        axes.map(
+            |(((size, pads), (kernel, dilation)), (stride, extra))| Axis {
+                size: *size,
+                extent: kernel.saturating_sub(1).saturating_mul(*dilation) + 1,
+                stride: *stride,
+                output_padding: *extra,
+                pads: *pads,
+                auto_pad: self.auto_pad,
+            },
+        )
+        .collect()
     }
 
     fn volume(&self) -> u64 {
-        elements(&self.kernel).unwrap_or(u64::MAX)
+        elements(&self.window.kernel).unwrap_or(u64::MAX)
     }
 }
 
-fn bias(node: &Node<'_>, channels: usize) -> Result<(), ModelError> {
+fn bias(node: &NodeCheck<'_>, channels: usize) -> Result<(), ModelError> {
     match node.optional(2) {
         Some(bias) if bias.shape != [channels] => {
-            Err(node.shape_error(format!("a bias of {channels} numbers"), &bias.shape))
+            Err(node.shape_error(format!("a bias of {channels} elements"), &bias.shape))
         }
         _ => Ok(()),
     }
@@ -102,13 +167,13 @@ fn dim(value: &Value, at: usize) -> usize {
     value.shape.get(at).copied().unwrap_or(0)
 }
 
-pub(super) fn conv(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn conv(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(2, 3)?;
-    let ty = same_float(node, &[0, 1, 2])?;
-    let window = Window::of(node)?;
+    let dtype = same_float(node, &[0, 1, 2])?;
+    let mut attributes = Attributes::of(node)?;
     let (x, weights) = (node.input(0)?, node.input(1)?);
     let (inputs, outputs, per_group) = (dim(x, 1), dim(weights, 0), dim(weights, 1));
-    let group = window.group;
+    let group = attributes.window.groups;
     if per_group.checked_mul(group) != Some(inputs) || outputs % group != 0 {
         return Err(node.shape_error(
             "channels that go with the weights and groups",
@@ -116,36 +181,31 @@ pub(super) fn conv(node: &Node<'_>) -> Result<Outcome, ModelError> {
         ));
     }
     bias(node, outputs)?;
-    let mut out = vec![Some(dim(x, 0)), Some(outputs)];
-    for (size, extent, stride, pads) in window.directions(x) {
-        out.push(match pads {
-            Some((begin, end)) => (size + begin + end)
-                .checked_sub(extent)
-                .map(|room| room / stride + 1),
-            None => Some(size.div_ceil(stride)),
-        });
-    }
+    let (sizes, pads): (Vec<_>, _) = attributes.axes(x).iter().map(Axis::conv).unzip();
+    attributes.window.pads = pads;
+    let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
     let out = node.bounded(out)?;
     let places = elements(out.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
-    let column = window.volume().saturating_mul(inputs as u64);
-    let value = Value::computed(ty, out);
+    let column = attributes.volume().saturating_mul(inputs as u64);
+    let value = Value::computed(dtype, out);
     let work = value
         .len()
-        .saturating_mul(window.volume())
+        .saturating_mul(attributes.volume())
         .saturating_mul(per_group as u64);
     Ok(Outcome {
         value,
+        op: Op::Conv(attributes.window),
         work,
         scratch: places.saturating_mul(column),
     })
 }
 
-pub(super) fn conv_transpose(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn conv_transpose(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(2, 3)?;
-    let ty = same_float(node, &[0, 1, 2])?;
-    let window = Window::of(node)?;
+    let dtype = same_float(node, &[0, 1, 2])?;
+    let mut attributes = Attributes::of(node)?;
     let (x, weights) = (node.input(0)?, node.input(1)?);
-    let group = window.group;
+    let group = attributes.window.groups;
     let outputs = dim(weights, 1)
         .checked_mul(group)
         .filter(|_| dim(weights, 0) == dim(x, 1) && dim(x, 1).is_multiple_of(group));
@@ -163,29 +223,26 @@ pub(super) fn conv_transpose(node: &Node<'_>) -> Result<Outcome, ModelError> {
             "present",
         ));
     }
-    let extra = node.sizes("output_padding", window.kernel.len(), 0, 0)?;
-    let mut out = vec![Some(dim(x, 0)), Some(outputs)];
-    for ((size, extent, stride, pads), extra) in window.directions(x).into_iter().zip(&extra) {
-        if *extra >= stride.max(extent) {
-            return Err(node.attribute_error("output_padding", "less than the stride", extra));
-        }
-        let full = size
-            .saturating_sub(1)
-            .checked_mul(stride)
-            .map(|reach| reach.saturating_add(extent));
-        out.push(match pads {
-            Some((begin, end)) => full.and_then(|full| (full + extra).checked_sub(begin + end)),
-            None => size.checked_mul(stride),
-        });
+    let window = &mut attributes.window;
+    window.output_padding = node.sizes("output_padding", window.kernel.len(), 0, 0)?;
+    let axes = attributes.axes(x);
+    let beyond = |axis: &&Axis| axis.output_padding >= axis.stride.max(axis.extent);
+    if let Some(axis) = axes.iter().find(beyond) {
+        let found = axis.output_padding;
+        return Err(node.attribute_error("output_padding", "less than the stride", found));
     }
+    let (sizes, pads): (Vec<_>, _) = axes.iter().map(Axis::conv_transpose).unzip();
+    attributes.window.pads = pads;
+    let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
     let out = node.bounded(out)?;
     let places = elements(x.shape.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
     let scratch = places
-        .saturating_mul(window.volume())
+        .saturating_mul(attributes.volume())
         .saturating_mul(outputs as u64);
     let work = scratch.saturating_mul((dim(x, 1) / group) as u64);
     Ok(Outcome {
-        value: Value::computed(ty, out),
+        value: Value::computed(dtype, out),
+        op: Op::ConvTranspose(attributes.window),
         work,
         scratch,
     })

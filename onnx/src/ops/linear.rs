@@ -1,23 +1,25 @@
 //! Matrix products.
 
 use super::Outcome;
-use super::arith::{broadcast, same_float};
+use super::arith::same_float;
 use crate::error::ModelError;
-use crate::node::Node;
-use crate::tensor::{Value, elements};
+use crate::graph::{Op, Value};
+use crate::node_check::NodeCheck;
+use crate::shape::{broadcast, elements};
 
-pub(super) fn gemm(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn gemm(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(2, 3)?;
     let (a, b) = (node.input(0)?, node.input(1)?);
-    let ty = same_float(node, &[0, 1, 2])?;
-    node.float("alpha", 1.0)?;
-    node.float("beta", 1.0)?;
+    let dtype = same_float(node, &[0, 1, 2])?;
+    let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
+    let trans_a = node.int("transA", 0)? != 0;
+    let trans_b = node.int("transB", 0)? != 0;
     let matrix = |value: &Value, transposed: bool| match (value.shape.as_slice(), transposed) {
         ([rows, columns], false) | ([columns, rows], true) => Ok((*rows, *columns)),
         _ => Err(node.shape_error("two matrices", &value.shape)),
     };
-    let (rows, inner) = matrix(a, node.int("transA", 0)? != 0)?;
-    let (inner_b, columns) = matrix(b, node.int("transB", 0)? != 0)?;
+    let (rows, inner) = matrix(a, trans_a)?;
+    let (inner_b, columns) = matrix(b, trans_b)?;
     if inner != inner_b {
         return Err(node.shape_error("matrices that multiply", (&a.shape, &b.shape)));
     }
@@ -27,19 +29,21 @@ pub(super) fn gemm(node: &Node<'_>) -> Result<Outcome, ModelError> {
     {
         return Err(node.shape_error("a bias that fits the product", (&bias.shape, &out)));
     }
-    let value = Value::computed(ty, out);
+    let value = Value::computed(dtype, out);
     let work = value.len().saturating_mul(inner as u64);
-    Ok(Outcome {
-        value,
-        work,
-        scratch: 0,
-    })
+    let op = Op::Gemm {
+        alpha,
+        beta,
+        trans_a,
+        trans_b,
+    };
+    Ok(Outcome::of_work(op, value, work))
 }
 
-pub(super) fn matmul(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn matmul(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(2, 2)?;
     let (a, b) = (node.input(0)?, node.input(1)?);
-    let ty = same_float(node, &[0, 1])?;
+    let dtype = same_float(node, &[0, 1])?;
     let (Some((inner, rest_a)), Some((columns, rest_b))) =
         (a.shape.split_last(), b.shape.split_last())
     else {
@@ -58,9 +62,9 @@ pub(super) fn matmul(node: &Node<'_>) -> Result<Outcome, ModelError> {
     let work = elements(&out)
         .unwrap_or(u64::MAX)
         .saturating_mul(*inner as u64);
-    Ok(Outcome {
-        value: Value::computed(ty, out),
+    Ok(Outcome::of_work(
+        Op::MatMul,
+        Value::computed(dtype, out),
         work,
-        scratch: 0,
-    })
+    ))
 }

@@ -9,12 +9,14 @@ mod linear;
 mod shape;
 
 use super::error::{ModelError, shorten};
-use super::node::{Node, name};
-use super::tensor::Value;
+use super::node_check::{NodeCheck, name};
+use crate::graph::{Op, Value};
 
 /// What a node makes and costs.
 pub(super) struct Outcome {
     pub(super) value: Value,
+    /// The operator in its one form.
+    pub(super) op: Op,
     /// Multiplications and additions, or elements touched, whichever is more telling.
     pub(super) work: u64,
     /// Elements of scratch that a straightforward engine needs besides the output.
@@ -23,17 +25,23 @@ pub(super) struct Outcome {
 
 impl Outcome {
     /// Work in proportion to the output, and no scratch.
-    fn cheap(value: Value) -> Self {
+    fn cheap(op: Op, value: Value) -> Self {
+        let work = value.len();
+        Self::of_work(op, value, work)
+    }
+
+    fn of_work(op: Op, value: Value, work: u64) -> Self {
         Self {
-            work: value.len(),
             value,
+            op,
+            work,
             scratch: 0,
         }
     }
 }
 
-/// Checks a node and gives what it makes; its `constant` flag is the caller's business.
-pub(super) fn infer(node: &Node<'_>) -> Result<Outcome, ModelError> {
+/// Checks a node and gives what it makes; what it depends on is the caller's business.
+pub(super) fn infer(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     if !matches!(node.pb.domain.as_str(), "" | "ai.onnx") {
         let op = format!("{}.{}", shorten(&node.pb.domain), shorten(&node.pb.op_type));
         return Err(ModelError::Operator {
@@ -49,9 +57,10 @@ pub(super) fn infer(node: &Node<'_>) -> Result<Outcome, ModelError> {
         "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Max" | "Min" => arith::binary(node),
         "Relu" | "Tanh" | "Sigmoid" | "Softplus" | "Softsign" | "Exp" | "Sqrt" | "Neg" | "Abs"
         | "Erf" | "Floor" | "Log" | "HardSwish" | "Mish" => arith::unary(node, &[]),
-        "LeakyRelu" | "Elu" | "Celu" => arith::unary(node, &["alpha"]),
-        "Selu" => arith::unary(node, &["alpha", "gamma"]),
-        "HardSigmoid" => arith::unary(node, &["alpha", "beta"]),
+        "LeakyRelu" => arith::unary(node, &[("alpha", 0.01)]),
+        "Elu" | "Celu" => arith::unary(node, &[("alpha", 1.0)]),
+        "Selu" => arith::unary(node, &[("alpha", 1.67326), ("gamma", 1.0507)]),
+        "HardSigmoid" => arith::unary(node, &[("alpha", 0.2), ("beta", 0.5)]),
         "Gelu" => arith::gelu(node),
         "Clip" => arith::clip(node),
         "PRelu" => arith::prelu(node),

@@ -1,21 +1,20 @@
 //! Operators that change or tell shapes.
 
 use super::Outcome;
+use crate::constant::{Constant, DType, Data};
 use crate::error::ModelError;
-use crate::node::Node;
-use crate::tensor::{self, Type, Value, elements};
+use crate::graph::{Op, Value};
+use crate::node_check::NodeCheck;
+use crate::shape::{broadcast, elements};
+use crate::tensor;
 
 /// The value with another shape and the same elements.
 fn reshaped(x: &Value, shape: Vec<usize>) -> Outcome {
-    let value = Value { shape, ..x.clone() };
-    Outcome {
-        work: 0,
-        value,
-        scratch: 0,
-    }
+    let value = Value::computed(x.dtype, shape.clone());
+    Outcome::of_work(Op::Reshape(shape), value, 0)
 }
 
-pub(super) fn reshape(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn reshape(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(2, 2)?;
     let x = node.input(0)?;
     let target = node.known(1, "shape")?;
@@ -53,7 +52,7 @@ pub(super) fn reshape(node: &Node<'_>) -> Result<Outcome, ModelError> {
     Ok(reshaped(x, checked))
 }
 
-pub(super) fn flatten(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn flatten(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(1, 1)?;
     let x = node.input(0)?;
     let axis = node.int("axis", 1)?;
@@ -71,7 +70,7 @@ pub(super) fn flatten(node: &Node<'_>) -> Result<Outcome, ModelError> {
 }
 
 /// The axes of Squeeze and Unsqueeze: an attribute before operator set 13, then an input.
-fn axes<'a>(node: &Node<'a>) -> Result<Option<&'a [i64]>, ModelError> {
+fn axes<'a>(node: &NodeCheck<'a>) -> Result<Option<&'a [i64]>, ModelError> {
     if node.opset < 13 {
         node.arity(1, 1)?;
         return node.ints("axes");
@@ -83,7 +82,7 @@ fn axes<'a>(node: &Node<'a>) -> Result<Option<&'a [i64]>, ModelError> {
     }
 }
 
-pub(super) fn squeeze(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn squeeze(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     let x = node.input(0)?;
     let Some(axes) = axes(node)? else {
         return Err(node.attribute_error("axes", "the axes to squeeze, named", "all"));
@@ -100,7 +99,7 @@ pub(super) fn squeeze(node: &Node<'_>) -> Result<Outcome, ModelError> {
     Ok(reshaped(x, kept.map(|(_, dim)| *dim).collect()))
 }
 
-pub(super) fn unsqueeze(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn unsqueeze(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     let x = node.input(0)?;
     let axes =
         axes(node)?.ok_or_else(|| node.attribute_error("axes", "the axes to insert", "nothing"))?;
@@ -122,7 +121,7 @@ pub(super) fn unsqueeze(node: &Node<'_>) -> Result<Outcome, ModelError> {
     Ok(reshaped(x, node.bounded(shape)?))
 }
 
-pub(super) fn expand(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn expand(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(2, 2)?;
     let x = node.input(0)?;
     let target = node.known(1, "shape")?;
@@ -132,13 +131,14 @@ pub(super) fn expand(node: &Node<'_>) -> Result<Outcome, ModelError> {
             .map(|dim| usize::try_from(*dim).ok())
             .collect(),
     )?;
-    let Some(shape) = super::arith::broadcast(&x.shape, &target) else {
+    let Some(shape) = broadcast(&x.shape, &target) else {
         return Err(node.shape_error("a shape to broadcast to", (&x.shape, target)));
     };
-    Ok(Outcome::cheap(Value::computed(x.ty, shape)))
+    let value = Value::computed(x.dtype, shape.clone());
+    Ok(Outcome::cheap(Op::Expand(shape), value))
 }
 
-pub(super) fn shape(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn shape(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(1, 1)?;
     let all = &node.input(0)?.shape;
     let rank = all.len() as i64;
@@ -157,10 +157,11 @@ pub(super) fn shape(node: &Node<'_>) -> Result<Outcome, ModelError> {
     if dims.is_empty() {
         return Err(node.shape_error("a value with dimensions", dims));
     }
-    Ok(Outcome::cheap(Value::known(dims)))
+    let value = Value::known(DType::I64, Constant::i64s(dims));
+    Ok(Outcome::cheap(Op::Constant, value))
 }
 
-pub(super) fn constant(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn constant(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(0, 0)?;
     if node.pb.attribute.len() != 1 {
         return Err(node.attribute_error("value", "the only attribute", node.pb.attribute.len()));
@@ -168,19 +169,14 @@ pub(super) fn constant(node: &Node<'_>) -> Result<Outcome, ModelError> {
     let value = if let Some(tensor) = node.tensor("value")? {
         tensor::load(tensor, &node.name())?
     } else if node.has("value_int") {
-        Value {
-            shape: Vec::new(),
-            ..Value::known(vec![node.int("value_int", 0)?])
-        }
+        let data = Data::I64(vec![node.int("value_int", 0)?]);
+        let shape = Vec::new();
+        Value::known(DType::I64, Constant { shape, data })
     } else if let Some(ints) = node.ints("value_ints")? {
-        Value::known(ints.to_vec())
+        Value::known(DType::I64, Constant::i64s(ints.to_vec()))
     } else if node.has("value_float") {
-        let float = node.float("value_float", 0.0)?;
-        Value {
-            floats: Some(vec![float]),
-            constant: true,
-            ..Value::computed(Type::F32, Vec::new())
-        }
+        let float = vec![node.float("value_float", 0.0)?];
+        Value::known(DType::F32, Constant::f32s(Vec::new(), float))
     } else {
         let found = node
             .pb
@@ -196,14 +192,10 @@ pub(super) fn constant(node: &Node<'_>) -> Result<Outcome, ModelError> {
     if value.len() == 0 && value.shape != [0] {
         return Err(node.shape_error("a constant with elements", &value.shape));
     }
-    Ok(Outcome {
-        value,
-        work: 0,
-        scratch: 0,
-    })
+    Ok(Outcome::of_work(Op::Constant, value, 0))
 }
 
-pub(super) fn constant_of_shape(node: &Node<'_>) -> Result<Outcome, ModelError> {
+pub(super) fn constant_of_shape(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     node.arity(1, 1)?;
     let target = node.known(0, "shape")?;
     let shape = node.bounded(
@@ -212,25 +204,21 @@ pub(super) fn constant_of_shape(node: &Node<'_>) -> Result<Outcome, ModelError> 
             .map(|dim| usize::try_from(*dim).ok())
             .collect(),
     )?;
-    let fill = match node.tensor("value")? {
-        Some(tensor) => tensor::load(tensor, &node.name())?,
-        None => Value {
-            floats: Some(vec![0.0]),
-            ..Value::computed(Type::F32, vec![1])
-        },
+    let (dtype, fill) = match node.tensor("value")? {
+        Some(tensor) => {
+            let value = tensor::load(tensor, &node.name())?;
+            if value.len() != 1 {
+                let found = format!("{:?}", value.shape);
+                return Err(node.attribute_error("value", "a single number", found));
+            }
+            (value.dtype, tensor::constant(tensor))
+        }
+        None => (DType::F32, Some(Constant::f32s(vec![1], vec![0.0]))),
     };
-    if fill.len() != 1 {
-        return Err(node.attribute_error("value", "a single number", format!("{:?}", fill.shape)));
-    }
-    let mut value = Value {
-        constant: true,
-        ..Value::computed(fill.ty, shape)
+    let value = Value::computed(dtype, shape.clone());
+    let op = match fill {
+        Some(Constant { data: element, .. }) => Op::Fill { element, shape },
+        None => Op::Other,
     };
-    if let (Some([fill]), true) = (
-        fill.ints.as_deref(),
-        value.shape.len() <= 1 && value.len() <= 64,
-    ) {
-        value.ints = Some([*fill].repeat(value.len() as usize));
-    }
-    Ok(Outcome::cheap(value))
+    Ok(Outcome::cheap(op, value))
 }

@@ -9,10 +9,9 @@
     reason = "shared by test programs that use different parts"
 )]
 
+use dreamlet_onnx::DType;
+pub use dreamlet_onnx::graph_builder::Attribute as A;
 use dreamlet_onnx::proto::Message as _;
-use dreamlet_onnx::proto::attribute_proto::AttributeType;
-use dreamlet_onnx::proto::tensor_proto::DataType;
-use dreamlet_onnx::proto::tensor_shape_proto::{Dimension, dimension};
 use dreamlet_onnx::proto::*;
 use dreamlet_runtime::card::{CARD_KEY, Card};
 use dreamlet_runtime::latent::Stream;
@@ -25,65 +24,15 @@ pub struct Builder {
     gain: f32,
 }
 
-/// An attribute's value.
-pub enum A {
-    Int(i64),
-    Ints(Vec<i64>),
-    Float(f32),
-    Text(&'static str),
-}
-
 pub fn attribute(name: &str, value: A) -> AttributeProto {
-    let mut pb = AttributeProto {
-        name: name.into(),
-        ..Default::default()
-    };
-    let ty = match value {
-        A::Int(i) => {
-            pb.i = i;
-            AttributeType::Int
-        }
-        A::Ints(ints) => {
-            pb.ints = ints;
-            AttributeType::Ints
-        }
-        A::Float(f) => {
-            pb.f = f;
-            AttributeType::Float
-        }
-        A::Text(s) => {
-            pb.s = s.into();
-            AttributeType::String
-        }
-    };
-    pb.r#type = ty as i32;
-    pb
+    AttributeProto::new(name, value)
 }
 
-/// A tensor's name and type; -1 is the free batch.
-pub fn info(name: &str, ty: DataType, dims: &[i64]) -> ValueInfoProto {
-    let dim = |d: &i64| Dimension {
-        value: Some(match d {
-            -1 => dimension::Value::DimParam("N".into()),
-            d => dimension::Value::DimValue(*d),
-        }),
-        ..Default::default()
-    };
-    let shape = TensorShapeProto {
-        dim: dims.iter().map(dim).collect(),
-    };
-    let tensor = type_proto::Tensor {
-        elem_type: ty as i32,
-        shape: Some(shape),
-    };
-    let value = Some(type_proto::Value::TensorType(tensor));
-    ValueInfoProto {
-        name: name.into(),
-        r#type: Some(TypeProto {
-            value,
-            ..Default::default()
-        }),
-        ..Default::default()
+/// A tensor's name and type; -1 in front is the free batch.
+pub fn info(name: &str, dtype: DType, dims: &[i64]) -> ValueInfoProto {
+    match dims {
+        [-1, rest @ ..] => ValueInfoProto::tensor(name, dtype, Some("N"), rest),
+        _ => ValueInfoProto::tensor(name, dtype, None, dims),
     }
 }
 
@@ -91,19 +40,11 @@ impl Builder {
     pub fn new(latent: &[i64], image: &[i64]) -> Self {
         let graph = GraphProto {
             name: "generator".into(),
-            input: vec![info("latent", DataType::Float, latent)],
-            output: vec![info("image", DataType::Float, image)],
+            input: vec![info("latent", DType::F32, latent)],
+            output: vec![info("image", DType::F32, image)],
             ..Default::default()
         };
-        let model = ModelProto {
-            ir_version: 8,
-            opset_import: vec![OperatorSetIdProto {
-                domain: String::new(),
-                version: 17,
-            }],
-            graph: Some(graph),
-            ..Default::default()
-        };
+        let model = ModelProto::new(8, 17, graph);
         Self {
             model,
             random: Stream::new(0, "weights", 0),
@@ -118,16 +59,8 @@ impl Builder {
     pub fn weights(mut self, name: &str, dims: &[i64], fan_in: i64) -> Self {
         let count: i64 = dims.iter().product();
         let scale = self.gain / (fan_in as f32).sqrt();
-        let raw = (0..count)
-            .flat_map(|_| (scale * self.random.normal()).to_le_bytes())
-            .collect();
-        let tensor = TensorProto {
-            name: name.into(),
-            dims: dims.to_vec(),
-            data_type: DataType::Float as i32,
-            raw_data: raw,
-            ..Default::default()
-        };
+        let elements: Vec<f32> = (0..count).map(|_| scale * self.random.normal()).collect();
+        let tensor = TensorProto::f32s(name, dims, &elements);
         self.graph().initializer.push(tensor);
         self
     }
@@ -136,7 +69,7 @@ impl Builder {
         let tensor = TensorProto {
             name: name.into(),
             dims: vec![values.len() as i64],
-            data_type: DataType::Int64 as i32,
+            data_type: DType::I64.code(),
             int64_data: values.to_vec(),
             ..Default::default()
         };
@@ -148,7 +81,7 @@ impl Builder {
         let tensor = TensorProto {
             name: name.into(),
             dims: vec![values.len() as i64],
-            data_type: DataType::Float as i32,
+            data_type: DType::F32.code(),
             float_data: values.to_vec(),
             ..Default::default()
         };
@@ -163,17 +96,11 @@ impl Builder {
         output: &str,
         attributes: Vec<(&str, A)>,
     ) -> Self {
-        let node = NodeProto {
-            name: format!("make_{output}"),
-            op_type: op.into(),
-            input: inputs.iter().map(|name| (*name).into()).collect(),
-            output: vec![output.into()],
-            attribute: attributes
-                .into_iter()
-                .map(|(name, value)| attribute(name, value))
-                .collect(),
-            ..Default::default()
-        };
+        let attributes = attributes
+            .into_iter()
+            .map(|(name, value)| attribute(name, value));
+        let inputs = inputs.iter().copied();
+        let node = NodeProto::new(format!("make_{output}"), op, inputs, output, attributes);
         self.graph().node.push(node);
         self
     }
@@ -278,7 +205,7 @@ pub fn resize_net(z: i64, c: i64, s: i64) -> Builder {
 /// A class-conditional generator of `classes` classes: an embedding joined to the latent, 8x8 grey.
 pub fn conditional(z: i64, classes: i64) -> Builder {
     let mut b = Builder::new(&[-1, z], &[-1, 1, 8, 8]);
-    let class = info("class", DataType::Int64, &[-1]);
+    let class = info("class", DType::I64, &[-1]);
     b.graph().input.push(class);
     let b = b
         .weights("table", &[classes, 5], 1)

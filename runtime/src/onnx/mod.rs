@@ -4,7 +4,6 @@ mod facts;
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use core::fmt;
 
 use dreamlet_onnx::{CheckedGraph, Inspection, Limits, ModelError};
 
@@ -29,7 +28,7 @@ impl OnnxFile {
     pub fn from_bytes(file: &[u8], limits: &Limits) -> Result<Self, OnnxFileError> {
         let graph = CheckedGraph::from_bytes(file, limits)?;
         let card = graph.metadata(CARD_KEY)?.map(Card::from_json);
-        let card = card.transpose().map_err(OnnxFileError::Card)?;
+        let card = card.transpose()?;
         if let Some(card) = &card {
             agree(card, &graph.inspection)?;
         }
@@ -38,14 +37,17 @@ impl OnnxFile {
 }
 
 /// What can be wrong with an ONNX file of a generator.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxFileError {
     /// The check refused the file.
-    Graph(ModelError),
+    #[error(transparent)]
+    Graph(#[from] ModelError),
     /// The card in the metadata is broken.
-    Card(CardError),
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// The card contradicts the graph.
+    #[error("the card says {field} is {card}, the graph says {graph}: export the file again")]
     CardMismatch {
         /// The card's field.
         field: &'static str,
@@ -55,49 +57,15 @@ pub enum OnnxFileError {
         graph: String,
     },
     /// Something that neither the file nor the caller says.
+    #[error(
+        "the file does not say {fact}: give it (--{assumption} of the program dreamlet, Assumptions::{assumption} in Rust)"
+    )]
     Missing {
         /// The fact.
         fact: &'static str,
         /// The field of [`Assumptions`] that gives it.
         assumption: &'static str,
     },
-}
-
-impl fmt::Display for OnnxFileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Graph(error) => write!(f, "{error}"),
-            Self::Card(error) => write!(f, "{error}"),
-            Self::CardMismatch { field, card, graph } => {
-                write!(
-                    f,
-                    "the card says {field} is {card}, the graph says {graph}: export the file again"
-                )
-            }
-            Self::Missing { fact, assumption } => {
-                write!(
-                    f,
-                    "the file does not say {fact}: give it (--{assumption} of the program dreamlet, Assumptions::{assumption} in Rust)"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for OnnxFileError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Graph(error) => Some(error),
-            Self::Card(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<ModelError> for OnnxFileError {
-    fn from(error: ModelError) -> Self {
-        Self::Graph(error)
-    }
 }
 
 /// Checks the card against the graph.

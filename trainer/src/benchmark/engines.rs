@@ -1,15 +1,12 @@
 //! The engines that images are timed in.
 
 use dreamlet_onnx::Limits;
-use dreamlet_onnx::proto::Message as _;
-use dreamlet_onnx::proto::ModelProto;
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::image::PixelRange;
 
 use crate::export::verify::onnxruntime::OnnxRuntime;
-use crate::export::verify::signature::Signature;
-use crate::export::verify::{Engine, VerifyError};
+use crate::export::verify::{self, Engine, VerifyError};
 use dreamlet_compiler::{Compiled, Options, Precision, compile};
 
 /// What the generator's pixels and classes are does not change its time.
@@ -116,10 +113,8 @@ pub(super) fn open_tract(model: &[u8]) -> Result<OnnxGenerator, VerifyError> {
 
 /// The file in onnxruntime, on so many threads.
 pub(super) fn open_onnxruntime(model: &[u8], threads: usize) -> Result<OnnxRuntime, VerifyError> {
-    let proto = ModelProto::decode(model).map_err(|error| VerifyError::Signature {
-        reason: error.to_string(),
-    })?;
-    OnnxRuntime::with_threads(model, &Signature::of(&proto)?, threads)
+    let (file, _) = verify::open(model)?;
+    OnnxRuntime::with_threads(model, &file.graph.inspection, threads)
 }
 
 /// All engines on one thread, and those that can on `threads`.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use dreamlet_onnx::DType;
 use dreamlet_onnx::proto::Message as _;
-use dreamlet_onnx::proto::tensor_shape_proto::dimension::Value as Dim;
-use dreamlet_onnx::proto::{ModelProto, ValueInfoProto, type_proto};
+use dreamlet_onnx::proto::{ModelProto, ValueInfoProto};
 use dreamlet_runtime::image::PixelRange;
 use ort::session::Session;
 use ort::value::Tensor as OrtTensor;
@@ -73,16 +73,7 @@ impl OnnxExtractor {
             .graph
             .as_ref()
             .ok_or_else(|| wrong("an ONNX file", "no graph".into()))?;
-        let inputs: Vec<&ValueInfoProto> = graph
-            .input
-            .iter()
-            .filter(|input| {
-                !graph
-                    .initializer
-                    .iter()
-                    .any(|weights| weights.name == input.name)
-            })
-            .collect();
+        let inputs: Vec<&ValueInfoProto> = graph.real_inputs().collect();
         let &[input] = inputs.as_slice() else {
             return Err(wrong(
                 "one input [N, C, H, W]",
@@ -240,20 +231,9 @@ impl OnnxExtractor {
 
 /// The dimensions of a value of 32-bit floats; `None` in them where the file leaves one open.
 fn shape(value: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
-    let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()?;
-    if tensor.elem_type != 1 {
-        return None;
-    }
-    let dims = tensor
-        .shape
-        .as_ref()?
-        .dim
-        .iter()
-        .map(|dim| match &dim.value {
-            Some(Dim::DimValue(n)) => usize::try_from(*n).ok(),
-            _ => None,
-        });
-    Some(dims.collect())
+    let (code, dims) = value.declared()?;
+    let dims = dims.into_iter().map(|dim| usize::try_from(dim?).ok());
+    (code == DType::F32.code()).then(|| dims.collect())
 }
 
 fn describe(value: &ValueInfoProto) -> String {

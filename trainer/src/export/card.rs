@@ -4,12 +4,12 @@
 //! (ONNX, "Metadata", 2019: `Image.BitmapPixelFormat`, `Image.ColorSpaceGamma`, `Image.NominalPixelRange`,
 //! `model_author`, `model_license`).
 
+use dreamlet_onnx::Limits;
 use dreamlet_onnx::proto::{ModelProto, StringStringEntryProto};
 use dreamlet_runtime::card::{CARD_KEY, Card};
 use dreamlet_runtime::image::PixelRange;
 
-use super::ExportError;
-use super::verify::signature::Signature;
+use super::{ExportError, onnx};
 
 /// Writes `card` into the metadata of `model`, in place of what the keys held before.
 ///
@@ -17,37 +17,38 @@ use super::verify::signature::Signature;
 /// [`ExportError::Card`] if the card is invalid, or says another latent length, image shape or number of
 /// classes than the graph has.
 pub fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
-    let wrong = |field, reason: String| ExportError::Card { field, reason };
-    let signature = Signature::of(model).map_err(|error| wrong("image", error.to_string()))?;
-    if signature.latent_len != card.latent.len {
-        return Err(wrong(
-            "latent.len",
-            format!(
-                "the graph takes {}, the card says {}",
-                signature.latent_len, card.latent.len
-            ),
-        ));
+    let found = dreamlet_onnx::inspect(&onnx::to_bytes(model), &Limits::default())
+        .map_err(|error| wrong("image", error.to_string()))?;
+    if found.latent_len != card.latent.len {
+        let (graph, card) = (found.latent_len, card.latent.len);
+        let reason = format!("the graph takes {graph}, the card says {card}");
+        return Err(wrong("latent.len", reason));
     }
     let shape = [card.image.channels, card.image.height, card.image.width];
-    if signature.image != shape {
-        return Err(wrong(
-            "image",
-            format!(
-                "the graph makes {:?}, the card says {shape:?}",
-                signature.image
-            ),
-        ));
+    if found.output_dims != shape {
+        let reason = format!(
+            "the graph makes {:?}, the card says {shape:?}",
+            found.output_dims
+        );
+        return Err(wrong("image", reason));
     }
-    if signature.class.is_some() == card.classes.is_empty() {
-        let input = if signature.class.is_some() { "a" } else { "no" };
-        return Err(wrong(
-            "classes",
-            format!(
-                "the graph has {input} class input, the card names {} classes",
-                card.classes.len()
-            ),
-        ));
+    if found.class_name.is_some() == card.classes.is_empty() {
+        let input = if card.classes.is_empty() { "a" } else { "no" };
+        let reason = format!(
+            "the graph has {input} class input, the card names {} classes",
+            card.classes.len()
+        );
+        return Err(wrong("classes", reason));
     }
+    write(model, card)
+}
+
+fn wrong(field: &'static str, reason: String) -> ExportError {
+    ExportError::Card { field, reason }
+}
+
+/// Writes `card`, which is known to fit the graph.
+pub(super) fn write(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
     let json = card
         .to_json()
         .map_err(|error| wrong("json", error.to_string()))?;
@@ -87,7 +88,7 @@ pub fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
     Ok(())
 }
 
-/// ONNX's word for a pixel range, where it has one.
+/// ONNX's name of a pixel range, where it has one.
 fn nominal_range(range: PixelRange) -> Option<&'static str> {
     match (range.low, range.high) {
         (0.0, 1.0) => Some("Normalized_0_1"),

@@ -47,7 +47,7 @@ pub fn save(mut model: ModelProto, mut card: Card, path: &Path) -> Result<Card, 
         field: "golden",
         reason: error.to_string(),
     })?;
-    card::attach(&mut model, &card)?;
+    card::write(&mut model, &card)?;
     write_atomic(path, &onnx::to_bytes(&model)).map_err(|error| ExportError::Write {
         path: path.to_path_buf(),
         reason: error.to_string(),

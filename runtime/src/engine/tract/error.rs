@@ -10,20 +10,26 @@ use crate::generator::GenerateError;
 use crate::onnx::OnnxFileError;
 
 /// What can go wrong with an [`OnnxGenerator`](super::OnnxGenerator).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
     /// The check refused the file.
-    Model(OnnxFileError),
+    #[error(transparent)]
+    Model(#[from] OnnxFileError),
     /// tract could not load what the check let pass.
+    #[error("tract cannot load the file: {0}")]
     Load(String),
     /// tract failed at making an image.
+    #[error("tract failed: {0}")]
     Run(String),
     /// tract panicked; what it said went to standard error.
+    #[error("tract panicked: {0}")]
     Panicked(String),
     /// A call of `generate` that is wrong in itself.
-    Call(GenerateError),
+    #[error(transparent)]
+    Call(#[from] GenerateError),
     /// A call of `generate_batch` whose slices do not go together.
+    #[error("the batch has {found} {what}, expected {expected}")]
     Batch {
         /// What there is too much or too little of.
         what: &'static str,
@@ -51,39 +57,6 @@ fn text(error: &impl fmt::Debug) -> String {
     let mut short: String = line.flat_map(str::chars).take(400).collect();
     short.truncate(short.trim_end().len());
     short
-}
-
-impl fmt::Display for OnnxError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Model(error) => write!(f, "{error}"),
-            Self::Load(message) => write!(f, "tract cannot load the file: {message}"),
-            Self::Run(message) => write!(f, "tract failed: {message}"),
-            Self::Panicked(message) => write!(f, "tract panicked: {message}"),
-            Self::Call(error) => write!(f, "{error}"),
-            Self::Batch {
-                what,
-                expected,
-                found,
-            } => write!(f, "the batch has {found} {what}, expected {expected}"),
-        }
-    }
-}
-
-impl core::error::Error for OnnxError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Model(error) => Some(error),
-            Self::Call(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<OnnxFileError> for OnnxError {
-    fn from(error: OnnxFileError) -> Self {
-        Self::Model(error)
-    }
 }
 
 impl From<ModelError> for OnnxError {

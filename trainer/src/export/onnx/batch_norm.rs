@@ -5,7 +5,9 @@
 //! output channels takes it in exactly; computed in `f64` and rounded once.
 
 use super::ExportError;
-use dreamlet_onnx::graph_builder::{Constant, GraphBuilder, Node, ValueId};
+use dreamlet_onnx::Constant;
+use dreamlet_onnx::graph::ValueId;
+use dreamlet_onnx::graph_builder::{BuilderNode, GraphBuilder};
 
 /// `y = scale x + shift` of each channel.
 struct Affine {
@@ -38,7 +40,7 @@ pub(super) fn fold(graph: &mut GraphBuilder) -> Result<(), ExportError> {
 }
 
 impl Affine {
-    fn of(graph: &GraphBuilder, node: &Node) -> Result<Self, ExportError> {
+    fn of(graph: &GraphBuilder, node: &BuilderNode) -> Result<Self, ExportError> {
         let epsilon = f64::from(node.float("epsilon").unwrap_or(1e-5));
         let parameters: Option<Vec<&[f32]>> = node
             .inputs
@@ -81,7 +83,7 @@ impl Affine {
     }
 }
 
-fn first(node: &Node) -> Result<ValueId, ExportError> {
+fn first(node: &BuilderNode) -> Result<ValueId, ExportError> {
     node.inputs
         .first()
         .copied()
@@ -171,7 +173,7 @@ fn fold_before(
 }
 
 /// For a Reshape from a batch of vectors to `[N, channels, ...]`: how many neighbours become one channel.
-fn spread(graph: &GraphBuilder, node: &Node, channels: usize) -> Option<usize> {
+fn spread(graph: &GraphBuilder, node: &BuilderNode, channels: usize) -> Option<usize> {
     let shape = graph.constants.get(node.inputs.get(1)?)?.as_i64s()?;
     let (&batch, rest) = shape.split_first()?;
     let (&first, inner) = rest.split_first()?;
@@ -345,7 +347,13 @@ fn layout_rank(graph: &GraphBuilder, mut value: ValueId) -> usize {
 }
 
 /// The affine map as two operators in the place of `node`; `rank` is that of its input.
-fn spell_out(graph: &mut GraphBuilder, at: usize, node: &Node, affine: &Affine, rank: usize) {
+fn spell_out(
+    graph: &mut GraphBuilder,
+    at: usize,
+    node: &BuilderNode,
+    affine: &Affine,
+    rank: usize,
+) {
     let mut shape = vec![affine.scale.len()];
     shape.resize(rank.saturating_sub(1).max(1), 1);
     let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
@@ -353,7 +361,7 @@ fn spell_out(graph: &mut GraphBuilder, at: usize, node: &Node, affine: &Affine, 
     let shift = graph.constant(Constant::f32s(shape, narrow(&affine.shift)));
     let product = graph.value();
     let input = node.inputs.first().copied().unwrap_or_default();
-    let operator = |op, inputs, output| Node {
+    let operator = |op, inputs, output| BuilderNode {
         op,
         inputs,
         attributes: vec![],

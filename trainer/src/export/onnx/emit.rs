@@ -2,20 +2,16 @@
 
 use std::collections::HashMap;
 
-use dreamlet_onnx::proto::attribute_proto::AttributeType;
-use dreamlet_onnx::proto::tensor_proto::DataType;
-use dreamlet_onnx::proto::tensor_shape_proto::{Dimension, dimension};
 use dreamlet_onnx::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 };
 
 use super::capture::{Extent, Trace};
 use super::{BATCH, CLASS, ExportError, IMAGE, IR_VERSION, LATENT, OPSET};
-use dreamlet_onnx::fold::{FLOAT, INT64};
-use dreamlet_onnx::graph_builder::{
-    ABSENT, Attribute, Constant, Data, GraphBuilder, Node, ValueId,
-};
+use dreamlet_onnx::Constant;
+use dreamlet_onnx::DType;
+use dreamlet_onnx::graph::ValueId;
+use dreamlet_onnx::graph_builder::{ABSENT, BuilderNode, GraphBuilder};
 
 /// Writes `graph`, which has been pruned.
 pub(super) fn emit(
@@ -40,11 +36,11 @@ pub(super) fn emit(
     }
     let mut input = vec![signature(
         LATENT,
-        FLOAT,
+        DType::F32,
         &[Extent::Batch, Extent::Fixed(latent_len)],
     )];
     if graph.class.is_some() {
-        input.push(signature(CLASS, INT64, &[Extent::Batch]));
+        input.push(signature(CLASS, DType::I64, &[Extent::Batch]));
     }
     let graph = GraphProto {
         node: graph
@@ -55,19 +51,13 @@ pub(super) fn emit(
         name: "generator".into(),
         initializer,
         input,
-        output: vec![signature(IMAGE, FLOAT, &image(trace)?)],
+        output: vec![signature(IMAGE, DType::F32, &image(trace)?)],
         ..GraphProto::default()
     };
     Ok(ModelProto {
-        ir_version: IR_VERSION,
-        opset_import: vec![OperatorSetIdProto {
-            domain: String::new(),
-            version: OPSET,
-        }],
         producer_name: "dreamlet".into(),
         producer_version: env!("CARGO_PKG_VERSION").into(),
-        graph: Some(graph),
-        ..ModelProto::default()
+        ..ModelProto::new(IR_VERSION, OPSET, graph)
     })
 }
 
@@ -87,7 +77,7 @@ fn image(trace: &Trace) -> Result<Vec<Extent>, ExportError> {
     }
 }
 
-/// Names by kind of operator and position, constants by the first operator that uses them.
+/// Names by operator and position, constants by the first operator that uses them.
 fn names(graph: &GraphBuilder) -> Result<HashMap<ValueId, String>, ExportError> {
     let mut names = HashMap::from([(graph.latent, LATENT.to_owned()), (ABSENT, String::new())]);
     if let Some(class) = graph.class {
@@ -114,7 +104,7 @@ fn names(graph: &GraphBuilder) -> Result<HashMap<ValueId, String>, ExportError> 
 }
 
 /// `conv_transpose_3` for the ConvTranspose at position 3.
-fn label(at: usize, node: &Node) -> String {
+fn label(at: usize, node: &BuilderNode) -> String {
     let mut label = String::new();
     for letter in node.op.chars() {
         if letter.is_uppercase() && !label.is_empty() && !label.ends_with("mat") {
@@ -145,99 +135,35 @@ fn role(op: &str, position: usize) -> &'static str {
     }
 }
 
-fn operator(node: &Node, names: &HashMap<ValueId, String>) -> NodeProto {
+fn operator(node: &BuilderNode, names: &HashMap<ValueId, String>) -> NodeProto {
     let name = |id: &ValueId| names.get(id).cloned().unwrap_or_default();
-    NodeProto {
-        input: node.inputs.iter().map(name).collect(),
-        output: vec![name(&node.output)],
-        name: format!("{}_node", name(&node.output)),
-        op_type: node.op.into(),
-        attribute: node
-            .attributes
-            .iter()
-            .map(|(key, value)| attribute(key, value))
-            .collect(),
-        ..NodeProto::default()
-    }
-}
-
-fn attribute(name: &str, value: &Attribute) -> AttributeProto {
-    let mut proto = AttributeProto {
-        name: name.into(),
-        ..AttributeProto::default()
-    };
-    let kind = match value {
-        Attribute::Int(int) => {
-            proto.i = *int;
-            AttributeType::Int
-        }
-        Attribute::Ints(ints) => {
-            proto.ints.clone_from(ints);
-            AttributeType::Ints
-        }
-        Attribute::Float(float) => {
-            proto.f = *float;
-            AttributeType::Float
-        }
-        Attribute::Text(text) => {
-            proto.s = text.as_bytes().to_vec();
-            AttributeType::String
-        }
-    };
-    proto.r#type = kind as i32;
-    proto
+    let output = name(&node.output);
+    let attributes = node.attributes.iter();
+    NodeProto::new(
+        format!("{output}_node"),
+        node.op,
+        node.inputs.iter().map(name),
+        output,
+        attributes.map(|(key, value)| AttributeProto::new(key, value.clone())),
+    )
 }
 
 fn tensor(name: &str, constant: &Constant) -> Result<TensorProto, ExportError> {
-    let (data_type, raw_data) = match &constant.data {
-        Data::F32(data) => {
-            if let Some(index) = data.iter().position(|x| !x.is_finite()) {
-                return Err(ExportError::NonFinite {
-                    name: name.into(),
-                    index,
-                });
-            }
-            (
-                DataType::Float,
-                data.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            )
-        }
-        Data::I64(data) => (
-            DataType::Int64,
-            data.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        ),
-    };
-    Ok(TensorProto {
-        dims: constant
-            .shape
-            .iter()
-            .map(|&extent| i64::try_from(extent).unwrap_or(i64::MAX))
-            .collect(),
-        data_type: data_type as i32,
-        name: name.into(),
-        raw_data,
-        ..TensorProto::default()
-    })
+    let mut floats = constant.as_f32s().into_iter().flatten();
+    match floats.position(|x| !x.is_finite()) {
+        Some(index) => Err(ExportError::NonFinite {
+            name: name.into(),
+            index,
+        }),
+        None => Ok(TensorProto::constant(name, constant)),
+    }
 }
 
-fn signature(name: &str, element: i64, extents: &[Extent]) -> ValueInfoProto {
-    let dim = extents.iter().map(|extent| Dimension {
-        value: Some(match extent {
-            Extent::Batch => dimension::Value::DimParam(BATCH.into()),
-            Extent::Fixed(extent) => {
-                dimension::Value::DimValue(i64::try_from(*extent).unwrap_or(i64::MAX))
-            }
-        }),
+/// An input or output, which has the batch as its first extent.
+fn signature(name: &str, dtype: DType, extents: &[Extent]) -> ValueInfoProto {
+    let fixed = extents.iter().filter_map(|extent| match extent {
+        Extent::Fixed(extent) => Some(i64::try_from(*extent).unwrap_or(i64::MAX)),
+        Extent::Batch => None,
     });
-    let shape = Some(TensorShapeProto { dim: dim.collect() });
-    let tensor = type_proto::Tensor {
-        elem_type: i32::try_from(element).unwrap_or_default(),
-        shape,
-    };
-    ValueInfoProto {
-        name: name.into(),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor)),
-        }),
-    }
+    ValueInfoProto::tensor(name, dtype, Some(BATCH), &fixed.collect::<Vec<_>>())
 }

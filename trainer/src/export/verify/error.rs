@@ -1,26 +1,30 @@
 //! What can be wrong with a check.
 
-use core::fmt;
-
 use dreamlet_onnx::ModelError;
 
 use super::locate::LibraryError;
 use super::report::{Pair, Report};
 
 /// Why a file was not found good.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
     /// The file cannot be read, or the runtime's check refuses it.
+    #[error(transparent)]
     Refused(ModelError),
     /// The file is not a generator.
+    #[error("the file is not a generator that can be checked: {reason}")]
     Signature {
         /// What is wrong.
         reason: String,
     },
     /// A conditional generator without a card: nobody said how many classes it has.
+    #[error(
+        "the generator takes a class and has no card: say how many classes it has with --classes COUNT"
+    )]
     Classes,
     /// An engine failed.
+    #[error("{engine} {}: {reason}", when(*.batch))]
     Engine {
         /// Its name.
         engine: &'static str,
@@ -30,10 +34,17 @@ pub enum VerifyError {
         reason: String,
     },
     /// onnxruntime's library cannot be used.
+    #[error(transparent)]
     Library(LibraryError),
     /// Only one engine took part and the card has no golden images.
+    #[error(
+        "there is nothing to compare tract with: name the run the file comes from, or install onnxruntime (`pip install onnxruntime`)"
+    )]
     NothingToCompare,
     /// A golden image came out differently.
+    #[error(
+        "the golden image of seed {seed} came out differently: {reason}; the file or its card was changed"
+    )]
     Golden {
         /// Its seed.
         seed: u64,
@@ -41,6 +52,7 @@ pub enum VerifyError {
         reason: String,
     },
     /// Two engines make different images.
+    #[error("{}\n{report}", difference(worst, report))]
     Different {
         /// The pair that differs most.
         worst: Pair,
@@ -49,32 +61,27 @@ pub enum VerifyError {
     },
 }
 
-impl fmt::Display for VerifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(error) => error.fmt(f),
-            Self::Signature { reason } => write!(f, "the file is not a generator that can be checked: {reason}"),
-            Self::Classes => f.write_str("the generator takes a class and has no card: say how many classes it has with --classes COUNT"),
-            Self::Engine { engine, batch: 0, reason } => write!(f, "{engine} cannot load the file: {reason}"),
-            Self::Engine { engine, batch, reason } => write!(f, "{engine} failed at batch {batch}: {reason}"),
-            Self::Library(error) => error.fmt(f),
-            Self::NothingToCompare => f.write_str(
-                "there is nothing to compare tract with: name the run the file comes from, or install onnxruntime (`pip install onnxruntime`)",
-            ),
-            Self::Golden { seed, reason } => {
-                write!(f, "the golden image of seed {seed} came out differently: {reason}; the file or its card was changed")
-            }
-            Self::Different { worst, report } => {
-                let Some(at) = &worst.largest else { return write!(f, "the engines differ\n{report}") };
-                write!(
-                    f,
-                    "{} and {} differ by {:.2e}, more than {:.0e}, at seed {} (batch of {}), channel {}, row {}, column {}: {} and {}\n{report}",
-                    worst.left, worst.right, at.difference, report.tolerance, at.seed, at.batch, at.position[0], at.position[1], at.position[2],
-                    at.left, at.right
-                )
-            }
-        }
+fn when(batch: usize) -> String {
+    match batch {
+        0 => "cannot load the file".into(),
+        _ => format!("failed at batch {batch}"),
     }
 }
 
-impl std::error::Error for VerifyError {}
+fn difference(worst: &Pair, report: &Report) -> String {
+    let Some(at) = &worst.largest else {
+        return "the engines differ".into();
+    };
+    let [channel, row, column] = at.position;
+    format!(
+        "{} and {} differ by {:.2e}, more than {:.0e}, at seed {} (batch of {}), channel {channel}, row {row}, column {column}: {} and {}",
+        worst.left,
+        worst.right,
+        at.difference,
+        report.tolerance,
+        at.seed,
+        at.batch,
+        at.left,
+        at.right
+    )
+}

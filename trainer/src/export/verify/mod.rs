@@ -8,19 +8,18 @@ mod error;
 pub mod locate;
 pub(crate) mod onnxruntime;
 mod report;
-pub mod signature;
 mod tract;
 
 use std::path::Path;
 
-use dreamlet_onnx::{CheckedGraph, Limits};
+use dreamlet_onnx::{Inspection, Limits};
 use dreamlet_runtime::card::GoldenMatch;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::latent::Distribution;
+use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
 pub use error::VerifyError;
 pub use report::{Difference, Pair, Report};
-use signature::Signature;
 
 /// Batch sizes that are tried before the rest of the seeds goes in one batch.
 pub const BATCHES: [usize; 3] = [1, 3, 32];
@@ -93,10 +92,9 @@ pub fn verify_bytes(
     burn: Option<Burn<'_>>,
     options: &Options,
 ) -> Result<Report, VerifyError> {
-    let checked = CheckedGraph::from_bytes(model, &Limits::default());
-    let checked = checked.map_err(VerifyError::Refused)?;
-    let signature = Signature::of(&checked.model)?;
-    let classes = match (&signature.class, &signature.card) {
+    let (file, image) = open(model)?;
+    let found = &file.graph.inspection;
+    let classes = match (&found.class_name, &file.card) {
         (None, _) => None,
         (Some(_), Some(card)) if !card.classes.is_empty() => Some(card.classes.len()),
         (Some(_), _) => Some(
@@ -106,8 +104,15 @@ pub fn verify_bytes(
                 .ok_or(VerifyError::Classes)?,
         ),
     };
-    let tract = tract::Tract::new(model, &signature)?;
-    let golden = check_golden(model, &signature)?;
+    let tract = tract::Tract::new(model, &file.graph)?;
+    let distribution = file.card.as_ref().map(|card| card.latent.distribution);
+    let subject = Subject {
+        latent_len: found.latent_len,
+        distribution: distribution.unwrap_or(options.distribution),
+        classes,
+        image,
+    };
+    let golden = check_golden(file.clone())?;
 
     let mut engines: Vec<Box<dyn Engine + '_>> = Vec::new();
     let compared = burn.is_some();
@@ -117,7 +122,7 @@ pub fn verify_bytes(
     engines.push(Box::new(tract));
     let mut missing = None;
     if options.onnxruntime != OnnxRuntime::Skip {
-        match onnxruntime::OnnxRuntime::new(model, &signature) {
+        match onnxruntime::OnnxRuntime::new(model, found) {
             Ok(engine) => engines.push(Box::new(engine)),
             Err(error @ VerifyError::Library(_))
                 if options.onnxruntime == OnnxRuntime::IfFound && (compared || golden > 0) =>
@@ -130,7 +135,49 @@ pub fn verify_bytes(
     if engines.len() == 1 && golden == 0 {
         return Err(VerifyError::NothingToCompare);
     }
-    compare(&mut engines, &signature, classes, options, golden, missing)
+    let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
+    let report = Report::new(&names, options.tolerance, golden, missing);
+    compare(&mut engines, &subject, options.seeds, report)
+}
+
+/// Checks a file and gives it with the channels, rows and columns of its images.
+///
+/// # Errors
+/// [`VerifyError::Refused`]; [`VerifyError::Signature`] for inputs and outputs that not every engine here takes, and a
+/// broken card.
+pub(crate) fn open(model: &[u8]) -> Result<(OnnxFile, [usize; 3]), VerifyError> {
+    let wrong = |reason: String| VerifyError::Signature { reason };
+    let file = OnnxFile::from_bytes(model, &Limits::default()).map_err(|error| match error {
+        OnnxFileError::Graph(error) => VerifyError::Refused(error),
+        error => wrong(error.to_string()),
+    })?;
+    let Inspection {
+        latent_name,
+        latent_len,
+        latent_rank,
+        output_name,
+        output_dims,
+        ..
+    } = &file.graph.inspection;
+    if *latent_rank != 2 {
+        return Err(wrong(format!(
+            "the input `{latent_name}` has dimensions [N, {latent_len}, 1, 1], expected [N, z]"
+        )));
+    }
+    match <[usize; 3]>::try_from(output_dims.as_slice()) {
+        Ok(image) => Ok((file, image)),
+        Err(_) => Err(wrong(format!(
+            "the output `{output_name}` has dimensions {output_dims:?} behind the batch, expected [N, C, H, W]"
+        ))),
+    }
+}
+
+/// What the engines are compared on.
+struct Subject {
+    latent_len: usize,
+    distribution: Distribution,
+    classes: Option<usize>,
+    image: [usize; 3],
 }
 
 /// An engine that takes part.
@@ -164,25 +211,17 @@ impl Engine for InBurn<'_> {
 
 fn compare(
     engines: &mut [Box<dyn Engine + '_>],
-    signature: &Signature,
-    classes: Option<usize>,
-    options: &Options,
-    golden: usize,
-    missing: Option<String>,
+    subject: &Subject,
+    seeds: usize,
+    mut report: Report,
 ) -> Result<Report, VerifyError> {
-    let distribution = signature
-        .card
-        .as_ref()
-        .map_or(options.distribution, |card| card.latent.distribution);
-    let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
-    let mut report = Report::new(&names, options.tolerance, golden, missing);
     let mut first = 0;
-    for batch in batches(options.seeds) {
-        let mut latents = vec![0.0; batch * signature.latent_len];
-        for (seed, latent) in (first..).zip(latents.chunks_mut(signature.latent_len)) {
-            distribution.fill(seed as u64, None, latent);
+    for batch in batches(seeds) {
+        let mut latents = vec![0.0; batch * subject.latent_len];
+        for (seed, latent) in (first..).zip(latents.chunks_mut(subject.latent_len)) {
+            subject.distribution.fill(seed as u64, None, latent);
         }
-        let chosen = classes.map(|classes| {
+        let chosen = subject.classes.map(|classes| {
             (first..first + batch)
                 .map(|seed| (seed % classes) as i64)
                 .collect::<Vec<_>>()
@@ -198,7 +237,7 @@ fn compare(
             let made = engine
                 .run(&latents, chosen.as_deref(), batch)
                 .map_err(failed)?;
-            let expected = batch * signature.image_len();
+            let expected = batch * subject.image.iter().product::<usize>();
             if made.len() != expected {
                 return Err(failed(format!(
                     "{} numbers, expected {expected}",
@@ -214,7 +253,7 @@ fn compare(
             }
             images.push(made);
         }
-        report.add(&images, first as u64, batch, signature.image);
+        report.add(&images, first as u64, batch, subject.image);
         first += batch;
     }
     report.verdict()
@@ -235,11 +274,11 @@ fn batches(seeds: usize) -> Vec<usize> {
 }
 
 /// Makes the card's golden images again with the runtime's engine and gives their number.
-fn check_golden(model: &[u8], signature: &Signature) -> Result<usize, VerifyError> {
-    let Some(card) = &signature.card else {
+fn check_golden(file: OnnxFile) -> Result<usize, VerifyError> {
+    let Some(card) = file.card.clone() else {
         return Ok(0);
     };
-    let made = OnnxGenerator::from_bytes(model, &Limits::default(), &Assumptions::default())
+    let made = OnnxGenerator::from_file(file, &Limits::default(), &Assumptions::default())
         .and_then(|mut generator| generator.check_golden())
         .map_err(|error| VerifyError::Engine {
             engine: "the runtime's tract",

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use dreamlet_onnx::Inspection;
 use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
 
 use super::locate::{self, LibraryError};
-use super::signature::Signature;
 use super::{Engine, VerifyError};
 
 /// The process's one environment; onnxruntime allows no second one.
@@ -36,18 +36,18 @@ pub(crate) fn session(model: &[u8]) -> Result<Session, String> {
 /// onnxruntime on the CPU.
 pub(crate) struct OnnxRuntime {
     session: Session,
-    names: Signature,
+    found: Inspection,
 }
 
 impl OnnxRuntime {
-    pub(crate) fn new(model: &[u8], signature: &Signature) -> Result<Self, VerifyError> {
-        Self::with_threads(model, signature, 1)
+    pub(crate) fn new(model: &[u8], found: &Inspection) -> Result<Self, VerifyError> {
+        Self::with_threads(model, found, 1)
     }
 
     /// The same on so many threads.
     pub(crate) fn with_threads(
         model: &[u8],
-        signature: &Signature,
+        found: &Inspection,
         threads: usize,
     ) -> Result<Self, VerifyError> {
         let environment = environment().map_err(VerifyError::Library)?;
@@ -65,18 +65,18 @@ impl OnnxRuntime {
             .map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             session,
-            names: signature.clone(),
+            found: found.clone(),
         })
     }
 
     /// Numbers of a latent vector.
     pub(crate) fn latent_len(&self) -> usize {
-        self.names.latent_len
+        self.found.latent_len
     }
 
     /// Whether it takes a class.
     pub(crate) fn conditional(&self) -> bool {
-        self.names.class.is_some()
+        self.found.class_name.is_some()
     }
 
     fn images(
@@ -85,15 +85,18 @@ impl OnnxRuntime {
         classes: Option<&[i64]>,
         batch: usize,
     ) -> ort::Result<Vec<f32>> {
-        let latents = Tensor::from_array(([batch, self.names.latent_len], latents.to_vec()))?;
-        let mut inputs = vec![(self.names.latent.clone(), SessionInputValue::from(latents))];
-        if let (Some(name), Some(classes)) = (&self.names.class, classes) {
+        let latents = Tensor::from_array(([batch, self.found.latent_len], latents.to_vec()))?;
+        let mut inputs = vec![(
+            self.found.latent_name.clone(),
+            SessionInputValue::from(latents),
+        )];
+        if let (Some(name), Some(classes)) = (&self.found.class_name, classes) {
             let classes = Tensor::from_array(([batch], classes.to_vec()))?;
             inputs.push((name.clone(), SessionInputValue::from(classes)));
         }
         let outputs = self.session.run(inputs)?;
         let output = outputs
-            .get(&self.names.output)
+            .get(&self.found.output_name)
             .ok_or_else(|| ort::Error::new("no output of that name"))?;
         Ok(output.try_extract_tensor::<f32>()?.1.to_vec())
     }

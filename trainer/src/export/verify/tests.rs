@@ -27,8 +27,7 @@ fn in_burn(kind: &nets::Kind) -> Box<Made<'_>> {
 }
 
 fn card(kind: &nets::Kind, model: &ModelProto) -> Card {
-    let signature = Signature::of(model).unwrap();
-    let [channels, height, width] = signature.image;
+    let (_, [channels, height, width]) = open(&to_bytes(model)).unwrap();
     let range = if matches!(kind.name, "dense" | "conditional") {
         PixelRange::UNIT
     } else {
@@ -63,7 +62,7 @@ fn whole(kind: &nets::Kind) -> Vec<u8> {
     let card = save(model, card, &path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     std::fs::remove_file(path).unwrap();
-    let written = Signature::of(&ModelProto::decode(bytes.as_slice()).unwrap()).unwrap();
+    let (written, _) = open(&bytes).unwrap();
     assert_eq!(written.card, Some(card));
     bytes
 }

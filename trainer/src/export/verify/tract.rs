@@ -1,8 +1,8 @@
 //! The file in tract.
 
+use dreamlet_onnx::CheckedGraph;
 use tract_onnx::prelude::*;
 
-use super::signature::Signature;
 use super::{Engine, VerifyError};
 
 type Plan = Arc<TypedRunnableModel>;
@@ -12,11 +12,13 @@ pub(super) struct Tract {
     model: InferenceModel,
     latent_len: usize,
     class: bool,
+    /// Whether the class is the file's first input.
+    class_first: bool,
     plans: Vec<(usize, Plan)>,
 }
 
 impl Tract {
-    pub(super) fn new(mut model: &[u8], signature: &Signature) -> Result<Self, VerifyError> {
+    pub(super) fn new(mut model: &[u8], graph: &CheckedGraph) -> Result<Self, VerifyError> {
         // Shapes that a file notes for its inner values may name the batch, which is a number here.
         let model = onnx()
             .with_ignore_value_info(true)
@@ -26,10 +28,18 @@ impl Tract {
             batch: 0,
             reason: format!("{error:#}"),
         })?;
+        let found = &graph.inspection;
+        let inputs = graph.model.graph.iter().flat_map(|pb| pb.real_inputs());
+        let first = inputs.map(|info| &info.name).next();
+        let class_first = found
+            .class_name
+            .as_ref()
+            .is_some_and(|name| first == Some(name));
         Ok(Self {
             model,
-            latent_len: signature.latent_len,
-            class: signature.class.is_some(),
+            latent_len: found.latent_len,
+            class: found.class_name.is_some(),
+            class_first,
             plans: Vec::new(),
         })
     }
@@ -39,9 +49,11 @@ impl Tract {
             return Ok(plan.clone());
         }
         let mut model = self.model.clone();
-        model.set_input_fact(0, f32::fact([batch, self.latent_len]).into())?;
+        let class = usize::from(!self.class_first);
+        let latent = f32::fact([batch, self.latent_len]);
+        model.set_input_fact(usize::from(self.class_first), latent.into())?;
         if self.class {
-            model.set_input_fact(1, i64::fact([batch]).into())?;
+            model.set_input_fact(class, i64::fact([batch]).into())?;
         }
         let plan = model.into_optimized()?.into_runnable()?;
         self.plans.push((batch, plan.clone()));
@@ -57,7 +69,8 @@ impl Tract {
         let mut inputs =
             tvec![Tensor::from_shape(&[batch, self.latent_len], latents)?.into_tvalue()];
         if let Some(classes) = classes {
-            inputs.push(Tensor::from_shape(&[batch], classes)?.into_tvalue());
+            let classes = Tensor::from_shape(&[batch], classes)?.into_tvalue();
+            inputs.insert(usize::from(!self.class_first), classes);
         }
         let outputs = self.plan(batch)?.run(inputs)?;
         let output = outputs

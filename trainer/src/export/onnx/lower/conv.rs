@@ -5,7 +5,8 @@ use burn::backend::ir::{
 };
 
 use super::{ExportError, Lowering, ints};
-use dreamlet_onnx::graph_builder::{ABSENT, Attribute, Constant};
+use dreamlet_onnx::Constant;
+use dreamlet_onnx::graph_builder::{ABSENT, Attribute};
 
 impl Lowering<'_> {
     pub(super) fn conv2d(&mut self, ir: &Conv2dOpIr) -> Result<(), ExportError> {

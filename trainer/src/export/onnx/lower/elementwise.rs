@@ -4,8 +4,10 @@ use burn::backend::ir::{BinaryOpIr, CastOpIr, ScalarIr, ScalarOpIr, TensorIr, Un
 use burn::tensor::DType;
 
 use super::{ExportError, Extent, Lowering};
-use dreamlet_onnx::fold::{FLOAT, INT64};
-use dreamlet_onnx::graph_builder::{ABSENT, Attribute, Constant, Data, ValueId};
+use dreamlet_onnx::DType as OnnxDType;
+use dreamlet_onnx::graph::ValueId;
+use dreamlet_onnx::graph_builder::{ABSENT, Attribute};
+use dreamlet_onnx::{Constant, Data};
 
 impl Lowering<'_> {
     pub(super) fn unary(&mut self, op: &'static str, ir: &UnaryOpIr) -> Result<(), ExportError> {
@@ -70,18 +72,19 @@ impl Lowering<'_> {
             return Ok(());
         }
         let to = match ir.out.dtype {
-            DType::F32 => FLOAT,
-            DType::I64 | DType::I32 => INT64,
+            DType::F32 => OnnxDType::F32,
+            DType::I64 | DType::I32 => OnnxDType::I64,
             other => {
                 return Err(ExportError::ElementType {
                     found: format!("{other:?}"),
                 });
             }
         };
-        self.emit("Cast", &[input], vec![("to", Attribute::Int(to))], &ir.out)
+        let to = Attribute::Int(to.code().into());
+        self.emit("Cast", &[input], vec![("to", to)], &ir.out)
     }
 
-    /// A tensor of one number, repeated; its shape must not depend on the batch.
+    /// A tensor of one element, repeated; its shape must not depend on the batch.
     pub(super) fn full(&mut self, out: &TensorIr, value: f64) -> Result<(), ExportError> {
         let what = || ExportError::BatchDependent {
             what: "a tensor filled with one number".into(),

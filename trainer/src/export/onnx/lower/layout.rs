@@ -6,7 +6,9 @@ use burn::backend::ir::{
 };
 
 use super::{ExportError, Extent, Lowering, ints};
-use dreamlet_onnx::graph_builder::{Attribute, Constant, ValueId};
+use dreamlet_onnx::Constant;
+use dreamlet_onnx::graph::ValueId;
+use dreamlet_onnx::graph_builder::Attribute;
 
 impl Lowering<'_> {
     /// Reshape; the axis that grows with the batch is written as -1.

@@ -19,7 +19,9 @@ use burn::tensor::DType;
 
 use super::ExportError;
 use super::capture::{Extent, Trace, name};
-use dreamlet_onnx::graph_builder::{Attributes, Constant, Data, GraphBuilder, ValueId};
+use dreamlet_onnx::graph::ValueId;
+use dreamlet_onnx::graph_builder::{Attributes, GraphBuilder};
+use dreamlet_onnx::{Constant, Data};
 
 /// Lowers every operation of `trace`.
 pub(super) fn lower(trace: &Trace) -> Result<GraphBuilder, ExportError> {

@@ -6,7 +6,7 @@ use burn::backend::ir::{
 };
 
 use super::{ExportError, Lowering};
-use dreamlet_onnx::graph_builder::Constant;
+use dreamlet_onnx::Constant;
 
 /// log(1 + exp(beta x)) / beta.
 pub(super) struct Softplus<'a> {

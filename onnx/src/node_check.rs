@@ -6,19 +6,20 @@ use crate::proto::attribute_proto::AttributeType;
 use crate::proto::{AttributeProto, NodeProto};
 
 use super::error::{ModelError, shorten};
-use super::tensor::{MAX_DIM, MAX_RANK, Value};
+use super::tensor::{MAX_DIM, MAX_RANK};
+use crate::graph::Value;
 
 /// Longest list of integers that an attribute may hold.
 const MAX_LIST: usize = 64;
 
 /// A node and what is known of its inputs.
-pub(super) struct Node<'a> {
+pub(super) struct NodeCheck<'a> {
     pub(super) pb: &'a NodeProto,
     pub(super) inputs: Vec<Option<&'a Value>>,
     pub(super) opset: i64,
 }
 
-impl<'a> Node<'a> {
+impl<'a> NodeCheck<'a> {
     /// How messages name the node: its own name, or that of its first output.
     pub(super) fn name(&self) -> String {
         name(self.pb)
@@ -96,8 +97,7 @@ impl<'a> Node<'a> {
     /// The integers of an input that must be known.
     pub(super) fn known(&self, index: usize, what: &'static str) -> Result<&'a [i64], ModelError> {
         self.input(index)?
-            .ints
-            .as_deref()
+            .ints()
             .ok_or_else(|| self.not_constant(what))
     }
 
@@ -156,6 +156,17 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Text that is one of the words in `allowed`.
+    pub(super) fn choice(
+        &self,
+        name: &str,
+        default: &'static str,
+        allowed: &[&'static str],
+    ) -> Result<Option<&'static str>, ModelError> {
+        let found = self.text(name, default)?;
+        Ok(allowed.iter().copied().find(|word| *word == found))
+    }
+
     pub(super) fn ints(&self, name: &str) -> Result<Option<&'a [i64]>, ModelError> {
         let Some(attribute) = self.attribute(name, AttributeType::Ints)? else {
             return Ok(None);
@@ -202,7 +213,7 @@ impl<'a> Node<'a> {
             Some(sizes) if sizes.len() == len => Ok(sizes),
             _ => {
                 let expected = match low {
-                    0 => "one number for each place, none negative",
+                    0 => "one for each side, none negative",
                     _ => "one positive number for each direction",
                 };
                 Err(self.attribute_error(name, expected, format!("{list:?}")))
@@ -256,10 +267,15 @@ impl<'a> Node<'a> {
     }
 }
 
+/// A node's own name, or that of what it makes.
+pub(super) fn own_name(pb: &NodeProto) -> &str {
+    match pb.output.first() {
+        Some(output) if pb.name.is_empty() => output,
+        _ => &pb.name,
+    }
+}
+
 /// How messages name a node.
 pub(super) fn name(pb: &NodeProto) -> String {
-    match pb.output.first() {
-        Some(output) if pb.name.is_empty() => shorten(output),
-        _ => shorten(&pb.name),
-    }
+    shorten(own_name(pb))
 }
