@@ -36,11 +36,11 @@ use std::path::PathBuf;
 pub use augment::{Augment, gather};
 pub use batches::{Batch, Batches, Position};
 pub use dataset::{Dataset, Split};
-pub use error::{BrokenFile, DataError};
+pub use error::{BrokenFile, DataError, VALID_SPECS};
 pub use folder::FolderImages;
 pub use places::{CACHE_DIR_VARIABLE, DATA_DIR_VARIABLE, cache_dir, data_dir};
 pub use progress::{Bar, Progress, Silent, Unit};
-pub use spec::{DataSpec, VALID_SPECS};
+pub use spec::DataSpec;
 
 use convert::Shape;
 use idx_folder::{Raw, RawSplit};

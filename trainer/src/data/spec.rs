@@ -4,11 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::error::DataError;
+use super::error::{DataError, VALID_SPECS};
 use crate::words::distance;
-
-/// The forms that `--data` takes, for help texts.
-pub const VALID_SPECS: [&str; 5] = ["glyphs", "mnist", "fashion-mnist", "idx:DIR", "folder:DIR"];
 
 /// Which data set is meant: what `--data` says, parsed.
 ///
@@ -75,7 +72,7 @@ impl FromStr for DataSpec {
                 _ => return Err(unknown(text, kind)),
             };
             return match folder {
-                "" => Err(DataError::NoFolderNamed { source: spec.0 }),
+                "" => Err(DataError::NoFolderNamed { scheme: spec.0 }),
                 folder => Ok(spec.1(PathBuf::from(folder))),
             };
         }
@@ -83,8 +80,8 @@ impl FromStr for DataSpec {
             "glyphs" => Ok(DataSpec::Glyphs),
             "mnist" => Ok(DataSpec::Mnist),
             "fashion-mnist" => Ok(DataSpec::FashionMnist),
-            "idx" => Err(DataError::NoFolderNamed { source: "idx" }),
-            "folder" => Err(DataError::NoFolderNamed { source: "folder" }),
+            "idx" => Err(DataError::NoFolderNamed { scheme: "idx" }),
+            "folder" => Err(DataError::NoFolderNamed { scheme: "folder" }),
             other => Err(unknown(other, other)),
         }
     }
