@@ -7,8 +7,9 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::convert::Shape;
 use super::error::DataError;
+use super::raw::Images;
+use super::shape::Shape;
 
 /// The type code of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
@@ -19,22 +20,6 @@ const MAX_EDGE: u32 = 4096;
 /// Bytes of pixels a file may hold: enough for a million RGB images of 128x128, and a bound on what a
 /// forged header can make the program read.
 const MAX_BYTES: u64 = 64 << 30;
-
-/// Images read from an IDX file, planar.
-#[derive(Debug)]
-pub(super) struct Images {
-    pub(super) shape: Shape,
-    pub(super) pixels: Vec<u8>,
-}
-
-impl Images {
-    pub(super) fn len(&self) -> usize {
-        self.pixels
-            .len()
-            .checked_div(self.shape.image_len())
-            .unwrap_or(0)
-    }
-}
 
 /// Reads a file of images: `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]` with C 1 or 3.
 pub(super) fn read_images(path: &Path) -> Result<Images, DataError> {

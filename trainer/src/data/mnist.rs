@@ -1,15 +1,17 @@
-//! `--data mnist` and `--data fashion-mnist`: published sets, found on this machine or downloaded.
+//! `--data mnist` and `--data fashion-mnist`: MNIST and Fashion-MNIST, found on this machine or
+//! downloaded.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::LoadOptions;
 use super::download;
 use super::error::DataError;
-use super::idx::{self, Images};
-use super::idx_folder::{self, Raw};
+use super::idx;
+use super::idx_folder;
+use super::options::LoadOptions;
+use super::raw::{Images, Raw};
 use crate::atomic_file;
 
 /// A data set that others publish as four gzipped IDX files.

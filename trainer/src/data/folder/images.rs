@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::convert::{Shape, check_channels, check_size};
+use super::super::convert::{Broken, convert_files};
 use super::super::error::DataError;
 use super::super::idx_folder::check_folder;
-use super::super::parallel;
 use super::super::progress::Silent;
-use super::decode::{Decoded, decode_files};
+use super::super::shape::{Shape, check_channels, check_size};
+use super::broken::{note_broken, refuse_many_broken};
+use super::decode::read;
 use super::scan::{self, Listing};
-use super::{note_broken, refuse_many_broken};
 
 /// The images of a folder, in the order of [`load`](crate::data::load): training and test images alike, decoded when they are asked
 /// for.
@@ -21,7 +21,7 @@ pub struct FolderImages {
     /// Files that were read.
     read: usize,
     /// The broken ones among them.
-    broken: Vec<(usize, String)>,
+    broken: Vec<Broken>,
 }
 
 impl FolderImages {
@@ -76,19 +76,15 @@ impl FolderImages {
             let missing = (wanted - pixels.len()) / self.shape.image_len().max(1);
             let end = (self.read + missing).min(self.listing.files.len());
             let files = self.listing.files.get(self.read..end).unwrap_or_default();
-            let found = decode_files(files, self.shape, parallel::threads(0), &Silent)?;
+            let found = convert_files(files.len(), self.shape, 0, &Silent, |index| {
+                read(files, index)
+            })?;
             let broken = found.broken.into_iter();
             self.broken
                 .extend(broken.map(|(index, reason)| (self.read + index, reason)));
             pixels.extend(found.pixels);
             self.read = end;
-            let so_far = Decoded {
-                pixels: Vec::new(),
-                broken: std::mem::take(&mut self.broken),
-            };
-            let enough = refuse_many_broken(&self.folder, &self.listing, &so_far);
-            self.broken = so_far.broken;
-            enough?;
+            refuse_many_broken(&self.folder, &self.listing, &self.broken)?;
         }
         Ok(pixels)
     }

@@ -1,5 +1,10 @@
 use super::*;
 use crate::atomic_file;
+use crate::data::{DataSpec, Dataset, LoadOptions};
+
+fn load(options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
+    crate::data::load(&DataSpec::Glyphs, options)
+}
 
 fn options() -> LoadOptions<'static> {
     LoadOptions {
