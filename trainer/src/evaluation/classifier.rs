@@ -15,7 +15,7 @@ use super::error::EvaluationError;
 use super::matrix::{Matrix, Pixels, Rows, count};
 use crate::atomic_file::sha256;
 use crate::data::{Augment, Batch, Batches, Dataset, Progress, Split, Unit, gather};
-use crate::nets::Classifier;
+use crate::nets::{Classifier, ClassifierConfig};
 
 /// Version of the net and of how it is trained; a change of either changes it, and with it all figures.
 pub(super) const VERSION: u32 = 1;
@@ -184,7 +184,13 @@ pub(super) fn likeliest(probabilities: &[f32]) -> Option<usize> {
 }
 
 fn empty(data: &Dataset, device: &Device) -> Classifier {
-    Classifier::new(data.channels, data.height, data.classes.len(), SEED, device)
+    let config = ClassifierConfig {
+        channels: data.channels,
+        size: data.height,
+        classes: data.classes.len(),
+        seed: SEED,
+    };
+    Classifier::new(config, device)
 }
 
 /// Steps of training: fewer for small sets and for large images, which cost more each.

@@ -6,8 +6,9 @@ use burn::nn::{BatchNorm, Linear};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Device, Tensor};
 
-use super::layers::Maps;
-use super::{Init, Scheme, pyramid};
+use super::config::ClassifierConfig;
+use super::init::{Init, Scheme};
+use super::layers::{Maps, pyramid};
 use crate::random::Purpose;
 
 /// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2, a dense layer with LeakyReLU (no
@@ -24,9 +25,15 @@ impl Classifier {
     /// Numbers of the penultimate layer.
     pub const FEATURES: usize = 64;
 
-    /// A new classifier of images `[N, channels, size, size]` with weights from `seed`.
+    /// A new classifier of images `[N, channels, size, size]` with weights from `config`'s seed.
     #[must_use]
-    pub fn new(channels: usize, size: usize, classes: usize, seed: u64, device: &Device) -> Self {
+    pub fn new(config: ClassifierConfig, device: &Device) -> Self {
+        let ClassifierConfig {
+            channels,
+            size,
+            classes,
+            seed,
+        } = config;
         let mut init = Init::new(seed, Purpose::DiscriminatorInit, Scheme::FanIn, device);
         // Larger images get thinner maps: the cost of a net grows with both.
         let (side, mut maps) = pyramid(size, if size > 32 { 16 } else { 32 });
@@ -54,7 +61,7 @@ impl Classifier {
             .iter()
             .zip(&self.norms)
             .fold(Maps::new(x), |maps, (conv, norm)| {
-                maps.convolve(conv).normalize_leak(norm)
+                maps.conv(conv).batch_norm_leaky_relu(norm)
             });
         let features = leaky_relu(self.describe.forward(maps.into_tensor().flatten(1, 3)), 0.2);
         let logits = self.decide.forward(features.clone());

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
-use super::Init;
+use super::init::Init;
 use super::layers::linear;
 
 /// Dense layers; ReLU after each but the last.

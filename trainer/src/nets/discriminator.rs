@@ -5,11 +5,12 @@ use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
+use super::config::DiscriminatorConfig;
 use super::dense::Dense;
-use super::layers::{Maps, SLOPE, linear};
+use super::init::{Init, Scheme};
+use super::layers::{Maps, SLOPE, linear, pyramid};
 use super::spectral::Spectral;
-use super::{Init, Scheme, pyramid};
-use crate::config::{Config, DiscriminatorNorm, NetKind};
+use crate::config::{DiscriminatorNorm, NetKind};
 use crate::random::Purpose;
 
 /// Any discriminator of this program: features of an image, and what they say.
@@ -59,29 +60,26 @@ fn bind<const D: usize>(weight: &mut Param<Tensor<D>>, bound: Option<Spectral>) 
 impl Discriminator {
     /// A new discriminator with weights from the run's seed.
     #[must_use]
-    pub fn new(config: &Config, device: &Device) -> Self {
+    pub fn new(config: impl Into<DiscriminatorConfig>, device: &Device) -> Self {
+        let DiscriminatorConfig {
+            net: config,
+            norm,
+            last_hidden,
+        } = config.into();
         let mut init = Init::new(
-            config.training.seed,
+            config.seed,
             Purpose::DiscriminatorInit,
             Scheme::Dcgan,
             device,
         );
-        let norm = config
-            .gan
-            .as_ref()
-            .map_or(DiscriminatorNorm::Batch, |gan| gan.discriminator_norm);
         let spectral = norm == DiscriminatorNorm::Spectral;
-        let (channels, size) = (config.data.channels, config.data.size);
-        let width = config
-            .gan
-            .as_ref()
-            .map_or(0, |gan| gan.discriminator_hidden);
+        let (channels, size) = (config.channels, config.size);
         let mut hidden = None;
-        let (net, judge, features) = match config.model.net {
+        let (net, judge, features) = match config.kind {
             NetKind::Dense => {
                 let widths: Vec<usize> = [channels * size * size]
                     .into_iter()
-                    .chain(config.model.hidden.iter().rev().copied())
+                    .chain(config.hidden.iter().rev().copied())
                     .collect();
                 let features = widths.last().copied().unwrap_or(1);
                 let layers = Dense::new(&mut init, widths.iter().copied());
@@ -96,7 +94,7 @@ impl Discriminator {
                 (DiscriminatorNet::Dense(net), judge, features)
             }
             NetKind::Dcgan | NetKind::DcganResize => {
-                let (side, mut maps) = pyramid(size, config.model.width.unwrap_or(64));
+                let (side, mut maps) = pyramid(size, config.width);
                 maps.reverse();
                 let batch = norm == DiscriminatorNorm::Batch;
                 let inputs = [channels].into_iter().chain(maps.iter().copied());
@@ -108,9 +106,9 @@ impl Discriminator {
                 let norms = maps.iter().skip(1).filter(|_| batch);
                 let norms = norms.map(|&m| init.batch_norm(m)).collect();
                 let mut features = maps.last().copied().unwrap_or(1) * side * side;
-                if width > 0 {
-                    hidden = Some(init.linear(features, width));
-                    features = width;
+                if last_hidden > 0 {
+                    hidden = Some(init.linear(features, last_hidden));
+                    features = last_hidden;
                 }
                 let judge = init.linear(features, 1);
                 let bounds = maps.iter().filter(|_| spectral);
@@ -128,8 +126,7 @@ impl Discriminator {
         let hidden_bound = rows
             .filter(|_| spectral)
             .map(|rows| Spectral::new(&mut init, rows));
-        let classes = config.model.classes;
-        let classes = (classes > 0).then(|| init.blank_embedding(classes, features));
+        let classes = (config.classes > 0).then(|| init.blank_embedding(config.classes, features));
         Self {
             net,
             hidden,
@@ -187,8 +184,8 @@ impl Discriminator {
                 let mut maps = Maps::new(x);
                 for (i, conv) in net.convs.iter().enumerate() {
                     maps = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
-                        Some(norm) => maps.convolve(conv).normalize_leak(norm),
-                        None => maps.convolve_leak(conv),
+                        Some(norm) => maps.conv(conv).batch_norm_leaky_relu(norm),
+                        None => maps.conv_leaky_relu(conv),
                     };
                 }
                 let features: Tensor<2> = maps.into_tensor().flatten(1, 3);

@@ -10,8 +10,8 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Tensor, activation::relu};
 
-use super::Init;
 use super::dense::Dense;
+use super::init::Init;
 use super::layers::linear;
 
 /// p(z|u) = N(u + f(u), γ²): the mean of z, which is what a generator takes (what noise of γ would add is left

@@ -3,7 +3,8 @@
 use burn::module::{Module, RunningState};
 use burn::tensor::Tensor;
 
-use super::{Init, cpu};
+use super::cpu;
+use super::init::Init;
 
 /// Keeps the guess of one weight's first left singular vector from step to step.
 #[derive(Module, Debug)]
@@ -31,7 +32,7 @@ impl Spectral {
         let device = weight.device();
         let left = self.left.value_sync().to_device(&device);
         if cpu::on_cpu_backend(&weight) {
-            let (left, weight) = cpu::bounded(weight, left);
+            let (left, weight) = cpu::spectral_norm(weight, left);
             self.left.update(left.detach());
             // An update waits for the thread that made it, and the next step may be on another.
             let _ = self.left.value_sync();

@@ -6,7 +6,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::{Autodiff, AutodiffBackend, Flex, tensor::FloatTensor};
 
-use super::{Geometry, TrainingOps, conv, norm};
+use super::{Geometry, TrainingOps, batch_norm, conv};
 
 impl TrainingOps for Flex {
     fn conv2d(
@@ -33,17 +33,17 @@ impl TrainingOps for Flex {
         conv::conv2d_weight_grad(&big, &small, &geometry)
     }
 
-    fn normalize(
+    fn batch_norm(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         epsilon: f64,
         slope: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        norm::normalize(&x, &gamma, &beta, epsilon, slope)
+        batch_norm::forward(&x, &gamma, &beta, epsilon, slope)
     }
 
-    fn normalize_backward(
+    fn batch_norm_backward(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
@@ -53,7 +53,7 @@ impl TrainingOps for Flex {
         epsilon: f64,
         slope: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        norm::backward(
+        batch_norm::backward(
             &x,
             &gamma,
             &beta,
@@ -65,16 +65,16 @@ impl TrainingOps for Flex {
         )
     }
 
-    fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
-        norm::leak(x, slope)
+    fn leaky_relu(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+        batch_norm::leaky_relu(x, slope)
     }
 
-    fn leak_backward(
+    fn leaky_relu_backward(
         output: FloatTensor<Self>,
         output_gradient: FloatTensor<Self>,
         slope: f64,
     ) -> FloatTensor<Self> {
-        norm::leak_backward(&output, output_gradient, slope)
+        batch_norm::leaky_relu_backward(&output, output_gradient, slope)
     }
 }
 
@@ -160,7 +160,7 @@ impl<B: TrainingOps> Backward<B, 3> for Normalization {
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let s = ops.state;
-        let (x, gamma, beta) = B::normalize_backward(
+        let (x, gamma, beta) = <B as TrainingOps>::batch_norm_backward(
             s.x, s.gamma, s.beta, s.mean, s.variance, gradient, s.epsilon, s.slope,
         );
         for (node, gradient) in ops.parents.into_iter().zip([x, gamma, beta]) {
@@ -172,9 +172,9 @@ impl<B: TrainingOps> Backward<B, 3> for Normalization {
 }
 
 #[derive(Debug)]
-struct Leak;
+struct LeakyRelu;
 
-impl<B: TrainingOps> Backward<B, 1> for Leak {
+impl<B: TrainingOps> Backward<B, 1> for LeakyRelu {
     type State = (FloatTensor<B>, f64);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -182,7 +182,10 @@ impl<B: TrainingOps> Backward<B, 1> for Leak {
         let gradient = grads.consume::<B>(&ops.node);
         let (output, slope) = ops.state;
         if let Some(node) = node {
-            grads.register::<B>(node.id, B::leak_backward(output, gradient, slope));
+            grads.register::<B>(
+                node.id,
+                <B as TrainingOps>::leaky_relu_backward(output, gradient, slope),
+            );
         }
     }
 }
@@ -214,7 +217,7 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         Self::from_inner(<B as TrainingOps>::conv2d_weight_grad(big, small, geometry))
     }
 
-    fn normalize(
+    fn batch_norm(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
@@ -227,7 +230,7 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
             .stateful();
         let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.into_primitive());
         let (output, mean, variance) =
-            B::normalize(x.clone(), gamma.clone(), beta.clone(), epsilon, slope);
+            <B as TrainingOps>::batch_norm(x.clone(), gamma.clone(), beta.clone(), epsilon, slope);
         let output = match prepared {
             OpsKind::Tracked(prep) => prep.finish(
                 Normalized {
@@ -246,7 +249,7 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         (output, Self::from_inner(mean), Self::from_inner(variance))
     }
 
-    fn normalize_backward(
+    fn batch_norm_backward(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
@@ -259,8 +262,9 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.into_primitive());
         let [mean, variance, gradient] =
             [mean, variance, output_gradient].map(|tensor| tensor.into_primitive());
-        let (x, gamma, beta) =
-            B::normalize_backward(x, gamma, beta, mean, variance, gradient, epsilon, slope);
+        let (x, gamma, beta) = <B as TrainingOps>::batch_norm_backward(
+            x, gamma, beta, mean, variance, gradient, epsilon, slope,
+        );
         (
             Self::from_inner(x),
             Self::from_inner(gamma),
@@ -268,22 +272,30 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         )
     }
 
-    fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
-        match Leak.prepare::<C>([x.node()]).compute_bound().stateful() {
+    fn leaky_relu(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+        match LeakyRelu
+            .prepare::<C>([x.node()])
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(prep) => {
-                let output = B::leak(x.into_primitive(), slope);
+                let output = <B as TrainingOps>::leaky_relu(x.into_primitive(), slope);
                 prep.finish((output.clone(), slope), output)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::leak(x.into_primitive(), slope)),
+            OpsKind::UnTracked(prep) => {
+                prep.finish(<B as TrainingOps>::leaky_relu(x.into_primitive(), slope))
+            }
         }
     }
 
-    fn leak_backward(
+    fn leaky_relu_backward(
         output: FloatTensor<Self>,
         output_gradient: FloatTensor<Self>,
         slope: f64,
     ) -> FloatTensor<Self> {
         let (output, gradient) = (output.into_primitive(), output_gradient.into_primitive());
-        Self::from_inner(B::leak_backward(output, gradient, slope))
+        Self::from_inner(<B as TrainingOps>::leaky_relu_backward(
+            output, gradient, slope,
+        ))
     }
 }

@@ -1,4 +1,4 @@
-//! Where the numbers of a convolution's windows are, when channels lie together, `[N, H, W, C]`.
+//! Where the elements of a convolution's windows are, when channels lie together, `[N, H, W, C]`.
 
 /// Kernel, stride and padding, the same in both directions, and the pixels of the big side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub(super) struct Run {
     pub(super) len: usize,
 }
 
-/// Numbers of a block of framed images: half of a usual second-level cache.
+/// Elements of a block of framed images: half of a usual second-level cache.
 const BLOCK: usize = 256 * 1024;
 
 /// Images `[H, W, channels]` with zeros around them.
@@ -119,9 +119,9 @@ impl Frame {
         let mut framed = Vec::with_capacity(count * self.len());
         let run = (self.width * self.channels).max(1);
         for (index, image) in images.chunks_exact(self.image_len().max(1)).enumerate() {
-            for (row, numbers) in image.chunks_exact(run).enumerate() {
+            for (row, elements) in image.chunks_exact(run).enumerate() {
                 framed.resize(self.at(index, self.before + row, self.before), 0.0);
-                framed.extend_from_slice(numbers);
+                framed.extend_from_slice(elements);
             }
         }
         framed.resize(count * self.len(), 0.0);

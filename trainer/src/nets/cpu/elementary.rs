@@ -85,7 +85,7 @@ pub(super) fn tanh(x: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// Largest error of `found` against `expected`, over what is 1 for large numbers and `least` for small ones.
+    /// Largest error of `found` against `expected`, over what is 1 for large elements and `least` for small ones.
     fn error(found: fn(f32) -> f32, expected: fn(f64) -> f64, least: f64) -> f64 {
         (-20_000..=20_000)
             .map(|i| {
