@@ -1,4 +1,5 @@
-//! Files that are either whole or not there: written to a temporary name, synced, renamed, the folder synced. And hashes of them.
+//! Files that are either whole or not there: written to a temporary name, synced, renamed, the
+//! folder synced. And hashes of them.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -48,8 +49,8 @@ pub fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
     sync_folder(folder_of(to))
 }
 
-/// Makes what happened to the names in `folder` last. Only Unix lets a folder be opened and synced; elsewhere the rename itself
-/// is journalled.
+/// Makes what happened to the names in `folder` last. Only Unix lets a folder be opened and synced;
+/// elsewhere the rename itself is journalled.
 ///
 /// # Errors
 /// Those of the file system.

@@ -1,11 +1,12 @@
 //! Every random number of a run: counter-based streams, by the run's seed, a purpose and a step.
 //!
-//! No generator is carried along, so a resumed run draws exactly what an undisturbed one would have drawn.
+//! No generator is carried along, so a resumed run draws exactly what an undisturbed one would have
+//! drawn.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dreamlet_runtime::latent::Stream;
 
-/// What a stream is for; two purposes never share numbers.
+/// What a stream is for; two purposes never share values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial weights of the generator or decoder.

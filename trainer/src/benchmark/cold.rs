@@ -19,10 +19,11 @@ pub struct Cold {
     pub load_ms: f64,
     /// Milliseconds for the first image.
     pub first_ms: f64,
-    /// Most memory that the process had, in KiB, beyond what it had before it loaded the file; 0 where the system does not say.
+    /// Most memory that the process had, in KiB, beyond what it had before it loaded the file; 0
+    /// where the system does not say.
     pub peak_kib: u64,
-    /// Allocations of an image after the first, by Rust code; `None` for an engine that is written in another language, or where the program's allocator does not
-    /// count.
+    /// Allocations of an image after the first, by Rust code; `None` for an engine that is written
+    /// in another language, or where the program's allocator does not count.
     pub allocations: Option<u64>,
 }
 
@@ -62,11 +63,12 @@ pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     })
 }
 
-/// Every number of the first latent vector.
+/// Every element of the first latent vector.
 const LATENT: f32 = 0.1;
 
-/// The first image, and what the second one allocates: when the generator was loaded and when the first image was done since `begin`, and the allocations.
-/// Images are of class 0 where one has to be asked for.
+/// The first image, and what the second one allocates: when the generator was loaded and when the
+/// first image was done since `begin`, and the allocations. A conditional generator makes
+/// images of class 0.
 fn images(
     generator: &mut dyn Generator,
     begin: Instant,

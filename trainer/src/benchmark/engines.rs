@@ -45,18 +45,18 @@ pub struct Loaded {
 pub(super) struct Contenders {
     pub(super) engines: Vec<Contender>,
     pub(super) loaded: Vec<Loaded>,
-    /// Multiplications of an image as it is compiled for floats.
+    /// Multiplications of an image as it is compiled in f32.
     pub(super) work: u64,
     pub(super) missing: Option<String>,
 }
 
 /// One of the runtime's engines: latent vectors, classes, images.
-type Batch = dyn FnMut(&[f32], Option<&[usize]>, &mut [f32]) -> Result<(), String>;
+type GenerateBatch = dyn FnMut(&[f32], Option<&[usize]>, &mut [f32]) -> Result<(), String>;
 
 struct OurEngine {
     name: &'static str,
     image_len: usize,
-    generate: Box<Batch>,
+    generate: Box<GenerateBatch>,
 }
 
 impl Engine for OurEngine {

@@ -1,4 +1,5 @@
-//! Training steps of a configuration, on images of noise: what they show does not change how long they take.
+//! Training steps of a configuration, on images of noise: what they show does not change how long
+//! they take.
 
 use std::time::{Duration, Instant};
 

@@ -23,8 +23,8 @@ const COARSE: u32 = 8;
 /// One channel of an image, row by row.
 pub(super) type Plane = ImageBuffer<Luma<u8>, Vec<u8>>;
 
-/// Resizes a square plane to `size` x `size` (Catmull and Rom's cubic, widened when it shrinks the image so that
-/// every source pixel counts) and writes it to `out`.
+/// Resizes a square plane to `size` x `size` and writes it to `out`. The filter is Catmull and
+/// Rom's cubic, widened when it shrinks the image, so that every source pixel counts.
 pub(super) fn resize_plane(plane: &Plane, size: usize, out: &mut [u8]) {
     let edge = u32::try_from(size).unwrap_or(u32::MAX);
     let resized;

@@ -17,7 +17,8 @@ impl Split {
     /// `image_len` bytes, and one label per image, if there are labels.
     ///
     /// # Errors
-    /// [`DataError::Inconsistent`] when the pixels are not whole images or the labels are not as many as the images.
+    /// [`DataError::Inconsistent`] when the pixels are not whole images or the labels are not as
+    /// many as the images.
     pub fn new(
         pixels: Vec<u8>,
         labels: Option<Vec<u16>>,
@@ -143,7 +144,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Deals all images anew, every second one for the test: for a folder that nothing is trained on, only compared with.
+    /// Deals all images anew, every second one for the test: for a folder that nothing is trained
+    /// on, only compared with.
     pub fn hold_back_half(&mut self) {
         let all = |split: &Split| -> Vec<(Vec<u8>, Option<u16>)> {
             let image = |index| Some((split.image(index)?.to_vec(), split.label(index)));
@@ -162,12 +164,15 @@ impl Dataset {
         }
     }
 
-    /// SHA-256, in hexadecimal, of all that training depends on: shape, class names, pixels and labels of
-    /// both splits, in order. The same data gives the same fingerprint on every machine.
+    /// SHA-256, in hexadecimal, of all that training depends on: shape, class names, pixels and
+    /// labels of both splits, in order. The same data gives the same fingerprint on every machine.
     ///
-    /// Hashed: the text `dreamlet.dataset.1`, then as little-endian `u64` the channels, rows, columns and
-    /// number of classes, each class name as its length and bytes, and for each split the number of
-    /// images, the pixels, a byte 0 or 1 for "has labels" and the labels as `u16`.
+    /// Hashed are, in this order:
+    /// - the text `dreamlet.dataset.1`;
+    /// - as little-endian `u64`: the channels, rows, columns and number of classes;
+    /// - each class name as its length and bytes;
+    /// - for each split: the number of images, the pixels, a byte 0 or 1 for "has labels", and the
+    ///   labels as little-endian `u16`.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();

@@ -9,7 +9,8 @@ use super::idx;
 use super::raw::{Images, Raw, RawSplit};
 use super::shape::Shape;
 
-/// Reads the folder. Without test images, a tenth of the training images is held back, always the same one.
+/// Reads the folder. Without test images, a tenth of the training images is held back, always the
+/// same one.
 pub(super) fn load(folder: &Path) -> Result<Raw, DataError> {
     check_folder(folder)?;
     let path =

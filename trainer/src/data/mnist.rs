@@ -115,7 +115,8 @@ pub(super) static FASHION_MNIST: Published = Published {
 };
 
 impl Published {
-    /// Reads the set from the user's data folder, or from the cache, downloading what is missing or damaged there.
+    /// Reads the set from the user's data folder, or from the cache, downloading what is missing or
+    /// damaged there.
     pub(super) fn load(&self, options: &LoadOptions<'_>) -> Result<Raw, DataError> {
         let mut looked = Vec::new();
         if let Some(folder) = options.data_dir() {
@@ -276,7 +277,8 @@ impl Items {
         }
     }
 
-    /// SHA-256 of the uncompressed file these items came from: the header is made again, which is the same.
+    /// SHA-256 of the uncompressed file these items came from: the header is made again, which is
+    /// the same.
     fn plain_sum(&self) -> String {
         let mut hash = Sha256::new();
         let mut header = |rank: u8, dims: &[usize]| {
@@ -301,8 +303,8 @@ impl Items {
 }
 
 impl PublishedFile {
-    /// Reads the file and compares its sum with the published one. `false`: it parses, but there is no
-    /// published sum for an uncompressed copy.
+    /// Reads the file and compares its sum with the published one. `false`: it parses, but there is
+    /// no published sum for an uncompressed copy.
     fn read(&self, path: &Path) -> Result<(Items, bool), DataError> {
         let packed = |sum: &str| -> Result<Option<String>, DataError> {
             let bytes = fs::read(path).map_err(|cause| DataError::io("read", path, 0, cause))?;

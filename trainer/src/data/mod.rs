@@ -1,8 +1,9 @@
 //! Images to train on: built-in glyphs, MNIST and Fashion-MNIST, IDX files, folders of images.
 //!
-//! [`load`] reads a whole data set into memory as bytes, planar (channel, row, column), with the size and
-//! the number of channels that are asked for. [`Batches`] says which images come next, as a pure function of a
-//! seed and a position, and [`Augment`] changes them, as a pure function of seed, epoch and image.
+//! [`load`] reads a whole data set into memory as bytes, planar (channel, row, column), in the size
+//! and with the channels that the options say. [`Batches`] says which images come next: a pure
+//! function of a seed and a position. [`Augment`] changes them: a pure function of seed, epoch and
+//! image.
 //!
 //! ```
 //! use dreamlet_trainer::data::{self, Batches, DataSpec, LoadOptions};
@@ -36,7 +37,7 @@ mod shape;
 mod spec;
 
 pub use augment::{Augment, gather};
-pub use batches::{Batch, Batches, Position};
+pub use batches::{BatchIndices, Batches, Position};
 pub use dataset::{Dataset, Split};
 pub use error::{BrokenFile, DataError, VALID_SPECS};
 pub use folder::FolderImages;

@@ -6,11 +6,11 @@ use super::error::DataError;
 use super::locations::{cache_dir, data_dir};
 use super::progress::{Progress, Silent};
 
-/// Edge length of images from a folder when none is asked for.
+/// Edge length of images from a folder when none is given.
 pub const DEFAULT_FOLDER_SIZE: usize = 64;
 
-/// How to load a data set. The default asks for the images' own size and channels and looks into the
-/// usual places.
+/// How to load a data set. The default asks for the images' own size and channels and looks into
+/// the usual places.
 #[derive(Clone)]
 pub struct LoadOptions<'a> {
     /// Edge length in pixels, a multiple of 4 from 16 to 128. `None`: the images' own, or

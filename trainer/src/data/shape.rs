@@ -27,7 +27,8 @@ impl Shape {
             .saturating_mul(self.width)
     }
 
-    /// The shape that nets get: `size` and `channels` where they are given, otherwise the images' own.
+    /// The shape that nets get: `size` and `channels` where they are given, otherwise the images'
+    /// own.
     pub(super) fn wanted(
         self,
         size: Option<usize>,

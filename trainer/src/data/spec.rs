@@ -32,7 +32,8 @@ pub enum DataSpec {
 }
 
 impl DataSpec {
-    /// A short name for run folders and cards: `glyphs`, `mnist`, `fashion-mnist`, or the folder's own name.
+    /// A short name for run folders and cards: `glyphs`, `mnist`, `fashion-mnist`, or the folder's
+    /// own name.
     #[must_use]
     pub fn name(&self) -> String {
         match self {

@@ -14,7 +14,7 @@ use super::cache::Slot;
 use super::error::EvaluationError;
 use super::matrix::{Matrix, Pixels, Rows, count};
 use crate::atomic_file::sha256;
-use crate::data::{Augment, Batch, Batches, Dataset, Progress, Split, Unit, gather};
+use crate::data::{Augment, BatchIndices, Batches, Dataset, Progress, Split, Unit, gather};
 use crate::nets::{Classifier, ClassifierConfig};
 
 /// Version of the net and of how it is trained; a change of either changes it, and with it all figures.
@@ -230,7 +230,7 @@ fn train(data: &Dataset, progress: &dyn Progress) -> Result<Classifier, Evaluati
             .iter()
             .filter_map(|i| rest.get(*i as usize).copied());
         let indices: Vec<u32> = chosen.collect();
-        let of = Batch {
+        let of = BatchIndices {
             epoch: next.epoch,
             indices: &indices,
         };

@@ -11,8 +11,9 @@ use super::init::{Init, Scheme};
 use super::layers::{Maps, pyramid};
 use crate::random::Purpose;
 
-/// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2, a dense layer with LeakyReLU (no
-/// feature dies) that gives the features, and one logit a class: the trunk of [`Discriminator`](super::Discriminator) with another head.
+/// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2: the trunk of
+/// [`Discriminator`](super::Discriminator). A dense layer with LeakyReLU, so that no feature dies,
+/// gives the features, and another one logit a class.
 #[derive(Module, Debug)]
 pub struct Classifier {
     convs: Vec<Conv2d>,
@@ -22,7 +23,7 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Numbers of the penultimate layer.
+    /// Elements of the penultimate layer.
     pub const FEATURES: usize = 64;
 
     /// A new classifier of images `[N, channels, size, size]` with weights from `config`'s seed.

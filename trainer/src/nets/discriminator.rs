@@ -1,4 +1,5 @@
-//! Discriminators: images `[N, C, H, W]`, of a conditional one with classes `[N]`, to one logit each, `[N, 1]`.
+//! Discriminators: images `[N, C, H, W]`, of a conditional one with classes `[N]`, to one logit
+//! each, `[N, 1]`.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
@@ -42,7 +43,8 @@ pub struct DenseDiscriminator {
     bounds: Vec<Spectral>,
 }
 
-/// The DCGAN discriminator: the generator mirrored, LeakyReLU 0.2, no batch normalization on the first map.
+/// The DCGAN discriminator: the generator mirrored, LeakyReLU 0.2, no batch normalization on the
+/// first map.
 #[derive(Module, Debug)]
 pub struct ConvDiscriminator {
     convs: Vec<Conv2d>,
@@ -137,7 +139,8 @@ impl Discriminator {
         }
     }
 
-    /// Whether what it says of an image does not depend on the other images of a batch: no batch normalization.
+    /// Whether what it says of an image does not depend on the other images of a batch: no batch
+    /// normalization.
     #[must_use]
     pub fn sees_each_alone(&self) -> bool {
         match &self.net {
@@ -146,9 +149,11 @@ impl Discriminator {
         }
     }
 
-    /// The discriminator with its weights as they count: over their largest singular values, where that is wanted. Gradients reach the
-    /// weights themselves. Each call brings the singular vectors nearer by one round of power iteration (while gradients are wanted):
-    /// once for each time that the weights have changed, however many batches are then judged with them, for one backward pass.
+    /// The discriminator with its weights as they count: over their largest singular values, where
+    /// that is wanted. Gradients reach the weights themselves. Each call brings the singular
+    /// vectors nearer by one round of power iteration (while gradients are wanted): once for each
+    /// time that the weights have changed, however many batches are then judged with them, for one
+    /// backward pass.
     #[must_use]
     pub fn normalized(&self) -> Self {
         let mut bound = self.clone();
@@ -197,8 +202,9 @@ impl Discriminator {
         }
     }
 
-    /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one: positive for "real". A conditional discriminator without classes says whether
-    /// an image is real, of whichever class.
+    /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one:
+    /// positive for "real". A conditional discriminator without classes says whether an image is
+    /// real, of whichever class.
     #[must_use]
     pub fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let logits = linear(&self.judge, features.clone(), 1.0);

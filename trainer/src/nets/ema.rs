@@ -1,4 +1,5 @@
-//! The exponential moving average of a generator, which makes better images than the generator itself (Yazıcı et al. 2019).
+//! The exponential moving average of a generator, which makes better images than the generator
+//! itself (Yazıcı et al. 2019).
 
 use std::collections::HashMap;
 
@@ -48,8 +49,9 @@ impl ModuleMapper for TowardsCurrent {
     }
 }
 
-/// Moves the weights of `average` towards those of `current`: keep · average + (1 − keep) · current. Running statistics of batch
-/// normalization are not touched, see [`Generator::calibrate`].
+/// Moves the weights of `average` towards those of `current`: keep · average + (1 − keep) ·
+/// current. Running statistics of batch normalization are not touched, see
+/// [`Generator::calibrate`].
 #[must_use]
 pub fn ema_update(average: Generator, current: &Generator, keep: f64) -> Generator {
     let mut collect = Collect::default();

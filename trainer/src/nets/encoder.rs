@@ -12,10 +12,11 @@ use super::second_stage::LatentEncoder;
 use crate::config::NetKind;
 use crate::random::Purpose;
 
-/// Numbers that a class adds to the pixels of a conditional encoder.
+/// Elements that a class adds to the pixels of a conditional encoder.
 const CLASS_FEATURES: usize = 16;
 
-/// Dense layers, or halvings by convolution with batch normalization and LeakyReLU (the decoder mirrored), with two heads.
+/// Dense layers, or halvings by convolution with batch normalization and LeakyReLU (the decoder
+/// mirrored), with two heads.
 #[derive(Module, Debug)]
 pub struct Encoder {
     /// What each class adds to the pixels.
@@ -89,7 +90,8 @@ impl Encoder {
         self.second.as_ref()
     }
 
-    /// Images `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]` each.
+    /// Images `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]`
+    /// each.
     #[must_use]
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> (Tensor<2>, Tensor<2>) {
         let [rows, ..] = x.dims();

@@ -1,4 +1,5 @@
-//! Generators: latent vectors `[N, z]`, of a conditional one with classes `[N]`, to images `[N, C, H, W]`. A VAE's decoder is one too.
+//! Generators: latent vectors `[N, z]`, of a conditional one with classes `[N]`, to images `[N, C,
+//! H, W]`. A VAE's decoder is one too.
 
 use burn::module::Module;
 use burn::nn::conv::ConvTranspose2d;
@@ -13,7 +14,7 @@ use super::second_stage::LatentDecoder;
 use crate::config::{NetKind, OutputActivation};
 use crate::random::Purpose;
 
-/// Numbers that a class adds to the latent vector of a conditional net.
+/// Elements that a class adds to the latent vector of a conditional net.
 const CLASS_FEATURES: usize = 16;
 
 /// Any generator of this program.
@@ -165,14 +166,16 @@ impl Generator {
         self.second.as_ref()
     }
 
-    /// The first stage of a two-stage VAE alone, whose latents are N(0, 1) too; any other generator as it is.
+    /// The first stage of a two-stage VAE alone, whose latents are N(0, 1) too; any other generator
+    /// as it is.
     #[must_use]
     pub fn first_stage(mut self) -> Self {
         self.second = None;
         self
     }
 
-    /// The net's input: the latent vectors and what the classes add. A conditional generator takes class 0 where none is given.
+    /// The net's input: the latent vectors and what the classes add. A conditional generator takes
+    /// class 0 where none is given.
     fn input(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let Some(table) = &self.classes else {
             return latent;
@@ -183,7 +186,8 @@ impl Generator {
         Tensor::cat(vec![latent, features.reshape([rows, CLASS_FEATURES])], 1)
     }
 
-    /// Images before the last activation, `[N, C, H, W]`, from the net's own latents: in a two-stage VAE those of the first stage.
+    /// Images before the last activation, `[N, C, H, W]`, from the net's own latents: in a
+    /// two-stage VAE those of the first stage.
     #[must_use]
     pub fn logits(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
         let input = self.input(latent, class);
@@ -198,8 +202,8 @@ impl Generator {
         }
     }
 
-    /// Images `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and classes `[N]`; through both stages
-    /// of a two-stage VAE.
+    /// Images `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and
+    /// classes `[N]`; through both stages of a two-stage VAE.
     #[must_use]
     pub fn forward(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
         let latent = match &self.second {
@@ -209,8 +213,9 @@ impl Generator {
         activate(self.logits(latent, class), self.output)
     }
 
-    /// Sets the running statistics of every batch normalization to those of the batch that `latent` makes, layer by layer: what an
-    /// average of weights needs, whose statistics are no average of statistics.
+    /// Sets the running statistics of every batch normalization to those of the batch that `latent`
+    /// makes, layer by layer: what an average of weights needs, whose statistics are no average of
+    /// statistics.
     pub fn calibrate(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) {
         let GeneratorNet::Conv(net) = &self.net else {
             return;
@@ -253,7 +258,8 @@ mod tests {
         let device = Device::flex();
         let training = Generator::new(&config, &device.clone().autodiff());
         let z = normals(5, Purpose::Score, 0, 64, config.model.latent, &device);
-        // In training, an image is made with the statistics of its batch: so must it be after calibration.
+        // In training, an image is made with the statistics of its batch: so must it be after
+        // calibration.
         let expected = training.logits(Tensor::from_inner(z.clone()), None).inner();
         let ready = training.valid();
         let before = (ready.logits(z.clone(), None) - expected.clone())

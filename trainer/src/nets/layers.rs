@@ -1,4 +1,5 @@
-//! Feature maps on their way through a net: by burn's modules or, on the CPU in training, by the operations of [`cpu`](super::cpu).
+//! Feature maps on their way through a net: by burn's modules or, on the CPU in training, by the
+//! operations of [`cpu`](super::cpu).
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
@@ -33,11 +34,13 @@ impl ResizeConv {
     }
 }
 
-/// Feature maps at each size of a convolutional net: from the smallest map to half the image's size.
+/// Feature maps at each size of a convolutional net: from the smallest map to half the image's
+/// size.
 ///
-/// The smallest map is the image halved until another halving would be odd or under 4 pixels; `width` feature
-/// maps at half the image's size double with each halving, up to 512. 28 pixels and width 64 give
-/// `(7, [128, 64])`, 64 pixels `(4, [512, 256, 128, 64])`, the nets of Radford et al. 2016.
+/// The smallest map is the image halved until another halving would be odd or under 4 pixels;
+/// `width` feature maps at half the image's size double with each halving, up to 512. 28 pixels and
+/// width 64 give `(7, [128, 64])`, 64 pixels `(4, [512, 256, 128, 64])`, the nets of Radford et al.
+/// 2016.
 pub(super) fn pyramid(size: usize, width: usize) -> (usize, Vec<usize>) {
     let mut side = size / 2;
     let mut maps = vec![width];
@@ -148,8 +151,9 @@ impl Maps {
         }
     }
 
-    /// Nearest ×2 and a convolution 3x3 with padding 1. Both together are one transposed convolution 4x4 with stride 2 and
-    /// padding 1, with the kernel A·w·Aᵀ of [`doubled`]: less than half of the multiplications.
+    /// Nearest ×2 and a convolution 3x3 with padding 1. Both together are one transposed
+    /// convolution 4x4 with stride 2 and padding 1, with the kernel A·w·Aᵀ of [`doubled`]: less
+    /// than half of the multiplications.
     pub(super) fn resize_conv(self, layer: &ResizeConv) -> Self {
         match self {
             ChannelsLast(x) => {
@@ -224,9 +228,9 @@ fn transposed(
     finish(cpu::conv_transpose2d(x, weight, geometry), bias, 1.0)
 }
 
-/// The kernel `[I, O, 4, 4]` of a transposed convolution with stride 2 and padding 1 that does what nearest ×2 and a convolution
-/// with `weight` `[O, I, 3, 3]` and padding 1 do: A·w·Aᵀ. A row of A says which of the three taps fall on the same pixel of
-/// the smaller image.
+/// The kernel `[I, O, 4, 4]` of a transposed convolution with stride 2 and padding 1, A·w·Aᵀ. It
+/// does what nearest ×2 and a convolution with `weight` `[O, I, 3, 3]` and padding 1 do. A row of A
+/// says which of the three taps fall on the same pixel of the smaller image.
 fn doubled(weight: Tensor<4>) -> Tensor<4> {
     const A: [[f32; 3]; 4] = [
         [0.0, 0.0, 1.0],

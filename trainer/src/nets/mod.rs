@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn only_a_hidden_layer_lets_far_parts_of_a_image_speak_together() {
-        // Without it the logit is a sum over places, each of which sees 10x10 pixels: far changes add up.
+        // Without it the logit is a sum over places, each of which sees 10x10 pixels: far changes
+        // add up.
         let device = Device::flex();
         let interaction = |hidden: usize| {
             let overrides = Overrides {

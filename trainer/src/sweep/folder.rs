@@ -32,7 +32,8 @@ impl Sweep {
     /// Makes the folder for `file`, or goes on with the one there is.
     ///
     /// # Errors
-    /// [`SweepError::Changed`] when the folder holds another sweep, [`SweepError::Busy`], or what is wrong with the file.
+    /// [`SweepError::Changed`] when the folder holds another sweep, [`SweepError::Busy`], or what
+    /// is wrong with the file.
     pub fn create(file: &Path, folder: &Path) -> Result<(Self, SweepLock), SweepError> {
         let new = Spec::read(file)?;
         let doing = "making the sweep folder";
@@ -106,7 +107,8 @@ impl Sweep {
         write_atomic(&path, &json).map_err(SweepError::file(&path, "writing"))
     }
 
-    /// Training steps of trial number `trial` at the end of `rung`: of a budget in images, as many steps as use them up.
+    /// Training steps of trial number `trial` at the end of `rung`: of a budget in images, as many
+    /// steps as use them up.
     ///
     /// # Errors
     /// [`SweepError::Trial`].

@@ -10,10 +10,11 @@ use super::read::{Section, flatten};
 use crate::config::{self, Config, Overrides, Source, check_value};
 use crate::data::DataSpec;
 
-/// Which figure of a run is compared.
+/// Which metric of a run is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// The score of the checkpoint, smaller is better: one of which more is better counts with the other sign.
+    /// The score of the checkpoint, smaller is better: one of which more is better counts with the
+    /// other sign.
     Score,
     /// A field of `metrics.jsonl`, or else of `stats.jsonl`.
     Field(String),
@@ -40,7 +41,7 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// Orders the better of two figures first.
+    /// Orders the better of two values first.
     #[must_use]
     pub fn compare(self, a: f64, b: f64) -> std::cmp::Ordering {
         match self {
@@ -64,7 +65,8 @@ pub enum Unit {
 pub enum Algorithm {
     /// Each trial gets all of it (Bergstra and Bengio 2012).
     Random,
-    /// Asynchronous successive halving (Li et al. 2020): each begins with `min`, the best one in `eta` goes on with `eta` times more.
+    /// Asynchronous successive halving (Li et al. 2020): each begins with `min`, the best one in
+    /// `eta` goes on with `eta` times more.
     Asha {
         /// Budget of the first rung.
         min: u64,
@@ -246,7 +248,8 @@ impl Spec {
         })
     }
 
-    /// Whether `self` goes on with the sweep `old`: all that fixes its trials is the same, and there are no fewer of them.
+    /// Whether `self` goes on with the sweep `old`: all that fixes its trials is the same, and
+    /// there are no fewer of them.
     ///
     /// # Errors
     /// What differs.

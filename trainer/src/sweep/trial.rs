@@ -72,13 +72,13 @@ impl Trial {
         }
     }
 
-    /// The last figure it came to.
+    /// The last metric it came to.
     #[must_use]
     pub fn last(&self) -> Option<Reached> {
         self.reached.last().copied()
     }
 
-    /// Its figure at `rung`.
+    /// Its metric at `rung`.
     #[must_use]
     pub fn at(&self, rung: usize) -> Option<f64> {
         self.reached
@@ -88,7 +88,8 @@ impl Trial {
     }
 }
 
-/// Trials in order of merit: those that failed last, those on higher rungs first, then by their figure, then by number.
+/// Trials in order of merit: those that failed last, those on higher rungs first, then by their
+/// metric, then by number.
 #[must_use]
 pub fn ranked(trials: &[Trial], goal: Goal) -> Vec<&Trial> {
     let mut sorted: Vec<&Trial> = trials.iter().collect();
@@ -108,7 +109,8 @@ pub fn ranked(trials: &[Trial], goal: Goal) -> Vec<&Trial> {
     sorted
 }
 
-/// The best trial, if any came to a figure: the best one of the highest rung, since figures of different rungs do not compare.
+/// The best trial, if any came to a metric: the best one of the highest rung, since metrics of
+/// different rungs do not compare.
 #[must_use]
 pub fn best(trials: &[Trial], goal: Goal) -> Option<&Trial> {
     ranked(trials, goal)

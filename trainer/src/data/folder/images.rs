@@ -11,8 +11,8 @@ use super::broken::{note_broken, refuse_many_broken};
 use super::decode::read;
 use super::scan::{self, Listing};
 
-/// The images of a folder, in the order of [`load`](crate::data::load): training and test images alike, decoded when they are asked
-/// for.
+/// The images of a folder, in the order of [`load`](crate::data::load): training and test images
+/// alike, decoded when they are wanted.
 #[derive(Debug)]
 pub struct FolderImages {
     folder: PathBuf,
@@ -28,7 +28,8 @@ impl FolderImages {
     /// Lists the folder. Images will be squares of `size` pixels with so many `channels`, 1 or 3.
     ///
     /// # Errors
-    /// [`DataError`]: a size or number of channels that cannot be, a folder that cannot be read or has no images.
+    /// [`DataError`]: a size or number of channels that cannot be, a folder that cannot be read or
+    /// has no images.
     pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, DataError> {
         let shape = Shape::square(check_channels(channels)?, check_size(size)?);
         check_folder(folder)?;
@@ -65,7 +66,8 @@ impl FolderImages {
         self.broken.clear();
     }
 
-    /// The next `count` images, planar, one after the other; fewer at the end. Broken files are left out.
+    /// The next `count` images, planar, one after the other; fewer at the end. Broken files are
+    /// left out.
     ///
     /// # Errors
     /// [`DataError::TooManyBroken`], [`DataError::Memory`].

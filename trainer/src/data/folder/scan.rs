@@ -39,8 +39,8 @@ pub(in crate::data) struct ImageFile {
     pub(in crate::data) changed: u128,
 }
 
-/// What a folder holds: training files first, each half in the order of the hashes of the relative
-/// paths, so that the classes are mixed and the first so many files are a fair sample.
+/// What a folder holds: training files first. Each half is in the order of the hashes of the
+/// relative paths: the classes are mixed, and the first so many files are a fair sample.
 #[derive(Clone, Debug, Default)]
 pub(in crate::data) struct Listing {
     pub(in crate::data) files: Vec<ImageFile>,
@@ -84,8 +84,8 @@ pub(in crate::data) fn scan(folder: &Path) -> Result<Listing, DataError> {
     Ok(listing)
 }
 
-/// Lists one half. `listing.classes` gets the folder name of every file's class, in the files' order; they are
-/// numbered afterwards.
+/// Lists one half. `listing.classes` gets the folder name of every file's class, in the files'
+/// order; they are numbered afterwards.
 fn list_half(
     folder: &Path,
     prefix: &str,
@@ -154,7 +154,8 @@ fn list_class(
     Ok(())
 }
 
-/// Entries that are not hidden, sorted by name; links count as what they point to, dangling ones are left out.
+/// Entries that are not hidden, sorted by name; links count as what they point to, dangling ones
+/// are left out.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, Metadata)>, DataError> {
     let failed = |cause| DataError::io("read", folder, 0, cause);
     let mut found = Vec::new();
@@ -210,7 +211,8 @@ fn image_file(path: PathBuf, relative: String, test: bool, about: &Metadata) -> 
     }
 }
 
-/// Replaces the class names of the files by sorted distinct names and the files' numbers among them.
+/// Replaces the class names of the files by sorted distinct names and the files' indices among
+/// them.
 fn number_classes(listing: &mut Listing) -> Result<(), DataError> {
     let names: BTreeSet<&String> = listing.classes.iter().collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
@@ -231,8 +233,8 @@ fn number_classes(listing: &mut Listing) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Marks files whose path's hash falls into the first tenth: adding files does not move the others. A folder
-/// with two files or more has at least one in each half.
+/// Marks files whose path's hash falls into the first tenth: adding files does not move the others.
+/// A folder with two files or more has at least one in each half.
 fn hold_back(files: &mut [ImageFile]) {
     let mut least: Option<(u64, usize)> = None;
     let mut held = 0;

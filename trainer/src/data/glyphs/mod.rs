@@ -1,9 +1,10 @@
 //! `--data glyphs`: digits that the program writes itself, the same for everyone.
 //!
-//! Each digit has several styles of strokes through knots (`skeletons`); a hand shakes, bends,
-//! slants and places them (`hand`), and `raster` draws them by distance to the line. All
-//! randomness comes from one stream per image, and all arithmetic is IEEE basic operations and
-//! `libm`, so the bytes are the same on every machine and in every order of making.
+//! Each digit has several styles of strokes through knots (`skeletons`). A hand shakes, bends,
+//! slants and places them (`handwriting`), and `raster` draws them by distance to the line.
+//!
+//! All randomness comes from one stream per image, all arithmetic is IEEE basic operations and
+//! `libm`. So the bytes are the same on every machine, in whichever order images are made.
 
 mod handwriting;
 mod raster;
@@ -24,10 +25,10 @@ pub(super) const TRAIN: usize = 60_000;
 /// Number of test images.
 pub(super) const TEST: usize = 10_000;
 
-/// Edge of the images when no size is asked for. Others are drawn at their size, not resized.
+/// Edge of the images when no size is given. Others are drawn at their size, not resized.
 pub(super) const SIZE: usize = 28;
 
-/// The seed of the set. It never changes: figures measured on glyphs would not compare any more.
+/// The seed of the set. It never changes: metrics of glyphs would not compare any more.
 const SEED: u64 = 0x676c_7970_6873;
 
 /// Which half of the set an image belongs to; the streams of both are apart.

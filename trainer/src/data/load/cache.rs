@@ -1,7 +1,7 @@
 //! Fitted pixels, kept in the user's cache folder.
 //!
-//! One file per data folder, size and channels, replaced when anything about the folder changes. All
-//! numbers are little-endian `u64`:
+//! One file per data folder, size and channels, replaced when anything about the folder changes.
+//! Integers are little-endian `u64`:
 //!
 //! | bytes | what |
 //! | --- | --- |

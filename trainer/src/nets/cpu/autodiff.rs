@@ -190,7 +190,8 @@ impl<B: TrainingOps> Backward<B, 1> for LeakyRelu {
     }
 }
 
-/// The backward operations have no gradients of their own: burn differentiates once. Their results count as constants.
+/// The backward operations have no gradients of their own: burn differentiates once. Their results
+/// count as constants.
 impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
     fn conv2d(
         big: FloatTensor<Self>,

@@ -1,4 +1,5 @@
-//! Batch normalization with the batch's statistics (Ioffe and Szegedy 2015, algorithm 1), and LeakyReLU after it.
+//! Batch normalization with the batch's statistics (Ioffe and Szegedy 2015, algorithm 1), and
+//! LeakyReLU after it.
 //!
 //! Channels lie together, `[..., C]`: a row is one pixel, and loops run over the channels of a row.
 
@@ -9,7 +10,8 @@ use rayon::prelude::*;
 
 use super::storage::{CHUNK, contiguous, elements, owned, tensor, vectorized, zeros};
 
-/// Rows that are summed in single precision, before the sums go on in double: also what one task does at a time.
+/// Rows that are summed in single precision, before the sums go on in double: also what one task
+/// does at a time.
 const ROWS: usize = 256;
 
 /// Channels of `[..., C]`.
@@ -46,7 +48,8 @@ fn for_channels(channels: usize, mut work: impl ChannelLoop) {
     }
 }
 
-/// `L` elements of a row or of a list with a number for each channel; zeros where there are none, which does not happen.
+/// `L` elements of a row or of a list with a number for each channel; zeros where there are none,
+/// which does not happen.
 #[inline(always)]
 fn load<const L: usize>(elements: &[f32], at: usize) -> [f32; L] {
     let found = elements.get(at..).and_then(|rest| rest.first_chunk::<L>());
@@ -128,8 +131,9 @@ impl ChannelLoop for Apply<'_> {
     }
 }
 
-/// `K` sums for each channel. `add` adds a block of [`ROWS`] rows, which begins at the number given, to sums that begin at zero.
-/// The order of additions does not depend on the number of threads.
+/// `K` sums for each channel. `add` adds a block of [`ROWS`] rows, which begins at the number
+/// given, to sums that begin at zero. The order of additions does not depend on the number of
+/// threads.
 fn totals<const K: usize>(
     x: &[f32],
     channels: usize,
@@ -338,8 +342,8 @@ impl ChannelLoop for GradientApply<'_> {
     }
 }
 
-/// The gradients, by the paper's chain rule. With z = γ·x̂ + β and g = the output's gradient through LeakyReLU:
-/// ∂γ = Σ g·x̂, ∂β = Σ g, ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂)).
+/// The gradients, by the paper's chain rule. With z = γ·x̂ + β and g = the output's gradient
+/// through LeakyReLU: ∂γ = Σ g·x̂, ∂β = Σ g, ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂)).
 pub(super) fn backward(
     x: &FlexTensor,
     gamma: &FlexTensor,

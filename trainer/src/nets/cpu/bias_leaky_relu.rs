@@ -1,4 +1,5 @@
-//! What ends a dense layer or a convolution: bias and LeakyReLU in one pass, and backwards the bias's gradient in another.
+//! What ends a dense layer or a convolution: bias and LeakyReLU in one pass, and backwards the
+//! bias's gradient in another.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -29,7 +30,8 @@ pub(super) trait BiasLeakyReluOps: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Rows that one task works through: the sums of a block are added to those of the blocks before it.
+/// Rows that one task works through: the sums of a block are added to those of the blocks before
+/// it.
 fn rows(channels: usize) -> usize {
     ((1 << 15) / channels.max(1)).clamp(1, 256)
 }

@@ -1,7 +1,8 @@
 //! Convolutions as matrix products over blocks of images that fit into a core's cache.
 //!
-//! Channels lie together, `[N, H, W, C]`: what a row of the kernel reads is a run of them. Images are copied into frames of zeros, and the
-//! products read the frames as they lie: the matrix of all windows is never made.
+//! Channels lie together, `[N, H, W, C]`: what a row of the kernel reads is a run of them. Images
+//! are copied into frames of zeros, and the products read the frames as they lie: the matrix of all
+//! windows is never made.
 
 use burn::backend::flex::FlexTensor;
 use pulp::Arch;
@@ -11,8 +12,8 @@ use super::geometry::{Frame, Geometry, Run};
 use super::matmul_kernel::{Matmul, TransposedMatmul, WindowRows, panel, panels};
 use super::storage::{contiguous, dims_of, elements, tensor, vectorized, zeros};
 
-/// Channels of the big side from which on the matrix product of a transposed convolution has them as columns. With fewer most of a
-/// vector would be empty, and the taps are columns.
+/// Channels of the big side from which on the matrix product of a transposed convolution has them
+/// as columns. With fewer most of a vector would be empty, and the taps are columns.
 const MIN_COLUMN_CHANNELS: usize = 8;
 
 /// Images in a share of the work: there are eight shares or fewer, whatever the number of threads.
@@ -81,8 +82,9 @@ fn run(
 }
 
 impl Geometry {
-    /// The products that make a transposed convolution: pixels of the big side fall into stride x stride kinds by which taps of the
-    /// kernel reach them; those of one kind are a convolution of the small side with these taps, mirrored.
+    /// The products that make a transposed convolution: pixels of the big side fall into stride x
+    /// stride kinds by which taps of the kernel reach them; those of one kind are a convolution of
+    /// the small side with these taps, mirrored.
     fn kinds(&self, frame: Frame, weight: &[f32], channels: usize, images: usize) -> Vec<Windows> {
         let taps = self.taps();
         let mut kinds = Vec::new();
@@ -129,7 +131,8 @@ impl Geometry {
     }
 }
 
-/// Adds what each small pixel gives each tap, `[images * small pixels, channels, taps]`, to the big pixels under the taps.
+/// Adds what each small pixel gives each tap, `[images * small pixels, channels, taps]`, to the big
+/// pixels under the taps.
 #[inline(always)]
 fn fold(columns: &[f32], channels: usize, geometry: &Geometry, runs: &[Run], images: &mut [f32]) {
     let taps = geometry.taps();
@@ -200,7 +203,8 @@ pub(super) fn conv2d(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry)
     tensor(out, [count, small_height, small_width, small])
 }
 
-/// A transposed convolution: `small` `[N, h, w, S]` with `weight` `[S, B, rows, columns]` to `[N, H, W, B]`.
+/// A transposed convolution: `small` `[N, h, w, S]` with `weight` `[S, B, rows, columns]` to `[N,
+/// H, W, B]`.
 pub(super) fn conv_transpose2d(
     small: &FlexTensor,
     weight: &FlexTensor,
@@ -252,7 +256,8 @@ fn matmul_rows(x: &[f32], terms: usize, panels: &[Vec<f32>], columns: usize, out
     }
 }
 
-/// [`conv_transpose2d`] where the big side has few channels: the product has a column for each tap, and they are added up where they fall.
+/// [`conv_transpose2d`] where the big side has few channels: the product has a column for each tap,
+/// and they are added up where they fall.
 fn conv_transpose2d_few_channels(
     small: &FlexTensor,
     weight: &FlexTensor,
@@ -277,7 +282,8 @@ fn conv_transpose2d_few_channels(
         });
 }
 
-/// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N, h, w, S]`.
+/// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N,
+/// h, w, S]`.
 pub(super) fn conv2d_weight_grad(
     big: &FlexTensor,
     small: &FlexTensor,

@@ -1,4 +1,5 @@
-//! The terms of the evidence lower bound (Kingma and Welling 2014), each in one pass, with the gradients that the formulas have.
+//! The terms of the evidence lower bound (Kingma and Welling 2014), each in one pass, with the
+//! gradients that the formulas have.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -16,8 +17,8 @@ use super::storage::{contiguous, dims_of, elements, owned, tensor, vectorized};
 
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait ElboOps: Backend {
-    /// log p(x|z) of a Bernoulli likelihood, Σ x·l − ln(1 + exp(l)) of each row, `[N]`, from logits l and x `[N, P]`; and its gradient
-    /// with respect to l, x − σ(l). x counts as a constant.
+    /// log p(x|z) of a Bernoulli likelihood, Σ x·l − ln(1 + exp(l)) of each row, `[N]`, from logits
+    /// l and x `[N, P]`; and its gradient with respect to l, x − σ(l). x counts as a constant.
     fn bernoulli(
         logits: FloatTensor<Self>,
         x: FloatTensor<Self>,
@@ -359,7 +360,8 @@ impl<B: ElboOps, C: CheckpointStrategy> ElboOps for Autodiff<B, C> {
     }
 }
 
-/// log p(x|z) of a Bernoulli likelihood of each row, `[N]`, from logits and x `[N, P]`; x counts as a constant.
+/// log p(x|z) of a Bernoulli likelihood of each row, `[N]`, from logits and x `[N, P]`; x counts as
+/// a constant.
 pub(crate) fn bernoulli(logits: Tensor<2>, x: Tensor<2>) -> Tensor<1> {
     let (sums, _) = <Dispatch as ElboOps>::bernoulli(logits.into_dispatch(), x.into_dispatch());
     Tensor::from_dispatch(sums)

@@ -32,8 +32,9 @@ impl Geometry {
         self.big.iter().product()
     }
 
-    /// For each small pixel and each row of the kernel: the first of its taps that is not padding and how many follow each other,
-    /// and the big pixel under it. Runs of taps are runs of big pixels.
+    /// For each small pixel and each row of the kernel: the first of its taps that is not padding
+    /// and how many follow each other, and the big pixel under it. Runs of taps are runs of big
+    /// pixels.
     pub(super) fn runs(&self) -> Vec<Run> {
         let [[height, width], [small_height, small_width]] = [self.big, self.small()];
         let span = |at: usize, extent: usize| {

@@ -1,4 +1,5 @@
-//! The matrix product of a dense layer: burn's, but for the gradient of the weight, which burn-flex packs, zeroes and copies around.
+//! The matrix product of a dense layer: burn's, but for the gradient of the weight, which burn-flex
+//! packs, zeroes and copies around.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

@@ -1,7 +1,8 @@
-//! Products of matrices in the processor's widest vectors, where one matrix is read out of feature maps as they lie.
+//! Products of matrices in the processor's widest vectors, where one matrix is read out of feature
+//! maps as they lie.
 //!
-//! Sums go in the order of their terms, each by a fused multiplication and addition, so that results are the same for all widths of
-//! vectors.
+//! Sums go in the order of their terms, each by a fused multiplication and addition. So results are
+//! the same for all widths of vectors.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -9,7 +10,8 @@ use rayon::prelude::*;
 /// Vectors that a tile is wide.
 const WIDE: usize = 2;
 
-/// Terms of a sum that a tile takes at a time: so many rows of a panel fit into the first level of the cache.
+/// Terms of a sum that a tile takes at a time: so many rows of a panel fit into the first level of
+/// the cache.
 const DEPTH: usize = 256;
 
 struct SimdWidth;
@@ -33,8 +35,8 @@ pub(super) fn panel() -> usize {
     WIDE * simd_width()
 }
 
-/// The second matrix of a product, cut into panels of columns, each `[terms, panel]`; zeros behind the last column. The number for a
-/// term and a column is `matrix[terms[term] + column * stride]`.
+/// The second matrix of a product, cut into panels of columns, each `[terms, panel]`; zeros behind
+/// the last column. The number for a term and a column is `matrix[terms[term] + column * stride]`.
 pub(super) fn panels(
     matrix: &[f32],
     terms: &[usize],
@@ -58,7 +60,8 @@ pub(super) fn panels(
         .collect()
 }
 
-/// The vectors at the beginning of `from`: all of them where it is long enough (`FULL`), else with zeros behind its end.
+/// The vectors at the beginning of `from`: all of them where it is long enough (`FULL`), else with
+/// zeros behind its end.
 #[inline(always)]
 fn load<S: Simd, const FULL: bool>(simd: S, from: &[f32]) -> [S::f32s; WIDE] {
     if FULL && let Some(vectors) = S::as_simd_f32s(from).0.first_chunk::<WIDE>() {
@@ -82,8 +85,8 @@ fn store<S: Simd, const FULL: bool>(simd: S, into: &mut [f32], vectors: [S::f32s
     }
 }
 
-/// Rows of a matrix that lie in `elements` in parts: row m is, for each of `parts`, `len` elements from `starts[m]` plus the part. In a
-/// [`Matmul`] the last part ends where the panel ends.
+/// Rows of a matrix that lie in `elements` in parts: row m is, for each of `parts`, `len` elements
+/// from `starts[m]` plus the part. In a [`Matmul`] the last part ends where the panel ends.
 #[derive(Clone, Copy)]
 pub(super) struct WindowRows<'a> {
     pub(super) elements: &'a [f32],
@@ -100,8 +103,8 @@ impl<'a> WindowRows<'a> {
     }
 }
 
-/// `rows` times one panel of the other matrix, `[terms, panel]`: row m of the result is the `columns` elements (at most a panel) of `out`
-/// from `offsets[m]`.
+/// `rows` times one panel of the other matrix, `[terms, panel]`: row m of the result is the
+/// `columns` elements (at most a panel) of `out` from `offsets[m]`.
 pub(super) struct Matmul<'a> {
     pub(super) rows: WindowRows<'a>,
     pub(super) panel: &'a [f32],
@@ -140,7 +143,8 @@ impl Matmul<'_> {
         }
     }
 
-    /// The tile of `M` rows from `first`, added to what is there if it is to `go_on`; gives how many rows there were.
+    /// The tile of `M` rows from `first`, added to what is there if it is to `go_on`; gives how
+    /// many rows there were.
     #[inline(always)]
     fn tile<S: Simd, const M: usize, const FULL: bool>(
         &mut self,
@@ -190,8 +194,8 @@ impl Matmul<'_> {
     }
 }
 
-/// The transpose of `rows` times the `columns` columns (at most a panel) from `begin` of `others` `[rows, stride]`: added to those
-/// columns of `out` `[parts * len, stride]`.
+/// The transpose of `rows` times the `columns` columns (at most a panel) from `begin` of `others`
+/// `[rows, stride]`: added to those columns of `out` `[parts * len, stride]`.
 pub(super) struct TransposedMatmul<'a> {
     pub(super) rows: WindowRows<'a>,
     pub(super) others: &'a [f32],

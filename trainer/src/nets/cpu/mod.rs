@@ -1,11 +1,16 @@
-//! Training's heavy operations on the CPU: convolutions, what goes before and after them, the terms of the losses, and the steps on weights.
+//! Training's heavy operations on the CPU: convolutions, what goes before and after them, the terms
+//! of the losses, and the steps on weights.
 //!
-//! burn's own operations are right on every device, but on the CPU a step of a DCGAN spends two thirds of its time in copies,
-//! masks and page faults around the matrix products. These do the same with fewer passes over memory; `tests` hold them to burn's.
-//! They are used where gradients are wanted and tensors live in burn-flex, see [`on_cpu_backend`] (steps on weights: where they live there, see
-//! [`on_cpu_without_gradients`]); everywhere else, and in the exported graph, the modules' own forward passes run.
+//! burn's own operations are right on every device. On the CPU a step of a DCGAN spends two thirds
+//! of its time in their copies, masks and page faults around the matrix products. These do the same
+//! with fewer passes over memory; `tests` hold them to burn's.
 //!
-//! Results do not depend on the number of threads: how work is cut depends on shapes alone, and parts of a sum are added in their order.
+//! They run where gradients are wanted and tensors live in burn-flex, see [`on_cpu_backend`]. Steps
+//! on weights run where weights live in burn-flex, see [`on_cpu_without_gradients`]. Everywhere
+//! else, and in the exported graph, the modules' own forward passes run.
+//!
+//! Results do not depend on the number of threads: how work is cut depends on shapes alone, and
+//! parts of a sum are added in their order.
 
 #![allow(
     clippy::too_many_arguments,
@@ -40,8 +45,9 @@ pub(crate) use matmul_kernel::simd_width;
 pub(crate) use parameter_update::{AdamStep, adam, lerp, on_cpu_without_gradients};
 pub(super) use spectral_norm::spectral_norm;
 
-/// The operations, on one backend's tensors. `big` is the side of a convolution with more pixels (its input, or a transposed
-/// convolution's output), `small` the other; a weight is `[small channels, big channels, rows, columns]` in both cases.
+/// The operations, on one backend's tensors. `big` is the side of a convolution with more pixels
+/// (its input, or a transposed convolution's output), `small` the other; a weight is `[small
+/// channels, big channels, rows, columns]` in both cases.
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait TrainingOps: Backend {
     /// A convolution without bias: `big` `[N, H, W, B]` to `[N, h, w, S]`.
@@ -50,7 +56,8 @@ pub(super) trait TrainingOps: Backend {
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self>;
-    /// A transposed convolution without bias: `small` `[N, h, w, S]` to `[N, H, W, B]`; the adjoint of `conv2d`.
+    /// A transposed convolution without bias: `small` `[N, h, w, S]` to `[N, H, W, B]`; the adjoint
+    /// of `conv2d`.
     fn conv_transpose2d(
         small: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -62,8 +69,8 @@ pub(super) trait TrainingOps: Backend {
         small: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self>;
-    /// Batch normalization over `[..., C]` with the batch's statistics, then LeakyReLU of `slope` (0 for ReLU).
-    /// Gives the output, mean and (biased) variance, the latter two `[C]`.
+    /// Batch normalization over `[..., C]` with the batch's statistics, then LeakyReLU of `slope`
+    /// (0 for ReLU). Gives the output, mean and (biased) variance, the latter two `[C]`.
     fn batch_norm(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
@@ -98,7 +105,8 @@ pub(crate) fn on_cpu_backend<const D: usize>(x: &Tensor<D>) -> bool {
     device.is_autodiff() && device.inner() == Device::flex()
 }
 
-/// A convolution, `[N, H, W, B]` with weights `[S, B, rows, columns]` to `[N, h, w, S]`, without bias.
+/// A convolution, `[N, H, W, B]` with weights `[S, B, rows, columns]` to `[N, h, w, S]`, without
+/// bias.
 pub(super) fn conv2d(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as TrainingOps>::conv2d(
         x.into_dispatch(),
@@ -107,7 +115,8 @@ pub(super) fn conv2d(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Ten
     ))
 }
 
-/// A transposed convolution, `[N, h, w, S]` with weights `[S, B, rows, columns]` to `[N, H, W, B]`, without bias.
+/// A transposed convolution, `[N, h, w, S]` with weights `[S, B, rows, columns]` to `[N, H, W, B]`,
+/// without bias.
 pub(super) fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as TrainingOps>::conv_transpose2d(
         x.into_dispatch(),
@@ -116,7 +125,8 @@ pub(super) fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, geometry: Geomet
     ))
 }
 
-/// Batch normalization of training over `[..., C]` and LeakyReLU of `slope`; gives the output, mean and biased variance.
+/// Batch normalization of training over `[..., C]` and LeakyReLU of `slope`; gives the output, mean
+/// and biased variance.
 pub(super) fn batch_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,

@@ -1,4 +1,5 @@
-//! Steps on weights: one pass over memory each, in place where nobody else holds the weights. Tensors are without gradients.
+//! Steps on weights: one pass over memory each, in place where nobody else holds the weights.
+//! Tensors are without gradients.
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
@@ -7,8 +8,8 @@ use rayon::prelude::*;
 
 use super::storage::{CHUNK, contiguous, elements, owned, vectorized};
 
-/// One step of Adam (Kingma and Ba 2015, algorithm 1, with the order of section 2 that saves multiplications): the two corrections of
-/// the moments' bias are in `rate` and `epsilon`.
+/// One step of Adam (Kingma and Ba 2015, algorithm 1, with the order of section 2 that saves
+/// multiplications): the two corrections of the moments' bias are in `rate` and `epsilon`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AdamStep {
     /// β₁ and β₂.
@@ -23,7 +24,8 @@ pub(crate) struct AdamStep {
 
 #[backend_extension(Flex)]
 pub(crate) trait UpdateOps: Backend {
-    /// Weights and both moments after a step of Adam, from weights, gradient and both moments, all of one shape.
+    /// Weights and both moments after a step of Adam, from weights, gradient and both moments, all
+    /// of one shape.
     fn adam(
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -47,7 +49,8 @@ impl UpdateOps for Flex {
         moment_2: FlexTensor,
         step: AdamStep,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        // Others hold the weights still; the gradient is nobody else's, and its memory takes the new weights.
+        // Others hold the weights still; the gradient is nobody else's, and its memory takes the
+        // new weights.
         let weight = contiguous(&weight);
         let [mut out, mut first, mut second] = [gradient, moment_1, moment_2].map(owned);
         let [beta_1, beta_2] = step.betas;
@@ -96,7 +99,8 @@ pub(crate) fn on_cpu_without_gradients<const D: usize>(x: &Tensor<D>) -> bool {
     x.device() == Device::flex()
 }
 
-/// A step of Adam: weights and both moments after it, from weights, gradient and both moments, all of one shape and [`on_cpu_without_gradients`].
+/// A step of Adam: weights and both moments after it, from weights, gradient and both moments, all
+/// of one shape and [`on_cpu_without_gradients`].
 pub(crate) fn adam<const D: usize>(
     weight: Tensor<D>,
     gradient: Tensor<D>,

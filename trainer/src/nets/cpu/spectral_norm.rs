@@ -1,4 +1,5 @@
-//! Spectral normalization (Miyato et al. 2018): power iteration, and a weight over its largest singular value.
+//! Spectral normalization (Miyato et al. 2018): power iteration, and a weight over its largest
+//! singular value.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -13,14 +14,17 @@ use rayon::prelude::*;
 
 use super::storage::{CHUNK, contiguous, dims_of, elements, owned, tensor, vectorized};
 
-/// `singular` is u, v and σ of a weight, one after the other: its first singular vectors and their value.
+/// `singular` is u, v and σ of a weight, one after the other: its first singular vectors and their
+/// value.
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait SpectralOps: Backend {
-    /// One round of power iteration (algorithm 1 of the paper) for `weight` `[R, ...]` from the u before, `[R]`; gives the singular vectors and value.
+    /// One round of power iteration (algorithm 1 of the paper) for `weight` `[R, ...]` from the u
+    /// before, `[R]`; gives the singular vectors and value.
     fn power_iteration(weight: FloatTensor<Self>, left: FloatTensor<Self>) -> FloatTensor<Self>;
     /// `weight` over σ.
     fn over_sigma(weight: FloatTensor<Self>, singular: FloatTensor<Self>) -> FloatTensor<Self>;
-    /// The gradient of `over_sigma` with respect to the weight W, where u and v count as constants: (G − ⟨G, W/σ⟩·u·vᵀ) / σ.
+    /// The gradient of `over_sigma` with respect to the weight W, where u and v count as constants:
+    /// (G − ⟨G, W/σ⟩·u·vᵀ) / σ.
     fn over_sigma_backward(
         weight: FloatTensor<Self>,
         singular: FloatTensor<Self>,
@@ -208,8 +212,9 @@ impl<B: SpectralOps, C: CheckpointStrategy> SpectralOps for Autodiff<B, C> {
     }
 }
 
-/// One round of power iteration for `weight` `[R, ...]` from the first left singular vector as it was, `[R]`. Gives the vector that is
-/// nearer to it, and `weight` over the singular value; only the latter has a gradient, in which the singular vectors are constants.
+/// One round of power iteration for `weight` `[R, ...]` from the first left singular vector as it
+/// was, `[R]`. Gives the vector that is nearer to it, and `weight` over the singular value; only
+/// the latter has a gradient, in which the singular vectors are constants.
 pub(in crate::nets) fn spectral_norm<const D: usize>(
     weight: Tensor<D>,
     left: Tensor<1>,

@@ -34,7 +34,8 @@ pub(super) fn dims_of<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
     dims
 }
 
-/// A vector of zeros; a long one is written by all threads, because its memory is new to the process as often as not.
+/// A vector of zeros; a long one is written by all threads, because its memory is new to the
+/// process as often as not.
 pub(super) fn zeros(len: usize) -> Vec<f32> {
     const RUN: usize = 1024;
     if len < 64 * RUN {
@@ -49,14 +50,15 @@ pub(super) fn zeros(len: usize) -> Vec<f32> {
     zeros
 }
 
-/// Runs a loop as compiled for the widest vectors this processor has. Nothing is reordered, so results are the same in all.
+/// Runs a loop as compiled for the widest vectors this processor has. Nothing is reordered, so
+/// results are the same in all.
 #[inline(always)]
 pub(super) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
-/// A tensor whose memory holds its elements in row-major order and nothing else, so that `storage_mut` gives them: its own memory where
-/// nobody else reads it, else a copy.
+/// A tensor whose memory holds its elements in row-major order and nothing else, so that
+/// `storage_mut` gives them: its own memory where nobody else reads it, else a copy.
 pub(super) fn owned(tensor: FlexTensor) -> FlexTensor {
     let len = tensor.shape().num_elements() * size_of::<f32>();
     let layout = tensor.layout();

@@ -43,7 +43,8 @@ fn near<const D: usize>(what: &str, expected: Tensor<D>, found: Tensor<D>) {
 /// Kernel, stride, padding, big size, big channels, small channels, images.
 type Case = (usize, usize, usize, [usize; 2], usize, usize, usize);
 
-/// Few channels and many, panels that are full and that are not, taps that reach a pixel never, once and often.
+/// Few channels and many, panels that are full and that are not, taps that reach a pixel never,
+/// once and often.
 const CASES: [Case; 12] = [
     (4, 2, 1, [28, 28], 1, 6, 5),
     (4, 2, 1, [14, 14], 5, 7, 33),

@@ -47,7 +47,7 @@ impl Job {
                 .flat_map(|d| ["--data".to_owned(), d.clone()]),
         );
         let mut sets = sweep.spec.sets(trial.trial);
-        // A first rung shorter than the distance between two lines of figures would have none.
+        // A first rung shorter than the distance between two lines of metrics would have none.
         let every = sweep.spec.config(trial.trial).ok();
         if let Some(config) = every
             && let Ok(first) = sweep.steps(trial.trial, 0)
@@ -76,7 +76,8 @@ impl Job {
         }
     }
 
-    /// The arguments of `dreamlet` that do the work: `train …` for a new run, `train --resume …` for one that is there.
+    /// The arguments of `dreamlet` that do the work: `train …` for a new run, `train --resume …`
+    /// for one that is there.
     #[must_use]
     pub fn arguments(&self, device: &str) -> Vec<String> {
         let mut arguments = vec!["train".to_owned()];
@@ -127,7 +128,7 @@ pub struct Ended {
 /// Something that trains.
 pub trait Launcher {
     /// How many jobs it takes at a time.
-    fn places(&self) -> usize;
+    fn slots(&self) -> usize;
 
     /// Starts jobs.
     ///
@@ -135,7 +136,8 @@ pub trait Launcher {
     /// When they cannot be started at all; a job that fails later is told by [`Launcher::poll`].
     fn submit(&mut self, jobs: &[Job]) -> Result<(), SweepError>;
 
-    /// Takes over a job that an earlier process submitted, and returns `true`, if it is still under way.
+    /// Takes over a job that an earlier process submitted, and returns `true`, if it is still under
+    /// way.
     ///
     /// # Errors
     /// When that cannot be found out.

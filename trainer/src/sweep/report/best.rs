@@ -6,7 +6,8 @@ use crate::sweep::folder::Sweep;
 use crate::sweep::spec::plain;
 use crate::sweep::trial::Trial;
 
-/// The whole configuration of a trial for `dreamlet train --config`, with the limits of its preset or file instead of the sweep's.
+/// The whole configuration of a trial for `dreamlet train --config`, with the limits of its preset
+/// or file instead of the sweep's.
 ///
 /// # Errors
 /// [`SweepError::Trial`] or [`SweepError::Config`].

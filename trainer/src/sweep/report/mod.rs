@@ -13,7 +13,8 @@ use super::folder::Sweep;
 use super::trial::best;
 use crate::atomic_file::write_atomic;
 
-/// Writes `results.csv`, `sweep.svg` and, when a trial came to a figure, `best.toml` into the sweep folder.
+/// Writes `results.csv`, `sweep.svg` and, when a trial came to a metric, `best.toml` into the sweep
+/// folder.
 ///
 /// # Errors
 /// [`SweepError::File`].

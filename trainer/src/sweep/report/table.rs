@@ -26,7 +26,7 @@ pub(super) fn short_name(sweep: &Sweep, path: &'static str) -> &'static str {
     if same.count() > 1 { path } else { last(path) }
 }
 
-/// A figure with five digits.
+/// A metric with five digits.
 pub(super) fn figure(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
@@ -108,8 +108,9 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// One line for each rung that each trial reached, and one for each trial that reached none. Columns: `trial`, `state`, the
-/// settings by their full names, `rung` (from 1), `step`, the metric, `run`, `reason`.
+/// One line for each rung that each trial reached, and one for each trial that reached none.
+/// Columns: `trial`, `state`, the settings by their full names, `rung` (from 1), `step`, the
+/// metric, `run`, `reason`.
 #[must_use]
 pub fn csv(sweep: &Sweep) -> String {
     let paths: Vec<&str> = sweep.spec.parameters.iter().map(|p| p.key.path).collect();
