@@ -17,9 +17,6 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// [`write_atomic`] of several `parts`, one after the other.
-///
-/// # Errors
-/// As [`write_atomic`].
 pub fn write_atomic_parts(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let temporary = temporary_beside(path)?;
     let written = write_new(&temporary, parts).and_then(|()| rename_synced(&temporary, path));
@@ -31,9 +28,6 @@ pub fn write_atomic_parts(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 }
 
 /// Writes and syncs one file in place; for files inside a folder that is renamed as a whole.
-///
-/// # Errors
-/// Those of the file system.
 pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
@@ -41,9 +35,6 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Renames a synced file or folder and makes the rename last through a power cut.
-///
-/// # Errors
-/// Those of the file system.
 pub fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     sync_folder(folder_of(to))
@@ -51,9 +42,6 @@ pub fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Makes what happened to the names in `folder` last. Only Unix lets a folder be opened and synced;
 /// elsewhere the rename itself is journalled.
-///
-/// # Errors
-/// Those of the file system.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()
@@ -63,21 +51,16 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// SHA-256 of `bytes` in hexadecimal.
-#[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 /// Bytes as lower-case hexadecimal digits.
-#[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The sub-folders of `folder`, sorted by name.
-///
-/// # Errors
-/// Those of the file system.
 pub fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -23,7 +23,6 @@ pub enum Purpose {
     Augmentation,
     /// Noise on what the discriminator sees.
     InstanceNoise,
-    /// Which features are dropped.
     Dropout,
     /// Where between real and generated the gradient penalty looks.
     PenaltyMix,
@@ -52,13 +51,11 @@ impl Purpose {
 }
 
 /// The stream of `seed` for `purpose` at `index` (a step, a parameter's number, …).
-#[must_use]
 pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
     Stream::new(seed, purpose.domain(), index)
 }
 
 /// Independent standard normals, shape `[rows, columns]`.
-#[must_use]
 pub fn normals(
     seed: u64,
     purpose: Purpose,

@@ -28,9 +28,6 @@ pub struct Cold {
 }
 
 /// Loads `file` in `engine` (`compiled`, `tract` or `onnxruntime`) and makes one image.
-///
-/// # Errors
-/// What went wrong, in words.
 pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     let before = peak_kib();
     let begin = Instant::now();
@@ -90,9 +87,6 @@ fn images(
 }
 
 /// The same in a process of its own.
-///
-/// # Errors
-/// What went wrong, in words.
 pub fn apart(engine: &str, file: &Path) -> Result<Cold, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(program)

@@ -23,9 +23,7 @@ pub(super) fn assumptions() -> Assumptions {
 
 /// A generator in one engine, on so many threads.
 pub(super) struct Contender {
-    /// Name of the engine.
     pub(super) name: &'static str,
-    /// Threads.
     pub(super) threads: usize,
     pub(super) engine: Box<dyn Engine>,
 }
@@ -33,7 +31,6 @@ pub(super) struct Contender {
 /// What an engine loads.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// Name of the engine.
     pub engine: &'static str,
     /// The compiled model; `None` where it is the ONNX file itself.
     pub compiled: Option<Vec<u8>>,
@@ -109,7 +106,6 @@ fn open_compiled(file: &[u8]) -> Result<CompiledGenerator, VerifyError> {
     CompiledGenerator::from_bytes(file).map_err(failed("compiled"))
 }
 
-/// The file in tract.
 pub(super) fn open_tract(model: &[u8]) -> Result<OnnxGenerator, VerifyError> {
     OnnxGenerator::from_bytes(model, &Limits::default(), &assumptions()).map_err(failed("tract"))
 }

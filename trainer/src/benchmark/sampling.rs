@@ -23,11 +23,8 @@ const TURN: Duration = Duration::from_millis(50);
 pub struct Measured {
     /// Its name; `f32`, `f16` and `int8` are the compiled engine with such weights.
     pub engine: &'static str,
-    /// Threads.
     pub threads: usize,
-    /// Images in a call.
     pub batch: usize,
-    /// The calls.
     pub times: Times,
 }
 
@@ -36,7 +33,6 @@ pub struct Measured {
 pub struct EngineTimes {
     /// A row for each engine, number of threads and batch.
     pub rows: Vec<Measured>,
-    /// What each engine loads.
     pub loaded: Vec<Loaded>,
     /// Least seconds for the multiplications of one image in f32 on one thread, by the machine's
     /// measured peak and bandwidth.

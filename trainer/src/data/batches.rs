@@ -90,7 +90,6 @@ impl Batches {
         Ok(batches)
     }
 
-    /// The next batch.
     pub fn next_batch(&mut self) -> BatchIndices<'_> {
         if self.order.len() - self.index < self.batch {
             self.epoch = self.epoch.wrapping_add(1);
@@ -106,7 +105,6 @@ impl Batches {
     }
 
     /// Where this stands: what to give to [`Self::resume`].
-    #[must_use]
     pub fn position(&self) -> Position {
         Position {
             epoch: self.epoch,
@@ -114,14 +112,10 @@ impl Batches {
         }
     }
 
-    /// Images in a batch.
-    #[must_use]
     pub fn batch_size(&self) -> usize {
         self.batch
     }
 
-    /// Batches in an epoch.
-    #[must_use]
     pub fn per_epoch(&self) -> usize {
         self.order.len() / self.batch
     }

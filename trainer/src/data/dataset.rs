@@ -44,45 +44,37 @@ impl Split {
         })
     }
 
-    /// Number of images.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.pixels.len().checked_div(self.image_len).unwrap_or(0)
     }
 
     /// Whether there is no image.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Bytes of one image: channels x rows x columns.
-    #[must_use]
     pub fn image_len(&self) -> usize {
         self.image_len
     }
 
     /// Image `index`, planar (channel, row, column), 0 black to 255 white.
-    #[must_use]
     pub fn image(&self, index: usize) -> Option<&[u8]> {
         let start = index.checked_mul(self.image_len)?;
         self.pixels.get(start..start.checked_add(self.image_len)?)
     }
 
     /// Class of image `index`, an index into [`Dataset::classes`].
-    #[must_use]
     pub fn label(&self, index: usize) -> Option<u16> {
         self.labels.as_ref()?.get(index).copied()
     }
 
     /// All pixels, N x C x H x W.
-    #[must_use]
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
     /// All labels, if the data set has any.
-    #[must_use]
     pub fn labels(&self) -> Option<&[u16]> {
         self.labels.as_deref()
     }
@@ -127,13 +119,10 @@ pub struct Dataset {
     pub name: String,
     /// 1 for grey, 3 for red, green, blue.
     pub channels: usize,
-    /// Rows of an image.
     pub height: usize,
-    /// Columns of an image.
     pub width: usize,
     /// Names of the classes in the order of the labels; empty when there are no labels.
     pub classes: Vec<String>,
-    /// Images to train on.
     pub train: Split,
     /// Images held back to measure with.
     pub test: Split,
@@ -173,7 +162,6 @@ impl Dataset {
     /// - each class name as its length and bytes;
     /// - for each split: the number of images, the pixels, a byte 0 or 1 for "has labels", and the
     ///   labels as little-endian `u16`.
-    #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"dreamlet.dataset.1");
@@ -190,7 +178,6 @@ impl Dataset {
     }
 
     /// Bytes (and generator outputs) of one image: channels x rows x columns.
-    #[must_use]
     pub fn image_len(&self) -> usize {
         self.train.image_len()
     }

@@ -25,17 +25,14 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// A file to fetch.
 pub(super) struct Request<'a> {
-    /// Name at the mirrors.
     pub(super) name: &'a str,
     /// Addresses of folders that have it, best first.
     pub(super) mirrors: &'a [String],
-    /// Where it goes.
     pub(super) path: &'a Path,
     /// Says whether a file is the one that is wanted.
     pub(super) verify: &'a dyn Fn(&Path) -> Result<(), DataError>,
 }
 
-/// Why an attempt failed.
 enum Failure {
     /// Of no use to ask this mirror again.
     Mirror(String),

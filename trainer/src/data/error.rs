@@ -1,8 +1,4 @@
 //! What can be wrong with a data set, one variant for each way.
-#![allow(
-    missing_docs,
-    reason = "the message of a variant says what it is and what its fields are"
-)]
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +16,6 @@ const BROKEN_NAMED: usize = 20;
 pub struct BrokenFile {
     /// The file's path below the data folder.
     pub path: PathBuf,
-    /// What the decoder said.
     pub reason: String,
 }
 

@@ -13,7 +13,6 @@ pub const CACHE_DIR_VARIABLE: &str = "DREAMLET_CACHE_DIR";
 
 /// The folder with the user's own data sets, one sub-folder each: `DREAMLET_DATA_DIR`, if it is
 /// set.
-#[must_use]
 pub fn data_dir() -> Option<PathBuf> {
     folder_in(|name| env::var_os(name), DATA_DIR_VARIABLE)
 }

@@ -26,7 +26,6 @@ pub struct LoadOptions<'a> {
     pub cache_dir: Option<PathBuf>,
     /// Decode a folder's images afresh and keep nothing.
     pub no_cache: bool,
-    /// Never use the network.
     pub offline: bool,
     /// Addresses of folders to download from, instead of the built-in ones.
     pub mirrors: Vec<String>,

@@ -11,7 +11,6 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// A square.
     pub(super) fn square(channels: usize, size: usize) -> Self {
         Self {
             channels,
@@ -20,7 +19,6 @@ impl Shape {
         }
     }
 
-    /// Bytes of one image.
     pub(super) fn image_len(self) -> usize {
         self.channels
             .saturating_mul(self.height)
@@ -58,7 +56,6 @@ pub(super) fn check_size(size: usize) -> Result<usize, DataError> {
     }
 }
 
-/// Grey or RGB.
 pub(super) fn check_channels(channels: usize) -> Result<usize, DataError> {
     match channels {
         1 | 3 => Ok(channels),

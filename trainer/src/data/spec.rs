@@ -21,9 +21,7 @@ pub enum DataSpec {
     /// Digits drawn by the program: 28x28 grey, 60,000 to train and 10,000 to test.
     #[default]
     Glyphs,
-    /// The MNIST handwritten digits.
     Mnist,
-    /// Fashion-MNIST: articles of clothing.
     FashionMnist,
     /// A folder of IDX files, plain or gzipped.
     Idx(PathBuf),
@@ -34,7 +32,6 @@ pub enum DataSpec {
 impl DataSpec {
     /// A short name for run folders and cards: `glyphs`, `mnist`, `fashion-mnist`, or the folder's
     /// own name.
-    #[must_use]
     pub fn name(&self) -> String {
         match self {
             DataSpec::Glyphs => "glyphs".to_owned(),
@@ -51,7 +48,6 @@ impl DataSpec {
     }
 
     /// The same data set named from any working folder: a relative path becomes an absolute one.
-    #[must_use]
     pub fn absolute(self) -> Self {
         let from_root = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
         match self {

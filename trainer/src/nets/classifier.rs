@@ -27,7 +27,6 @@ impl Classifier {
     pub const FEATURES: usize = 64;
 
     /// A new classifier of images `[N, channels, size, size]` with weights from `config`'s seed.
-    #[must_use]
     pub fn new(config: ClassifierConfig, device: &Device) -> Self {
         let ClassifierConfig {
             channels,
@@ -55,7 +54,6 @@ impl Classifier {
     }
 
     /// Images `[N, C, H, W]` to features `[N, 64]` and logits `[N, classes]`.
-    #[must_use]
     pub fn forward(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let maps = self
             .convs

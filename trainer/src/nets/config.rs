@@ -8,7 +8,6 @@ use crate::config::{Config, DiscriminatorNorm, ModelKind, NetKind, OutputActivat
 pub struct NetConfig {
     /// Dense, transposed or resizing convolutions.
     pub kind: NetKind,
-    /// Channels of an image.
     pub channels: usize,
     /// Height and width of an image.
     pub size: usize,
@@ -29,9 +28,7 @@ pub struct GeneratorConfig {
     pub net: NetConfig,
     /// Length of the latent vector.
     pub latent: usize,
-    /// How its weights begin.
     pub scheme: Scheme,
-    /// Its last activation.
     pub output: OutputActivation,
     /// Widths of the hidden layers of a second stage, where there is one.
     pub second_stage: Option<Vec<usize>>,
@@ -62,11 +59,9 @@ pub struct EncoderConfig {
 /// What a [`Classifier`](super::Classifier) is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClassifierConfig {
-    /// Channels of an image.
     pub channels: usize,
     /// Height and width of an image.
     pub size: usize,
-    /// Classes it tells apart.
     pub classes: usize,
     /// Seed of the initial weights.
     pub seed: u64,

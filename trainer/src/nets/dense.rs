@@ -24,12 +24,10 @@ impl Dense {
         Self { layers }
     }
 
-    /// The layers, in order.
     pub(super) fn layers(&self) -> &[Linear] {
         &self.layers
     }
 
-    /// The layers, in order.
     pub(super) fn layers_mut(&mut self) -> &mut [Linear] {
         &mut self.layers
     }

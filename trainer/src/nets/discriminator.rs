@@ -30,9 +30,7 @@ pub struct Discriminator {
 /// The net that makes features of an image.
 #[derive(Module, Debug)]
 pub enum DiscriminatorNet {
-    /// Dense layers.
     Dense(DenseDiscriminator),
-    /// Halvings by convolution.
     Conv(ConvDiscriminator),
 }
 
@@ -61,7 +59,6 @@ fn bind<const D: usize>(weight: &mut Param<Tensor<D>>, bound: Option<Spectral>) 
 
 impl Discriminator {
     /// A new discriminator with weights from the run's seed.
-    #[must_use]
     pub fn new(config: impl Into<DiscriminatorConfig>, device: &Device) -> Self {
         let DiscriminatorConfig {
             net: config,
@@ -141,7 +138,6 @@ impl Discriminator {
 
     /// Whether what it says of an image does not depend on the other images of a batch: no batch
     /// normalization.
-    #[must_use]
     pub fn sees_each_alone(&self) -> bool {
         match &self.net {
             DiscriminatorNet::Dense(_) => true,
@@ -154,7 +150,6 @@ impl Discriminator {
     /// vectors nearer by one round of power iteration (while gradients are wanted): once for each
     /// time that the weights have changed, however many batches are then judged with them, for one
     /// backward pass.
-    #[must_use]
     pub fn normalized(&self) -> Self {
         let mut bound = self.clone();
         match &mut bound.net {
@@ -178,7 +173,6 @@ impl Discriminator {
     }
 
     /// Features `[N, F]` of images, of a [`Discriminator::normalized`] one.
-    #[must_use]
     pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
         match &self.net {
             DiscriminatorNet::Dense(net) => {
@@ -205,7 +199,6 @@ impl Discriminator {
     /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one:
     /// positive for "real". A conditional discriminator without classes says whether an image is
     /// real, of whichever class.
-    #[must_use]
     pub fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let logits = linear(&self.judge, features.clone(), 1.0);
         match (&self.classes, class) {
@@ -219,7 +212,6 @@ impl Discriminator {
     }
 
     /// Logits `[N, 1]` of images.
-    #[must_use]
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let net = self.normalized();
         net.judge(net.features(x), class)

@@ -32,7 +32,6 @@ pub struct Encoder {
 
 impl Encoder {
     /// A new encoder with weights from the run's seed: the decoder's hidden layers mirrored.
-    #[must_use]
     pub fn new(config: impl Into<EncoderConfig>, device: &Device) -> Self {
         let EncoderConfig {
             net: config,
@@ -85,14 +84,12 @@ impl Encoder {
     }
 
     /// The encoder of the second stage, where there is one.
-    #[must_use]
     pub fn second(&self) -> Option<&LatentEncoder> {
         self.second.as_ref()
     }
 
     /// Images `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]`
     /// each.
-    #[must_use]
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> (Tensor<2>, Tensor<2>) {
         let [rows, ..] = x.dims();
         let x = match self.convs.as_slice() {

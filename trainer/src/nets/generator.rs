@@ -32,7 +32,6 @@ pub struct Generator {
 /// The net that makes an image of a latent vector.
 #[derive(Module, Debug)]
 pub enum GeneratorNet {
-    /// Dense layers.
     Dense(DenseGenerator),
     /// A dense layer and doublings by convolution.
     Conv(ConvGenerator),
@@ -127,7 +126,6 @@ impl ConvGenerator {
 
 impl Generator {
     /// A new generator with weights from the run's seed.
-    #[must_use]
     pub fn new(config: impl Into<GeneratorConfig>, device: &Device) -> Self {
         let config = config.into();
         let net = &config.net;
@@ -161,14 +159,12 @@ impl Generator {
     }
 
     /// The decoder of the second stage of a two-stage VAE.
-    #[must_use]
     pub fn second(&self) -> Option<&LatentDecoder> {
         self.second.as_ref()
     }
 
     /// The first stage of a two-stage VAE alone, whose latents are N(0, 1) too; any other generator
     /// as it is.
-    #[must_use]
     pub fn first_stage(mut self) -> Self {
         self.second = None;
         self
@@ -188,7 +184,6 @@ impl Generator {
 
     /// Images before the last activation, `[N, C, H, W]`, from the net's own latents: in a
     /// two-stage VAE those of the first stage.
-    #[must_use]
     pub fn logits(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
         let input = self.input(latent, class);
         match &self.net {
@@ -204,7 +199,6 @@ impl Generator {
 
     /// Images `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and
     /// classes `[N]`; through both stages of a two-stage VAE.
-    #[must_use]
     pub fn forward(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
         let latent = match &self.second {
             Some(second) => second.forward(latent),

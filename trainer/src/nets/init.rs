@@ -10,7 +10,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::random::{Purpose, stream};
 
-/// How weights begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// Weights N(0, 0.02²), batch normalization's scale N(1, 0.02²), biases 0 (Radford et al. 2016,
@@ -34,7 +33,6 @@ pub struct Init<'d> {
 
 impl<'d> Init<'d> {
     /// Layers for one net on `device`.
-    #[must_use]
     pub fn new(seed: u64, purpose: Purpose, scheme: Scheme, device: &'d Device) -> Self {
         Self {
             seed,

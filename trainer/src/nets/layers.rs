@@ -100,7 +100,6 @@ impl Maps {
         Self::new(forward(self.into_tensor()))
     }
 
-    /// A convolution.
     pub(super) fn conv(self, layer: &Conv2d) -> Self {
         self.conv_and_leaky(layer, 1.0)
     }
@@ -132,7 +131,6 @@ impl Maps {
         }
     }
 
-    /// A transposed convolution.
     pub(super) fn conv_transpose(self, layer: &ConvTranspose2d) -> Self {
         let ([kernel, columns], [stride, across]) = (layer.kernel_size, layer.stride);
         let [padding, side] = layer.padding;
@@ -165,7 +163,6 @@ impl Maps {
         }
     }
 
-    /// Batch normalization and ReLU.
     pub(super) fn batch_norm_relu(self, layer: &BatchNorm) -> Self {
         match self {
             ChannelsFirst(x) => ChannelsFirst(relu(layer.forward(x))),

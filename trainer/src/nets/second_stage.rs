@@ -52,14 +52,12 @@ impl LatentDecoder {
     }
 
     /// The mean of p(z|u), `[N, z]`, from u `[N, z]`.
-    #[must_use]
     pub fn forward(&self, u: Tensor<2>) -> Tensor<2> {
         let hidden = relu(self.hidden.forward(u.clone()));
         u + linear(&self.change, hidden, 1.0)
     }
 
     /// log γ², `[1]`.
-    #[must_use]
     pub fn log_variance(&self) -> Tensor<1> {
         self.log_variance.val()
     }
@@ -79,7 +77,6 @@ impl LatentEncoder {
     }
 
     /// Latents of the first stage `[N, z]` to (μ, log σ²) of q(u|z), `[N, z]` each.
-    #[must_use]
     pub fn forward(&self, z: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let hidden = relu(self.hidden.forward(z.clone()));
         (

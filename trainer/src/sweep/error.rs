@@ -1,8 +1,4 @@
 //! What can be wrong with a sweep.
-#![allow(
-    missing_docs,
-    reason = "the message of a variant says what it is and what its fields are"
-)]
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -126,7 +122,6 @@ pub enum SweepError {
     Damaged { path: PathBuf, message: String },
     #[error("cannot start {program}: {source}")]
     Launch { program: String, source: io::Error },
-    /// The cluster's scheduler refused.
     #[error("{command} failed: {message}")]
     Scheduler { command: String, message: String },
     /// The worker was not told which trial is its own.

@@ -11,15 +11,12 @@ use crate::config::keys::{Key, Kind};
 /// Where the values of a setting come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Range {
-    /// Uniform between two numbers.
     Uniform(f64, f64),
     /// Uniform in the logarithm between two numbers above 0.
     Log(f64, f64),
     /// A whole number between two, both included, that is `low` and a multiple of `step`.
     Integer {
-        /// The smallest.
         low: i64,
-        /// The largest.
         high: i64,
         /// The distance between two values, 1 or more.
         step: i64,
@@ -33,7 +30,6 @@ pub enum Range {
 /// One searched setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
-    /// Which setting.
     pub key: &'static Key,
     /// Where its values come from.
     pub range: Range,
@@ -61,7 +57,6 @@ impl Parameter {
     /// The value of trial number `trial`: a function of `seed`, the key and the number, whoever
     /// asks and in which order. A parameter that is added or removed leaves the others as they
     /// were.
-    #[must_use]
     pub fn sample(&self, seed: u64, trial: u64) -> Value {
         let mut stream = Stream::at(seed, DOMAIN, trial, key_number(self.key.path));
         match &self.range {
@@ -95,7 +90,6 @@ impl Parameter {
     }
 
     /// Whether images of it want a logarithmic axis.
-    #[must_use]
     pub fn is_log(&self) -> bool {
         matches!(self.range, Range::Log(..) | Range::LogInteger(..))
     }

@@ -13,7 +13,6 @@ use crate::training::StopFlag;
 /// failed.
 const MOST_DEATHS: u32 = 3;
 
-/// Why a sweep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// Every trial has all that the algorithm gives it.
@@ -29,7 +28,6 @@ pub enum Event {
     Started,
     /// It came to the end of its rung.
     Reached(Reached),
-    /// It cannot go on.
     Failed(String),
     /// Its process died; it will be resumed.
     Died(String),
@@ -219,9 +217,6 @@ fn put(sweep: &mut Sweep, trial: Trial) -> Result<(), SweepError> {
 }
 
 /// Lets failed trials go on from where they stand.
-///
-/// # Errors
-/// [`SweepError::File`].
 pub fn retry_failed(sweep: &mut Sweep) -> Result<usize, SweepError> {
     let failed: Vec<Trial> = sweep
         .trials

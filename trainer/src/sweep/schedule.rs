@@ -11,7 +11,6 @@ use super::trial::{State, Trial};
 ///
 /// The paper stops at the largest r·ηᵏ that fits; here the last rung is all of the budget, so that
 /// the best trials get the whole budget that a person gave.
-#[must_use]
 pub fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
     let Algorithm::Asha { min, eta } = algorithm else {
         return vec![budget];
@@ -27,7 +26,6 @@ pub fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
 }
 
 /// How many trials it takes until one is sure to get all of the budget: ηᵏ for k + 1 rungs.
-#[must_use]
 pub fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
     match algorithm {
         Algorithm::Random => 1,
@@ -43,12 +41,9 @@ pub fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
 pub enum Next {
     /// Train this trial, which is on a lower rung, to the end of `rung`.
     Promote {
-        /// Its number.
         trial: usize,
-        /// The rung.
         rung: usize,
     },
-    /// Begin this trial.
     Begin(usize),
     /// Nothing, until another trial ends.
     Nothing,
@@ -57,7 +52,6 @@ pub enum Next {
 /// The paper's `get_job`: from the highest rung down, a trial among the best 1/η of its rung that
 /// was not promoted yet; where there is none, a new one, up to `total`. A failed trial counts in
 /// the rung it failed on as the worst.
-#[must_use]
 pub fn next(
     trials: &[Trial],
     algorithm: Algorithm,

@@ -18,7 +18,6 @@ pub struct FolderImages {
     folder: PathBuf,
     listing: Listing,
     shape: Shape,
-    /// Files that were read.
     read: usize,
     /// The broken ones among them.
     broken: Vec<Broken>,
@@ -42,20 +41,16 @@ impl FolderImages {
         })
     }
 
-    /// Channels, rows and columns.
-    #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         [self.shape.channels, self.shape.height, self.shape.width]
     }
 
     /// Number of images: files that are not found to be broken so far.
-    #[must_use]
     pub fn images(&self) -> usize {
         self.listing.files.len() - self.broken.len()
     }
 
     /// Number of images that were given since the beginning.
-    #[must_use]
     pub fn given(&self) -> usize {
         self.read - self.broken.len()
     }
@@ -68,9 +63,6 @@ impl FolderImages {
 
     /// The next `count` images, planar, one after the other; fewer at the end. Broken files are
     /// left out.
-    ///
-    /// # Errors
-    /// [`DataError::TooManyBroken`], [`DataError::Memory`].
     pub fn next_images(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
         let wanted = count.saturating_mul(self.shape.image_len());
         let mut pixels = Vec::new();
@@ -92,7 +84,6 @@ impl FolderImages {
     }
 
     /// What the user should be told: files that are left out. One sentence each.
-    #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.listing.notes.clone();
         notes.extend(note_broken(self.broken.len(), self.listing.files.len()));

@@ -19,10 +19,8 @@ use super::raw::{Raw, RawSplit};
 use super::shape::Shape;
 use crate::atomic_file::try_zeros;
 
-/// Number of training images.
 pub(super) const TRAIN: usize = 60_000;
 
-/// Number of test images.
 pub(super) const TEST: usize = 10_000;
 
 /// Edge of the images when no size is given. Others are drawn at their size, not resized.

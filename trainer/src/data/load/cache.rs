@@ -127,7 +127,6 @@ impl Cache {
             .map_err(|cause| unwritable(&self.folder, 0, cause))
     }
 
-    /// Keeps the pixels.
     pub(super) fn write(&self, decoded: &Fitted) -> Result<(), DataError> {
         let mut head = MAGIC.to_vec();
         let number = |head: &mut Vec<u8>, n: usize| head.extend((n as u64).to_le_bytes());

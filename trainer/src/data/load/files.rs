@@ -73,7 +73,6 @@ fn if_there_is_space<T>(
     }
 }
 
-/// Decodes all files.
 fn decode_all(
     files: &[ImageFile],
     shape: Shape,

@@ -1,25 +1,13 @@
 //! The activations that end a generator: the logistic function and tanh.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
-use rayon::prelude::*;
-
 use super::elementary;
+use super::prelude::*;
 use super::storage::{CHUNK, contiguous, elements, owned, vectorized};
 
-/// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nets) enum Activation {
     /// 1 / (1 + exp(−x)).
     Sigmoid,
-    /// tanh x.
     Tanh,
 }
 
@@ -79,7 +67,7 @@ impl OutputActivationOps for Flex {
 struct Activated;
 
 impl<B: OutputActivationOps> Backward<B, 1> for Activated {
-    type State = (FloatTensor<B>, Activation);
+    type State = (Float<B>, Activation);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [node] = ops.parents;
@@ -92,7 +80,7 @@ impl<B: OutputActivationOps> Backward<B, 1> for Activated {
 }
 
 impl<B: OutputActivationOps, C: CheckpointStrategy> OutputActivationOps for Autodiff<B, C> {
-    fn activate(x: FloatTensor<Self>, function: Activation) -> FloatTensor<Self> {
+    fn activate(x: Float<Self>, function: Activation) -> Float<Self> {
         let prepared = Activated
             .prepare::<C>([x.node()])
             .compute_bound()
@@ -105,10 +93,10 @@ impl<B: OutputActivationOps, C: CheckpointStrategy> OutputActivationOps for Auto
     }
 
     fn activate_backward(
-        output: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
+        output: Float<Self>,
+        output_gradient: Float<Self>,
         function: Activation,
-    ) -> FloatTensor<Self> {
+    ) -> Float<Self> {
         let (output, gradient) = (output.into_primitive(), output_gradient.into_primitive());
         Self::from_inner(B::activate_backward(output, gradient, function))
     }

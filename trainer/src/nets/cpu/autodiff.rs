@@ -1,58 +1,41 @@
 //! The operations on burn-flex tensors, and with gradients.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::{Autodiff, AutodiffBackend, Flex, tensor::FloatTensor};
-
+use super::prelude::*;
 use super::{Geometry, TrainingOps, batch_norm, conv};
 
 impl TrainingOps for Flex {
-    fn conv2d(
-        big: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        geometry: Geometry,
-    ) -> FloatTensor<Self> {
+    fn conv2d(big: FlexTensor, weight: FlexTensor, geometry: Geometry) -> FlexTensor {
         conv::conv2d(&big, &weight, &geometry)
     }
 
-    fn conv_transpose2d(
-        small: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        geometry: Geometry,
-    ) -> FloatTensor<Self> {
+    fn conv_transpose2d(small: FlexTensor, weight: FlexTensor, geometry: Geometry) -> FlexTensor {
         conv::conv_transpose2d(&small, &weight, &geometry)
     }
 
-    fn conv2d_weight_grad(
-        big: FloatTensor<Self>,
-        small: FloatTensor<Self>,
-        geometry: Geometry,
-    ) -> FloatTensor<Self> {
+    fn conv2d_weight_grad(big: FlexTensor, small: FlexTensor, geometry: Geometry) -> FlexTensor {
         conv::conv2d_weight_grad(&big, &small, &geometry)
     }
 
     fn batch_norm(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
         epsilon: f64,
         slope: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
         batch_norm::forward(&x, &gamma, &beta, epsilon, slope)
     }
 
     fn batch_norm_backward(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        mean: FloatTensor<Self>,
-        variance: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        mean: FlexTensor,
+        variance: FlexTensor,
+        output_gradient: FlexTensor,
         epsilon: f64,
         slope: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
         batch_norm::backward(
             &x,
             &gamma,
@@ -65,15 +48,15 @@ impl TrainingOps for Flex {
         )
     }
 
-    fn leaky_relu(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+    fn leaky_relu(x: FlexTensor, slope: f64) -> FlexTensor {
         batch_norm::leaky_relu(x, slope)
     }
 
     fn leaky_relu_backward(
-        output: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
+        output: FlexTensor,
+        output_gradient: FlexTensor,
         slope: f64,
-    ) -> FloatTensor<Self> {
+    ) -> FlexTensor {
         batch_norm::leaky_relu_backward(&output, output_gradient, slope)
     }
 }
@@ -89,7 +72,7 @@ enum Input {
 struct Convolution;
 
 impl<B: TrainingOps> Backward<B, 2> for Convolution {
-    type State = (FloatTensor<B>, FloatTensor<B>, Geometry, Input);
+    type State = (Float<B>, Float<B>, Geometry, Input);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [input_node, weight_node] = ops.parents;
@@ -155,19 +138,16 @@ struct Normalized<T> {
 }
 
 impl<B: TrainingOps> Backward<B, 3> for Normalization {
-    type State = Normalized<FloatTensor<B>>;
+    type State = Normalized<Float<B>>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let parents = parents(&ops);
         let gradient = grads.consume::<B>(&ops.node);
         let s = ops.state;
         let (x, gamma, beta) = <B as TrainingOps>::batch_norm_backward(
             s.x, s.gamma, s.beta, s.mean, s.variance, gradient, s.epsilon, s.slope,
         );
-        for (node, gradient) in ops.parents.into_iter().zip([x, gamma, beta]) {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        register::<B, _>(grads, parents, [x, gamma, beta]);
     }
 }
 
@@ -175,7 +155,7 @@ impl<B: TrainingOps> Backward<B, 3> for Normalization {
 struct LeakyRelu;
 
 impl<B: TrainingOps> Backward<B, 1> for LeakyRelu {
-    type State = (FloatTensor<B>, f64);
+    type State = (Float<B>, f64);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [node] = ops.parents;
@@ -193,38 +173,30 @@ impl<B: TrainingOps> Backward<B, 1> for LeakyRelu {
 /// The backward operations have no gradients of their own: burn differentiates once. Their results
 /// count as constants.
 impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
-    fn conv2d(
-        big: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        geometry: Geometry,
-    ) -> FloatTensor<Self> {
+    fn conv2d(big: Float<Self>, weight: Float<Self>, geometry: Geometry) -> Float<Self> {
         convolution::<B, C>(big, weight, geometry, Input::Big)
     }
 
     fn conv_transpose2d(
-        small: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
+        small: Float<Self>,
+        weight: Float<Self>,
         geometry: Geometry,
-    ) -> FloatTensor<Self> {
+    ) -> Float<Self> {
         convolution::<B, C>(small, weight, geometry, Input::Small)
     }
 
-    fn conv2d_weight_grad(
-        big: FloatTensor<Self>,
-        small: FloatTensor<Self>,
-        geometry: Geometry,
-    ) -> FloatTensor<Self> {
+    fn conv2d_weight_grad(big: Float<Self>, small: Float<Self>, geometry: Geometry) -> Float<Self> {
         let [big, small] = [big, small].map(|tensor| tensor.into_primitive());
         Self::from_inner(<B as TrainingOps>::conv2d_weight_grad(big, small, geometry))
     }
 
     fn batch_norm(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
+        x: Float<Self>,
+        gamma: Float<Self>,
+        beta: Float<Self>,
         epsilon: f64,
         slope: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (Float<Self>, Float<Self>, Float<Self>) {
         let prepared = Normalization
             .prepare::<C>([x.node(), gamma.node(), beta.node()])
             .compute_bound()
@@ -251,15 +223,15 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
     }
 
     fn batch_norm_backward(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        mean: FloatTensor<Self>,
-        variance: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
+        x: Float<Self>,
+        gamma: Float<Self>,
+        beta: Float<Self>,
+        mean: Float<Self>,
+        variance: Float<Self>,
+        output_gradient: Float<Self>,
         epsilon: f64,
         slope: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (Float<Self>, Float<Self>, Float<Self>) {
         let [x, gamma, beta] = [x, gamma, beta].map(|tensor| tensor.into_primitive());
         let [mean, variance, gradient] =
             [mean, variance, output_gradient].map(|tensor| tensor.into_primitive());
@@ -273,7 +245,7 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         )
     }
 
-    fn leaky_relu(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
+    fn leaky_relu(x: Float<Self>, slope: f64) -> Float<Self> {
         match LeakyRelu
             .prepare::<C>([x.node()])
             .compute_bound()
@@ -290,10 +262,10 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
     }
 
     fn leaky_relu_backward(
-        output: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
+        output: Float<Self>,
+        output_gradient: Float<Self>,
         slope: f64,
-    ) -> FloatTensor<Self> {
+    ) -> Float<Self> {
         let (output, gradient) = (output.into_primitive(), output_gradient.into_primitive());
         Self::from_inner(<B as TrainingOps>::leaky_relu_backward(
             output, gradient, slope,

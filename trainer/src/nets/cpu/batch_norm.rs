@@ -417,7 +417,6 @@ pub(super) fn backward(
     )
 }
 
-/// LeakyReLU.
 pub(super) fn leaky_relu(x: FlexTensor, slope: f64) -> FlexTensor {
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;

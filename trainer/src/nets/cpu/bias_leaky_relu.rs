@@ -1,17 +1,7 @@
 //! What ends a dense layer or a convolution: bias and LeakyReLU in one pass, and backwards the
 //! bias's gradient in another.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
-use rayon::prelude::*;
-
+use super::prelude::*;
 use super::storage::{contiguous, elements, owned, tensor, vectorized};
 
 #[backend_extension(Flex, Autodiff)]
@@ -116,27 +106,19 @@ impl BiasLeakyReluOps for Flex {
 struct BiasLeakyRelu;
 
 impl<B: BiasLeakyReluOps> Backward<B, 2> for BiasLeakyRelu {
-    type State = (FloatTensor<B>, f64);
+    type State = (Float<B>, f64);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x_node, bias_node] = ops.parents;
+        let parents = parents(&ops);
         let gradient = grads.consume::<B>(&ops.node);
         let (output, slope) = ops.state;
         let (x, bias) = B::bias_leaky_relu_backward(output, gradient, slope);
-        for (node, gradient) in [(x_node, x), (bias_node, bias)] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        register::<B, _>(grads, parents, [x, bias]);
     }
 }
 
 impl<B: BiasLeakyReluOps, C: CheckpointStrategy> BiasLeakyReluOps for Autodiff<B, C> {
-    fn bias_leaky_relu(
-        x: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        slope: f64,
-    ) -> FloatTensor<Self> {
+    fn bias_leaky_relu(x: Float<Self>, bias: Float<Self>, slope: f64) -> Float<Self> {
         let prepared = BiasLeakyRelu
             .prepare::<C>([x.node(), bias.node()])
             .compute_bound()
@@ -149,10 +131,10 @@ impl<B: BiasLeakyReluOps, C: CheckpointStrategy> BiasLeakyReluOps for Autodiff<B
     }
 
     fn bias_leaky_relu_backward(
-        output: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
+        output: Float<Self>,
+        output_gradient: Float<Self>,
         slope: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (Float<Self>, Float<Self>) {
         let (output, gradient) = (output.into_primitive(), output_gradient.into_primitive());
         let (x, bias) = B::bias_leaky_relu_backward(output, gradient, slope);
         (Self::from_inner(x), Self::from_inner(bias))

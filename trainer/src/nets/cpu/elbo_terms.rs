@@ -1,18 +1,8 @@
 //! The terms of the evidence lower bound (Kingma and Welling 2014), each in one pass, with the
 //! gradients that the formulas have.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
-use rayon::prelude::*;
-
 use super::elementary;
+use super::prelude::*;
 use super::storage::{contiguous, dims_of, elements, owned, tensor, vectorized};
 
 #[backend_extension(Flex, Autodiff)]
@@ -235,7 +225,7 @@ fn each_of(
 struct Bernoulli;
 
 impl<B: ElboOps> Backward<B, 1> for Bernoulli {
-    type State = FloatTensor<B>;
+    type State = Float<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [node] = ops.parents;
@@ -250,7 +240,7 @@ impl<B: ElboOps> Backward<B, 1> for Bernoulli {
 struct Reparameterization;
 
 impl<B: ElboOps> Backward<B, 2> for Reparameterization {
-    type State = (FloatTensor<B>, FloatTensor<B>);
+    type State = (Float<B>, Float<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [mean, log_variance] = ops.parents;
@@ -270,25 +260,19 @@ impl<B: ElboOps> Backward<B, 2> for Reparameterization {
 struct Divergences;
 
 impl<B: ElboOps> Backward<B, 2> for Divergences {
-    type State = (FloatTensor<B>, FloatTensor<B>);
+    type State = (Float<B>, Float<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let parents = parents(&ops);
         let gradient = grads.consume::<B>(&ops.node);
         let (mean, log_variance) = ops.state;
         let (mean, log_variance) = B::divergences_backward(mean, log_variance, gradient);
-        for (node, gradient) in ops.parents.into_iter().zip([mean, log_variance]) {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        register::<B, _>(grads, parents, [mean, log_variance]);
     }
 }
 
 impl<B: ElboOps, C: CheckpointStrategy> ElboOps for Autodiff<B, C> {
-    fn bernoulli(
-        logits: FloatTensor<Self>,
-        x: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+    fn bernoulli(logits: Float<Self>, x: Float<Self>) -> (Float<Self>, Float<Self>) {
         let prepared = Bernoulli
             .prepare::<C>([logits.node()])
             .compute_bound()
@@ -301,16 +285,16 @@ impl<B: ElboOps, C: CheckpointStrategy> ElboOps for Autodiff<B, C> {
         (sums, Self::from_inner(gradient))
     }
 
-    fn scale_rows(rows: FloatTensor<Self>, factors: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn scale_rows(rows: Float<Self>, factors: Float<Self>) -> Float<Self> {
         let (rows, factors) = (rows.into_primitive(), factors.into_primitive());
         Self::from_inner(B::scale_rows(rows, factors))
     }
 
     fn reparameterize(
-        mean: FloatTensor<Self>,
-        log_variance: FloatTensor<Self>,
-        noise: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
+        mean: Float<Self>,
+        log_variance: Float<Self>,
+        noise: Float<Self>,
+    ) -> Float<Self> {
         let prepared = Reparameterization
             .prepare::<C>([mean.node(), log_variance.node()])
             .compute_bound()
@@ -326,16 +310,16 @@ impl<B: ElboOps, C: CheckpointStrategy> ElboOps for Autodiff<B, C> {
     }
 
     fn reparameterize_backward(
-        log_variance: FloatTensor<Self>,
-        noise: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
+        log_variance: Float<Self>,
+        noise: Float<Self>,
+        output_gradient: Float<Self>,
+    ) -> Float<Self> {
         let [l, noise, gradient] =
             [log_variance, noise, output_gradient].map(|tensor| tensor.into_primitive());
         Self::from_inner(B::reparameterize_backward(l, noise, gradient))
     }
 
-    fn divergences(mean: FloatTensor<Self>, log_variance: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn divergences(mean: Float<Self>, log_variance: Float<Self>) -> Float<Self> {
         let prepared = Divergences
             .prepare::<C>([mean.node(), log_variance.node()])
             .compute_bound()
@@ -349,10 +333,10 @@ impl<B: ElboOps, C: CheckpointStrategy> ElboOps for Autodiff<B, C> {
     }
 
     fn divergences_backward(
-        mean: FloatTensor<Self>,
-        log_variance: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        mean: Float<Self>,
+        log_variance: Float<Self>,
+        output_gradient: Float<Self>,
+    ) -> (Float<Self>, Float<Self>) {
         let [mean, l, gradient] =
             [mean, log_variance, output_gradient].map(|tensor| tensor.into_primitive());
         let (mean, l) = B::divergences_backward(mean, l, gradient);

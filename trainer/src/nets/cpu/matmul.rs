@@ -1,19 +1,10 @@
 //! The matrix product of a dense layer: burn's, but for the gradient of the weight, which burn-flex
 //! packs, zeroes and copies around.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
 use pulp::Arch;
-use rayon::prelude::*;
 
 use super::matmul_kernel::{TransposedMatmul, WindowRows, panel};
+use super::prelude::*;
 use super::storage::{contiguous, dims_of, elements, tensor, zeros};
 
 #[backend_extension(Flex, Autodiff)]
@@ -61,7 +52,7 @@ impl MatmulOps for Flex {
 struct Product;
 
 impl<B: MatmulOps> Backward<B, 2> for Product {
-    type State = (FloatTensor<B>, FloatTensor<B>);
+    type State = (Float<B>, Float<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [x_node, weight_node] = ops.parents;
@@ -78,7 +69,7 @@ impl<B: MatmulOps> Backward<B, 2> for Product {
 }
 
 impl<B: MatmulOps, C: CheckpointStrategy> MatmulOps for Autodiff<B, C> {
-    fn matmul(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn matmul(x: Float<Self>, weight: Float<Self>) -> Float<Self> {
         let prepared = Product
             .prepare::<C>([x.node(), weight.node()])
             .compute_bound()
@@ -93,7 +84,7 @@ impl<B: MatmulOps, C: CheckpointStrategy> MatmulOps for Autodiff<B, C> {
         }
     }
 
-    fn matmul_weight_grad(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn matmul_weight_grad(x: Float<Self>, gradient: Float<Self>) -> Float<Self> {
         let (x, gradient) = (x.into_primitive(), gradient.into_primitive());
         Self::from_inner(B::matmul_weight_grad(x, gradient))
     }

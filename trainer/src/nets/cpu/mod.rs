@@ -28,6 +28,7 @@ mod geometry;
 mod matmul;
 mod matmul_kernel;
 mod parameter_update;
+mod prelude;
 mod spectral_norm;
 mod storage;
 #[cfg(test)]
@@ -89,7 +90,6 @@ pub(super) trait TrainingOps: Backend {
         epsilon: f64,
         slope: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-    /// LeakyReLU.
     fn leaky_relu(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
     /// `output_gradient` where `output` is positive, `slope` times it elsewhere.
     fn leaky_relu_backward(

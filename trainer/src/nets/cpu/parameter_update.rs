@@ -12,7 +12,6 @@ use super::storage::{CHUNK, contiguous, elements, owned, vectorized};
 /// multiplications): the two corrections of the moments' bias are in `rate` and `epsilon`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AdamStep {
-    /// β₁ and β₂.
     pub(crate) betas: [f32; 2],
     /// α·√(1 − β₂ᵗ) / (1 − β₁ᵗ).
     pub(crate) rate: f32,

@@ -1,17 +1,7 @@
 //! Spectral normalization (Miyato et al. 2018): power iteration, and a weight over its largest
 //! singular value.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
-use rayon::prelude::*;
-
+use super::prelude::*;
 use super::storage::{CHUNK, contiguous, dims_of, elements, owned, tensor, vectorized};
 
 /// `singular` is u, v and σ of a weight, one after the other: its first singular vectors and their
@@ -170,7 +160,7 @@ impl SpectralOps for Flex {
 struct OverSigma;
 
 impl<B: SpectralOps> Backward<B, 1> for OverSigma {
-    type State = (FloatTensor<B>, FloatTensor<B>);
+    type State = (Float<B>, Float<B>);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [node] = ops.parents;
@@ -183,12 +173,12 @@ impl<B: SpectralOps> Backward<B, 1> for OverSigma {
 }
 
 impl<B: SpectralOps, C: CheckpointStrategy> SpectralOps for Autodiff<B, C> {
-    fn power_iteration(weight: FloatTensor<Self>, left: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn power_iteration(weight: Float<Self>, left: Float<Self>) -> Float<Self> {
         let (weight, left) = (weight.into_primitive(), left.into_primitive());
         Self::from_inner(B::power_iteration(weight, left))
     }
 
-    fn over_sigma(weight: FloatTensor<Self>, singular: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn over_sigma(weight: Float<Self>, singular: Float<Self>) -> Float<Self> {
         let prepared = OverSigma
             .prepare::<C>([weight.node()])
             .compute_bound()
@@ -202,10 +192,10 @@ impl<B: SpectralOps, C: CheckpointStrategy> SpectralOps for Autodiff<B, C> {
     }
 
     fn over_sigma_backward(
-        weight: FloatTensor<Self>,
-        singular: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
+        weight: Float<Self>,
+        singular: Float<Self>,
+        output_gradient: Float<Self>,
+    ) -> Float<Self> {
         let [weight, singular, gradient] =
             [weight, singular, output_gradient].map(|tensor| tensor.into_primitive());
         Self::from_inner(B::over_sigma_backward(weight, singular, gradient))

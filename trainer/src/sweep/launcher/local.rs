@@ -38,7 +38,6 @@ const LOCK: &str = "train.lock";
 
 impl Local {
     /// `slots` processes of `program` at a time, which share the machine's cores.
-    #[must_use]
     pub fn new(program: PathBuf, device: String, slots: usize) -> Self {
         let slots = slots.max(1);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

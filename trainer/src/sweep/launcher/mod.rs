@@ -20,7 +20,6 @@ use crate::config::Source;
 /// One piece of work: a trial, up to the end of its rung.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The trial's number.
     pub trial: usize,
     /// Training steps at the end.
     pub target: u64,
@@ -33,7 +32,6 @@ pub struct Job {
 
 impl Job {
     /// The work that `trial` has before it.
-    #[must_use]
     pub fn of(sweep: &Sweep, trial: &Trial) -> Self {
         let mut begin = match &sweep.spec.source {
             Source::Preset(name) => vec![name.clone()],
@@ -78,7 +76,6 @@ impl Job {
 
     /// The arguments of `dreamlet` that do the work: `train …` for a new run, `train --resume …`
     /// for one that is there.
-    #[must_use]
     pub fn arguments(&self, device: &str) -> Vec<String> {
         let mut arguments = vec!["train".to_owned()];
         match run_in(&self.out) {
@@ -98,15 +95,9 @@ impl Job {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The run came to the job's target.
-    Reached {
-        /// The metric there.
-        value: f64,
-    },
+    Reached { value: f64 },
     /// The run cannot go on.
-    Failed {
-        /// Why.
-        reason: String,
-    },
+    Failed { reason: String },
     /// The process ended before the target; the run can be resumed.
     Died {
         /// What is known of its end.
@@ -119,9 +110,7 @@ pub enum Outcome {
 /// A job that is over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
-    /// The trial's number.
     pub trial: usize,
-    /// What became of it.
     pub outcome: Outcome,
 }
 

@@ -6,7 +6,6 @@ use crate::sweep::folder::run_in;
 use crate::sweep::metric;
 use crate::training::checkpoint;
 
-/// How a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// It said that all is well.

@@ -59,7 +59,6 @@ pub struct WorkerResult {
 }
 
 /// Where the worker of a trial leaves its result.
-#[must_use]
 pub fn result_file(folder: &Path, trial: usize) -> PathBuf {
     folder.join("slurm").join(format!("{trial:05}.result.json"))
 }
@@ -73,7 +72,6 @@ const MOST_SILENT: u32 = 30;
 
 impl Slurm {
     /// Tasks for the sweep in `folder`, `slots` in the queue at a time. `options` go to `sbatch`.
-    #[must_use]
     pub fn new(folder: &Path, program: PathBuf, device: String, options: Vec<String>) -> Self {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let hash = sha256(folder.display().to_string().as_bytes());
@@ -91,21 +89,18 @@ impl Slurm {
     }
 
     /// How many trials are in the queue at a time.
-    #[must_use]
     pub fn slots(mut self, slots: usize) -> Self {
         self.slots = slots.max(1);
         self
     }
 
     /// How long to wait between two looks at the queue.
-    #[must_use]
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
     /// The name of its jobs in the queue.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }

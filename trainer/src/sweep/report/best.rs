@@ -30,7 +30,6 @@ pub fn best_toml(sweep: &Sweep, trial: &Trial) -> Result<String, SweepError> {
 }
 
 /// The command that trains with a trial's settings, for a shell.
-#[must_use]
 pub fn train_command(sweep: &Sweep, trial: &Trial) -> String {
     let mut words = vec!["dreamlet train".to_owned()];
     match &sweep.spec.source {

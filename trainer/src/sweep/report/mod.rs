@@ -15,9 +15,6 @@ use crate::atomic_file::write_atomic;
 
 /// Writes `results.csv`, `sweep.svg` and, when a trial came to a metric, `best.toml` into the sweep
 /// folder.
-///
-/// # Errors
-/// [`SweepError::File`].
 pub fn write(sweep: &Sweep) -> Result<(), SweepError> {
     let put = |name: &str, text: String| {
         let path = sweep.path.join(name);
