@@ -36,7 +36,7 @@ impl Classifier {
         } = config;
         let mut init = Init::new(seed, Purpose::DiscriminatorInit, Scheme::FanIn, device);
         // Larger images get thinner maps: the cost of a net grows with both.
-        let (side, mut maps) = pyramid(size, if size > 32 { 16 } else { 32 });
+        let (edge, mut maps) = pyramid(size, if size > 32 { 16 } else { 32 });
         maps.reverse();
         let inputs = [channels].into_iter().chain(maps.iter().copied());
         let convs = inputs
@@ -44,7 +44,7 @@ impl Classifier {
             .map(|(a, &b)| init.conv(a, b, 4, 2, 1, false))
             .collect();
         let norms = maps.iter().map(|&m| init.batch_norm(m)).collect();
-        let flat = maps.last().copied().unwrap_or(1) * side * side;
+        let flat = maps.last().copied().unwrap_or(1) * edge * edge;
         Self {
             convs,
             norms,

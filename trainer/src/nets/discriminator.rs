@@ -93,7 +93,7 @@ impl Discriminator {
                 (DiscriminatorNet::Dense(net), judge, features)
             }
             NetKind::Dcgan | NetKind::DcganResize => {
-                let (side, mut maps) = pyramid(size, config.width);
+                let (edge, mut maps) = pyramid(size, config.width);
                 maps.reverse();
                 let batch = norm == DiscriminatorNorm::Batch;
                 let inputs = [channels].into_iter().chain(maps.iter().copied());
@@ -104,7 +104,7 @@ impl Discriminator {
                     .collect();
                 let norms = maps.iter().skip(1).filter(|_| batch);
                 let norms = norms.map(|&m| init.batch_norm(m)).collect();
-                let mut features = maps.last().copied().unwrap_or(1) * side * side;
+                let mut features = maps.last().copied().unwrap_or(1) * edge * edge;
                 if last_hidden > 0 {
                     hidden = Some(init.linear(features, last_hidden));
                     features = last_hidden;

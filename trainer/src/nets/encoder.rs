@@ -48,7 +48,7 @@ impl Encoder {
         let mut inputs = channels * size * size;
         let (mut convs, mut norms) = (Vec::new(), Vec::new());
         if config.kind != NetKind::Dense {
-            let (side, mut maps) = pyramid(size, config.width);
+            let (edge, mut maps) = pyramid(size, config.width);
             maps.reverse();
             let mut from = channels;
             for &to in &maps {
@@ -56,7 +56,7 @@ impl Encoder {
                 norms.push(init.batch_norm(to));
                 from = to;
             }
-            inputs = from * side * side;
+            inputs = from * edge * edge;
         }
         let mut hidden = Vec::new();
         let mut classes = None;

@@ -84,9 +84,9 @@ impl Upsample {
 
 impl ConvGenerator {
     fn new(init: &mut Init<'_>, config: &NetConfig, inputs: usize) -> Self {
-        let (side, maps) = pyramid(config.size, config.width);
+        let (edge, maps) = pyramid(config.size, config.width);
         let first = maps.first().copied().unwrap_or(64);
-        let project = init.linear(inputs, first * side * side);
+        let project = init.linear(inputs, first * edge * edge);
         let norms = maps.iter().map(|&m| init.batch_norm(m)).collect();
         let outputs = maps
             .iter()
@@ -103,7 +103,7 @@ impl ConvGenerator {
             norms,
             ups,
             maps: first,
-            side,
+            side: edge,
         }
     }
 

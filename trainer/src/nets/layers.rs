@@ -42,14 +42,14 @@ impl ResizeConv {
 /// width 64 give `(7, [128, 64])`, 64 pixels `(4, [512, 256, 128, 64])`, the nets of Radford et al.
 /// 2016.
 pub(super) fn pyramid(size: usize, width: usize) -> (usize, Vec<usize>) {
-    let mut side = size / 2;
+    let mut edge = size / 2;
     let mut maps = vec![width];
-    while side.is_multiple_of(2) && side / 2 >= 4 {
-        side /= 2;
+    while edge.is_multiple_of(2) && edge / 2 >= 4 {
+        edge /= 2;
         maps.push((maps.last().copied().unwrap_or(width) * 2).min(512.max(width)));
     }
     maps.reverse();
-    (side, maps)
+    (edge, maps)
 }
 
 /// The last activation of a generator.
@@ -133,10 +133,10 @@ impl Maps {
 
     pub(super) fn conv_transpose(self, layer: &ConvTranspose2d) -> Self {
         let ([kernel, columns], [stride, across]) = (layer.kernel_size, layer.stride);
-        let [padding, side] = layer.padding;
+        let [padding, columns_padding] = layer.padding;
         let plain = kernel == columns
             && stride == across
-            && padding == side
+            && padding == columns_padding
             && layer.padding_out == [0, 0]
             && layer.dilation == [1, 1]
             && layer.groups == 1;

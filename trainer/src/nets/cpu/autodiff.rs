@@ -61,9 +61,9 @@ impl TrainingOps for Flex {
     }
 }
 
-/// Of the backward pass of a convolution: which side its input was.
+/// Of the backward pass of a convolution: whether its input was the big map or the small one.
 #[derive(Clone, Copy, Debug)]
-enum Input {
+enum InputMap {
     Big,
     Small,
 }
@@ -72,25 +72,27 @@ enum Input {
 struct Convolution;
 
 impl<B: TrainingOps> Backward<B, 2> for Convolution {
-    type State = (Float<B>, Float<B>, Geometry, Input);
+    type State = (Float<B>, Float<B>, Geometry, InputMap);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [input_node, weight_node] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (input, weight, geometry, side) = ops.state;
+        let (input, weight, geometry, input_map) = ops.state;
         if let Some(node) = input_node {
-            let gradient = match side {
-                Input::Big => {
+            let gradient = match input_map {
+                InputMap::Big => {
                     <B as TrainingOps>::conv_transpose2d(gradient.clone(), weight, geometry)
                 }
-                Input::Small => <B as TrainingOps>::conv2d(gradient.clone(), weight, geometry),
+                InputMap::Small => <B as TrainingOps>::conv2d(gradient.clone(), weight, geometry),
             };
             grads.register::<B>(node.id, gradient);
         }
         if let Some(node) = weight_node {
-            let gradient = match side {
-                Input::Big => <B as TrainingOps>::conv2d_weight_grad(input, gradient, geometry),
-                Input::Small => <B as TrainingOps>::conv2d_weight_grad(gradient, input, geometry),
+            let gradient = match input_map {
+                InputMap::Big => <B as TrainingOps>::conv2d_weight_grad(input, gradient, geometry),
+                InputMap::Small => {
+                    <B as TrainingOps>::conv2d_weight_grad(gradient, input, geometry)
+                }
             };
             grads.register::<B>(node.id, gradient);
         }
@@ -101,11 +103,11 @@ fn convolution<B: TrainingOps, C: CheckpointStrategy>(
     input: FloatTensor<Autodiff<B, C>>,
     weight: FloatTensor<Autodiff<B, C>>,
     geometry: Geometry,
-    side: Input,
+    input_map: InputMap,
 ) -> FloatTensor<Autodiff<B, C>> {
-    let run = |input, weight| match side {
-        Input::Big => <B as TrainingOps>::conv2d(input, weight, geometry),
-        Input::Small => <B as TrainingOps>::conv_transpose2d(input, weight, geometry),
+    let run = |input, weight| match input_map {
+        InputMap::Big => <B as TrainingOps>::conv2d(input, weight, geometry),
+        InputMap::Small => <B as TrainingOps>::conv_transpose2d(input, weight, geometry),
     };
     match Convolution
         .prepare::<C>([input.node(), weight.node()])
@@ -115,7 +117,7 @@ fn convolution<B: TrainingOps, C: CheckpointStrategy>(
         OpsKind::Tracked(prep) => {
             let (input, weight) = (input.into_primitive(), weight.into_primitive());
             let output = run(input.clone(), weight.clone());
-            prep.finish((input, weight, geometry, side), output)
+            prep.finish((input, weight, geometry, input_map), output)
         }
         OpsKind::UnTracked(prep) => {
             prep.finish(run(input.into_primitive(), weight.into_primitive()))
@@ -174,7 +176,7 @@ impl<B: TrainingOps> Backward<B, 1> for LeakyRelu {
 /// count as constants.
 impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
     fn conv2d(big: Float<Self>, weight: Float<Self>, geometry: Geometry) -> Float<Self> {
-        convolution::<B, C>(big, weight, geometry, Input::Big)
+        convolution::<B, C>(big, weight, geometry, InputMap::Big)
     }
 
     fn conv_transpose2d(
@@ -182,7 +184,7 @@ impl<B: TrainingOps, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
         weight: Float<Self>,
         geometry: Geometry,
     ) -> Float<Self> {
-        convolution::<B, C>(small, weight, geometry, Input::Small)
+        convolution::<B, C>(small, weight, geometry, InputMap::Small)
     }
 
     fn conv2d_weight_grad(big: Float<Self>, small: Float<Self>, geometry: Geometry) -> Float<Self> {

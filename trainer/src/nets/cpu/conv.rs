@@ -12,7 +12,7 @@ use super::geometry::{Frame, Geometry, Run};
 use super::matmul_kernel::{Matmul, TransposedMatmul, WindowRows, panel, panels};
 use super::storage::{contiguous, dims_of, elements, tensor, vectorized, zeros};
 
-/// Channels of the big side from which on the matrix product of a transposed convolution has them
+/// Channels of the big map from which on the matrix product of a transposed convolution has them
 /// as columns. With fewer most of a vector would be empty, and the taps are columns.
 const MIN_COLUMN_CHANNELS: usize = 8;
 
@@ -82,9 +82,9 @@ fn run(
 }
 
 impl Geometry {
-    /// The products that make a transposed convolution: pixels of the big side fall into stride x
+    /// The products that make a transposed convolution: pixels of the big map fall into stride x
     /// stride kinds by which taps of the kernel reach them; those of one kind are a convolution of
-    /// the small side with these taps, mirrored.
+    /// the small map with these taps, mirrored.
     fn kinds(&self, frame: Frame, weight: &[f32], channels: usize, images: usize) -> Vec<Windows> {
         let taps = self.taps();
         let mut kinds = Vec::new();
@@ -256,7 +256,7 @@ fn matmul_rows(x: &[f32], terms: usize, panels: &[Vec<f32>], columns: usize, out
     }
 }
 
-/// [`conv_transpose2d`] where the big side has few channels: the product has a column for each tap,
+/// [`conv_transpose2d`] where the big map has few channels: the product has a column for each tap,
 /// and they are added up where they fall.
 fn conv_transpose2d_few_channels(
     small: &FlexTensor,

@@ -1,20 +1,20 @@
 //! Where the elements of a convolution's windows are, when channels lie together, `[N, H, W, C]`.
 
-/// Kernel, stride and padding, the same in both directions, and the pixels of the big side.
+/// Kernel, stride and padding, the same in both directions, and the pixels of the big map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nets) struct Geometry {
     /// Rows and columns of the kernel.
     pub(in crate::nets) kernel: usize,
     /// Pixels from one tap to the next.
     pub(in crate::nets) stride: usize,
-    /// Pixels of zeros around the big side.
+    /// Pixels of zeros around the big map.
     pub(in crate::nets) padding: usize,
-    /// Height and width of the big side.
+    /// Height and width of the big map.
     pub(in crate::nets) big: [usize; 2],
 }
 
 impl Geometry {
-    /// Height and width of the small side.
+    /// Height and width of the small map.
     pub(in crate::nets) fn small(&self) -> [usize; 2] {
         self.big
             .map(|n| (n + 2 * self.padding).saturating_sub(self.kernel) / self.stride + 1)
@@ -131,7 +131,7 @@ impl Frame {
 }
 
 impl Geometry {
-    /// The big side in its padding.
+    /// The big map in its padding.
     pub(super) fn big_frame(&self, channels: usize) -> Frame {
         let [height, width] = self.big;
         Frame {
@@ -161,7 +161,7 @@ impl Geometry {
         (0..self.kernel).map(|row| row * frame.row_len()).collect()
     }
 
-    /// The small side in as many zeros as windows of a transposed convolution see.
+    /// The small map in as many zeros as windows of a transposed convolution see.
     pub(super) fn small_frame(&self, channels: usize) -> Frame {
         let [height, width] = self.small();
         let before = self.kernel.div_ceil(self.stride).saturating_sub(1);

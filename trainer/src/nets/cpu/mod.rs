@@ -46,7 +46,7 @@ pub(crate) use matmul_kernel::simd_width;
 pub(crate) use parameter_update::{AdamStep, adam, lerp, on_cpu_without_gradients};
 pub(super) use spectral_norm::spectral_norm;
 
-/// The operations, on one backend's tensors. `big` is the side of a convolution with more pixels
+/// The operations, on one backend's tensors. `big` is the map of a convolution with more pixels
 /// (its input, or a transposed convolution's output), `small` the other; a weight is `[small
 /// channels, big channels, rows, columns]` in both cases.
 #[backend_extension(Flex, Autodiff)]
