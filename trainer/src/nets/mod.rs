@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_hidden_layer_lets_far_parts_of_a_image_speak_together() {
+    fn only_a_hidden_layer_lets_far_parts_of_an_image_speak_together() {
         // Without it the logit is a sum over places, each of which sees 10x10 pixels: far changes
         // add up.
         let device = Device::flex();

@@ -42,7 +42,7 @@ fn all_classes_are_equally_many_in_every_prefix_of_tens() {
 }
 
 #[test]
-fn neither_threads_nor_the_limit_change_a_image() {
+fn neither_threads_nor_the_limit_change_an_image() {
     let one = load(&LoadOptions {
         threads: 1,
         ..options()
