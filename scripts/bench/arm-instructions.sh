@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How many instructions of 64-bit ARM one image takes, in tract and compiled: the runtime's example `images` under QEMU's user mode, which
 # counts exactly (instructions.c). Instructions are no time, but the same on every machine. All on a Cortex-A72 (Raspberry Pi 4), and bytes also
-# on a Cortex-A76 (Pi 5), which has dot products of bytes.
+# on a Cortex-A76 (Pi 5), which has int8 dot products.
 #
 #   scripts/bench/arm-instructions.sh MODEL.onnx...
 #

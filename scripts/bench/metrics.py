@@ -1,9 +1,9 @@
-"""The figures of `dreamlet eval` again, in Python, from what it dumped.
+"""The metrics of `dreamlet eval` again, in Python, from what it dumped.
 
-    dreamlet eval MODEL.onnx --data mnist --json --dump-features DIR > figures.json
-    python scripts/bench/metrics.py DIR figures.json
+    dreamlet eval MODEL.onnx --data mnist --json --dump-features DIR > report.json
+    python scripts/bench/metrics.py DIR report.json
 
-Fails if a figure differs by more than --tolerance, relative.
+Fails if a metric differs by more than --tolerance, relative.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def inception(probabilities, splits=10):
 
 
 def by_torch_fidelity(real, fake, probabilities):
-    """The figures that torch-fidelity has, from the same features and the same parts; nothing where it is not installed."""
+    """The metrics that torch-fidelity has, from the same features and the same parts; nothing where it is not installed."""
     try:
         import torch
         from torch_fidelity import metric_fid, metric_isc, metric_kid
@@ -117,11 +117,11 @@ def nearest(images, training):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("figures", type=pathlib.Path)
+    parser.add_argument("report", type=pathlib.Path)
     parser.add_argument("--tolerance", type=float, default=1e-3)
     args = parser.parse_args()
-    report = json.loads(args.figures.read_text())
-    figures = {f["key"]: f for f in report["figures"]}
+    report = json.loads(args.report.read_text())
+    metrics = {f["key"]: f for f in report["figures"]}
 
     def load(name):
         path = args.folder / f"{name}.npy"
@@ -129,41 +129,41 @@ def main():
 
     real, fake = load("real").astype(np.float64), load("fake").astype(np.float64)
     found, errors, probabilities = {}, {}, None
-    if "frechet_distance" in figures:
+    if "frechet_distance" in metrics:
         found["frechet_distance"] = frechet(real, fake)
-    if "kernel_distance" in figures:
+    if "kernel_distance" in metrics:
         found["kernel_distance"], errors["kernel_distance"] = kernel(real, fake)
-    if "inception_score" in figures:
+    if "inception_score" in metrics:
         probabilities = load("fake_probabilities").astype(np.float64)
         found["inception_score"], errors["inception_score"] = inception(probabilities)
-    if "precision" in figures:
+    if "precision" in metrics:
         overlap = compute_prdc(real, fake, nearest_k=3)
         found |= {key: overlap[key] for key in ("precision", "recall")}
-    if "density" in figures:
+    if "density" in metrics:
         overlap = compute_prdc(real, fake, nearest_k=5)
         found |= {key: overlap[key] for key in ("density", "coverage")}
-    if "sliced_wasserstein" in figures:
+    if "sliced_wasserstein" in metrics:
         directions = load("directions").astype(np.float64)
         found["sliced_wasserstein"] = sliced_wasserstein(load("real_pixels"), load("fake_pixels"), directions)
-    if "ms_ssim" in figures:
+    if "ms_ssim" in metrics:
         found["ms_ssim"] = ms_ssim(load("fake_pixels"), load("pairs"))
-    if "memorized_ratio_features" in figures:
+    if "memorized_ratio_features" in metrics:
         training = load("train").astype(np.float64)
         a, b = nearest(fake, training), nearest(real, training)
         found["memorized_share_features"] = (a < np.quantile(b, 0.01)).mean()
         found["memorized_ratio_features"] = np.median(a) / np.median(b)
 
     worst = 0.0
-    print(f"{'figure':<34} {'dreamlet':>14} {'python':>14} {'relative':>10}")
-    rows = [(key, figures[key]["value"], value) for key, value in found.items()]
-    rows += [(f"{key} ±", figures[key]["error"], value) for key, value in errors.items()]
+    print(f"{'metric':<34} {'dreamlet':>14} {'python':>14} {'relative':>10}")
+    rows = [(key, metrics[key]["value"], value) for key, value in found.items()]
+    rows += [(f"{key} ±", metrics[key]["error"], value) for key, value in errors.items()]
     others = by_torch_fidelity(real, fake, probabilities)
-    rows += [(f"{key}, torch-fidelity", figures[key]["value"], value) for key, value in others.items() if key in figures]
+    rows += [(f"{key}, torch-fidelity", metrics[key]["value"], value) for key, value in others.items() if key in metrics]
     for key, ours, theirs in rows:
         difference = abs(ours - theirs) / max(abs(theirs), 1e-9) if ours != theirs else 0.0
         worst = max(worst, difference)
         print(f"{key:<34} {ours:>14.7g} {theirs:>14.7g} {difference:>10.1e}")
-    left = sorted(set(figures) - set(found))
+    left = sorted(set(metrics) - set(found))
     print(f"not compared: {', '.join(left) or 'nothing'}")
     if worst > args.tolerance:
         sys.exit(f"the largest relative difference is {worst:.1e}, more than {args.tolerance:.0e}")

@@ -1,6 +1,6 @@
 """Time of one image of an ONNX generator in ncnn on the CPU: median and least microseconds.
 
-pnnx converts each file to ncnn's form in --work first. ncnn runs in 32-bit floats, as the others do, and one image at a time: it has
+pnnx converts each file to ncnn's form in --work first. ncnn runs in f32, as the others do, and one image at a time: it has
 no batch axis. Nothing is timed before its output was within --tolerance of onnxruntime's.
 """
 

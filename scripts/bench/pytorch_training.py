@@ -178,7 +178,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=0, help="default: the preset's")
     parser.add_argument("--seconds", type=float, default=10.0, help="to measure each preset for")
-    parser.add_argument("--json", help="also write the figures to this file")
+    parser.add_argument("--json", help="also write the times to this file")
     args = parser.parse_args()
     unknown = [name for name in args.presets if name not in PRESETS]
     if unknown:

@@ -14,10 +14,10 @@ def arguments(description):
     parser.add_argument("models", nargs="+", help="ONNX files with one input, [N, z]")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3.0, help="to measure each model and batch for, in each round")
-    parser.add_argument("--rounds", type=int, default=1, help="times to go through all models; the figures are over all of them")
+    parser.add_argument("--rounds", type=int, default=1, help="times to go through all models; the times are over all of them")
     parser.add_argument("--between", metavar="COMMAND", help="run before each round, with its number in $ROUND: another program to "
                         "measure in turns, so that what else the machine does falls on both; what it prints goes to standard error")
-    parser.add_argument("--json", help="also write the figures to this file")
+    parser.add_argument("--json", help="also write the times to this file")
     return parser
 
 

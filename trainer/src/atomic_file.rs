@@ -12,21 +12,16 @@ pub use dreamlet_compiler::atomic_file::{
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of `bytes` in hexadecimal.
-#[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 /// Bytes as lower-case hexadecimal digits.
-#[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The sub-folders of `folder`, sorted by name.
-///
-/// # Errors
-/// Those of the file system.
 pub fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

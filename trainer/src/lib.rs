@@ -3,6 +3,11 @@
 //! The program `dreamlet` is a thin shell over this library: [`config`] resolves settings, [`training`] makes a run
 //! folder, [`export`] turns its generator into an ONNX file, and `dreamlet-runtime` samples it.
 
+#![allow(
+    missing_docs,
+    reason = "the library is for the program and its tests alone"
+)]
+
 pub mod atomic_file;
 pub mod benchmark;
 pub mod cli;

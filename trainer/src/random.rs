@@ -1,11 +1,12 @@
 //! Every random number of a run: counter-based streams, by the run's seed, a purpose and a step.
 //!
-//! No generator is carried along, so a resumed run draws exactly what an undisturbed one would have drawn.
+//! No generator is carried along, so a resumed run draws exactly what an undisturbed one would have
+//! drawn.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use dreamlet_runtime::latent::Stream;
 
-/// What a stream is for; two purposes never share numbers.
+/// What a stream is for; two purposes never share values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial weights of the generator or decoder.
@@ -22,7 +23,6 @@ pub enum Purpose {
     Augmentation,
     /// Noise on what the discriminator sees.
     InstanceNoise,
-    /// Which features are dropped.
     Dropout,
     /// Where between real and generated the gradient penalty looks.
     PenaltyMix,
@@ -51,13 +51,11 @@ impl Purpose {
 }
 
 /// The stream of `seed` for `purpose` at `index` (a step, a parameter's number, …).
-#[must_use]
 pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
     Stream::new(seed, purpose.domain(), index)
 }
 
 /// Independent standard normals, shape `[rows, columns]`.
-#[must_use]
 pub fn normals(
     seed: u64,
     purpose: Purpose,

@@ -19,17 +19,15 @@ pub struct Cold {
     pub load_ms: f64,
     /// Milliseconds for the first image.
     pub first_ms: f64,
-    /// Most memory that the process had, in KiB, beyond what it had before it loaded the file; 0 where the system does not say.
+    /// Most memory that the process had, in KiB, beyond what it had before it loaded the file; 0
+    /// where the system does not say.
     pub peak_kib: u64,
-    /// Allocations of an image after the first, by Rust code; `None` for an engine that is written in another language, or where the program's allocator does not
-    /// count.
+    /// Allocations of an image after the first, by Rust code; `None` for an engine that is written
+    /// in another language, or where the program's allocator does not count.
     pub allocations: Option<u64>,
 }
 
 /// Loads `file` in `engine` (`compiled`, `tract` or `onnxruntime`) and makes one image.
-///
-/// # Errors
-/// What went wrong, in words.
 pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     let before = peak_kib();
     let begin = Instant::now();
@@ -62,11 +60,12 @@ pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     })
 }
 
-/// Every number of the first latent vector.
+/// Every element of the first latent vector.
 const LATENT: f32 = 0.1;
 
-/// The first image, and what the second one allocates: when the generator was loaded and when the first image was done since `begin`, and the allocations.
-/// Images are of class 0 where one has to be asked for.
+/// The first image, and what the second one allocates: when the generator was loaded and when the
+/// first image was done since `begin`, and the allocations. A conditional generator makes
+/// images of class 0.
 fn images(
     generator: &mut dyn Generator,
     begin: Instant,
@@ -88,9 +87,6 @@ fn images(
 }
 
 /// The same in a process of its own.
-///
-/// # Errors
-/// What went wrong, in words.
 pub fn apart(engine: &str, file: &Path) -> Result<Cold, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(program)

@@ -20,9 +20,7 @@ pub(super) fn assumptions() -> Assumptions {
 
 /// A generator in one engine, on so many threads.
 pub(super) struct Contender {
-    /// Name of the engine.
     pub(super) name: &'static str,
-    /// Threads.
     pub(super) threads: usize,
     pub(super) engine: Box<dyn Engine>,
 }
@@ -30,7 +28,6 @@ pub(super) struct Contender {
 /// What an engine loads.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// Name of the engine.
     pub engine: &'static str,
     /// The compiled model; `None` where it is the ONNX file itself.
     pub compiled: Option<Vec<u8>>,
@@ -42,18 +39,18 @@ pub struct Loaded {
 pub(super) struct Contenders {
     pub(super) engines: Vec<Contender>,
     pub(super) loaded: Vec<Loaded>,
-    /// Multiplications of an image as it is compiled for floats.
+    /// Multiplications of an image as it is compiled in f32.
     pub(super) work: u64,
     pub(super) missing: Option<String>,
 }
 
 /// One of the runtime's engines: latent vectors, classes, images.
-type Batch = dyn FnMut(&[f32], Option<&[usize]>, &mut [f32]) -> Result<(), String>;
+type GenerateBatch = dyn FnMut(&[f32], Option<&[usize]>, &mut [f32]) -> Result<(), String>;
 
 struct OurEngine {
     name: &'static str,
     image_len: usize,
-    generate: Box<Batch>,
+    generate: Box<GenerateBatch>,
 }
 
 impl Engine for OurEngine {
@@ -106,7 +103,6 @@ fn open_compiled(file: &[u8]) -> Result<CompiledGenerator, VerifyError> {
     CompiledGenerator::from_bytes(file).map_err(failed("compiled"))
 }
 
-/// The file in tract.
 pub(super) fn open_tract(model: &[u8]) -> Result<OnnxGenerator, VerifyError> {
     OnnxGenerator::from_bytes(model, &Limits::default(), &assumptions()).map_err(failed("tract"))
 }

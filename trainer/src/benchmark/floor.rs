@@ -66,8 +66,8 @@ fn shortest(mut work: impl FnMut() -> f32) -> f64 {
 }
 
 impl Floor {
-    /// Measures for about a tenth of a second. `bytes` is the size of the block that is read again and again.
-    #[must_use]
+    /// Measures for about a tenth of a second. `bytes` is the size of the block that is read again
+    /// and again.
     pub fn measure(bytes: usize) -> Self {
         let arch = pulp::Arch::new();
         let turns = 100_000;
@@ -81,8 +81,8 @@ impl Floor {
         }
     }
 
-    /// Seconds for an image of so many multiplications with addition that reads so many bytes of weights, if both could be done at once.
-    #[must_use]
+    /// Seconds for an image of so many multiplications with addition that reads so many bytes of
+    /// weights, if both could be done at once.
     pub fn seconds(&self, work: u64, bytes: usize) -> f64 {
         (work as f64 / self.products).max(bytes as f64 / self.bytes)
     }

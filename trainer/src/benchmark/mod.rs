@@ -14,25 +14,20 @@ pub struct Times {
 }
 
 impl Times {
-    /// Adds one repetition.
     pub fn push(&mut self, seconds: f64) {
         self.seconds.push(seconds);
     }
 
-    /// Number of repetitions.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.seconds.len()
     }
 
     /// The shortest, in seconds; infinite without repetitions.
-    #[must_use]
     pub fn min(&self) -> f64 {
         self.seconds.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
     /// The middle one, in seconds; NaN without repetitions. Other programs only ever add to a time.
-    #[must_use]
     pub fn median(&self) -> f64 {
         let mut sorted = self.seconds.clone();
         sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,5 @@
-//! One image, and a batch, of an ONNX generator: compiled, in tract and, where it is found, in onnxruntime.
+//! One image, and a batch, of an ONNX generator: compiled, in tract and, where it is found, in
+//! onnxruntime.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,8 @@ use crate::export::verify::VerifyError;
 /// Images that are made at a time.
 pub const BATCHES: [usize; 2] = [1, 32];
 
-/// Calls of one engine before the next has its turn: engines alternate, so that a busy moment of the machine falls on all.
+/// Calls of one engine before the next has its turn: engines alternate, so that a busy moment of
+/// the machine falls on all.
 const TURN: Duration = Duration::from_millis(50);
 
 /// How long an engine takes.
@@ -21,38 +23,37 @@ const TURN: Duration = Duration::from_millis(50);
 pub struct Measured {
     /// Its name; `f32`, `f16` and `int8` are the compiled engine with such weights.
     pub engine: &'static str,
-    /// Threads.
     pub threads: usize,
-    /// Images in a call.
     pub batch: usize,
-    /// The calls.
     pub times: Times,
 }
 
 /// What was measured, and why onnxruntime was not, if so.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct EngineTimes {
     /// A row for each engine, number of threads and batch.
     pub rows: Vec<Measured>,
-    /// What each engine loads.
     pub loaded: Vec<Loaded>,
-    /// Seconds that the multiplications of one image, as it is compiled for floats, take at least on one thread, by the machine's measured peak and bandwidth.
+    /// Least seconds for the multiplications of one image in f32 on one thread, by the machine's
+    /// measured peak and bandwidth.
     pub floor: f64,
     /// Why onnxruntime did not take part.
     pub missing: Option<String>,
 }
 
-/// Times the engines on the file `model` for about `time` in all at each batch, the engines taking turns. Copying latents in and
-/// images out counts, as a user has to do it. One image is made on one thread; batches on one, and on `threads`.
+/// Times the engines on the file `model` for about `time` in all at each batch, the engines taking
+/// turns. Copying latents in and images out counts, as a user has to do it. One image is made on
+/// one thread; batches on one, and on `threads`.
 ///
 /// # Errors
-/// [`VerifyError`] for a file that is no generator, or an engine that fails on it. onnxruntime that is not found is no error.
+/// [`VerifyError`] for a file that is no generator, or an engine that fails on it. onnxruntime that
+/// is not found is no error.
 pub fn images(
     model: &[u8],
     time: Duration,
     threads: usize,
     floor: &Floor,
-) -> Result<Report, VerifyError> {
+) -> Result<EngineTimes, VerifyError> {
     let seen = |error: OnnxFileError| VerifyError::Signature {
         reason: error.to_string(),
     };
@@ -111,7 +112,7 @@ pub fn images(
             times,
         }));
     }
-    Ok(Report {
+    Ok(EngineTimes {
         rows,
         loaded,
         floor,

@@ -1,4 +1,5 @@
-//! Training steps of a configuration, on images of noise: what they show does not change how long they take.
+//! Training steps of a configuration, on images of noise: what they show does not change how long
+//! they take.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,6 @@ const LEAST: usize = 3;
 /// Times the steps of `config` on `device` for about `time`, each until its losses can be read.
 ///
 /// `None` when the configuration has neither a GAN's nor a VAE's section.
-#[must_use]
 pub fn steps(config: &Config, device: &Device, time: Duration) -> Option<Times> {
     let device = device.clone().autodiff();
     let (rows, side, channels) = (

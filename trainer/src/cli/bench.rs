@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{CliResult, print};
 use crate::benchmark::cold::{self, Cold};
 use crate::benchmark::floor::Floor;
-use crate::benchmark::sampling::{self, Report};
+use crate::benchmark::sampling::{self, EngineTimes};
 use crate::benchmark::training;
 use crate::config::{Config, Overrides, PRESETS, Source, resolve};
 use crate::device::DeviceChoice;
@@ -168,7 +168,7 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
     Ok(())
 }
 
-fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
+fn show(args: &BenchArgs, name: &str, report: &EngineTimes) -> CliResult {
     if !args.json {
         print(&format!(
             "\n{name}: the floor, {:.1} µs, is what an image's multiplications in f32 take at this machine's peak, or reading its weights",
@@ -214,7 +214,7 @@ fn show(args: &BenchArgs, name: &str, report: &Report) -> CliResult {
 }
 
 /// Sizes, and the first image of fresh processes.
-fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> CliResult {
+fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &EngineTimes) -> CliResult {
     let folder = std::env::temp_dir().join(format!("dreamlet-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let measured = cold_starts(&folder, model, report);
@@ -258,7 +258,7 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &Report) -> Cli
 fn cold_starts(
     folder: &Path,
     model: &[u8],
-    report: &Report,
+    report: &EngineTimes,
 ) -> Result<Vec<Cold>, Box<dyn std::error::Error>> {
     let path = folder.join("model");
     let mut all = Vec::new();

@@ -146,7 +146,7 @@ fn launcher(args: &SweepArgs, sweep: &Sweep) -> Result<Box<dyn Launcher>, SweepE
         }
         LauncherChoice::Slurm => {
             let slurm = Slurm::new(&sweep.path, program, device, sweep.spec.slurm.clone())
-                .places(jobs.unwrap_or(16))
+                .slots(jobs.unwrap_or(16))
                 .pause(Duration::from_secs(args.poll.max(1)));
             say!(
                 "jobs are named {0}; `squeue --name {0}` shows them, `scancel --name {0}` ends them",

@@ -1,10 +1,10 @@
-//! From bytes to the numbers a net sees, changed at random if that is wanted.
+//! From bytes to the pixel values a net sees, augmented where that is wanted.
 
 use dreamlet_runtime::image::PixelRange;
 use dreamlet_runtime::latent::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::batches::Batch;
+use super::batches::BatchIndices;
 use super::dataset::Dataset;
 
 /// Domain of the augmentation streams; the stream is the image's index, the step is the epoch.
@@ -13,15 +13,16 @@ const DOMAIN: &str = "augment";
 /// The same for what is white in a binarized image.
 const BINARIZATION: &str = "binarize";
 
-/// Random changes of training images. What happens to an image depends on the seed, the epoch and the
-/// image's index, not on its batch. The default changes nothing.
+/// Random changes of training images. What happens to an image depends on the seed, the epoch and
+/// the image's index, not on its batch. The default changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Augment {
     /// Mirror left and right with probability one half.
     pub flip: bool,
     /// Move by up to so many pixels in both directions; the edge's pixels fill the gap.
     pub shift: u32,
-    /// Make each pixel white with its grey value as probability, else black, anew in each epoch (Burda et al. 2016, section 5).
+    /// Make each pixel white with its grey value as probability, else black, anew in each epoch
+    /// (Burda et al. 2016, section 5).
     pub binarize: bool,
 }
 
@@ -55,11 +56,11 @@ impl Augment {
     }
 }
 
-/// Puts the images of `batch` into `out` (cleared first) as N x C x H x W numbers within `range`, and
-/// returns the number of images. Indices that are not in the training split are left out.
+/// Puts the images of `batch` into `out` (cleared first) as NCHW values within `range`,
+/// and returns the number of images. Indices that are not in the training split are left out.
 pub fn gather(
     data: &Dataset,
-    batch: &Batch<'_>,
+    batch: &BatchIndices<'_>,
     augment: Augment,
     seed: u64,
     range: PixelRange,
@@ -88,7 +89,7 @@ pub fn gather(
         if augment.binarize {
             let mut stream = Stream::at(seed, BINARIZATION, u64::from(*index), batch.epoch);
             for value in out.iter_mut().skip(begin) {
-                // Uniform numbers are above 0 and reach 1: black stays black, white stays white.
+                // Uniform values are above 0 and reach 1: black stays black, white stays white.
                 let share = (*value - range.low) / (range.high - range.low);
                 let white = stream.uniform() <= share;
                 *value = if white { range.high } else { range.low };
@@ -144,7 +145,7 @@ mod tests {
 
     fn run(augment: Augment, seed: u64, epoch: u64, indices: &[u32]) -> Vec<Vec<f32>> {
         let mut out = Vec::new();
-        let batch = Batch { epoch, indices };
+        let batch = BatchIndices { epoch, indices };
         let images = gather(&data(), &batch, augment, seed, UNIT, &mut out);
         assert_eq!(images * 12, out.len());
         out.chunks(12).map(<[f32]>::to_vec).collect()
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn without_augmentation_the_numbers_are_the_bytes_in_the_range() {
         let mut out = Vec::new();
-        let batch = Batch {
+        let batch = BatchIndices {
             epoch: 0,
             indices: &[3, 40],
         };
@@ -236,7 +237,7 @@ mod tests {
         };
         let indices: Vec<u32> = (0..40).collect();
         let run = |epoch: u64, indices: &[u32]| {
-            let (batch, mut out) = (Batch { epoch, indices }, Vec::new());
+            let (batch, mut out) = (BatchIndices { epoch, indices }, Vec::new());
             gather(&data, &batch, binarize, 4, range, &mut out);
             out
         };

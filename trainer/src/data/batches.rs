@@ -19,15 +19,15 @@ pub struct Position {
 
 /// Indices of the images of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batch<'a> {
+pub struct BatchIndices<'a> {
     /// The epoch they belong to; [`Augment`](super::Augment) wants it.
     pub epoch: u64,
     /// Indices into the training split, all different.
     pub indices: &'a [u32],
 }
 
-/// Batches of image indices, without end. Every epoch has its own order, which depends on the seed and
-/// the epoch's number only; images that do not fill a last batch are left out of that epoch.
+/// Batches of image indices, without end. Every epoch has its own order, which depends on the seed
+/// and the epoch's number only; images that do not fill a last batch are left out of that epoch.
 ///
 /// ```
 /// use dreamlet_trainer::data::Batches;
@@ -50,7 +50,8 @@ impl Batches {
     /// Begins at the first epoch of a data set of `images` images.
     ///
     /// # Errors
-    /// [`DataError::BatchSize`] unless `batch` is from 1 to `images`; [`DataError::Memory`] above 2^32 images.
+    /// [`DataError::BatchSize`] unless `batch` is from 1 to `images`; [`DataError::Memory`] above
+    /// 2^32 images.
     pub fn new(seed: u64, images: usize, batch: usize) -> Result<Self, DataError> {
         Self::resume(seed, images, batch, Position::default())
     }
@@ -89,8 +90,7 @@ impl Batches {
         Ok(batches)
     }
 
-    /// The next batch.
-    pub fn next_batch(&mut self) -> Batch<'_> {
+    pub fn next_batch(&mut self) -> BatchIndices<'_> {
         if self.order.len() - self.index < self.batch {
             self.epoch = self.epoch.wrapping_add(1);
             self.index = 0;
@@ -98,14 +98,13 @@ impl Batches {
         }
         let from = self.index;
         self.index += self.batch;
-        Batch {
+        BatchIndices {
             epoch: self.epoch,
             indices: self.order.get(from..self.index).unwrap_or_default(),
         }
     }
 
     /// Where this stands: what to give to [`Self::resume`].
-    #[must_use]
     pub fn position(&self) -> Position {
         Position {
             epoch: self.epoch,
@@ -113,14 +112,10 @@ impl Batches {
         }
     }
 
-    /// Images in a batch.
-    #[must_use]
     pub fn batch_size(&self) -> usize {
         self.batch
     }
 
-    /// Batches in an epoch.
-    #[must_use]
     pub fn per_epoch(&self) -> usize {
         self.order.len() / self.batch
     }

@@ -1,75 +1,15 @@
 //! From the images' own shape to the one that is wanted: centre crop, channels, resize.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma};
+use image::{ImageBuffer, Luma, Rgb, RgbImage};
 
 use super::error::DataError;
 use super::parallel;
-use super::progress::{Progress, Unit};
+use super::progress::{Progress, Silent, Unit};
+use super::shape::Shape;
 use crate::atomic_file::try_zeros;
-
-/// Channels, rows and columns of planar images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub(super) channels: usize,
-    pub(super) height: usize,
-    pub(super) width: usize,
-}
-
-impl Shape {
-    /// A square.
-    pub(super) fn square(channels: usize, size: usize) -> Self {
-        Self {
-            channels,
-            height: size,
-            width: size,
-        }
-    }
-
-    /// Bytes of one image.
-    pub(super) fn image_len(self) -> usize {
-        self.channels
-            .saturating_mul(self.height)
-            .saturating_mul(self.width)
-    }
-
-    /// The shape that nets get: `size` and `channels` where they are given, otherwise the images' own.
-    pub(super) fn wanted(
-        self,
-        size: Option<usize>,
-        channels: Option<usize>,
-    ) -> Result<Self, DataError> {
-        let channels = check_channels(channels.unwrap_or(self.channels))?;
-        let size = match size {
-            Some(size) => check_size(size)?,
-            None if self.height == self.width && check_size(self.width).is_ok() => self.width,
-            None => {
-                return Err(DataError::NativeSize {
-                    height: self.height,
-                    width: self.width,
-                });
-            }
-        };
-        Ok(Self::square(channels, size))
-    }
-}
-
-/// Edge lengths that nets take: multiples of 4 from 16 to 128.
-pub(super) fn check_size(size: usize) -> Result<usize, DataError> {
-    if (16..=128).contains(&size) && size.is_multiple_of(4) {
-        Ok(size)
-    } else {
-        Err(DataError::Size { found: size })
-    }
-}
-
-/// Grey or RGB.
-pub(super) fn check_channels(channels: usize) -> Result<usize, DataError> {
-    match channels {
-        1 | 3 => Ok(channels),
-        found => Err(DataError::Channels { found }),
-    }
-}
 
 /// Luma of an sRGB pixel with the weights of ITU-R BT.709 (table 1, item 3.2), rounded to nearest.
 pub(super) fn luma(red: u8, green: u8, blue: u8) -> u8 {
@@ -77,11 +17,14 @@ pub(super) fn luma(red: u8, green: u8, blue: u8) -> u8 {
     ((sum + 5000) / 10_000) as u8
 }
 
+/// From this many times the wanted size on, pixels are averaged before the good filter runs.
+const COARSE: u32 = 8;
+
 /// One channel of an image, row by row.
 pub(super) type Plane = ImageBuffer<Luma<u8>, Vec<u8>>;
 
-/// Resizes a square plane to `size` x `size` (Catmull and Rom's cubic, widened when it shrinks the image so that
-/// every source pixel counts) and writes it to `out`.
+/// Resizes a square plane to `size` x `size` and writes it to `out`. The filter is Catmull and
+/// Rom's cubic, widened when it shrinks the image, so that every source pixel counts.
 pub(super) fn resize_plane(plane: &Plane, size: usize, out: &mut [u8]) {
     let edge = u32::try_from(size).unwrap_or(u32::MAX);
     let resized;
@@ -111,6 +54,9 @@ pub(super) fn convert(
     let len = count.saturating_mul(to.image_len());
     let mut out = try_zeros(len).ok_or(DataError::Memory { needed: len as u64 })?;
     let images: Vec<&[u8]> = pixels.chunks_exact(from.image_len().max(1)).collect();
+    // Copies of channels are made at once.
+    let resizes = [from.height, from.width] != [to.height, to.width];
+    let progress = if resizes { progress } else { &Silent };
     progress.start("resizing", Some(count as u64), Unit::Images);
     parallel::fill_items(
         &mut out,
@@ -179,9 +125,105 @@ fn square_of(plane: &[u8], shape: Shape) -> Plane {
     Plane::from_raw(edge, edge, pixels).unwrap_or_default()
 }
 
+/// The images of the good files in their order, and the broken files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fitted {
+    pub(super) pixels: Vec<u8>,
+    /// In ascending order.
+    pub(super) broken: Vec<Broken>,
+}
+
+/// The index of a file that cannot be decoded, and why.
+pub(super) type Broken = (usize, String);
+
+/// Brings the images of `count` files, each decoded by `read`, to `shape`.
+pub(super) fn convert_files(
+    count: usize,
+    shape: Shape,
+    threads: usize,
+    progress: &dyn Progress,
+    read: impl Fn(usize) -> Result<RgbImage, String> + Sync,
+) -> Result<Fitted, DataError> {
+    let len = count.saturating_mul(shape.image_len());
+    let mut pixels = try_zeros(len).ok_or(DataError::Memory { needed: len as u64 })?;
+    let make = |index, out: &mut [u8]| convert_rgb(&read(index)?, shape, out);
+    let reasons = parallel::fill_items(
+        &mut pixels,
+        shape.image_len(),
+        threads,
+        progress,
+        || (),
+        |(), index, out| {
+            // A decoder that panics over a file is as good as one that refuses it.
+            catch_unwind(AssertUnwindSafe(|| make(index, out)))
+                .unwrap_or_else(|_| Err("the decoder failed".to_owned()))
+                .err()
+        },
+    );
+    let reasons = reasons.into_iter().enumerate();
+    let broken: Vec<Broken> = reasons
+        .filter_map(|(index, reason)| Some((index, reason?)))
+        .collect();
+    remove(&mut pixels, shape.image_len(), &broken);
+    Ok(Fitted { pixels, broken })
+}
+
+/// Takes the images of broken files out.
+fn remove(pixels: &mut Vec<u8>, image_len: usize, broken: &[Broken]) {
+    let mut to = 0usize;
+    let mut bad = broken.iter().map(|(index, _)| *index).peekable();
+    for index in 0..pixels.len().checked_div(image_len).unwrap_or(0) {
+        if bad.next_if_eq(&index).is_some() {
+            continue;
+        }
+        let from = index * image_len;
+        if to != from {
+            pixels.copy_within(from..from + image_len, to);
+        }
+        to += image_len;
+    }
+    pixels.truncate(to);
+}
+
+/// Writes the largest square in the middle of an image into `out`, resized and planar.
+fn convert_rgb(image: &RgbImage, shape: Shape, out: &mut [u8]) -> Result<(), String> {
+    let (width, height) = image.dimensions();
+    let edge = width.min(height);
+    if edge == 0 {
+        return Err("the image has no pixels".to_owned());
+    }
+    let size = u32::try_from(shape.width).unwrap_or(u32::MAX);
+    let middle = imageops::crop_imm(image, (width - edge) / 2, (height - edge) / 2, edge, edge);
+    let coarse = size.saturating_mul(COARSE / 2);
+    let small = if edge == size {
+        middle.to_image()
+    } else if edge >= size.saturating_mul(COARSE) {
+        let averaged = imageops::thumbnail(&*middle, coarse, coarse);
+        imageops::resize(&averaged, size, size, FilterType::CatmullRom)
+    } else {
+        imageops::resize(&*middle, size, size, FilterType::CatmullRom)
+    };
+    let area = shape.width.saturating_mul(shape.height).max(1);
+    match shape.channels {
+        1 => {
+            for (to, Rgb([r, g, b])) in out.iter_mut().zip(small.pixels()) {
+                *to = luma(*r, *g, *b);
+            }
+        }
+        _ => {
+            for (channel, plane) in out.chunks_exact_mut(area).enumerate() {
+                let values = small.pixels().filter_map(|pixel| pixel.0.get(channel));
+                for (to, from) in plane.iter_mut().zip(values) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::progress::Silent;
     use super::*;
 
     fn shape(channels: usize, height: usize, width: usize) -> Shape {
@@ -190,23 +232,6 @@ mod tests {
             height,
             width,
         }
-    }
-
-    #[test]
-    fn sizes_are_multiples_of_4_from_16_to_128() {
-        for good in [16, 20, 28, 64, 128] {
-            assert!(check_size(good).is_ok());
-        }
-        for bad in [0, 4, 12, 15, 17, 30, 132, usize::MAX] {
-            assert!(check_size(bad).is_err(), "{bad}");
-        }
-        assert!(shape(1, 28, 20).wanted(None, None).is_err());
-        assert!(shape(1, 30, 30).wanted(None, None).is_err());
-        assert_eq!(
-            shape(1, 30, 20).wanted(Some(16), Some(3)).unwrap(),
-            shape(3, 16, 16)
-        );
-        assert!(shape(1, 28, 28).wanted(None, Some(2)).is_err());
     }
 
     #[test]

@@ -17,7 +17,8 @@ impl Split {
     /// `image_len` bytes, and one label per image, if there are labels.
     ///
     /// # Errors
-    /// [`DataError::Inconsistent`] when the pixels are not whole images or the labels are not as many as the images.
+    /// [`DataError::Inconsistent`] when the pixels are not whole images or the labels are not as
+    /// many as the images.
     pub fn new(
         pixels: Vec<u8>,
         labels: Option<Vec<u16>>,
@@ -43,45 +44,37 @@ impl Split {
         })
     }
 
-    /// Number of images.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.pixels.len().checked_div(self.image_len).unwrap_or(0)
     }
 
     /// Whether there is no image.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Bytes of one image: channels x rows x columns.
-    #[must_use]
     pub fn image_len(&self) -> usize {
         self.image_len
     }
 
     /// Image `index`, planar (channel, row, column), 0 black to 255 white.
-    #[must_use]
     pub fn image(&self, index: usize) -> Option<&[u8]> {
         let start = index.checked_mul(self.image_len)?;
         self.pixels.get(start..start.checked_add(self.image_len)?)
     }
 
     /// Class of image `index`, an index into [`Dataset::classes`].
-    #[must_use]
     pub fn label(&self, index: usize) -> Option<u16> {
         self.labels.as_ref()?.get(index).copied()
     }
 
     /// All pixels, N x C x H x W.
-    #[must_use]
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
     /// All labels, if the data set has any.
-    #[must_use]
     pub fn labels(&self) -> Option<&[u16]> {
         self.labels.as_deref()
     }
@@ -126,13 +119,10 @@ pub struct Dataset {
     pub name: String,
     /// 1 for grey, 3 for red, green, blue.
     pub channels: usize,
-    /// Rows of an image.
     pub height: usize,
-    /// Columns of an image.
     pub width: usize,
     /// Names of the classes in the order of the labels; empty when there are no labels.
     pub classes: Vec<String>,
-    /// Images to train on.
     pub train: Split,
     /// Images held back to measure with.
     pub test: Split,
@@ -143,7 +133,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Deals all images anew, every second one for the test: for a folder that nothing is trained on, only compared with.
+    /// Deals all images anew, every second one for the test: for a folder that nothing is trained
+    /// on, only compared with.
     pub fn hold_back_half(&mut self) {
         let all = |split: &Split| -> Vec<(Vec<u8>, Option<u16>)> {
             let image = |index| Some((split.image(index)?.to_vec(), split.label(index)));
@@ -162,13 +153,15 @@ impl Dataset {
         }
     }
 
-    /// SHA-256, in hexadecimal, of all that training depends on: shape, class names, pixels and labels of
-    /// both splits, in order. The same data gives the same fingerprint on every machine.
+    /// SHA-256, in hexadecimal, of all that training depends on: shape, class names, pixels and
+    /// labels of both splits, in order. The same data gives the same fingerprint on every machine.
     ///
-    /// Hashed: the text `dreamlet.dataset.1`, then as little-endian `u64` the channels, rows, columns and
-    /// number of classes, each class name as its length and bytes, and for each split the number of
-    /// images, the pixels, a byte 0 or 1 for "has labels" and the labels as `u16`.
-    #[must_use]
+    /// Hashed are, in this order:
+    /// - the text `dreamlet.dataset.1`;
+    /// - as little-endian `u64`: the channels, rows, columns and number of classes;
+    /// - each class name as its length and bytes;
+    /// - for each split: the number of images, the pixels, a byte 0 or 1 for "has labels", and the
+    ///   labels as little-endian `u16`.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"dreamlet.dataset.1");
@@ -185,7 +178,6 @@ impl Dataset {
     }
 
     /// Bytes (and generator outputs) of one image: channels x rows x columns.
-    #[must_use]
     pub fn image_len(&self) -> usize {
         self.train.image_len()
     }

@@ -20,22 +20,19 @@ const ATTEMPTS: u32 = 4;
 /// Waiting before the second attempt; it doubles each time.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
-/// Bytes a file may have: more than any that is asked for, less than what fills a disk.
+/// Bytes a file may have: more than any that is wanted, less than what fills a disk.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// A file to fetch.
 pub(super) struct Request<'a> {
-    /// Name at the mirrors.
     pub(super) name: &'a str,
     /// Addresses of folders that have it, best first.
     pub(super) mirrors: &'a [String],
-    /// Where it goes.
     pub(super) path: &'a Path,
     /// Says whether a file is the one that is wanted.
     pub(super) verify: &'a dyn Fn(&Path) -> Result<(), DataError>,
 }
 
-/// Why an attempt failed.
 enum Failure {
     /// Of no use to ask this mirror again.
     Mirror(String),
@@ -45,8 +42,8 @@ enum Failure {
     Local(DataError),
 }
 
-/// Fetches the file into `path` + `.part`, checks it and renames it. A `.part` left by an earlier call is
-/// continued where the server can do that, otherwise begun again.
+/// Fetches the file into `path` + `.part`, checks it and renames it. A `.part` left by an earlier
+/// call is continued where the server can do that, otherwise begun again.
 pub(super) fn fetch(request: &Request<'_>, progress: &dyn Progress) -> Result<(), DataError> {
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
@@ -104,7 +101,8 @@ fn attempt(
         .write(true)
         .open(&path)
         .map_err(local)?;
-    // Two programs that want the same file take turns. Where locks do not exist, the checksum still holds.
+    // Two programs that want the same file take turns. Where locks do not exist, the checksum still
+    // holds.
     let _ = part.lock();
     let have = part.metadata().map_err(local)?.len();
     let mut call = agent.get(url);
@@ -117,7 +115,8 @@ fn attempt(
     let start = match response.status().as_u16() {
         200 => 0,
         206 if range_start(response.headers()) == Some(have) => have,
-        // 416: what is there is not the beginning of this file. The other: an answer to another question.
+        // 416: what is there is not the beginning of this file. The other: an answer to another
+        // question.
         206 | 416 if have > 0 => {
             part.set_len(0).map_err(local)?;
             return Err(Failure::Broken("the transfer cannot be resumed".to_owned()));
@@ -227,7 +226,8 @@ fn unwritable(path: &Path, cause: io::Error) -> DataError {
     }
 }
 
-/// Where the bytes of a partial answer begin: `Content-Range: bytes START-END/TOTAL` (RFC 9110, 14.4).
+/// Where the bytes of a partial answer begin: `Content-Range: bytes START-END/TOTAL` (RFC 9110,
+/// 14.4).
 fn range_start(headers: &header::HeaderMap) -> Option<u64> {
     let text = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
     let (start, _) = text.strip_prefix("bytes ")?.split_once('-')?;

@@ -1,10 +1,12 @@
 //! What can be wrong with a data set, one variant for each way.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::spec::VALID_SPECS;
+use thiserror::Error;
+
+/// The forms that `--data` takes, for help texts.
+pub const VALID_SPECS: [&str; 5] = ["glyphs", "mnist", "fashion-mnist", "idx:DIR", "folder:DIR"];
 
 /// How many broken files [`DataError::TooManyBroken`] names when it is printed.
 const BROKEN_NAMED: usize = 20;
@@ -14,435 +16,220 @@ const BROKEN_NAMED: usize = 20;
 pub struct BrokenFile {
     /// The file's path below the data folder.
     pub path: PathBuf,
-    /// What the decoder said.
     pub reason: String,
 }
 
-/// What can be wrong with a data set. The printed form says what was expected, what was found and what to do.
-#[derive(Debug)]
+/// What can be wrong with a data set. The message says what was expected, what was found and what
+/// to do.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// `--data` names no source.
+    #[error("unknown data source {found:?}: {} Valid: {}", meant(found, *nearest), VALID_SPECS.join(", "))]
     UnknownSource {
-        /// The name as given.
         found: String,
         /// The valid name most like it, if one is near enough to be a slip.
         nearest: Option<&'static str>,
     },
     /// `idx:` or `folder:` without a folder after the colon.
-    NoFolderNamed {
-        /// `idx` or `folder`.
-        source: &'static str,
-    },
-    /// An edge length the nets cannot take.
-    Size {
-        /// The edge length asked for.
-        found: usize,
-    },
-    /// The images' own shape is not one the nets can take, and no size was asked for.
-    NativeSize {
-        /// Rows of the images.
-        height: usize,
-        /// Columns of the images.
-        width: usize,
-    },
-    /// A number of channels other than 1 and 3.
-    Channels {
-        /// The number found or asked for.
-        found: usize,
-    },
-    /// A folder that is not there.
-    FolderMissing {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A path that should be a folder and is something else.
-    NotAFolder {
-        /// The path.
-        path: PathBuf,
-    },
-    /// A folder without the IDX files that are needed.
-    FilesMissing {
-        /// The folder looked into.
-        folder: PathBuf,
-        /// The missing file (each may end in `.gz`).
-        file: String,
-    },
-    /// Reading or writing failed.
+    #[error("{scheme}: needs a folder: write --data {scheme}:DIR")]
+    NoFolderNamed { scheme: &'static str },
+    #[error("image size {found} is not possible: choose a multiple of 4 from 16 to 128")]
+    Size { found: usize },
+    /// The images' own shape is not one that nets take, and no size was given.
+    #[error(
+        "the images are {height}x{width} pixels, but nets take squares whose edge is a multiple \
+         of 4 from 16 to 128: choose one with --size"
+    )]
+    NativeSize { height: usize, width: usize },
+    #[error("{found} channels are not possible: choose 1 (grey) or 3 (RGB)")]
+    Channels { found: usize },
+    #[error("no folder {}: check the path", path.display())]
+    FolderMissing { path: PathBuf },
+    #[error("{} is not a folder", path.display())]
+    NotAFolder { path: PathBuf },
+    #[error(
+        "no {file} (nor {file}.gz) in {}: IDX data needs train-images-idx3-ubyte, and may have \
+         train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
+        folder.display()
+    )]
+    FilesMissing { folder: PathBuf, file: String },
+    #[error("cannot {action} {}: {cause}", path.display())]
     Io {
-        /// What was tried: "read", "create".
+        /// "read", "write" or the like.
         action: &'static str,
-        /// On what.
         path: PathBuf,
-        /// The system's reason.
+        #[source]
         cause: io::Error,
     },
-    /// The disk (or the user's quota) is full.
-    NoSpace {
-        /// The file that was written.
-        path: PathBuf,
-        /// Bytes that file needs.
-        needed: u64,
-    },
-    /// The cache folder cannot be written.
+    /// The disk, or the user's quota, is full.
+    #[error(
+        "no space left for {}: it needs {needed} bytes; free some, or point DREAMLET_CACHE_DIR to \
+         a larger disk",
+        path.display()
+    )]
+    NoSpace { path: PathBuf, needed: u64 },
+    #[error(
+        "cannot write to the cache folder {}: {cause}; make it writable, point DREAMLET_CACHE_DIR \
+         to another folder, or switch the cache off with --no-cache",
+        folder.display()
+    )]
     CacheUnwritable {
-        /// The cache folder.
         folder: PathBuf,
-        /// The system's reason.
+        #[source]
         cause: io::Error,
     },
-    /// No home folder to put a cache into.
+    #[error(
+        "no home folder for the cache: set DREAMLET_CACHE_DIR, or switch the cache off with --no-cache"
+    )]
     NoCacheFolder,
-    /// A file that is not IDX.
+    #[error(
+        "{} does not begin as an IDX file of bytes: expected {expected}, found {}",
+        path.display(),
+        found.map(|byte| format!("{byte:02x}")).join(" ")
+    )]
     Magic {
-        /// The file.
         path: PathBuf,
-        /// The four first bytes that were expected, as hexadecimal.
         expected: &'static str,
-        /// The four first bytes of the file.
         found: [u8; 4],
     },
-    /// A file that ends early.
+    /// Bytes are counted uncompressed, with the header.
+    #[error("{} is truncated: {expected} bytes expected, {found} found; fetch it again", path.display())]
     Truncated {
-        /// The file.
         path: PathBuf,
-        /// Bytes its header promises (uncompressed, header included).
         expected: u64,
-        /// Bytes there are.
         found: u64,
     },
-    /// A file that goes on after its end.
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// Bytes its header promises (uncompressed, header included).
-        expected: u64,
-    },
-    /// A damaged gzip file.
+    /// Bytes are counted uncompressed, with the header.
+    #[error("{} is longer than the {expected} bytes its header promises; fetch it again", path.display())]
+    TooLong { path: PathBuf, expected: u64 },
+    #[error("{} is a damaged gzip file ({cause}); fetch it again", path.display())]
     Gzip {
-        /// The file.
         path: PathBuf,
-        /// What the decompressor said.
+        #[source]
         cause: io::Error,
     },
-    /// Image dimensions that are zero, too large, or not those of grey or RGB images.
-    Dimensions {
-        /// The file.
-        path: PathBuf,
-        /// The dimensions in the header, slowest first.
-        found: Vec<u32>,
-    },
-    /// A file without a single item.
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// As many labels as images are needed.
+    #[error(
+        "{} has dimensions {found:?}: expected [N, H, W], [N, C, H, W] or [N, H, W, C] with C 1 or 3 \
+         and edges from 1 to 4096 for images, [N] for labels",
+        path.display()
+    )]
+    Dimensions { path: PathBuf, found: Vec<u32> },
+    #[error("{} holds no items", path.display())]
+    Empty { path: PathBuf },
+    #[error("{} has {labels} labels for {images} images: the files do not belong together", path.display())]
     LabelCount {
-        /// The label file.
         path: PathBuf,
-        /// Number of images.
         images: usize,
-        /// Number of labels.
         labels: usize,
     },
-    /// Test images of another shape than the training images.
+    #[error(
+        "{} holds images of {found:?} (channels, rows, columns), the training images are {expected:?}",
+        path.display()
+    )]
     ShapeMismatch {
-        /// The test file.
         path: PathBuf,
-        /// Channels, rows and columns of the training images.
         expected: [usize; 3],
-        /// Channels, rows and columns of the test images.
         found: [usize; 3],
     },
-    /// A file that is not the published one.
+    #[error(
+        "{} is not the published file: SHA-256 {expected} expected, {found} found; delete it to \
+         fetch it again, or read your own files with --data idx:DIR",
+        path.display()
+    )]
     Checksum {
-        /// The file or address.
         path: PathBuf,
-        /// The published SHA-256.
         expected: String,
-        /// The SHA-256 of what was found.
         found: String,
     },
-    /// None of the mirrors gave the file.
+    #[error(
+        "cannot download {file}:{} try again later (what has come is kept), or put the four files \
+         into {}, or set DREAMLET_DATA_DIR to the folder above one that has them",
+        tried.iter().map(|(url, reason)| format!(" {url}: {reason};")).collect::<String>(),
+        folder.display()
+    )]
     Download {
-        /// The file wanted.
         file: String,
-        /// The address and the reason, for each mirror tried.
+        /// The address and the reason, for each mirror.
         tried: Vec<(String, String)>,
-        /// Where to put the files by hand.
         folder: PathBuf,
     },
-    /// The files are not on this machine and downloading is switched off.
+    #[error(
+        "{name} is not on this machine; looked into {}: put its four files into one of these, or allow the download",
+        looked.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
     Offline {
-        /// The data set.
         name: &'static str,
-        /// The folders looked into.
         looked: Vec<PathBuf>,
     },
-    /// A folder without images.
-    NoImages {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// More than one file in twenty cannot be decoded.
+    #[error(
+        "no PNG, JPEG or BMP files in {}: put images there, or into one sub-folder per class",
+        path.display()
+    )]
+    NoImages { path: PathBuf },
+    #[error(
+        "{} of {total} images in {} cannot be decoded, more than 5 %; repair or remove them:{}",
+        broken.len(),
+        path.display(),
+        listed(broken)
+    )]
     TooManyBroken {
-        /// The folder.
         path: PathBuf,
-        /// All image files in it.
         total: usize,
-        /// Those that are broken.
         broken: Vec<BrokenFile>,
     },
-    /// The pixels do not fit this machine's memory.
-    Memory {
-        /// Bytes they need.
-        needed: u64,
-    },
-    /// A split whose pixels or labels do not add up.
-    Inconsistent {
-        /// Bytes or labels expected.
-        expected: usize,
-        /// Bytes or labels found.
-        found: usize,
-    },
-    /// A batch that is empty or larger than the data set.
-    BatchSize {
-        /// The batch size asked for.
-        batch: usize,
-        /// Number of training images.
-        images: usize,
-    },
-    /// A position that no run over this data set can have reached.
-    Position {
-        /// The place within the epoch, in images.
-        index: u64,
-        /// Number of training images.
-        images: usize,
-    },
+    #[error(
+        "the pixels need {needed} bytes of memory, more than there is: choose a smaller --size, \
+         grey (--channels 1), or fewer images"
+    )]
+    Memory { needed: u64 },
+    #[error("a split does not add up: {expected} expected, {found} found")]
+    Inconsistent { expected: usize, found: usize },
+    #[error(
+        "a batch of {batch} is not possible with {images} training images: choose 1 to {images}"
+    )]
+    BatchSize { batch: usize, images: usize },
+    #[error(
+        "position {index} is beyond the {images} training images: the checkpoint belongs to other data"
+    )]
+    Position { index: u64, images: usize },
 }
 
 impl DataError {
     /// Wraps a failed operation on a file; a full disk is told apart.
     pub(super) fn io(action: &'static str, path: &Path, needed: u64, cause: io::Error) -> Self {
+        let path = path.to_owned();
         match cause.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DataError::NoSpace {
-                path: path.to_owned(),
-                needed,
-            },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                DataError::NoSpace { path, needed }
+            }
             _ => DataError::Io {
                 action,
-                path: path.to_owned(),
+                path,
                 cause,
             },
         }
     }
 }
 
-impl fmt::Display for DataError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DataError::UnknownSource { found, nearest } => {
-                write!(f, "unknown data source {found:?}: ")?;
-                match nearest {
-                    _ if Path::new(found).is_dir() => {
-                        write!(f, "for the images in this folder write folder:{found}.")?;
-                    }
-                    Some(nearest) => write!(f, "did you mean {nearest:?}?")?,
-                    None => f.write_str("it is none of these.")?,
-                }
-                write!(f, " Valid: {}", VALID_SPECS.join(", "))
-            }
-            DataError::NoFolderNamed { source } => {
-                write!(f, "{source}: needs a folder: write --data {source}:DIR")
-            }
-            DataError::Size { found } => write!(
-                f,
-                "image size {found} is not possible: choose a multiple of 4 from 16 to 128"
-            ),
-            DataError::NativeSize { height, width } => write!(
-                f,
-                "the images are {height}x{width} pixels, but nets take squares whose edge is a multiple \
-                 of 4 from 16 to 128: choose one with --size"
-            ),
-            DataError::Channels { found } => write!(
-                f,
-                "{found} channels are not possible: choose 1 (grey) or 3 (RGB)"
-            ),
-            DataError::FolderMissing { path } => {
-                write!(f, "no folder {}: check the path", path.display())
-            }
-            DataError::NotAFolder { path } => write!(f, "{} is not a folder", path.display()),
-            DataError::FilesMissing { folder, file } => write!(
-                f,
-                "no {file} (nor {file}.gz) in {}: IDX data needs train-images-idx3-ubyte, and may have \
-                 train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
-                folder.display()
-            ),
-            DataError::Io {
-                action,
-                path,
-                cause,
-            } => write!(f, "cannot {action} {}: {cause}", path.display()),
-            DataError::NoSpace { path, needed } => write!(
-                f,
-                "no space left for {}: it needs {needed} bytes; free some, or point DREAMLET_CACHE_DIR to \
-                 a larger disk",
-                path.display()
-            ),
-            DataError::CacheUnwritable { folder, cause } => write!(
-                f,
-                "cannot write to the cache folder {}: {cause}; make it writable, point DREAMLET_CACHE_DIR \
-                 to another folder, or switch the cache off with --no-cache",
-                folder.display()
-            ),
-            DataError::NoCacheFolder => write!(
-                f,
-                "no home folder for the cache: set DREAMLET_CACHE_DIR, or switch the cache off with --no-cache"
-            ),
-            DataError::Magic {
-                path,
-                expected,
-                found: [a, b, c, d],
-            } => write!(
-                f,
-                "{} does not begin as an IDX file of bytes: expected {expected}, found {a:02x} {b:02x} \
-                 {c:02x} {d:02x}",
-                path.display()
-            ),
-            DataError::Truncated {
-                path,
-                expected,
-                found,
-            } => write!(
-                f,
-                "{} is truncated: {expected} bytes expected, {found} found; fetch it again",
-                path.display()
-            ),
-            DataError::TooLong { path, expected } => write!(
-                f,
-                "{} is longer than the {expected} bytes its header promises; fetch it again",
-                path.display()
-            ),
-            DataError::Gzip { path, cause } => write!(
-                f,
-                "{} is a damaged gzip file ({cause}); fetch it again",
-                path.display()
-            ),
-            DataError::Dimensions { path, found } => write!(
-                f,
-                "{} has dimensions {found:?}: expected [N, H, W], [N, C, H, W] or [N, H, W, C] with C 1 or 3 \
-                 and edges from 1 to 4096 for images, [N] for labels",
-                path.display()
-            ),
-            DataError::Empty { path } => write!(f, "{} holds no items", path.display()),
-            DataError::LabelCount {
-                path,
-                images,
-                labels,
-            } => write!(
-                f,
-                "{} has {labels} labels for {images} images: the files do not belong together",
-                path.display()
-            ),
-            DataError::ShapeMismatch {
-                path,
-                expected,
-                found,
-            } => write!(
-                f,
-                "{} holds images of {found:?} (channels, rows, columns), the training images are {expected:?}",
-                path.display()
-            ),
-            DataError::Checksum {
-                path,
-                expected,
-                found,
-            } => write!(
-                f,
-                "{} is not the published file: SHA-256 {expected} expected, {found} found; delete it to \
-                 fetch it again, or read your own files with --data idx:DIR",
-                path.display()
-            ),
-            DataError::Download {
-                file,
-                tried,
-                folder,
-            } => {
-                write!(f, "cannot download {file}:")?;
-                for (url, reason) in tried {
-                    write!(f, " {url}: {reason};")?;
-                }
-                write!(
-                    f,
-                    " try again later (what has come is kept), or put the four files into {}, or set \
-                     DREAMLET_DATA_DIR to the folder above one that has them",
-                    folder.display()
-                )
-            }
-            DataError::Offline { name, looked } => {
-                write!(f, "{name} is not on this machine; looked into")?;
-                for (index, folder) in looked.iter().enumerate() {
-                    let comma = if index == 0 { "" } else { "," };
-                    write!(f, "{comma} {}", folder.display())?;
-                }
-                write!(
-                    f,
-                    ": put its four files into one of these, or allow the download"
-                )
-            }
-            DataError::NoImages { path } => write!(
-                f,
-                "no PNG, JPEG or BMP files in {}: put images there, or into one sub-folder per class",
-                path.display()
-            ),
-            DataError::TooManyBroken {
-                path,
-                total,
-                broken,
-            } => {
-                write!(
-                    f,
-                    "{} of {total} images in {} cannot be decoded, more than 5 %; repair or remove them:",
-                    broken.len(),
-                    path.display()
-                )?;
-                for file in broken.iter().take(BROKEN_NAMED) {
-                    write!(f, "\n  {}: {}", file.path.display(), file.reason)?;
-                }
-                match broken.len().checked_sub(BROKEN_NAMED) {
-                    Some(more) if more > 0 => write!(f, "\n  and {more} more"),
-                    _ => Ok(()),
-                }
-            }
-            DataError::Memory { needed } => write!(
-                f,
-                "the pixels need {needed} bytes of memory, more than there is: choose a smaller --size, \
-                 grey (--channels 1), or fewer images"
-            ),
-            DataError::Inconsistent { expected, found } => write!(
-                f,
-                "a split does not add up: {expected} expected, {found} found"
-            ),
-            DataError::BatchSize { batch, images } => write!(
-                f,
-                "a batch of {batch} is not possible with {images} training images: choose 1 to {images}"
-            ),
-            DataError::Position { index, images } => write!(
-                f,
-                "position {index} is beyond the {images} training images: the checkpoint belongs to other data"
-            ),
+/// What the user may have meant by an unknown source.
+fn meant(found: &str, nearest: Option<&str>) -> String {
+    match nearest {
+        _ if Path::new(found).is_dir() => {
+            format!("for the images in this folder write folder:{found}.")
         }
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None => "it is none of these.".to_owned(),
     }
 }
 
-impl std::error::Error for DataError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            DataError::Io { cause, .. }
-            | DataError::CacheUnwritable { cause, .. }
-            | DataError::Gzip { cause, .. } => Some(cause),
-            _ => None,
-        }
+/// The first broken files, a line each, and how many more there are.
+fn listed(broken: &[BrokenFile]) -> String {
+    let named = broken.iter().take(BROKEN_NAMED);
+    let mut text: String = named
+        .map(|file| format!("\n  {}: {}", file.path.display(), file.reason))
+        .collect();
+    if broken.len() > BROKEN_NAMED {
+        text += &format!("\n  and {} more", broken.len() - BROKEN_NAMED);
     }
+    text
 }

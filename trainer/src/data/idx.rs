@@ -1,5 +1,6 @@
-//! The IDX format of MNIST: two zero bytes, the type, the number of dimensions, the dimensions as big-endian
-//! `u32`, then the items (Y. LeCun, "The MNIST database of handwritten digits", "File formats").
+//! The IDX format of MNIST: two zero bytes, the type, the number of dimensions, the dimensions as
+//! big-endian `u32`, then the items (Y. LeCun, "The MNIST database of handwritten digits", "File
+//! formats").
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -7,8 +8,9 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::convert::Shape;
 use super::error::DataError;
+use super::raw::Images;
+use super::shape::Shape;
 
 /// The type code of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
@@ -16,25 +18,9 @@ const UNSIGNED_BYTE: u8 = 0x08;
 /// Rows or columns an image may have.
 const MAX_EDGE: u32 = 4096;
 
-/// Bytes of pixels a file may hold: enough for a million RGB images of 128x128, and a bound on what a
-/// forged header can make the program read.
+/// Bytes of pixels a file may hold: enough for a million RGB images of 128x128, and a bound on what
+/// a forged header can make the program read.
 const MAX_BYTES: u64 = 64 << 30;
-
-/// Images read from an IDX file, planar.
-#[derive(Debug)]
-pub(super) struct Images {
-    pub(super) shape: Shape,
-    pub(super) pixels: Vec<u8>,
-}
-
-impl Images {
-    pub(super) fn len(&self) -> usize {
-        self.pixels
-            .len()
-            .checked_div(self.shape.image_len())
-            .unwrap_or(0)
-    }
-}
 
 /// Reads a file of images: `[N, H, W]`, `[N, C, H, W]` or `[N, H, W, C]` with C 1 or 3.
 pub(super) fn read_images(path: &Path) -> Result<Images, DataError> {

@@ -4,28 +4,13 @@ use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::latent::Stream;
 
-use super::convert::Shape;
 use super::error::DataError;
-use super::idx::{self, Images};
+use super::idx;
+use super::raw::{Images, Raw, RawSplit};
+use super::shape::Shape;
 
-/// Labels and images as they come from a source, before they get the shape that is wanted.
-#[derive(Debug)]
-pub(super) struct Raw {
-    pub(super) shape: Shape,
-    pub(super) train: RawSplit,
-    pub(super) test: RawSplit,
-    pub(super) classes: Vec<String>,
-    pub(super) notes: Vec<String>,
-}
-
-/// One split of a [`Raw`] data set.
-#[derive(Debug, Default)]
-pub(super) struct RawSplit {
-    pub(super) pixels: Vec<u8>,
-    pub(super) labels: Option<Vec<u16>>,
-}
-
-/// Reads the folder. Without test images, a tenth of the training images is held back, always the same one.
+/// Reads the folder. Without test images, a tenth of the training images is held back, always the
+/// same one.
 pub(super) fn load(folder: &Path) -> Result<Raw, DataError> {
     check_folder(folder)?;
     let path =

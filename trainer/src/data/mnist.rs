@@ -1,15 +1,17 @@
-//! `--data mnist` and `--data fashion-mnist`: published sets, found on this machine or downloaded.
+//! `--data mnist` and `--data fashion-mnist`: MNIST and Fashion-MNIST, found on this machine or
+//! downloaded.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::LoadOptions;
 use super::download;
 use super::error::DataError;
-use super::idx::{self, Images};
-use super::idx_folder::{self, Raw};
+use super::idx;
+use super::idx_folder;
+use super::options::LoadOptions;
+use super::raw::{Images, Raw};
 use crate::atomic_file;
 
 /// A data set that others publish as four gzipped IDX files.
@@ -113,7 +115,8 @@ pub(super) static FASHION_MNIST: Published = Published {
 };
 
 impl Published {
-    /// Reads the set from the user's data folder, or from the cache, downloading what is missing or damaged there.
+    /// Reads the set from the user's data folder, or from the cache, downloading what is missing or
+    /// damaged there.
     pub(super) fn load(&self, options: &LoadOptions<'_>) -> Result<Raw, DataError> {
         let mut looked = Vec::new();
         if let Some(folder) = options.data_dir() {
@@ -274,7 +277,8 @@ impl Items {
         }
     }
 
-    /// SHA-256 of the uncompressed file these items came from: the header is made again, which is the same.
+    /// SHA-256 of the uncompressed file these items came from: the header is made again, which is
+    /// the same.
     fn plain_sum(&self) -> String {
         let mut hash = Sha256::new();
         let mut header = |rank: u8, dims: &[usize]| {
@@ -299,8 +303,8 @@ impl Items {
 }
 
 impl PublishedFile {
-    /// Reads the file and compares its sum with the published one. `false`: it parses, but there is no
-    /// published sum for an uncompressed copy.
+    /// Reads the file and compares its sum with the published one. `false`: it parses, but there is
+    /// no published sum for an uncompressed copy.
     fn read(&self, path: &Path) -> Result<(Items, bool), DataError> {
         let packed = |sum: &str| -> Result<Option<String>, DataError> {
             let bytes = fs::read(path).map_err(|cause| DataError::io("read", path, 0, cause))?;

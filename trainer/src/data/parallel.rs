@@ -1,26 +1,17 @@
-//! Work on many images at once, in threads that take blocks from one queue.
+//! Work on many images at once. The result does not depend on the number of threads.
 
-use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 
 use super::progress::Progress;
 
-/// Images a thread takes at a time: few enough to share the work evenly, enough not to queue for it.
+/// Images a thread takes at a time.
 const BLOCK: usize = 64;
 
-/// Number of threads for `wanted`, where 0 means one for each core.
-pub(super) fn threads(wanted: usize) -> usize {
-    match wanted {
-        0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        n => n,
-    }
-}
-
-/// Calls `make` for each item of `items` with its index and the `item_len` bytes of `out` that belong to
-/// it, and returns what it returned, in order. `state` is made once per thread. The result does
-/// not depend on the number of threads.
-pub(super) fn fill_items<S, R: Default + Clone + Send>(
+/// Calls `make` for each item of `out` with its index and its `item_len` bytes, and returns what it
+/// returned, in order. `threads` of 0 means one for each core. `state` is what a thread keeps from
+/// one image to the next.
+pub(super) fn fill_items<S, R: Send>(
     out: &mut [u8],
     item_len: usize,
     threads: usize,
@@ -28,40 +19,27 @@ pub(super) fn fill_items<S, R: Default + Clone + Send>(
     state: impl Fn() -> S + Sync,
     make: impl Fn(&mut S, usize, &mut [u8]) -> R + Sync,
 ) -> Vec<R> {
-    let count = out.len().checked_div(item_len).unwrap_or(0);
-    let mut results = vec![R::default(); count];
-    if count == 0 {
-        return results;
-    }
-    let blocks = out
-        .chunks_mut(item_len.saturating_mul(BLOCK))
-        .zip(results.chunks_mut(BLOCK))
-        .enumerate();
-    let queue = Mutex::new(blocks);
-    let work = || {
-        let mut state = state();
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some((block, (bytes, results))) = next else {
-                return;
-            };
-            let first = block * BLOCK;
-            let items = bytes.chunks_exact_mut(item_len).zip(results.iter_mut());
-            for (index, (bytes, result)) in items.enumerate() {
-                *result = make(&mut state, first + index, bytes);
-            }
-            progress.advance(results.len() as u64);
-        }
+    let item_len = item_len.max(1);
+    let mut work = || {
+        out.par_chunks_mut(item_len.saturating_mul(BLOCK))
+            .enumerate()
+            .map_init(&state, |state, (block, bytes)| {
+                let items = bytes.chunks_exact_mut(item_len).enumerate();
+                let results: Vec<R> = items
+                    .map(|(index, bytes)| make(state, block * BLOCK + index, bytes))
+                    .collect();
+                progress.advance(results.len() as u64);
+                results
+            })
+            .flatten_iter()
+            .collect()
     };
-    thread::scope(|scope| {
-        let helpers = threads.min(count.div_ceil(BLOCK)).saturating_sub(1);
-        for _ in 0..helpers {
-            // A thread that cannot be started leaves its share to the others.
-            let _ = thread::Builder::new().spawn_scoped(scope, work);
-        }
-        work();
-    });
-    results
+    let pool = (threads > 0).then(|| ThreadPoolBuilder::new().num_threads(threads).build());
+    match pool {
+        Some(Ok(pool)) => pool.install(work),
+        // Where no threads can be started, the program's own do the work.
+        Some(Err(_)) | None => work(),
+    }
 }
 
 #[cfg(test)]

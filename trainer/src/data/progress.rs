@@ -8,12 +8,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::stderr::say;
 
-/// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Images drawn, decoded or converted.
     Images,
-    /// Bytes of a download.
     Bytes,
 }
 

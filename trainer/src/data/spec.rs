@@ -4,11 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::error::DataError;
+use super::error::{DataError, VALID_SPECS};
 use crate::words::distance;
-
-/// The forms that `--data` takes, for help texts.
-pub const VALID_SPECS: [&str; 5] = ["glyphs", "mnist", "fashion-mnist", "idx:DIR", "folder:DIR"];
 
 /// Which data set is meant: what `--data` says, parsed.
 ///
@@ -24,9 +21,7 @@ pub enum DataSpec {
     /// Digits drawn by the program: 28x28 grey, 60,000 to train and 10,000 to test.
     #[default]
     Glyphs,
-    /// The MNIST handwritten digits.
     Mnist,
-    /// Fashion-MNIST: articles of clothing.
     FashionMnist,
     /// A folder of IDX files, plain or gzipped.
     Idx(PathBuf),
@@ -35,8 +30,8 @@ pub enum DataSpec {
 }
 
 impl DataSpec {
-    /// A short name for run folders and cards: `glyphs`, `mnist`, `fashion-mnist`, or the folder's own name.
-    #[must_use]
+    /// A short name for run folders and cards: `glyphs`, `mnist`, `fashion-mnist`, or the folder's
+    /// own name.
     pub fn name(&self) -> String {
         match self {
             DataSpec::Glyphs => "glyphs".to_owned(),
@@ -53,7 +48,6 @@ impl DataSpec {
     }
 
     /// The same data set named from any working folder: a relative path becomes an absolute one.
-    #[must_use]
     pub fn absolute(self) -> Self {
         let from_root = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
         match self {
@@ -75,7 +69,7 @@ impl FromStr for DataSpec {
                 _ => return Err(unknown(text, kind)),
             };
             return match folder {
-                "" => Err(DataError::NoFolderNamed { source: spec.0 }),
+                "" => Err(DataError::NoFolderNamed { scheme: spec.0 }),
                 folder => Ok(spec.1(PathBuf::from(folder))),
             };
         }
@@ -83,8 +77,8 @@ impl FromStr for DataSpec {
             "glyphs" => Ok(DataSpec::Glyphs),
             "mnist" => Ok(DataSpec::Mnist),
             "fashion-mnist" => Ok(DataSpec::FashionMnist),
-            "idx" => Err(DataError::NoFolderNamed { source: "idx" }),
-            "folder" => Err(DataError::NoFolderNamed { source: "folder" }),
+            "idx" => Err(DataError::NoFolderNamed { scheme: "idx" }),
+            "folder" => Err(DataError::NoFolderNamed { scheme: "folder" }),
             other => Err(unknown(other, other)),
         }
     }

@@ -14,8 +14,8 @@ use super::cache::Slot;
 use super::error::EvaluationError;
 use super::matrix::{Matrix, Pixels, Rows, count};
 use crate::atomic_file::sha256;
-use crate::data::{Augment, Batch, Batches, Dataset, Progress, Split, Unit, gather};
-use crate::nets::Classifier;
+use crate::data::{Augment, BatchIndices, Batches, Dataset, Progress, Split, Unit, gather};
+use crate::nets::{Classifier, ClassifierConfig};
 
 /// Version of the net and of how it is trained; a change of either changes it, and with it all figures.
 pub(super) const VERSION: u32 = 1;
@@ -184,7 +184,13 @@ pub(super) fn likeliest(probabilities: &[f32]) -> Option<usize> {
 }
 
 fn empty(data: &Dataset, device: &Device) -> Classifier {
-    Classifier::new(data.channels, data.height, data.classes.len(), SEED, device)
+    let config = ClassifierConfig {
+        channels: data.channels,
+        size: data.height,
+        classes: data.classes.len(),
+        seed: SEED,
+    };
+    Classifier::new(config, device)
 }
 
 /// Steps of training: fewer for small sets and for large images, which cost more each.
@@ -224,7 +230,7 @@ fn train(data: &Dataset, progress: &dyn Progress) -> Result<Classifier, Evaluati
             .iter()
             .filter_map(|i| rest.get(*i as usize).copied());
         let indices: Vec<u32> = chosen.collect();
-        let of = Batch {
+        let of = BatchIndices {
             epoch: next.epoch,
             indices: &indices,
         };

@@ -6,12 +6,14 @@ use burn::nn::{BatchNorm, Linear};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Device, Tensor};
 
-use super::layers::Maps;
-use super::{Init, Scheme, pyramid};
+use super::config::ClassifierConfig;
+use super::init::{Init, Scheme};
+use super::layers::{Maps, pyramid};
 use crate::random::Purpose;
 
-/// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2, a dense layer with LeakyReLU (no
-/// feature dies) that gives the features, and one logit a class: the trunk of [`Discriminator`](super::Discriminator) with another head.
+/// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2: the trunk of
+/// [`Discriminator`](super::Discriminator). A dense layer with LeakyReLU, so that no feature dies,
+/// gives the features, and another one logit a class.
 #[derive(Module, Debug)]
 pub struct Classifier {
     convs: Vec<Conv2d>,
@@ -21,15 +23,20 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Numbers of the penultimate layer.
+    /// Elements of the penultimate layer.
     pub const FEATURES: usize = 64;
 
-    /// A new classifier of images `[N, channels, size, size]` with weights from `seed`.
-    #[must_use]
-    pub fn new(channels: usize, size: usize, classes: usize, seed: u64, device: &Device) -> Self {
+    /// A new classifier of images `[N, channels, size, size]` with weights from `config`'s seed.
+    pub fn new(config: ClassifierConfig, device: &Device) -> Self {
+        let ClassifierConfig {
+            channels,
+            size,
+            classes,
+            seed,
+        } = config;
         let mut init = Init::new(seed, Purpose::DiscriminatorInit, Scheme::FanIn, device);
         // Larger images get thinner maps: the cost of a net grows with both.
-        let (side, mut maps) = pyramid(size, if size > 32 { 16 } else { 32 });
+        let (edge, mut maps) = pyramid(size, if size > 32 { 16 } else { 32 });
         maps.reverse();
         let inputs = [channels].into_iter().chain(maps.iter().copied());
         let convs = inputs
@@ -37,7 +44,7 @@ impl Classifier {
             .map(|(a, &b)| init.conv(a, b, 4, 2, 1, false))
             .collect();
         let norms = maps.iter().map(|&m| init.batch_norm(m)).collect();
-        let flat = maps.last().copied().unwrap_or(1) * side * side;
+        let flat = maps.last().copied().unwrap_or(1) * edge * edge;
         Self {
             convs,
             norms,
@@ -47,14 +54,13 @@ impl Classifier {
     }
 
     /// Images `[N, C, H, W]` to features `[N, 64]` and logits `[N, classes]`.
-    #[must_use]
     pub fn forward(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let maps = self
             .convs
             .iter()
             .zip(&self.norms)
             .fold(Maps::new(x), |maps, (conv, norm)| {
-                maps.convolve(conv).normalize_leak(norm)
+                maps.conv(conv).batch_norm_leaky_relu(norm)
             });
         let features = leaky_relu(self.describe.forward(maps.into_tensor().flatten(1, 3)), 0.2);
         let logits = self.decide.forward(features.clone());

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
-use super::Init;
+use super::init::Init;
 use super::layers::linear;
 
 /// Dense layers; ReLU after each but the last.
@@ -24,12 +24,10 @@ impl Dense {
         Self { layers }
     }
 
-    /// The layers, in order.
     pub(super) fn layers(&self) -> &[Linear] {
         &self.layers
     }
 
-    /// The layers, in order.
     pub(super) fn layers_mut(&mut self) -> &mut [Linear] {
         &mut self.layers
     }

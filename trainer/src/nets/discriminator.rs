@@ -1,15 +1,17 @@
-//! Discriminators: images `[N, C, H, W]`, of a conditional one with classes `[N]`, to one logit each, `[N, 1]`.
+//! Discriminators: images `[N, C, H, W]`, of a conditional one with classes `[N]`, to one logit
+//! each, `[N, 1]`.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
+use super::config::DiscriminatorConfig;
 use super::dense::Dense;
-use super::layers::{Maps, SLOPE, linear};
+use super::init::{Init, Scheme};
+use super::layers::{Maps, SLOPE, linear, pyramid};
 use super::spectral::Spectral;
-use super::{Init, Scheme, pyramid};
-use crate::config::{Config, DiscriminatorNorm, NetKind};
+use crate::config::{DiscriminatorNorm, NetKind};
 use crate::random::Purpose;
 
 /// Any discriminator of this program: features of an image, and what they say.
@@ -28,9 +30,7 @@ pub struct Discriminator {
 /// The net that makes features of an image.
 #[derive(Module, Debug)]
 pub enum DiscriminatorNet {
-    /// Dense layers.
     Dense(DenseDiscriminator),
-    /// Halvings by convolution.
     Conv(ConvDiscriminator),
 }
 
@@ -41,7 +41,8 @@ pub struct DenseDiscriminator {
     bounds: Vec<Spectral>,
 }
 
-/// The DCGAN discriminator: the generator mirrored, LeakyReLU 0.2, no batch normalization on the first map.
+/// The DCGAN discriminator: the generator mirrored, LeakyReLU 0.2, no batch normalization on the
+/// first map.
 #[derive(Module, Debug)]
 pub struct ConvDiscriminator {
     convs: Vec<Conv2d>,
@@ -58,30 +59,26 @@ fn bind<const D: usize>(weight: &mut Param<Tensor<D>>, bound: Option<Spectral>) 
 
 impl Discriminator {
     /// A new discriminator with weights from the run's seed.
-    #[must_use]
-    pub fn new(config: &Config, device: &Device) -> Self {
+    pub fn new(config: impl Into<DiscriminatorConfig>, device: &Device) -> Self {
+        let DiscriminatorConfig {
+            net: config,
+            norm,
+            last_hidden,
+        } = config.into();
         let mut init = Init::new(
-            config.training.seed,
+            config.seed,
             Purpose::DiscriminatorInit,
             Scheme::Dcgan,
             device,
         );
-        let norm = config
-            .gan
-            .as_ref()
-            .map_or(DiscriminatorNorm::Batch, |gan| gan.discriminator_norm);
         let spectral = norm == DiscriminatorNorm::Spectral;
-        let (channels, size) = (config.data.channels, config.data.size);
-        let width = config
-            .gan
-            .as_ref()
-            .map_or(0, |gan| gan.discriminator_hidden);
+        let (channels, size) = (config.channels, config.size);
         let mut hidden = None;
-        let (net, judge, features) = match config.model.net {
+        let (net, judge, features) = match config.kind {
             NetKind::Dense => {
                 let widths: Vec<usize> = [channels * size * size]
                     .into_iter()
-                    .chain(config.model.hidden.iter().rev().copied())
+                    .chain(config.hidden.iter().rev().copied())
                     .collect();
                 let features = widths.last().copied().unwrap_or(1);
                 let layers = Dense::new(&mut init, widths.iter().copied());
@@ -96,7 +93,7 @@ impl Discriminator {
                 (DiscriminatorNet::Dense(net), judge, features)
             }
             NetKind::Dcgan | NetKind::DcganResize => {
-                let (side, mut maps) = pyramid(size, config.model.width.unwrap_or(64));
+                let (edge, mut maps) = pyramid(size, config.width);
                 maps.reverse();
                 let batch = norm == DiscriminatorNorm::Batch;
                 let inputs = [channels].into_iter().chain(maps.iter().copied());
@@ -107,10 +104,10 @@ impl Discriminator {
                     .collect();
                 let norms = maps.iter().skip(1).filter(|_| batch);
                 let norms = norms.map(|&m| init.batch_norm(m)).collect();
-                let mut features = maps.last().copied().unwrap_or(1) * side * side;
-                if width > 0 {
-                    hidden = Some(init.linear(features, width));
-                    features = width;
+                let mut features = maps.last().copied().unwrap_or(1) * edge * edge;
+                if last_hidden > 0 {
+                    hidden = Some(init.linear(features, last_hidden));
+                    features = last_hidden;
                 }
                 let judge = init.linear(features, 1);
                 let bounds = maps.iter().filter(|_| spectral);
@@ -128,8 +125,7 @@ impl Discriminator {
         let hidden_bound = rows
             .filter(|_| spectral)
             .map(|rows| Spectral::new(&mut init, rows));
-        let classes = config.model.classes;
-        let classes = (classes > 0).then(|| init.blank_embedding(classes, features));
+        let classes = (config.classes > 0).then(|| init.blank_embedding(config.classes, features));
         Self {
             net,
             hidden,
@@ -140,8 +136,8 @@ impl Discriminator {
         }
     }
 
-    /// Whether what it says of an image does not depend on the other images of a batch: no batch normalization.
-    #[must_use]
+    /// Whether what it says of an image does not depend on the other images of a batch: no batch
+    /// normalization.
     pub fn sees_each_alone(&self) -> bool {
         match &self.net {
             DiscriminatorNet::Dense(_) => true,
@@ -149,10 +145,11 @@ impl Discriminator {
         }
     }
 
-    /// The discriminator with its weights as they count: over their largest singular values, where that is wanted. Gradients reach the
-    /// weights themselves. Each call brings the singular vectors nearer by one round of power iteration (while gradients are wanted):
-    /// once for each time that the weights have changed, however many batches are then judged with them, for one backward pass.
-    #[must_use]
+    /// The discriminator with its weights as they count: over their largest singular values, where
+    /// that is wanted. Gradients reach the weights themselves. Each call brings the singular
+    /// vectors nearer by one round of power iteration (while gradients are wanted): once for each
+    /// time that the weights have changed, however many batches are then judged with them, for one
+    /// backward pass.
     pub fn normalized(&self) -> Self {
         let mut bound = self.clone();
         match &mut bound.net {
@@ -176,7 +173,6 @@ impl Discriminator {
     }
 
     /// Features `[N, F]` of images, of a [`Discriminator::normalized`] one.
-    #[must_use]
     pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
         match &self.net {
             DiscriminatorNet::Dense(net) => {
@@ -187,8 +183,8 @@ impl Discriminator {
                 let mut maps = Maps::new(x);
                 for (i, conv) in net.convs.iter().enumerate() {
                     maps = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
-                        Some(norm) => maps.convolve(conv).normalize_leak(norm),
-                        None => maps.convolve_leak(conv),
+                        Some(norm) => maps.conv(conv).batch_norm_leaky_relu(norm),
+                        None => maps.conv_leaky_relu(conv),
                     };
                 }
                 let features: Tensor<2> = maps.into_tensor().flatten(1, 3);
@@ -200,9 +196,9 @@ impl Discriminator {
         }
     }
 
-    /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one: positive for "real". A conditional discriminator without classes says whether
-    /// an image is real, of whichever class.
-    #[must_use]
+    /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one:
+    /// positive for "real". A conditional discriminator without classes says whether an image is
+    /// real, of whichever class.
     pub fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let logits = linear(&self.judge, features.clone(), 1.0);
         match (&self.classes, class) {
@@ -216,7 +212,6 @@ impl Discriminator {
     }
 
     /// Logits `[N, 1]` of images.
-    #[must_use]
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let net = self.normalized();
         net.judge(net.features(x), class)

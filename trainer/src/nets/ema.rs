@@ -1,13 +1,15 @@
-//! The exponential moving average of a generator, which makes better images than the generator itself (Yazıcı et al. 2019).
+//! The exponential moving average of a generator, which makes better images than the generator
+//! itself (Yazıcı et al. 2019).
 
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
-use super::{Generator, cpu};
+use super::cpu;
+use super::generator::Generator;
 
-/// The parameters of a module by their numbers, flat and without gradients.
+/// The parameters of a module by their ids, flat and without gradients.
 #[derive(Default)]
 struct Collect(HashMap<ParamId, Tensor<1>>);
 
@@ -24,12 +26,12 @@ impl ModuleVisitor for Collect {
     }
 }
 
-struct Follow {
+struct TowardsCurrent {
     current: HashMap<ParamId, Tensor<1>>,
     keep: f64,
 }
 
-impl ModuleMapper for Follow {
+impl ModuleMapper for TowardsCurrent {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(current) = self.current.remove(&param.id) else {
             return param;
@@ -38,8 +40,8 @@ impl ModuleMapper for Follow {
         param.map(|average| {
             let shape = average.dims();
             let current = current.reshape(shape);
-            if cpu::plain(&average) {
-                return cpu::approach(average, current, 1.0 - keep);
+            if cpu::on_cpu_without_gradients(&average) {
+                return cpu::lerp(average, current, 1.0 - keep);
             }
             let step = (current - average.clone()).mul_scalar(1.0 - keep);
             average + step
@@ -47,17 +49,17 @@ impl ModuleMapper for Follow {
     }
 }
 
-/// Moves the weights of `average` towards those of `current`: keep · average + (1 − keep) · current. Running statistics of batch
-/// normalization are not touched, see [`Generator::calibrate`].
-#[must_use]
+/// Moves the weights of `average` towards those of `current`: keep · average + (1 − keep) ·
+/// current. Running statistics of batch normalization are not touched, see
+/// [`Generator::calibrate`].
 pub fn ema_update(average: Generator, current: &Generator, keep: f64) -> Generator {
     let mut collect = Collect::default();
     current.visit(&mut collect);
-    let mut ema_update = Follow {
+    let mut towards = TowardsCurrent {
         current: collect.0,
         keep,
     };
-    average.map(&mut ema_update)
+    average.map(&mut towards)
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
-//! Generators: latent vectors `[N, z]`, of a conditional one with classes `[N]`, to images `[N, C, H, W]`. A VAE's decoder is one too.
+//! Generators: latent vectors `[N, z]`, of a conditional one with classes `[N]`, to images `[N, C,
+//! H, W]`. A VAE's decoder is one too.
 
 use burn::module::Module;
-use burn::nn::conv::{Conv2d, ConvTranspose2d};
-use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
+use burn::nn::conv::ConvTranspose2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
 
+use super::config::{GeneratorConfig, NetConfig};
 use super::dense::Dense;
-use super::layers::{Maps, linear};
-use super::{Init, LatentDecoder, Scheme, activate, pyramid};
-use crate::config::{Config, ModelKind, NetKind, OutputActivation};
+use super::init::Init;
+use super::layers::{Maps, ResizeConv, activate, linear, pyramid};
+use super::second_stage::LatentDecoder;
+use crate::config::{NetKind, OutputActivation};
 use crate::random::Purpose;
 
-/// Numbers that a class adds to the latent vector of a conditional net.
+/// Elements that a class adds to the latent vector of a conditional net.
 const CLASS_FEATURES: usize = 16;
 
 /// Any generator of this program.
@@ -30,7 +32,6 @@ pub struct Generator {
 /// The net that makes an image of a latent vector.
 #[derive(Module, Debug)]
 pub enum GeneratorNet {
-    /// Dense layers.
     Dense(DenseGenerator),
     /// A dense layer and doublings by convolution.
     Conv(ConvGenerator),
@@ -53,13 +54,6 @@ pub enum Upsample {
     Resize(ResizeConv),
 }
 
-/// Nearest ×2, then a 3x3 convolution: no checkerboard (Odena et al. 2016).
-#[derive(Module, Debug)]
-pub struct ResizeConv {
-    pub(super) resize: Interpolate2d,
-    pub(super) conv: Conv2d,
-}
-
 /// The DCGAN generator (Radford et al. 2016): dense to the smallest map, then doublings.
 #[derive(Module, Debug)]
 pub struct ConvGenerator {
@@ -71,18 +65,9 @@ pub struct ConvGenerator {
 }
 
 impl Upsample {
-    fn new(init: &mut Init<'_>, net: NetKind, inputs: usize, outputs: usize, bias: bool) -> Self {
-        match net {
-            NetKind::DcganResize => {
-                let resize = Interpolate2dConfig::new()
-                    .with_scale_factor(Some([2.0, 2.0]))
-                    .with_mode(InterpolateMode::Nearest)
-                    .init();
-                Self::Resize(ResizeConv {
-                    resize,
-                    conv: init.conv(inputs, outputs, 3, 1, 1, bias),
-                })
-            }
+    fn new(init: &mut Init<'_>, kind: NetKind, inputs: usize, outputs: usize, bias: bool) -> Self {
+        match kind {
+            NetKind::DcganResize => Self::Resize(ResizeConv::new(init, inputs, outputs, bias)),
             NetKind::Dense | NetKind::Dcgan => {
                 Self::Transposed(init.conv_transpose(inputs, outputs, bias))
             }
@@ -91,34 +76,34 @@ impl Upsample {
 
     fn forward(&self, x: Maps) -> Maps {
         match self {
-            Self::Transposed(layer) => x.convolve_transposed(layer),
-            Self::Resize(layer) => x.resize_convolve(layer),
+            Self::Transposed(layer) => x.conv_transpose(layer),
+            Self::Resize(layer) => x.resize_conv(layer),
         }
     }
 }
 
 impl ConvGenerator {
-    fn new(init: &mut Init<'_>, config: &Config, inputs: usize) -> Self {
-        let (side, maps) = pyramid(config.data.size, config.model.width.unwrap_or(64));
+    fn new(init: &mut Init<'_>, config: &NetConfig, inputs: usize) -> Self {
+        let (edge, maps) = pyramid(config.size, config.width);
         let first = maps.first().copied().unwrap_or(64);
-        let project = init.linear(inputs, first * side * side);
+        let project = init.linear(inputs, first * edge * edge);
         let norms = maps.iter().map(|&m| init.batch_norm(m)).collect();
         let outputs = maps
             .iter()
             .skip(1)
             .map(|&m| (m, false))
-            .chain([(config.data.channels, true)]);
+            .chain([(config.channels, true)]);
         let ups = maps
             .iter()
             .zip(outputs)
-            .map(|(&i, (o, bias))| Upsample::new(init, config.model.net, i, o, bias))
+            .map(|(&i, (o, bias))| Upsample::new(init, config.kind, i, o, bias))
             .collect();
         Self {
             project,
             norms,
             ups,
             maps: first,
-            side,
+            side: edge,
         }
     }
 
@@ -133,7 +118,7 @@ impl ConvGenerator {
             .iter()
             .zip(&self.ups)
             .fold(Maps::new(start), |x, (norm, up)| {
-                up.forward(x.normalize_relu(norm))
+                up.forward(x.batch_norm_relu(norm))
             })
             .into_tensor()
     }
@@ -141,58 +126,52 @@ impl ConvGenerator {
 
 impl Generator {
     /// A new generator with weights from the run's seed.
-    #[must_use]
-    pub fn new(config: &Config, device: &Device) -> Self {
-        let scheme = match config.model.kind {
-            ModelKind::Gan => Scheme::Dcgan,
-            ModelKind::Vae => Scheme::FanIn,
-        };
-        let mut init = Init::new(config.training.seed, Purpose::GeneratorInit, scheme, device);
-        let (channels, size) = (config.data.channels, config.data.size);
-        let conditional = config.model.classes > 0;
-        let classes = conditional.then(|| init.embedding(config.model.classes, CLASS_FEATURES));
-        let inputs = config.model.latent + if conditional { CLASS_FEATURES } else { 0 };
-        let net = match config.model.net {
+    pub fn new(config: impl Into<GeneratorConfig>, device: &Device) -> Self {
+        let config = config.into();
+        let net = &config.net;
+        let mut init = Init::new(net.seed, Purpose::GeneratorInit, config.scheme, device);
+        let classes = (net.classes > 0).then(|| init.embedding(net.classes, CLASS_FEATURES));
+        let inputs = config.latent + classes.as_ref().map_or(0, |_| CLASS_FEATURES);
+        let net = match net.kind {
             NetKind::Dense => {
                 let widths = [inputs]
                     .into_iter()
-                    .chain(config.model.hidden.iter().copied())
-                    .chain([channels * size * size]);
+                    .chain(net.hidden.iter().copied())
+                    .chain([net.channels * net.size * net.size]);
                 GeneratorNet::Dense(DenseGenerator {
                     layers: Dense::new(&mut init, widths),
-                    channels,
-                    size,
+                    channels: net.channels,
+                    size: net.size,
                 })
             }
             NetKind::Dcgan | NetKind::DcganResize => {
-                GeneratorNet::Conv(ConvGenerator::new(&mut init, config, inputs))
+                GeneratorNet::Conv(ConvGenerator::new(&mut init, net, inputs))
             }
         };
-        let second = config
-            .second_hidden()
-            .map(|widths| LatentDecoder::new(&mut init, config.model.latent, widths));
+        let second = config.second_stage.as_deref();
+        let second = second.map(|widths| LatentDecoder::new(&mut init, config.latent, widths));
         Self {
             classes,
             net,
-            output: config.model.output,
+            output: config.output,
             second,
         }
     }
 
     /// The decoder of the second stage of a two-stage VAE.
-    #[must_use]
     pub fn second(&self) -> Option<&LatentDecoder> {
         self.second.as_ref()
     }
 
-    /// The first stage of a two-stage VAE alone, whose latents are N(0, 1) too; any other generator as it is.
-    #[must_use]
+    /// The first stage of a two-stage VAE alone, whose latents are N(0, 1) too; any other generator
+    /// as it is.
     pub fn first_stage(mut self) -> Self {
         self.second = None;
         self
     }
 
-    /// The net's input: the latent vectors and what the classes add. A conditional generator takes class 0 where none is given.
+    /// The net's input: the latent vectors and what the classes add. A conditional generator takes
+    /// class 0 where none is given.
     fn input(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let Some(table) = &self.classes else {
             return latent;
@@ -203,8 +182,8 @@ impl Generator {
         Tensor::cat(vec![latent, features.reshape([rows, CLASS_FEATURES])], 1)
     }
 
-    /// Images before the last activation, `[N, C, H, W]`, from the net's own latents: in a two-stage VAE those of the first stage.
-    #[must_use]
+    /// Images before the last activation, `[N, C, H, W]`, from the net's own latents: in a
+    /// two-stage VAE those of the first stage.
     pub fn logits(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
         let input = self.input(latent, class);
         match &self.net {
@@ -218,9 +197,8 @@ impl Generator {
         }
     }
 
-    /// Images `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and classes `[N]`; through both stages
-    /// of a two-stage VAE.
-    #[must_use]
+    /// Images `[N, C, H, W]` in the range of the last activation, from latent vectors `[N, z]` and
+    /// classes `[N]`; through both stages of a two-stage VAE.
     pub fn forward(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
         let latent = match &self.second {
             Some(second) => second.forward(latent),
@@ -229,8 +207,9 @@ impl Generator {
         activate(self.logits(latent, class), self.output)
     }
 
-    /// Sets the running statistics of every batch normalization to those of the batch that `latent` makes, layer by layer: what an
-    /// average of weights needs, whose statistics are no average of statistics.
+    /// Sets the running statistics of every batch normalization to those of the batch that `latent`
+    /// makes, layer by layer: what an average of weights needs, whose statistics are no average of
+    /// statistics.
     pub fn calibrate(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) {
         let GeneratorNet::Conv(net) = &self.net else {
             return;
@@ -273,7 +252,8 @@ mod tests {
         let device = Device::flex();
         let training = Generator::new(&config, &device.clone().autodiff());
         let z = normals(5, Purpose::Score, 0, 64, config.model.latent, &device);
-        // In training, an image is made with the statistics of its batch: so must it be after calibration.
+        // In training, an image is made with the statistics of its batch: so must it be after
+        // calibration.
         let expected = training.logits(Tensor::from_inner(z.clone()), None).inner();
         let ready = training.valid();
         let before = (ready.logits(z.clone(), None) - expected.clone())

@@ -1,4 +1,5 @@
-//! Layers with weights drawn from the run's streams, and parameter numbers that are the same in every run.
+//! Layers with weights drawn from the run's streams, and parameter ids that are the same in
+//! every run.
 
 use burn::module::{Param, ParamId, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
@@ -9,16 +10,18 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::random::{Purpose, stream};
 
-/// How weights begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// Weights N(0, 0.02²), batch normalization's scale N(1, 0.02²), biases 0 (Radford et al. 2016, section 4).
+    /// Weights N(0, 0.02²), batch normalization's scale N(1, 0.02²), biases 0 (Radford et al. 2016,
+    /// section 4).
     Dcgan,
-    /// Weights and biases U(−k, k) with k = 1/√fan-in, what the textbook VAE's usual implementations begin with.
+    /// Weights and biases U(−k, k) with k = 1/√fan-in, what the textbook VAE's usual
+    /// implementations begin with.
     FanIn,
 }
 
-/// Hands out layers; each parameter has its own stream, so that a layer's weights depend on its place alone.
+/// Hands out layers; each parameter has its own stream, so that a layer's weights depend on its
+/// place alone.
 #[derive(Debug)]
 pub struct Init<'d> {
     seed: u64,
@@ -30,7 +33,6 @@ pub struct Init<'d> {
 
 impl<'d> Init<'d> {
     /// Layers for one net on `device`.
-    #[must_use]
     pub fn new(seed: u64, purpose: Purpose, scheme: Scheme, device: &'d Device) -> Self {
         Self {
             seed,
@@ -172,7 +174,7 @@ impl<'d> Init<'d> {
         layer
     }
 
-    /// A random direction of `length` numbers that is kept from step to step and not trained.
+    /// A random direction of `length` elements that is kept from step to step and not trained.
     pub(super) fn direction(&mut self, length: usize) -> RunningState<Tensor<1>> {
         let number = self.number();
         let mut values = vec![0.0; length];
@@ -181,7 +183,7 @@ impl<'d> Init<'d> {
         RunningState::with_id(self.id(number), value)
     }
 
-    /// A table with a row of `width` N(0, 1) numbers for each of `classes`.
+    /// A table with a row of `width` N(0, 1) values for each of `classes`.
     pub fn embedding(&mut self, classes: usize, width: usize) -> Embedding {
         let mut layer = EmbeddingConfig::new(classes, width).init(self.device);
         layer.weight = self.param([classes, width], |stream, values| {
@@ -190,7 +192,8 @@ impl<'d> Init<'d> {
         layer
     }
 
-    /// A table with a row of `width` zeros for each of `classes`, where nothing is to depend on the class at first.
+    /// A table with a row of `width` zeros for each of `classes`, where nothing is to depend on the
+    /// class at first.
     pub fn blank_embedding(&mut self, classes: usize, width: usize) -> Embedding {
         let mut layer = EmbeddingConfig::new(classes, width).init(self.device);
         layer.weight = self.param([classes, width], |_, _| {});

@@ -1,15 +1,71 @@
-//! Feature maps on their way through a net: by burn's modules or, on the CPU in training, by the operations of [`cpu`](super::cpu).
+//! Feature maps on their way through a net: by burn's modules or, on the CPU in training, by the
+//! operations of [`cpu`](super::cpu).
 
+use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
+use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
 use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
-use burn::tensor::activation::{leaky_relu, relu};
+use burn::tensor::activation::{leaky_relu, relu, sigmoid, tanh};
 use burn::tensor::{Tensor, TensorData};
 
 use super::cpu::{self, Geometry};
-use super::generator::ResizeConv;
+use super::init::Init;
+use crate::config::OutputActivation;
 
 /// The slope of LeakyReLU in discriminators (Radford et al. 2016).
 pub(super) const SLOPE: f64 = 0.2;
+
+/// Nearest ×2, then a 3x3 convolution: no checkerboard (Odena et al. 2016).
+#[derive(Module, Debug)]
+pub struct ResizeConv {
+    resize: Interpolate2d,
+    conv: Conv2d,
+}
+
+impl ResizeConv {
+    pub(super) fn new(init: &mut Init<'_>, inputs: usize, outputs: usize, bias: bool) -> Self {
+        let resize = Interpolate2dConfig::new()
+            .with_scale_factor(Some([2.0, 2.0]))
+            .with_mode(InterpolateMode::Nearest);
+        Self {
+            resize: resize.init(),
+            conv: init.conv(inputs, outputs, 3, 1, 1, bias),
+        }
+    }
+}
+
+/// Feature maps at each size of a convolutional net: from the smallest map to half the image's
+/// size.
+///
+/// The smallest map is the image halved until another halving would be odd or under 4 pixels;
+/// `width` feature maps at half the image's size double with each halving, up to 512. 28 pixels and
+/// width 64 give `(7, [128, 64])`, 64 pixels `(4, [512, 256, 128, 64])`, the nets of Radford et al.
+/// 2016.
+pub(super) fn pyramid(size: usize, width: usize) -> (usize, Vec<usize>) {
+    let mut edge = size / 2;
+    let mut maps = vec![width];
+    while edge.is_multiple_of(2) && edge / 2 >= 4 {
+        edge /= 2;
+        maps.push((maps.last().copied().unwrap_or(width) * 2).min(512.max(width)));
+    }
+    maps.reverse();
+    (edge, maps)
+}
+
+/// The last activation of a generator.
+pub(super) fn activate<const D: usize>(logits: Tensor<D>, output: OutputActivation) -> Tensor<D> {
+    if cpu::on_cpu_backend(&logits) {
+        let function = match output {
+            OutputActivation::Sigmoid => cpu::Activation::Sigmoid,
+            OutputActivation::Tanh => cpu::Activation::Tanh,
+        };
+        return cpu::activate(logits, function);
+    }
+    match output {
+        OutputActivation::Sigmoid => sigmoid(logits),
+        OutputActivation::Tanh => tanh(logits),
+    }
+}
 
 /// Feature maps of a batch.
 pub(super) enum Maps {
@@ -44,18 +100,17 @@ impl Maps {
         Self::new(forward(self.into_tensor()))
     }
 
-    /// A convolution.
-    pub(super) fn convolve(self, layer: &Conv2d) -> Self {
-        self.convolve_leaky(layer, 1.0)
+    pub(super) fn conv(self, layer: &Conv2d) -> Self {
+        self.conv_and_leaky(layer, 1.0)
     }
 
     /// A convolution and LeakyReLU of slope 0.2.
-    pub(super) fn convolve_leak(self, layer: &Conv2d) -> Self {
-        self.convolve_leaky(layer, SLOPE)
+    pub(super) fn conv_leaky_relu(self, layer: &Conv2d) -> Self {
+        self.conv_and_leaky(layer, SLOPE)
     }
 
     /// A convolution and LeakyReLU of `slope`, 1 for none.
-    fn convolve_leaky(self, layer: &Conv2d, slope: f64) -> Self {
+    fn conv_and_leaky(self, layer: &Conv2d, slope: f64) -> Self {
         let ([kernel, columns], [stride, across]) = (layer.kernel_size, layer.stride);
         let plain = kernel == columns && stride == across && layer.dilation == [1, 1];
         match (self, &layer.padding) {
@@ -69,20 +124,19 @@ impl Maps {
                     padding: *padding,
                     big: [height, width],
                 };
-                let y = cpu::convolve(x, layer.weight.val(), geometry);
+                let y = cpu::conv2d(x, layer.weight.val(), geometry);
                 finish(y, layer.bias.as_ref().map(|bias| bias.val()), slope)
             }
             (maps, _) => maps.by_module(|x| leaky(layer.forward(x), slope)),
         }
     }
 
-    /// A transposed convolution.
-    pub(super) fn convolve_transposed(self, layer: &ConvTranspose2d) -> Self {
+    pub(super) fn conv_transpose(self, layer: &ConvTranspose2d) -> Self {
         let ([kernel, columns], [stride, across]) = (layer.kernel_size, layer.stride);
-        let [padding, side] = layer.padding;
+        let [padding, columns_padding] = layer.padding;
         let plain = kernel == columns
             && stride == across
-            && padding == side
+            && padding == columns_padding
             && layer.padding_out == [0, 0]
             && layer.dilation == [1, 1]
             && layer.groups == 1;
@@ -95,9 +149,10 @@ impl Maps {
         }
     }
 
-    /// Nearest ×2 and a convolution 3x3 with padding 1. Both together are one transposed convolution 4x4 with stride 2 and
-    /// padding 1, with the kernel A·w·Aᵀ of [`doubled`]: less than half of the multiplications.
-    pub(super) fn resize_convolve(self, layer: &ResizeConv) -> Self {
+    /// Nearest ×2 and a convolution 3x3 with padding 1. Both together are one transposed
+    /// convolution 4x4 with stride 2 and padding 1, with the kernel A·w·Aᵀ of [`doubled`]: less
+    /// than half of the multiplications.
+    pub(super) fn resize_conv(self, layer: &ResizeConv) -> Self {
         match self {
             ChannelsLast(x) => {
                 let weight = doubled(layer.conv.weight.val());
@@ -108,19 +163,18 @@ impl Maps {
         }
     }
 
-    /// Batch normalization and ReLU.
-    pub(super) fn normalize_relu(self, layer: &BatchNorm) -> Self {
+    pub(super) fn batch_norm_relu(self, layer: &BatchNorm) -> Self {
         match self {
             ChannelsFirst(x) => ChannelsFirst(relu(layer.forward(x))),
-            ChannelsLast(x) => normalize(layer, x, 0.0),
+            ChannelsLast(x) => batch_norm(layer, x, 0.0),
         }
     }
 
     /// Batch normalization and LeakyReLU of slope 0.2.
-    pub(super) fn normalize_leak(self, layer: &BatchNorm) -> Self {
+    pub(super) fn batch_norm_leaky_relu(self, layer: &BatchNorm) -> Self {
         match self {
             ChannelsFirst(x) => ChannelsFirst(leaky_relu(layer.forward(x), SLOPE)),
-            ChannelsLast(x) => normalize(layer, x, SLOPE),
+            ChannelsLast(x) => batch_norm(layer, x, SLOPE),
         }
     }
 }
@@ -129,7 +183,7 @@ impl Maps {
 pub(super) fn linear(layer: &Linear, x: Tensor<2>, slope: f64) -> Tensor<2> {
     match &layer.bias {
         Some(bias) if cpu::on_cpu_backend(&x) => {
-            cpu::biased(cpu::multiply(x, layer.weight.val()), bias.val(), slope)
+            cpu::bias_leaky_relu(cpu::matmul(x, layer.weight.val()), bias.val(), slope)
         }
         _ => leaky(layer.forward(x), slope),
     }
@@ -149,9 +203,9 @@ fn leaky<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
 /// What comes after a convolution's products.
 fn finish(x: Tensor<4>, bias: Option<Tensor<1>>, slope: f64) -> Maps {
     ChannelsLast(match bias {
-        Some(bias) => cpu::biased(x, bias, slope),
+        Some(bias) => cpu::bias_leaky_relu(x, bias, slope),
         None if slope == 1.0 => x,
-        None => cpu::leak(x, slope),
+        None => cpu::leaky_relu(x, slope),
     })
 }
 
@@ -168,12 +222,12 @@ fn transposed(
         padding,
         big: [height, width].map(|n| (n - 1) * stride + kernel - 2 * padding),
     };
-    finish(cpu::convolve_transposed(x, weight, geometry), bias, 1.0)
+    finish(cpu::conv_transpose2d(x, weight, geometry), bias, 1.0)
 }
 
-/// The kernel `[I, O, 4, 4]` of a transposed convolution with stride 2 and padding 1 that does what nearest ×2 and a convolution
-/// with `weight` `[O, I, 3, 3]` and padding 1 do: A·w·Aᵀ. A row of A says which of the three taps fall on the same pixel of
-/// the smaller image.
+/// The kernel `[I, O, 4, 4]` of a transposed convolution with stride 2 and padding 1, A·w·Aᵀ. It
+/// does what nearest ×2 and a convolution with `weight` `[O, I, 3, 3]` and padding 1 do. A row of A
+/// says which of the three taps fall on the same pixel of the smaller image.
 fn doubled(weight: Tensor<4>) -> Tensor<4> {
     const A: [[f32; 3]; 4] = [
         [0.0, 0.0, 1.0],
@@ -205,10 +259,10 @@ fn doubled(weight: Tensor<4>) -> Tensor<4> {
 }
 
 /// As burn's module does it in training, running statistics included.
-fn normalize(layer: &BatchNorm, x: Tensor<4>, slope: f64) -> Maps {
+fn batch_norm(layer: &BatchNorm, x: Tensor<4>, slope: f64) -> Maps {
     let device = x.device();
     let (gamma, beta) = (layer.gamma.val(), layer.beta.val());
-    let (output, mean, variance) = cpu::normalize(x, gamma, beta, layer.epsilon, slope);
+    let (output, mean, variance) = cpu::batch_norm(x, gamma, beta, layer.epsilon, slope);
     for (running, batch) in [(&layer.running_mean, mean), (&layer.running_var, variance)] {
         let before = running.value_sync().to_device(&device);
         let after =
@@ -222,26 +276,19 @@ fn normalize(layer: &BatchNorm, x: Tensor<4>, slope: f64) -> Maps {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Init, Scheme};
+    use super::super::Scheme;
     use super::*;
     use crate::random::{Purpose, normals};
-    use burn::nn::interpolate::{Interpolate2dConfig, InterpolateMode};
     use burn::tensor::Device;
 
     #[test]
     fn nearest_and_a_convolution_are_one_transposed_convolution() {
         let device = Device::flex().autodiff();
         let mut init = Init::new(3, Purpose::GeneratorInit, Scheme::FanIn, &device);
-        let layer = ResizeConv {
-            resize: Interpolate2dConfig::new()
-                .with_scale_factor(Some([2.0, 2.0]))
-                .with_mode(InterpolateMode::Nearest)
-                .init(),
-            conv: init.conv(5, 3, 3, 1, 1, true),
-        };
+        let layer = ResizeConv::new(&mut init, 5, 3, true);
         let x = normals(1, Purpose::Score, 0, 4, 5 * 6 * 7, &device).reshape([4, 5, 6, 7]);
         let expected = layer.conv.forward(layer.resize.forward(x.clone()));
-        let found = Maps::new(x).resize_convolve(&layer).into_tensor();
+        let found = Maps::new(x).resize_conv(&layer).into_tensor();
         let difference = (expected - found).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-5, "{difference}");
     }

@@ -1,65 +1,35 @@
 //! Generators, discriminators, encoders and decoders, as burn modules.
 
 mod classifier;
+mod config;
 pub(crate) mod cpu;
 mod dense;
 mod discriminator;
 mod ema;
+mod encoder;
 mod generator;
 mod init;
 mod layers;
 mod second_stage;
 mod spectral;
-mod vae;
 
 pub use classifier::Classifier;
+pub use config::{
+    ClassifierConfig, DiscriminatorConfig, EncoderConfig, GeneratorConfig, NetConfig,
+};
 pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator, DiscriminatorNet};
 pub use ema::ema_update;
+pub use encoder::Encoder;
 pub use generator::{ConvGenerator, DenseGenerator, Generator, GeneratorNet, Upsample};
 pub use init::{Init, Scheme};
 pub use second_stage::{LatentDecoder, LatentEncoder};
-pub use vae::Encoder;
-
-use burn::tensor::Tensor;
-
-use crate::config::OutputActivation;
-
-/// Feature maps at each size of a convolutional net: from the smallest map to half the image's size.
-///
-/// The smallest map is the image halved until another halving would be odd or under 4 pixels; `width` feature
-/// maps at half the image's size double with each halving, up to 512. 28 pixels and width 64 give
-/// `(7, [128, 64])`, 64 pixels `(4, [512, 256, 128, 64])`, the nets of Radford et al. 2016.
-#[must_use]
-pub fn pyramid(size: usize, width: usize) -> (usize, Vec<usize>) {
-    let mut side = size / 2;
-    let mut maps = vec![width];
-    while side.is_multiple_of(2) && side / 2 >= 4 {
-        side /= 2;
-        maps.push((maps.last().copied().unwrap_or(width) * 2).min(512.max(width)));
-    }
-    maps.reverse();
-    (side, maps)
-}
-
-pub(crate) fn activate<const D: usize>(logits: Tensor<D>, output: OutputActivation) -> Tensor<D> {
-    if cpu::on_cpu_backend(&logits) {
-        let function = match output {
-            OutputActivation::Sigmoid => cpu::Squash::Sigmoid,
-            OutputActivation::Tanh => cpu::Squash::Tanh,
-        };
-        return cpu::squash(logits, function);
-    }
-    match output {
-        OutputActivation::Sigmoid => burn::tensor::activation::sigmoid(logits),
-        OutputActivation::Tanh => burn::tensor::activation::tanh(logits),
-    }
-}
 
 #[cfg(test)]
 mod tests {
+    use super::layers::pyramid;
     use super::*;
     use crate::config::{Overrides, Source, resolve};
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{Device, Tensor, TensorData};
 
     #[test]
     fn the_pyramid_gives_the_published_dcgans() {
@@ -112,8 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_hidden_layer_lets_far_parts_of_a_image_speak_together() {
-        // Without it the logit is a sum over places, each of which sees 10x10 pixels: far changes add up.
+    fn only_a_hidden_layer_lets_far_parts_of_an_image_speak_together() {
+        // Without it the logit is a sum over places, each of which sees 10x10 pixels: far changes
+        // add up.
         let device = Device::flex();
         let interaction = |hidden: usize| {
             let overrides = Overrides {

@@ -1,9 +1,11 @@
-//! Spectral normalization: a weight divided by its largest singular value, so that a layer stretches nothing (Miyato et al. 2018).
+//! Spectral normalization: a weight divided by its largest singular value, so that a layer
+//! stretches nothing (Miyato et al. 2018).
 
 use burn::module::{Module, RunningState};
 use burn::tensor::Tensor;
 
-use super::{Init, cpu};
+use super::cpu;
+use super::init::Init;
 
 /// Keeps the guess of one weight's first left singular vector from step to step.
 #[derive(Module, Debug)]
@@ -24,14 +26,15 @@ impl Spectral {
         }
     }
 
-    /// `weight` `[rows, ...]` over its largest singular value σ = uᵀ·W·v, as a matrix of `rows` rows. u and v count as constants, as
-    /// in the paper's section 2.1; while gradients are wanted, one round of power iteration (algorithm 1) brings them nearer to the
-    /// singular vectors: one, because the weight moves little between steps.
+    /// `weight` `[rows, ...]` over its largest singular value σ = uᵀ·W·v, as a matrix of `rows`
+    /// rows. u and v count as constants, as in the paper's section 2.1; while gradients are wanted,
+    /// one round of power iteration (algorithm 1) brings them nearer to the singular vectors: one,
+    /// because the weight moves little between steps.
     pub(super) fn normalize<const D: usize>(&self, weight: Tensor<D>) -> Tensor<D> {
         let device = weight.device();
         let left = self.left.value_sync().to_device(&device);
         if cpu::on_cpu_backend(&weight) {
-            let (left, weight) = cpu::bounded(weight, left);
+            let (left, weight) = cpu::spectral_norm(weight, left);
             self.left.update(left.detach());
             // An update waits for the thread that made it, and the next step may be on another.
             let _ = self.left.value_sync();
@@ -66,7 +69,8 @@ mod tests {
         let device = Device::flex().autodiff();
         let mut init = Init::new(1, Purpose::DiscriminatorInit, Scheme::Dcgan, &device);
         let spectral = Spectral::new(&mut init, 6);
-        // Singular values 3, 2 and 1/2, turned by an orthogonal matrix made from a Householder reflection.
+        // Singular values 3, 2 and 1/2, turned by an orthogonal matrix made from a Householder
+        // reflection.
         let v = unit(normals(1, Purpose::Score, 0, 1, 6, &device));
         let eye = Tensor::<2>::eye(6, &device);
         let turn = eye.clone() - v.clone().transpose().matmul(v).mul_scalar(2.0);

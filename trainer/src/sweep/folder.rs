@@ -16,7 +16,6 @@ use crate::training::Learner;
 pub struct Sweep {
     /// The sweep file, as it is in the folder.
     pub spec: Spec,
-    /// The folder.
     pub path: PathBuf,
     /// What is known of the trials that were begun, by number.
     pub trials: Vec<Trial>,
@@ -32,7 +31,8 @@ impl Sweep {
     /// Makes the folder for `file`, or goes on with the one there is.
     ///
     /// # Errors
-    /// [`SweepError::Changed`] when the folder holds another sweep, [`SweepError::Busy`], or what is wrong with the file.
+    /// [`SweepError::Changed`] when the folder holds another sweep, [`SweepError::Busy`], or what
+    /// is wrong with the file.
     pub fn create(file: &Path, folder: &Path) -> Result<(Self, SweepLock), SweepError> {
         let new = Spec::read(file)?;
         let doing = "making the sweep folder";
@@ -54,9 +54,6 @@ impl Sweep {
     }
 
     /// Reads a sweep folder; for looking, or for a worker that trains one of its trials.
-    ///
-    /// # Errors
-    /// [`SweepError`].
     pub fn open(folder: &Path) -> Result<Self, SweepError> {
         let spec = Spec::read(&folder.join("sweep.toml"))?;
         let rungs = schedule::rungs(spec.algorithm, spec.budget);
@@ -94,9 +91,6 @@ impl Sweep {
     }
 
     /// Writes the file of one trial.
-    ///
-    /// # Errors
-    /// [`SweepError::File`].
     pub fn save(&self, trial: &Trial) -> Result<(), SweepError> {
         let path = trial_file(&self.path, trial.trial);
         let json = serde_json::to_vec_pretty(trial).map_err(|e| SweepError::Damaged {
@@ -106,10 +100,8 @@ impl Sweep {
         write_atomic(&path, &json).map_err(SweepError::file(&path, "writing"))
     }
 
-    /// Training steps of trial number `trial` at the end of `rung`: of a budget in images, as many steps as use them up.
-    ///
-    /// # Errors
-    /// [`SweepError::Trial`].
+    /// Training steps of trial number `trial` at the end of `rung`: of a budget in images, as many
+    /// steps as use them up.
     pub fn steps(&self, trial: usize, rung: usize) -> Result<u64, SweepError> {
         let budget = self.rungs.get(rung).copied().unwrap_or(self.spec.budget);
         match self.spec.unit {
@@ -123,13 +115,11 @@ impl Sweep {
     }
 
     /// The folder that holds the run folder of a trial.
-    #[must_use]
     pub fn out(&self, trial: usize) -> PathBuf {
         self.path.join("runs").join(format!("{trial:05}"))
     }
 
     /// The run folder of a trial, when training has made it.
-    #[must_use]
     pub fn run(&self, trial: usize) -> Option<PathBuf> {
         run_in(&self.out(trial))
     }

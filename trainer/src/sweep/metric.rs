@@ -1,4 +1,4 @@
-//! The figure of a run at a step, from the files that training leaves behind.
+//! The metric of a run at a step, from the files that training leaves behind.
 
 use std::fs;
 use std::io;
@@ -10,17 +10,19 @@ use super::error::SweepError;
 use super::spec::Metric;
 use crate::training::checkpoint;
 
-/// The files that hold figures, one JSON object with a `step` a line; the first that has the field counts.
+/// The files that hold metrics, one JSON object with a `step` a line; the first that has the field
+/// counts.
 const FILES: [&str; 2] = ["metrics.jsonl", "stats.jsonl"];
 
-/// What a file says of a step and is no figure of merit.
-const NOT_FIGURES: [&str; 5] = ["step", "epoch", "images", "seconds", "images_per_second"];
+/// What a file says of a step and is no metric.
+const NOT_METRICS: [&str; 5] = ["step", "epoch", "images", "seconds", "images_per_second"];
 
-/// The metric of `run` at `step`: the last line of it that is no later. `None` when it is there and is not a finite number. A score of
-/// which more is better is given with the other sign, so that of all scores the smallest is best.
+/// The metric of `run` at `step`: the last line of it that is no later. `None` when it is there and
+/// is not a finite number. A score of which more is better is given with the other sign, so that of
+/// all scores the smallest is best.
 ///
 /// # Errors
-/// [`SweepError::NoMetric`] when the run has no such figure, [`SweepError::File`].
+/// [`SweepError::NoMetric`] when the run has no such metric, [`SweepError::File`].
 pub fn value_at(run: &Path, metric: &Metric, step: u64) -> Result<Option<f64>, SweepError> {
     let missing = |found| SweepError::NoMetric {
         metric: metric.name().to_owned(),
@@ -56,13 +58,13 @@ pub fn value_at(run: &Path, metric: &Metric, step: u64) -> Result<Option<f64>, S
     Err(missing(fields(run)?))
 }
 
-/// Names of the figures that `run` has.
+/// Names of the metrics that `run` has.
 fn fields(run: &Path) -> Result<Vec<String>, SweepError> {
     let mut names = Vec::new();
     for file in FILES {
         for line in lines(&run.join(file))? {
             for (name, _) in line.as_object().into_iter().flatten() {
-                if !NOT_FIGURES.contains(&name.as_str()) && !names.contains(name) {
+                if !NOT_METRICS.contains(&name.as_str()) && !names.contains(name) {
                     names.push(name.clone());
                 }
             }
@@ -71,7 +73,8 @@ fn fields(run: &Path) -> Result<Vec<String>, SweepError> {
     Ok(names)
 }
 
-/// The lines of a file that are JSON; one that a kill cut short is not. None when there is no such file.
+/// The lines of a file that are JSON; one that a kill cut short is not. None when there is no such
+/// file.
 fn lines(path: &Path) -> Result<Vec<Value>, SweepError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(text

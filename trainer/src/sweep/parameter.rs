@@ -11,15 +11,12 @@ use crate::config::keys::{Key, Kind};
 /// Where the values of a setting come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Range {
-    /// Even between two numbers.
     Uniform(f64, f64),
-    /// Even in the logarithm between two numbers above 0.
+    /// Uniform in the logarithm between two numbers above 0.
     Log(f64, f64),
     /// A whole number between two, both included, that is `low` and a multiple of `step`.
     Integer {
-        /// The smallest.
         low: i64,
-        /// The largest.
         high: i64,
         /// The distance between two values, 1 or more.
         step: i64,
@@ -33,7 +30,6 @@ pub enum Range {
 /// One searched setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
-    /// Which setting.
     pub key: &'static Key,
     /// Where its values come from.
     pub range: Range,
@@ -49,17 +45,18 @@ impl Parameter {
     /// Reads a range and checks it against what `key` allows.
     ///
     /// # Errors
-    /// [`SweepError::BadValue`], [`SweepError::WrongRange`], [`SweepError::EmptyRange`], [`SweepError::OutOfRange`] or, for a
-    /// choice that the key does not allow, [`SweepError::Config`].
+    /// [`SweepError::BadValue`], [`SweepError::WrongRange`], [`SweepError::EmptyRange`],
+    /// [`SweepError::OutOfRange`] or, for a choice that the key does not allow,
+    /// [`SweepError::Config`].
     pub fn read(origin: &str, key: &'static Key, value: &Value) -> Result<Self, SweepError> {
         let reader = Reader { origin, key, value };
         let range = reader.range()?;
         Ok(Self { key, range })
     }
 
-    /// The value of trial number `trial`: a function of `seed`, the key and the number, whoever asks and in which order. A
-    /// parameter that is added or removed leaves the others as they were.
-    #[must_use]
+    /// The value of trial number `trial`: a function of `seed`, the key and the number, whoever
+    /// asks and in which order. A parameter that is added or removed leaves the others as they
+    /// were.
     pub fn sample(&self, seed: u64, trial: u64) -> Value {
         let mut stream = Stream::at(seed, DOMAIN, trial, key_number(self.key.path));
         match &self.range {
@@ -77,7 +74,8 @@ impl Parameter {
                 Value::Integer(low + i64::try_from(index).unwrap_or(0) * step)
             }
             Range::LogInteger(low, high) => {
-                // Half a unit more on both sides, so that the ends are as likely as their neighbours.
+                // Half a unit more on both sides, so that the ends are as likely as their
+                // neighbours.
                 #[allow(clippy::cast_precision_loss)]
                 let (from, to) = (*low as f64 - 0.5, *high as f64 + 0.5);
                 #[allow(clippy::cast_possible_truncation)]
@@ -92,7 +90,6 @@ impl Parameter {
     }
 
     /// Whether images of it want a logarithmic axis.
-    #[must_use]
     pub fn is_log(&self) -> bool {
         matches!(self.range, Range::Log(..) | Range::LogInteger(..))
     }

@@ -107,8 +107,8 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Settings and their values. Both `"optimizer.batch" = …` and `optimizer.batch = …` (which TOML reads as a table in a table)
-/// name the setting `optimizer.batch`.
+/// Settings and their values. Both `"optimizer.batch" = …` and `optimizer.batch = …` (which TOML
+/// reads as a table in a table) name the setting `optimizer.batch`.
 pub(super) fn flatten<'a>(
     origin: &str,
     table: Option<&'a Table>,

@@ -1,4 +1,4 @@
-//! The sweep's loop: gives free places to trials, and writes down what they come to.
+//! The sweep's loop: gives free slots to trials, and writes down what they come to.
 
 use std::sync::atomic::Ordering;
 
@@ -9,10 +9,10 @@ use super::schedule::{Next, next};
 use super::trial::{Reached, State, Trial};
 use crate::training::StopFlag;
 
-/// How often a trial's process may die without coming any further before the trial counts as failed.
+/// How often a trial's process may die without coming any further before the trial counts as
+/// failed.
 const MOST_DEATHS: u32 = 3;
 
-/// Why a sweep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// Every trial has all that the algorithm gives it.
@@ -28,7 +28,6 @@ pub enum Event {
     Started,
     /// It came to the end of its rung.
     Reached(Reached),
-    /// It cannot go on.
     Failed(String),
     /// Its process died; it will be resumed.
     Died(String),
@@ -37,9 +36,11 @@ pub enum Event {
 /// Called after each event, with the sweep as it stands then.
 pub type Watch<'a> = dyn FnMut(&Sweep, usize, &Event) -> Result<(), SweepError> + 'a;
 
-/// Runs a sweep to its end or until `stop` is set. Whatever an earlier process left running is resumed.
+/// Runs a sweep to its end or until `stop` is set. Whatever an earlier process left running is
+/// resumed.
 ///
-/// Each change is written to the trial's file before anything is started, so this process may be killed at any moment.
+/// Each change is written to the trial's file before anything is started, so this process may be
+/// killed at any moment.
 ///
 /// # Errors
 /// [`SweepError`]; what was reached until then stays.
@@ -98,7 +99,7 @@ fn go(
             }
         } else {
             let mut jobs = Vec::new();
-            while in_flight.len() < launcher.places() {
+            while in_flight.len() < launcher.slots() {
                 let Some(job) = pick(sweep, waiting)? else {
                     break;
                 };
@@ -118,7 +119,7 @@ fn go(
     }
 }
 
-/// The job for a free place: one that died or was left, or what the algorithm says.
+/// The job for a free slot: one that died or was left, or what the algorithm says.
 fn pick(sweep: &mut Sweep, waiting: &mut Vec<Job>) -> Result<Option<Job>, SweepError> {
     if let Some(job) = waiting.pop() {
         return Ok(Some(job));
@@ -201,7 +202,7 @@ fn record(
     Ok(again)
 }
 
-/// As many digits as every reader of JSON gives back to the last bit, and more than a figure has.
+/// As many digits as every reader of JSON gives back to the last bit, and more than a metric has.
 fn twelve_digits(value: f64) -> f64 {
     format!("{value:.11e}").parse().unwrap_or(value)
 }
@@ -216,9 +217,6 @@ fn put(sweep: &mut Sweep, trial: Trial) -> Result<(), SweepError> {
 }
 
 /// Lets failed trials go on from where they stand.
-///
-/// # Errors
-/// [`SweepError::File`].
 pub fn retry_failed(sweep: &mut Sweep) -> Result<usize, SweepError> {
     let failed: Vec<Trial> = sweep
         .trials

@@ -9,11 +9,12 @@ use super::super::trial::best;
 use super::*;
 use crate::atomic_file::TestFolder;
 
-/// Trains by formula: a job takes as long as it has steps before it, and what it comes to depends on its settings.
+/// Trains by formula: a job takes as long as it has steps before it, and what it comes to depends
+/// on its settings.
 struct Simulated {
     curve: fn(&Settings, u64) -> Option<f64>,
     settings: Vec<Settings>,
-    places: usize,
+    slots: usize,
     running: Vec<(Job, u64)>,
     done: BTreeMap<usize, u64>,
     trained: u64,
@@ -24,13 +25,13 @@ struct Simulated {
 }
 
 impl Simulated {
-    fn new(sweep: &Sweep, places: usize, curve: fn(&Settings, u64) -> Option<f64>) -> Self {
+    fn new(sweep: &Sweep, slots: usize, curve: fn(&Settings, u64) -> Option<f64>) -> Self {
         Self {
             curve,
             settings: (0..sweep.spec.trials)
                 .map(|t| sweep.spec.settings(t))
                 .collect(),
-            places,
+            slots,
             running: Vec::new(),
             done: sweep
                 .trials
@@ -45,8 +46,8 @@ impl Simulated {
 }
 
 impl Launcher for Simulated {
-    fn places(&self) -> usize {
-        self.places
+    fn slots(&self) -> usize {
+        self.slots
     }
 
     fn submit(&mut self, jobs: &[Job]) -> Result<(), SweepError> {
@@ -54,7 +55,7 @@ impl Launcher for Simulated {
             let from = self.done.get(&job.trial).copied().unwrap_or(0);
             self.running.push((job.clone(), job.target - from));
         }
-        assert!(self.running.len() <= self.places);
+        assert!(self.running.len() <= self.slots);
         Ok(())
     }
 
@@ -114,8 +115,8 @@ impl Launcher for Simulated {
     }
 }
 
-/// Best at a step size of 1e-3 and β₁ = 0.5; each decade away costs 1, and too large a step diverges. Falls with training, and the
-/// better settings are ahead from the beginning.
+/// Best at a step size of 1e-3 and β₁ = 0.5; each decade away costs 1, and too large a step
+/// diverges. Falls with training, and the better settings are ahead from the beginning.
 fn curve(settings: &Settings, step: u64) -> Option<f64> {
     let get = |name: &str| {
         let found = settings.iter().find(|(key, _)| key.ends_with(name));
@@ -227,17 +228,17 @@ fn a_trial_that_diverges_is_marked_and_ranks_last() {
 
 #[test]
 fn a_sweep_killed_again_and_again_ends_with_the_table_of_an_undisturbed_one() {
-    for (algorithm, places) in [("asha", 1), ("random", 3)] {
+    for (algorithm, slots) in [("asha", 1), ("random", 3)] {
         let folder = TestFolder::new();
         let mut calm = open(&folder.0.join("calm"), algorithm, 27, 2);
-        let mut launcher = Simulated::new(&calm, places, curve);
+        let mut launcher = Simulated::new(&calm, slots, curve);
         finish(&mut calm, &mut launcher);
 
         let rough = folder.0.join("rough");
         let mut kills = 0;
         let sweep = loop {
             let mut sweep = open(&rough, algorithm, 27, 2);
-            let mut launcher = Simulated::new(&sweep, places, curve);
+            let mut launcher = Simulated::new(&sweep, slots, curve);
             launcher.polls_left = Some(2);
             match run(&mut sweep, &mut launcher, &StopFlag::default(), &mut quiet) {
                 Ok(ending) => {

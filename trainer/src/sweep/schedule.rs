@@ -1,16 +1,16 @@
 //! Which trial trains next: asynchronous successive halving.
 //!
-//! Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht and Talwalkar, "A System for Massively Parallel Hyperparameter
-//! Tuning" (MLSys 2020), algorithm 2. Random search is the case of one rung.
+//! Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht and Talwalkar, "A System for
+//! Massively Parallel Hyperparameter Tuning" (MLSys 2020), algorithm 2. Random search is the case
+//! of one rung.
 
 use super::spec::{Algorithm, Goal};
 use super::trial::{State, Trial};
 
 /// The budgets at which trials are compared: r, r·η, r·η², … and last all of the budget.
 ///
-/// The paper stops at the largest r·ηᵏ that fits; here the last rung is all of the budget, so that what a person asked for is what the
-/// best trials get.
-#[must_use]
+/// The paper stops at the largest r·ηᵏ that fits; here the last rung is all of the budget, so that
+/// the best trials get the whole budget that a person gave.
 pub fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
     let Algorithm::Asha { min, eta } = algorithm else {
         return vec![budget];
@@ -26,7 +26,6 @@ pub fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
 }
 
 /// How many trials it takes until one is sure to get all of the budget: ηᵏ for k + 1 rungs.
-#[must_use]
 pub fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
     match algorithm {
         Algorithm::Random => 1,
@@ -42,20 +41,17 @@ pub fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
 pub enum Next {
     /// Train this trial, which is on a lower rung, to the end of `rung`.
     Promote {
-        /// Its number.
         trial: usize,
-        /// The rung.
         rung: usize,
     },
-    /// Begin this trial.
     Begin(usize),
     /// Nothing, until another trial ends.
     Nothing,
 }
 
-/// The paper's `get_job`: from the highest rung down, a trial among the best 1/η of its rung that was not promoted yet; where there is
-/// none, a new one, up to `total`. A failed trial counts in the rung it failed on as the worst.
-#[must_use]
+/// The paper's `get_job`: from the highest rung down, a trial among the best 1/η of its rung that
+/// was not promoted yet; where there is none, a new one, up to `total`. A failed trial counts in
+/// the rung it failed on as the worst.
 pub fn next(
     trials: &[Trial],
     algorithm: Algorithm,

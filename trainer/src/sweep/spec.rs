@@ -10,10 +10,11 @@ use super::read::{Section, flatten};
 use crate::config::{self, Config, Overrides, Source, check_value};
 use crate::data::DataSpec;
 
-/// Which figure of a run is compared.
+/// Which metric of a run is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// The score of the checkpoint, smaller is better: one of which more is better counts with the other sign.
+    /// The score of the checkpoint, smaller is better: one of which more is better counts with the
+    /// other sign.
     Score,
     /// A field of `metrics.jsonl`, or else of `stats.jsonl`.
     Field(String),
@@ -21,7 +22,6 @@ pub enum Metric {
 
 impl Metric {
     /// Its name, as in the sweep file.
-    #[must_use]
     pub fn name(&self) -> &str {
         match self {
             Self::Score => "score",
@@ -33,15 +33,12 @@ impl Metric {
 /// Which end of the metric is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// Small is good.
     Min,
-    /// Large is good.
     Max,
 }
 
 impl Goal {
-    /// Orders the better of two figures first.
-    #[must_use]
+    /// Orders the better of two values first.
     pub fn compare(self, a: f64, b: f64) -> std::cmp::Ordering {
         match self {
             Self::Min => a.total_cmp(&b),
@@ -53,7 +50,6 @@ impl Goal {
 /// In what the budget is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Training steps.
     Steps,
     /// Training images: fair where the batch is searched too.
     Images,
@@ -64,7 +60,8 @@ pub enum Unit {
 pub enum Algorithm {
     /// Each trial gets all of it (Bergstra and Bengio 2012).
     Random,
-    /// Asynchronous successive halving (Li et al. 2020): each begins with `min`, the best one in `eta` goes on with `eta` times more.
+    /// Asynchronous successive halving (Li et al. 2020): each begins with `min`, the best one in
+    /// `eta` goes on with `eta` times more.
     Asha {
         /// Budget of the first rung.
         min: u64,
@@ -76,15 +73,12 @@ pub enum Algorithm {
 /// A validated sweep file.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// What trials begin with.
     pub source: Source,
     /// `--data` of the trials.
     pub data: Option<String>,
-    /// What is compared.
     pub metric: Metric,
     /// Which end of it is good.
     pub goal: Goal,
-    /// How many trials.
     pub trials: usize,
     /// Fixes what the trials draw.
     pub seed: u64,
@@ -96,7 +90,6 @@ pub struct Spec {
     pub budget: u64,
     /// Settings that all trials share.
     pub fixed: Vec<(String, Value)>,
-    /// Settings that are searched.
     pub parameters: Vec<Parameter>,
     /// More arguments for `sbatch`.
     pub slurm: Vec<String>,
@@ -138,9 +131,6 @@ impl Spec {
     }
 
     /// [`Spec::read`] of a text; `folder` is where a `config` lies.
-    ///
-    /// # Errors
-    /// As [`Spec::read`].
     pub fn parse(origin: &str, text: &str, folder: &Path) -> Result<Self, SweepError> {
         let table: Table = text
             .parse()
@@ -211,7 +201,6 @@ impl Spec {
     }
 
     /// The settings of trial number `trial`.
-    #[must_use]
     pub fn settings(&self, trial: usize) -> Settings {
         self.parameters
             .iter()
@@ -220,7 +209,6 @@ impl Spec {
     }
 
     /// `KEY=VALUE` for each of `--set` that makes trial number `trial`, the fixed ones first.
-    #[must_use]
     pub fn sets(&self, trial: usize) -> Vec<String> {
         let fixed = self.fixed.iter().map(|(k, v)| (k.as_str(), v.clone()));
         fixed
@@ -246,7 +234,8 @@ impl Spec {
         })
     }
 
-    /// Whether `self` goes on with the sweep `old`: all that fixes its trials is the same, and there are no fewer of them.
+    /// Whether `self` goes on with the sweep `old`: all that fixes its trials is the same, and
+    /// there are no fewer of them.
     ///
     /// # Errors
     /// What differs.
@@ -286,7 +275,6 @@ fn same_source(a: &Source, b: &Source) -> bool {
 }
 
 /// A value as `--set` takes it: words without quotes.
-#[must_use]
 pub fn plain(value: &Value) -> String {
     match value {
         Value::String(word) => word.clone(),
@@ -295,7 +283,6 @@ pub fn plain(value: &Value) -> String {
 }
 
 /// `key = value, key = value`.
-#[must_use]
 pub fn describe(settings: &[(&'static str, Value)]) -> String {
     let parts: Vec<String> = settings
         .iter()

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::spec::{Goal, Settings};
 
-/// How a trial stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
@@ -23,9 +22,7 @@ pub enum State {
 pub struct Reached {
     /// The rung, from 0.
     pub rung: usize,
-    /// Training steps.
     pub step: u64,
-    /// The metric.
     pub value: f64,
 }
 
@@ -36,7 +33,6 @@ pub struct Trial {
     pub trial: usize,
     /// Its settings, for a reader; they are drawn again from the sweep's seed.
     pub settings: BTreeMap<String, toml::Value>,
-    /// How it stands.
     pub state: State,
     /// The rung it trains for, or the last one it reached.
     pub rung: usize,
@@ -54,7 +50,6 @@ pub struct Trial {
 
 impl Trial {
     /// A trial that begins its first rung of `target` steps.
-    #[must_use]
     pub fn new(trial: usize, settings: &Settings, target: u64) -> Self {
         Self {
             trial,
@@ -72,14 +67,12 @@ impl Trial {
         }
     }
 
-    /// The last figure it came to.
-    #[must_use]
+    /// The last metric it came to.
     pub fn last(&self) -> Option<Reached> {
         self.reached.last().copied()
     }
 
-    /// Its figure at `rung`.
-    #[must_use]
+    /// Its metric at `rung`.
     pub fn at(&self, rung: usize) -> Option<f64> {
         self.reached
             .iter()
@@ -88,8 +81,8 @@ impl Trial {
     }
 }
 
-/// Trials in order of merit: those that failed last, those on higher rungs first, then by their figure, then by number.
-#[must_use]
+/// Trials in order of merit: those that failed last, those on higher rungs first, then by their
+/// metric, then by number.
 pub fn ranked(trials: &[Trial], goal: Goal) -> Vec<&Trial> {
     let mut sorted: Vec<&Trial> = trials.iter().collect();
     sorted.sort_by(|a, b| {
@@ -108,8 +101,8 @@ pub fn ranked(trials: &[Trial], goal: Goal) -> Vec<&Trial> {
     sorted
 }
 
-/// The best trial, if any came to a figure: the best one of the highest rung, since figures of different rungs do not compare.
-#[must_use]
+/// The best trial, if any came to a metric: the best one of the highest rung, since metrics of
+/// different rungs do not compare.
 pub fn best(trials: &[Trial], goal: Goal) -> Option<&Trial> {
     ranked(trials, goal)
         .into_iter()

@@ -68,7 +68,7 @@ impl Optimizer for Adam {
         gradient: Tensor<D>,
         state: Option<AdamState<D>>,
     ) -> (Tensor<D>, Option<AdamState<D>>) {
-        if !cpu::plain(&weight) {
+        if !cpu::on_cpu_without_gradients(&weight) {
             return self.burns.step(rate, weight, gradient, state);
         }
         let mut momentum = match state {

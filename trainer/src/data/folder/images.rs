@@ -2,33 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::convert::{Shape, check_channels, check_size};
+use super::super::convert::{Broken, convert_files};
 use super::super::error::DataError;
 use super::super::idx_folder::check_folder;
-use super::super::parallel;
 use super::super::progress::Silent;
-use super::decode::{Decoded, decode_files};
+use super::super::shape::{Shape, check_channels, check_size};
+use super::broken::{note_broken, refuse_many_broken};
+use super::decode::read;
 use super::scan::{self, Listing};
-use super::{note_broken, refuse_many_broken};
 
-/// The images of a folder, in the order of [`load`](crate::data::load): training and test images alike, decoded when they are asked
-/// for.
+/// The images of a folder, in the order of [`load`](crate::data::load): training and test images
+/// alike, decoded when they are wanted.
 #[derive(Debug)]
 pub struct FolderImages {
     folder: PathBuf,
     listing: Listing,
     shape: Shape,
-    /// Files that were read.
     read: usize,
     /// The broken ones among them.
-    broken: Vec<(usize, String)>,
+    broken: Vec<Broken>,
 }
 
 impl FolderImages {
     /// Lists the folder. Images will be squares of `size` pixels with so many `channels`, 1 or 3.
     ///
     /// # Errors
-    /// [`DataError`]: a size or number of channels that cannot be, a folder that cannot be read or has no images.
+    /// [`DataError`]: a size or number of channels that cannot be, a folder that cannot be read or
+    /// has no images.
     pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, DataError> {
         let shape = Shape::square(check_channels(channels)?, check_size(size)?);
         check_folder(folder)?;
@@ -41,20 +41,16 @@ impl FolderImages {
         })
     }
 
-    /// Channels, rows and columns.
-    #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         [self.shape.channels, self.shape.height, self.shape.width]
     }
 
     /// Number of images: files that are not found to be broken so far.
-    #[must_use]
     pub fn images(&self) -> usize {
         self.listing.files.len() - self.broken.len()
     }
 
     /// Number of images that were given since the beginning.
-    #[must_use]
     pub fn given(&self) -> usize {
         self.read - self.broken.len()
     }
@@ -65,10 +61,8 @@ impl FolderImages {
         self.broken.clear();
     }
 
-    /// The next `count` images, planar, one after the other; fewer at the end. Broken files are left out.
-    ///
-    /// # Errors
-    /// [`DataError::TooManyBroken`], [`DataError::Memory`].
+    /// The next `count` images, planar, one after the other; fewer at the end. Broken files are
+    /// left out.
     pub fn next_images(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
         let wanted = count.saturating_mul(self.shape.image_len());
         let mut pixels = Vec::new();
@@ -76,25 +70,20 @@ impl FolderImages {
             let missing = (wanted - pixels.len()) / self.shape.image_len().max(1);
             let end = (self.read + missing).min(self.listing.files.len());
             let files = self.listing.files.get(self.read..end).unwrap_or_default();
-            let found = decode_files(files, self.shape, parallel::threads(0), &Silent)?;
+            let found = convert_files(files.len(), self.shape, 0, &Silent, |index| {
+                read(files, index)
+            })?;
             let broken = found.broken.into_iter();
             self.broken
                 .extend(broken.map(|(index, reason)| (self.read + index, reason)));
             pixels.extend(found.pixels);
             self.read = end;
-            let so_far = Decoded {
-                pixels: Vec::new(),
-                broken: std::mem::take(&mut self.broken),
-            };
-            let enough = refuse_many_broken(&self.folder, &self.listing, &so_far);
-            self.broken = so_far.broken;
-            enough?;
+            refuse_many_broken(&self.folder, &self.listing, &self.broken)?;
         }
         Ok(pixels)
     }
 
     /// What the user should be told: files that are left out. One sentence each.
-    #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.listing.notes.clone();
         notes.extend(note_broken(self.broken.len(), self.listing.files.len()));

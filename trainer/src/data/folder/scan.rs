@@ -22,37 +22,37 @@ const MAX_DEPTH: u32 = 16;
 
 /// One image file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ImageFile {
+pub(in crate::data) struct ImageFile {
     /// Where it is.
-    pub(super) path: PathBuf,
+    pub(in crate::data) path: PathBuf,
     /// Where it is below the data folder, with `/` between the parts.
-    pub(super) relative: String,
+    pub(in crate::data) relative: String,
     /// From SHA-256 of the relative path: the file's place in the order, and in the split.
     hash: u64,
     /// Index into [`Listing::classes`].
-    pub(super) class: Option<u16>,
+    pub(in crate::data) class: Option<u16>,
     /// Whether it is held back for the test.
-    pub(super) test: bool,
+    pub(in crate::data) test: bool,
     /// Bytes.
-    pub(super) len: u64,
+    pub(in crate::data) len: u64,
     /// Nanoseconds since 1970 when it was last changed; 0 when that is not known.
-    pub(super) changed: u128,
+    pub(in crate::data) changed: u128,
 }
 
-/// What a folder holds: training files first, each half in the order of the hashes of the relative
-/// paths, so that the classes are mixed and the first so many files are a fair sample.
+/// What a folder holds: training files first. Each half is in the order of the hashes of the
+/// relative paths: the classes are mixed, and the first so many files are a fair sample.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Listing {
-    pub(super) files: Vec<ImageFile>,
-    pub(super) classes: Vec<String>,
-    pub(super) notes: Vec<String>,
+pub(in crate::data) struct Listing {
+    pub(in crate::data) files: Vec<ImageFile>,
+    pub(in crate::data) classes: Vec<String>,
+    pub(in crate::data) notes: Vec<String>,
     /// Number of files of each ending in [`UNREAD`].
     unread: BTreeMap<&'static str, usize>,
 }
 
 /// Lists the folder. With sub-folders `train` and `test`, these are the halves; otherwise about a
 /// tenth of the files, chosen by the hash of the relative path, is for the test.
-pub(super) fn scan(folder: &Path) -> Result<Listing, DataError> {
+pub(in crate::data) fn scan(folder: &Path) -> Result<Listing, DataError> {
     let (train, test) = (folder.join("train"), folder.join("test"));
     let mut listing = Listing::default();
     let has_halves = train.is_dir() && test.is_dir();
@@ -84,8 +84,8 @@ pub(super) fn scan(folder: &Path) -> Result<Listing, DataError> {
     Ok(listing)
 }
 
-/// Lists one half. `listing.classes` gets the folder name of every file's class, in the files' order; they are
-/// numbered afterwards.
+/// Lists one half. `listing.classes` gets the folder name of every file's class, in the files'
+/// order; they are numbered afterwards.
 fn list_half(
     folder: &Path,
     prefix: &str,
@@ -154,7 +154,8 @@ fn list_class(
     Ok(())
 }
 
-/// Entries that are not hidden, sorted by name; links count as what they point to, dangling ones are left out.
+/// Entries that are not hidden, sorted by name; links count as what they point to, dangling ones
+/// are left out.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, Metadata)>, DataError> {
     let failed = |cause| DataError::io("read", folder, 0, cause);
     let mut found = Vec::new();
@@ -210,7 +211,8 @@ fn image_file(path: PathBuf, relative: String, test: bool, about: &Metadata) -> 
     }
 }
 
-/// Replaces the class names of the files by sorted distinct names and the files' numbers among them.
+/// Replaces the class names of the files by sorted distinct names and the files' indices among
+/// them.
 fn number_classes(listing: &mut Listing) -> Result<(), DataError> {
     let names: BTreeSet<&String> = listing.classes.iter().collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
@@ -231,8 +233,8 @@ fn number_classes(listing: &mut Listing) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Marks files whose path's hash falls into the first tenth: adding files does not move the others. A folder
-/// with two files or more has at least one in each half.
+/// Marks files whose path's hash falls into the first tenth: adding files does not move the others.
+/// A folder with two files or more has at least one in each half.
 fn hold_back(files: &mut [ImageFile]) {
     let mut least: Option<(u64, usize)> = None;
     let mut held = 0;

@@ -51,7 +51,7 @@ fn around(stream: &mut Stream, mean: f32, deviation: f32) -> f32 {
     mean + deviation * stream.normal().clamp(-2.0, 2.0)
 }
 
-/// Writes `digit` with the numbers of `stream`.
+/// Writes `digit` with random values of `stream`.
 pub(super) fn write(digit: usize, stream: &mut Stream, writing: &mut Writing) {
     writing.points.clear();
     writing.ends.clear();
@@ -109,8 +109,8 @@ fn shaken(stroke: Stroke, shake: f32, stream: &mut Stream) -> Vec<(f32, f32, boo
     knots
 }
 
-/// Catmull and Rom's cubic through the knots ("A class of local interpolating splines", 1974), with a
-/// stop at each corner. The radius is left at 0.
+/// Catmull and Rom's cubic through the knots ("A class of local interpolating splines", 1974), with
+/// a stop at each corner. The radius is left at 0.
 fn curve(knots: &[(f32, f32, bool)], points: &mut Vec<Point>) {
     let at = |index: usize| knots.get(index).copied();
     let mut push = |x, y| {

@@ -27,8 +27,8 @@ pub(super) fn draw(writing: &Writing, size: usize, light: &mut Vec<f32>, pixels:
     }
 }
 
-/// Draws one straight piece: a capsule whose radius runs from one end's to the other's. Where pieces
-/// overlap, the brighter one counts, so that joints and crossings do not show.
+/// Draws one straight piece: a capsule whose radius runs from one end's to the other's. Where
+/// pieces overlap, the brighter one counts, so that joints and crossings do not show.
 fn piece(from: Point, to: Point, softness: f32, size: usize, light: &mut [f32]) {
     let reach = from.radius.max(to.radius) + softness / 2.0;
     let edge = |value: f32| value.clamp(0.0, size as f32) as usize;

@@ -1,5 +1,10 @@
 use super::*;
 use crate::atomic_file;
+use crate::data::{DataSpec, Dataset, LoadOptions};
+
+fn load(options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
+    crate::data::load(&DataSpec::Glyphs, options)
+}
 
 fn options() -> LoadOptions<'static> {
     LoadOptions {
@@ -37,7 +42,7 @@ fn all_classes_are_equally_many_in_every_prefix_of_tens() {
 }
 
 #[test]
-fn neither_threads_nor_the_limit_change_a_image() {
+fn neither_threads_nor_the_limit_change_an_image() {
     let one = load(&LoadOptions {
         threads: 1,
         ..options()

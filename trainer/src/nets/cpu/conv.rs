@@ -1,19 +1,20 @@
 //! Convolutions as matrix products over blocks of images that fit into a core's cache.
 //!
-//! Channels lie together, `[N, H, W, C]`: what a row of the kernel reads is a run of them. Images are copied into frames of zeros, and the
-//! products read the frames as they lie: the matrix of all windows is never made.
+//! Channels lie together, `[N, H, W, C]`: what a row of the kernel reads is a run of them. Images
+//! are copied into frames of zeros, and the products read the frames as they lie: the matrix of all
+//! windows is never made.
 
 use burn::backend::flex::FlexTensor;
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::geometry::{Frame, Geometry, Run};
-use super::kernel::{Correlate, Multiply, Rows, panel, panels};
-use super::matrix::{contiguous, extents, numbers, tensor, vectorized, zeros};
+use super::matmul_kernel::{Matmul, TransposedMatmul, WindowRows, panel, panels};
+use super::storage::{contiguous, dims_of, elements, tensor, vectorized, zeros};
 
-/// Channels of the big side from which on the matrix product of a transposed convolution has them as columns. With fewer most of a
-/// vector would be empty, and the taps are columns.
-const FEW: usize = 8;
+/// Channels of the big map from which on the matrix product of a transposed convolution has them
+/// as columns. With fewer most of a vector would be empty, and the taps are columns.
+const MIN_COLUMN_CHANNELS: usize = 8;
 
 /// Images in a share of the work: there are eight shares or fewer, whatever the number of threads.
 fn share(images: usize) -> usize {
@@ -25,22 +26,22 @@ struct Windows {
     frame: Frame,
     /// Where a window begins in a block, and where what is made of it goes, for each.
     starts: Vec<usize>,
-    places: Vec<usize>,
+    offsets: Vec<usize>,
     /// Windows of one image.
     each: usize,
     /// Rows of a window.
     parts: Vec<usize>,
-    /// Numbers of a row.
+    /// Elements of a row.
     len: usize,
     weight: Vec<Vec<f32>>,
 }
 
 impl Windows {
     /// Makes pixels of `columns` channels of a block's images.
-    fn multiply(&self, framed: &[f32], columns: usize, out: &mut [f32]) {
+    fn matmul(&self, framed: &[f32], columns: usize, out: &mut [f32]) {
         let count = framed.len() / self.frame.len().max(1) * self.each;
-        let rows = Rows {
-            numbers: framed,
+        let rows = WindowRows {
+            elements: framed,
             starts: self.starts.get(..count).unwrap_or_default(),
             parts: &self.parts,
             len: self.len,
@@ -48,11 +49,11 @@ impl Windows {
         let wide = panel();
         for (index, panel) in self.weight.iter().enumerate() {
             let begin = index * wide;
-            Arch::new().dispatch(Multiply {
+            Arch::new().dispatch(Matmul {
                 rows,
                 panel,
                 out: out.get_mut(begin..).unwrap_or_default(),
-                places: self.places.get(..count).unwrap_or_default(),
+                offsets: self.offsets.get(..count).unwrap_or_default(),
                 columns: wide.min(columns - begin),
             });
         }
@@ -75,14 +76,15 @@ fn run(
         .for_each(|(out, images)| {
             let framed = frame.fill(images);
             for windows in windows {
-                windows.multiply(&framed, columns, out);
+                windows.matmul(&framed, columns, out);
             }
         });
 }
 
 impl Geometry {
-    /// The products that make a transposed convolution: pixels of the big side fall into stride x stride kinds by which taps of the
-    /// kernel reach them; those of one kind are a convolution of the small side with these taps, mirrored.
+    /// The products that make a transposed convolution: pixels of the big map fall into stride x
+    /// stride kinds by which taps of the kernel reach them; those of one kind are a convolution of
+    /// the small map with these taps, mirrored.
     fn kinds(&self, frame: Frame, weight: &[f32], channels: usize, images: usize) -> Vec<Windows> {
         let taps = self.taps();
         let mut kinds = Vec::new();
@@ -101,7 +103,7 @@ impl Geometry {
                 let reached = |first: usize, extent: usize| {
                     (0..extent).filter(move |at| (at + self.padding) % self.stride == first)
                 };
-                let (mut starts, mut places) = (Vec::new(), Vec::new());
+                let (mut starts, mut offsets) = (Vec::new(), Vec::new());
                 for image in 0..images {
                     for y in reached(top, self.big[0]) {
                         for x in reached(left, self.big[1]) {
@@ -110,7 +112,7 @@ impl Geometry {
                             });
                             starts.push(frame.at(image, row, column));
                             let pixel = (image * self.big[0] + y) * self.big[1] + x;
-                            places.push(pixel * channels);
+                            offsets.push(pixel * channels);
                         }
                     }
                 }
@@ -118,7 +120,7 @@ impl Geometry {
                     frame,
                     each: starts.len() / images.max(1),
                     starts,
-                    places,
+                    offsets,
                     parts: (0..rows).map(|row| row * frame.row_len()).collect(),
                     len: columns * frame.channels,
                     weight: panels(weight, &terms, channels, taps),
@@ -129,7 +131,8 @@ impl Geometry {
     }
 }
 
-/// Adds what each small pixel gives each tap, `[images * small pixels, channels, taps]`, to the big pixels under the taps.
+/// Adds what each small pixel gives each tap, `[images * small pixels, channels, taps]`, to the big
+/// pixels under the taps.
 #[inline(always)]
 fn fold(columns: &[f32], channels: usize, geometry: &Geometry, runs: &[Run], images: &mut [f32]) {
     let taps = geometry.taps();
@@ -169,8 +172,8 @@ fn weight_from_matrix(matrix: &[f32], small: usize, channels: usize, taps: usize
 
 /// A convolution: `big` `[N, H, W, B]` with `weight` `[S, B, rows, columns]` to `[N, h, w, S]`.
 pub(super) fn conv2d(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
-    let [count, _, _, channels] = extents(big);
-    let [small] = extents(weight);
+    let [count, _, _, channels] = dims_of(big);
+    let [small] = dims_of(weight);
     let [small_height, small_width] = geometry.small();
     let (pixels, taps) = (geometry.small_pixels(), geometry.taps());
     let (big, weight) = (contiguous(big), contiguous(weight));
@@ -181,17 +184,17 @@ pub(super) fn conv2d(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry)
     let starts = geometry.starts(&frame, frame.block(share(count)));
     let windows = Windows {
         frame,
-        places: (0..starts.len()).map(|row| row * small).collect(),
+        offsets: (0..starts.len()).map(|row| row * small).collect(),
         starts,
         each: pixels,
         parts: geometry.parts(&frame),
         len: geometry.kernel * channels,
-        weight: panels(numbers(&weight), &terms, small, channels * taps),
+        weight: panels(elements(&weight), &terms, small, channels * taps),
     };
     let mut out = zeros(count * small * pixels);
     run(
         &[windows],
-        numbers(&big),
+        elements(&big),
         frame,
         small,
         &mut out,
@@ -200,27 +203,28 @@ pub(super) fn conv2d(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry)
     tensor(out, [count, small_height, small_width, small])
 }
 
-/// A transposed convolution: `small` `[N, h, w, S]` with `weight` `[S, B, rows, columns]` to `[N, H, W, B]`.
+/// A transposed convolution: `small` `[N, h, w, S]` with `weight` `[S, B, rows, columns]` to `[N,
+/// H, W, B]`.
 pub(super) fn conv_transpose2d(
     small: &FlexTensor,
     weight: &FlexTensor,
     geometry: &Geometry,
 ) -> FlexTensor {
-    let [count, _, _, small_channels] = extents(small);
-    let [_, channels] = extents(weight);
+    let [count, _, _, small_channels] = dims_of(small);
+    let [_, channels] = dims_of(weight);
     let [height, width] = geometry.big;
     let mut out = zeros(count * geometry.big_pixels() * channels);
-    if channels < FEW {
-        scatter_few(small, weight, geometry, &mut out);
+    if channels < MIN_COLUMN_CHANNELS {
+        conv_transpose2d_few_channels(small, weight, geometry, &mut out);
     } else {
         let (small, weight) = (contiguous(small), contiguous(weight));
         let frame = geometry.small_frame(small_channels);
         let images = frame.block(share(count));
-        let kinds = geometry.kinds(frame, numbers(&weight), channels, images);
+        let kinds = geometry.kinds(frame, elements(&weight), channels, images);
         let image_len = geometry.big_pixels() * channels;
         run(
             &kinds,
-            numbers(&small),
+            elements(&small),
             frame,
             channels,
             &mut out,
@@ -231,55 +235,62 @@ pub(super) fn conv_transpose2d(
 }
 
 /// `x` `[rows, terms]` times a matrix of `columns` columns, as [`panels`], into `out`.
-fn multiply_rows(x: &[f32], terms: usize, panels: &[Vec<f32>], columns: usize, out: &mut [f32]) {
+fn matmul_rows(x: &[f32], terms: usize, panels: &[Vec<f32>], columns: usize, out: &mut [f32]) {
     let rows = x.len() / terms.max(1);
     let starts: Vec<usize> = (0..rows).map(|row| row * terms).collect();
-    let places: Vec<usize> = (0..rows).map(|row| row * columns).collect();
-    for (index, numbers) in panels.iter().enumerate() {
+    let offsets: Vec<usize> = (0..rows).map(|row| row * columns).collect();
+    for (index, elements) in panels.iter().enumerate() {
         let begin = index * panel();
-        Arch::new().dispatch(Multiply {
-            rows: Rows {
-                numbers: x,
+        Arch::new().dispatch(Matmul {
+            rows: WindowRows {
+                elements: x,
                 starts: &starts,
                 parts: &[0],
                 len: terms,
             },
-            panel: numbers,
+            panel: elements,
             out: out.get_mut(begin..).unwrap_or_default(),
-            places: &places,
+            offsets: &offsets,
             columns: panel().min(columns - begin),
         });
     }
 }
 
-/// [`conv_transpose2d`] where the big side has few channels: the product has a column for each tap, and they are added up where they fall.
-fn scatter_few(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry, out: &mut [f32]) {
-    let [count, _, _, small_channels] = extents(small);
-    let [_, channels] = extents(weight);
+/// [`conv_transpose2d`] where the big map has few channels: the product has a column for each tap,
+/// and they are added up where they fall.
+fn conv_transpose2d_few_channels(
+    small: &FlexTensor,
+    weight: &FlexTensor,
+    geometry: &Geometry,
+    out: &mut [f32],
+) {
+    let [count, _, _, small_channels] = dims_of(small);
+    let [_, channels] = dims_of(weight);
     let (small, weight) = (contiguous(small), contiguous(weight));
     let columns = channels * geometry.taps();
     let terms: Vec<usize> = (0..small_channels).map(|s| s * columns).collect();
-    let panels = panels(numbers(&weight), &terms, columns, 1);
+    let panels = panels(elements(&weight), &terms, columns, 1);
     let (image_len, runs) = (geometry.big_pixels() * channels, geometry.runs());
     let small_len = geometry.small_pixels() * small_channels;
     let each = share(count);
     out.par_chunks_mut((each * image_len).max(1))
-        .zip(numbers(&small).par_chunks((each * small_len).max(1)))
+        .zip(elements(&small).par_chunks((each * small_len).max(1)))
         .for_each(|(out, small)| {
             let mut given = vec![0.0; small.len() / small_channels.max(1) * columns];
-            multiply_rows(small, small_channels, &panels, columns, &mut given);
+            matmul_rows(small, small_channels, &panels, columns, &mut given);
             vectorized(|| fold(&given, channels, geometry, &runs, out));
         });
 }
 
-/// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N, h, w, S]`.
+/// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N,
+/// h, w, S]`.
 pub(super) fn conv2d_weight_grad(
     big: &FlexTensor,
     small: &FlexTensor,
     geometry: &Geometry,
 ) -> FlexTensor {
-    let [count, _, _, channels] = extents(big);
-    let [_, _, _, small_channels] = extents(small);
+    let [count, _, _, channels] = dims_of(big);
+    let [_, _, _, small_channels] = dims_of(small);
     let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
     let (big, small) = (contiguous(big), contiguous(small));
     let frame = geometry.big_frame(channels);
@@ -287,9 +298,9 @@ pub(super) fn conv2d_weight_grad(
     let block = frame.block(share);
     let (starts, parts) = (geometry.starts(&frame, block), geometry.parts(&frame));
     // The shares' sums are added in their order, whichever thread made them.
-    let sums: Vec<Vec<f32>> = numbers(&big)
+    let sums: Vec<Vec<f32>> = elements(&big)
         .par_chunks((share * frame.image_len()).max(1))
-        .zip(numbers(&small).par_chunks((share * small_len).max(1)))
+        .zip(elements(&small).par_chunks((share * small_len).max(1)))
         .map(|(images, others)| {
             let mut sum = vec![0.0; rows * small_channels];
             let images = images.chunks((block * frame.image_len()).max(1));
@@ -297,9 +308,9 @@ pub(super) fn conv2d_weight_grad(
                 let framed = frame.fill(images);
                 let count = framed.len() / frame.len().max(1) * pixels;
                 for begin in (0..small_channels).step_by(panel()) {
-                    Arch::new().dispatch(Correlate {
-                        rows: Rows {
-                            numbers: &framed,
+                    Arch::new().dispatch(TransposedMatmul {
+                        rows: WindowRows {
+                            elements: &framed,
                             starts: starts.get(..count).unwrap_or_default(),
                             parts: &parts,
                             len: geometry.kernel * channels,

@@ -1,20 +1,20 @@
-//! Where the numbers of a convolution's windows are, when channels lie together, `[N, H, W, C]`.
+//! Where the elements of a convolution's windows are, when channels lie together, `[N, H, W, C]`.
 
-/// Kernel, stride and padding, the same in both directions, and the pixels of the big side.
+/// Kernel, stride and padding, the same in both directions, and the pixels of the big map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nets) struct Geometry {
     /// Rows and columns of the kernel.
     pub(in crate::nets) kernel: usize,
     /// Pixels from one tap to the next.
     pub(in crate::nets) stride: usize,
-    /// Pixels of zeros around the big side.
+    /// Pixels of zeros around the big map.
     pub(in crate::nets) padding: usize,
-    /// Height and width of the big side.
+    /// Height and width of the big map.
     pub(in crate::nets) big: [usize; 2],
 }
 
 impl Geometry {
-    /// Height and width of the small side.
+    /// Height and width of the small map.
     pub(in crate::nets) fn small(&self) -> [usize; 2] {
         self.big
             .map(|n| (n + 2 * self.padding).saturating_sub(self.kernel) / self.stride + 1)
@@ -32,8 +32,9 @@ impl Geometry {
         self.big.iter().product()
     }
 
-    /// For each small pixel and each row of the kernel: the first of its taps that is not padding and how many follow each other,
-    /// and the big pixel under it. Runs of taps are runs of big pixels.
+    /// For each small pixel and each row of the kernel: the first of its taps that is not padding
+    /// and how many follow each other, and the big pixel under it. Runs of taps are runs of big
+    /// pixels.
     pub(super) fn runs(&self) -> Vec<Run> {
         let [[height, width], [small_height, small_width]] = [self.big, self.small()];
         let span = |at: usize, extent: usize| {
@@ -75,7 +76,7 @@ pub(super) struct Run {
     pub(super) len: usize,
 }
 
-/// Numbers of a block of framed images: half of a usual second-level cache.
+/// Elements of a block of framed images: half of a usual second-level cache.
 const BLOCK: usize = 256 * 1024;
 
 /// Images `[H, W, channels]` with zeros around them.
@@ -119,9 +120,9 @@ impl Frame {
         let mut framed = Vec::with_capacity(count * self.len());
         let run = (self.width * self.channels).max(1);
         for (index, image) in images.chunks_exact(self.image_len().max(1)).enumerate() {
-            for (row, numbers) in image.chunks_exact(run).enumerate() {
+            for (row, elements) in image.chunks_exact(run).enumerate() {
                 framed.resize(self.at(index, self.before + row, self.before), 0.0);
-                framed.extend_from_slice(numbers);
+                framed.extend_from_slice(elements);
             }
         }
         framed.resize(count * self.len(), 0.0);
@@ -130,7 +131,7 @@ impl Frame {
 }
 
 impl Geometry {
-    /// The big side in its padding.
+    /// The big map in its padding.
     pub(super) fn big_frame(&self, channels: usize) -> Frame {
         let [height, width] = self.big;
         Frame {
@@ -160,7 +161,7 @@ impl Geometry {
         (0..self.kernel).map(|row| row * frame.row_len()).collect()
     }
 
-    /// The small side in as many zeros as windows of a transposed convolution see.
+    /// The small map in as many zeros as windows of a transposed convolution see.
     pub(super) fn small_frame(&self, channels: usize) -> Frame {
         let [height, width] = self.small();
         let before = self.kernel.div_ceil(self.stride).saturating_sub(1);

@@ -1,47 +1,54 @@
-//! Training's heavy operations on the CPU: convolutions, what goes before and after them, the terms of the losses, and the steps on weights.
+//! Training's heavy operations on the CPU: convolutions, what goes before and after them, the terms
+//! of the losses, and the steps on weights.
 //!
-//! burn's own operations are right on every device, but on the CPU a step of a DCGAN spends two thirds of its time in copies,
-//! masks and page faults around the matrix products. These do the same with fewer passes over memory; `tests` hold them to burn's.
-//! They are used where gradients are wanted and tensors live in burn-flex, see [`on_cpu_backend`] (steps on weights: where they live there, see
-//! [`plain`]); everywhere else, and in the exported graph, the modules' own forward passes run.
+//! burn's own operations are right on every device. On the CPU a step of a DCGAN spends two thirds
+//! of its time in their copies, masks and page faults around the matrix products. These do the same
+//! with fewer passes over memory; `tests` hold them to burn's.
 //!
-//! Results do not depend on the number of threads: how work is cut depends on shapes alone, and parts of a sum are added in their order.
+//! They run where gradients are wanted and tensors live in burn-flex, see [`on_cpu_backend`]. Steps
+//! on weights run where weights live in burn-flex, see [`on_cpu_without_gradients`]. Everywhere
+//! else, and in the exported graph, the modules' own forward passes run.
+//!
+//! Results do not depend on the number of threads: how work is cut depends on shapes alone, and
+//! parts of a sum are added in their order.
 
 #![allow(
     clippy::too_many_arguments,
     reason = "an operation takes all that its gradient needs"
 )]
 
+mod activation;
 mod autodiff;
-mod bias;
+mod batch_norm;
+mod bias_leaky_relu;
 mod conv;
-mod evidence;
+mod elbo_terms;
+mod elementary;
 mod geometry;
-mod kernel;
-mod linear;
-mod math;
-mod matrix;
-mod norm;
-mod spectral;
-mod squash;
+mod matmul;
+mod matmul_kernel;
+mod parameter_update;
+mod prelude;
+mod spectral_norm;
+mod storage;
 #[cfg(test)]
 mod tests;
-mod update;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::{Device, Tensor};
 
-pub(super) use bias::biased;
-pub(crate) use evidence::{bernoulli, divergences, reparameterize};
+pub(super) use activation::{Activation, activate};
+pub(super) use bias_leaky_relu::bias_leaky_relu;
+pub(crate) use elbo_terms::{bernoulli, divergences, reparameterize};
 pub(super) use geometry::Geometry;
-pub(crate) use kernel::simd_width;
-pub(super) use linear::multiply;
-pub(super) use spectral::bounded;
-pub(super) use squash::{Squash, squash};
-pub(crate) use update::{AdamStep, adam, approach, plain};
+pub(super) use matmul::matmul;
+pub(crate) use matmul_kernel::simd_width;
+pub(crate) use parameter_update::{AdamStep, adam, lerp, on_cpu_without_gradients};
+pub(super) use spectral_norm::spectral_norm;
 
-/// The operations, on one backend's tensors. `big` is the side of a convolution with more pixels (its input, or a transposed
-/// convolution's output), `small` the other; a weight is `[small channels, big channels, rows, columns]` in both cases.
+/// The operations, on one backend's tensors. `big` is the map of a convolution with more pixels
+/// (its input, or a transposed convolution's output), `small` the other; a weight is `[small
+/// channels, big channels, rows, columns]` in both cases.
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait TrainingOps: Backend {
     /// A convolution without bias: `big` `[N, H, W, B]` to `[N, h, w, S]`.
@@ -50,7 +57,8 @@ pub(super) trait TrainingOps: Backend {
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self>;
-    /// A transposed convolution without bias: `small` `[N, h, w, S]` to `[N, H, W, B]`; the adjoint of `conv2d`.
+    /// A transposed convolution without bias: `small` `[N, h, w, S]` to `[N, H, W, B]`; the adjoint
+    /// of `conv2d`.
     fn conv_transpose2d(
         small: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -62,17 +70,17 @@ pub(super) trait TrainingOps: Backend {
         small: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self>;
-    /// Batch normalization over `[..., C]` with the batch's statistics, then LeakyReLU of `slope` (0 for ReLU).
-    /// Gives the output, mean and (biased) variance, the latter two `[C]`.
-    fn normalize(
+    /// Batch normalization over `[..., C]` with the batch's statistics, then LeakyReLU of `slope`
+    /// (0 for ReLU). Gives the output, mean and (biased) variance, the latter two `[C]`.
+    fn batch_norm(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         epsilon: f64,
         slope: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-    /// Gradients of `normalize`'s output with respect to x, γ and β.
-    fn normalize_backward(
+    /// Gradients of `batch_norm`'s output with respect to x, γ and β.
+    fn batch_norm_backward(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
@@ -82,10 +90,9 @@ pub(super) trait TrainingOps: Backend {
         epsilon: f64,
         slope: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-    /// LeakyReLU.
-    fn leak(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
+    fn leaky_relu(x: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
     /// `output_gradient` where `output` is positive, `slope` times it elsewhere.
-    fn leak_backward(
+    fn leaky_relu_backward(
         output: FloatTensor<Self>,
         output_gradient: FloatTensor<Self>,
         slope: f64,
@@ -98,8 +105,9 @@ pub(crate) fn on_cpu_backend<const D: usize>(x: &Tensor<D>) -> bool {
     device.is_autodiff() && device.inner() == Device::flex()
 }
 
-/// A convolution, `[N, H, W, B]` with weights `[S, B, rows, columns]` to `[N, h, w, S]`, without bias.
-pub(super) fn convolve(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Tensor<4> {
+/// A convolution, `[N, H, W, B]` with weights `[S, B, rows, columns]` to `[N, h, w, S]`, without
+/// bias.
+pub(super) fn conv2d(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as TrainingOps>::conv2d(
         x.into_dispatch(),
         weight.into_dispatch(),
@@ -107,12 +115,9 @@ pub(super) fn convolve(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> T
     ))
 }
 
-/// A transposed convolution, `[N, h, w, S]` with weights `[S, B, rows, columns]` to `[N, H, W, B]`, without bias.
-pub(super) fn convolve_transposed(
-    x: Tensor<4>,
-    weight: Tensor<4>,
-    geometry: Geometry,
-) -> Tensor<4> {
+/// A transposed convolution, `[N, h, w, S]` with weights `[S, B, rows, columns]` to `[N, H, W, B]`,
+/// without bias.
+pub(super) fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as TrainingOps>::conv_transpose2d(
         x.into_dispatch(),
         weight.into_dispatch(),
@@ -120,15 +125,16 @@ pub(super) fn convolve_transposed(
     ))
 }
 
-/// Batch normalization of training over `[..., C]` and LeakyReLU of `slope`; gives the output, mean and biased variance.
-pub(super) fn normalize<const D: usize>(
+/// Batch normalization of training over `[..., C]` and LeakyReLU of `slope`; gives the output, mean
+/// and biased variance.
+pub(super) fn batch_norm<const D: usize>(
     x: Tensor<D>,
     gamma: Tensor<1>,
     beta: Tensor<1>,
     epsilon: f64,
     slope: f64,
 ) -> (Tensor<D>, Tensor<1>, Tensor<1>) {
-    let (output, mean, variance) = <Dispatch as TrainingOps>::normalize(
+    let (output, mean, variance) = <Dispatch as TrainingOps>::batch_norm(
         x.into_dispatch(),
         gamma.into_dispatch(),
         beta.into_dispatch(),
@@ -143,6 +149,9 @@ pub(super) fn normalize<const D: usize>(
 }
 
 /// LeakyReLU of `slope`.
-pub(super) fn leak<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
-    Tensor::from_dispatch(<Dispatch as TrainingOps>::leak(x.into_dispatch(), slope))
+pub(super) fn leaky_relu<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as TrainingOps>::leaky_relu(
+        x.into_dispatch(),
+        slope,
+    ))
 }

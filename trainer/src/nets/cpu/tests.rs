@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::*;
 use crate::random::{Purpose, stream};
 
-fn numbers<const D: usize>(salt: u64, shape: [usize; D]) -> Tensor<D> {
+fn elements<const D: usize>(salt: u64, shape: [usize; D]) -> Tensor<D> {
     let mut values = vec![0.0; shape.iter().product()];
     stream(7, Purpose::Score, salt).fill_normal(&mut values);
     let device = Device::flex().autodiff();
@@ -43,7 +43,8 @@ fn near<const D: usize>(what: &str, expected: Tensor<D>, found: Tensor<D>) {
 /// Kernel, stride, padding, big size, big channels, small channels, images.
 type Case = (usize, usize, usize, [usize; 2], usize, usize, usize);
 
-/// Few channels and many, panels that are full and that are not, taps that reach a pixel never, once and often.
+/// Few channels and many, panels that are full and that are not, taps that reach a pixel never,
+/// once and often.
 const CASES: [Case; 12] = [
     (4, 2, 1, [28, 28], 1, 6, 5),
     (4, 2, 1, [14, 14], 5, 7, 33),
@@ -70,8 +71,8 @@ fn convolutions_equal_burns_with_their_gradients() {
             padding,
             big,
         };
-        let x = numbers(case as u64, [count, channels, big[0], big[1]]);
-        let weight = numbers(100 + case as u64, [small, channels, kernel, kernel]);
+        let x = elements(case as u64, [count, channels, big[0], big[1]]);
+        let weight = elements(100 + case as u64, [small, channels, kernel, kernel]);
         let config = Conv2dConfig::new([channels, small], [kernel, kernel])
             .with_stride([stride, stride])
             .with_padding(PaddingConfig2d::Explicit(
@@ -81,9 +82,9 @@ fn convolutions_equal_burns_with_their_gradients() {
         let mut layer = config.init(&x.device());
         layer.weight = burn::module::Param::from_tensor(weight.clone());
         let expected = layer.forward(x.clone());
-        let found = first(convolve(last(x.clone()), weight.clone(), geometry));
+        let found = first(conv2d(last(x.clone()), weight.clone(), geometry));
         near(&format!("case {case}"), expected.clone(), found.clone());
-        let pull = numbers(200 + case as u64, expected.dims());
+        let pull = elements(200 + case as u64, expected.dims());
         let (a, b) = (
             (expected * pull.clone()).sum().backward(),
             (found * pull).sum().backward(),
@@ -114,8 +115,8 @@ fn transposed_convolutions_equal_burns_with_their_gradients() {
             big,
         };
         assert_eq!(geometry.small(), small_size);
-        let x = numbers(case as u64, [count, small, small_size[0], small_size[1]]);
-        let weight = numbers(100 + case as u64, [small, channels, kernel, kernel]);
+        let x = elements(case as u64, [count, small, small_size[0], small_size[1]]);
+        let weight = elements(100 + case as u64, [small, channels, kernel, kernel]);
         let config = ConvTranspose2dConfig::new([small, channels], [kernel, kernel])
             .with_stride([stride, stride])
             .with_padding([padding, padding])
@@ -123,13 +124,9 @@ fn transposed_convolutions_equal_burns_with_their_gradients() {
         let mut layer = config.init(&x.device());
         layer.weight = burn::module::Param::from_tensor(weight.clone());
         let expected = layer.forward(x.clone());
-        let found = first(convolve_transposed(
-            last(x.clone()),
-            weight.clone(),
-            geometry,
-        ));
+        let found = first(conv_transpose2d(last(x.clone()), weight.clone(), geometry));
         near(&format!("case {case}"), expected.clone(), found.clone());
-        let pull = numbers(200 + case as u64, expected.dims());
+        let pull = elements(200 + case as u64, expected.dims());
         let (a, b) = (
             (expected * pull.clone()).sum().backward(),
             (found * pull).sum().backward(),
@@ -153,14 +150,14 @@ fn normalization_equals_burns_with_its_gradients() {
         .into_iter()
         .enumerate()
     {
-        let x = numbers(300 + case as u64, shape);
-        let [gamma, beta] = [310, 320].map(|salt| numbers(salt + case as u64, [shape[1]]));
+        let x = elements(300 + case as u64, shape);
+        let [gamma, beta] = [310, 320].map(|salt| elements(salt + case as u64, [shape[1]]));
         for slope in [0.0, 0.2] {
             let mut layer = BatchNormConfig::new(shape[1]).init(&x.device());
             layer.gamma = burn::module::Param::from_tensor(gamma.clone());
             layer.beta = burn::module::Param::from_tensor(beta.clone());
             let expected = leaky_relu(layer.forward(x.clone()), slope);
-            let (found, _, _) = normalize(
+            let (found, _, _) = batch_norm(
                 last(x.clone()),
                 gamma.clone(),
                 beta.clone(),
@@ -170,7 +167,7 @@ fn normalization_equals_burns_with_its_gradients() {
             let found = first(found);
             let what = format!("case {case}, slope {slope}");
             near(&what, expected.clone(), found.clone());
-            let pull = numbers(330 + case as u64, shape);
+            let pull = elements(330 + case as u64, shape);
             let (a, b) = (
                 (expected * pull.clone()).sum().backward(),
                 (found * pull).sum().backward(),
@@ -201,16 +198,16 @@ fn statistics_of_a_batch_far_from_zero_are_right() {
     let values: Vec<f32> = (0..4096).map(|i| 1000.0 + (i % 2) as f32).collect();
     let x = Tensor::<4>::from_data(TensorData::new(values, [64, 8, 8, 1]), &device);
     let one = Tensor::<1>::ones([1], &device);
-    let (_, mean, variance) = normalize(x, one.clone(), one, 1e-5, 0.0);
+    let (_, mean, variance) = batch_norm(x, one.clone(), one, 1e-5, 0.0);
     assert!((mean.into_scalar::<f32>() - 1000.5).abs() < 1e-3);
     assert!((variance.into_scalar::<f32>() - 0.25).abs() < 1e-6);
 }
 
 #[test]
 fn leaky_relu_equals_burns_with_its_gradient() {
-    let x = numbers(400, [3, 2, 5, 5]);
-    let pull = numbers(401, [3, 2, 5, 5]);
-    let (expected, found) = (leaky_relu(x.clone(), 0.2), leak(x.clone(), 0.2));
+    let x = elements(400, [3, 2, 5, 5]);
+    let pull = elements(401, [3, 2, 5, 5]);
+    let (expected, found) = (leaky_relu(x.clone(), 0.2), leaky_relu(x.clone(), 0.2));
     near("values", expected.clone(), found.clone());
     let (a, b) = (
         (expected * pull.clone()).sum().backward(),
@@ -221,7 +218,7 @@ fn leaky_relu_equals_burns_with_its_gradient() {
 
 #[test]
 fn only_tensors_with_gradients_in_flex_are_meant() {
-    assert!(on_cpu_backend(&numbers(1, [1])));
+    assert!(on_cpu_backend(&elements(1, [1])));
     assert!(!on_cpu_backend(&Tensor::<1>::zeros([1], &Device::flex())));
 }
 
@@ -232,7 +229,7 @@ fn alike<const D: usize, const E: usize>(
     [expected, found]: [Tensor<E>; 2],
 ) {
     near(what, expected.clone(), found.clone());
-    let pull = numbers(500, expected.dims());
+    let pull = elements(500, expected.dims());
     let (a, b) = (
         (expected * pull.clone()).sum().backward(),
         (found * pull).sum().backward(),
@@ -249,8 +246,8 @@ fn alike<const D: usize, const E: usize>(
 #[test]
 fn bias_and_leaky_relu_equal_burns_with_their_gradients() {
     for shape in [[3, 1], [70, 784], [5, 40_000]] {
-        let x = numbers(410, shape);
-        let bias = numbers(411, [1, shape[1]]);
+        let x = elements(410, shape);
+        let bias = elements(411, [1, shape[1]]);
         for slope in [0.0, 0.2, 1.0] {
             let sum = x.clone() + bias.clone();
             let expected = if slope == 1.0 {
@@ -258,7 +255,7 @@ fn bias_and_leaky_relu_equal_burns_with_their_gradients() {
             } else {
                 leaky_relu(sum, slope)
             };
-            let found = biased(x.clone(), bias.clone().reshape([shape[1]]), slope);
+            let found = bias_leaky_relu(x.clone(), bias.clone().reshape([shape[1]]), slope);
             let what = format!("{shape:?}, slope {slope}");
             alike(&what, &[x.clone(), bias.clone()], [expected, found]);
         }
@@ -268,10 +265,10 @@ fn bias_and_leaky_relu_equal_burns_with_their_gradients() {
 #[test]
 fn logistic_function_and_tanh_equal_burns_with_their_gradients() {
     use burn::tensor::activation::{sigmoid, tanh};
-    let x = numbers(420, [9, 1111]);
-    let logistic = [sigmoid(x.clone()), squash(x.clone(), Squash::Sigmoid)];
+    let x = elements(420, [9, 1111]);
+    let logistic = [sigmoid(x.clone()), activate(x.clone(), Activation::Sigmoid)];
     alike("sigmoid", core::slice::from_ref(&x), logistic);
-    let squashed = [tanh(x.clone()), squash(x.clone(), Squash::Tanh)];
+    let squashed = [tanh(x.clone()), activate(x.clone(), Activation::Tanh)];
     alike("tanh", &[x], squashed);
 }
 
@@ -280,9 +277,9 @@ fn terms_of_the_evidence_bound_equal_burns_with_their_gradients() {
     use burn::tensor::activation::log_sigmoid;
     for shape in [[130, 784], [3, 5], [2, 20_000]] {
         let [logits, mean, log_variance] =
-            [430, 431, 432].map(|salt| numbers(salt, shape).mul_scalar(3.0).detach());
+            [430, 431, 432].map(|salt| elements(salt, shape).mul_scalar(3.0).detach());
         let [logits, mean, log_variance] = [logits, mean, log_variance].map(|t| t.require_grad());
-        let [x, noise] = [433, 434].map(|salt| numbers(salt, shape).detach());
+        let [x, noise] = [433, 434].map(|salt| elements(salt, shape).detach());
         let expected = (log_sigmoid(logits.clone().neg()) + x.clone() * logits.clone()).sum_dim(1);
         let found = bernoulli(logits.clone(), x);
         let what = |name: &str| format!("{name}, {shape:?}");
@@ -307,15 +304,15 @@ fn terms_of_the_evidence_bound_equal_burns_with_their_gradients() {
 #[test]
 fn a_weight_over_its_singular_value_equals_burns_with_its_gradient() {
     for [rows, columns] in [[1, 7], [6, 5], [300, 90], [9, 20_000]] {
-        let weight = numbers(440, [rows, columns]);
-        let left = numbers(441, [1, rows]).detach();
+        let weight = elements(440, [rows, columns]);
+        let left = elements(441, [1, rows]).detach();
         let fixed = weight.clone().detach();
         let unit = |v: Tensor<2>| v.clone() / v.square().sum().sqrt().reshape([1, 1]);
         let right = unit(left.clone().matmul(fixed.clone()));
         let next = unit(right.clone().matmul(fixed.transpose()));
         let sigma = (next.clone().matmul(weight.clone()) * right).sum();
         let expected = weight.clone() / sigma.reshape([1, 1]);
-        let (found_next, found) = bounded(weight.clone(), left.reshape([rows]));
+        let (found_next, found) = spectral_norm(weight.clone(), left.reshape([rows]));
         let what = format!("{rows}x{columns}");
         near(&what, next, found_next.reshape([1, rows]));
         alike(&what, &[weight], [expected, found]);
@@ -324,19 +321,19 @@ fn a_weight_over_its_singular_value_equals_burns_with_its_gradient() {
 
 #[test]
 fn an_average_moves_by_its_share() {
-    let [average, current] = [450, 451].map(|salt| numbers(salt, [3, 10_000]).inner());
+    let [average, current] = [450, 451].map(|salt| elements(salt, [3, 10_000]).inner());
     let expected = average.clone() * 0.75 + current.clone() * 0.25;
-    near("average", expected, approach(average, current, 0.25));
+    near("average", expected, lerp(average, current, 0.25));
 }
 
 #[test]
 fn products_of_matrices_equal_burns_with_their_gradients() {
     for [rows, inputs, outputs] in [[1, 1, 1], [5, 300, 33], [130, 784, 20], [37, 64, 1000]] {
-        let x = numbers(460, [rows, inputs]);
-        let weight = numbers(461, [inputs, outputs]);
+        let x = elements(460, [rows, inputs]);
+        let weight = elements(461, [inputs, outputs]);
         let pair = [
             x.clone().matmul(weight.clone()),
-            multiply(x.clone(), weight.clone()),
+            matmul(x.clone(), weight.clone()),
         ];
         alike(&format!("{rows}x{inputs}x{outputs}"), &[x, weight], pair);
     }
@@ -353,14 +350,15 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let made = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build().unwrap().install(|| {
-            let x = numbers(470, [37, 14, 14, 9]);
-            let weight = numbers(471, [40, 9, 4, 4]);
-            let dense = numbers(472, [40 * 49, 50]);
-            let bias = numbers(473, [50]);
-            let (_, bounded) = bounded(dense.clone(), numbers(474, [40 * 49]).detach());
-            let maps = convolve(x.clone(), weight.clone(), geometry);
-            let y = multiply(maps.reshape([37, 40 * 49]), bounded);
-            let y = squash(biased(y, bias.clone(), 0.2), Squash::Tanh);
+            let x = elements(470, [37, 14, 14, 9]);
+            let weight = elements(471, [40, 9, 4, 4]);
+            let dense = elements(472, [40 * 49, 50]);
+            let bias = elements(473, [50]);
+            let (_, spectral_norm) =
+                spectral_norm(dense.clone(), elements(474, [40 * 49]).detach());
+            let maps = conv2d(x.clone(), weight.clone(), geometry);
+            let y = matmul(maps.reshape([37, 40 * 49]), spectral_norm);
+            let y = activate(bias_leaky_relu(y, bias.clone(), 0.2), Activation::Tanh);
             let gradients = y.clone().sum().backward();
             let bytes = |t: Option<Tensor<1>>| t.unwrap().into_data();
             [

@@ -15,7 +15,7 @@ use crate::sweep::folder::run_in;
 pub struct Local {
     program: PathBuf,
     device: String,
-    places: usize,
+    slots: usize,
     threads: usize,
     children: Vec<Running>,
     adopted: Vec<Job>,
@@ -32,20 +32,20 @@ struct Running {
 /// The log of a trial's processes, in its folder.
 const LOG: &str = "train.log";
 
-/// Locked as long as a trial's process lives: it is the process's standard input, and so stays locked when the sweep is killed.
+/// Locked as long as a trial's process lives: it is the process's standard input, and so stays
+/// locked when the sweep is killed.
 const LOCK: &str = "train.lock";
 
 impl Local {
-    /// `places` processes of `program` at a time, which share the machine's cores.
-    #[must_use]
-    pub fn new(program: PathBuf, device: String, places: usize) -> Self {
-        let places = places.max(1);
+    /// `slots` processes of `program` at a time, which share the machine's cores.
+    pub fn new(program: PathBuf, device: String, slots: usize) -> Self {
+        let slots = slots.max(1);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             program,
             device,
-            places,
-            threads: (cores / places).max(1),
+            slots,
+            threads: (cores / slots).max(1),
             children: Vec::new(),
             adopted: Vec::new(),
         }
@@ -77,8 +77,8 @@ impl Local {
             .stdin(lock)
             .stdout(Stdio::null())
             .stderr(log);
-        // Ctrl-C on the terminal goes to the sweep alone, which then asks its children once: a second request would end them at
-        // once.
+        // Ctrl-C on the terminal goes to the sweep alone, which then asks its children once: a
+        // second request would end them at once.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().map_err(|source| SweepError::Launch {
@@ -94,8 +94,8 @@ impl Local {
 }
 
 impl Launcher for Local {
-    fn places(&self) -> usize {
-        self.places
+    fn slots(&self) -> usize {
+        self.slots
     }
 
     fn submit(&mut self, jobs: &[Job]) -> Result<(), SweepError> {
@@ -153,7 +153,8 @@ impl Launcher for Local {
     }
 
     fn stop(&mut self) {
-        // What an earlier process started is not asked: it goes on, and the next sweep takes it over again.
+        // What an earlier process started is not asked: it goes on, and the next sweep takes it
+        // over again.
         self.adopted.clear();
         for running in &mut self.children {
             ask_to_stop(&mut running.child);
@@ -169,7 +170,8 @@ impl Launcher for Local {
     }
 }
 
-/// Whether a process trains under `out`: one of a sweep, which may not have made its run folder yet, or somebody else's in the run folder.
+/// Whether a process trains under `out`: one of a sweep, which may not have made its run folder
+/// yet, or somebody else's in the run folder.
 fn is_locked(out: &Path) -> bool {
     let held = |path: PathBuf| {
         let lock = File::open(path);

@@ -20,7 +20,6 @@ use crate::config::Source;
 /// One piece of work: a trial, up to the end of its rung.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// The trial's number.
     pub trial: usize,
     /// Training steps at the end.
     pub target: u64,
@@ -33,7 +32,6 @@ pub struct Job {
 
 impl Job {
     /// The work that `trial` has before it.
-    #[must_use]
     pub fn of(sweep: &Sweep, trial: &Trial) -> Self {
         let mut begin = match &sweep.spec.source {
             Source::Preset(name) => vec![name.clone()],
@@ -47,7 +45,7 @@ impl Job {
                 .flat_map(|d| ["--data".to_owned(), d.clone()]),
         );
         let mut sets = sweep.spec.sets(trial.trial);
-        // A first rung shorter than the distance between two lines of figures would have none.
+        // A first rung shorter than the distance between two lines of metrics would have none.
         let every = sweep.spec.config(trial.trial).ok();
         if let Some(config) = every
             && let Ok(first) = sweep.steps(trial.trial, 0)
@@ -76,8 +74,8 @@ impl Job {
         }
     }
 
-    /// The arguments of `dreamlet` that do the work: `train …` for a new run, `train --resume …` for one that is there.
-    #[must_use]
+    /// The arguments of `dreamlet` that do the work: `train …` for a new run, `train --resume …`
+    /// for one that is there.
     pub fn arguments(&self, device: &str) -> Vec<String> {
         let mut arguments = vec!["train".to_owned()];
         match run_in(&self.out) {
@@ -97,15 +95,9 @@ impl Job {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The run came to the job's target.
-    Reached {
-        /// The metric there.
-        value: f64,
-    },
+    Reached { value: f64 },
     /// The run cannot go on.
-    Failed {
-        /// Why.
-        reason: String,
-    },
+    Failed { reason: String },
     /// The process ended before the target; the run can be resumed.
     Died {
         /// What is known of its end.
@@ -118,16 +110,14 @@ pub enum Outcome {
 /// A job that is over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ended {
-    /// The trial's number.
     pub trial: usize,
-    /// What became of it.
     pub outcome: Outcome,
 }
 
 /// Something that trains.
 pub trait Launcher {
     /// How many jobs it takes at a time.
-    fn places(&self) -> usize;
+    fn slots(&self) -> usize;
 
     /// Starts jobs.
     ///
@@ -135,7 +125,8 @@ pub trait Launcher {
     /// When they cannot be started at all; a job that fails later is told by [`Launcher::poll`].
     fn submit(&mut self, jobs: &[Job]) -> Result<(), SweepError>;
 
-    /// Takes over a job that an earlier process submitted, and returns `true`, if it is still under way.
+    /// Takes over a job that an earlier process submitted, and returns `true`, if it is still under
+    /// way.
     ///
     /// # Errors
     /// When that cannot be found out.

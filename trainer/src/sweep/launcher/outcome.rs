@@ -6,7 +6,6 @@ use crate::sweep::folder::run_in;
 use crate::sweep::metric;
 use crate::training::checkpoint;
 
-/// How a process ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// It said that all is well.
@@ -17,11 +16,11 @@ pub enum Exit {
     Gone(String),
 }
 
-/// What became of `job` whose process ended so. The run folder has the last word: a run that stands at the target is there, however
-/// its process ended.
+/// What became of `job` whose process ended so. The run folder has the last word: a run that stands
+/// at the target is there, however its process ended.
 ///
 /// # Errors
-/// [`SweepError::NoMetric`] when the run is there and has no such figure.
+/// [`SweepError::NoMetric`] when the run is there and has no such metric.
 pub fn outcome(job: &Job, exit: &Exit) -> Result<Outcome, SweepError> {
     let run = run_in(&job.out);
     let step = run

@@ -1,8 +1,10 @@
-//! A cluster under Slurm: each batch of trials is one job array, whose tasks run `dreamlet sweep-worker`.
+//! A cluster under Slurm: each batch of trials is one job array, whose tasks run `dreamlet
+//! sweep-worker`.
 //!
-//! The sweep folder lies on a file system that all nodes see. A task writes a result file when it is over; a task that is in the queue
-//! no more and left none has died. Nothing has to stay running on the login node: `dreamlet sweep` may be stopped, its tasks go
-//! on, and the same command collects what they came to.
+//! The sweep folder lies on a file system that all nodes see. A task writes a result file when it
+//! is over; a task that is in the queue no more and left none has died. Nothing has to stay running
+//! on the login node: `dreamlet sweep` may be stopped, its tasks go on, and the same command
+//! collects what they came to.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -23,7 +25,7 @@ pub struct Slurm {
     program: PathBuf,
     device: String,
     options: Vec<String>,
-    places: usize,
+    slots: usize,
     pause: Duration,
     name: String,
     tasks: Vec<Task>,
@@ -57,20 +59,19 @@ pub struct WorkerResult {
 }
 
 /// Where the worker of a trial leaves its result.
-#[must_use]
 pub fn result_file(folder: &Path, trial: usize) -> PathBuf {
     folder.join("slurm").join(format!("{trial:05}.result.json"))
 }
 
-/// Times that a task may be out of the queue without a result before it counts as dead: a shared file system may be slow.
+/// Times that a task may be out of the queue without a result before it counts as dead: a shared
+/// file system may be slow.
 const MOST_UNSEEN: u32 = 2;
 
 /// Times in a row that `squeue` may fail: a scheduler that restarts does not end a sweep.
 const MOST_SILENT: u32 = 30;
 
 impl Slurm {
-    /// Tasks for the sweep in `folder`, `places` in the queue at a time. `options` go to `sbatch`.
-    #[must_use]
+    /// Tasks for the sweep in `folder`, `slots` in the queue at a time. `options` go to `sbatch`.
     pub fn new(folder: &Path, program: PathBuf, device: String, options: Vec<String>) -> Self {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let hash = sha256(folder.display().to_string().as_bytes());
@@ -80,7 +81,7 @@ impl Slurm {
             program,
             device,
             options,
-            places: 16,
+            slots: 16,
             pause: Duration::from_secs(10),
             tasks: Vec::new(),
             silent: 0,
@@ -88,21 +89,18 @@ impl Slurm {
     }
 
     /// How many trials are in the queue at a time.
-    #[must_use]
-    pub fn places(mut self, places: usize) -> Self {
-        self.places = places.max(1);
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.slots = slots.max(1);
         self
     }
 
     /// How long to wait between two looks at the queue.
-    #[must_use]
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
     /// The name of its jobs in the queue.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -164,8 +162,8 @@ impl Slurm {
 }
 
 impl Launcher for Slurm {
-    fn places(&self) -> usize {
-        self.places
+    fn slots(&self) -> usize {
+        self.slots
     }
 
     fn submit(&mut self, jobs: &[Job]) -> Result<(), SweepError> {
@@ -239,7 +237,8 @@ impl Launcher for Slurm {
         if self.tasks.is_empty() {
             return Ok(Vec::new());
         }
-        // The queue first: a task that leaves it after this look has its result in time for the next one.
+        // The queue first: a task that leaves it after this look has its result in time for the
+        // next one.
         let queue = self.queue()?;
         let mut ended = Vec::new();
         for mut task in std::mem::take(&mut self.tasks) {
@@ -278,7 +277,8 @@ impl Launcher for Slurm {
     }
 }
 
-/// What is known of a task that left no result; `sacct` knows more where the cluster keeps accounts.
+/// What is known of a task that left no result; `sacct` knows more where the cluster keeps
+/// accounts.
 fn farewell((job, place): &TaskId) -> String {
     let task = format!("{job}_{place}");
     let known = call("sacct", &["-X", "-n", "-P", "-o", "State", "-j", &task], "").ok();

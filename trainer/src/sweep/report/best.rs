@@ -6,7 +6,8 @@ use crate::sweep::folder::Sweep;
 use crate::sweep::spec::plain;
 use crate::sweep::trial::Trial;
 
-/// The whole configuration of a trial for `dreamlet train --config`, with the limits of its preset or file instead of the sweep's.
+/// The whole configuration of a trial for `dreamlet train --config`, with the limits of its preset
+/// or file instead of the sweep's.
 ///
 /// # Errors
 /// [`SweepError::Trial`] or [`SweepError::Config`].
@@ -29,7 +30,6 @@ pub fn best_toml(sweep: &Sweep, trial: &Trial) -> Result<String, SweepError> {
 }
 
 /// The command that trains with a trial's settings, for a shell.
-#[must_use]
 pub fn train_command(sweep: &Sweep, trial: &Trial) -> String {
     let mut words = vec!["dreamlet train".to_owned()];
     match &sweep.spec.source {

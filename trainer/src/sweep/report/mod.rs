@@ -13,10 +13,8 @@ use super::folder::Sweep;
 use super::trial::best;
 use crate::atomic_file::write_atomic;
 
-/// Writes `results.csv`, `sweep.svg` and, when a trial came to a figure, `best.toml` into the sweep folder.
-///
-/// # Errors
-/// [`SweepError::File`].
+/// Writes `results.csv`, `sweep.svg` and, when a trial came to a metric, `best.toml` into the sweep
+/// folder.
 pub fn write(sweep: &Sweep) -> Result<(), SweepError> {
     let put = |name: &str, text: String| {
         let path = sweep.path.join(name);

@@ -26,7 +26,7 @@ pub(super) fn short_name(sweep: &Sweep, path: &'static str) -> &'static str {
     if same.count() > 1 { path } else { last(path) }
 }
 
-/// A figure with five digits.
+/// A metric with five digits.
 pub(super) fn figure(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
@@ -41,7 +41,6 @@ pub(super) fn figure(value: f64) -> String {
 }
 
 /// The trials in order of merit, at most `most` of them, then why trials failed.
-#[must_use]
 pub fn table(sweep: &Sweep, most: usize) -> String {
     let names = sweep
         .spec
@@ -108,9 +107,9 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// One line for each rung that each trial reached, and one for each trial that reached none. Columns: `trial`, `state`, the
-/// settings by their full names, `rung` (from 1), `step`, the metric, `run`, `reason`.
-#[must_use]
+/// One line for each rung that each trial reached, and one for each trial that reached none.
+/// Columns: `trial`, `state`, the settings by their full names, `rung` (from 1), `step`, the
+/// metric, `run`, `reason`.
 pub fn csv(sweep: &Sweep) -> String {
     let paths: Vec<&str> = sweep.spec.parameters.iter().map(|p| p.key.path).collect();
     let mut header = vec!["trial", "state"];

@@ -1,17 +1,17 @@
-//! Steps on weights: one pass over memory each, in place where nobody else holds the weights. Tensors are without gradients.
+//! Steps on weights: one pass over memory each, in place where nobody else holds the weights.
+//! Tensors are without gradients.
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::matrix::{PIECE, contiguous, numbers, vectorized, whole};
+use super::storage::{CHUNK, contiguous, elements, owned, vectorized};
 
-/// One step of Adam (Kingma and Ba 2015, algorithm 1, with the order of section 2 that saves multiplications): the two corrections of
-/// the moments' bias are in `rate` and `epsilon`.
+/// One step of Adam (Kingma and Ba 2015, algorithm 1, with the order of section 2 that saves
+/// multiplications): the two corrections of the moments' bias are in `rate` and `epsilon`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AdamStep {
-    /// β₁ and β₂.
     pub(crate) betas: [f32; 2],
     /// α·√(1 − β₂ᵗ) / (1 − β₁ᵗ).
     pub(crate) rate: f32,
@@ -23,7 +23,8 @@ pub(crate) struct AdamStep {
 
 #[backend_extension(Flex)]
 pub(crate) trait UpdateOps: Backend {
-    /// Weights and both moments after a step of Adam, from weights, gradient and both moments, all of one shape.
+    /// Weights and both moments after a step of Adam, from weights, gradient and both moments, all
+    /// of one shape.
     fn adam(
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -32,7 +33,7 @@ pub(crate) trait UpdateOps: Backend {
         step: AdamStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
     /// `average` + `share` · (`current` − `average`).
-    fn approach(
+    fn lerp(
         average: FloatTensor<Self>,
         current: FloatTensor<Self>,
         share: f64,
@@ -47,16 +48,17 @@ impl UpdateOps for Flex {
         moment_2: FlexTensor,
         step: AdamStep,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        // Others hold the weights still; the gradient is nobody else's, and its memory takes the new weights.
+        // Others hold the weights still; the gradient is nobody else's, and its memory takes the
+        // new weights.
         let weight = contiguous(&weight);
-        let [mut out, mut first, mut second] = [gradient, moment_1, moment_2].map(whole);
+        let [mut out, mut first, mut second] = [gradient, moment_1, moment_2].map(owned);
         let [beta_1, beta_2] = step.betas;
         let [rest_1, rest_2] = step.betas.map(|beta| 1.0 - beta);
         out.storage_mut::<f32>()
-            .par_chunks_mut(PIECE)
-            .zip(numbers(&weight).par_chunks(PIECE))
-            .zip(first.storage_mut::<f32>().par_chunks_mut(PIECE))
-            .zip(second.storage_mut::<f32>().par_chunks_mut(PIECE))
+            .par_chunks_mut(CHUNK)
+            .zip(elements(&weight).par_chunks(CHUNK))
+            .zip(first.storage_mut::<f32>().par_chunks_mut(CHUNK))
+            .zip(second.storage_mut::<f32>().par_chunks_mut(CHUNK))
             .for_each(|(((out, weight), first), second)| {
                 vectorized(|| {
                     let moments = first.iter_mut().zip(second);
@@ -72,14 +74,14 @@ impl UpdateOps for Flex {
         (out, first, second)
     }
 
-    fn approach(average: FlexTensor, current: FlexTensor, share: f64) -> FlexTensor {
-        let (mut average, current) = (whole(average), contiguous(&current));
+    fn lerp(average: FlexTensor, current: FlexTensor, share: f64) -> FlexTensor {
+        let (mut average, current) = (owned(average), contiguous(&current));
         #[allow(clippy::cast_possible_truncation)]
         let share = share as f32;
         average
             .storage_mut::<f32>()
-            .par_chunks_mut(PIECE)
-            .zip(numbers(&current).par_chunks(PIECE))
+            .par_chunks_mut(CHUNK)
+            .zip(elements(&current).par_chunks(CHUNK))
             .for_each(|(average, current)| {
                 vectorized(|| {
                     for (average, current) in average.iter_mut().zip(current) {
@@ -92,11 +94,12 @@ impl UpdateOps for Flex {
 }
 
 /// Whether a tensor is one that these operations are for: burn-flex, without gradients.
-pub(crate) fn plain<const D: usize>(x: &Tensor<D>) -> bool {
+pub(crate) fn on_cpu_without_gradients<const D: usize>(x: &Tensor<D>) -> bool {
     x.device() == Device::flex()
 }
 
-/// A step of Adam: weights and both moments after it, from weights, gradient and both moments, all of one shape and [`plain`].
+/// A step of Adam: weights and both moments after it, from weights, gradient and both moments, all
+/// of one shape and [`on_cpu_without_gradients`].
 pub(crate) fn adam<const D: usize>(
     weight: Tensor<D>,
     gradient: Tensor<D>,
@@ -117,13 +120,13 @@ pub(crate) fn adam<const D: usize>(
     )
 }
 
-/// `average` + `share` · (`current` − `average`), of one shape and [`plain`].
-pub(crate) fn approach<const D: usize>(
+/// `average` + `share` · (`current` − `average`), of one shape and [`on_cpu_without_gradients`].
+pub(crate) fn lerp<const D: usize>(
     average: Tensor<D>,
     current: Tensor<D>,
     share: f64,
 ) -> Tensor<D> {
-    Tensor::from_dispatch(<Dispatch as UpdateOps>::approach(
+    Tensor::from_dispatch(<Dispatch as UpdateOps>::lerp(
         average.into_dispatch(),
         current.into_dispatch(),
         share,

@@ -1,7 +1,7 @@
-//! Decoded pixels, kept in the user's cache folder.
+//! Fitted pixels, kept in the user's cache folder.
 //!
-//! One file per data folder, size and channels, replaced when anything about the folder changes. All
-//! numbers are little-endian `u64`:
+//! One file per data folder, size and channels, replaced when anything about the folder changes.
+//! Integers are little-endian `u64`:
 //!
 //! | bytes | what |
 //! | --- | --- |
@@ -19,10 +19,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::super::convert::Shape;
+use super::super::convert::Fitted;
 use super::super::error::DataError;
-use super::decode::Decoded;
-use super::scan::Listing;
+use super::super::folder::Listing;
+use super::super::shape::Shape;
 use crate::atomic_file;
 
 /// Names the format; a change of format or of decoding changes it.
@@ -43,7 +43,7 @@ pub(super) struct Cache {
 #[derive(Debug)]
 pub(super) enum Found {
     /// The pixels of exactly this listing.
-    Fresh(Decoded),
+    Fresh(Fitted),
     /// Nothing, or the pixels of an earlier state of the folder.
     Nothing,
     /// A file that is not what was written.
@@ -127,8 +127,7 @@ impl Cache {
             .map_err(|cause| unwritable(&self.folder, 0, cause))
     }
 
-    /// Keeps the pixels.
-    pub(super) fn write(&self, decoded: &Decoded) -> Result<(), DataError> {
+    pub(super) fn write(&self, decoded: &Fitted) -> Result<(), DataError> {
         let mut head = MAGIC.to_vec();
         let number = |head: &mut Vec<u8>, n: usize| head.extend((n as u64).to_le_bytes());
         head.extend(self.key);
@@ -169,7 +168,7 @@ struct Reader {
 
 impl Reader {
     /// `None`: an older state of the folder.
-    fn body(&mut self, key: &[u8; 32], files: usize, shape: Shape) -> io::Result<Option<Decoded>> {
+    fn body(&mut self, key: &[u8; 32], files: usize, shape: Shape) -> io::Result<Option<Fitted>> {
         if self.bytes(8)? != MAGIC {
             return Err(damaged());
         }
@@ -200,7 +199,7 @@ impl Reader {
         if self.bytes(32)?[..] != sum[..] || self.left != 0 {
             return Err(damaged());
         }
-        Ok(Some(Decoded { pixels, broken }))
+        Ok(Some(Fitted { pixels, broken }))
     }
 
     fn number(&mut self) -> io::Result<u64> {

@@ -1,23 +1,14 @@
-//! The terms of the evidence lower bound (Kingma and Welling 2014), each in one pass, with the gradients that the formulas have.
+//! The terms of the evidence lower bound (Kingma and Welling 2014), each in one pass, with the
+//! gradients that the formulas have.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
-use rayon::prelude::*;
-
-use super::math;
-use super::matrix::{contiguous, extents, numbers, tensor, vectorized, whole};
+use super::elementary;
+use super::prelude::*;
+use super::storage::{contiguous, dims_of, elements, owned, tensor, vectorized};
 
 #[backend_extension(Flex, Autodiff)]
-pub(crate) trait EvidenceOps: Backend {
-    /// log p(x|z) of a Bernoulli likelihood, Σ x·l − ln(1 + exp(l)) of each row, `[N]`, from logits l and x `[N, P]`; and its gradient
-    /// with respect to l, x − σ(l). x counts as a constant.
+pub(crate) trait ElboOps: Backend {
+    /// log p(x|z) of a Bernoulli likelihood, Σ x·l − ln(1 + exp(l)) of each row, `[N]`, from logits
+    /// l and x `[N, P]`; and its gradient with respect to l, x − σ(l). x counts as a constant.
     fn bernoulli(
         logits: FloatTensor<Self>,
         x: FloatTensor<Self>,
@@ -49,7 +40,7 @@ pub(crate) trait EvidenceOps: Backend {
 /// Partial sums of a row: as many as the widest vectors have lanes.
 const LANES: usize = 16;
 
-/// Numbers of a task, in whole rows.
+/// Elements of a task, in whole rows.
 fn piece(columns: usize) -> usize {
     ((1 << 13) / columns.max(1)).max(1) * columns.max(1)
 }
@@ -58,7 +49,7 @@ fn piece(columns: usize) -> usize {
 #[inline(always)]
 fn bernoulli_row(logits: &[f32], x: &mut [f32]) -> f32 {
     let one = |l: f32, x: &mut f32| {
-        let (softplus, sigmoid) = math::softplus_sigmoid(l);
+        let (softplus, sigmoid) = elementary::softplus_sigmoid(l);
         let term = *x * l - softplus;
         *x -= sigmoid;
         term
@@ -75,16 +66,16 @@ fn bernoulli_row(logits: &[f32], x: &mut [f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-impl EvidenceOps for Flex {
+impl ElboOps for Flex {
     fn bernoulli(logits: FlexTensor, x: FlexTensor) -> (FlexTensor, FlexTensor) {
-        let [rows, columns] = extents(&logits);
-        let (logits, mut x) = (contiguous(&logits), whole(x));
+        let [rows, columns] = dims_of(&logits);
+        let (logits, mut x) = (contiguous(&logits), owned(x));
         let mut sums = vec![0.0; rows];
         let columns = columns.max(1);
         let each = piece(columns);
         sums.par_chunks_mut(each / columns)
             .zip(x.storage_mut::<f32>().par_chunks_mut(each))
-            .zip(numbers(&logits).par_chunks(each))
+            .zip(elements(&logits).par_chunks(each))
             .for_each(|((sums, x), logits)| {
                 let rows = x
                     .chunks_exact_mut(columns)
@@ -99,13 +90,13 @@ impl EvidenceOps for Flex {
     }
 
     fn scale_rows(rows: FlexTensor, factors: FlexTensor) -> FlexTensor {
-        let [_, columns] = extents(&rows);
-        let (mut rows, factors) = (whole(rows), contiguous(&factors));
+        let [_, columns] = dims_of(&rows);
+        let (mut rows, factors) = (owned(rows), contiguous(&factors));
         let columns = columns.max(1);
         let each = piece(columns);
         rows.storage_mut::<f32>()
             .par_chunks_mut(each)
-            .zip(numbers(&factors).par_chunks(each / columns))
+            .zip(elements(&factors).par_chunks(each / columns))
             .for_each(|(rows, factors)| {
                 vectorized(|| {
                     for (row, factor) in rows.chunks_exact_mut(columns).zip(factors) {
@@ -118,9 +109,9 @@ impl EvidenceOps for Flex {
 
     fn reparameterize(mean: FlexTensor, log_variance: FlexTensor, noise: FlexTensor) -> FlexTensor {
         let [mean, log_variance] = [mean, log_variance].map(|t| contiguous(&t));
-        let mut noise = whole(noise);
+        let mut noise = owned(noise);
         each_of(&mut noise, [&mean, &log_variance], |noise, [mean, l]| {
-            *noise = mean + math::exp(0.5 * l) * *noise;
+            *noise = mean + elementary::exp(0.5 * l) * *noise;
         });
         noise
     }
@@ -131,31 +122,31 @@ impl EvidenceOps for Flex {
         gradient: FlexTensor,
     ) -> FlexTensor {
         let [log_variance, gradient] = [log_variance, gradient].map(|t| contiguous(&t));
-        let mut noise = whole(noise);
+        let mut noise = owned(noise);
         each_of(
             &mut noise,
             [&log_variance, &gradient],
             |noise, [l, gradient]| {
-                *noise *= 0.5 * math::exp(0.5 * l) * gradient;
+                *noise *= 0.5 * elementary::exp(0.5 * l) * gradient;
             },
         );
         noise
     }
 
     fn divergences(mean: FlexTensor, log_variance: FlexTensor) -> FlexTensor {
-        let [rows, columns] = extents(&mean);
+        let [rows, columns] = dims_of(&mean);
         let [mean, log_variance] = [mean, log_variance].map(|t| contiguous(&t));
         let each = piece(columns);
-        let sums: Vec<Vec<f32>> = numbers(&mean)
+        let sums: Vec<Vec<f32>> = elements(&mean)
             .par_chunks(each)
-            .zip(numbers(&log_variance).par_chunks(each))
+            .zip(elements(&log_variance).par_chunks(each))
             .map(|(mean, log_variance)| {
                 let mut sums = vec![0.0; columns];
                 let rows = mean.chunks_exact(columns.max(1));
                 vectorized(|| {
                     for (mean, l) in rows.zip(log_variance.chunks_exact(columns.max(1))) {
                         for ((mean, l), sum) in mean.iter().zip(l).zip(&mut sums) {
-                            *sum += mean * mean + math::exp(*l) - l - 1.0;
+                            *sum += mean * mean + elementary::exp(*l) - l - 1.0;
                         }
                     }
                 });
@@ -179,11 +170,11 @@ impl EvidenceOps for Flex {
         log_variance: FlexTensor,
         gradient: FlexTensor,
     ) -> (FlexTensor, FlexTensor) {
-        let [rows, columns] = extents(&mean);
-        let [mut mean, mut log_variance] = [mean, log_variance].map(whole);
+        let [rows, columns] = dims_of(&mean);
+        let [mut mean, mut log_variance] = [mean, log_variance].map(owned);
         let gradient = contiguous(&gradient);
         let share = 1.0 / count(rows);
-        let (gradient, each) = (numbers(&gradient), piece(columns));
+        let (gradient, each) = (elements(&gradient), piece(columns));
         mean.storage_mut::<f32>()
             .par_chunks_mut(each)
             .zip(log_variance.storage_mut::<f32>().par_chunks_mut(each))
@@ -193,7 +184,7 @@ impl EvidenceOps for Flex {
                     for (mean, l) in rows.zip(log_variance.chunks_exact_mut(columns.max(1))) {
                         for ((mean, l), gradient) in mean.iter_mut().zip(l).zip(gradient) {
                             *mean *= gradient * share;
-                            *l = 0.5 * (math::exp(*l) - 1.0) * (gradient * share);
+                            *l = 0.5 * (elementary::exp(*l) - 1.0) * (gradient * share);
                         }
                     }
                 });
@@ -213,7 +204,7 @@ fn each_of(
     others: [&FlexTensor; 2],
     change: impl Fn(&mut f32, [f32; 2]) + Copy + Sync + Send,
 ) {
-    let [a, b] = others.map(numbers);
+    let [a, b] = others.map(elements);
     let each = piece(1);
     out.storage_mut::<f32>()
         .par_chunks_mut(each)
@@ -233,8 +224,8 @@ fn each_of(
 #[derive(Debug)]
 struct Bernoulli;
 
-impl<B: EvidenceOps> Backward<B, 1> for Bernoulli {
-    type State = FloatTensor<B>;
+impl<B: ElboOps> Backward<B, 1> for Bernoulli {
+    type State = Float<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [node] = ops.parents;
@@ -248,8 +239,8 @@ impl<B: EvidenceOps> Backward<B, 1> for Bernoulli {
 #[derive(Debug)]
 struct Reparameterization;
 
-impl<B: EvidenceOps> Backward<B, 2> for Reparameterization {
-    type State = (FloatTensor<B>, FloatTensor<B>);
+impl<B: ElboOps> Backward<B, 2> for Reparameterization {
+    type State = (Float<B>, Float<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [mean, log_variance] = ops.parents;
@@ -268,26 +259,20 @@ impl<B: EvidenceOps> Backward<B, 2> for Reparameterization {
 #[derive(Debug)]
 struct Divergences;
 
-impl<B: EvidenceOps> Backward<B, 2> for Divergences {
-    type State = (FloatTensor<B>, FloatTensor<B>);
+impl<B: ElboOps> Backward<B, 2> for Divergences {
+    type State = (Float<B>, Float<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let parents = parents(&ops);
         let gradient = grads.consume::<B>(&ops.node);
         let (mean, log_variance) = ops.state;
         let (mean, log_variance) = B::divergences_backward(mean, log_variance, gradient);
-        for (node, gradient) in ops.parents.into_iter().zip([mean, log_variance]) {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        register::<B, _>(grads, parents, [mean, log_variance]);
     }
 }
 
-impl<B: EvidenceOps, C: CheckpointStrategy> EvidenceOps for Autodiff<B, C> {
-    fn bernoulli(
-        logits: FloatTensor<Self>,
-        x: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+impl<B: ElboOps, C: CheckpointStrategy> ElboOps for Autodiff<B, C> {
+    fn bernoulli(logits: Float<Self>, x: Float<Self>) -> (Float<Self>, Float<Self>) {
         let prepared = Bernoulli
             .prepare::<C>([logits.node()])
             .compute_bound()
@@ -300,16 +285,16 @@ impl<B: EvidenceOps, C: CheckpointStrategy> EvidenceOps for Autodiff<B, C> {
         (sums, Self::from_inner(gradient))
     }
 
-    fn scale_rows(rows: FloatTensor<Self>, factors: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn scale_rows(rows: Float<Self>, factors: Float<Self>) -> Float<Self> {
         let (rows, factors) = (rows.into_primitive(), factors.into_primitive());
         Self::from_inner(B::scale_rows(rows, factors))
     }
 
     fn reparameterize(
-        mean: FloatTensor<Self>,
-        log_variance: FloatTensor<Self>,
-        noise: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
+        mean: Float<Self>,
+        log_variance: Float<Self>,
+        noise: Float<Self>,
+    ) -> Float<Self> {
         let prepared = Reparameterization
             .prepare::<C>([mean.node(), log_variance.node()])
             .compute_bound()
@@ -325,16 +310,16 @@ impl<B: EvidenceOps, C: CheckpointStrategy> EvidenceOps for Autodiff<B, C> {
     }
 
     fn reparameterize_backward(
-        log_variance: FloatTensor<Self>,
-        noise: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
+        log_variance: Float<Self>,
+        noise: Float<Self>,
+        output_gradient: Float<Self>,
+    ) -> Float<Self> {
         let [l, noise, gradient] =
             [log_variance, noise, output_gradient].map(|tensor| tensor.into_primitive());
         Self::from_inner(B::reparameterize_backward(l, noise, gradient))
     }
 
-    fn divergences(mean: FloatTensor<Self>, log_variance: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn divergences(mean: Float<Self>, log_variance: Float<Self>) -> Float<Self> {
         let prepared = Divergences
             .prepare::<C>([mean.node(), log_variance.node()])
             .compute_bound()
@@ -348,10 +333,10 @@ impl<B: EvidenceOps, C: CheckpointStrategy> EvidenceOps for Autodiff<B, C> {
     }
 
     fn divergences_backward(
-        mean: FloatTensor<Self>,
-        log_variance: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        mean: Float<Self>,
+        log_variance: Float<Self>,
+        output_gradient: Float<Self>,
+    ) -> (Float<Self>, Float<Self>) {
         let [mean, l, gradient] =
             [mean, log_variance, output_gradient].map(|tensor| tensor.into_primitive());
         let (mean, l) = B::divergences_backward(mean, l, gradient);
@@ -359,9 +344,10 @@ impl<B: EvidenceOps, C: CheckpointStrategy> EvidenceOps for Autodiff<B, C> {
     }
 }
 
-/// log p(x|z) of a Bernoulli likelihood of each row, `[N]`, from logits and x `[N, P]`; x counts as a constant.
+/// log p(x|z) of a Bernoulli likelihood of each row, `[N]`, from logits and x `[N, P]`; x counts as
+/// a constant.
 pub(crate) fn bernoulli(logits: Tensor<2>, x: Tensor<2>) -> Tensor<1> {
-    let (sums, _) = <Dispatch as EvidenceOps>::bernoulli(logits.into_dispatch(), x.into_dispatch());
+    let (sums, _) = <Dispatch as ElboOps>::bernoulli(logits.into_dispatch(), x.into_dispatch());
     Tensor::from_dispatch(sums)
 }
 
@@ -371,7 +357,7 @@ pub(crate) fn reparameterize(
     log_variance: Tensor<2>,
     noise: Tensor<2>,
 ) -> Tensor<2> {
-    Tensor::from_dispatch(<Dispatch as EvidenceOps>::reparameterize(
+    Tensor::from_dispatch(<Dispatch as ElboOps>::reparameterize(
         mean.into_dispatch(),
         log_variance.into_dispatch(),
         noise.into_dispatch(),
@@ -380,7 +366,7 @@ pub(crate) fn reparameterize(
 
 /// Mean over the rows of −½(1 + log σ² − μ² − σ²), `[Z]`, from `[N, Z]`.
 pub(crate) fn divergences(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
-    Tensor::from_dispatch(<Dispatch as EvidenceOps>::divergences(
+    Tensor::from_dispatch(<Dispatch as ElboOps>::divergences(
         mean.into_dispatch(),
         log_variance.into_dispatch(),
     ))

@@ -1,31 +1,27 @@
-//! What ends a dense layer or a convolution: bias and LeakyReLU in one pass, and backwards the bias's gradient in another.
+//! What ends a dense layer or a convolution: bias and LeakyReLU in one pass, and backwards the
+//! bias's gradient in another.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
-use rayon::prelude::*;
-
-use super::matrix::{contiguous, numbers, tensor, vectorized, whole};
+use super::prelude::*;
+use super::storage::{contiguous, elements, owned, tensor, vectorized};
 
 #[backend_extension(Flex, Autodiff)]
-pub(super) trait BiasOps: Backend {
+pub(super) trait BiasLeakyReluOps: Backend {
     /// `x` `[..., C]` plus `bias` `[C]`, then LeakyReLU of `slope`: 0 for ReLU, 1 for none.
-    fn biased(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f64) -> FloatTensor<Self>;
-    /// Gradients of `biased`'s output with respect to x and bias.
-    fn biased_backward(
+    fn bias_leaky_relu(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        slope: f64,
+    ) -> FloatTensor<Self>;
+    /// Gradients of `bias_leaky_relu`'s output with respect to x and bias.
+    fn bias_leaky_relu_backward(
         output: FloatTensor<Self>,
         output_gradient: FloatTensor<Self>,
         slope: f64,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Rows that one task works through: the sums of a block are added to those of the blocks before it.
+/// Rows that one task works through: the sums of a block are added to those of the blocks before
+/// it.
 fn rows(channels: usize) -> usize {
     ((1 << 15) / channels.max(1)).clamp(1, 256)
 }
@@ -40,12 +36,12 @@ fn channels(x: &FlexTensor) -> usize {
         .max(1)
 }
 
-impl BiasOps for Flex {
-    fn biased(x: FlexTensor, bias: FlexTensor, slope: f64) -> FlexTensor {
-        let (channels, bias, mut x) = (channels(&x), contiguous(&bias), whole(x));
+impl BiasLeakyReluOps for Flex {
+    fn bias_leaky_relu(x: FlexTensor, bias: FlexTensor, slope: f64) -> FlexTensor {
+        let (channels, bias, mut x) = (channels(&x), contiguous(&bias), owned(x));
         #[allow(clippy::cast_possible_truncation)]
         let slope = slope as f32;
-        let bias = numbers(&bias);
+        let bias = elements(&bias);
         x.storage_mut::<f32>()
             .par_chunks_mut(rows(channels) * channels)
             .for_each(|block| {
@@ -61,20 +57,20 @@ impl BiasOps for Flex {
         x
     }
 
-    fn biased_backward(
+    fn bias_leaky_relu_backward(
         output: FlexTensor,
         gradient: FlexTensor,
         slope: f64,
     ) -> (FlexTensor, FlexTensor) {
         let channels = channels(&output);
-        let (output, mut gradient) = (contiguous(&output), whole(gradient));
+        let (output, mut gradient) = (contiguous(&output), owned(gradient));
         #[allow(clippy::cast_possible_truncation)]
         let slope = slope as f32;
         let block = rows(channels) * channels;
         let sums: Vec<Vec<f32>> = gradient
             .storage_mut::<f32>()
             .par_chunks_mut(block)
-            .zip(numbers(&output).par_chunks(block))
+            .zip(elements(&output).par_chunks(block))
             .map(|(gradient, output)| {
                 let mut sum = vec![0.0; channels];
                 vectorized(|| {
@@ -107,55 +103,51 @@ impl BiasOps for Flex {
 }
 
 #[derive(Debug)]
-struct Biased;
+struct BiasLeakyRelu;
 
-impl<B: BiasOps> Backward<B, 2> for Biased {
-    type State = (FloatTensor<B>, f64);
+impl<B: BiasLeakyReluOps> Backward<B, 2> for BiasLeakyRelu {
+    type State = (Float<B>, f64);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let [x_node, bias_node] = ops.parents;
+        let parents = parents(&ops);
         let gradient = grads.consume::<B>(&ops.node);
         let (output, slope) = ops.state;
-        let (x, bias) = B::biased_backward(output, gradient, slope);
-        for (node, gradient) in [(x_node, x), (bias_node, bias)] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        let (x, bias) = B::bias_leaky_relu_backward(output, gradient, slope);
+        register::<B, _>(grads, parents, [x, bias]);
     }
 }
 
-impl<B: BiasOps, C: CheckpointStrategy> BiasOps for Autodiff<B, C> {
-    fn biased(x: FloatTensor<Self>, bias: FloatTensor<Self>, slope: f64) -> FloatTensor<Self> {
-        let prepared = Biased
+impl<B: BiasLeakyReluOps, C: CheckpointStrategy> BiasLeakyReluOps for Autodiff<B, C> {
+    fn bias_leaky_relu(x: Float<Self>, bias: Float<Self>, slope: f64) -> Float<Self> {
+        let prepared = BiasLeakyRelu
             .prepare::<C>([x.node(), bias.node()])
             .compute_bound()
             .stateful();
-        let output = B::biased(x.into_primitive(), bias.into_primitive(), slope);
+        let output = B::bias_leaky_relu(x.into_primitive(), bias.into_primitive(), slope);
         match prepared {
             OpsKind::Tracked(prep) => prep.finish((output.clone(), slope), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }
 
-    fn biased_backward(
-        output: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
+    fn bias_leaky_relu_backward(
+        output: Float<Self>,
+        output_gradient: Float<Self>,
         slope: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (Float<Self>, Float<Self>) {
         let (output, gradient) = (output.into_primitive(), output_gradient.into_primitive());
-        let (x, bias) = B::biased_backward(output, gradient, slope);
+        let (x, bias) = B::bias_leaky_relu_backward(output, gradient, slope);
         (Self::from_inner(x), Self::from_inner(bias))
     }
 }
 
 /// `x` `[..., C]` plus `bias` `[C]`, then LeakyReLU of `slope`: 0 for ReLU, 1 for none.
-pub(in crate::nets) fn biased<const D: usize>(
+pub(in crate::nets) fn bias_leaky_relu<const D: usize>(
     x: Tensor<D>,
     bias: Tensor<1>,
     slope: f64,
 ) -> Tensor<D> {
-    Tensor::from_dispatch(<Dispatch as BiasOps>::biased(
+    Tensor::from_dispatch(<Dispatch as BiasLeakyReluOps>::bias_leaky_relu(
         x.into_dispatch(),
         bias.into_dispatch(),
         slope,

@@ -1,7 +1,8 @@
-//! Products of matrices in the processor's widest vectors, where one matrix is read out of feature maps as they lie.
+//! Products of matrices in the processor's widest vectors, where one matrix is read out of feature
+//! maps as they lie.
 //!
-//! Sums go in the order of their terms, each by a fused multiplication and addition, so that results are the same for all widths of
-//! vectors.
+//! Sums go in the order of their terms, each by a fused multiplication and addition. So results are
+//! the same for all widths of vectors.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -9,12 +10,13 @@ use rayon::prelude::*;
 /// Vectors that a tile is wide.
 const WIDE: usize = 2;
 
-/// Terms of a sum that a tile takes at a time: so many rows of a panel fit into the first level of the cache.
+/// Terms of a sum that a tile takes at a time: so many rows of a panel fit into the first level of
+/// the cache.
 const DEPTH: usize = 256;
 
-struct Lanes;
+struct SimdWidth;
 
-impl WithSimd for Lanes {
+impl WithSimd for SimdWidth {
     type Output = usize;
 
     #[inline(always)]
@@ -23,9 +25,9 @@ impl WithSimd for Lanes {
     }
 }
 
-/// Numbers in a vector of this machine.
+/// Elements in a vector of this machine.
 pub(crate) fn simd_width() -> usize {
-    Arch::new().dispatch(Lanes)
+    Arch::new().dispatch(SimdWidth)
 }
 
 /// Columns of a panel on this machine.
@@ -33,8 +35,8 @@ pub(super) fn panel() -> usize {
     WIDE * simd_width()
 }
 
-/// The second matrix of a product, cut into panels of columns, each `[terms, panel]`; zeros behind the last column. The number for a
-/// term and a column is `matrix[terms[term] + column * stride]`.
+/// The second matrix of a product, cut into panels of columns, each `[terms, panel]`; zeros behind
+/// the last column. The number for a term and a column is `matrix[terms[term] + column * stride]`.
 pub(super) fn panels(
     matrix: &[f32],
     terms: &[usize],
@@ -58,7 +60,8 @@ pub(super) fn panels(
         .collect()
 }
 
-/// The vectors at the beginning of `from`: all of them where it is long enough (`FULL`), else with zeros behind its end.
+/// The vectors at the beginning of `from`: all of them where it is long enough (`FULL`), else with
+/// zeros behind its end.
 #[inline(always)]
 fn load<S: Simd, const FULL: bool>(simd: S, from: &[f32]) -> [S::f32s; WIDE] {
     if FULL && let Some(vectors) = S::as_simd_f32s(from).0.first_chunk::<WIDE>() {
@@ -82,35 +85,35 @@ fn store<S: Simd, const FULL: bool>(simd: S, into: &mut [f32], vectors: [S::f32s
     }
 }
 
-/// Rows of a matrix that lie in `numbers` in parts: row m is, for each of `parts`, `len` numbers from `starts[m]` plus the part. In a
-/// [`Multiply`] the last part ends where the panel ends.
+/// Rows of a matrix that lie in `elements` in parts: row m is, for each of `parts`, `len` elements
+/// from `starts[m]` plus the part. In a [`Matmul`] the last part ends where the panel ends.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    pub(super) numbers: &'a [f32],
+pub(super) struct WindowRows<'a> {
+    pub(super) elements: &'a [f32],
     pub(super) starts: &'a [usize],
     pub(super) parts: &'a [usize],
     pub(super) len: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> WindowRows<'a> {
     #[inline(always)]
     fn part(&self, start: usize, part: usize, len: usize) -> &'a [f32] {
         let from = start + part;
-        self.numbers.get(from..from + len).unwrap_or_default()
+        self.elements.get(from..from + len).unwrap_or_default()
     }
 }
 
-/// `rows` times one panel of the other matrix, `[terms, panel]`: row m of the result is the `columns` numbers (at most a panel) of `out`
-/// from `places[m]`.
-pub(super) struct Multiply<'a> {
-    pub(super) rows: Rows<'a>,
+/// `rows` times one panel of the other matrix, `[terms, panel]`: row m of the result is the
+/// `columns` elements (at most a panel) of `out` from `offsets[m]`.
+pub(super) struct Matmul<'a> {
+    pub(super) rows: WindowRows<'a>,
     pub(super) panel: &'a [f32],
     pub(super) out: &'a mut [f32],
-    pub(super) places: &'a [usize],
+    pub(super) offsets: &'a [usize],
     pub(super) columns: usize,
 }
 
-impl WithSimd for Multiply<'_> {
+impl WithSimd for Matmul<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -124,7 +127,7 @@ impl WithSimd for Multiply<'_> {
     }
 }
 
-impl Multiply<'_> {
+impl Matmul<'_> {
     #[inline(always)]
     fn run<S: Simd, const M: usize, const FULL: bool>(mut self, simd: S) {
         let wide = WIDE * S::F32_LANES;
@@ -140,7 +143,8 @@ impl Multiply<'_> {
         }
     }
 
-    /// The tile of `M` rows from `first`, added to what is there if it is to `go_on`; gives how many rows there were.
+    /// The tile of `M` rows from `first`, added to what is there if it is to `go_on`; gives how
+    /// many rows there were.
     #[inline(always)]
     fn tile<S: Simd, const M: usize, const FULL: bool>(
         &mut self,
@@ -157,10 +161,10 @@ impl Multiply<'_> {
             let row = rows.starts.get(first + i.min(count - 1));
             row.copied().unwrap_or_default()
         });
-        let places = self.places.get(first..first + count).unwrap_or_default();
+        let offsets = self.offsets.get(first..first + count).unwrap_or_default();
         let mut sums = [[simd.splat_f32s(0.0); WIDE]; M];
         if go_on {
-            for (sums, from) in sums.iter_mut().zip(places) {
+            for (sums, from) in sums.iter_mut().zip(offsets) {
                 let out = self.out.get(*from..from + self.columns);
                 *sums = load::<S, FULL>(simd, out.unwrap_or_default());
             }
@@ -181,7 +185,7 @@ impl Multiply<'_> {
                 }
             }
         }
-        for (sums, from) in sums.into_iter().zip(places) {
+        for (sums, from) in sums.into_iter().zip(offsets) {
             if let Some(out) = self.out.get_mut(*from..from + self.columns) {
                 store::<S, FULL>(simd, out, sums);
             }
@@ -190,10 +194,10 @@ impl Multiply<'_> {
     }
 }
 
-/// The transpose of `rows` times the `columns` columns (at most a panel) from `begin` of `others` `[rows, stride]`: added to those
-/// columns of `out` `[parts * len, stride]`.
-pub(super) struct Correlate<'a> {
-    pub(super) rows: Rows<'a>,
+/// The transpose of `rows` times the `columns` columns (at most a panel) from `begin` of `others`
+/// `[rows, stride]`: added to those columns of `out` `[parts * len, stride]`.
+pub(super) struct TransposedMatmul<'a> {
+    pub(super) rows: WindowRows<'a>,
     pub(super) others: &'a [f32],
     pub(super) stride: usize,
     pub(super) begin: usize,
@@ -201,7 +205,7 @@ pub(super) struct Correlate<'a> {
     pub(super) out: &'a mut [f32],
 }
 
-impl WithSimd for Correlate<'_> {
+impl WithSimd for TransposedMatmul<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -215,7 +219,7 @@ impl WithSimd for Correlate<'_> {
     }
 }
 
-impl Correlate<'_> {
+impl TransposedMatmul<'_> {
     #[inline(always)]
     fn run<S: Simd, const M: usize, const FULL: bool>(mut self, simd: S) {
         let mut at = 0;
@@ -234,7 +238,7 @@ impl Correlate<'_> {
         }
     }
 
-    /// The sums for `M` places from `offset`, which are the rows of `out` from `at`.
+    /// The sums for `M` offsets from `offset`, which are the rows of `out` from `at`.
     #[inline(always)]
     fn tile<S: Simd, const M: usize, const FULL: bool>(
         &mut self,
@@ -245,7 +249,7 @@ impl Correlate<'_> {
         let mut sums = [[simd.splat_f32s(0.0); WIDE]; M];
         let others = self.others.get(self.begin..).unwrap_or_default();
         for (start, other) in self.rows.starts.iter().zip(others.chunks(self.stride)) {
-            let from = self.rows.numbers.get(start + offset..);
+            let from = self.rows.elements.get(start + offset..);
             let (Some(a), Some(other)) = (
                 from.and_then(|from| from.first_chunk::<M>()),
                 other.get(..self.columns),

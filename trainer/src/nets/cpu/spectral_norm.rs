@@ -1,29 +1,23 @@
-//! Spectral normalization (Miyato et al. 2018): power iteration, and a weight over its largest singular value.
+//! Spectral normalization (Miyato et al. 2018): power iteration, and a weight over its largest
+//! singular value.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
-use rayon::prelude::*;
+use super::prelude::*;
+use super::storage::{CHUNK, contiguous, dims_of, elements, owned, tensor, vectorized};
 
-use super::matrix::{PIECE, contiguous, extents, numbers, tensor, vectorized, whole};
-
-/// `bound` is u, v and σ of a weight, one after the other: its first singular vectors and their value.
+/// `singular` is u, v and σ of a weight, one after the other: its first singular vectors and their
+/// value.
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait SpectralOps: Backend {
-    /// One round of power iteration (algorithm 1 of the paper) for `weight` `[R, ...]` from the u before, `[R]`; gives the bound.
-    fn iterate(weight: FloatTensor<Self>, left: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// One round of power iteration (algorithm 1 of the paper) for `weight` `[R, ...]` from the u
+    /// before, `[R]`; gives the singular vectors and value.
+    fn power_iteration(weight: FloatTensor<Self>, left: FloatTensor<Self>) -> FloatTensor<Self>;
     /// `weight` over σ.
-    fn bounded(weight: FloatTensor<Self>, bound: FloatTensor<Self>) -> FloatTensor<Self>;
-    /// The gradient of `bounded` with respect to the weight W, where u and v count as constants: (G − ⟨G, W/σ⟩·u·vᵀ) / σ.
-    fn bounded_backward(
+    fn over_sigma(weight: FloatTensor<Self>, singular: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// The gradient of `over_sigma` with respect to the weight W, where u and v count as constants:
+    /// (G − ⟨G, W/σ⟩·u·vᵀ) / σ.
+    fn over_sigma_backward(
         weight: FloatTensor<Self>,
-        bound: FloatTensor<Self>,
+        singular: FloatTensor<Self>,
         output_gradient: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 }
@@ -45,9 +39,9 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// Rows of `columns` numbers that one task works through.
+/// Rows of `columns` elements that one task works through.
 fn rows_of_piece(columns: usize) -> usize {
-    (PIECE / columns.max(1)).max(1)
+    (CHUNK / columns.max(1)).max(1)
 }
 
 /// A vector over its length, and the length.
@@ -70,10 +64,10 @@ fn total(parts: &[Vec<f32>], len: usize) -> Vec<f32> {
 }
 
 impl SpectralOps for Flex {
-    fn iterate(weight: FlexTensor, left: FlexTensor) -> FlexTensor {
-        let [rows] = extents(&weight);
+    fn power_iteration(weight: FlexTensor, left: FlexTensor) -> FlexTensor {
+        let [rows] = dims_of(&weight);
         let (weight, left) = (contiguous(&weight), contiguous(&left));
-        let (weight, left) = (numbers(&weight), numbers(&left));
+        let (weight, left) = (elements(&weight), elements(&left));
         let columns = (weight.len() / rows.max(1)).max(1);
         let each = rows_of_piece(columns);
         // Eight long parts, not many short ones: each is a vector as long as a row.
@@ -104,33 +98,40 @@ impl SpectralOps for Flex {
                 });
             });
         // σ = uᵀ·W·v, and u is W·v over its length.
-        let (mut bound, sigma) = unit(onward);
-        bound.extend(right);
-        bound.push(sigma);
-        let len = bound.len();
-        tensor(bound, [len])
+        let (mut singular, sigma) = unit(onward);
+        singular.extend(right);
+        singular.push(sigma);
+        let len = singular.len();
+        tensor(singular, [len])
     }
 
-    fn bounded(weight: FlexTensor, bound: FlexTensor) -> FlexTensor {
-        let sigma = numbers(&contiguous(&bound)).last().copied().unwrap_or(1.0);
-        let mut out = whole(weight);
+    fn over_sigma(weight: FlexTensor, singular: FlexTensor) -> FlexTensor {
+        let sigma = elements(&contiguous(&singular))
+            .last()
+            .copied()
+            .unwrap_or(1.0);
+        let mut out = owned(weight);
         let scale = 1.0 / sigma;
         out.storage_mut::<f32>()
-            .par_chunks_mut(PIECE)
+            .par_chunks_mut(CHUNK)
             .for_each(|out| vectorized(|| out.iter_mut().for_each(|w| *w *= scale)));
         out
     }
 
-    fn bounded_backward(weight: FlexTensor, bound: FlexTensor, gradient: FlexTensor) -> FlexTensor {
-        let [rows] = extents(&weight);
-        let (weight, bound) = (contiguous(&weight), contiguous(&bound));
-        let (weight, bound) = (numbers(&weight), numbers(&bound));
+    fn over_sigma_backward(
+        weight: FlexTensor,
+        singular: FlexTensor,
+        gradient: FlexTensor,
+    ) -> FlexTensor {
+        let [rows] = dims_of(&weight);
+        let (weight, singular) = (contiguous(&weight), contiguous(&singular));
+        let (weight, singular) = (elements(&weight), elements(&singular));
         let columns = (weight.len() / rows.max(1)).max(1);
-        let (left, rest) = bound.split_at_checked(rows).unwrap_or_default();
+        let (left, rest) = singular.split_at_checked(rows).unwrap_or_default();
         let scale = 1.0 / rest.last().copied().unwrap_or(1.0);
-        let mut gradient = whole(gradient);
+        let mut gradient = owned(gradient);
         let each = rows_of_piece(columns);
-        let shares: Vec<f32> = numbers(&gradient)
+        let shares: Vec<f32> = elements(&gradient)
             .par_chunks(each * columns)
             .zip(weight.par_chunks(each * columns))
             .map(|(gradient, weight)| vectorized(|| dot(gradient, weight)))
@@ -156,61 +157,64 @@ impl SpectralOps for Flex {
 }
 
 #[derive(Debug)]
-struct Bounded;
+struct OverSigma;
 
-impl<B: SpectralOps> Backward<B, 1> for Bounded {
-    type State = (FloatTensor<B>, FloatTensor<B>);
+impl<B: SpectralOps> Backward<B, 1> for OverSigma {
+    type State = (Float<B>, Float<B>);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [node] = ops.parents;
         let gradient = grads.consume::<B>(&ops.node);
-        let (weight, bound) = ops.state;
+        let (weight, singular) = ops.state;
         if let Some(node) = node {
-            grads.register::<B>(node.id, B::bounded_backward(weight, bound, gradient));
+            grads.register::<B>(node.id, B::over_sigma_backward(weight, singular, gradient));
         }
     }
 }
 
 impl<B: SpectralOps, C: CheckpointStrategy> SpectralOps for Autodiff<B, C> {
-    fn iterate(weight: FloatTensor<Self>, left: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn power_iteration(weight: Float<Self>, left: Float<Self>) -> Float<Self> {
         let (weight, left) = (weight.into_primitive(), left.into_primitive());
-        Self::from_inner(B::iterate(weight, left))
+        Self::from_inner(B::power_iteration(weight, left))
     }
 
-    fn bounded(weight: FloatTensor<Self>, bound: FloatTensor<Self>) -> FloatTensor<Self> {
-        let prepared = Bounded
+    fn over_sigma(weight: Float<Self>, singular: Float<Self>) -> Float<Self> {
+        let prepared = OverSigma
             .prepare::<C>([weight.node()])
             .compute_bound()
             .stateful();
-        let (weight, bound) = (weight.into_primitive(), bound.into_primitive());
-        let output = B::bounded(weight.clone(), bound.clone());
+        let (weight, singular) = (weight.into_primitive(), singular.into_primitive());
+        let output = B::over_sigma(weight.clone(), singular.clone());
         match prepared {
-            OpsKind::Tracked(prep) => prep.finish((weight, bound), output),
+            OpsKind::Tracked(prep) => prep.finish((weight, singular), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }
 
-    fn bounded_backward(
-        weight: FloatTensor<Self>,
-        bound: FloatTensor<Self>,
-        output_gradient: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let [weight, bound, gradient] =
-            [weight, bound, output_gradient].map(|tensor| tensor.into_primitive());
-        Self::from_inner(B::bounded_backward(weight, bound, gradient))
+    fn over_sigma_backward(
+        weight: Float<Self>,
+        singular: Float<Self>,
+        output_gradient: Float<Self>,
+    ) -> Float<Self> {
+        let [weight, singular, gradient] =
+            [weight, singular, output_gradient].map(|tensor| tensor.into_primitive());
+        Self::from_inner(B::over_sigma_backward(weight, singular, gradient))
     }
 }
 
-/// One round of power iteration for `weight` `[R, ...]` from the first left singular vector as it was, `[R]`. Gives the vector that is
-/// nearer to it, and `weight` over the singular value; only the latter has a gradient, in which the singular vectors are constants.
-pub(in crate::nets) fn bounded<const D: usize>(
+/// One round of power iteration for `weight` `[R, ...]` from the first left singular vector as it
+/// was, `[R]`. Gives the vector that is nearer to it, and `weight` over the singular value; only
+/// the latter has a gradient, in which the singular vectors are constants.
+pub(in crate::nets) fn spectral_norm<const D: usize>(
     weight: Tensor<D>,
     left: Tensor<1>,
 ) -> (Tensor<1>, Tensor<D>) {
     let [rows] = left.dims();
-    let bound =
-        <Dispatch as SpectralOps>::iterate(weight.clone().into_dispatch(), left.into_dispatch());
-    let out = <Dispatch as SpectralOps>::bounded(weight.into_dispatch(), bound.clone());
-    let left = Tensor::<1>::from_dispatch(bound).narrow(0, 0, rows);
+    let singular = <Dispatch as SpectralOps>::power_iteration(
+        weight.clone().into_dispatch(),
+        left.into_dispatch(),
+    );
+    let out = <Dispatch as SpectralOps>::over_sigma(weight.into_dispatch(), singular.clone());
+    let left = Tensor::<1>::from_dispatch(singular).narrow(0, 0, rows);
     (left, Tensor::from_dispatch(out))
 }

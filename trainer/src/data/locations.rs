@@ -11,14 +11,15 @@ pub const DATA_DIR_VARIABLE: &str = "DREAMLET_DATA_DIR";
 /// The environment variable that names the cache folder.
 pub const CACHE_DIR_VARIABLE: &str = "DREAMLET_CACHE_DIR";
 
-/// The folder with the user's own data sets, one sub-folder each: `DREAMLET_DATA_DIR`, if it is set.
-#[must_use]
+/// The folder with the user's own data sets, one sub-folder each: `DREAMLET_DATA_DIR`, if it is
+/// set.
 pub fn data_dir() -> Option<PathBuf> {
     folder_in(|name| env::var_os(name), DATA_DIR_VARIABLE)
 }
 
-/// The user's cache folder for dreamlet: `DREAMLET_CACHE_DIR`, or `dreamlet` in the system's place for
-/// caches (`XDG_CACHE_HOME` or `~/.cache`; `~/Library/Caches` on macOS; `LOCALAPPDATA` on Windows).
+/// The user's cache folder for dreamlet: `DREAMLET_CACHE_DIR`, or `dreamlet` in the system's place
+/// for caches (`XDG_CACHE_HOME` or `~/.cache`; `~/Library/Caches` on macOS; `LOCALAPPDATA` on
+/// Windows).
 ///
 /// # Errors
 /// [`DataError::NoCacheFolder`] when none of these is known.

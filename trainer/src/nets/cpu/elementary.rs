@@ -1,4 +1,5 @@
-//! The exponential function and what is made of it, in arithmetic that compilers turn into vectors: libm's are calls, a number each.
+//! The exponential function and what is made of it, in arithmetic that compilers turn into vectors:
+//! libm's are calls, a number each.
 
 /// exp(x) for x ≤ 0, to 2 units in the last place; 0 below −87, where single precision ends.
 #[inline(always)]
@@ -85,7 +86,8 @@ pub(super) fn tanh(x: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// Largest error of `found` against `expected`, over what is 1 for large numbers and `least` for small ones.
+    /// Largest error of `found` against `expected`, over what is 1 for large elements and `least`
+    /// for small ones.
     fn error(found: fn(f32) -> f32, expected: fn(f64) -> f64, least: f64) -> f64 {
         (-20_000..=20_000)
             .map(|i| {

@@ -1,4 +1,5 @@
-//! Batch normalization with the batch's statistics (Ioffe and Szegedy 2015, algorithm 1), and LeakyReLU after it.
+//! Batch normalization with the batch's statistics (Ioffe and Szegedy 2015, algorithm 1), and
+//! LeakyReLU after it.
 //!
 //! Channels lie together, `[..., C]`: a row is one pixel, and loops run over the channels of a row.
 
@@ -7,9 +8,10 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-use super::matrix::{PIECE, contiguous, numbers, tensor, vectorized, whole, zeros};
+use super::storage::{CHUNK, contiguous, elements, owned, tensor, vectorized, zeros};
 
-/// Rows that are summed in single precision, before the sums go on in double: also what one task does at a time.
+/// Rows that are summed in single precision, before the sums go on in double: also what one task
+/// does at a time.
 const ROWS: usize = 256;
 
 /// Channels of `[..., C]`.
@@ -17,8 +19,8 @@ fn channels(x: &FlexTensor) -> usize {
     x.shape().iter().copied().last().unwrap_or(1).max(1)
 }
 
-fn like(shape_of: &FlexTensor, numbers: Vec<f32>) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(numbers, shape_of.shape()))
+fn like(shape_of: &FlexTensor, elements: Vec<f32>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(elements, shape_of.shape()))
 }
 
 #[inline(always)]
@@ -30,13 +32,13 @@ fn leaky(z: f32, slope: f32) -> f32 {
 const LANES: usize = 16;
 
 /// A loop over rows, for `L` channels from channel `at`.
-trait Sweep {
+trait ChannelLoop {
     fn run<const L: usize>(&mut self, at: usize);
 }
 
 /// Runs a loop for all channels, [`LANES`] at a time as long as they last.
 #[inline(always)]
-fn sweep(channels: usize, mut work: impl Sweep) {
+fn for_channels(channels: usize, mut work: impl ChannelLoop) {
     let whole = channels - channels % LANES;
     for at in (0..whole).step_by(LANES) {
         work.run::<LANES>(at);
@@ -46,16 +48,17 @@ fn sweep(channels: usize, mut work: impl Sweep) {
     }
 }
 
-/// `L` numbers of a row or of a list with a number for each channel; zeros where there are none, which does not happen.
+/// `L` elements of a row or of a list with a number for each channel; zeros where there are none,
+/// which does not happen.
 #[inline(always)]
-fn lanes<const L: usize>(numbers: &[f32], at: usize) -> [f32; L] {
-    let found = numbers.get(at..).and_then(|rest| rest.first_chunk::<L>());
+fn load<const L: usize>(elements: &[f32], at: usize) -> [f32; L] {
+    let found = elements.get(at..).and_then(|rest| rest.first_chunk::<L>());
     found.copied().unwrap_or([0.0; L])
 }
 
 #[inline(always)]
-fn store<const L: usize>(numbers: &mut [f32], at: usize, values: [f32; L]) {
-    if let Some(into) = numbers
+fn store<const L: usize>(elements: &mut [f32], at: usize, values: [f32; L]) {
+    if let Some(into) = elements
         .get_mut(at..)
         .and_then(|rest| rest.first_chunk_mut::<L>())
     {
@@ -69,12 +72,12 @@ struct Sum<'a> {
     sum: &'a mut [f32],
 }
 
-impl Sweep for Sum<'_> {
+impl ChannelLoop for Sum<'_> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, at: usize) {
         let mut sum = [0.0; L];
         for row in self.rows.chunks_exact(self.channels) {
-            let row = lanes::<L>(row, at);
+            let row = load::<L>(row, at);
             for i in 0..L {
                 sum[i] += row[i];
             }
@@ -90,12 +93,12 @@ struct Squares<'a> {
     sum: &'a mut [f32],
 }
 
-impl Sweep for Squares<'_> {
+impl ChannelLoop for Squares<'_> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, at: usize) {
-        let (mean, mut sum) = (lanes::<L>(self.mean, at), [0.0; L]);
+        let (mean, mut sum) = (load::<L>(self.mean, at), [0.0; L]);
         for row in self.rows.chunks_exact(self.channels) {
-            let row = lanes::<L>(row, at);
+            let row = load::<L>(row, at);
             for i in 0..L {
                 sum[i] += (row[i] - mean[i]) * (row[i] - mean[i]);
             }
@@ -113,13 +116,13 @@ struct Apply<'a> {
     out: &'a mut [f32],
 }
 
-impl Sweep for Apply<'_> {
+impl ChannelLoop for Apply<'_> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, at: usize) {
-        let (scale, shift) = (lanes::<L>(self.scale, at), lanes::<L>(self.shift, at));
+        let (scale, shift) = (load::<L>(self.scale, at), load::<L>(self.shift, at));
         let rows = self.rows.chunks_exact(self.channels);
         for (row, out) in rows.zip(self.out.chunks_exact_mut(self.channels)) {
-            let mut row = lanes::<L>(row, at);
+            let mut row = load::<L>(row, at);
             for i in 0..L {
                 row[i] = leaky(row[i] * scale[i] + shift[i], self.slope);
             }
@@ -128,8 +131,9 @@ impl Sweep for Apply<'_> {
     }
 }
 
-/// `K` sums for each channel. `add` adds a block of [`ROWS`] rows, which begins at the number given, to sums that begin at zero.
-/// The order of additions does not depend on the number of threads.
+/// `K` sums for each channel. `add` adds a block of [`ROWS`] rows, which begins at the number
+/// given, to sums that begin at zero. The order of additions does not depend on the number of
+/// threads.
 fn totals<const K: usize>(
     x: &[f32],
     channels: usize,
@@ -158,12 +162,12 @@ fn totals<const K: usize>(
 }
 
 #[allow(clippy::cast_possible_truncation)]
-fn single(numbers: impl Iterator<Item = f64>) -> Vec<f32> {
-    numbers.map(|n| n as f32).collect()
+fn single(elements: impl Iterator<Item = f64>) -> Vec<f32> {
+    elements.map(|n| n as f32).collect()
 }
 
 /// Normalizes `[..., C]` and applies LeakyReLU; gives the output, mean and biased variance.
-pub(super) fn normalize(
+pub(super) fn forward(
     x: &FlexTensor,
     gamma: &FlexTensor,
     beta: &FlexTensor,
@@ -172,13 +176,13 @@ pub(super) fn normalize(
 ) -> (FlexTensor, FlexTensor, FlexTensor) {
     let channels = channels(x);
     let (x, gamma, beta) = (contiguous(x), contiguous(gamma), contiguous(beta));
-    let values = numbers(&x);
+    let values = elements(&x);
     #[allow(clippy::cast_precision_loss)]
     let count = (values.len() / channels).max(1) as f64;
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
     let [sum] = totals(values, channels, |_, rows, [sum]| {
-        sweep(
+        for_channels(
             channels,
             Sum {
                 rows,
@@ -190,7 +194,7 @@ pub(super) fn normalize(
     let mean = single(sum.iter().map(|sum| sum / count));
     let [squares] = totals(values, channels, |_, rows, [sum]| {
         let mean = &mean;
-        sweep(
+        for_channels(
             channels,
             Squares {
                 rows,
@@ -206,13 +210,13 @@ pub(super) fn normalize(
         .zip(sum.iter().zip(&mean))
         .map(|(squares, (sum, mean))| squares / count - (f64::from(*mean) - sum / count).powi(2))
         .collect();
-    let scale: Vec<f64> = numbers(&gamma)
+    let scale: Vec<f64> = elements(&gamma)
         .iter()
         .zip(&variance)
         .map(|(gamma, variance)| f64::from(*gamma) / (variance + epsilon).sqrt())
         .collect();
     let shift = single(
-        numbers(&beta)
+        elements(&beta)
             .iter()
             .zip(sum.iter().zip(&scale))
             .map(|(beta, (sum, scale))| f64::from(*beta) - sum / count * scale),
@@ -230,7 +234,7 @@ pub(super) fn normalize(
                 slope,
                 out,
             };
-            vectorized(|| sweep(channels, work));
+            vectorized(|| for_channels(channels, work));
         });
     (
         like(&x, out),
@@ -248,7 +252,7 @@ struct Columns {
 }
 
 /// [`Columns`] of `L` channels.
-struct Lanes<const L: usize> {
+struct ChannelLanes<const L: usize> {
     mean: [f32; L],
     inverse: [f32; L],
     gamma: [f32; L],
@@ -257,17 +261,17 @@ struct Lanes<const L: usize> {
 
 impl Columns {
     #[inline(always)]
-    fn lanes<const L: usize>(&self, at: usize) -> Lanes<L> {
-        Lanes {
-            mean: lanes(&self.mean, at),
-            inverse: lanes(&self.inverse, at),
-            gamma: lanes(&self.gamma, at),
-            beta: lanes(&self.beta, at),
+    fn load<const L: usize>(&self, at: usize) -> ChannelLanes<L> {
+        ChannelLanes {
+            mean: load(&self.mean, at),
+            inverse: load(&self.inverse, at),
+            gamma: load(&self.gamma, at),
+            beta: load(&self.beta, at),
         }
     }
 }
 
-impl<const L: usize> Lanes<L> {
+impl<const L: usize> ChannelLanes<L> {
     /// x̂, and the output's gradient through LeakyReLU, of lane `i`.
     #[inline(always)]
     fn through(&self, i: usize, v: f32, g: f32, slope: f32) -> (f32, f32) {
@@ -283,26 +287,26 @@ struct GradientSums<'a> {
     channels: usize,
     columns: &'a Columns,
     slope: f32,
-    offsets: &'a mut [f32],
-    slants: &'a mut [f32],
+    grad_beta: &'a mut [f32],
+    grad_gamma: &'a mut [f32],
 }
 
-impl Sweep for GradientSums<'_> {
+impl ChannelLoop for GradientSums<'_> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, at: usize) {
-        let columns = self.columns.lanes::<L>(at);
-        let (mut offset, mut slant) = ([0.0; L], [0.0; L]);
+        let columns = self.columns.load::<L>(at);
+        let (mut mean_beta, mut mean_gamma) = ([0.0; L], [0.0; L]);
         let rows = self.rows.chunks_exact(self.channels);
         for (row, gradient) in rows.zip(self.gradients.chunks_exact(self.channels)) {
-            let (row, gradient) = (lanes::<L>(row, at), lanes::<L>(gradient, at));
+            let (row, gradient) = (load::<L>(row, at), load::<L>(gradient, at));
             for i in 0..L {
                 let (normal, g) = columns.through(i, row[i], gradient[i], self.slope);
-                offset[i] += g;
-                slant[i] += g * normal;
+                mean_beta[i] += g;
+                mean_gamma[i] += g * normal;
             }
         }
-        store(self.offsets, at, offset);
-        store(self.slants, at, slant);
+        store(self.grad_beta, at, mean_beta);
+        store(self.grad_gamma, at, mean_gamma);
     }
 }
 
@@ -312,30 +316,34 @@ struct GradientApply<'a> {
     channels: usize,
     columns: &'a Columns,
     slope: f32,
-    offset: &'a [f32],
-    slant: &'a [f32],
+    mean_beta: &'a [f32],
+    mean_gamma: &'a [f32],
 }
 
-impl Sweep for GradientApply<'_> {
+impl ChannelLoop for GradientApply<'_> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, at: usize) {
-        let columns = self.columns.lanes::<L>(at);
-        let (offset, slant) = (lanes::<L>(self.offset, at), lanes::<L>(self.slant, at));
+        let columns = self.columns.load::<L>(at);
+        let (mean_beta, mean_gamma) = (
+            load::<L>(self.mean_beta, at),
+            load::<L>(self.mean_gamma, at),
+        );
         let rows = self.rows.chunks_exact(self.channels);
         for (row, out) in rows.zip(self.gradients.chunks_exact_mut(self.channels)) {
-            let (row, mut gradient) = (lanes::<L>(row, at), lanes::<L>(out, at));
+            let (row, mut gradient) = (load::<L>(row, at), load::<L>(out, at));
             for i in 0..L {
                 let (normal, g) = columns.through(i, row[i], gradient[i], self.slope);
-                gradient[i] =
-                    columns.gamma[i] * columns.inverse[i] * (g - offset[i] - normal * slant[i]);
+                gradient[i] = columns.gamma[i]
+                    * columns.inverse[i]
+                    * (g - mean_beta[i] - normal * mean_gamma[i]);
             }
             store(out, at, gradient);
         }
     }
 }
 
-/// The gradients, by the paper's chain rule. With z = γ·x̂ + β and g = the output's gradient through LeakyReLU:
-/// ∂γ = Σ g·x̂, ∂β = Σ g, ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂)).
+/// The gradients, by the paper's chain rule. With z = γ·x̂ + β and g = the output's gradient
+/// through LeakyReLU: ∂γ = Σ g·x̂, ∂β = Σ g, ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂)).
 pub(super) fn backward(
     x: &FlexTensor,
     gamma: &FlexTensor,
@@ -348,11 +356,11 @@ pub(super) fn backward(
 ) -> (FlexTensor, FlexTensor, FlexTensor) {
     let channels = channels(x);
     // The input's gradient takes the place of the output's.
-    let (x, mut gradient) = (contiguous(x), whole(gradient));
+    let (x, mut gradient) = (contiguous(x), owned(gradient));
     let out = gradient.storage_mut::<f32>();
-    let values = numbers(&x);
+    let values = elements(&x);
     let [gamma, beta, mean, variance] =
-        [gamma, beta, mean, variance].map(|t| numbers(&contiguous(t)).to_vec());
+        [gamma, beta, mean, variance].map(|t| elements(&contiguous(t)).to_vec());
     let inverse = single(
         variance
             .iter()
@@ -368,21 +376,25 @@ pub(super) fn backward(
     let count = (values.len() / channels).max(1) as f64;
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
-    let [offsets, slants] = totals(out, channels, |begin, gradients, [offsets, slants]| {
-        let work = GradientSums {
-            gradients,
-            rows: values.get(begin..).unwrap_or_default(),
-            channels,
-            columns: &columns,
-            slope,
-            offsets,
-            slants,
-        };
-        sweep(channels, work);
-    });
-    let (offset, slant) = (
-        single(offsets.iter().map(|sum| sum / count)),
-        single(slants.iter().map(|sum| sum / count)),
+    let [grad_beta, grad_gamma] = totals(
+        out,
+        channels,
+        |begin, gradients, [grad_beta, grad_gamma]| {
+            let work = GradientSums {
+                gradients,
+                rows: values.get(begin..).unwrap_or_default(),
+                channels,
+                columns: &columns,
+                slope,
+                grad_beta,
+                grad_gamma,
+            };
+            for_channels(channels, work);
+        },
+    );
+    let (mean_beta, mean_gamma) = (
+        single(grad_beta.iter().map(|sum| sum / count)),
+        single(grad_gamma.iter().map(|sum| sum / count)),
     );
     out.par_chunks_mut(ROWS * channels)
         .zip(values.par_chunks(ROWS * channels))
@@ -393,38 +405,41 @@ pub(super) fn backward(
                 channels,
                 columns: &columns,
                 slope,
-                offset: &offset,
-                slant: &slant,
+                mean_beta: &mean_beta,
+                mean_gamma: &mean_gamma,
             };
-            vectorized(|| sweep(channels, work));
+            vectorized(|| for_channels(channels, work));
         });
     (
         gradient,
-        tensor(single(slants.into_iter()), [channels]),
-        tensor(single(offsets.into_iter()), [channels]),
+        tensor(single(grad_gamma.into_iter()), [channels]),
+        tensor(single(grad_beta.into_iter()), [channels]),
     )
 }
 
-/// LeakyReLU.
-pub(super) fn leak(x: FlexTensor, slope: f64) -> FlexTensor {
+pub(super) fn leaky_relu(x: FlexTensor, slope: f64) -> FlexTensor {
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
-    let mut out = whole(x);
-    let numbers = out.storage_mut::<f32>();
-    numbers.par_chunks_mut(PIECE).for_each(|out| {
+    let mut out = owned(x);
+    let elements = out.storage_mut::<f32>();
+    elements.par_chunks_mut(CHUNK).for_each(|out| {
         vectorized(|| out.iter_mut().for_each(|v| *v = leaky(*v, slope)));
     });
     out
 }
 
-/// The gradient of [`leak`], from its output.
-pub(super) fn leak_backward(output: &FlexTensor, gradient: FlexTensor, slope: f64) -> FlexTensor {
-    let (output, mut out) = (contiguous(output), whole(gradient));
+/// The gradient of [`leaky_relu`], from its output.
+pub(super) fn leaky_relu_backward(
+    output: &FlexTensor,
+    gradient: FlexTensor,
+    slope: f64,
+) -> FlexTensor {
+    let (output, mut out) = (contiguous(output), owned(gradient));
     #[allow(clippy::cast_possible_truncation)]
     let slope = slope as f32;
     out.storage_mut::<f32>()
-        .par_chunks_mut(PIECE)
-        .zip(numbers(&output).par_chunks(PIECE))
+        .par_chunks_mut(CHUNK)
+        .zip(elements(&output).par_chunks(CHUNK))
         .for_each(|(out, output)| {
             vectorized(|| {
                 for (g, y) in out.iter_mut().zip(output) {

@@ -5,7 +5,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::TensorData;
 use rayon::prelude::*;
 
-/// The numbers of a tensor in row-major order, copied only if they do not lie so.
+/// The elements of a tensor in row-major order, copied only if they do not lie so.
 pub(super) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
     if tensor.as_slice::<f32>().is_some() {
         tensor.clone()
@@ -14,27 +14,28 @@ pub(super) fn contiguous(tensor: &FlexTensor) -> FlexTensor {
     }
 }
 
-/// The numbers of a [`contiguous`] tensor.
-pub(super) fn numbers(tensor: &FlexTensor) -> &[f32] {
+/// The elements of a [`contiguous`] tensor.
+pub(super) fn elements(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice::<f32>().unwrap_or_default()
 }
 
-/// A tensor that takes over `numbers`.
-pub(super) fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(numbers, shape))
+/// A tensor that takes over `elements`.
+pub(super) fn tensor<const D: usize>(elements: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(elements, shape))
 }
 
-/// The extents of a tensor, filled up with 1 or cut to `D`.
-pub(super) fn extents<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
+/// The dimensions of a tensor, filled up with 1 or cut to `D`.
+pub(super) fn dims_of<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
     let shape = tensor.shape();
-    let mut extents = [1; D];
-    for (extent, found) in extents.iter_mut().zip(shape.iter()) {
+    let mut dims = [1; D];
+    for (extent, found) in dims.iter_mut().zip(shape.iter()) {
         *extent = *found;
     }
-    extents
+    dims
 }
 
-/// A vector of zeros; a long one is written by all threads, because its memory is new to the process as often as not.
+/// A vector of zeros; a long one is written by all threads, because its memory is new to the
+/// process as often as not.
 pub(super) fn zeros(len: usize) -> Vec<f32> {
     const RUN: usize = 1024;
     if len < 64 * RUN {
@@ -49,15 +50,16 @@ pub(super) fn zeros(len: usize) -> Vec<f32> {
     zeros
 }
 
-/// Runs a loop as compiled for the widest vectors this processor has. Nothing is reordered, so results are the same in all.
+/// Runs a loop as compiled for the widest vectors this processor has. Nothing is reordered, so
+/// results are the same in all.
 #[inline(always)]
 pub(super) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
-/// A tensor whose memory holds its numbers in row-major order and nothing else, so that `storage_mut` gives them: its own memory where
-/// nobody else reads it, else a copy.
-pub(super) fn whole(tensor: FlexTensor) -> FlexTensor {
+/// A tensor whose memory holds its elements in row-major order and nothing else, so that
+/// `storage_mut` gives them: its own memory where nobody else reads it, else a copy.
+pub(super) fn owned(tensor: FlexTensor) -> FlexTensor {
     let len = tensor.shape().num_elements() * size_of::<f32>();
     let layout = tensor.layout();
     if layout.is_contiguous() && layout.start_offset() == 0 && tensor.bytes().len() == len {
@@ -67,5 +69,5 @@ pub(super) fn whole(tensor: FlexTensor) -> FlexTensor {
     }
 }
 
-/// Numbers that one task of an operation on single numbers works through at a time.
-pub(super) const PIECE: usize = 1 << 14;
+/// Elements that one task of an operation on single elements works through at a time.
+pub(super) const CHUNK: usize = 1 << 14;

@@ -325,11 +325,11 @@ fn adding_files_does_not_move_others_between_the_halves() {
         let files = listing.files.into_iter();
         files.filter(|f| f.test).map(|f| f.relative).collect()
     };
-    let before = held(scan::scan(&data(&folder)).unwrap());
+    let before = held(folder::scan(&data(&folder)).unwrap());
     for i in 0..50 {
         folder.write(&format!("data/cats/more{i}.png"), b"");
     }
-    let after = held(scan::scan(&data(&folder)).unwrap());
+    let after = held(folder::scan(&data(&folder)).unwrap());
     assert!(!before.is_empty() && before.iter().all(|file| after.contains(file)));
     assert!(after.len() > before.len());
 }
@@ -341,7 +341,7 @@ fn images_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
     folder.write("data/cats/broken.png", b"nothing");
     let read = load(&data(&folder), &options(&folder)).unwrap();
     let all = [read.train.pixels(), read.test.pixels()].concat();
-    let mut parts = FolderImages::open(&data(&folder), 16, 3).unwrap();
+    let mut parts = folder::FolderImages::open(&data(&folder), 16, 3).unwrap();
     assert_eq!((parts.shape(), parts.images()), ([3, 16, 16], 41));
     for _ in 0..2 {
         let mut found = Vec::new();
@@ -361,10 +361,10 @@ fn images_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
     for i in 0..2 {
         folder.write(&format!("data/dogs/broken{i}.png"), b"nothing");
     }
-    let mut parts = FolderImages::open(&data(&folder), 16, 3).unwrap();
+    let mut parts = folder::FolderImages::open(&data(&folder), 16, 3).unwrap();
     let error = parts.next_images(usize::MAX).unwrap_err();
     assert!(matches!(error, DataError::TooManyBroken { total: 43, .. }));
-    assert!(FolderImages::open(&data(&folder), 17, 3).is_err());
+    assert!(folder::FolderImages::open(&data(&folder), 17, 3).is_err());
 }
 
 #[test]

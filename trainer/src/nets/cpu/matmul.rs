@@ -1,33 +1,25 @@
-//! The matrix product of a dense layer: burn's, but for the gradient of the weight, which burn-flex packs, zeroes and copies around.
+//! The matrix product of a dense layer: burn's, but for the gradient of the weight, which burn-flex
+//! packs, zeroes and copies around.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::flex::FlexTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor,
-};
-use burn::tensor::Tensor;
 use pulp::Arch;
-use rayon::prelude::*;
 
-use super::kernel::{Correlate, Rows, panel};
-use super::matrix::{contiguous, extents, numbers, tensor, zeros};
+use super::matmul_kernel::{TransposedMatmul, WindowRows, panel};
+use super::prelude::*;
+use super::storage::{contiguous, dims_of, elements, tensor, zeros};
 
 #[backend_extension(Flex, Autodiff)]
-pub(super) trait LinearOps: Backend {
+pub(super) trait MatmulOps: Backend {
     /// `x` `[N, I]` times `weight` `[I, O]`.
-    fn multiply(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn matmul(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::float_matmul(x, weight)
     }
     /// The gradient with respect to the weight: the transposed `x` times `gradient` `[N, O]`.
-    fn multiply_across(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
+    fn matmul_weight_grad(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-impl LinearOps for Flex {
-    fn multiply_across(x: FlexTensor, gradient: FlexTensor) -> FlexTensor {
-        let ([rows, inputs], [_, outputs]) = (extents(&x), extents(&gradient));
+impl MatmulOps for Flex {
+    fn matmul_weight_grad(x: FlexTensor, gradient: FlexTensor) -> FlexTensor {
+        let ([rows, inputs], [_, outputs]) = (dims_of(&x), dims_of(&gradient));
         let (x, gradient) = (contiguous(&x), contiguous(&gradient));
         let mut out = zeros(inputs * outputs);
         let starts: Vec<usize> = (0..rows).map(|row| row * inputs).collect();
@@ -37,14 +29,14 @@ impl LinearOps for Flex {
             .enumerate()
             .for_each(|(index, out)| {
                 for begin in (0..outputs).step_by(panel()) {
-                    Arch::new().dispatch(Correlate {
-                        rows: Rows {
-                            numbers: numbers(&x),
+                    Arch::new().dispatch(TransposedMatmul {
+                        rows: WindowRows {
+                            elements: elements(&x),
                             starts: &starts,
                             parts: &[index * share],
                             len: out.len() / outputs.max(1),
                         },
-                        others: numbers(&gradient),
+                        others: elements(&gradient),
                         stride: outputs,
                         begin,
                         columns: panel().min(outputs - begin),
@@ -59,8 +51,8 @@ impl LinearOps for Flex {
 #[derive(Debug)]
 struct Product;
 
-impl<B: LinearOps> Backward<B, 2> for Product {
-    type State = (FloatTensor<B>, FloatTensor<B>);
+impl<B: MatmulOps> Backward<B, 2> for Product {
+    type State = (Float<B>, Float<B>);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [x_node, weight_node] = ops.parents;
@@ -71,13 +63,13 @@ impl<B: LinearOps> Backward<B, 2> for Product {
             grads.register::<B>(node.id, B::float_matmul(gradient.clone(), weight));
         }
         if let Some(node) = weight_node {
-            grads.register::<B>(node.id, B::multiply_across(x, gradient));
+            grads.register::<B>(node.id, B::matmul_weight_grad(x, gradient));
         }
     }
 }
 
-impl<B: LinearOps, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
-    fn multiply(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+impl<B: MatmulOps, C: CheckpointStrategy> MatmulOps for Autodiff<B, C> {
+    fn matmul(x: Float<Self>, weight: Float<Self>) -> Float<Self> {
         let prepared = Product
             .prepare::<C>([x.node(), weight.node()])
             .compute_bound()
@@ -85,22 +77,22 @@ impl<B: LinearOps, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         match prepared {
             OpsKind::Tracked(prep) => {
-                let output = B::multiply(x.clone(), weight.clone());
+                let output = B::matmul(x.clone(), weight.clone());
                 prep.finish((x, weight), output)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::multiply(x, weight)),
+            OpsKind::UnTracked(prep) => prep.finish(B::matmul(x, weight)),
         }
     }
 
-    fn multiply_across(x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn matmul_weight_grad(x: Float<Self>, gradient: Float<Self>) -> Float<Self> {
         let (x, gradient) = (x.into_primitive(), gradient.into_primitive());
-        Self::from_inner(B::multiply_across(x, gradient))
+        Self::from_inner(B::matmul_weight_grad(x, gradient))
     }
 }
 
 /// `x` `[N, I]` times `weight` `[I, O]`.
-pub(in crate::nets) fn multiply(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-    Tensor::from_dispatch(<Dispatch as LinearOps>::multiply(
+pub(in crate::nets) fn matmul(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as MatmulOps>::matmul(
         x.into_dispatch(),
         weight.into_dispatch(),
     ))

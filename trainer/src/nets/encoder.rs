@@ -5,15 +5,18 @@ use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
-use super::layers::{Maps, linear};
-use super::{Init, LatentEncoder, Scheme, pyramid};
-use crate::config::{Config, NetKind};
+use super::config::EncoderConfig;
+use super::init::{Init, Scheme};
+use super::layers::{Maps, linear, pyramid};
+use super::second_stage::LatentEncoder;
+use crate::config::NetKind;
 use crate::random::Purpose;
 
-/// Numbers that a class adds to the pixels of a conditional encoder.
+/// Elements that a class adds to the pixels of a conditional encoder.
 const CLASS_FEATURES: usize = 16;
 
-/// Dense layers, or halvings by convolution with batch normalization and LeakyReLU (the decoder mirrored), with two heads.
+/// Dense layers, or halvings by convolution with batch normalization and LeakyReLU (the decoder
+/// mirrored), with two heads.
 #[derive(Module, Debug)]
 pub struct Encoder {
     /// What each class adds to the pixels.
@@ -29,19 +32,23 @@ pub struct Encoder {
 
 impl Encoder {
     /// A new encoder with weights from the run's seed: the decoder's hidden layers mirrored.
-    #[must_use]
-    pub fn new(config: &Config, device: &Device) -> Self {
+    pub fn new(config: impl Into<EncoderConfig>, device: &Device) -> Self {
+        let EncoderConfig {
+            net: config,
+            latent,
+            second_stage,
+        } = config.into();
         let mut init = Init::new(
-            config.training.seed,
+            config.seed,
             Purpose::DiscriminatorInit,
             Scheme::FanIn,
             device,
         );
-        let (channels, size) = (config.data.channels, config.data.size);
+        let (channels, size) = (config.channels, config.size);
         let mut inputs = channels * size * size;
         let (mut convs, mut norms) = (Vec::new(), Vec::new());
-        if config.model.net != NetKind::Dense {
-            let (side, mut maps) = pyramid(size, config.model.width.unwrap_or(64));
+        if config.kind != NetKind::Dense {
+            let (edge, mut maps) = pyramid(size, config.width);
             maps.reverse();
             let mut from = channels;
             for &to in &maps {
@@ -49,23 +56,22 @@ impl Encoder {
                 norms.push(init.batch_norm(to));
                 from = to;
             }
-            inputs = from * side * side;
+            inputs = from * edge * edge;
         }
         let mut hidden = Vec::new();
         let mut classes = None;
-        if config.model.classes > 0 {
-            classes = Some(init.embedding(config.model.classes, CLASS_FEATURES));
+        if config.classes > 0 {
+            classes = Some(init.embedding(config.classes, CLASS_FEATURES));
             inputs += CLASS_FEATURES;
         }
-        for &width in config.model.hidden.iter().rev() {
+        for &width in config.hidden.iter().rev() {
             hidden.push(init.linear(inputs, width));
             inputs = width;
         }
-        let mean = init.linear(inputs, config.model.latent);
-        let log_variance = init.linear(inputs, config.model.latent);
-        let second = config
-            .second_hidden()
-            .map(|widths| LatentEncoder::new(&mut init, config.model.latent, widths));
+        let mean = init.linear(inputs, latent);
+        let log_variance = init.linear(inputs, latent);
+        let second = second_stage.as_deref();
+        let second = second.map(|widths| LatentEncoder::new(&mut init, latent, widths));
         Self {
             classes,
             convs,
@@ -78,13 +84,12 @@ impl Encoder {
     }
 
     /// The encoder of the second stage, where there is one.
-    #[must_use]
     pub fn second(&self) -> Option<&LatentEncoder> {
         self.second.as_ref()
     }
 
-    /// Images `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]` each.
-    #[must_use]
+    /// Images `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]`
+    /// each.
     pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> (Tensor<2>, Tensor<2>) {
         let [rows, ..] = x.dims();
         let x = match self.convs.as_slice() {
@@ -93,7 +98,7 @@ impl Encoder {
                 .iter()
                 .zip(&self.norms)
                 .fold(Maps::new(x), |maps, (conv, norm)| {
-                    maps.convolve(conv).normalize_leak(norm)
+                    maps.conv(conv).batch_norm_leaky_relu(norm)
                 })
                 .into_tensor(),
         };
