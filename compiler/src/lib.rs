@@ -156,7 +156,7 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     })
 }
 
-/// Most multiplications of a network that the interpreter runs: about a second.
+/// Most multiplications of an image that the interpreter runs: some tenths of a second.
 const INTERPRETED_WORK: u64 = 500_000_000;
 /// How far a rewritten network's image may be from the original's, for values around 1. Constants
 /// that are folded into 32-bit weights make a hundredth of that.
