@@ -19,8 +19,6 @@ mod lut;
 mod pixels;
 mod qparams;
 mod scheme;
-#[cfg(test)]
-mod tests;
 
 use core::fmt;
 
