@@ -15,7 +15,8 @@ use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use dreamlet_runtime::latent::{Distribution, fill_normal};
 use dreamlet_tests::onnx::{dense, model, node, tensor, value};
 use dreamlet_trainer::evaluation::{FileSource, Source as _};
-use dreamlet_trainer::sampling::{Class, Latents, Request, SamplingError, open, samples};
+use dreamlet_trainer::generator_file::{OpenError, open};
+use dreamlet_trainer::sampling::{Class, Latents, Request, SamplingError, samples};
 
 /// A file that is removed at the end.
 struct File(PathBuf);
@@ -146,7 +147,7 @@ fn a_strangers_generator_works_once_the_missing_facts_are_given() {
     );
     let file = File::new("stranger", &bytes);
     let missing = |assumptions: &Assumptions| match open(&file.0, assumptions) {
-        Err(error @ SamplingError::Model { .. }) => error.to_string(),
+        Err(error @ OpenError::Model { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     };
     let mut assumptions = Assumptions::default();

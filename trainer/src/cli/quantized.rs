@@ -42,8 +42,8 @@ pub(super) fn compile_measured(
     )?;
     let mut distance = |source: &mut FileSource| -> Result<f64, EvaluationError> {
         let report = evaluator.evaluate("model", source)?.report;
-        let figure = report.figures.iter().find(|f| f.key == "frechet_distance");
-        Ok(figure.map_or(f64::NAN, |figure| figure.value))
+        let metric = report.metric("frechet_distance");
+        Ok(metric.map_or(f64::NAN, |metric| metric.value))
     };
     let expected = distance(&mut original)?;
     loop {

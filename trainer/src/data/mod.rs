@@ -33,7 +33,7 @@ mod spec;
 
 use std::path::PathBuf;
 
-pub use augment::{Augment, gather};
+pub use augment::{Augment, gather, value_of_byte};
 pub use batches::{Batch, Batches, Position};
 pub use dataset::{Dataset, Split};
 pub use error::{BrokenFile, DataError};

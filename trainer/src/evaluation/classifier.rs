@@ -12,12 +12,12 @@ use rayon::prelude::*;
 
 use super::cache::Slot;
 use super::error::EvaluationError;
-use super::matrix::{Matrix, Pixels, Rows, count};
+use super::matrix::{Matrix, PixelRows, ReadRows, count};
 use crate::atomic_file::sha256;
 use crate::data::{Augment, Batch, Batches, Dataset, Progress, Split, Unit, gather};
 use crate::nets::Classifier;
 
-/// Version of the net and of how it is trained; a change of either changes it, and with it all figures.
+/// Version of the net and of how it is trained; a change of either changes it, and with it all metrics.
 pub(super) const VERSION: u32 = 1;
 
 /// Everything about the training is fixed, so that a data set has one classifier on a machine.
@@ -140,7 +140,7 @@ impl TrainedClassifier {
         progress: &dyn Progress,
     ) -> Result<(Matrix, Matrix), EvaluationError> {
         let width = self.channels * self.size * self.size;
-        let images = Pixels {
+        let images = PixelRows {
             bytes: pixels,
             width,
         };

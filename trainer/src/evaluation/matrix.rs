@@ -1,9 +1,10 @@
 //! Rows of numbers, one an image, and the distances between them in blocks that fit into caches.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::image::PixelRange;
 use rayon::prelude::*;
 
-use crate::data::Split;
+use crate::data::{Split, value_of_byte};
 
 /// Rows of `f32`, one after the other.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,8 +97,12 @@ pub(super) fn count(n: usize) -> f64 {
     n
 }
 
+fn from_0_to_1(byte: &u8) -> f32 {
+    value_of_byte(PixelRange::UNIT, *byte)
+}
+
 /// Rows that can be had as numbers, some at a time.
-pub(super) trait Rows: Sync {
+pub(super) trait ReadRows: Sync {
     /// Number of rows.
     fn rows(&self) -> usize;
     /// Numbers in a row.
@@ -106,7 +111,7 @@ pub(super) trait Rows: Sync {
     fn read(&self, from: usize, to: usize, out: &mut Vec<f32>);
 }
 
-impl Rows for Matrix {
+impl ReadRows for Matrix {
     fn rows(&self) -> usize {
         Self::rows(self)
     }
@@ -126,12 +131,12 @@ impl Rows for Matrix {
 
 /// Chosen images of a data set, as numbers from 0 to 1.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chosen<'a> {
+pub(super) struct ChosenRows<'a> {
     pub(super) split: &'a Split,
     pub(super) indices: &'a [usize],
 }
 
-impl Chosen<'_> {
+impl ChosenRows<'_> {
     /// The bytes of the images, one after the other.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let images = self.indices.iter().filter_map(|i| self.split.image(*i));
@@ -139,7 +144,7 @@ impl Chosen<'_> {
     }
 }
 
-impl Rows for Chosen<'_> {
+impl ReadRows for ChosenRows<'_> {
     fn rows(&self) -> usize {
         self.indices.len()
     }
@@ -151,18 +156,18 @@ impl Rows for Chosen<'_> {
     fn read(&self, from: usize, to: usize, out: &mut Vec<f32>) {
         let indices = self.indices.get(from..to).unwrap_or_default();
         let images = indices.iter().filter_map(|i| self.split.image(*i));
-        out.extend(images.flatten().map(|byte| f32::from(*byte) / 255.0));
+        out.extend(images.flatten().map(from_0_to_1));
     }
 }
 
 /// Pixels of images, as numbers from 0 to 1.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pixels<'a> {
+pub(super) struct PixelRows<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) width: usize,
 }
 
-impl Rows for Pixels<'_> {
+impl ReadRows for PixelRows<'_> {
     fn rows(&self) -> usize {
         self.bytes.len().checked_div(self.width).unwrap_or(0)
     }
@@ -176,7 +181,7 @@ impl Rows for Pixels<'_> {
             .bytes
             .get(from * self.width..to * self.width)
             .unwrap_or_default();
-        out.extend(bytes.iter().map(|byte| f32::from(*byte) / 255.0));
+        out.extend(bytes.iter().map(from_0_to_1));
     }
 }
 
@@ -188,15 +193,15 @@ const BLOCK: [usize; 2] = [512, 2048];
 /// hears of each row of a block. The order of blocks of `b` is fixed for each row of `a`, so that the result does not depend on
 /// the number of threads.
 pub(super) fn each_product<S: Send>(
-    a: &dyn Rows,
-    b: &dyn Rows,
+    a: &dyn ReadRows,
+    b: &dyn ReadRows,
     center: &[f64],
     states: &mut [S],
     visit: impl Fn(&mut S, usize, usize, &[f32], f32, &[f32]) + Sync,
 ) {
     let width = a.width();
     let device = Device::flex();
-    let load = |rows: &dyn Rows, from: usize, to: usize| {
+    let load = |rows: &dyn ReadRows, from: usize, to: usize| {
         let mut values = Vec::with_capacity((to - from) * width);
         rows.read(from, to, &mut values);
         if !center.is_empty() {
@@ -238,8 +243,8 @@ pub(super) fn each_product<S: Send>(
 
 /// As [`each_product`], with squared distances: `visit(state, row of a, first row of b, squared distances)`.
 pub(super) fn each_distance<S: Send>(
-    a: &dyn Rows,
-    b: &dyn Rows,
+    a: &dyn ReadRows,
+    b: &dyn ReadRows,
     center: &[f64],
     states: &mut [S],
     visit: impl Fn(&mut S, usize, usize, &[f32]) + Sync,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::matrix::{Matrix, Pixels, Rows, count, each_distance};
+use super::matrix::{Matrix, PixelRows, ReadRows, count, each_distance};
 
 /// For each image, where the nearest training image is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    pub(super) fn of(images: &dyn Rows, training: &dyn Rows, center: &[f64]) -> Self {
+    pub(super) fn of(images: &dyn ReadRows, training: &dyn ReadRows, center: &[f64]) -> Self {
         let mut best = vec![(f32::INFINITY, 0_u32); images.rows()];
         each_distance(
             images,
@@ -38,8 +38,8 @@ impl Nearest {
     /// In pixels from 0 to 1, `width` to an image.
     #[must_use]
     pub fn in_pixels(images: &[u8], training: &[u8], width: usize) -> Self {
-        let rows = |bytes| Pixels { bytes, width };
-        let mean = mean(training, width);
+        let rows = |bytes| PixelRows { bytes, width };
+        let mean = mean_image(training, width);
         Self::of(&rows(images), &rows(training), &mean)
     }
 
@@ -79,7 +79,7 @@ impl Nearest {
 }
 
 /// The mean image, in pixels from 0 to 1.
-pub(super) fn mean(bytes: &[u8], width: usize) -> Vec<f64> {
+pub(super) fn mean_image(bytes: &[u8], width: usize) -> Vec<f64> {
     let mut sums = vec![0_u64; width];
     for row in bytes.chunks_exact(width.max(1)) {
         sums.iter_mut()

@@ -1,6 +1,6 @@
 //! Precision, recall, density and coverage: how two sets of features overlap, by balls around each image.
 
-use super::matrix::{Matrix, Rows, count, each_distance};
+use super::matrix::{Matrix, ReadRows, count, each_distance};
 
 /// Neighbours that precision and recall reach to (Kynkäänniemi et al. 2019, section 3).
 const PRECISION_K: usize = 3;
@@ -104,7 +104,7 @@ pub fn overlap(real: &Matrix, real_radii: &Radii, fake: &Matrix, fake_radii: &Ra
         },
     );
     let share = |hits: usize, of: usize| count(hits) / count(of.max(1));
-    let (fakes, reals) = (Rows::rows(fake), Rows::rows(real));
+    let (fakes, reals) = (ReadRows::rows(fake), ReadRows::rows(real));
     let balls: u64 = of_fakes.iter().map(|(_, balls)| balls).sum();
     #[allow(clippy::cast_precision_loss)]
     let balls = balls as f64;

@@ -9,16 +9,14 @@ use dreamlet_runtime::latent::Distribution;
 use rayon::prelude::*;
 
 use super::error::EvaluationError;
-use crate::config::Config;
 use crate::data::FolderImages;
-use crate::export::{generator, onnx};
-use crate::sampling::FileGenerator;
+use crate::generator_file::FileGenerator;
 
 /// Images by number, as planar bytes (channel, row, column).
 pub trait Source {
     /// Channels, rows and columns.
     fn shape(&self) -> [usize; 3];
-    /// Number of classes that can be asked for, 0 for none.
+    /// Number of classes of a conditional generator, 0 for none.
     fn classes(&self) -> usize {
         0
     }
@@ -57,25 +55,6 @@ impl FileSource {
                 reason: error.to_string(),
             })?,
         })
-    }
-
-    /// A trained generator, as the graph that would be exported.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Generate`] if it cannot be exported.
-    pub fn trained(
-        generator: &crate::nets::Generator,
-        config: &Config,
-    ) -> Result<Self, EvaluationError> {
-        let graph =
-            generator::graph(generator, config).map_err(|error| EvaluationError::Generate {
-                reason: error.to_string(),
-            })?;
-        let assumptions = Assumptions {
-            classes: Some(config.model.classes).filter(|classes| *classes > 0),
-            ..Assumptions::default()
-        };
-        Self::new(&onnx::to_bytes(&graph), &assumptions)
     }
 
     /// What black and white are by the graph alone; `None` where the file says it itself.
@@ -149,7 +128,7 @@ fn latents(distribution: Distribution, len: usize, seeds: impl Iterator<Item = u
 }
 
 /// A generator that is a function: latents `[N, z]` one after the other, N(0, 1), and classes, to images `[N, C, H, W]` in `range`. For
-/// figures while a model trains.
+/// metrics while a model trains.
 #[derive(Debug)]
 pub struct FunctionSource<F> {
     /// Length of the latent vector.

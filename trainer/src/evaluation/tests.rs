@@ -64,20 +64,24 @@ fn copies_of_training_images_are_good_by_every_figure_but_memorization() {
         .evaluate("copies", &mut copies(&data, 0))
         .unwrap()
         .report;
-    let value = |key: &str| report.figure(key).unwrap().value;
-    let floor = |key: &str| report.figure(key).unwrap().floor.unwrap();
+    let value = |key: &str| report.metric(key).unwrap().value;
+    let floor = |key: &str| report.metric(key).unwrap().floor.unwrap();
     assert!(value("frechet_distance") < 4.0 * floor("frechet_distance"));
     assert!(value("precision") > 0.7 && value("recall") > 0.7);
     assert!(value("class_accuracy") > 0.8);
     assert_eq!(value("memorized_share_pixels"), 1.0);
     assert_eq!(value("memorized_share_features"), 1.0);
     // Every figure says what it stands on.
-    for figure in &report.figures {
+    for metric in &report.metrics {
         assert_eq!(
-            (figure.stamp.fake, figure.stamp.floor, figure.stamp.seed),
+            (
+                metric.provenance.fake,
+                metric.provenance.floor,
+                metric.provenance.seed
+            ),
             (300, 300, 3)
         );
-        if let Some(extractor) = &figure.stamp.extractor {
+        if let Some(extractor) = &metric.provenance.extractor {
             assert!(extractor.sha256.len() == 64 && extractor.accuracy.unwrap() > 0.8);
         }
     }
@@ -85,7 +89,7 @@ fn copies_of_training_images_are_good_by_every_figure_but_memorization() {
         .evaluate("wrong", &mut copies(&data, 1))
         .unwrap()
         .report;
-    assert!(wrong.figure("class_accuracy").unwrap().value < 0.2);
+    assert!(wrong.metric("class_accuracy").unwrap().value < 0.2);
 }
 
 #[test]
@@ -100,10 +104,10 @@ fn noise_is_bad_and_a_second_evaluator_reads_the_same_figures_from_the_cache() {
     };
     let mut first = Evaluator::new(&data, options(&folder)).unwrap();
     let found = first.evaluate("noise", &mut noise()).unwrap().report;
-    let far = found.figure("frechet_distance").unwrap();
+    let far = found.metric("frechet_distance").unwrap();
     assert!(far.value > 20.0 * far.floor.unwrap(), "{far:?}");
-    assert!(found.figure("coverage").unwrap().value < 0.1);
-    assert!(found.figure("class_accuracy").is_none());
+    assert!(found.metric("coverage").unwrap().value < 0.1);
+    assert!(found.metric("class_accuracy").is_none());
     let mut second = Evaluator::new(&data, options(&folder)).unwrap();
     assert_eq!(
         second.evaluate("noise", &mut noise()).unwrap().report,
@@ -129,7 +133,7 @@ fn data_without_labels_has_the_figures_of_pixels() {
     };
     let mut evaluator = Evaluator::new(&data, pixels).unwrap();
     let report = evaluator.evaluate("copies", &mut source).unwrap().report;
-    let keys: Vec<&str> = report.figures.iter().map(|figure| figure.key).collect();
+    let keys: Vec<&str> = report.metrics.iter().map(|metric| metric.key).collect();
     let expected = [
         "sliced_wasserstein",
         "ms_ssim",
@@ -137,10 +141,10 @@ fn data_without_labels_has_the_figures_of_pixels() {
         "memorized_ratio_pixels",
     ];
     assert_eq!(keys, expected);
-    for figure in &report.figures {
-        assert!(figure.stamp.extractor.is_none() && figure.stamp.fake == 300);
+    for metric in &report.metrics {
+        assert!(metric.provenance.extractor.is_none() && metric.provenance.fake == 300);
     }
-    assert_eq!(report.figure("memorized_share_pixels").unwrap().value, 1.0);
+    assert_eq!(report.metric("memorized_share_pixels").unwrap().value, 1.0);
     // Features were asked for.
     let error = Evaluator::new(&data, options(&folder)).err().unwrap();
     assert!(error.to_string().contains("--extractor"), "{error}");
@@ -206,8 +210,8 @@ fn a_folder_is_measured_like_the_generator_that_made_its_images() {
     };
     let mut evaluator = Evaluator::new(&data, options).unwrap();
     let found = evaluator.evaluate("images", &mut source).unwrap();
-    let share = found.report.figure("memorized_share_pixels").unwrap();
-    assert_eq!((share.value, share.stamp.fake), (1.0, 120));
+    let share = found.report.metric("memorized_share_pixels").unwrap();
+    assert_eq!((share.value, share.provenance.fake), (1.0, 120));
     assert_eq!(found.worst.len(), 16);
     for worst in &found.worst {
         assert_eq!(Some(&worst.pixels[..]), data.train.image(worst.training));

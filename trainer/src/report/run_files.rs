@@ -251,7 +251,7 @@ mod tests {
     fn a_damaged_image_is_named_and_the_others_are_shown() {
         let folder = TestFolder::new();
         let image = image::DynamicImage::from(image::GrayImage::new(4, 3));
-        let png = super::super::grid::png(&image).unwrap();
+        let png = crate::sheet::png(&image).unwrap();
         folder.write("samples/000010.png", &png);
         folder.write("samples/000020.png", &png[..png.len() / 2]);
         folder.write("samples/notes.txt", b"x");

@@ -1,16 +1,8 @@
 //! Which class of a conditional generator an image is asked for.
 
-use super::{Latents, SamplingError};
-use crate::words::nearest;
-
-/// Most names that an error lists.
-const LISTED: usize = 20;
-
-/// The first names, for an error.
-pub(super) fn listed(names: &[String]) -> String {
-    let more = if names.len() > LISTED { ", ..." } else { "" };
-    names.get(..LISTED).unwrap_or(names).join(", ") + more
-}
+use super::error::SamplingError;
+use super::request::Latents;
+use super::unknown_class::UnknownClass;
 
 /// Which class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,37 +12,6 @@ pub enum Class {
     OfSeed,
     /// This one: its name on the card or, where no class has that name, its number.
     Asked(String),
-}
-
-/// A class that could not be found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownClass {
-    /// What was asked for.
-    pub asked: String,
-    /// The names of all classes, or their numbers; none for a generator without classes.
-    pub names: Vec<String>,
-}
-
-impl core::fmt::Display for UnknownClass {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { asked, names } = self;
-        if names.is_empty() {
-            return write!(
-                f,
-                "this generator has no classes: leave --class {asked} out"
-            );
-        }
-        write!(
-            f,
-            "there is no class \"{asked}\": give one of {}, or a number from 0 to {}",
-            listed(names),
-            names.len() - 1
-        )?;
-        match nearest(asked, names.iter().map(String::as_str)) {
-            Some(meant) => write!(f, "; did you mean \"{meant}\"?"),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Class {
@@ -104,7 +65,7 @@ mod tests {
     fn classes_of(class: &Class, latents: &str, names: &[&str]) -> Result<Vec<usize>, String> {
         let latents = match latents.split_once(':') {
             Some((_, between)) => {
-                Latents::Between(between.parse().unwrap(), super::super::Way::Linear)
+                Latents::Between(between.parse().unwrap(), crate::sampling::Way::Linear)
             }
             None => Latents::Seeds(latents.parse().unwrap()),
         };

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use dreamlet_runtime::image::Shape;
 use image::DynamicImage;
 
-use super::{Sample, SamplingError};
-use crate::report::grid::{enlarge, grid, png, save_png, to_image};
+use super::error::SamplingError;
+use super::sampler::Sample;
+use crate::sheet::{enlarge, grid, png, save_png, to_image};
 
 /// Where images go.
 #[derive(Clone, Debug, PartialEq, Eq)]

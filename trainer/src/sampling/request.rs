@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use dreamlet_runtime::image::{PixelRange, Shape};
 
-use super::SamplingError;
+use super::error::SamplingError;
 
 /// Most images of one call: a mistyped range must not run for days.
 pub const MAX_IMAGES: u64 = 100_000;

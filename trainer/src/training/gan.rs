@@ -8,10 +8,8 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::adam::Adam;
-use super::learner::{
-    Batch, Parts, StepContext, load_module, load_optimizer, module_bytes, optimizer_bytes,
-};
-use super::score;
+use super::batch::{Batch, StepContext, classes_in_turn};
+use super::records::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
 use crate::config::{AdversarialLoss, Config, GanConfig};
 use crate::loss::adversarial::{discriminator_loss, generator_loss, threshold};
 use crate::loss::augment::Changes;
@@ -354,7 +352,7 @@ impl Gan {
             self.config.model.latent,
             &device,
         );
-        let class = score::classes(0, CALIBRATION, self.config.model.classes, &device);
+        let class = classes_in_turn(0, CALIBRATION, self.config.model.classes, &device);
         average.calibrate(latent, class);
         average
     }

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::batch::class_tensor;
 use super::checkpoint::{self, State};
 use super::error::TrainError;
-use super::learner::{Learner, load_module};
+use super::learner::Learner;
+use super::records::load_module;
 use super::run::read_config;
 use crate::config::Config;
 use crate::nets::Generator;
@@ -168,9 +170,7 @@ impl Saved {
         if let Some(classes) = classes.filter(|classes| classes.len() != rows) {
             return Err(format!("{rows} latents, but {} classes", classes.len()));
         }
-        let classes = classes.map(|classes| {
-            Tensor::from_data(TensorData::new(classes.to_vec(), [rows]), &Device::flex())
-        });
+        let classes = classes.map(|classes| class_tensor(classes.iter().copied(), &Device::flex()));
         self.generator
             .forward(latents, classes)
             .into_data()

@@ -5,9 +5,8 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, activation::log_sigmoid};
 
 use super::adam::Adam;
-use super::learner::{
-    Batch, Parts, StepContext, load_module, load_optimizer, module_bytes, optimizer_bytes,
-};
+use super::batch::{Batch, StepContext};
+use super::records::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
 use super::second_stage::{self, Stage};
 use crate::config::{Config, Likelihood, VaeConfig};
 use crate::loss::elbo::{

@@ -1,18 +1,18 @@
-//! The figures of one set of images against the real ones, while the images come in parts.
+//! The metrics of one set of images against the real ones, while the images come in parts.
 
-use super::Evaluator;
 use super::features::Described;
+use super::reference::Reference;
 use crate::evaluation::frechet::GaussianFit;
 use crate::evaluation::inception::{self, Scores};
 use crate::evaluation::kid::Subsets;
-use crate::evaluation::matrix::{Matrix, Pixels};
+use crate::evaluation::matrix::Matrix;
+use crate::evaluation::metric::{Better, Metric};
 use crate::evaluation::ms_ssim::{self, Similarities};
 use crate::evaluation::prdc::{Radii, overlap};
-use crate::evaluation::report::{Better, Metric};
 use crate::evaluation::sliced::{self, Projections};
 
 /// One number that was measured.
-pub(super) struct Value {
+pub(super) struct Measurement {
     pub(super) key: &'static str,
     pub(super) name: &'static str,
     pub(super) value: f64,
@@ -37,32 +37,32 @@ pub(super) struct Measure {
 
 impl Measure {
     /// For `rows` images or a few less.
-    pub(super) fn new(evaluator: &Evaluator<'_>, rows: usize) -> Self {
-        let real = &evaluator.real;
-        let wants = |metric| evaluator.wants(metric);
-        let [_, height, width] = evaluator.shape;
+    pub(super) fn new(reference: &Reference, rows: usize) -> Self {
+        let real = &reference.real;
+        let wants = |metric| reference.wants(metric);
+        let [_, height, width] = reference.shape;
         let fits = ms_ssim::scales(height, width) > 0;
-        let classifier = matches!(evaluator.extractor, super::Extractor::Classifier(_));
         Self {
             gaussian: wants(Metric::Frechet).then(|| GaussianFit::new(real.width)),
             kernel: wants(Metric::Kernel).then(|| Subsets::new(real.indices.len(), rows)),
-            scores: (wants(Metric::InceptionScore) && classifier).then(|| Scores::new(rows)),
+            scores: (wants(Metric::InceptionScore) && reference.by_classifier)
+                .then(|| Scores::new(rows)),
             features: real.radii.is_some().then(Matrix::default),
             projections: wants(Metric::SlicedWasserstein).then(Projections::new),
             similarities: (wants(Metric::MsSsim) && fits).then(|| {
-                let pairs = ms_ssim::pairs(rows, evaluator.options.seed);
-                Similarities::new(evaluator.shape, &pairs)
+                let pairs = ms_ssim::pairs(rows, reference.seed);
+                Similarities::new(reference.shape, &pairs)
             }),
         }
     }
 
     /// The next images.
-    pub(super) fn add(&mut self, evaluator: &Evaluator<'_>, pixels: &[u8], part: &Described) {
+    pub(super) fn add(&mut self, reference: &Reference, pixels: &[u8], part: &Described) {
         if let Some(gaussian) = &mut self.gaussian {
             gaussian.add(&part.features);
         }
         if let Some(kernel) = &mut self.kernel {
-            kernel.add(&evaluator.real.features, &part.features);
+            kernel.add(&reference.real.features, &part.features);
         }
         if let (Some(scores), Some(probabilities)) = (&mut self.scores, &part.probabilities) {
             scores.add(probabilities);
@@ -71,22 +71,17 @@ impl Measure {
             features.append(part.features.clone());
         }
         if let Some(projections) = &mut self.projections {
-            let images = Pixels {
-                bytes: pixels,
-                width: evaluator.data.image_len(),
-            };
-            projections.add(&images, &evaluator.directions);
+            projections.add(&reference.rows(pixels), &reference.directions);
         }
         if let Some(similarities) = &mut self.similarities {
             similarities.add(pixels);
         }
     }
 
-    /// The figures.
-    pub(super) fn values(&self, evaluator: &Evaluator<'_>) -> Vec<Value> {
+    pub(super) fn values(&self, reference: &Reference) -> Vec<Measurement> {
         let mut values = Vec::new();
         let mut push = |key, name, value, error, better, method: String, of| {
-            values.push(Value {
+            values.push(Measurement {
                 key,
                 name,
                 value,
@@ -96,7 +91,7 @@ impl Measure {
                 of,
             });
         };
-        let (real, both) = (&evaluator.real, [true, true]);
+        let (real, both) = (&reference.real, [true, true]);
         if let (Some(own), Some(real)) = (&self.gaussian, &real.gaussian) {
             push(
                 "frechet_distance",
@@ -150,7 +145,7 @@ impl Measure {
                 (Metric::DensityCoverage, "density", found.density, five),
                 (Metric::DensityCoverage, "coverage", found.coverage, five),
             ] {
-                if evaluator.wants(metric) {
+                if reference.wants(metric) {
                     let method = method.to_owned();
                     push(key, key, value, None, Better::Higher, method, both);
                 }
@@ -170,7 +165,7 @@ impl Measure {
         }
         if let Some(similarities) = &self.similarities {
             let (mean, error) = similarities.mean();
-            let scales = ms_ssim::scales(evaluator.shape[1], evaluator.shape[2]);
+            let scales = ms_ssim::scales(reference.shape[1], reference.shape[2]);
             let pairs = similarities.pairs();
             let method = format!("{pairs} random pairs, {scales} of 5 scales fit");
             push(

@@ -1,9 +1,9 @@
 //! What the other half of the model knows: the encoder's use of each dimension, or the discriminator's opinion.
 
-use super::chart::{bars, histogram};
-use super::html::{missing, note, number};
+use super::html::{missing, note};
 use super::latent::{first, generated};
 use super::nets::Nets;
+use crate::chart::{bars, histogram, number};
 use crate::data::{Dataset, Split};
 use crate::training::latent_use::{UNUSED, how_many};
 

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use dreamlet_runtime::latent::{fill_normal, slerp};
 
-use super::html::{escape, image, missing, note, number};
+use super::html::{image, missing, note};
 use super::nearest::nearest;
 use super::nets::Nets;
 use super::slideshow::{Frame, display_width, film};
+use crate::chart::{escape, number, whole};
 use crate::data::{Dataset, Split};
-use crate::report::grid::{grid, png};
-use crate::report::samples::interleave;
+use crate::sheet::{chw_to_hwc, grid, png};
 
 /// Values that one dimension takes in a traversal.
 const STOPS: [f32; 9] = [-3.0, -2.25, -1.5, -0.75, 0.0, 0.75, 1.5, 2.25, 3.0];
@@ -30,7 +30,7 @@ const NEIGHBOURS: u64 = 16;
 fn images(nets: &Nets, planar: &[u8]) -> Vec<Vec<u8>> {
     planar
         .chunks_exact(nets.image_len())
-        .map(|chw| interleave(chw, nets.shape()))
+        .map(|chw| chw_to_hwc(chw, nets.shape()))
         .collect()
 }
 
@@ -283,7 +283,7 @@ fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
         note(&format!(
             "Left what the generator made of a seed, right the nearest of {} training images: smallest root mean square difference of \
              pixels, in levels of 0 to 255.{scale}",
-            super::html::whole(data.train.len() as u64)
+            whole(data.train.len() as u64)
         ))
     ))
 }

@@ -14,7 +14,6 @@
 //! # }
 //! ```
 
-mod chart;
 mod discriminator;
 mod html;
 mod latent;
@@ -29,11 +28,12 @@ mod tests;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use self::html::{escape, missing};
+use self::html::missing;
 use self::nets::Nets;
 use super::ReportError;
 use super::run_files::RunFiles;
 use crate::atomic_file::write_atomic;
+use crate::chart::escape;
 use crate::data::{DataSpec, Dataset, LoadOptions, load};
 
 const STYLE: &str = include_str!("page.css");
@@ -117,7 +117,7 @@ pub fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String
         |nets| {
             format!(
                 "; its own images are of the checkpoint at {}",
-                chart::step_text(nets.step())
+                sections::step_text(nets.step())
             )
         },
     );

@@ -7,12 +7,11 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_runtime::image::{PixelRange, Shape};
 
 use crate::config::DiscriminatorNorm;
-use crate::data::Dataset;
+use crate::data::{Dataset, value_of_byte};
 use crate::nets::{Discriminator, Encoder};
 use crate::training::checkpoint::{folder, read_part};
-use crate::training::latent_use;
-use crate::training::load_module;
 use crate::training::saved::{Saved, Which};
+use crate::training::{class_tensor, latent_use, load_module, range};
 
 /// Images that go through a net together.
 const BATCH: usize = 32;
@@ -110,8 +109,7 @@ impl Nets {
     }
 
     fn range(&self) -> PixelRange {
-        let (low, high) = self.saved.config.model.output.range();
-        PixelRange { low, high }
+        range(&self.saved.config)
     }
 
     /// Images of latent vectors that follow each other, planar (channel, row, column), in the generator's range. `class` gives the
@@ -155,7 +153,7 @@ impl Nets {
     /// Bytes as values in the generator's range, in the same order.
     pub(super) fn pixels_of(&self, bytes: &[u8]) -> Vec<f32> {
         let range = self.range();
-        bytes.iter().map(|b| range.from_u8(*b)).collect()
+        bytes.iter().map(|b| value_of_byte(range, *b)).collect()
     }
 
     /// KL of each latent dimension of a VAE in nats, mean over test images; `Ok(None)` for a GAN.
@@ -211,7 +209,7 @@ impl Nets {
             let dims = [rows, shape.channels, shape.height, shape.width];
             let classes = self
                 .classes_of(first, rows, &class)
-                .map(|classes| Tensor::from_data(TensorData::new(classes, [rows]), &device));
+                .map(|classes| class_tensor(classes, &device));
             let images = Tensor::from_data(TensorData::new(some, dims), &device);
             (images, classes)
         })

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::chart::{curves as chart, step_text};
-use super::html::{escape, image, missing, note, number, table, whole};
+use super::html::{image, missing, note, table};
 use super::nets::Nets;
 use super::slideshow::{Frame, display_width, film};
-use crate::report::log::{Log, Series};
+use crate::chart::{Series, curves as chart, escape, number, whole};
+use crate::report::log::Log;
 use crate::report::run_files::RunFiles;
 use crate::training::clock;
 
@@ -160,6 +160,11 @@ pub(super) fn samples(run: &RunFiles) -> String {
 
 /// Width of a sheet in CSS pixels, about.
 const SHEET: u32 = 500;
+
+/// Steps as text, for headings.
+pub(super) fn step_text(step: u64) -> String {
+    format!("step {}", whole(step))
+}
 
 fn titled(title: &str, body: &str) -> String {
     format!(

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::html::{escape, image};
+use super::html::image;
+use crate::chart::escape;
 
 /// One image of a film.
 pub(super) struct Frame<'a> {

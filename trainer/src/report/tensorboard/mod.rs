@@ -150,7 +150,7 @@ mod tests {
     fn a_run_becomes_its_numbers_and_images_in_the_order_of_steps() {
         let folder = TestFolder::new();
         let sheet = image::DynamicImage::from(image::RgbImage::new(5, 4));
-        let png = super::super::grid::png(&sheet).unwrap();
+        let png = crate::sheet::png(&sheet).unwrap();
         folder.write("samples/000000.png", &png);
         folder.write("samples/000020.png", &png);
         folder.write(

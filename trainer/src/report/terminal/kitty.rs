@@ -5,7 +5,7 @@ use std::io::Write as _;
 use image::DynamicImage;
 
 use crate::report::base64::base64;
-use crate::report::grid::{GridError, png};
+use crate::sheet::{GridError, png};
 
 /// Most bytes of base64 in one escape sequence.
 const CHUNK: usize = 4096;

@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use image::DynamicImage;
 use image::imageops::FilterType;
 
-use super::grid::{GridError, enlarge};
+use crate::sheet::{GridError, enlarge};
 
 /// Width that a terminal is taken to have when it does not say.
 const USUAL_COLUMNS: usize = 80;
