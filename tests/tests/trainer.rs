@@ -94,7 +94,7 @@ fn compiled_models_are_sampled_and_measured_like_their_onnx_file() {
     let onnx = std::fs::read(&path).unwrap();
     let assumptions = Assumptions::default();
     let mut request = Request::new(Latents::Seeds("0-9".parse().unwrap()));
-    request.class = Class::Asked("7".into());
+    request.class = Class::Named("7".into());
     let expected = samples(&mut open(&path, &assumptions).unwrap(), &request).unwrap();
     let mut original = FileSource::new(&onnx, &assumptions).unwrap();
     let classes = [7; 10];
@@ -163,7 +163,7 @@ fn a_strangers_generator_works_once_the_missing_facts_are_given() {
     let seeds = Latents::Seeds("0-9".parse().unwrap());
     let mut request = Request::new(seeds);
     assert_eq!(samples(&mut generator, &request).unwrap().len(), 10);
-    request.class = Class::Asked("1".into());
+    request.class = Class::Named("1".into());
     assert!(matches!(
         samples(&mut generator, &request),
         Err(SamplingError::Class(_))

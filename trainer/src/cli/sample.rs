@@ -140,7 +140,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
             None => Latents::Seeds(args.seeds.clone()),
         },
         truncation: args.truncation,
-        class: args.class.clone().map_or(Class::OfSeed, Class::Asked),
+        class: args.class.clone().map_or(Class::OfSeed, Class::Named),
     };
     let sheet = match &output {
         Some(Output::Folder(folder)) => in_folder(&mut generator, &request, folder, args)?,

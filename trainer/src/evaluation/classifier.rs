@@ -29,7 +29,7 @@ const STEPS: usize = 1600;
 
 /// A classifier and what must be said of it.
 #[derive(Debug)]
-pub struct TrainedClassifier {
+pub(super) struct TrainedClassifier {
     net: Classifier,
     channels: usize,
     size: usize,
@@ -42,7 +42,7 @@ pub struct TrainedClassifier {
 /// Indices of training images that the classifier never sees, for the real-against-real floor; and the others. As many as there are
 /// test images, a quarter of the training images at most.
 #[must_use]
-pub fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
+pub(super) fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
     let mut order: Vec<u32> = (0..u32::try_from(data.train.len()).unwrap_or(u32::MAX)).collect();
     dreamlet_runtime::latent::Stream::new(SEED, "eval.held", 0).shuffle(&mut order);
     let held = data.test.len().min(order.len() / 4);
@@ -61,7 +61,7 @@ impl TrainedClassifier {
     ///
     /// # Errors
     /// [`EvaluationError::NoLabels`], [`EvaluationError::TooFew`] or [`EvaluationError::Net`].
-    pub fn of(
+    pub(super) fn of(
         data: &Dataset,
         fingerprint: &str,
         cache: Option<&Path>,
@@ -134,7 +134,7 @@ impl TrainedClassifier {
     ///
     /// # Errors
     /// [`EvaluationError::Net`] with burn's words.
-    pub fn run(
+    pub(super) fn run(
         &self,
         pixels: &[u8],
         progress: &dyn Progress,

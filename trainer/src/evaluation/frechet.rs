@@ -7,7 +7,7 @@ use super::matrix::{Matrix, count};
 
 /// Mean and covariance of a set of features.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gaussian {
+pub(super) struct Gaussian {
     mean: Vec<f64>,
     covariance: Square,
 }
@@ -18,7 +18,7 @@ const ROWS: usize = 256;
 /// A [`Gaussian`] in the making, of features that come in parts and need not be kept. Each part's own mean and scatter are joined to those
 /// before it (Chan, Golub and LeVeque 1979), which loses nothing where the mean is large beside the deviation.
 #[derive(Clone, Debug)]
-pub struct GaussianFit {
+pub(super) struct GaussianFit {
     rows: usize,
     mean: Vec<f64>,
     /// Sum of the products of deviations from the mean; symmetric, of which the part right of the diagonal and the diagonal are kept.
@@ -28,7 +28,7 @@ pub struct GaussianFit {
 impl GaussianFit {
     /// Of no rows yet, with `width` features.
     #[must_use]
-    pub fn new(width: usize) -> Self {
+    pub(super) fn new(width: usize) -> Self {
         Self {
             rows: 0,
             mean: vec![0.0; width],
@@ -38,7 +38,7 @@ impl GaussianFit {
 
     /// Takes the rows of `features` in, in double precision. Rows of another width than the first are no features of the same kind: they are
     /// left out.
-    pub fn add(&mut self, features: &Matrix) {
+    pub(super) fn add(&mut self, features: &Matrix) {
         let width = self.mean.len();
         if features.width() != width {
             return;
@@ -76,7 +76,7 @@ impl GaussianFit {
 
     /// The Gaussian of the rows so far; the covariance is the unbiased one, over n − 1. It needs two rows.
     #[must_use]
-    pub fn gaussian(&self) -> Gaussian {
+    pub(super) fn gaussian(&self) -> Gaussian {
         let width = self.mean.len();
         let scale = 1.0 / count(self.rows.saturating_sub(1).max(1));
         let mut covariance = Square::zeros(width);
@@ -97,7 +97,7 @@ impl GaussianFit {
 impl Gaussian {
     /// Of the rows of `features`, as [`GaussianFit`] has it.
     #[must_use]
-    pub fn of(features: &Matrix) -> Self {
+    pub(super) fn of(features: &Matrix) -> Self {
         let mut fit = GaussianFit::new(features.width());
         fit.add(features);
         fit.gaussian()
@@ -109,7 +109,7 @@ impl Gaussian {
     /// The trace of the root is the sum of the roots of the eigenvalues of Lᵀ Σ₂ L with Σ₁ = L Lᵀ, which is symmetric: unlike the usual
     /// root of Σ₁ Σ₂ it needs no offset on the diagonal when there are fewer images than features.
     #[must_use]
-    pub fn frechet_distance(&self, other: &Self) -> f64 {
+    pub(super) fn frechet_distance(&self, other: &Self) -> f64 {
         let means = self.mean.iter().zip(&other.mean);
         let difference: f64 = means.map(|(a, b)| (a - b).powi(2)).sum();
         let trace = trace_of_root(&self.covariance, &other.covariance);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::matrix::{Matrix, PixelRows, ReadRows, count, each_distance};
+use super::matrix::{Matrix, ReadRows, count, each_distance};
 
 /// For each image, where the nearest training image is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,20 +33,6 @@ impl Nearest {
             distances: best.iter().map(|(square, _)| square.sqrt()).collect(),
             indices: best.iter().map(|(_, index)| *index).collect(),
         }
-    }
-
-    /// In pixels from 0 to 1, `width` to an image.
-    #[must_use]
-    pub fn in_pixels(images: &[u8], training: &[u8], width: usize) -> Self {
-        let rows = |bytes| PixelRows { bytes, width };
-        let mean = mean_image(training, width);
-        Self::of(&rows(images), &rows(training), &mean)
-    }
-
-    /// In features.
-    #[must_use]
-    pub fn in_features(images: &Matrix, training: &Matrix) -> Self {
-        Self::of(images, training, &training.mean())
     }
 
     /// More images.
@@ -95,7 +81,7 @@ pub(super) fn mean_image(bytes: &[u8], width: usize) -> Vec<f64> {
 
 /// How near generated images come to training images, against how near test images come.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Memorization {
+pub(super) struct Memorization {
     /// Share of generated images nearer to a training image than the nearest 1 % of test images are. About 0.01 for images that
     /// are like new real ones; near 1 for copies.
     pub share: f64,
@@ -107,7 +93,7 @@ pub struct Memorization {
 
 /// Compares the distances of generated and of test images to their nearest training images.
 #[must_use]
-pub fn memorization(generated: &[f32], test: &[f32]) -> Memorization {
+pub(super) fn memorization(generated: &[f32], test: &[f32]) -> Memorization {
     let threshold = quantile(test, 0.01);
     let nearer = generated
         .iter()
@@ -180,8 +166,18 @@ impl Worst {
 
 #[cfg(test)]
 mod tests {
-    use super::super::matrix::random;
+    use super::super::matrix::{PixelRows, random};
     use super::*;
+
+    fn in_pixels(images: &[u8], training: &[u8], width: usize) -> Nearest {
+        let rows = |bytes| PixelRows { bytes, width };
+        let mean = mean_image(training, width);
+        Nearest::of(&rows(images), &rows(training), &mean)
+    }
+
+    fn in_features(images: &Matrix, training: &Matrix) -> Nearest {
+        Nearest::of(images, training, &training.mean())
+    }
 
     #[test]
     fn copies_are_found_and_named() {
@@ -190,13 +186,8 @@ mod tests {
         let fresh = random(3, 500, 12);
         let copied: Vec<usize> = (0..500).map(|i| i * 5 + 1).collect();
         let copies = training.select(&copied);
-        let baseline = Nearest::in_features(&test, &training);
-        let of = |set| {
-            memorization(
-                &Nearest::in_features(set, &training).distances,
-                &baseline.distances,
-            )
-        };
+        let baseline = in_features(&test, &training);
+        let of = |set| memorization(&in_features(set, &training).distances, &baseline.distances);
         let (honest, caught) = (of(&fresh), of(&copies));
         assert!(
             honest.share < 0.05 && (honest.median_ratio - 1.0).abs() < 0.1,
@@ -206,7 +197,7 @@ mod tests {
             caught.share > 0.99 && caught.median_ratio < 0.01,
             "{caught:?}"
         );
-        let nearest = Nearest::in_features(&copies, &training);
+        let nearest = in_features(&copies, &training);
         assert!(
             nearest
                 .indices
@@ -252,7 +243,7 @@ mod tests {
 
     #[test]
     fn pixel_distances_are_in_units_of_white() {
-        let nearest = Nearest::in_pixels(&[0, 0, 255, 255], &[255, 0, 255, 255], 2);
+        let nearest = in_pixels(&[0, 0, 255, 255], &[255, 0, 255, 255], 2);
         assert!((nearest.distances[0] - 1.0).abs() < 1e-6);
         assert!(nearest.distances[1] < 1e-3);
         assert_eq!(nearest.indices, [0, 1]);

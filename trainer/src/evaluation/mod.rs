@@ -24,19 +24,14 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use classifier::{TrainedClassifier, classifiable, hold_out};
+pub use classifier::classifiable;
 pub use error::EvaluationError;
 pub use evaluator::{Evaluation, Evaluator, LEAST, Options};
-pub use frechet::{Gaussian, GaussianFit};
-pub use inception::inception_score;
-pub use kid::{KernelDistance, kernel_distance};
 pub use matrix::Matrix;
-pub use memorization::{Match, Memorization, Nearest, memorization};
+pub use memorization::Match;
 pub use metric::{
     Better, ExtractorProvenance, Metric, MetricReport, MetricValue, Provenance, UnknownMetric,
 };
-pub use ms_ssim::mean_similarity;
 pub use onnx::OnnxExtractor;
-pub use prdc::{Overlap, Radii, overlap};
 pub use sliced::{sliced_wasserstein, unit_directions};
-pub use source::{FileSource, FolderSource, FunctionSource, Source};
+pub use source::{FileSource, FolderSource, Source};

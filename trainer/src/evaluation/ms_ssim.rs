@@ -44,16 +44,10 @@ pub(super) fn pairs(images: usize, seed: u64) -> Vec<[usize; 2]> {
         .collect()
 }
 
-/// Mean MS-SSIM over `pairs` (Odena et al. 2017, section 4.2) and its standard error: 1 when all images are the same. Images are planar
-/// bytes; channels are averaged. The weights of the scales that fit are brought to a sum of 1.
-#[must_use]
-pub fn mean_similarity(pixels: &[u8], shape: [usize; 3], pairs: &[[usize; 2]]) -> (f64, f64) {
-    let mut all = Similarities::new(shape, pairs);
-    all.add(pixels);
-    all.mean()
-}
-
-/// The mean in the making, of images that come in parts: an image is kept until the other one of its pair is there.
+/// Mean MS-SSIM over pairs (Odena et al. 2017, section 4.2) and its standard error: 1 when all
+/// images are the same. Images are planar bytes; channels are averaged. The weights of the scales
+/// that fit are brought to a sum of 1. Images come in parts: one is kept until the other of its pair
+/// is there.
 #[derive(Debug)]
 pub(super) struct Similarities {
     shape: [usize; 3],
@@ -133,7 +127,6 @@ fn similarity(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
         values: bytes.iter().map(|v| f64::from(*v) / 255.0).collect(),
         width,
     };
-    let _ = height;
     let (mut a, mut b) = (plane(a), plane(b));
     let scales = scales(height, width);
     let total: f64 = WEIGHTS.iter().take(scales).sum();
@@ -244,6 +237,12 @@ mod tests {
     fn noise(seed: u64) -> Vec<u8> {
         let mut stream = Stream::new(seed, "eval.test", 0);
         (0..28 * 28).map(|_| stream.below(256) as u8).collect()
+    }
+
+    fn mean_similarity(pixels: &[u8], shape: [usize; 3], pairs: &[[usize; 2]]) -> (f64, f64) {
+        let mut all = Similarities::new(shape, pairs);
+        all.add(pixels);
+        all.mean()
     }
 
     #[test]

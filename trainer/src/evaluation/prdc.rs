@@ -10,12 +10,12 @@ const DENSITY_K: usize = 5;
 
 /// The squared distances from each row to its nearest other rows, nearest first.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Radii(Vec<[f32; DENSITY_K]>);
+pub(super) struct Radii(Vec<[f32; DENSITY_K]>);
 
 impl Radii {
     /// Of all rows of `set`; infinite where there are not enough rows.
     #[must_use]
-    pub fn of(set: &Matrix) -> Self {
+    pub(super) fn of(set: &Matrix) -> Self {
         let mut nearest = vec![[f32::INFINITY; DENSITY_K]; set.rows()];
         each_distance(
             set,
@@ -56,7 +56,7 @@ fn insert(nearest: &mut [f32; DENSITY_K], distance: f32) {
 
 /// How two sets overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Overlap {
+pub(super) struct Overlap {
     /// Share of generated images within the ball of some real one, k = 3.
     pub precision: f64,
     /// Share of real images within the ball of some generated one, k = 3.
@@ -70,7 +70,7 @@ pub struct Overlap {
 /// Improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2), density and coverage (Naeem et al. 2020, equations
 /// 5 and 6). A ball reaches from an image to its k-th nearest neighbour of the same set, the image itself not counted.
 #[must_use]
-pub fn overlap(real: &Matrix, real_radii: &Radii, fake: &Matrix, fake_radii: &Radii) -> Overlap {
+pub(super) fn overlap(real: &Matrix, real_radii: &Radii, fake: &Matrix, fake_radii: &Radii) -> Overlap {
     let center = real.mean();
     let (precise, dense) = (real_radii.nth(PRECISION_K), real_radii.nth(DENSITY_K));
     let mut of_fakes = vec![(false, 0_u64); fake.rows()];

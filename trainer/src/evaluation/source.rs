@@ -127,55 +127,7 @@ fn latents(distribution: Distribution, len: usize, seeds: impl Iterator<Item = u
         .collect()
 }
 
-/// A generator that is a function: latents `[N, z]` one after the other, N(0, 1), and classes, to images `[N, C, H, W]` in `range`. For
-/// metrics while a model trains.
-#[derive(Debug)]
-pub struct FunctionSource<F> {
-    /// Length of the latent vector.
-    pub latent: usize,
-    /// Channels, rows and columns.
-    pub shape: [usize; 3],
-    /// Number of classes, 0 for none.
-    pub classes: usize,
-    /// Values of black and white.
-    pub range: PixelRange,
-    /// Latents and classes to images.
-    pub function: F,
-}
-
-impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for FunctionSource<F> {
-    fn shape(&self) -> [usize; 3] {
-        self.shape
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn images(
-        &mut self,
-        first: u64,
-        count: usize,
-        classes: &[usize],
-    ) -> Result<Vec<u8>, EvaluationError> {
-        let latents = latents(Distribution::Normal, self.latent, (first..).take(count));
-        let failed = |reason| EvaluationError::Generate { reason };
-        let values = (self.function)(&latents, classes).map_err(failed)?;
-        let expected = count * self.shape.iter().product::<usize>();
-        if values.len() != expected {
-            return Err(failed(format!(
-                "{count} images are {expected} values, found {}",
-                values.len()
-            )));
-        }
-        Ok(values
-            .iter()
-            .map(|value| self.range.to_u8(*value))
-            .collect())
-    }
-}
-
-/// The images of a folder, training and test images alike, decoded when they are asked for.
+/// The images of a folder, training and test images alike, decoded one after the other.
 #[derive(Debug)]
 pub struct FolderSource(FolderImages);
 

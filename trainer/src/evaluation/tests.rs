@@ -1,6 +1,7 @@
 //! The whole way, on small sets.
 
 use dreamlet_runtime::image::PixelRange;
+use dreamlet_runtime::latent::fill_normal;
 
 use super::*;
 use crate::atomic_file::TestFolder;
@@ -17,6 +18,41 @@ fn glyphs() -> Dataset {
     let labels = data.test.labels().unwrap()[..300].to_vec();
     data.test = Split::new(pixels, Some(labels), 784).unwrap();
     data
+}
+
+/// A generator that is a function of latents `[N, z]` and classes, to values `[N, C, H, W]` in `range`.
+struct FunctionSource<F> {
+    latent: usize,
+    shape: [usize; 3],
+    classes: usize,
+    range: PixelRange,
+    function: F,
+}
+
+impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for FunctionSource<F> {
+    fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn images(
+        &mut self,
+        first: u64,
+        count: usize,
+        classes: &[usize],
+    ) -> Result<Vec<u8>, EvaluationError> {
+        let mut latents = vec![0.0; count * self.latent];
+        for (seed, latent) in (first..).zip(latents.chunks_exact_mut(self.latent)) {
+            fill_normal(seed, None, latent);
+        }
+        let failed = |reason| EvaluationError::Generate { reason };
+        let values = (self.function)(&latents, classes).map_err(failed)?;
+        assert_eq!(values.len(), count * self.shape.iter().product::<usize>());
+        Ok(values.iter().map(|v| self.range.to_u8(*v)).collect())
+    }
 }
 
 fn options(folder: &TestFolder) -> Options<'static> {
@@ -57,7 +93,7 @@ fn copies(data: &Dataset, skip: usize) -> impl Source {
 }
 
 #[test]
-fn copies_of_training_images_are_good_by_every_figure_but_memorization() {
+fn copies_of_training_images_are_good_by_every_metric_but_memorization() {
     let (data, folder) = (glyphs(), TestFolder::new());
     let mut evaluator = Evaluator::new(&data, options(&folder)).unwrap();
     let report = evaluator
@@ -71,7 +107,7 @@ fn copies_of_training_images_are_good_by_every_figure_but_memorization() {
     assert!(value("class_accuracy") > 0.8);
     assert_eq!(value("memorized_share_pixels"), 1.0);
     assert_eq!(value("memorized_share_features"), 1.0);
-    // Every figure says what it stands on.
+    // Every metric says what it stands on.
     for metric in &report.metrics {
         assert_eq!(
             (
@@ -93,7 +129,7 @@ fn copies_of_training_images_are_good_by_every_figure_but_memorization() {
 }
 
 #[test]
-fn noise_is_bad_and_a_second_evaluator_reads_the_same_figures_from_the_cache() {
+fn noise_is_bad_and_a_second_evaluator_reads_the_same_metrics_from_the_cache() {
     let (data, folder) = (glyphs(), TestFolder::new());
     let noise = || FunctionSource {
         latent: 784,
@@ -116,7 +152,7 @@ fn noise_is_bad_and_a_second_evaluator_reads_the_same_figures_from_the_cache() {
 }
 
 #[test]
-fn data_without_labels_has_the_figures_of_pixels() {
+fn data_without_labels_has_the_metrics_of_pixels() {
     let (labelled, folder) = (glyphs(), TestFolder::new());
     let mut source = copies(&labelled, 0);
     let mut data = labelled.clone();
@@ -145,7 +181,7 @@ fn data_without_labels_has_the_figures_of_pixels() {
         assert!(metric.provenance.extractor.is_none() && metric.provenance.fake == 300);
     }
     assert_eq!(report.metric("memorized_share_pixels").unwrap().value, 1.0);
-    // Features were asked for.
+    // Features were wanted.
     let error = Evaluator::new(&data, options(&folder)).err().unwrap();
     assert!(error.to_string().contains("--extractor"), "{error}");
 }

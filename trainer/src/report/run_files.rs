@@ -56,7 +56,7 @@ pub struct RunFiles {
     /// `metrics.jsonl`, where a run has one.
     pub metrics: Option<Result<Log, String>>,
     /// `metrics.stamp.json`, where a run has one that can be read.
-    pub stamps: Option<Value>,
+    pub provenance: Option<Value>,
     /// `eval.json`, where a run has one.
     pub evaluation: Option<Result<Value, String>>,
     /// Images of `samples/` by step, thinned out.
@@ -112,7 +112,7 @@ impl RunFiles {
             stats: bytes(path, "stats.jsonl").map(|b| Log::read(&b)),
             metrics: if_there(path, "metrics.jsonl")
                 .then(|| bytes(path, "metrics.jsonl").map(|b| Log::read(&b))),
-            stamps: json(path, "metrics.stamp.json").ok(),
+            provenance: json(path, "metrics.stamp.json").ok(),
             evaluation: if_there(path, "eval.json").then(|| json(path, "eval.json")),
             samples,
             samples_found,
@@ -185,7 +185,7 @@ fn samples(folder: &Path) -> (Vec<Sheet>, usize, Vec<String>) {
     let mean = (bytes / (found as u64).max(1)).max(1);
     let affordable = usize::try_from(MAX_SHEET_BYTES / mean).unwrap_or(MAX_SHEETS);
     let (mut sheets, mut broken) = (Vec::new(), Vec::new());
-    for index in spread(found, affordable.clamp(2, MAX_SHEETS)) {
+    for index in evenly_spread(found, affordable.clamp(2, MAX_SHEETS)) {
         let Some((step, path, _)) = files.get(index) else {
             continue;
         };
@@ -198,7 +198,7 @@ fn samples(folder: &Path) -> (Vec<Sheet>, usize, Vec<String>) {
 }
 
 /// Indices of at most `most` of `count` things, evenly spread, the first and the last among them.
-fn spread(count: usize, most: usize) -> Vec<usize> {
+fn evenly_spread(count: usize, most: usize) -> Vec<usize> {
     let (last, steps) = (count.saturating_sub(1), most.saturating_sub(1).max(1));
     if count <= most {
         return (0..count).collect();
@@ -226,12 +226,12 @@ mod tests {
 
     #[test]
     fn thinning_keeps_the_first_and_the_last() {
-        assert_eq!(spread(0, 60), [] as [usize; 0]);
-        assert_eq!(spread(3, 60), [0, 1, 2]);
-        let many = spread(1000, 60);
+        assert_eq!(evenly_spread(0, 60), [] as [usize; 0]);
+        assert_eq!(evenly_spread(3, 60), [0, 1, 2]);
+        let many = evenly_spread(1000, 60);
         assert_eq!((many.len(), many[0], many[59]), (60, 0, 999));
         assert!(many.windows(2).all(|w| w[0] < w[1]));
-        assert_eq!(spread(9, 2), [0, 8]);
+        assert_eq!(evenly_spread(9, 2), [0, 8]);
     }
 
     #[test]

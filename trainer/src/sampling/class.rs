@@ -1,4 +1,4 @@
-//! Which class of a conditional generator an image is asked for.
+//! The class of a conditional generator that an image is made in.
 
 use super::error::SamplingError;
 use super::request::Latents;
@@ -11,7 +11,7 @@ pub enum Class {
     #[default]
     OfSeed,
     /// This one: its name on the card or, where no class has that name, its number.
-    Asked(String),
+    Named(String),
 }
 
 impl Class {
@@ -43,7 +43,7 @@ impl Class {
             (Self::OfSeed, Latents::Between(..)) => {
                 Err(SamplingError::WithoutClass { names: all() })
             }
-            (Self::Asked(asked), _) => {
+            (Self::Named(asked), _) => {
                 let named = (0..classes).find(|&class| name(class) == *asked);
                 let numbered = || asked.parse().ok().filter(|&class| class < classes);
                 let class = named.or_else(numbered).ok_or_else(|| {
@@ -76,8 +76,8 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    fn asked(name: &str) -> Class {
-        Class::Asked(name.into())
+    fn class_named(name: &str) -> Class {
+        Class::Named(name.into())
     }
 
     #[test]
@@ -102,24 +102,24 @@ mod tests {
     #[test]
     fn a_class_is_found_by_its_name_before_its_number() {
         assert_eq!(
-            classes_of(&asked("owl"), "5,6", &["cat", "dog", "owl"]).unwrap(),
+            classes_of(&class_named("owl"), "5,6", &["cat", "dog", "owl"]).unwrap(),
             [2, 2]
         );
         assert_eq!(
-            classes_of(&asked("1"), "5", &["cat", "dog", "owl"]).unwrap(),
+            classes_of(&class_named("1"), "5", &["cat", "dog", "owl"]).unwrap(),
             [1]
         );
         assert_eq!(
-            classes_of(&asked("1"), "between:0,1,2", &["3", "2", "1"]).unwrap(),
+            classes_of(&class_named("1"), "between:0,1,2", &["3", "2", "1"]).unwrap(),
             [2, 2]
         );
-        let error = classes_of(&asked("dig"), "0", &["cat", "dog", "owl"]).unwrap_err();
+        let error = classes_of(&class_named("dig"), "0", &["cat", "dog", "owl"]).unwrap_err();
         assert!(
             error.contains("did you mean \"dog\"?") && error.contains("from 0 to 2"),
             "{error}"
         );
-        assert!(classes_of(&asked("3"), "0", &["cat", "dog", "owl"]).is_err());
-        let error = classes_of(&asked("7"), "0", &[]).unwrap_err();
+        assert!(classes_of(&class_named("3"), "0", &["cat", "dog", "owl"]).is_err());
+        let error = classes_of(&class_named("7"), "0", &[]).unwrap_err();
         assert!(error.contains("no classes"), "{error}");
     }
 }

@@ -17,15 +17,15 @@ use crate::loss::penalty::{gradient_penalty, r1};
 use crate::nets::{Discriminator, Generator, ema_update};
 use crate::random::{Purpose, normals, stream};
 
-/// Latents that an average's batch normalization is calibrated with.
+/// Latents that the EMA's batch normalization is calibrated with.
 const CALIBRATION: usize = 512;
 
-/// The two players, their optimizers and the generator's average.
+/// The two players, their optimizers and the EMA of the generator.
 pub struct Gan {
     pub(super) generator: Generator,
-    /// Without gradients; `None` where no average is kept.
-    average: Option<Generator>,
-    /// The generator as it is used after training, once it was asked for in this step.
+    /// Exponential moving average, without gradients; `None` where none is kept.
+    ema: Option<Generator>,
+    /// The generator as it is used after training, once it was needed in this step.
     ready: OnceCell<Generator>,
     discriminator: Discriminator,
     generator_optimizer: ModuleOptimizer,
@@ -58,7 +58,7 @@ impl ModuleMapper for Clip {
 #[derive(Clone, Copy)]
 struct View {
     index: u64,
-    moment: StepContext,
+    context: StepContext,
 }
 
 /// Images to judge, their classes in a conditional net, and how they are seen.
@@ -102,10 +102,10 @@ impl Gan {
 
     pub(super) fn new(config: &Config, settings: &GanConfig, device: &Device) -> Self {
         let generator = Generator::new(config, device);
-        let average = (settings.average > 0.0).then(|| generator.valid());
+        let ema = (settings.average > 0.0).then(|| generator.valid());
         Self {
             generator,
-            average,
+            ema,
             ready: OnceCell::new(),
             discriminator: Discriminator::new(config, device),
             generator_optimizer: Adam::optimizer(&config.optimizer),
@@ -148,12 +148,12 @@ impl Gan {
         let [rows, channels, height, width] = x.dims();
         let (low, high) = self.config.model.output.range();
         let mut x = x;
-        if view.moment.augment > 0.0 {
+        if view.context.augment > 0.0 {
             let mut stream = stream(seed, Purpose::Augmentation, view.index);
             let side = [height, width];
-            x = Changes::draw(&mut stream, rows, side, high - low, view.moment.augment).apply(x);
+            x = Changes::draw(&mut stream, rows, side, high - low, view.context.augment).apply(x);
         }
-        let noise = self.settings.instance_noise * (1.0 - view.moment.fraction);
+        let noise = self.settings.instance_noise * (1.0 - view.context.fraction);
         if noise > 0.0 {
             let pixels = channels * height * width;
             let grain = normals(
@@ -231,14 +231,14 @@ impl Gan {
     pub(super) fn step(
         &mut self,
         step: u64,
-        moment: StepContext,
+        context: StepContext,
         reals: &mut dyn FnMut() -> Batch,
     ) -> Tensor<1> {
         self.ready.take();
         let o = &self.config.optimizer;
         let (loss_kind, classes) = (self.settings.loss, self.config.model.classes > 0);
         let turns = u64::try_from(self.settings.discriminator_steps.max(1)).unwrap_or(1);
-        let factor = o.schedule.factor(moment.fraction);
+        let factor = o.schedule.factor(context.fraction);
         let mut last = None;
         for turn in 0..turns {
             let mut real = reals();
@@ -247,7 +247,7 @@ impl Gan {
             let index = step.wrapping_mul(turns).wrapping_add(turn);
             let view = |salt| View {
                 index: index.wrapping_mul(4).wrapping_add(salt),
-                moment,
+                context,
             };
             let latent = normals(
                 self.config.training.seed,
@@ -257,7 +257,7 @@ impl Gan {
                 self.config.model.latent,
                 &self.device,
             );
-            // Generated images are asked for in the classes of the real ones.
+            // Generated images are made in the classes of the real ones.
             let fake = self.generator.forward(latent, real.classes.clone());
             let seen = fake.clone().detach();
             let discriminator = self.discriminator.normalized();
@@ -271,7 +271,7 @@ impl Gan {
                 self.settings.label_smoothing,
             );
             let shown = loss.clone().inner();
-            let counter = View { index, moment };
+            let counter = View { index, context };
             if let Some(penalty) = self.penalties(&real, &seen, counter) {
                 loss = loss + penalty;
             }
@@ -299,18 +299,18 @@ impl Gan {
             self.generator.clone(),
             gradients,
         );
-        if let Some(average) = self.average.take() {
-            // A young average forgets its beginning faster.
+        if let Some(ema) = self.ema.take() {
+            // A young EMA forgets its beginning faster.
             #[allow(clippy::cast_precision_loss)]
             let ramp = (1.0 + step as f64) / (10.0 + step as f64);
             let keep = self.settings.average.min(ramp);
-            self.average = Some(ema_update(average, &self.generator, keep));
+            self.ema = Some(ema_update(ema, &self.generator, keep));
         }
         stats.insert(1, loss.inner());
         Tensor::cat(stats, 0)
     }
 
-    /// The figures of a discriminator's turn, from its logits: [`Gan::stats_names`] without the generator's loss.
+    /// The stats of a discriminator's turn, from its logits: [`Gan::stats_names`] without the generator's loss.
     fn stats(&self, loss: Tensor<1>, real: Tensor<2>, fake: Tensor<2>) -> Vec<Tensor<1>> {
         let kind = self.settings.loss;
         let over = |logits: Tensor<2>| logits.greater_elem(threshold(kind)).float().mean();
@@ -332,17 +332,17 @@ impl Gan {
         stats
     }
 
-    /// The generator as it is used after training: the average, with its batch normalization calibrated, or the generator itself
-    /// where no average is kept. Samples, score, figures and checkpoint of one step share the calibration.
+    /// The generator as it is used after training: the EMA, with its batch normalization calibrated, or the generator itself
+    /// where no EMA is kept. Samples, score, metrics and checkpoint of one step share the calibration.
     pub(super) fn ready(&self) -> Generator {
         self.ready.get_or_init(|| self.make_ready()).valid()
     }
 
     fn make_ready(&self) -> Generator {
-        let Some(average) = &self.average else {
+        let Some(ema) = &self.ema else {
             return self.generator.valid();
         };
-        let average = average.valid();
+        let ema = ema.valid();
         let device = self.device.clone().inner();
         let latent = normals(
             self.config.training.seed,
@@ -353,8 +353,8 @@ impl Gan {
             &device,
         );
         let class = classes_in_turn(0, CALIBRATION, self.config.model.classes, &device);
-        average.calibrate(latent, class);
-        average
+        ema.calibrate(latent, class);
+        ema
     }
 
     pub(super) fn parts(&self) -> Result<Parts, String> {
@@ -370,7 +370,7 @@ impl Gan {
                 optimizer_bytes(&self.discriminator_optimizer)?,
             ),
         ];
-        if self.average.is_some() {
+        if self.ema.is_some() {
             parts.push(("average", module_bytes(&self.ready())?));
         }
         Ok(parts)
@@ -391,8 +391,8 @@ impl Gan {
             Adam::optimizer(&self.config.optimizer),
             read("discriminator-optimizer")?,
         )?;
-        if let Some(average) = self.average.take() {
-            self.average = Some(load_module(average, read("average")?)?);
+        if let Some(ema) = self.ema.take() {
+            self.ema = Some(load_module(ema, read("average")?)?);
         }
         Ok(())
     }
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn mean_logits_are_among_the_figures_of_every_loss() {
+    fn mean_logits_are_among_the_stats_of_every_loss() {
         let device = Device::flex();
         let of = |values: [f32; 2]| Tensor::<1>::from_floats(values, &device).reshape([2, 1]);
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());

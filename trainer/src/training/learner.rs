@@ -31,12 +31,12 @@ impl Learner {
         }
     }
 
-    /// Names of the numbers that [`Learner::step`] returns at `moment`.
+    /// Names of the numbers that [`Learner::step`] returns at `context`.
     #[must_use]
-    pub fn stats(&self, moment: StepContext) -> &'static [&'static str] {
+    pub fn stats(&self, context: StepContext) -> &'static [&'static str] {
         match self {
             Self::Gan(gan) => gan.stats_names(),
-            Self::Vae(vae) => vae.stats(moment),
+            Self::Vae(vae) => vae.stats(context),
         }
     }
 
@@ -60,7 +60,7 @@ impl Learner {
     pub fn step(
         &mut self,
         step: u64,
-        moment: StepContext,
+        context: StepContext,
         reals: &mut (dyn FnMut() -> Batch + Send),
     ) -> Tensor<1> {
         let device = match self {
@@ -69,8 +69,8 @@ impl Learner {
         };
         let on_cpu = device.clone().inner() == Device::flex();
         let mut run = || match self {
-            Self::Gan(gan) => gan.step(step, moment, reals),
-            Self::Vae(vae) => vae.step(step, moment, reals),
+            Self::Gan(gan) => gan.step(step, context, reals),
+            Self::Vae(vae) => vae.step(step, context, reals),
         };
         // On a thread of the pool: from outside of it each of a step's hundreds of parallel loops would be handed over and waited for.
         // Elsewhere burn's running states want all steps on one thread.
@@ -81,7 +81,7 @@ impl Learner {
         }
     }
 
-    /// The generator or decoder as it is used after training: the average where one is kept, no gradients, running statistics.
+    /// The generator or decoder as it is used after training: the EMA where one is kept, no gradients, running statistics.
     #[must_use]
     pub fn generator(&self) -> Generator {
         match self {

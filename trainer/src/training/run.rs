@@ -121,17 +121,17 @@ impl RunFolder {
         writeln!(self.stats, "{line}").map_err(TrainError::file(&path, "writing"))
     }
 
-    /// Adds a line to `metrics.jsonl`; what its figures were measured on goes into `metrics.stamp.json`.
+    /// Adds a line to `metrics.jsonl`; what they were measured on goes into `metrics.stamp.json`.
     ///
     /// # Errors
     /// [`TrainError::File`].
     pub fn metrics(
         &mut self,
         line: &serde_json::Value,
-        stamps: &serde_json::Value,
+        provenance: &serde_json::Value,
     ) -> Result<(), TrainError> {
         let path = self.path.join("metrics.stamp.json");
-        let text = serde_json::to_vec_pretty(stamps).unwrap_or_default();
+        let text = serde_json::to_vec_pretty(provenance).unwrap_or_default();
         write_atomic(&path, &text).map_err(TrainError::file(&path, "writing"))?;
         let path = self.path.join("metrics.jsonl");
         let mut file = OpenOptions::new()

@@ -23,7 +23,7 @@ pub struct Saved {
     pub config: Config,
     /// Where the checkpoint stands.
     pub state: State,
-    /// The generator (its average, where one was kept), on the CPU, without gradients.
+    /// The generator (its EMA, where one was kept), on the CPU, without gradients.
     pub generator: Generator,
     /// The checkpoint's folder.
     checkpoint: PathBuf,
@@ -35,7 +35,7 @@ pub struct Saved {
 pub struct Which {
     /// Of the checkpoint with the best score instead of the newest.
     pub best: bool,
-    /// The generator itself instead of its average.
+    /// The generator itself instead of its EMA.
     pub raw: bool,
     /// The first stage alone of a two-stage VAE.
     pub first_stage: bool,
@@ -95,8 +95,8 @@ impl Saved {
         if which.first_stage && config.second_hidden().is_none() {
             return Err(TrainError::NoSecondStage { path: run });
         }
-        let averaged = !which.raw && state.files.contains_key("average.bpk");
-        let part = if averaged { "average" } else { "generator" };
+        let with_ema = !which.raw && state.files.contains_key("average.bpk");
+        let part = if with_ema { "average" } else { "generator" };
         let bytes = checkpoint::read_part(&checkpoint, &state, part)?;
         let empty = Generator::new(&config, &Device::flex());
         let mut generator =

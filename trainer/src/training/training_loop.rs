@@ -44,7 +44,7 @@ pub struct TrainOptions {
 pub enum Ending {
     /// It did all it was configured to do.
     Finished,
-    /// Somebody asked it to stop.
+    /// Somebody stopped it.
     Stopped,
     /// Its quality had not become better for as long as it was to wait.
     Patience,
@@ -63,7 +63,7 @@ pub struct Outcome {
     pub ending: Ending,
     /// Where it stands.
     pub state: State,
-    /// KL of each latent dimension of a VAE in nats, mean over test images; none of a GAN, or of a run that was asked to stop.
+    /// KL of each latent dimension of a VAE in nats, mean over test images; none of a GAN, or of a run that was stopped.
     pub latent_use: Option<Vec<f64>>,
     /// Steps trained now; none when a resumed run had come to its end before.
     pub steps: u64,

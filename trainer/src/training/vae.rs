@@ -114,9 +114,9 @@ impl Vae {
         self.config.model.classes > 0
     }
 
-    /// Names of what a step at `moment` returns.
-    pub(super) fn stats(&self, moment: StepContext) -> &'static [&'static str] {
-        match Stage::at(moment.fraction, self.settings.second_stage) {
+    /// Names of what a step at `context` returns.
+    pub(super) fn stats(&self, context: StepContext) -> &'static [&'static str] {
+        match Stage::at(context.fraction, self.settings.second_stage) {
             Stage::First(_) => Self::STATS,
             Stage::Second(_) => second_stage::STATS,
         }
@@ -126,10 +126,10 @@ impl Vae {
     pub(super) fn step(
         &mut self,
         step: u64,
-        moment: StepContext,
+        context: StepContext,
         reals: &mut dyn FnMut() -> Batch,
     ) -> Tensor<1> {
-        match Stage::at(moment.fraction, self.settings.second_stage) {
+        match Stage::at(context.fraction, self.settings.second_stage) {
             Stage::First(fraction) => self.first_step(step, fraction, reals()),
             Stage::Second(fraction) => self.second_step(step, fraction, reals()),
         }

@@ -57,7 +57,7 @@ fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, Stri
     let images = generated(nets, JUDGED as u64)?;
     sets.push(("generated", nets.logits(&images, |i| i)?));
     let chart = histogram("Logits of the discriminator", "logit", &sets)
-        .ok_or("The discriminator's logits are not finite.")?;
+        .ok_or("The discriminator's logits are NaN or infinite.")?;
     let statistics = if nets.has_batch_norm() {
         ", with the running statistics of batch normalization"
     } else {

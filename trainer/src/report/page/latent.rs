@@ -7,7 +7,7 @@ use dreamlet_runtime::latent::{fill_normal, slerp};
 use super::html::{image, missing, note};
 use super::nearest::nearest;
 use super::nets::Nets;
-use super::slideshow::{Frame, display_width, film};
+use super::slideshow::{Frame, display_width, slideshow};
 use crate::chart::{escape, number, whole};
 use crate::data::{Dataset, Split};
 use crate::sheet::{chw_to_hwc, grid, png};
@@ -135,7 +135,7 @@ fn effects(nets: &Nets) -> Result<Vec<f64>, String> {
     Ok(effects)
 }
 
-/// A walk through several seeds as a film, and rows from one seed to the next.
+/// A walk through several seeds as a slideshow, and rows from one seed to the next.
 pub(super) fn interpolations(nets: &Nets) -> String {
     match try_interpolations(nets) {
         Ok(html) => html,
@@ -190,7 +190,7 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
 /// Several images that each go round four seeds.
 fn walk(nets: &Nets) -> Result<String, String> {
     const LEGS: u64 = 4;
-    // Large images make large films.
+    // Large images make large slideshows.
     let (side, steps) = if nets.image_len() <= 4096 {
         (4, 10)
     } else {
@@ -224,7 +224,7 @@ fn walk(nets: &Nets) -> Result<String, String> {
             label: format!("{i} of {}", files.len()),
         })
         .collect();
-    Ok(film(
+    Ok(slideshow(
         "a walk through the latent space",
         &frames,
         display_width(width, 380),

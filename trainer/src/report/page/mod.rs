@@ -94,11 +94,11 @@ pub fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String
             )),
         }),
     }
-    let figures = run.evaluation.as_ref().map(sections::evaluation);
-    if let Some(body) = figures.or_else(|| sections::measured(run)) {
+    let metrics = run.evaluation.as_ref().map(sections::evaluation);
+    if let Some(body) = metrics.or_else(|| sections::measured(run)) {
         all.push(Section {
-            id: "figures",
-            title: "Figures",
+            id: "metrics",
+            title: "Metrics",
             body,
         });
     }

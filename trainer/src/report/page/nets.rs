@@ -19,11 +19,11 @@ const BATCH: usize = 32;
 /// The nets of one checkpoint, on the CPU.
 pub(super) struct Nets {
     saved: Saved,
-    judge: Judge,
+    second: SecondNet,
 }
 
 /// What stands beside the generator.
-enum Judge {
+enum SecondNet {
     Encoder(Box<Encoder>),
     Discriminator(Box<Discriminator>),
     /// Why there is none.
@@ -46,17 +46,17 @@ impl Nets {
             read_part(&folder(&saved.run, saved.state.step), &saved.state, name)
                 .map_err(|e| e.to_string())
         };
-        let judge = if saved.config.vae.is_some() {
+        let second = if saved.config.vae.is_some() {
             part("encoder")
                 .and_then(|bytes| load_module(Encoder::new(&saved.config, &device), bytes))
-                .map(|net| Judge::Encoder(Box::new(net)))
+                .map(|net| SecondNet::Encoder(Box::new(net)))
         } else {
             part("discriminator")
                 .and_then(|bytes| load_module(Discriminator::new(&saved.config, &device), bytes))
-                .map(|net| Judge::Discriminator(Box::new(net)))
+                .map(|net| SecondNet::Discriminator(Box::new(net)))
         };
         Ok(Self {
-            judge: judge.unwrap_or_else(Judge::Missing),
+            second: second.unwrap_or_else(SecondNet::Missing),
             saved,
         })
     }
@@ -161,7 +161,7 @@ impl Nets {
         if !self.is_vae() {
             return Ok(None);
         }
-        let Judge::Encoder(encoder) = &self.judge else {
+        let SecondNet::Encoder(encoder) = &self.second else {
             return Err(self.no("encoder"));
         };
         latent_use::divergences(encoder, &self.saved.config, data, &Device::flex()).map(Some)
@@ -173,7 +173,7 @@ impl Nets {
         images: &[f32],
         class: impl Fn(usize) -> usize,
     ) -> Result<Vec<f64>, String> {
-        let Judge::Discriminator(discriminator) = &self.judge else {
+        let SecondNet::Discriminator(discriminator) = &self.second else {
             return Err(self.no("discriminator"));
         };
         let mut all = Vec::new();
@@ -188,13 +188,13 @@ impl Nets {
     }
 
     fn no(&self, what: &str) -> String {
-        match &self.judge {
-            Judge::Missing(reason) => format!("The checkpoint has no {what} to ask: {reason}"),
+        match &self.second {
+            SecondNet::Missing(reason) => format!("The checkpoint has no {what} to ask: {reason}"),
             _ => format!("The model has no {what}."),
         }
     }
 
-    /// Images, and the classes of a conditional model, as its judge takes them.
+    /// Images, and the classes of a conditional model, as the discriminator takes them.
     fn batches<'a>(
         &'a self,
         images: &'a [f32],

@@ -196,7 +196,7 @@ fn a_damaged_discriminator_leaves_the_other_sections() {
 }
 
 #[test]
-fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
+fn the_metrics_of_an_evaluation_are_a_table_and_their_provenance_another() {
     use crate::evaluation::{Better, ExtractorProvenance, MetricReport, MetricValue, Provenance};
     let metric = |key, error, extractor| MetricValue {
         key,
@@ -252,7 +252,7 @@ fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
 }
 
 #[test]
-fn figures_of_a_run_that_measured_itself_are_shown_with_their_stamps() {
+fn metrics_of_a_run_that_measured_itself_are_shown_with_their_provenance() {
     let folder = TestFolder::new();
     folder.write("stats.jsonl", b"");
     folder.write(
@@ -275,7 +275,7 @@ fn figures_of_a_run_that_measured_itself_are_shown_with_their_stamps() {
 }
 
 #[test]
-fn figures_are_shown_with_their_stamps_whatever_their_shape() {
+fn metrics_are_shown_with_their_provenance_whatever_their_shape() {
     let folder = TestFolder::new();
     folder.write("stats.jsonl", b"");
     folder.write(
