@@ -1,4 +1,5 @@
-//! Nothing is lost: a run that was killed at any moment ends with the bytes of one that was never disturbed.
+//! Nothing is lost: a run that was killed at any moment ends with the bytes of one that was never
+//! disturbed.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -70,7 +71,8 @@ fn only_run(out: &Path) -> Option<PathBuf> {
         .find(|p| p.join("config.toml").is_file())
 }
 
-/// Name and bytes of the weights and of the optimizers' moments in the last checkpoint, and the figures of each step without times.
+/// Name and bytes of the weights and of the optimizers' moments in the last checkpoint, and the
+/// figures of each step without times.
 fn result(run: &Path, steps: u64) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
     let last = run.join("checkpoints").join(format!("{steps:08}"));
     let mut weights = Vec::new();
@@ -343,7 +345,8 @@ fn training_goes_on_when_nobody_reads_its_words() {
     );
 }
 
-/// The losses are those before an update: what a step that went too far made of the nets shows only afterwards.
+/// The losses are those before an update: what a step that went too far made of the nets shows only
+/// afterwards.
 #[test]
 fn a_run_that_diverges_has_no_checkpoint_of_the_nets_that_it_broke() {
     let folder = scratch("diverges");

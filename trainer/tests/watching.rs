@@ -1,4 +1,5 @@
-//! A run that measures itself keeps its best checkpoint, ends when it gets no better, and does about a collapse what it was told.
+//! A run that measures itself keeps its best checkpoint, ends when it gets no better, and does
+//! about a collapse what it was told.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -169,7 +170,8 @@ fn patience_ends_a_run_that_gets_no_better_and_leaves_one_alone_that_does() {
     assert_eq!(json(&run.join("checkpoints/best.json"))["step"], 100);
 }
 
-/// A copy of a run of 500 good steps, which is to go on with a decay that takes all weights to 0: its images become all alike.
+/// A copy of a run of 500 good steps, which is to go on with a decay that takes all weights to 0:
+/// its images become all alike.
 fn doomed(first: &Path, name: &str, on_collapse: &str) -> PathBuf {
     let run = first.with_file_name(format!("copy-{name}"));
     let status = Command::new("cp").arg("-r").args([first, &run]).status();
@@ -219,7 +221,8 @@ fn generator(run: &Path, step: u64) -> Vec<u8> {
     fs::read(run.join(format!("checkpoints/{step:08}/generator.bpk"))).unwrap()
 }
 
-/// Mean difference of a pixel between the first image of a run's newest checkpoint and fifteen others.
+/// Mean difference of a pixel between the first image of a run's newest checkpoint and fifteen
+/// others.
 fn spread(run: &Path) -> f32 {
     let saved = Saved::open(run, Which::default()).unwrap();
     let z = saved.config.model.latent;
@@ -277,7 +280,8 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     );
     assert_eq!(steps_of(&run, "Collapsed at"), [1000]);
 
-    // The nets of step 500 are in place again at step 1000, and judged when they are 1000 steps old: 500 steps later, resumed or not.
+    // The nets of step 500 are in place again at step 1000, and judged when they are 1000 steps
+    // old: 500 steps later, resumed or not.
     let run = doomed(&first, "rollback", "rollback");
     let back = "back to the nets of step 500";
     let words = resume(&run, "1000");

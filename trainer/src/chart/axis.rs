@@ -123,7 +123,6 @@ fn round_values(Axis { low, high, .. }: Axis, count: f64, steps: &[f64]) -> Vec<
 
 /// Powers of ten between the ends; where there are fewer than two, 1, 2 and 5 times them.
 fn round_powers(Axis { low, high, .. }: Axis) -> Vec<f64> {
-    #[allow(clippy::cast_possible_truncation)]
     let decades = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
     let inside = |x: &f64| *x >= low * 0.999_999 && *x <= high * 1.000_001;
     let tens: Vec<f64> = decades

@@ -17,23 +17,16 @@ pub(crate) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
         .collect();
     all.sort_by(f64::total_cmp);
     let x = Axis::new(*all.first()?, *all.last()?);
-    #[allow(clippy::cast_precision_loss)]
     let edge = |bin: usize| x.low + (x.high - x.low) * bin as f64 / BINS as f64;
     let mut lines = Vec::new();
     for (name, values) in sets {
         let mut counts = [0_u32; BINS];
         for value in values.iter().filter(|v| v.is_finite()) {
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                clippy::cast_precision_loss
-            )]
             let bin = (x.at(*value) * BINS as f64) as usize;
             if let Some(count) = counts.get_mut(bin.min(BINS - 1)) {
                 *count += 1;
             }
         }
-        #[allow(clippy::cast_precision_loss)]
         let total = values.len().max(1) as f64;
         let shares = counts.map(|c| f64::from(c) / total * 100.0);
         lines.push((*name, shares));
@@ -85,12 +78,10 @@ pub(crate) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
 pub(crate) fn bars(title: &str, unit: &str, values: &[(String, f64)]) -> String {
     let top = values.iter().map(|v| v.1).fold(0.0, f64::max);
     let y = Axis::new(0.0, top * 1.05);
-    #[allow(clippy::cast_precision_loss)]
     let width = SIDE / values.len().max(1) as f64;
     let mut drawing = String::new();
     for (i, (_, value)) in values.iter().enumerate() {
         let height = y.at(*value).clamp(0.0, 1.0) * SIDE;
-        #[allow(clippy::cast_precision_loss)]
         let left = (i as f64 + 0.12) * width;
         let _ = write!(
             drawing,
@@ -99,9 +90,7 @@ pub(crate) fn bars(title: &str, unit: &str, values: &[(String, f64)]) -> String 
             width * 0.76
         );
     }
-    #[allow(clippy::cast_precision_loss)]
     let count = values.len().max(1) as f64;
-    #[allow(clippy::cast_precision_loss)]
     let centres: Vec<f64> = (0..values.len()).map(|i| i as f64 + 0.5).collect();
     let names: Vec<&str> = values.iter().map(|v| v.0.as_str()).collect();
     let hover = json!({

@@ -96,13 +96,12 @@ pub(crate) fn curves(title: &str, series: &[&Series]) -> Option<String> {
     Some(figure.html())
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn plain((step, value): (u64, f64)) -> (f64, f64) {
     (step as f64, value)
 }
 
-/// The mean over about a twentieth of the curve around each point, less at its ends: centred, so that it does not lag behind a fall.
-#[allow(clippy::cast_precision_loss)]
+/// The mean over about a twentieth of the curve around each point, less at its ends: centred, so
+/// that it does not lag behind a fall.
 fn moving_average(series: &Series) -> Vec<(f64, f64)> {
     let count = series.points.len();
     if count < SMOOTH_FROM {
@@ -127,7 +126,8 @@ fn moving_average(series: &Series) -> Vec<(f64, f64)> {
     smooth.thin(BUCKETS).into_iter().map(plain).collect()
 }
 
-/// The axis of sorted values, and the extremes when it leaves some out: one burst at the start would flatten the rest.
+/// The axis of sorted values, and the extremes when it leaves some out: one burst at the start
+/// would flatten the rest.
 fn frame(sorted: &[f64]) -> (Axis, Option<(f64, f64)>) {
     let at = |share: usize| {
         let index = sorted.len().saturating_sub(1) * share / 100;

@@ -1,7 +1,7 @@
 //! The frame of a chart on an HTML page.
 //!
-//! The drawing is stretched to its box and the labels are HTML over it, so that text has its size on
-//! every screen.
+//! The drawing is stretched to its box and the labels are HTML over it, so that text has its size
+//! on every screen.
 
 use std::fmt::Write as _;
 
@@ -64,7 +64,6 @@ impl Figure<'_> {
             );
         }
         for (i, name) in self.names.iter().enumerate() {
-            #[allow(clippy::cast_precision_loss)]
             let at = (i as f64 + 0.5) / self.names.len() as f64;
             let _ = write!(
                 labels,

@@ -65,7 +65,6 @@ pub(crate) struct Panel<'a> {
 }
 
 /// The SVG file of all panels.
-#[allow(clippy::cast_precision_loss)]
 pub(crate) fn panels(all: &[Panel<'_>]) -> String {
     let across = all.len().clamp(1, ACROSS) as f64;
     let down = all.len().div_ceil(ACROSS).max(1) as f64;

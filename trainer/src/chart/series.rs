@@ -10,8 +10,8 @@ pub struct Series {
 }
 
 impl Series {
-    /// At most `2 * buckets` points that keep every peak: the smallest and the largest value of each of `buckets` stretches.
-    #[must_use]
+    /// At most `2 * buckets` points that keep every peak: the smallest and the largest value of
+    /// each of `buckets` stretches.
     pub fn thin(&self, buckets: usize) -> Vec<(u64, f64)> {
         let length = self.points.len().div_ceil(buckets.max(1)).max(1);
         if length <= 2 {

@@ -47,11 +47,9 @@ pub(crate) fn number(value: f64) -> String {
     } else if !(1e-4..1e15).contains(&size) {
         format!("{value:.2e}")
     } else if size >= 1000.0 {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let rounded = whole(size.round() as u64);
         format!("{}{rounded}", if value < 0.0 { "−" } else { "" })
     } else {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let decimals = (3.0 - size.log10().floor()).clamp(0.0, 7.0) as usize;
         let text = format!("{size:.decimals$}");
         let text = if text.contains('.') {

@@ -1,4 +1,5 @@
-//! The feature extractor that this program trains itself: a classifier of the data set's own labels.
+//! The feature extractor that this program trains itself: a classifier of the data set's own
+//! labels.
 
 use std::path::Path;
 
@@ -17,7 +18,8 @@ use crate::atomic_file::sha256;
 use crate::data::{Augment, Batch, Batches, Dataset, Progress, Split, Unit, gather};
 use crate::nets::Classifier;
 
-/// Version of the net and of how it is trained; a change of either changes it, and with it all metrics.
+/// Version of the net and of how it is trained; a change of either changes it, and with it all
+/// metrics.
 pub(super) const VERSION: u32 = 1;
 
 /// Everything about the training is fixed, so that a data set has one classifier on a machine.
@@ -39,9 +41,8 @@ pub(super) struct TrainedClassifier {
     pub accuracy: f64,
 }
 
-/// Indices of training images that the classifier never sees, for the real-against-real floor; and the others. As many as there are
-/// test images, a quarter of the training images at most.
-#[must_use]
+/// Indices of training images that the classifier never sees, for the real-against-real floor; and
+/// the others. As many as there are test images, a quarter of the training images at most.
 pub(super) fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
     let mut order: Vec<u32> = (0..u32::try_from(data.train.len()).unwrap_or(u32::MAX)).collect();
     dreamlet_runtime::latent::Stream::new(SEED, "eval.held", 0).shuffle(&mut order);
@@ -51,16 +52,12 @@ pub(super) fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// Whether a classifier of `data` can be trained: it has labels, of two classes at least.
-#[must_use]
 pub fn classifiable(data: &Dataset) -> bool {
     data.train.labels().is_some() && data.test.labels().is_some() && data.classes.len() > 1
 }
 
 impl TrainedClassifier {
     /// The classifier of `data`, from the cache folder or trained now.
-    ///
-    /// # Errors
-    /// [`EvaluationError::NoLabels`], [`EvaluationError::TooFew`] or [`EvaluationError::Net`].
     pub(super) fn of(
         data: &Dataset,
         fingerprint: &str,
@@ -176,7 +173,6 @@ impl TrainedClassifier {
 }
 
 /// The class with the largest probability.
-#[must_use]
 pub(super) fn likeliest(probabilities: &[f32]) -> Option<usize> {
     let all = probabilities.iter().enumerate();
     all.max_by(|(_, a), (_, b)| a.total_cmp(b))

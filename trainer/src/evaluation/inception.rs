@@ -6,8 +6,8 @@ use super::matrix::{Matrix, count};
 pub(super) const SPLITS: usize = 10;
 
 /// exp(E KL(p(y|x) ‖ p(y))) (Salimans et al. 2016, section 4): mean and standard deviation over 10
-/// parts, in the order of the rows. From 1 to the number of classes. Probabilities have a row an image
-/// and a column a class; they come in parts and are not kept.
+/// parts, in the order of the rows. From 1 to the number of classes. Probabilities have a row an
+/// image and a column a class; they come in parts and are not kept.
 #[derive(Debug)]
 pub(super) struct Scores {
     /// Rows of a part.

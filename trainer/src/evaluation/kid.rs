@@ -20,9 +20,9 @@ pub(super) struct KernelDistance {
 
 /// The kernel inception distance of Bińkowski et al. 2018 on any features of width d: the unbiased
 /// estimate of the squared MMD (Gretton et al. 2012, equation 3) with k(x, y) = (x·y/d + 1)³. It is
-/// the mean over disjoint subsets, in the order of the rows, of 1000 images of each side or a quarter
-/// of the smaller side, and can be a little negative. Needs 8 rows on each side. Generated images come
-/// in parts: no more of them than one subset is kept.
+/// the mean over disjoint subsets, in the order of the rows, of 1000 images of each side or a
+/// quarter of the smaller side, and can be a little negative. Needs 8 rows on each side. Generated
+/// images come in parts: no more of them than one subset is kept.
 #[derive(Debug)]
 pub(super) struct Subsets {
     size: usize,

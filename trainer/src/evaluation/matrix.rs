@@ -15,45 +15,35 @@ pub struct Matrix {
 
 impl Matrix {
     /// Rows of `width` numbers; what does not fill a last row is dropped.
-    #[must_use]
     pub fn new(mut values: Vec<f32>, width: usize) -> Self {
         let rows = values.len().checked_div(width).unwrap_or(0);
         values.truncate(rows * width);
         Self { values, width }
     }
 
-    /// Number of rows.
-    #[must_use]
     pub fn rows(&self) -> usize {
         self.values.len().checked_div(self.width).unwrap_or(0)
     }
 
-    /// Numbers in a row.
-    #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// All numbers.
-    #[must_use]
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// The rows.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.width.max(1))
     }
 
     /// Row `index`.
-    #[must_use]
     pub fn row(&self, index: usize) -> Option<&[f32]> {
         let start = index.checked_mul(self.width)?;
         self.values.get(start..start.checked_add(self.width)?)
     }
 
     /// The rows at `indices` that there are.
-    #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
         let rows = indices.iter().filter_map(|index| self.row(*index));
         Self::new(rows.flatten().copied().collect(), self.width)
@@ -69,14 +59,12 @@ impl Matrix {
     }
 
     /// The first row with a number that is none.
-    #[must_use]
     pub fn first_not_finite(&self) -> Option<usize> {
         let at = self.values.iter().position(|value| !value.is_finite())?;
         at.checked_div(self.width)
     }
 
     /// The mean of each column.
-    #[must_use]
     pub fn mean(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.width];
         for row in self.iter() {
@@ -92,9 +80,7 @@ impl Matrix {
 
 /// A count as a number to reckon with.
 pub(super) fn count(n: usize) -> f64 {
-    #[allow(clippy::cast_precision_loss)]
-    let n = n as f64;
-    n
+    n as f64
 }
 
 fn from_0_to_1(byte: &u8) -> f32 {
@@ -103,9 +89,7 @@ fn from_0_to_1(byte: &u8) -> f32 {
 
 /// Rows that can be had as numbers, some at a time.
 pub(super) trait ReadRows: Sync {
-    /// Number of rows.
     fn rows(&self) -> usize;
-    /// Numbers in a row.
     fn width(&self) -> usize;
     /// Puts rows `from..to` into `out`.
     fn read(&self, from: usize, to: usize, out: &mut Vec<f32>);
@@ -188,10 +172,11 @@ impl ReadRows for PixelRows<'_> {
 /// Rows of `a` and of `b` in a block: 512 x 2048 products are 4 MB.
 const BLOCK: [usize; 2] = [512, 2048];
 
-/// Rows of `a` times rows of `b`, less `center` on both sides, in blocks. `states` has one for each row of `a`;
+/// Rows of `a` times rows of `b`, less `center` on both sides, in blocks. `states` has one for each
+/// row of `a`;
 /// `visit(state, row of a, first row of b, products, squared norm of a's row, squared norms of b's rows)`
-/// hears of each row of a block. The order of blocks of `b` is fixed for each row of `a`, so that the result does not depend on
-/// the number of threads.
+/// hears of each row of a block. The order of blocks of `b` is fixed for each row of `a`, so that
+/// the result does not depend on the number of threads.
 pub(super) fn each_product<S: Send>(
     a: &dyn ReadRows,
     b: &dyn ReadRows,
@@ -207,7 +192,6 @@ pub(super) fn each_product<S: Send>(
         if !center.is_empty() {
             for row in values.chunks_exact_mut(width.max(1)) {
                 for (value, center) in row.iter_mut().zip(center) {
-                    #[allow(clippy::cast_possible_truncation)]
                     let centered = (f64::from(*value) - center) as f32;
                     *value = centered;
                 }
@@ -241,7 +225,8 @@ pub(super) fn each_product<S: Send>(
     }
 }
 
-/// As [`each_product`], with squared distances: `visit(state, row of a, first row of b, squared distances)`.
+/// As [`each_product`], with squared distances:
+/// `visit(state, row of a, first row of b, squared distances)`.
 pub(super) fn each_distance<S: Send>(
     a: &dyn ReadRows,
     b: &dyn ReadRows,
@@ -268,9 +253,7 @@ pub(super) fn each_distance<S: Send>(
 
 /// Squared norm, summed in double precision.
 fn norm(row: &[f32]) -> f32 {
-    #[allow(clippy::cast_possible_truncation)]
-    let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() as f32;
-    norm
+    row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() as f32
 }
 
 #[cfg(test)]

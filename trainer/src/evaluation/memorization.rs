@@ -9,7 +9,6 @@ use super::matrix::{Matrix, ReadRows, count, each_distance};
 pub struct Nearest {
     /// Distance to it.
     pub distances: Vec<f32>,
-    /// Its index.
     pub indices: Vec<u32>,
 }
 
@@ -43,7 +42,6 @@ impl Nearest {
 
     /// As the two rows of a matrix, for the cache; `None` where an index is too large to be exact.
     pub(super) fn to_matrix(&self) -> Option<Matrix> {
-        #[allow(clippy::cast_precision_loss)]
         let indices: Option<Vec<f32>> = self
             .indices
             .iter()
@@ -55,7 +53,6 @@ impl Nearest {
 
     /// Back from [`Nearest::to_matrix`].
     pub(super) fn from_matrix(matrix: &Matrix) -> Option<Self> {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let indices = matrix.row(1)?.iter().map(|index| *index as u32).collect();
         Some(Self {
             distances: matrix.row(0)?.to_vec(),
@@ -72,27 +69,25 @@ pub(super) fn mean_image(bytes: &[u8], width: usize) -> Vec<f64> {
             .zip(row)
             .for_each(|(sum, byte)| *sum += u64::from(*byte));
     }
-    #[allow(clippy::cast_precision_loss)]
     let total = (bytes.len() / width.max(1)).max(1) as f64 * 255.0;
-    #[allow(clippy::cast_precision_loss)]
-    let mean = sums.iter().map(|sum| *sum as f64 / total).collect();
-    mean
+
+    sums.iter().map(|sum| *sum as f64 / total).collect()
 }
 
 /// How near generated images come to training images, against how near test images come.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Memorization {
-    /// Share of generated images nearer to a training image than the nearest 1 % of test images are. About 0.01 for images that
-    /// are like new real ones; near 1 for copies.
+    /// Share of generated images nearer to a training image than the nearest 1 % of test images
+    /// are. About 0.01 for images that are like new real ones; near 1 for copies.
     pub share: f64,
     /// The 1st percentile of the distances from test to training images.
     pub threshold: f64,
-    /// Median distance of the generated images over that of the test images. Under 1: nearer than new images are.
+    /// Median distance of the generated images over that of the test images. Under 1: nearer than
+    /// new images are.
     pub median_ratio: f64,
 }
 
 /// Compares the distances of generated and of test images to their nearest training images.
-#[must_use]
 pub(super) fn memorization(generated: &[f32], test: &[f32]) -> Memorization {
     let threshold = quantile(test, 0.01);
     let nearer = generated
@@ -111,7 +106,6 @@ fn quantile(values: &[f32], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f32::total_cmp);
     let place = share * count(sorted.len().saturating_sub(1));
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let below = place.floor() as usize;
     let at = |index: usize| sorted.get(index).copied().map(f64::from);
     let Some(low) = at(below) else {

@@ -45,9 +45,8 @@ impl Metric {
         Self::Likelihood,
     ];
 
-    /// Whether it compares features, so that it needs an extractor. [`Metric::Memorization`] does not: without one it
-    /// compares pixels alone.
-    #[must_use]
+    /// Whether it compares features, so that it needs an extractor. [`Metric::Memorization`] does
+    /// not: without one it compares pixels alone.
     pub const fn needs_features(self) -> bool {
         !matches!(
             self,
@@ -56,7 +55,6 @@ impl Metric {
     }
 
     /// The name on the command line.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Frechet => "frechet",
@@ -191,8 +189,6 @@ pub struct MetricReport {
 }
 
 impl MetricReport {
-    /// The metric with a key.
-    #[must_use]
     pub fn metric(&self, key: &str) -> Option<&MetricValue> {
         self.metrics.iter().find(|metric| metric.key == key)
     }

@@ -21,9 +21,8 @@ const C2: f64 = 0.0009;
 /// Most pairs.
 const PAIRS: usize = 2000;
 
-/// Scales that fit: each halves the image, and the window must fit into the smallest one. 28 pixels have 2, 176 have all 5. 0
-/// for images smaller than the window.
-#[must_use]
+/// Scales that fit: each halves the image, and the window must fit into the smallest one. 28 pixels
+/// have 2, 176 have all 5. 0 for images smaller than the window.
 pub(super) fn scales(height: usize, width: usize) -> usize {
     (0..WEIGHTS.len())
         .take_while(|scale| (height.min(width) >> scale) >= WINDOW)
@@ -31,7 +30,6 @@ pub(super) fn scales(height: usize, width: usize) -> usize {
 }
 
 /// Disjoint random pairs of `images` images.
-#[must_use]
 pub(super) fn pairs(images: usize, seed: u64) -> Vec<[usize; 2]> {
     let mut order: Vec<usize> = (0..images).collect();
     Stream::new(seed, "eval.pairs", 0).shuffle(&mut order);
@@ -46,8 +44,8 @@ pub(super) fn pairs(images: usize, seed: u64) -> Vec<[usize; 2]> {
 
 /// Mean MS-SSIM over pairs (Odena et al. 2017, section 4.2) and its standard error: 1 when all
 /// images are the same. Images are planar bytes; channels are averaged. The weights of the scales
-/// that fit are brought to a sum of 1. Images come in parts: one is kept until the other of its pair
-/// is there.
+/// that fit are brought to a sum of 1. Images come in parts: one is kept until the other of its
+/// pair is there.
 #[derive(Debug)]
 pub(super) struct Similarities {
     shape: [usize; 3],
@@ -145,7 +143,8 @@ fn similarity(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
     product
 }
 
-/// Means over the window's positions of the contrast-structure term and of it times the luminance term.
+/// Means over the window's positions of the contrast-structure term and of it times the luminance
+/// term.
 fn terms(a: &Plane, b: &Plane) -> (f64, f64) {
     let window = window();
     let [mean_a, mean_b] = [a.smooth(&window), b.smooth(&window)];

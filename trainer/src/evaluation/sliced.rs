@@ -9,9 +9,8 @@ use super::matrix::{Matrix, ReadRows, count};
 /// Random directions.
 pub(super) const DIRECTIONS: usize = 128;
 
-/// [`DIRECTIONS`] unit directions in the space of images with `width` numbers, one a row, of normals
-/// from the stream of each index.
-#[must_use]
+/// [`DIRECTIONS`] unit directions in the space of images with `width` numbers, one a row, of
+/// normals from the stream of each index.
 pub fn unit_directions(width: usize, stream: impl Fn(u64) -> Stream) -> Matrix {
     let mut values = vec![0.0_f32; DIRECTIONS * width];
     for (row, index) in values.chunks_exact_mut(width.max(1)).zip(0..) {
@@ -21,7 +20,6 @@ pub fn unit_directions(width: usize, stream: impl Fn(u64) -> Stream) -> Matrix {
             .map(|v| f64::from(*v).powi(2))
             .sum::<f64>()
             .sqrt();
-        #[allow(clippy::cast_possible_truncation)]
         row.iter_mut()
             .for_each(|v| *v = (f64::from(*v) / norm) as f32);
     }
@@ -35,12 +33,12 @@ pub(super) fn directions(width: usize) -> Matrix {
 
 /// Mean over `directions` of the Wasserstein-1 distance between the projections of two sets of
 /// images (Rabin et al. 2011). Images beyond the smaller set are left out.
-#[must_use]
 pub fn sliced_wasserstein(a: &Matrix, b: &Matrix, directions: &Matrix) -> f64 {
     Projections::of(a, directions).distance(&Projections::of(b, directions))
 }
 
-/// The projections of images on each direction, in the images' order: all that is kept of images that come in parts.
+/// The projections of images on each direction, in the images' order: all that is kept of images
+/// that come in parts.
 #[derive(Debug)]
 pub(super) struct Projections(Vec<Vec<f32>>);
 

@@ -24,10 +24,8 @@ pub trait Source {
     fn available(&self) -> Option<usize> {
         None
     }
-    /// Images `first..first + count`; `classes` has one for each where [`Source::classes`] is not 0.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Generate`].
+    /// Images `first..first + count`; `classes` has one for each where [`Source::classes`] is not
+    /// 0.
     fn images(
         &mut self,
         first: u64,
@@ -36,7 +34,8 @@ pub trait Source {
     ) -> Result<Vec<u8>, EvaluationError>;
 }
 
-/// A generator's file, ONNX or compiled, in the runtime's engines. Image i is that of seed i, the one that `dreamlet sample --seeds i` draws.
+/// A generator's file, ONNX or compiled, in the runtime's engines. Image i is that of seed i, the
+/// one that `dreamlet sample --seeds i` draws.
 #[derive(Debug)]
 pub struct FileSource {
     generators: Vec<FileGenerator>,
@@ -58,7 +57,6 @@ impl FileSource {
     }
 
     /// What black and white are by the graph alone; `None` where the file says it itself.
-    #[must_use]
     pub fn range_of_graph(&self) -> Option<PixelRange> {
         let generator = self.generators.first()?;
         let says = generator.card().is_some() || generator.is_compiled();
@@ -66,7 +64,6 @@ impl FileSource {
     }
 
     /// Names of the classes, as the card has them.
-    #[must_use]
     pub fn class_names(&self) -> &[String] {
         let card = self.generators.first().and_then(FileGenerator::card);
         card.map(|card| card.classes.as_slice()).unwrap_or_default()
@@ -133,16 +130,12 @@ pub struct FolderSource(FolderImages);
 
 impl FolderSource {
     /// Lists the folder; the images will be squares of `size` pixels with so many `channels`.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Data`].
     pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, EvaluationError> {
         let images = FolderImages::open(folder, size, channels);
         Ok(Self(images.map_err(EvaluationError::Data)?))
     }
 
     /// What the user should be told once the images were read. One sentence each.
-    #[must_use]
     pub fn notes(&self) -> Vec<String> {
         self.0.notes()
     }

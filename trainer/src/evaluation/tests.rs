@@ -20,7 +20,8 @@ fn glyphs() -> Dataset {
     data
 }
 
-/// A generator that is a function of latents `[N, z]` and classes, to values `[N, C, H, W]` in `range`.
+/// A generator that is a function of latents `[N, z]` and classes, to values `[N, C, H, W]` in
+/// `range`.
 struct FunctionSource<F> {
     latent: usize,
     shape: [usize; 3],

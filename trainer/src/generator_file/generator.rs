@@ -25,7 +25,8 @@ enum Engine {
 }
 
 impl FileGenerator {
-    /// A compiled model by its first bytes, an ONNX file otherwise; `assumptions` are for ONNX files without a card.
+    /// A compiled model by its first bytes, an ONNX file otherwise; `assumptions` are for ONNX
+    /// files without a card.
     ///
     /// # Errors
     /// [`FileError`] if the file is refused or does not say all that is needed.
@@ -45,19 +46,16 @@ impl FileGenerator {
     }
 
     /// The card, if the file has one.
-    #[must_use]
     pub const fn card(&self) -> Option<&Card> {
         self.card.as_ref()
     }
 
     /// Whether it is a compiled model.
-    #[must_use]
     pub const fn is_compiled(&self) -> bool {
         matches!(self.engine, Engine::Compiled(_))
     }
 
     /// What latents are drawn from.
-    #[must_use]
     pub fn distribution(&self) -> Distribution {
         match &self.engine {
             Engine::Onnx(engine) => engine.distribution(),
@@ -66,7 +64,6 @@ impl FileGenerator {
     }
 
     /// Numbers of an image, `channels * height * width`.
-    #[must_use]
     pub fn image_len(&self) -> usize {
         match &self.engine {
             Engine::Onnx(engine) => engine.image_len(),

@@ -12,7 +12,8 @@ use super::generator::FileGenerator;
 /// The model file that `path` means: itself, or the newest `export/*.onnx` of a run folder.
 ///
 /// # Errors
-/// [`OpenError`] if there is no such file or folder, the folder is no run, or the run has no export.
+/// [`OpenError`] if there is no such file or folder, the folder is no run, or the run has no
+/// export.
 pub fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     let unreadable = |error| OpenError::NoModel {
         path: path.to_path_buf(),
@@ -39,7 +40,8 @@ pub fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
             .and_then(|data| data.modified())
             .unwrap_or(SystemTime::UNIX_EPOCH);
         if file.extension().is_some_and(|e| e == "onnx") && file.is_file() {
-            // Of two with the same time the later name, so that the choice does not depend on the file system.
+            // Of two with the same time the later name, so that the choice does not depend on the
+            // file system.
             newest = newest.max(Some((modified, file)));
         }
     }
@@ -50,7 +52,8 @@ pub fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         })
 }
 
-/// Loads a generator, of an ONNX file or a compiled model. `assumptions` are for ONNX files without a card; a card goes before them.
+/// Loads a generator, of an ONNX file or a compiled model. `assumptions` are for ONNX files without
+/// a card; a card goes before them.
 ///
 /// # Errors
 /// [`OpenError::Model`] if the file is refused or does not say all that is needed.

@@ -15,9 +15,9 @@ pub struct Log {
     pub seconds: Vec<(u64, f64)>,
     /// Images used at the last step that says so.
     pub images: Option<u64>,
-    /// The last step.
     pub step: Option<u64>,
-    /// Numbers of the lines, from 1, that are no JSON object with a step: a run that was killed leaves half a line.
+    /// Numbers of the lines, from 1, that are no JSON object with a step: a run that was killed
+    /// leaves half a line.
     pub broken: Vec<usize>,
 }
 
@@ -25,8 +25,8 @@ pub struct Log {
 const PLACE: [&str; 4] = ["step", "epoch", "images", "seconds"];
 
 impl Log {
-    /// Reads the bytes of a file. Broken lines are counted and left out; of two lines with one step the later counts.
-    #[must_use]
+    /// Reads the bytes of a file. Broken lines are counted and left out; of two lines with one step
+    /// the later counts.
     pub fn read(bytes: &[u8]) -> Self {
         let mut log = Self::default();
         let mut series: BTreeMap<String, BTreeMap<u64, f64>> = BTreeMap::new();
@@ -74,7 +74,6 @@ impl Log {
     }
 
     /// Seconds of training in all, as far as the file says.
-    #[must_use]
     pub fn duration(&self) -> Option<f64> {
         self.seconds.last().map(|(_, s)| *s)
     }

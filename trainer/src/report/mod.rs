@@ -1,6 +1,5 @@
 //! A run for people: one HTML page, TensorBoard, images in the terminal.
 
-mod base64;
 pub mod error;
 pub mod log;
 pub mod page;

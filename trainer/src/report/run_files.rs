@@ -1,4 +1,5 @@
-//! What lies in a run folder, read as far as it can be: a fresh, a running or a damaged run is a run too.
+//! What lies in a run folder, read as far as it can be: a fresh, a running or a damaged run is a
+//! run too.
 
 use std::fs;
 use std::io;
@@ -17,11 +18,8 @@ use crate::training::run::read_config;
 pub struct Sheet {
     /// The step it was made at; 0 for `reals.png`.
     pub step: u64,
-    /// The file's bytes.
     pub png: Vec<u8>,
-    /// Width in pixels.
     pub width: u32,
-    /// Height in pixels.
     pub height: u32,
     /// 1 for grey, 3 for RGB.
     pub channels: u8,
@@ -38,50 +36,41 @@ pub struct Checkpoint {
     pub best: bool,
 }
 
-/// Everything a report is made from.
+/// Everything a report is made from. What is missing or damaged is a sentence instead.
 #[derive(Clone, Debug)]
 pub struct RunFiles {
-    /// The folder.
     pub path: PathBuf,
-    /// The folder's name.
     pub name: String,
-    /// The text of `config.toml`, or why there is none.
     pub config_text: Result<String, String>,
-    /// The configuration, or what is wrong with it.
     pub config: Result<Config, String>,
-    /// `environment.json`, or why there is none.
     pub environment: Result<Value, String>,
-    /// `stats.jsonl`, or why there is none.
     pub stats: Result<Log, String>,
-    /// `metrics.jsonl`, where a run has one.
     pub metrics: Option<Result<Log, String>>,
-    /// `metrics.stamp.json`, where a run has one that can be read.
+    /// `metrics.stamp.json`.
     pub provenance: Option<Value>,
-    /// `eval.json`, where a run has one.
+    /// `eval.json`.
     pub evaluation: Option<Result<Value, String>>,
     /// Images of `samples/` by step, thinned out.
     pub samples: Vec<Sheet>,
-    /// How many sample images the folder has.
     pub samples_found: usize,
     /// Sample images that could not be read, one sentence each.
     pub samples_broken: Vec<String>,
-    /// `reals.png`, or why there is none.
     pub reals: Result<Sheet, String>,
-    /// Checkpoints, oldest first.
     pub checkpoints: Vec<Checkpoint>,
 }
 
 /// Most sample sheets in a report.
 pub const MAX_SHEETS: usize = 60;
-/// Most bytes of them together, so that a page of large colour images still opens on a phone. The first and the last stay whatever
-/// they weigh.
+/// Most bytes of them together, so that a page of large colour images still opens on a phone. The
+/// first and the last stay whatever they weigh.
 pub const MAX_SHEET_BYTES: u64 = 12 << 20;
 
 impl RunFiles {
     /// Reads a run folder.
     ///
     /// # Errors
-    /// [`ReportError::Folder`] when it cannot be read, [`ReportError::NotARun`] when nothing in it is a run's.
+    /// [`ReportError::Folder`] when it cannot be read, [`ReportError::NotARun`] when nothing in it
+    /// is a run's.
     pub fn read(path: &Path) -> Result<Self, ReportError> {
         let folder = |source| ReportError::Folder {
             path: path.to_owned(),
@@ -122,8 +111,6 @@ impl RunFiles {
         })
     }
 
-    /// The newest checkpoint that is whole.
-    #[must_use]
     pub fn state(&self) -> Option<&State> {
         self.checkpoints
             .iter()

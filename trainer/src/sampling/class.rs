@@ -4,10 +4,10 @@ use super::error::SamplingError;
 use super::request::Latents;
 use super::unknown_class::UnknownClass;
 
-/// Which class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Class {
-    /// Each seed has its own: the seed's remainder by the number of classes. Of a generator without classes, none.
+    /// Each seed has its own: the seed's remainder by the number of classes. Of a generator without
+    /// classes, none.
     #[default]
     OfSeed,
     /// This one: its name on the card or, where no class has that name, its number.
@@ -15,11 +15,12 @@ pub enum Class {
 }
 
 impl Class {
-    /// The class of each image of a request; `None` for a generator without classes. `names` are those on the card, and may be fewer than
-    /// `classes`.
+    /// The class of each image of a request; `None` for a generator without classes. `names` are
+    /// those on the card, and may be fewer than `classes`.
     ///
     /// # Errors
-    /// [`SamplingError::Class`] for one that does not exist, [`SamplingError::WithoutClass`] for an interpolation in none.
+    /// [`SamplingError::Class`] for one that does not exist, [`SamplingError::WithoutClass`] for an
+    /// interpolation in none.
     pub(super) fn of_images(
         &self,
         latents: &Latents,

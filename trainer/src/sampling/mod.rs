@@ -1,4 +1,5 @@
-//! Images from an exported or compiled generator, by the engines that devices use: what `dreamlet sample` does.
+//! Images from an exported or compiled generator, by the engines that devices use: what
+//! `dreamlet sample` does.
 
 mod class;
 mod error;

@@ -12,17 +12,14 @@ use crate::generator_file::FileGenerator;
 /// What to sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// Which latent vectors.
     pub latents: Latents,
     /// Largest size of a component, `None` for no limit.
     pub truncation: Option<f32>,
-    /// The class, for a conditional generator.
     pub class: Class,
 }
 
 impl Request {
     /// Without truncation, each seed in its own class.
-    #[must_use]
     pub const fn new(latents: Latents) -> Self {
         Self {
             latents,
@@ -72,7 +69,8 @@ fn latent(
 /// Images that go to the engine together.
 const BATCH: usize = 32;
 
-/// Makes the images of a request in order and hands each to `take`, which can stop with an error of its own.
+/// Makes the images of a request in order and hands each to `take`, which can stop with an error of
+/// its own.
 ///
 /// # Errors
 /// [`SamplingError`] of the class, of the engine, or of `take`.
@@ -120,10 +118,6 @@ pub fn each_sample(
     Ok(())
 }
 
-/// All images of a request.
-///
-/// # Errors
-/// As [`each_sample`].
 pub fn samples(
     generator: &mut FileGenerator,
     request: &Request,

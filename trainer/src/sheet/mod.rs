@@ -80,10 +80,12 @@ fn image_of(
     })
 }
 
-/// Arranges images of one shape in rows from left to right, `gap` pixels of grey between them and around.
+/// Arranges images of one shape in rows from left to right, `gap` pixels of grey between them and
+/// around.
 ///
-/// Each image is `height * width * channels` bytes in row, column, channel order. Without `columns` the sheet is as
-/// near to a square of images as it can be, wider rather than higher. The image is grey or RGB as the images are.
+/// Each image is `height * width * channels` bytes in row, column, channel order. Without `columns`
+/// the sheet is as near to a square of images as it can be, wider rather than higher. The image is
+/// grey or RGB as the images are.
 ///
 /// # Errors
 /// [`GridError`]: no images, one of the wrong length, 0 columns, or too many pixels.
@@ -144,7 +146,6 @@ pub fn grid(
 }
 
 /// Planar bytes (channel, row, column) in row, column, channel order.
-#[must_use]
 pub fn chw_to_hwc(chw: &[u8], shape: Shape) -> Vec<u8> {
     let plane = shape.height * shape.width;
     let byte = |i: usize| {
@@ -156,9 +157,6 @@ pub fn chw_to_hwc(chw: &[u8], shape: Shape) -> Vec<u8> {
 }
 
 /// Enlarges an image by a whole factor: each pixel becomes a square.
-///
-/// # Errors
-/// [`GridError::Zero`], or [`GridError::TooLarge`].
 pub fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, GridError> {
     if factor == 0 {
         return Err(GridError::Zero { what: "the scale" });
@@ -194,9 +192,6 @@ pub fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
 }
 
 /// The bytes of a PNG file.
-///
-/// # Errors
-/// [`GridError::Encode`].
 pub fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
     let mut bytes = Cursor::new(Vec::new());
     image
@@ -208,9 +203,6 @@ pub fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
 }
 
 /// Writes a PNG file that is whole or not there: under a temporary name, synced, renamed.
-///
-/// # Errors
-/// [`GridError::Encode`] or [`GridError::Write`].
 pub fn save_png(image: &DynamicImage, path: &Path) -> Result<(), GridError> {
     write_atomic(path, &png(image)?).map_err(|error| GridError::Write {
         path: path.to_path_buf(),

@@ -12,7 +12,6 @@ use crate::atomic_file::{folders, rename_synced, sha256, sync_folder, write_atom
 pub type Whole = (PathBuf, State);
 
 /// The folder of the checkpoint at `step`.
-#[must_use]
 pub fn folder(run: &Path, step: u64) -> PathBuf {
     run.join("checkpoints").join(format!("{step:08}"))
 }
@@ -21,7 +20,8 @@ fn file_name(part: &str) -> String {
     format!("{part}.bpk")
 }
 
-/// Writes a checkpoint beside the others, then removes those before it but the newest `keep` and the best.
+/// Writes a checkpoint beside the others, then removes those before it but the newest `keep` and
+/// the best.
 ///
 /// # Errors
 /// [`TrainError::File`]; the older checkpoints are untouched then, and nothing of this one is left.
@@ -73,7 +73,8 @@ fn write(
     write_synced(&path, &json).map_err(TrainError::file(&path, doing))?;
     sync_folder(temporary).map_err(TrainError::file(temporary, doing))?;
     if target.exists() {
-        // A resumed run comes by here again with the same bytes, or a damaged folder stands in the way.
+        // A resumed run comes by here again with the same bytes, or a damaged folder stands in the
+        // way.
         fs::remove_dir_all(&target).map_err(TrainError::file(&target, doing))?;
     }
     fs::rename(temporary, &target).map_err(TrainError::file(&target, doing))?;
@@ -125,13 +126,13 @@ fn write_best(run: &Path, best: Option<&Best>) -> Result<(), TrainError> {
 }
 
 /// The best checkpoint so far, when one has a score.
-#[must_use]
 pub fn best(run: &Path) -> Option<Best> {
     let bytes = fs::read(run.join("checkpoints/best.json")).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Removes checkpoints before `saved`, the one that was just written: later ones are not of this course of the run.
+/// Removes checkpoints before `saved`, the one that was just written: later ones are not of this
+/// course of the run.
 fn prune(run: &Path, saved: u64, keep: usize) {
     let best = best(run).map(|b| b.step);
     let mut steps = steps(run);
@@ -148,7 +149,6 @@ fn prune(run: &Path, saved: u64, keep: usize) {
 }
 
 /// Steps of the checkpoints there are, oldest first.
-#[must_use]
 pub fn steps(run: &Path) -> Vec<u64> {
     let found = folders(&run.join("checkpoints")).unwrap_or_default();
     found
@@ -212,10 +212,6 @@ pub fn read_part(checkpoint: &Path, state: &State, part: &str) -> Result<Vec<u8>
     })
 }
 
-/// Loads nets and optimizers.
-///
-/// # Errors
-/// [`TrainError::Checkpoint`].
 pub fn load(checkpoint: &Path, state: &State, learner: &mut Learner) -> Result<(), TrainError> {
     learner
         .load(&mut |part| read_file(checkpoint, state, &file_name(part)))
@@ -225,7 +221,8 @@ pub fn load(checkpoint: &Path, state: &State, learner: &mut Learner) -> Result<(
         })
 }
 
-/// The newest checkpoint that is whole, and messages about damaged newer ones. `None` where there is no checkpoint at all.
+/// The newest checkpoint that is whole, and messages about damaged newer ones. `None` where there
+/// is no checkpoint at all.
 ///
 /// # Errors
 /// [`TrainError::NoWholeCheckpoint`] when there are some and all are damaged.
@@ -247,8 +244,8 @@ pub fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
     })
 }
 
-/// The run's newest checkpoint, if it was written after the export `file`: what `file` draws is not what the run can do by now.
-#[must_use]
+/// The run's newest checkpoint, if it was written after the export `file`: what `file` draws is not
+/// what the run can do by now.
 pub fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
     let time = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
     let step = *steps(run).last()?;
@@ -256,11 +253,9 @@ pub fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
     (time(&newest.join("state.json"))? > time(file)?).then_some(newest)
 }
 
-/// Before a run goes on: names damaged checkpoints so that they are no longer taken for checkpoints, removes what a process that was
-/// killed left half written, and lets `best.json` name the best of the whole ones. Returns a line about each change.
-///
-/// # Errors
-/// [`TrainError::File`].
+/// Before a run goes on: names damaged checkpoints so that they are no longer taken for
+/// checkpoints, removes what a process that was killed left half written, and lets `best.json` name
+/// the best of the whole ones. Returns a line about each change.
 pub(super) fn tidy(run: &Path) -> Result<Vec<String>, TrainError> {
     let all = run.join("checkpoints");
     let mut lines = Vec::new();

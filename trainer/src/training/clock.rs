@@ -46,14 +46,12 @@ impl<'a> Clock<'a> {
         state.step - self.first_step
     }
 
-    #[allow(clippy::cast_precision_loss)]
     pub(super) fn images_per_second(&self, state: &State) -> f64 {
         let seconds = self.start.elapsed().as_secs_f64().max(1e-9);
         (state.images - self.first_images) as f64 / seconds
     }
 
     /// How much is done, from 0 to 1, by whichever limit is nearest; 1 is the end.
-    #[allow(clippy::cast_precision_loss)]
     pub(super) fn fraction(&self, state: &State) -> f64 {
         let part = |done: f64, limit: u64| if limit == 0 { 0.0 } else { done / limit as f64 };
         let total = self.limits.epochs.saturating_mul(self.steps_per_epoch);
@@ -63,7 +61,6 @@ impl<'a> Clock<'a> {
     }
 
     /// How far schedules are: by steps alone, so that the clock changes no image.
-    #[allow(clippy::cast_precision_loss)]
     pub(super) fn schedule_fraction(&self, state: &State) -> f64 {
         let epochs = self.limits.epochs.saturating_mul(self.steps_per_epoch);
         let limits = [epochs, self.limits.steps].into_iter();
@@ -72,7 +69,6 @@ impl<'a> Clock<'a> {
     }
 
     /// Time to the end, where it can be told.
-    #[allow(clippy::cast_precision_loss)]
     pub(super) fn left(&self, state: &State) -> Option<Duration> {
         let fraction = self.fraction(state);
         let begun = if state.step == 0 {

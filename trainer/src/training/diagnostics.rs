@@ -2,15 +2,18 @@
 
 use crate::config::{AdversarialLoss, Config, DiscriminatorNorm, OnCollapse};
 
-/// Share of images that a discriminator gets right from which on the generator learns nothing of it.
+/// Share of images that a discriminator gets right from which on the generator learns nothing of
+/// it.
 const WINNING: f64 = 0.99;
 /// Steps that it must have been so.
 const LONG: u64 = 500;
-/// How different generated images must be from each other, as a share of how different real ones are.
+/// How different generated images must be from each other, as a share of how different real ones
+/// are.
 const ALIKE: f64 = 0.4;
 /// Recall below which generated images cover nothing of what the real ones show.
 const NARROW: f64 = 0.02;
-/// Steps of training in which a generator that has learned nothing yet makes ever the same, and may.
+/// Steps of training in which a generator that has learned nothing yet makes ever the same, and
+/// may.
 const YOUNG: u64 = 1000;
 
 /// How a discriminator judged lately.
@@ -136,14 +139,16 @@ impl Diagnostics {
         ))
     }
 
-    /// Nets of an earlier checkpoint are in place: what was seen of the discriminator is not of theirs.
+    /// Nets of an earlier checkpoint are in place: what was seen of the discriminator is not of
+    /// theirs.
     pub(super) fn other_nets(&mut self) {
         self.winning_since = None;
         self.told_winning = false;
     }
 
-    /// From how different generated images are from each other, as a share of how different real ones are: what to tell, if anything,
-    /// and whether the generator has collapsed. `age` is for how many steps the nets were trained.
+    /// From how different generated images are from each other, as a share of how different real
+    /// ones are: what to tell, if anything, and whether the generator has collapsed. `age` is for
+    /// how many steps the nets were trained.
     pub(super) fn variety(
         &mut self,
         age: u64,
@@ -163,9 +168,9 @@ impl Diagnostics {
         (message, true)
     }
 
-    /// From a measurement's recall and the classes, of so many, that no generated image is taken for: what to tell, if anything, and
-    /// whether the generator has collapsed: more than half of the classes are missing, or recall is next to nothing. `age` as in
-    /// [`Diagnostics::variety`].
+    /// From a measurement's recall and the classes, of so many, that no generated image is taken
+    /// for: what to tell, if anything, and whether the generator has collapsed: more than half of
+    /// the classes are missing, or recall is next to nothing. `age` as in [`Diagnostics::variety`].
     pub(super) fn coverage(
         &mut self,
         age: u64,
@@ -214,15 +219,7 @@ impl Diagnostics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, Source, resolve};
-
-    fn preset(name: &str, sets: &[&str]) -> Config {
-        let overrides = Overrides {
-            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
-            ..Overrides::default()
-        };
-        resolve(&Source::Preset(name.into()), &overrides).unwrap()
-    }
+    use crate::training::testing::preset;
 
     fn judged(right: f64) -> Judged {
         Judged {

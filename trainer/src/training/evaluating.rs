@@ -17,7 +17,6 @@ use crate::nets::Generator;
 #[derive(Clone, Copy)]
 struct BestMetric {
     metric: Metric,
-    /// Its key.
     key: &'static str,
     /// Its name for people.
     name: &'static str,
@@ -93,7 +92,6 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// The metric with a key.
     pub(super) fn metric(&self, key: &str) -> Option<f64> {
         let found = self.metrics.iter().find(|(name, _)| *name == key);
         found.map(|(_, value)| *value)
@@ -185,7 +183,8 @@ impl<'a> Evaluating<'a> {
         }))
     }
 
-    /// The metrics of the generator as it would be exported now; `test` are the images of a VAE's bound.
+    /// The metrics of the generator as it would be exported now; `test` are the images of a VAE's
+    /// bound.
     pub(super) fn measure(
         &mut self,
         learner: &Learner,
@@ -266,7 +265,6 @@ fn frequencies(data: &Dataset) -> Vec<(String, usize)> {
 }
 
 /// Names of the classes of which there are far fewer among `found` than their frequency tells.
-#[allow(clippy::cast_precision_loss)]
 fn missing(classes: &[(String, usize)], found: &[usize]) -> Vec<String> {
     let real = classes.iter().map(|(_, count)| count).sum::<usize>().max(1) as f64;
     let fake = found.iter().sum::<usize>() as f64;

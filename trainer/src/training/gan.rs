@@ -53,8 +53,8 @@ impl ModuleMapper for Clip {
     }
 }
 
-/// How the discriminator sees a batch. What is drawn at random differs between real and generated images, so each has its own
-/// index.
+/// How the discriminator sees a batch. What is drawn at random differs between real and generated
+/// images, so each has its own index.
 #[derive(Clone, Copy)]
 struct View {
     index: u64,
@@ -65,12 +65,14 @@ struct View {
 type Shown = (Tensor<4>, Option<Tensor<1, Int>>, View);
 
 impl Gan {
-    /// What [`Gan::step`] returns where the loss has no probabilities: both losses, the mean logit of real and of generated images,
-    /// the share of images that the discriminator got right, and the mean sign of the real images' logits.
+    /// What [`Gan::step`] returns where the loss has no probabilities: both losses, the mean logit
+    /// of real and of generated images, the share of images that the discriminator got right, and
+    /// the mean sign of the real images' logits.
     pub const STATS: &'static [&'static str] =
         &["d_loss", "g_loss", "d_real", "d_fake", "d_right", "d_sign"];
 
-    /// The same where it has: `d_real` and `d_fake` are the means of D(x) and D(G(z)) then, and the mean logits come last.
+    /// The same where it has: `d_real` and `d_fake` are the means of D(x) and D(G(z)) then, and the
+    /// mean logits come last.
     pub const STATS_WITH_LOGITS: &'static [&'static str] = &[
         "d_loss",
         "g_loss",
@@ -116,14 +118,16 @@ impl Gan {
         }
     }
 
-    /// The logits of images by a [`Discriminator::normalized`] one, seen through augmentation, noise and dropout.
+    /// The logits of images by a [`Discriminator::normalized`] one, seen through augmentation,
+    /// noise and dropout.
     fn judge(&self, discriminator: &Discriminator, (x, class, view): Shown) -> Tensor<2> {
         let x = self.seen(x, view);
         discriminator.judge(self.kept(discriminator.features(x), &[view]), class)
     }
 
-    /// The logits of real and generated images: of both at once where the discriminator looks at each image alone, else batch after
-    /// batch, because batch normalization is to have the statistics of either kind.
+    /// The logits of real and generated images: of both at once where the discriminator looks at
+    /// each image alone, else batch after batch, because batch normalization is to have the
+    /// statistics of either kind.
     fn judge_both(&self, discriminator: &Discriminator, shown: [Shown; 2]) -> [Tensor<2>; 2] {
         if !discriminator.sees_each_alone() {
             return shown.map(|shown| self.judge(discriminator, shown));
@@ -188,7 +192,6 @@ impl Gan {
         let mut values = vec![0.0_f32; rows * columns];
         let mut stream = stream(self.config.training.seed, Purpose::Dropout, index);
         stream.fill_uniform(&mut values);
-        #[allow(clippy::cast_possible_truncation)]
         let dropped = self.settings.dropout as f32;
         let kept = 1.0 / (1.0 - dropped);
         for value in &mut values {
@@ -200,7 +203,8 @@ impl Gan {
     /// What the penalties add to the discriminator's loss in its turn number `index`.
     fn penalties(&self, real: &Batch, fake: &Tensor<4>, view: View) -> Option<Tensor<1>> {
         let s = &self.settings;
-        // A penalty goes backwards on its own first, and what was used on that way cannot be used again: not the weights that others see.
+        // A penalty goes backwards on its own first, and what was used on that way cannot be used
+        // again: not the weights that others see.
         let judge = |x: Tensor<4>| {
             let discriminator = self.discriminator.normalized();
             self.judge(&discriminator, (x, real.classes.clone(), view))
@@ -216,7 +220,6 @@ impl Gan {
             total = Some(penalty.mul_scalar(s.gradient_penalty));
         }
         if s.r1 > 0.0 && view.index.is_multiple_of(s.r1_every) {
-            #[allow(clippy::cast_precision_loss)]
             let weight = s.r1 * s.r1_every as f64;
             let penalty = r1(real.pixels.clone(), &judge).mul_scalar(weight);
             total = Some(match total {
@@ -301,7 +304,6 @@ impl Gan {
         );
         if let Some(ema) = self.ema.take() {
             // A young EMA forgets its beginning faster.
-            #[allow(clippy::cast_precision_loss)]
             let ramp = (1.0 + step as f64) / (10.0 + step as f64);
             let keep = self.settings.average.min(ramp);
             self.ema = Some(ema_update(ema, &self.generator, keep));
@@ -310,7 +312,8 @@ impl Gan {
         Tensor::cat(stats, 0)
     }
 
-    /// The stats of a discriminator's turn, from its logits: [`Gan::stats_names`] without the generator's loss.
+    /// The stats of a discriminator's turn, from its logits: [`Gan::stats_names`] without the
+    /// generator's loss.
     fn stats(&self, loss: Tensor<1>, real: Tensor<2>, fake: Tensor<2>) -> Vec<Tensor<1>> {
         let kind = self.settings.loss;
         let over = |logits: Tensor<2>| logits.greater_elem(threshold(kind)).float().mean();
@@ -332,8 +335,9 @@ impl Gan {
         stats
     }
 
-    /// The generator as it is used after training: the EMA, with its batch normalization calibrated, or the generator itself
-    /// where no EMA is kept. Samples, score, metrics and checkpoint of one step share the calibration.
+    /// The generator as it is used after training: the EMA, with its batch normalization
+    /// calibrated, or the generator itself where no EMA is kept. Samples, score, metrics and
+    /// checkpoint of one step share the calibration.
     pub(super) fn ready(&self) -> Generator {
         self.ready.get_or_init(|| self.make_ready()).valid()
     }
@@ -404,21 +408,16 @@ mod tests {
 
     use super::*;
     use crate::atomic_file::TestFolder;
-    use crate::config::{Overrides, Source, resolve};
     use crate::data::{DataSpec, LoadOptions, load};
     use crate::device::DeviceChoice;
     use crate::training::saved::{Saved, Which};
+    use crate::training::testing::preset;
     use crate::training::{Learner, TrainOptions, train};
 
     /// Dense nets of 16 units on images of 16x16.
     fn config(sets: &[&str]) -> Config {
         let common = ["data.size=16", "hidden=[16]", "latent=4"];
-        let sets = common.iter().chain(sets);
-        let overrides = Overrides {
-            sets: sets.map(|set| (*set).to_owned()).collect(),
-            ..Overrides::default()
-        };
-        resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap()
+        preset("seed-gan", &[&common, sets].concat())
     }
 
     #[test]
@@ -469,7 +468,8 @@ mod tests {
         }
     }
 
-    /// The largest weights of the discriminator after 40 steps of a Wasserstein GAN with this limit, and all its losses.
+    /// The largest weights of the discriminator after 40 steps of a Wasserstein GAN with this
+    /// limit, and all its losses.
     fn wasserstein(clip: &str) -> (Vec<f32>, Vec<f64>) {
         let folder = TestFolder::new();
         let options = LoadOptions {

@@ -47,7 +47,6 @@ impl<'a> Journal<'a> {
         self.last_line = (Instant::now(), state.images);
     }
 
-    /// The run folder.
     pub(super) fn run(&self) -> &Path {
         self.run.path()
     }
@@ -106,7 +105,6 @@ impl<'a> Journal<'a> {
             return Ok(());
         }
         let (last, images) = self.last_line;
-        #[allow(clippy::cast_precision_loss)]
         let rate = (state.images - images) as f64 / last.elapsed().as_secs_f64().max(1e-9);
         let mut line = serde_json::Map::new();
         line.insert("step".into(), state.step.into());

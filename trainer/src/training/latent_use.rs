@@ -17,11 +17,9 @@ const BATCH: usize = 32;
 /// Unused dimensions that are named.
 const NAMED: usize = 12;
 
-/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats (Kingma and Welling 2014, appendix B), mean over the first 1024 test images, or
-/// over training images where there are no test images. `encoder` is on `device`, without gradients.
-///
-/// # Errors
-/// Why there are no such numbers, in one sentence.
+/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats (Kingma and Welling 2014, appendix B),
+/// mean over the first 1024 test images, or over training images where there are no test images.
+/// `encoder` is on `device`, without gradients.
 pub(crate) fn divergences(
     encoder: &Encoder,
     config: &Config,
@@ -55,13 +53,11 @@ pub(crate) fn divergences(
         let (mean, log_variance) = encoder.forward(images, classes);
         let found = elbo::divergences(mean, log_variance).into_data();
         let found = found.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
-        #[allow(clippy::cast_precision_loss)]
         let weight = rows as f64;
         for (sum, value) in sums.iter_mut().zip(found) {
             *sum += weight * f64::from(value);
         }
     }
-    #[allow(clippy::cast_precision_loss)]
     let count = count.max(1) as f64;
     Ok(sums.into_iter().map(|sum| sum / count).collect())
 }
@@ -106,18 +102,13 @@ mod tests {
     use dreamlet_runtime::image::PixelRange;
 
     use super::*;
-    use crate::config::{Overrides, Source, resolve};
     use crate::data::{DataSpec, LoadOptions, load};
+    use crate::training::testing::preset;
 
     #[test]
     fn divergences_are_means_over_all_images_whatever_their_batches() {
-        let overrides = Overrides {
-            sets: ["data.size=16", "hidden=[8]", "latent=3", "model.classes=10"]
-                .map(str::to_owned)
-                .into(),
-            ..Overrides::default()
-        };
-        let config = resolve(&Source::Preset("vae-dense".into()), &overrides).unwrap();
+        let sets = ["data.size=16", "hidden=[8]", "latent=3", "model.classes=10"];
+        let config = preset("vae-dense", &sets);
         let options = LoadOptions {
             limit: Some(BATCH + 7),
             size: Some(16),

@@ -21,8 +21,8 @@ pub enum Learner {
 }
 
 impl Learner {
-    /// New nets on `device`, which must differentiate. `None` when the configuration has neither section.
-    #[must_use]
+    /// New nets on `device`, which must differentiate. `None` when the configuration has neither
+    /// section.
     pub fn new(config: &Config, device: &Device) -> Option<Self> {
         match (&config.gan, &config.vae) {
             (Some(gan), _) => Some(Self::Gan(Box::new(Gan::new(config, gan, device)))),
@@ -32,7 +32,6 @@ impl Learner {
     }
 
     /// Names of the numbers that [`Learner::step`] returns at `context`.
-    #[must_use]
     pub fn stats(&self, context: StepContext) -> &'static [&'static str] {
         match self {
             Self::Gan(gan) => gan.stats_names(),
@@ -48,7 +47,6 @@ impl Learner {
     }
 
     /// Batches that one step takes from the data.
-    #[must_use]
     pub fn batches_per_step(config: &Config) -> u64 {
         config
             .gan
@@ -72,8 +70,9 @@ impl Learner {
             Self::Gan(gan) => gan.step(step, context, reals),
             Self::Vae(vae) => vae.step(step, context, reals),
         };
-        // On a thread of the pool: from outside of it each of a step's hundreds of parallel loops would be handed over and waited for.
-        // Elsewhere burn's running states want all steps on one thread.
+        // On a thread of the pool: from outside of it each of a step's hundreds of parallel loops
+        // would be handed over and waited for. Elsewhere burn's running states want all steps on
+        // one thread.
         if on_cpu {
             rayon::scope(|_| run())
         } else {
@@ -81,8 +80,8 @@ impl Learner {
         }
     }
 
-    /// The generator or decoder as it is used after training: the EMA where one is kept, no gradients, running statistics.
-    #[must_use]
+    /// The generator or decoder as it is used after training: the EMA where one is kept, no
+    /// gradients, running statistics.
     pub fn generator(&self) -> Generator {
         match self {
             Self::Gan(gan) => gan.ready(),
@@ -91,7 +90,6 @@ impl Learner {
     }
 
     /// The negative bound on `x` for a VAE.
-    #[must_use]
     pub fn negative_bound(&self, x: Batch, index: u64) -> Option<f64> {
         match self {
             Self::Gan(_) => None,
@@ -100,9 +98,6 @@ impl Learner {
     }
 
     /// KL of each latent dimension of a VAE in nats; `None` for a GAN.
-    ///
-    /// # Errors
-    /// Why there are no such numbers.
     pub fn latent_use(&self, config: &Config, data: &Dataset) -> Result<Option<Vec<f64>>, String> {
         let Self::Vae(vae) = self else {
             return Ok(None);
@@ -111,9 +106,8 @@ impl Learner {
         latent_use::divergences(&encoder, config, data, &device).map(Some)
     }
 
-    /// −log of the importance-weighted bound of each image of `x`, whose pixels are 0 or 1, for a VAE with the Bernoulli
-    /// likelihood; `draws` latents an image.
-    #[must_use]
+    /// −log of the importance-weighted bound of each image of `x`, whose pixels are 0 or 1, for a
+    /// VAE with the Bernoulli likelihood; `draws` latents an image.
     pub fn importance_bound(&self, x: Batch, draws: u64, index: u64) -> Option<Vec<f64>> {
         match self {
             Self::Vae(vae) if vae.likelihood() == Likelihood::Bernoulli => {
@@ -124,9 +118,6 @@ impl Learner {
     }
 
     /// Everything a checkpoint must hold.
-    ///
-    /// # Errors
-    /// burn's words when a record cannot be written.
     pub fn parts(&self) -> Result<Parts, String> {
         match self {
             Self::Gan(gan) => gan.parts(),

@@ -28,9 +28,6 @@ pub struct BoundOptions<'a> {
 /// The negative evidence lower bound on all test images as they are and, for the Bernoulli
 /// likelihood, on binarized pixels, each drawn with its grey value as probability (Burda et al.
 /// 2016, section 5), and the importance-weighted bound on those, in nats an image. Empty for a GAN.
-///
-/// # Errors
-/// [`EvaluationError::NotFinite`].
 pub fn likelihood_metrics(
     learner: &Learner,
     config: &Config,
@@ -164,7 +161,6 @@ pub fn likelihood_metrics(
     Ok(found)
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn count(n: usize) -> f64 {
     n as f64
 }

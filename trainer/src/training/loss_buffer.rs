@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 /// Names of the losses of a step.
 type Names = &'static [&'static str];
 
-/// Losses of steps that were not read back yet, and sums of those that were, since the last line of `stats.jsonl`.
+/// Losses of steps that were not read back yet, and sums of those that were, since the last line of
+/// `stats.jsonl`.
 #[derive(Debug, Default)]
 pub(super) struct LossBuffer {
     pending: Vec<(u64, Names, Tensor<1>)>,
@@ -21,7 +22,6 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// The loss of that name.
     pub(super) fn get(&self, name: &str) -> Option<f64> {
         let place = self.names.iter().position(|n| *n == name)?;
         self.values.get(place).copied()
@@ -114,7 +114,6 @@ impl LossBuffer {
     }
 
     /// Names and means since the last [`LossBuffer::clear`].
-    #[allow(clippy::cast_precision_loss)]
     pub(super) fn means(&self) -> Vec<(&'static str, f64)> {
         self.sums
             .iter()

@@ -39,3 +39,19 @@ pub(crate) use records::load_module;
 pub use start::{resume, train};
 pub use state::DataMark;
 pub use training_loop::{Ending, Outcome, StopFlag, TrainOptions};
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Configurations for tests.
+
+    use crate::config::{Config, Overrides, Source, resolve};
+
+    /// A preset with some settings changed.
+    pub(crate) fn preset(name: &str, sets: &[&str]) -> Config {
+        let overrides = Overrides {
+            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
+            ..Overrides::default()
+        };
+        resolve(&Source::Preset(name.into()), &overrides).unwrap()
+    }
+}

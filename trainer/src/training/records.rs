@@ -10,8 +10,8 @@ use burn_pack::{Reader, Writer};
 pub(super) type Parts = Vec<(&'static str, Vec<u8>)>;
 
 pub(super) fn module_bytes<M: Module>(module: &M) -> Result<Vec<u8>, String> {
-    // Batch normalization keeps its last update apart until the next forward pass, and a record leaves it out;
-    // `valid` takes it in.
+    // Batch normalization keeps its last update apart until the next forward pass, and a record
+    // leaves it out; `valid` takes it in.
     let _ = module.valid();
     module
         .clone()
@@ -27,7 +27,8 @@ pub(crate) fn load_module<M: Module>(module: M, bytes: Vec<u8>) -> Result<M, Str
     module.try_load_record(record).map_err(|e| e.to_string())
 }
 
-/// burn's record, its tensors in the order of their names: burn writes them in that of a hash table, which is another one each time.
+/// burn's record, its tensors in the order of their names: burn writes them in that of a hash
+/// table, which is another one each time.
 pub(super) fn optimizer_bytes(optimizer: &ModuleOptimizer) -> Result<Vec<u8>, String> {
     let bytes = optimizer.into_bytes().map_err(|e| e.to_string())?;
     let sorted = || {

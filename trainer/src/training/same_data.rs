@@ -3,8 +3,8 @@
 use super::state::{DataMark, State};
 use crate::data::Dataset;
 
-/// What is different between the data of a checkpoint and `now`, the mark of `data`; `None` when nothing is. A checkpoint of an
-/// earlier version has no mark: its class names alone are compared.
+/// What is different between the data of a checkpoint and `now`, the mark of `data`; `None` when
+/// nothing is. A checkpoint of an earlier version has no mark: its class names alone are compared.
 pub(super) fn difference(state: &State, now: &DataMark, data: &Dataset) -> Option<String> {
     let mut parts = Vec::new();
     if let Some(then) = state.data.as_ref().filter(|then| *then != now)

@@ -17,9 +17,7 @@ use crate::stderr::say;
 /// The generator of one checkpoint.
 #[derive(Debug)]
 pub struct Saved {
-    /// The run folder.
     pub run: PathBuf,
-    /// The run's configuration.
     pub config: Config,
     /// Where the checkpoint stands.
     pub state: State,
@@ -42,11 +40,8 @@ pub struct Which {
 }
 
 impl Saved {
-    /// Opens a run folder's newest (or best) checkpoint, or the checkpoint folder that `path` names.
-    ///
-    /// # Errors
-    /// [`TrainError::NotARun`], [`TrainError::Checkpoint`], [`TrainError::NoWholeCheckpoint`], [`TrainError::BestCheckpoint`] or
-    /// [`TrainError::NoSecondStage`].
+    /// Opens a run folder's newest (or best) checkpoint, or the checkpoint folder that `path`
+    /// names.
     pub fn open(path: &Path, which: Which) -> Result<Self, TrainError> {
         let missing = |missing: &str| TrainError::NotARun {
             path: path.to_owned(),
@@ -117,10 +112,8 @@ impl Saved {
         })
     }
 
-    /// All nets of the checkpoint (of its first stage, where that alone is meant), on the CPU; `None` for a configuration without a family.
-    ///
-    /// # Errors
-    /// [`TrainError::Checkpoint`].
+    /// All nets of the checkpoint (of its first stage, where that alone is meant), on the CPU;
+    /// `None` for a configuration without a family.
     pub fn learner(&self) -> Result<Option<Learner>, TrainError> {
         let Some(mut learner) = Learner::new(&self.config, &Device::flex().autodiff()) else {
             return Ok(None);
@@ -133,7 +126,6 @@ impl Saved {
     }
 
     /// Data set and configuration in one word, such as `mnist-dcgan`.
-    #[must_use]
     pub fn name(&self) -> String {
         let folder = self
             .run
@@ -145,10 +137,8 @@ impl Saved {
             .map_or(folder.clone(), |(_, rest)| rest.to_owned())
     }
 
-    /// Images of `rows` latents, of a conditional generator with as many classes, flattened `[rows, C, H, W]`.
-    ///
-    /// # Errors
-    /// Why burn could not compute them.
+    /// Images of `rows` latents, of a conditional generator with as many classes, flattened
+    /// `[rows, C, H, W]`.
     pub fn generate(
         &self,
         latents: &[f32],

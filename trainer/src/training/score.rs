@@ -1,4 +1,5 @@
-//! The score that picks the best checkpoint: cheap enough for every checkpoint, comparable within one run only.
+//! The score that picks the best checkpoint: cheap enough for every checkpoint, comparable within
+//! one run only.
 
 use burn::tensor::Device;
 use dreamlet_runtime::image::PixelRange;
@@ -12,10 +13,10 @@ use crate::random::{Purpose, normals, stream};
 /// Images on each side of a score.
 pub(crate) const IMAGES: usize = 512;
 
-/// The score and its name. A VAE: the negative evidence lower bound on the first 512 test images, in nats. A GAN: the
-/// sliced Wasserstein distance (Rabin et al. 2011) between 512 images and 512 test images in pixels from 0
-/// to 1, mean over 128 random directions. `test` is `[N, C, H, W]` in the range of the generator.
-#[must_use]
+/// The score and its name. A VAE: the negative evidence lower bound on the first 512 test images,
+/// in nats. A GAN: the sliced Wasserstein distance (Rabin et al. 2011) between 512 images and 512
+/// test images in pixels from 0 to 1, mean over 128 random directions. `test` is `[N, C, H, W]` in
+/// the range of the generator.
 pub(crate) fn score(learner: &Learner, config: &Config, test: &Batch, device: &Device) -> Score {
     if let Some(bound) = learner.negative_bound(test.clone(), 0) {
         return Score {
@@ -73,14 +74,13 @@ pub(crate) fn score(learner: &Learner, config: &Config, test: &Batch, device: &D
 pub(crate) struct Score {
     /// Smaller is better.
     pub(crate) value: f64,
-    /// What it is.
     pub(crate) name: &'static str,
-    /// How different generated images are from each other, as a share of how different real ones are; for GANs.
+    /// How different generated images are from each other, as a share of how different real ones
+    /// are; for GANs.
     pub(crate) variety: Option<f64>,
 }
 
 /// Mean Euclidean distance between one image and the next.
-#[allow(clippy::cast_precision_loss)]
 fn mean_step(images: &Matrix) -> f64 {
     let (mut total, mut count) = (0.0, 0_usize);
     for (a, b) in images.iter().zip(images.iter().skip(1)) {
@@ -112,7 +112,8 @@ mod tests {
             sliced_wasserstein(&rows(a), &rows(b), &unit_directions(64, directions))
         };
         assert_eq!(distance(&a, &a), 0.0);
-        // A shift by c in every coordinate moves a projection by c·Σdᵢ/‖d‖, about N(0, c²): its mean size is c·√(2/π).
+        // A shift by c in every coordinate moves a projection by c·Σdᵢ/‖d‖, about N(0, c²): its
+        // mean size is c·√(2/π).
         let b: Vec<f32> = a.iter().map(|v| v + 0.125).collect();
         let found = distance(&a, &b);
         let expected = 0.125 * (2.0 / std::f64::consts::PI).sqrt();

@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 use crate::loss::elbo::{divergences, log_normal, log_prior_ratio, reparameterize};
 use crate::nets::{Encoder, Generator};
 
-/// What a step of the second stage returns, in nats a latent vector: its negative bound and the two terms.
+/// What a step of the second stage returns, in nats a latent vector: its negative bound and the two
+/// terms.
 pub(super) const STATS: &[&str] = &["second_loss", "second_reconstruction", "second_kl"];
 
 /// Which stage trains, and how much of its steps are done, 0 to 1.
@@ -18,7 +19,8 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    /// The stage where `fraction` of the run is done and the second stage has the last `share` of it.
+    /// The stage where `fraction` of the run is done and the second stage has the last `share` of
+    /// it.
     pub(super) fn at(fraction: f64, share: f64) -> Self {
         let begin = 1.0 - share;
         if share > 0.0 && fraction >= begin {

@@ -61,8 +61,8 @@ fn beginning(config: &Config, data: &Dataset, mark: DataMark) -> State {
 /// `config` is the run's own configuration, perhaps with other limits, which become the run's.
 ///
 /// # Errors
-/// [`TrainError`]. A run without any checkpoint begins again at step 0; one whose checkpoints are all damaged, or whose
-/// data are others now, is left as it is.
+/// [`TrainError`]. A run without any checkpoint begins again at step 0; one whose checkpoints are
+/// all damaged, or whose data are others now, is left as it is.
 pub fn resume(
     path: &Path,
     config: &Config,

@@ -12,7 +12,6 @@ pub const FORMAT: u32 = 1;
 /// Where a run stands; with the nets and optimizers beside it, all that a run is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// Version of the layout.
     pub format: u32,
     /// Steps done; also the index of every random stream.
     pub step: u64,
@@ -26,9 +25,9 @@ pub struct State {
     pub seconds: f64,
     /// The score that picks the best checkpoint.
     pub score: Option<f64>,
-    /// What the score is.
     pub score_name: String,
-    /// Whether a larger score is better; a smaller one is where nothing is said, as in checkpoints of earlier versions.
+    /// Whether a larger score is better; a smaller one is where nothing is said, as in checkpoints
+    /// of earlier versions.
     #[serde(default)]
     pub larger_is_better: bool,
     /// Probability of differentiable augmentation, where it adapts.
@@ -57,12 +56,14 @@ pub struct State {
 }
 
 impl State {
-    /// Steps that the nets have been trained for: fewer than the run's where it went back to earlier nets.
+    /// Steps that the nets have been trained for: fewer than the run's where it went back to
+    /// earlier nets.
     pub(super) fn age(&self) -> u64 {
         self.step.saturating_sub(self.lost)
     }
 
-    /// The nets are those of the checkpoint `earlier` from now on, and with them what goes by the nets; the run's step goes on.
+    /// The nets are those of the checkpoint `earlier` from now on, and with them what goes by the
+    /// nets; the run's step goes on.
     pub(super) fn go_back(&mut self, earlier: &Self) {
         self.lost = self.step.saturating_sub(earlier.age());
         self.augment = earlier.augment;
@@ -73,11 +74,8 @@ impl State {
 /// Which checkpoint scored best.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Its step.
     pub step: u64,
-    /// Its score.
     pub score: f64,
-    /// What the score is.
     pub score_name: String,
 }
 
@@ -86,15 +84,12 @@ pub struct Best {
 pub struct DataMark {
     /// [`Dataset::fingerprint`]: SHA-256 of images, labels and class names.
     pub fingerprint: String,
-    /// Training images.
     pub train: usize,
-    /// Test images.
     pub test: usize,
 }
 
 impl DataMark {
     /// Of the data set as it is now; reads every pixel once.
-    #[must_use]
     pub fn of(data: &Dataset) -> Self {
         Self {
             fingerprint: data.fingerprint(),

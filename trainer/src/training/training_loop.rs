@@ -55,15 +55,12 @@ pub enum Ending {
 /// What a run left behind.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The run folder.
     pub run: PathBuf,
-    /// The last checkpoint.
     pub checkpoint: PathBuf,
-    /// Why it ended.
     pub ending: Ending,
-    /// Where it stands.
     pub state: State,
-    /// KL of each latent dimension of a VAE in nats, mean over test images; none of a GAN, or of a run that was stopped.
+    /// KL of each latent dimension of a VAE in nats, mean over test images; none of a GAN, or of a
+    /// run that was stopped.
     pub latent_use: Option<Vec<f64>>,
     /// Steps trained now; none when a resumed run had come to its end before.
     pub steps: u64,
@@ -244,7 +241,6 @@ fn adapted_augment(config: &Config, augment: f64, losses: &[Losses]) -> f64 {
     if target <= 0.0 {
         return augment;
     }
-    #[allow(clippy::cast_precision_loss)]
     let images = images_per_step(config) as f64;
     let signs = losses.iter().filter_map(|step| step.get("d_sign"));
     signs.fold(augment, |augment, sure| {

@@ -35,7 +35,8 @@ pub struct Options<'a> {
     pub seed: u64,
     /// What to measure; a metric that the images cannot have is left out.
     pub metrics: Vec<Metric>,
-    /// A feature extractor instead of the own classifier. Without one, and with metrics of pixels alone, no classifier is trained.
+    /// A feature extractor instead of the own classifier. Without one, and with metrics of pixels
+    /// alone, no classifier is trained.
     pub extractor: Option<OnnxExtractor>,
     /// Folder for the classifier and for features of real images; `None` keeps nothing.
     pub cache: Option<PathBuf>,
@@ -52,7 +53,8 @@ pub struct Evaluation {
     pub nearest: Option<Nearest>,
     /// The same in features, where there are any.
     pub nearest_in_features: Option<Nearest>,
-    /// The 16 generated images that are nearest to training images, nearest first; empty if memorization was not measured.
+    /// The 16 generated images that are nearest to training images, nearest first; empty if
+    /// memorization was not measured.
     pub worst: Vec<Match>,
     /// How many of the generated images the classifier takes for each class; `None` without it.
     pub class_counts: Option<Vec<usize>>,
@@ -133,7 +135,8 @@ impl<'a> Evaluator<'a> {
         Ok(evaluator)
     }
 
-    /// What the metrics need of the real images, and how many of them the classifier puts into their class, if there is one.
+    /// What the metrics need of the real images, and how many of them the classifier puts into
+    /// their class, if there is one.
     fn describe_real(&mut self, indices: Vec<usize>) -> Result<Option<usize>, EvaluationError> {
         let test = &self.data.test;
         let found = self.features.of_real(test, "test", &indices)?;
@@ -327,7 +330,6 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Where a metric of the run's own nets on `real` test images comes from.
-    #[must_use]
     pub fn provenance_on_test(&self, real: usize) -> Provenance {
         Provenance {
             extractor: None,
@@ -344,9 +346,6 @@ impl<'a> Evaluator<'a> {
 
     /// Writes what the metrics were computed from as `.npy` files, for `scripts/bench/metrics.py`.
     /// Needs [`Options::keep`]: without it there are no generated images to write.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Write`].
     pub fn dump(&self, evaluation: &Evaluation, folder: &Path) -> Result<(), EvaluationError> {
         let real = ChosenRows {
             split: &self.data.test,
@@ -366,7 +365,8 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// FID is the distance in the 2048 features of Inception, which its file's name must tell; in others it is a Fréchet distance.
+/// FID is the distance in the 2048 features of Inception, which its file's name must tell; in
+/// others it is a Fréchet distance.
 fn frechet_name(extractor: &ExtractorProvenance) -> String {
     if extractor.features == 2048 && extractor.name.to_lowercase().contains("inception") {
         return "Fréchet inception distance (FID)".into();
@@ -401,14 +401,8 @@ fn memorization_metrics(
         "nearer to a training image than {:.4}, as 1 % of the test images are",
         compared.threshold
     );
-    let measured = |(key, name), value, method: String| Measurement {
-        key,
-        name,
-        value,
-        error: None,
-        better: Better::Floor,
-        method,
-        of,
+    let measured = |(key, name), value, method| {
+        Measurement::of(key, name, value, Better::Floor).by(method, of)
     };
     let median = "median distance to the nearest training image, over that of test images";
     [
@@ -421,15 +415,9 @@ fn memorization_metrics(
 }
 
 fn accuracy(value: f64) -> Measurement {
-    Measurement {
-        key: "class_accuracy",
-        name: "class accuracy",
-        value,
-        error: None,
-        better: Better::Higher,
-        method: "the classifier finds the class that the image was made in".into(),
-        of: [true, false],
-    }
+    let method = "the classifier finds the class that the image was made in";
+    Measurement::of("class_accuracy", "class accuracy", value, Better::Higher)
+        .by(method.to_owned(), [true, false])
 }
 
 /// `count` of `from` indices, chosen by the seed, in random order.

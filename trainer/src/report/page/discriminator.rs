@@ -1,4 +1,5 @@
-//! What the other half of the model knows: the encoder's use of each dimension, or the discriminator's opinion.
+//! What the other half of the model knows: the encoder's use of each dimension, or the
+//! discriminator's opinion.
 
 use super::html::{missing, note};
 use super::latent::{first, generated};
@@ -38,10 +39,7 @@ pub(super) fn encoder(divergences: &[f64]) -> String {
 
 /// The section on the discriminator.
 pub(super) fn discriminator(nets: &Nets, data: Option<&Dataset>) -> String {
-    match try_discriminator(nets, data) {
-        Ok(html) => html,
-        Err(reason) => missing(&reason),
-    }
+    try_discriminator(nets, data).unwrap_or_else(|reason| missing(&reason))
 }
 
 fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, String> {

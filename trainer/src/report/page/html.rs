@@ -1,13 +1,15 @@
 //! Images, notes and tables as HTML.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::chart::escape;
-use crate::report::base64::base64;
 
 /// A PNG file as an image; `alt` and `attributes` are text and markup.
 pub(super) fn image(png: &[u8], alt: &str, attributes: &str) -> String {
     format!(
         "<img src=\"data:image/png;base64,{}\" alt=\"{}\" {attributes}>",
-        String::from_utf8_lossy(&base64(png)),
+        STANDARD.encode(png),
         escape(alt)
     )
 }
@@ -15,6 +17,11 @@ pub(super) fn image(png: &[u8], alt: &str, attributes: &str) -> String {
 /// A sentence where something should have been.
 pub(super) fn missing(sentence: &str) -> String {
     format!("<p class=\"missing\">{}</p>", escape(sentence))
+}
+
+/// What was drawn, or a sentence on why it could not be.
+pub(super) fn or_missing(drawn: Result<String, String>, what: &str) -> String {
+    drawn.unwrap_or_else(|reason| missing(&format!("The {what} could not be drawn: {reason}.")))
 }
 
 /// A folded-in note under a heading.

@@ -1,10 +1,11 @@
-//! What the latent space holds: each dimension on its own, the way from seed to seed, and what was copied from the data.
+//! What the latent space holds: each dimension on its own, the way from seed to seed, and what was
+//! copied from the data.
 
 use std::fmt::Write as _;
 
 use dreamlet_runtime::latent::{fill_normal, slerp};
 
-use super::html::{image, missing, note};
+use super::html::{image, note, or_missing};
 use super::nearest::nearest;
 use super::nets::Nets;
 use super::slideshow::{Frame, display_width, slideshow};
@@ -65,12 +66,10 @@ fn line(nets: &Nets, dimension: usize, stops: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// Rows of images along single dimensions: those with the largest `divergences`, or else with the largest effect on the image.
+/// Rows of images along single dimensions: those with the largest `divergences`, or else with the
+/// largest effect on the image.
 pub(super) fn traversals(nets: &Nets, divergences: Option<&[f64]>) -> String {
-    match try_traversals(nets, divergences) {
-        Ok(html) => html,
-        Err(reason) => missing(&format!("The traversals could not be drawn: {reason}.")),
-    }
+    or_missing(try_traversals(nets, divergences), "traversals")
 }
 
 fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, String> {
@@ -129,7 +128,6 @@ fn effects(nets: &Nets) -> Result<Vec<f64>, String> {
             .zip(high)
             .map(|(a, b)| u64::from(a.abs_diff(*b)))
             .sum();
-        #[allow(clippy::cast_precision_loss)]
         effects.push(sum as f64 / length as f64);
     }
     Ok(effects)
@@ -137,10 +135,7 @@ fn effects(nets: &Nets) -> Result<Vec<f64>, String> {
 
 /// A walk through several seeds as a slideshow, and rows from one seed to the next.
 pub(super) fn interpolations(nets: &Nets) -> String {
-    match try_interpolations(nets) {
-        Ok(html) => html,
-        Err(reason) => missing(&format!("The interpolations could not be drawn: {reason}.")),
-    }
+    or_missing(try_interpolations(nets), "interpolations")
 }
 
 fn between(nets: &Nets, from: u64, to: u64, t: f32) -> Result<Vec<f32>, String> {
@@ -159,7 +154,6 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
         let (from, to) = (2 * row, 2 * row + 1);
         let mut along = Vec::new();
         for column in 0..COLUMNS {
-            #[allow(clippy::cast_precision_loss)]
             let t = column as f32 / (COLUMNS - 1) as f32;
             along.extend(between(nets, from, to, t)?);
         }
@@ -201,7 +195,6 @@ fn walk(nets: &Nets) -> Result<String, String> {
     let mut width = 0;
     for leg in 0..LEGS {
         for step in 0..steps {
-            #[allow(clippy::cast_precision_loss)]
             let t = step as f32 / steps as f32;
             let mut all = Vec::new();
             for cell in 0..cells {
@@ -233,10 +226,7 @@ fn walk(nets: &Nets) -> Result<String, String> {
 
 /// Generated images beside the training images nearest to them.
 pub(super) fn neighbours(nets: &Nets, data: &Dataset) -> String {
-    match try_neighbours(nets, data) {
-        Ok(html) => html,
-        Err(reason) => missing(&format!("The neighbours could not be drawn: {reason}.")),
-    }
+    or_missing(try_neighbours(nets, data), "neighbours")
 }
 
 fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
@@ -289,7 +279,6 @@ fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
-    #[allow(clippy::cast_precision_loss)]
     let count = values.len() as f64;
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / count)
 }

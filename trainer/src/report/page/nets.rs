@@ -32,9 +32,6 @@ enum SecondNet {
 
 impl Nets {
     /// Opens the newest checkpoint of `run` that is whole, or the best one.
-    ///
-    /// # Errors
-    /// Why there is no generator, in one sentence. A missing encoder or discriminator is told by who asks for it.
     pub(super) fn open(run: &Path, best: bool) -> Result<Self, String> {
         let which = Which {
             best,
@@ -61,12 +58,10 @@ impl Nets {
         })
     }
 
-    /// The step of the checkpoint.
     pub(super) fn step(&self) -> u64 {
         self.saved.state.step
     }
 
-    /// Whether this is a VAE.
     pub(super) fn is_vae(&self) -> bool {
         self.saved.config.vae.is_some()
     }
@@ -87,12 +82,10 @@ impl Nets {
         self.saved.generator.num_params()
     }
 
-    /// Length of a latent vector.
     pub(super) fn latent_len(&self) -> usize {
         self.saved.config.model.latent
     }
 
-    /// Shape of an image.
     pub(super) fn shape(&self) -> Shape {
         let data = &self.saved.config.data;
         Shape {
@@ -112,8 +105,9 @@ impl Nets {
         range(&self.saved.config)
     }
 
-    /// Images of latent vectors that follow each other, planar (channel, row, column), in the generator's range. `class` gives the
-    /// class of each image of a conditional generator; its remainder by the number of classes counts.
+    /// Images of latent vectors that follow each other, planar (channel, row, column), in the
+    /// generator's range. `class` gives the class of each image of a conditional generator; its
+    /// remainder by the number of classes counts.
     pub(super) fn generate(
         &self,
         latents: &[f32],
@@ -167,7 +161,8 @@ impl Nets {
         latent_use::divergences(encoder, &self.saved.config, data, &Device::flex()).map(Some)
     }
 
-    /// The discriminator's logit of each image `[N, C, H, W]`, positive for "real". `class` as in [`Nets::generate`].
+    /// The discriminator's logit of each image `[N, C, H, W]`, positive for "real". `class` as in
+    /// [`Nets::generate`].
     pub(super) fn logits(
         &self,
         images: &[f32],

@@ -295,7 +295,8 @@ fn metric_tables(report: &Value, metrics: &[Value]) -> String {
     out
 }
 
-/// The last measurement of a run that was never evaluated afterwards, with what it was measured on; `None` if there is none.
+/// The last measurement of a run that was never evaluated afterwards, with what it was measured on;
+/// `None` if there is none.
 pub(super) fn measured(run: &RunFiles) -> Option<String> {
     let log = run.metrics.as_ref()?.as_ref().ok()?;
     let provenance = run.provenance.as_ref()?.as_object()?;

@@ -7,19 +7,20 @@ use crate::chart::escape;
 
 /// One image of a slideshow.
 pub(super) struct Frame<'a> {
-    /// The PNG file.
     pub(super) png: &'a [u8],
     /// What the slider says at it.
     pub(super) label: String,
 }
 
-/// Width in CSS pixels at which an image of `pixels` has squares for pixels and is about `wanted` wide.
+/// Width in CSS pixels at which an image of `pixels` has squares for pixels and is about `wanted`
+/// wide.
 pub(super) fn display_width(pixels: u32, wanted: u32) -> u32 {
     let factor = (wanted / pixels.max(1)).max(1);
     pixels.saturating_mul(factor)
 }
 
-/// The slideshow, which stands at its last frame until it is moved; `frames` are of one size, `width` of the first is in CSS pixels.
+/// The slideshow, which stands at its last frame until it is moved; `frames` are of one size,
+/// `width` of the first is in CSS pixels.
 pub(super) fn slideshow(name: &str, frames: &[Frame<'_>], width: u32) -> String {
     let Some(last) = frames.len().checked_sub(1) else {
         return String::new();

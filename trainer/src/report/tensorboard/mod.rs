@@ -18,11 +18,8 @@ use crate::atomic_file::write_atomic;
 /// Always this name: a second report replaces the first instead of doubling every curve.
 const FILE: &str = "events.out.tfevents.0000000000.dreamlet";
 
-/// Writes `folder/RUN/events.out.tfevents.…`: the numbers of `stats.jsonl` and `metrics.jsonl`, and the sample images.
-/// TensorBoard shows every run below `folder`.
-///
-/// # Errors
-/// [`ReportError::Write`].
+/// Writes `folder/RUN/events.out.tfevents.…`: the numbers of `stats.jsonl` and `metrics.jsonl`, and
+/// the sample images. TensorBoard shows every run below `folder`.
 pub fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportError> {
     let folder = folder.join(&run.name);
     let write = |path: &Path| {
@@ -35,7 +32,6 @@ pub fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportError> {
     Ok(path)
 }
 
-/// The bytes of the file.
 fn events(run: &RunFiles) -> Vec<u8> {
     let clock = Clock::of(run);
     let mut all = Vec::new();
@@ -75,7 +71,6 @@ fn scalars<'a>(prefix: &'a str, log: &'a Log) -> impl Iterator<Item = (u64, Valu
             let value = Value {
                 tag: format!("{prefix}/{}", series.name),
                 // The format has single precision.
-                #[allow(clippy::cast_possible_truncation)]
                 content: Some(Content::Scalar(*value as f32)),
             };
             (*step, value)
@@ -97,7 +92,8 @@ fn image_summary(sheet: &Sheet) -> (u64, Value) {
     (sheet.step, value)
 }
 
-/// When a step was: `stats.jsonl` has the seconds of training, and its last change was at its last line.
+/// When a step was: `stats.jsonl` has the seconds of training, and its last change was at its last
+/// line.
 struct Clock {
     start: f64,
     seconds: Vec<(u64, f64)>,

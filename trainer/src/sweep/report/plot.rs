@@ -34,7 +34,6 @@ pub fn svg(sweep: &Sweep) -> String {
 }
 
 fn axis_of(parameter: &Parameter) -> MarkedAxis {
-    #[allow(clippy::cast_precision_loss)]
     let axis = match &parameter.range {
         Range::Uniform(low, high) => Axis::exact(*low, *high),
         Range::Log(low, high) => Axis::logarithmic(*low, *high),
@@ -100,7 +99,6 @@ fn points(
 fn part_across(trial: &Trial, parameter: &Parameter, axis: &MarkedAxis) -> f64 {
     let value = trial.settings.get(parameter.key.path);
     let number = match (&parameter.range, value) {
-        #[allow(clippy::cast_precision_loss)]
         (Range::Choice(values), Some(value)) => {
             // Beside one another instead of over one another.
             let jitter = (trial.trial % 9) as f64 / 9.0 * 0.5 - 0.22;
@@ -108,7 +106,6 @@ fn part_across(trial: &Trial, parameter: &Parameter, axis: &MarkedAxis) -> f64 {
             place as f64 + jitter
         }
         (_, Some(Value::Float(x))) => *x,
-        #[allow(clippy::cast_precision_loss)]
         (_, Some(Value::Integer(n))) => *n as f64,
         _ => axis.axis.low,
     };
