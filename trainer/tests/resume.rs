@@ -72,7 +72,7 @@ fn only_run(out: &Path) -> Option<PathBuf> {
 }
 
 /// Name and bytes of the weights and of the optimizers' moments in the last checkpoint, and the
-/// figures of each step without times.
+/// losses of each step without times.
 fn result(run: &Path, steps: u64) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
     let last = run.join("checkpoints").join(format!("{steps:08}"));
     let mut weights = Vec::new();
@@ -84,14 +84,14 @@ fn result(run: &Path, steps: u64) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
     }
     weights.sort();
     let stats = fs::read_to_string(run.join("stats.jsonl")).unwrap();
-    let figures = stats.lines().map(|line| {
+    let losses = stats.lines().map(|line| {
         let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
         for key in ["seconds", "images_per_second"] {
             value.as_object_mut().unwrap().remove(key);
         }
         value.to_string()
     });
-    (weights, figures.collect())
+    (weights, losses.collect())
 }
 
 /// Trains for `steps`, enough for some kills on a fast machine too.
@@ -153,7 +153,7 @@ fn killed_run_equals_undisturbed_run(preset: &str, steps: u64, extra: &[&str]) {
     );
     assert_eq!(
         expected.1, found.1,
-        "{preset}: the figures differ after {kills} kills"
+        "{preset}: the losses differ after {kills} kills"
     );
 }
 

@@ -151,7 +151,7 @@ fn a_trial_that_cannot_train_is_marked_and_a_wrong_metric_ends_the_sweep() {
     assert!(!output.status.success());
     let said = text(&output.stderr);
     assert!(said.contains("did you mean \"loss\"?"), "{said}");
-    // Data that is not there: each trial's process says so, and no trial comes to a figure.
+    // Data that is not there: each trial's process says so, and no trial comes to a metric.
     let lost = good.replace("\"glyphs\"", "\"idx:nowhere\"");
     fs::write(&file, lost).unwrap();
     let output = sweep(&folder, &["--out", "data"]);

@@ -63,8 +63,8 @@ fn state(run: &Path, step: u64) -> Value {
     json(&run.join(format!("checkpoints/{step:08}/state.json")))
 }
 
-/// Steps and values of a figure in `metrics.jsonl`.
-fn figures(run: &Path, key: &str) -> Vec<(u64, f64)> {
+/// Steps and values of a metric in `metrics.jsonl`.
+fn metric(run: &Path, key: &str) -> Vec<(u64, f64)> {
     let text = read(&run.join("metrics.jsonl"));
     let lines = text
         .lines()
@@ -75,7 +75,7 @@ fn figures(run: &Path, key: &str) -> Vec<(u64, f64)> {
 }
 
 #[test]
-fn any_figure_picks_the_best_checkpoint_by_the_direction_it_has() {
+fn any_metric_picks_the_best_checkpoint_by_the_direction_it_has() {
     let folder = scratch("best-by", true);
     for (name, key, larger) in [
         ("auto", "frechet_distance", false),
@@ -92,7 +92,7 @@ fn any_figure_picks_the_best_checkpoint_by_the_direction_it_has() {
         let output = train("cvae-dense", &folder, &sets, &ends);
         assert!(output.status.success(), "{name}: {}", said(&output));
         let run = last_run(&folder);
-        let found = figures(&run, key);
+        let found = metric(&run, key);
         assert_eq!(found.len(), 4);
         for (step, value) in &found {
             let state = state(&run, *step);
@@ -125,7 +125,7 @@ fn any_figure_picks_the_best_checkpoint_by_the_direction_it_has() {
 }
 
 #[test]
-fn a_figure_of_features_is_refused_at_the_start_without_labels() {
+fn a_metric_of_features_is_refused_at_the_start_without_labels() {
     let folder = scratch("best-by-refused", false);
     let more = ["--steps", "2", "--eval-every", "1", "--best-by", "recall"];
     let refused = train("seed-gan", &folder, &[], &more);
@@ -152,7 +152,7 @@ fn patience_ends_a_run_that_gets_no_better_and_leaves_one_alone_that_does() {
         "{words}"
     );
     assert!(read(&run.join("log.txt")).contains("Patience at step 4 "));
-    assert_eq!(figures(&run, "sliced_wasserstein").len(), 4);
+    assert_eq!(metric(&run, "sliced_wasserstein").len(), 4);
     assert_eq!(json(&run.join("checkpoints/best.json"))["step"], 1);
 
     let patient = train("seed-gan", &folder, &still, &[&often[..], &["0"]].concat());

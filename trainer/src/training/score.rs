@@ -12,6 +12,8 @@ use crate::random::{Purpose, normals, stream};
 
 /// Images on each side of a score.
 pub(crate) const IMAGES: usize = 512;
+/// Images that are generated together.
+const BATCH: usize = 64;
 
 /// The score and its name. A VAE: the negative evidence lower bound on the first 512 test images,
 /// in nats. A GAN: the sliced Wasserstein distance (Rabin et al. 2011) between 512 images and 512
@@ -26,30 +28,15 @@ pub(crate) fn score(learner: &Learner, config: &Config, test: &Batch, device: &D
         };
     }
     let [rows, channels, height, width] = test.pixels.dims();
-    let generator = learner.generator();
+    let (generator, model) = (learner.generator(), &config.model);
+    let seed = config.training.seed;
     let mut fakes = Vec::new();
-    let mut done = 0;
-    while done < rows {
-        let n = (rows - done).min(64);
-        let latent = normals(
-            config.training.seed,
-            Purpose::Score,
-            done as u64,
-            n,
-            config.model.latent,
-            device,
-        );
-        fakes.extend(
-            generator
-                .forward(
-                    latent,
-                    classes_in_turn(done, n, config.model.classes, device),
-                )
-                .into_data()
-                .try_to_vec::<f32>()
-                .unwrap_or_default(),
-        );
-        done += n;
+    for done in (0..rows).step_by(BATCH) {
+        let n = (rows - done).min(BATCH);
+        let latent = normals(seed, Purpose::Score, done as u64, n, model.latent, device);
+        let classes = classes_in_turn(done, n, model.classes, device);
+        let made = generator.forward(latent, classes).into_data();
+        fakes.extend(made.try_to_vec::<f32>().unwrap_or_default());
     }
     let reals = test.pixels.to_data().try_to_vec::<f32>();
     let image = channels * height * width;
@@ -58,7 +45,6 @@ pub(crate) fn score(learner: &Learner, config: &Config, test: &Batch, device: &D
     let distance = if rows == 0 {
         f64::INFINITY
     } else {
-        let seed = config.training.seed;
         let directions = |index| stream(seed, Purpose::Score, (1 << 40) + index);
         sliced_wasserstein(&reals, &fakes, &unit_directions(image, directions))
     };

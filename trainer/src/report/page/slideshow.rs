@@ -50,7 +50,7 @@ pub(super) fn slideshow(name: &str, frames: &[Frame<'_>], width: u32) -> String 
         )
     };
     format!(
-        "<div class=\"film\" style=\"width:{width}px\"><div class=\"stage\">{stage}</div>{controls}</div>"
+        "<div class=\"slideshow\" style=\"width:{width}px\"><div class=\"stage\">{stage}</div>{controls}</div>"
     )
 }
 
