@@ -9,7 +9,7 @@ use super::matrix::{Matrix, ReadRows, count};
 /// Random directions.
 pub(super) const DIRECTIONS: usize = 128;
 
-/// [`DIRECTIONS`] unit directions in the space of images with `width` numbers, one a row, of
+/// 128 unit directions in the space of images with `width` numbers, one a row, of
 /// normals from the stream of each index.
 pub fn unit_directions(width: usize, stream: impl Fn(u64) -> Stream) -> Matrix {
     let mut values = vec![0.0_f32; DIRECTIONS * width];
