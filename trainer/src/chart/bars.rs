@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::axis::Axis;
-use super::figure::{Figure, PALETTE, SIDE, path, short};
+use super::frame::{ChartFrame, PALETTE, SIDE, path, short};
 use super::text::json_script;
 
 /// How often the values of each set fall into each of 40 bins, as shares of the set.
@@ -60,7 +60,7 @@ pub(crate) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
             "name": name, "x": centres, "y": shares.iter().map(|s| short(*s)).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
     });
-    let figure = Figure {
+    let chart = ChartFrame {
         title,
         legend: &lines.iter().map(|l| l.0).collect::<Vec<_>>(),
         aside: "% of the images of each set",
@@ -71,7 +71,7 @@ pub(crate) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
         y,
         hover: &json_script(&hover),
     };
-    Some(figure.html())
+    Some(chart.html())
 }
 
 /// One bar for each value, with its name.
@@ -98,7 +98,7 @@ pub(crate) fn bars(title: &str, unit: &str, values: &[(String, f64)]) -> String 
         "x0": 0.0, "x1": count,
         "series": [{ "name": "", "x": centres, "y": values.iter().map(|v| short(v.1)).collect::<Vec<_>>() }],
     });
-    let figure = Figure {
+    let chart = ChartFrame {
         title,
         legend: &[],
         aside: "",
@@ -109,7 +109,7 @@ pub(crate) fn bars(title: &str, unit: &str, values: &[(String, f64)]) -> String 
         y,
         hover: &json_script(&hover),
     };
-    figure.html()
+    chart.html()
 }
 
 #[cfg(test)]

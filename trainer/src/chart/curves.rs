@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::axis::Axis;
-use super::figure::{Figure, PALETTE, path, short};
+use super::frame::{ChartFrame, PALETTE, path, short};
 use super::series::Series;
 use super::text::{json_script, number};
 
@@ -80,7 +80,7 @@ pub(crate) fn curves(title: &str, series: &[&Series]) -> Option<String> {
             "y": l.points.iter().map(|p| short(p.1)).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
     });
-    let figure = Figure {
+    let chart = ChartFrame {
         title,
         legend: &lines.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(),
         aside: &cut.map_or_else(String::new, |(low, high)| {
@@ -93,7 +93,7 @@ pub(crate) fn curves(title: &str, series: &[&Series]) -> Option<String> {
         y,
         hover: &json_script(&hover),
     };
-    Some(figure.html())
+    Some(chart.html())
 }
 
 fn plain((step, value): (u64, f64)) -> (f64, f64) {

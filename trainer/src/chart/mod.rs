@@ -3,7 +3,7 @@
 mod axis;
 mod bars;
 mod curves;
-mod figure;
+mod frame;
 mod panels;
 mod series;
 mod text;

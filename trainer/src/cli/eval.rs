@@ -12,8 +12,8 @@ use super::sample::range_note;
 use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
 use crate::evaluation::{
-    self, Evaluation, EvaluationError, Evaluator, FileSource, FolderSource, Metric, OnnxExtractor,
-    Options, Source,
+    self, Evaluation, EvaluationError, EvaluationOptions, Evaluator, FileSource, FolderSource,
+    ImageSource, Metric, OnnxExtractor,
 };
 use crate::sampling::parse_range;
 use crate::sheet::{chw_to_hwc, enlarge, grid, save_png};
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let data = load(args, &model, &bar)?;
     let vae = matches!(&model, Model::Run(saved, _) if saved.config.vae.is_some());
     let mut folder = None;
-    let source: &mut dyn Source = match &mut model {
+    let source: &mut dyn ImageSource = match &mut model {
         Model::Run(_, source) | Model::File(source) => source,
         Model::Folder(path) => folder.insert(FolderSource::open(path, data.height, data.channels)?),
     };
@@ -126,7 +126,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let classes = source.classes();
     refuse_impossible(args, classes, extractor.is_none(), data.height, vae)?;
     let metrics = metrics(args, &data);
-    let options = Options {
+    let options = EvaluationOptions {
         samples: args.samples.min(source.available().unwrap_or(usize::MAX)),
         seed: args.seed,
         metrics,

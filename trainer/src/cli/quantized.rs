@@ -4,7 +4,9 @@ use dreamlet_runtime::engine::tract::Assumptions;
 
 use super::print;
 use crate::data::{self, Bar, DataSpec, LoadOptions};
-use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options, Source};
+use crate::evaluation::{
+    EvaluationError, EvaluationOptions, Evaluator, FileSource, ImageSource, Metric,
+};
 use dreamlet_compiler::{Compiled, compile};
 
 /// By how much of the ONNX file's distance a quantized model may be worse.
@@ -30,7 +32,7 @@ pub(super) fn compile_measured(
     let data = data::load(spec, &loading)?;
     let mut evaluator = Evaluator::new(
         &data,
-        Options {
+        EvaluationOptions {
             samples,
             seed: 0,
             metrics: vec![Metric::Frechet],

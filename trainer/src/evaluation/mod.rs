@@ -26,7 +26,7 @@ mod tests;
 
 pub use classifier::classifiable;
 pub use error::EvaluationError;
-pub use evaluator::{Evaluation, Evaluator, LEAST, Options};
+pub use evaluator::{Evaluation, EvaluationOptions, Evaluator, LEAST};
 pub use matrix::Matrix;
 pub use memorization::Match;
 pub use metric::{
@@ -34,4 +34,4 @@ pub use metric::{
 };
 pub use onnx::OnnxExtractor;
 pub use sliced::{sliced_wasserstein, unit_directions};
-pub use source::{FileSource, FolderSource, Source};
+pub use source::{FileSource, FolderSource, ImageSource};

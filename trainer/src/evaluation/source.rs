@@ -13,7 +13,7 @@ use crate::data::FolderImages;
 use crate::generator_file::FileGenerator;
 
 /// Images by number, as planar bytes (channel, row, column).
-pub trait Source {
+pub trait ImageSource {
     /// Channels, rows and columns.
     fn shape(&self) -> [usize; 3];
     /// Number of classes of a conditional generator, 0 for none.
@@ -24,7 +24,7 @@ pub trait Source {
     fn available(&self) -> Option<usize> {
         None
     }
-    /// Images `first..first + count`; `classes` has one for each where [`Source::classes`] is not
+    /// Images `first..first + count`; `classes` has one for each where [`ImageSource::classes`] is not
     /// 0.
     fn images(
         &mut self,
@@ -70,7 +70,7 @@ impl FileSource {
     }
 }
 
-impl Source for FileSource {
+impl ImageSource for FileSource {
     fn shape(&self) -> [usize; 3] {
         self.generators.first().map_or([0; 3], |g| {
             let shape = g.shape();
@@ -141,7 +141,7 @@ impl FolderSource {
     }
 }
 
-impl Source for FolderSource {
+impl ImageSource for FolderSource {
     fn shape(&self) -> [usize; 3] {
         self.0.shape()
     }

@@ -30,7 +30,7 @@ struct FunctionSource<F> {
     function: F,
 }
 
-impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for FunctionSource<F> {
+impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> ImageSource for FunctionSource<F> {
     fn shape(&self) -> [usize; 3] {
         self.shape
     }
@@ -56,8 +56,8 @@ impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for Function
     }
 }
 
-fn options(folder: &TestFolder) -> Options<'static> {
-    Options {
+fn options(folder: &TestFolder) -> EvaluationOptions<'static> {
+    EvaluationOptions {
         samples: 300,
         seed: 3,
         metrics: Metric::ALL.to_vec(),
@@ -69,7 +69,7 @@ fn options(folder: &TestFolder) -> Options<'static> {
 }
 
 /// A conditional "generator" that returns training images of the class, `skip` classes further on.
-fn copies(data: &Dataset, skip: usize) -> impl Source {
+fn copies(data: &Dataset, skip: usize) -> impl ImageSource {
     let data = data.clone();
     let mut next = 0;
     FunctionSource {
@@ -160,7 +160,7 @@ fn data_without_labels_has_the_metrics_of_pixels() {
     for split in [&mut data.train, &mut data.test] {
         *split = Split::new(split.pixels().to_vec(), None, 784).unwrap();
     }
-    let pixels = Options {
+    let pixels = EvaluationOptions {
         metrics: vec![
             Metric::SlicedWasserstein,
             Metric::MsSsim,
@@ -190,7 +190,7 @@ fn data_without_labels_has_the_metrics_of_pixels() {
 #[test]
 fn images_of_another_shape_and_too_few_are_refused() {
     let (data, folder) = (glyphs(), TestFolder::new());
-    let few = Options {
+    let few = EvaluationOptions {
         samples: 20,
         ..options(&folder)
     };
@@ -198,7 +198,7 @@ fn images_of_another_shape_and_too_few_are_refused() {
         Evaluator::new(&data, few).err(),
         Some(EvaluationError::TooFew { found: 20, .. })
     ));
-    let only = Options {
+    let only = EvaluationOptions {
         metrics: vec![Metric::SlicedWasserstein],
         ..options(&folder)
     };
@@ -240,7 +240,7 @@ fn a_folder_is_measured_like_the_generator_that_made_its_images() {
     assert_eq!(all.len(), 120 * 784);
     assert_eq!(source.images(30, 2, &[]).unwrap(), all[30 * 784..32 * 784]);
     assert_eq!(source.images(50, 1, &[]).unwrap(), all[50 * 784..51 * 784]);
-    let options = Options {
+    let options = EvaluationOptions {
         metrics: vec![Metric::SlicedWasserstein, Metric::Memorization],
         keep: true,
         ..options(&folder)

@@ -15,7 +15,7 @@ use crate::training::run::read_config;
 
 /// A sheet of images as a PNG file.
 #[derive(Clone, Debug)]
-pub struct Sheet {
+pub struct SheetFile {
     /// The step it was made at; 0 for `reals.png`.
     pub step: u64,
     pub png: Vec<u8>,
@@ -51,11 +51,11 @@ pub struct RunFiles {
     /// `eval.json`.
     pub evaluation: Option<Result<Value, String>>,
     /// Images of `samples/` by step, thinned out.
-    pub samples: Vec<Sheet>,
+    pub samples: Vec<SheetFile>,
     pub samples_found: usize,
     /// Sample images that could not be read, one sentence each.
     pub samples_broken: Vec<String>,
-    pub reals: Result<Sheet, String>,
+    pub reals: Result<SheetFile, String>,
     pub checkpoints: Vec<Checkpoint>,
 }
 
@@ -134,7 +134,7 @@ fn json(path: &Path, name: &str) -> Result<Value, String> {
     serde_json::from_slice(&bytes(path, name)?).map_err(|e| format!("{name} is damaged: {e}."))
 }
 
-fn sheet(path: &Path, step: u64) -> Result<Sheet, String> {
+fn sheet(path: &Path, step: u64) -> Result<SheetFile, String> {
     let name = path
         .file_name()
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
@@ -145,7 +145,7 @@ fn sheet(path: &Path, step: u64) -> Result<Sheet, String> {
     // Decoded whole: a browser shows half an image of a damaged file without a word.
     let image = image::load_from_memory_with_format(&png, image::ImageFormat::Png)
         .map_err(|e| format!("{name} is damaged: {e}."))?;
-    Ok(Sheet {
+    Ok(SheetFile {
         step,
         width: image.width(),
         height: image.height(),
@@ -155,7 +155,7 @@ fn sheet(path: &Path, step: u64) -> Result<Sheet, String> {
 }
 
 /// The sheets to show, the number of files there are, and what is wrong with some.
-fn samples(folder: &Path) -> (Vec<Sheet>, usize, Vec<String>) {
+fn samples(folder: &Path) -> (Vec<SheetFile>, usize, Vec<String>) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<(u64, PathBuf, u64)> = entries
         .filter_map(|entry| {

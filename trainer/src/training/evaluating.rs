@@ -8,7 +8,8 @@ use super::learner::Learner;
 use crate::config::{BestBy, Config};
 use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
 use crate::evaluation::{
-    Better, EvaluationError, Evaluator, FileSource, Metric, MetricValue, Options, classifiable,
+    Better, EvaluationError, EvaluationOptions, Evaluator, FileSource, Metric, MetricValue,
+    classifiable,
 };
 use crate::export;
 use crate::nets::Generator;
@@ -160,7 +161,7 @@ impl<'a> Evaluating<'a> {
         let bar = Bar::default();
         let progress: &dyn Progress = if quiet { &Silent } else { &bar };
         // What is heard while the real side is made must not be heard at every step.
-        let classifier = Options {
+        let classifier = EvaluationOptions {
             samples: config.training.eval_samples,
             seed: config.training.seed,
             metrics,

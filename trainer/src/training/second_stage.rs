@@ -32,7 +32,7 @@ impl Stage {
 }
 
 /// What the bound on log p(z) is made of.
-pub(super) struct Terms {
+pub(super) struct SecondStageTerms {
     /// log p(z|u) of each z, `[N]`.
     pub(super) likelihood: Tensor<1>,
     /// log p(u) − log q(u|z) of each, `[N]`.
@@ -47,12 +47,12 @@ pub(super) fn terms(
     decoder: &Generator,
     z: Tensor<2>,
     noise: Tensor<2>,
-) -> Option<Terms> {
+) -> Option<SecondStageTerms> {
     let (encoder, decoder) = (encoder.second()?, decoder.second()?);
     let (mean, log_variance) = encoder.forward(z.clone());
     let u = reparameterize(mean.clone(), log_variance.clone(), noise.clone());
     let gamma = decoder.log_variance().reshape([1, 1]);
-    Some(Terms {
+    Some(SecondStageTerms {
         likelihood: log_normal(z, decoder.forward(u.clone()), gamma),
         ratio: log_prior_ratio(u, log_variance.clone(), noise),
         divergences: divergences(mean, log_variance),

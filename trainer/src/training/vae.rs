@@ -28,7 +28,7 @@ pub(super) struct Autoencoder {
 const EVALUATION: u64 = 1 << 42;
 
 /// What both bounds are made of.
-struct Terms {
+struct BoundTerms {
     likelihood: Tensor<1>,
     ratio: Tensor<1>,
     divergences: Tensor<1>,
@@ -72,7 +72,7 @@ impl Vae {
         purpose: Purpose,
         index: u64,
         device: &Device,
-    ) -> Terms {
+    ) -> BoundTerms {
         let (x, class) = (reals.pixels, reals.classes.filter(|_| self.conditional()));
         let [rows, ..] = x.dims();
         let draw = || {
@@ -104,7 +104,7 @@ impl Vae {
         };
         let z = reparameterize(mean, log_variance.clone(), noise.clone());
         let logits = net.decoder.logits(z.clone(), repeated(class, draws));
-        Terms {
+        BoundTerms {
             likelihood: log_likelihood(logits, x, self.settings.likelihood, self.settings.sigma),
             ratio: log_prior_ratio(z.clone(), log_variance, noise),
             divergences,

@@ -22,13 +22,13 @@ use crate::evaluation::metric::{
 use crate::evaluation::onnx::OnnxExtractor;
 use crate::evaluation::prdc::Radii;
 use crate::evaluation::sliced::{self, Projections};
-use crate::evaluation::source::Source;
+use crate::evaluation::source::ImageSource;
 
 /// The fewest images on each side.
 pub const LEAST: usize = 50;
 
 /// How to evaluate.
-pub struct Options<'a> {
+pub struct EvaluationOptions<'a> {
     /// Generated images; as many test images go against them, if there are so many.
     pub samples: usize,
     /// Number of the first generated image; also chooses the real images and the pairs.
@@ -80,7 +80,7 @@ impl<'a> Evaluator<'a> {
     ///
     /// # Errors
     /// [`EvaluationError`]: too few images, no labels and no extractor, or an extractor that fails.
-    pub fn new(data: &'a Dataset, options: Options<'a>) -> Result<Self, EvaluationError> {
+    pub fn new(data: &'a Dataset, options: EvaluationOptions<'a>) -> Result<Self, EvaluationError> {
         let rows = options.samples.min(data.test.len());
         if rows < LEAST {
             let advice = if data.test.len() < LEAST {
@@ -208,7 +208,7 @@ impl<'a> Evaluator<'a> {
     pub fn evaluate(
         &mut self,
         model: &str,
-        source: &mut dyn Source,
+        source: &mut dyn ImageSource,
     ) -> Result<Evaluation, EvaluationError> {
         let shape = self.reference.shape;
         if source.shape() != shape {
@@ -345,7 +345,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Writes what the metrics were computed from as `.npy` files, for `scripts/bench/metrics.py`.
-    /// Needs [`Options::keep`]: without it there are no generated images to write.
+    /// Needs [`EvaluationOptions::keep`]: without it there are no generated images to write.
     pub fn dump(&self, evaluation: &Evaluation, folder: &Path) -> Result<(), EvaluationError> {
         let real = ChosenRows {
             split: &self.data.test,

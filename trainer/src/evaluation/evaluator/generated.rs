@@ -8,7 +8,7 @@ use crate::evaluation::classifier::likeliest;
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::matrix::Matrix;
 use crate::evaluation::memorization::{Nearest, Worst};
-use crate::evaluation::source::Source;
+use crate::evaluation::source::ImageSource;
 
 /// Images that are generated in a call, and most numbers of them.
 const CALL: usize = 512;
@@ -55,7 +55,7 @@ impl Generated {
     /// part by part.
     pub(super) fn make(
         &mut self,
-        source: &mut dyn Source,
+        source: &mut dyn ImageSource,
         (first, total): (u64, usize),
         reference: &Reference,
         features: &mut Features<'_>,

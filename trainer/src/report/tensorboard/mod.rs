@@ -12,7 +12,7 @@ use prost::Message as _;
 use self::event::{Content, Event, Image, Summary, Value, What};
 use super::ReportError;
 use super::log::Log;
-use super::run_files::{RunFiles, Sheet};
+use super::run_files::{RunFiles, SheetFile};
 use crate::atomic_file::write_atomic;
 
 /// Always this name: a second report replaces the first instead of doubling every curve.
@@ -78,7 +78,7 @@ fn scalars<'a>(prefix: &'a str, log: &'a Log) -> impl Iterator<Item = (u64, Valu
     })
 }
 
-fn image_summary(sheet: &Sheet) -> (u64, Value) {
+fn image_summary(sheet: &SheetFile) -> (u64, Value) {
     let image = Image {
         height: i32::try_from(sheet.height).unwrap_or(i32::MAX),
         width: i32::try_from(sheet.width).unwrap_or(i32::MAX),

@@ -13,7 +13,7 @@ pub(super) const SIDE: f64 = 1000.0;
 /// Colours of the style sheet.
 pub(super) const PALETTE: usize = 4;
 
-pub(super) struct Figure<'a> {
+pub(super) struct ChartFrame<'a> {
     pub(super) title: &'a str,
     pub(super) legend: &'a [&'a str],
     pub(super) aside: &'a str,
@@ -26,7 +26,7 @@ pub(super) struct Figure<'a> {
     pub(super) hover: &'a str,
 }
 
-impl Figure<'_> {
+impl ChartFrame<'_> {
     pub(super) fn html(&self) -> String {
         let (mut grid, mut labels) = (String::new(), String::new());
         for tick in self.y.ticks() {
