@@ -10,17 +10,20 @@
 
 pub mod atomic_file;
 pub mod benchmark;
+pub(crate) mod chart;
 pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
 pub mod evaluation;
 pub mod export;
+pub mod generator_file;
 pub mod loss;
 pub mod nets;
 pub mod random;
 pub mod report;
 pub mod sampling;
+pub mod sheet;
 mod stderr;
 pub mod sweep;
 pub mod training;

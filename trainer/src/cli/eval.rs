@@ -11,14 +11,14 @@ use serde_json::Value;
 use super::sample::range_note;
 use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
-use crate::evaluation::likelihood::{self, BoundOptions};
 use crate::evaluation::{
-    self, Evaluation, EvaluationError, Evaluator, FileSource, FolderSource, Metric, OnnxExtractor,
-    Options, Source,
+    self, Evaluation, EvaluationError, EvaluationOptions, Evaluator, FileSource, FolderSource,
+    ImageSource, Metric, OnnxExtractor,
 };
-use crate::report::grid::{enlarge, save_png};
+use crate::sheet::{chw_to_hwc, enlarge, grid, save_png};
 use crate::stderr::say;
 use crate::training::saved::{Saved, Which};
+use crate::training::{BoundOptions, generator_source, likelihood_metrics};
 
 /// Arguments of `dreamlet eval`.
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let data = load(args, &model, &bar)?;
     let vae = matches!(&model, Model::Run(saved, _) if saved.config.vae.is_some());
     let mut folder = None;
-    let source: &mut dyn Source = match &mut model {
+    let source: &mut dyn ImageSource = match &mut model {
         Model::Run(_, source) | Model::File(source) => source,
         Model::Folder(path) => folder.insert(FolderSource::open(path, data.height, data.channels)?),
     };
@@ -125,7 +125,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let classes = source.classes();
     refuse_impossible(args, classes, extractor.is_none(), data.height, vae)?;
     let metrics = metrics(args, &data);
-    let options = Options {
+    let options = EvaluationOptions {
         samples: args.samples.min(source.available().unwrap_or(usize::MAX)),
         seed: args.seed,
         metrics,
@@ -152,11 +152,16 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
             seed: args.seed,
             progress: &bar,
         };
-        likelihood::figures(saved, &data, &options, &evaluator)?
+        match saved.learner()? {
+            Some(learner) => {
+                likelihood_metrics(&learner, &saved.config, &data, &options, &evaluator)?
+            }
+            None => Vec::new(),
+        }
     } else {
         Vec::new()
     };
-    found.report.figures.extend(bounds);
+    found.report.metrics.extend(bounds);
     if let Model::Run(saved, _) = &model {
         let which = [
             (args.best, "the best checkpoint"),
@@ -170,7 +175,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         found.report.notes.push(note);
         // The report is on the generator that is exported.
         if !args.raw && !args.first_stage {
-            save_figures(&saved.run, &found.report);
+            save_metrics(&saved.run, &found.report);
         }
     }
     if let Model::File(source) = &model
@@ -195,7 +200,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
 }
 
 /// Keeps the figures in the run's folder, for its report. Of a run that is only to be read they are printed all the same.
-fn save_figures(run: &Path, report: &evaluation::Report) {
+fn save_metrics(run: &Path, report: &evaluation::MetricReport) {
     let file = run.join("eval.json");
     let former = std::fs::read(&file).unwrap_or_default();
     let former = serde_json::from_slice(&former).unwrap_or_default();
@@ -349,7 +354,7 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
             first_stage: args.first_stage,
         };
         let saved = Saved::open(path, which)?;
-        let source = FileSource::trained(&saved.generator, &saved.config)?;
+        let source = generator_source(&saved.generator, &saved.config)?;
         return Ok(Model::Run(Box::new(saved), source));
     }
     of_a_run_only(args)?;
@@ -406,26 +411,14 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
         return Ok(());
     }
     let shape = Shape::new(data.channels, data.height, data.width)?;
-    let length = data.image_len();
     let mut images = Vec::new();
     for worst in &found.worst {
         for planar in [Some(&worst.pixels[..]), data.train.image(worst.training)] {
-            let values: Vec<f32> = planar
-                .into_iter()
-                .flatten()
-                .map(|b| f32::from(*b))
-                .collect();
-            let mut bytes = vec![0; length];
-            let range = PixelRange {
-                low: 0.0,
-                high: 255.0,
-            };
-            dreamlet_runtime::image::to_hwc_u8(&values, shape, range, &mut bytes)?;
-            images.push(bytes);
+            images.push(chw_to_hwc(planar.unwrap_or_default(), shape));
         }
     }
     let path = folder.join("memorization.png");
-    let sheet = crate::report::grid::grid(&images, shape, Some(8), 2)?;
+    let sheet = grid(&images, shape, Some(8), 2)?;
     save_png(&enlarge(&sheet, (112 / data.height.max(1)).max(1))?, &path)?;
     say!(
         "wrote {}: {} generated images, each left of its nearest training image",

@@ -9,12 +9,14 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 
 use super::CliResult;
+use crate::generator_file::{self, FileGenerator};
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
-    self, Class, FileGenerator, Interpolation, Latents, Layout, Output, Request, SamplingError,
-    Seeds, Way, parse_truncation,
+    self, Class, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds, Way,
+    parse_truncation,
 };
 use crate::stderr::say;
+use crate::training::checkpoint::newer_checkpoint;
 
 /// Images that are shown in the terminal when they go to files of their own.
 const SHOWN: usize = 64;
@@ -101,9 +103,9 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         );
     }
     let assumptions = args.foreign.assumptions();
-    let file = sampling::resolve(&args.model)?;
+    let file = generator_file::resolve(&args.model)?;
     if file != args.model
-        && let Some(newer) = sampling::newer_checkpoint(&args.model, &file)
+        && let Some(newer) = newer_checkpoint(&args.model, &file)
     {
         say!(
             "note: {} is older than {}; `dreamlet export {}` makes a new one",
@@ -112,7 +114,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
             args.model.display()
         );
     }
-    let mut generator = sampling::open(&file, &assumptions)?;
+    let mut generator = generator_file::open(&file, &assumptions)?;
     if (generator.card().is_some() || generator.is_compiled())
         && assumptions != Assumptions::default()
     {
@@ -138,7 +140,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
             None => Latents::Seeds(args.seeds.clone()),
         },
         truncation: args.truncation,
-        class: args.class.clone().map_or(Class::OfSeed, Class::Asked),
+        class: args.class.clone().map_or(Class::OfSeed, Class::Named),
     };
     let sheet = match &output {
         Some(Output::Folder(folder)) => in_folder(&mut generator, &request, folder, args)?,
@@ -162,7 +164,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     match &output {
         Some(Output::Stdout) => sampling::print_png(&sheet)?,
         Some(Output::File(path)) => {
-            crate::report::grid::save_png(&sheet, path)?;
+            crate::sheet::save_png(&sheet, path)?;
             say!(
                 "wrote {}: {} images",
                 path.display(),

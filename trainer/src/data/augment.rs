@@ -56,6 +56,12 @@ impl Augment {
     }
 }
 
+/// The value of a byte in `range`: `low` for 0, `high` for 255 and evenly between.
+#[must_use]
+pub fn value_of_byte(range: PixelRange, byte: u8) -> f32 {
+    range.low + (range.high - range.low) * (f32::from(byte) / 255.0)
+}
+
 /// Puts the images of `batch` into `out` (cleared first) as NCHW values within `range`,
 /// and returns the number of images. Indices that are not in the training split are left out.
 pub fn gather(
@@ -68,7 +74,7 @@ pub fn gather(
 ) -> usize {
     let mut table = [0.0f32; 256];
     for (value, byte) in table.iter_mut().zip(0u8..) {
-        *value = range.low + (range.high - range.low) * (f32::from(byte) / 255.0);
+        *value = value_of_byte(range, byte);
     }
     let number = |byte: u8| table.get(usize::from(byte)).copied().unwrap_or(range.low);
     out.clear();

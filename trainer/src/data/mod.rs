@@ -36,7 +36,7 @@ mod raw;
 mod shape;
 mod spec;
 
-pub use augment::{Augment, gather};
+pub use augment::{Augment, gather, value_of_byte};
 pub use batches::{BatchIndices, Batches, Position};
 pub use dataset::{Dataset, Split};
 pub use error::{BrokenFile, DataError, VALID_SPECS};

@@ -1,12 +1,9 @@
-//! Images for people: sheets of samples, files of them, the terminal, one HTML page per run.
+//! A run for people: one HTML page, TensorBoard, images in the terminal.
 
-mod base64;
 pub mod error;
-pub mod grid;
 pub mod log;
 pub mod page;
 pub mod run_files;
-pub mod samples;
 pub mod tensorboard;
 pub mod terminal;
 

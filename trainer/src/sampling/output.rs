@@ -6,22 +6,24 @@ use std::path::{Path, PathBuf};
 use dreamlet_runtime::image::Shape;
 use image::DynamicImage;
 
-use super::{Sample, SamplingError};
-use crate::report::grid::{enlarge, grid, png, save_png, to_image};
+use super::error::SamplingError;
+use super::sampler::Sample;
+use crate::sheet::{enlarge, grid, png, save_png, to_image};
 
-/// Where images go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// A sheet of all as PNG on standard output.
     Stdout,
     /// A sheet of all in a PNG file.
     File(PathBuf),
-    /// Each in a file of its own, named by its seed, and by the number of its class if it has one: `000012.png`, `000012-7.png`.
+    /// Each in a file of its own, named by its seed, and by the number of its class if it has one:
+    /// `000012.png`, `000012-7.png`.
     Folder(PathBuf),
 }
 
 impl Output {
-    /// `-` is standard output, `NAME.png` a file, an existing folder or a name without ending a folder.
+    /// `-` is standard output, `NAME.png` a file, an existing folder or a name without ending a
+    /// folder.
     ///
     /// # Errors
     /// [`SamplingError::OutputKind`] for a name with another ending.
@@ -83,7 +85,8 @@ pub fn sheet(
     Ok(enlarge(&sheet, layout.scale)?)
 }
 
-/// Writes one sample into a folder, enlarged: `000012.png`, or `000012-7.png` in class 7. Gives the path.
+/// Writes one sample into a folder, enlarged: `000012.png`, or `000012-7.png` in class 7. Gives the
+/// path.
 ///
 /// # Errors
 /// [`SamplingError::Grid`] where it cannot be written.
@@ -102,9 +105,6 @@ pub fn save_one(
 }
 
 /// Makes a folder and those above it.
-///
-/// # Errors
-/// [`SamplingError::Folder`].
 pub fn make_folder(path: &Path) -> Result<(), SamplingError> {
     std::fs::create_dir_all(path).map_err(|error| SamplingError::Folder {
         path: path.to_path_buf(),
@@ -112,10 +112,6 @@ pub fn make_folder(path: &Path) -> Result<(), SamplingError> {
     })
 }
 
-/// Writes a PNG to standard output.
-///
-/// # Errors
-/// [`SamplingError::Stdout`].
 pub fn print_png(image: &DynamicImage) -> Result<(), SamplingError> {
     let bytes = png(image)?;
     let mut out = std::io::stdout().lock();

@@ -2,18 +2,17 @@
 
 use std::str::FromStr;
 
-use super::SamplingError;
+use super::error::SamplingError;
 
 /// Most images of one call: a mistyped range must not run for days.
 pub const MAX_IMAGES: u64 = 100_000;
 
-/// Seeds from text such as `0-35` or `1,5,9-12`, in the order they are written; ranges include both ends.
+/// Seeds from text such as `0-35` or `1,5,9-12`, in the order they are written; ranges include both
+/// ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeds(Vec<u64>);
 
 impl Seeds {
-    /// The seeds.
-    #[must_use]
     pub fn as_slice(&self) -> &[u64] {
         &self.0
     }
@@ -64,9 +63,7 @@ impl FromStr for Seeds {
 /// From one seed's image to another's in a number of images, from text such as `3,8,16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interpolation {
-    /// The seed of the first image.
     pub from: u64,
-    /// The seed of the last image.
     pub to: u64,
     /// Images, both ends among them; at least 2.
     pub count: u64,
@@ -104,7 +101,6 @@ pub enum Way {
     Linear,
 }
 
-/// Which latent vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Latents {
     /// One for each seed.
@@ -114,8 +110,6 @@ pub enum Latents {
 }
 
 impl Latents {
-    /// Number of images.
-    #[must_use]
     pub fn count(&self) -> usize {
         match self {
             Self::Seeds(seeds) => seeds.0.len(),
@@ -126,7 +120,6 @@ impl Latents {
     }
 
     /// The number that names image `index`: its seed, or its place in an interpolation.
-    #[must_use]
     pub fn number(&self, index: usize) -> u64 {
         match self {
             Self::Seeds(seeds) => seeds.0.get(index).copied().unwrap_or(0),

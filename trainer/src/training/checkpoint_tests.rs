@@ -5,16 +5,13 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::atomic_file::TestFolder;
-use crate::config::{Overrides, Source, resolve};
 use crate::training::saved::{Saved, Which};
+use crate::training::testing::preset;
 
-/// A run folder of a tiny VAE with a checkpoint at each of `scores`, steps 1, 2, …, and the learner in it.
+/// A run folder of a tiny VAE with a checkpoint at each of `scores`, steps 1, 2, …, and the learner
+/// in it.
 fn run(scores: &[f64], keep: usize) -> (TestFolder, Learner) {
-    let overrides = Overrides {
-        sets: vec!["model.hidden=[8]".to_owned(), "data.size=16".to_owned()],
-        ..Overrides::default()
-    };
-    let config = resolve(&Source::Preset("vae-dense".to_owned()), &overrides).unwrap();
+    let config = preset("vae-dense", &["model.hidden=[8]", "data.size=16"]);
     let learner = Learner::new(&config, &Device::flex().autodiff()).unwrap();
     let run = TestFolder::new();
     run.write("config.toml", config.to_toml().unwrap().as_bytes());

@@ -10,13 +10,11 @@ use crate::stderr::say;
 /// How the run stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing<'a> {
-    /// Steps done.
     pub step: u64,
     /// Complete passes over the data.
     pub epoch: u64,
     /// Images a second, lately.
     pub rate: f64,
-    /// Names and values of the losses.
     pub losses: &'a [(&'a str, f64)],
     /// Done so far, from 0 to 1.
     pub fraction: f64,
@@ -36,7 +34,6 @@ const EVERY: Duration = Duration::from_secs(5);
 
 impl Progress {
     /// A bar when standard error is a terminal.
-    #[must_use]
     pub(crate) fn new(quiet: bool) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{bar:24} {msg}")
@@ -51,7 +48,6 @@ impl Progress {
     }
 
     /// Shows how the run stands.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(crate) fn show(&mut self, s: &Standing<'_>) {
         if self.quiet || (self.bar.is_none() && self.last.elapsed() < EVERY) {
             return;
@@ -99,7 +95,6 @@ impl Progress {
 }
 
 /// `1h02m`, `3m20s` or `12s`.
-#[must_use]
 pub fn clock(d: Duration) -> String {
     let s = d.as_secs();
     match (s / 3600, s / 60 % 60, s % 60) {

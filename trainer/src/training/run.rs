@@ -65,9 +65,6 @@ impl RunFolder {
     }
 
     /// Opens an existing run for training.
-    ///
-    /// # Errors
-    /// [`TrainError::NotARun`], [`TrainError::Busy`] or [`TrainError::File`].
     pub fn open(path: &Path) -> Result<Self, TrainError> {
         read_config(path)?;
         let append = |name: &str| {
@@ -97,8 +94,6 @@ impl RunFolder {
         })
     }
 
-    /// The folder.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -108,30 +103,25 @@ impl RunFolder {
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
-        // A log that cannot be written must not end a run; the checkpoint that follows reports a full disk.
+        // A log that cannot be written must not end a run; the checkpoint that follows reports a
+        // full disk.
         let _ = writeln!(self.log, "{} {line}", utc(seconds));
     }
 
     /// Adds a line to `stats.jsonl`.
-    ///
-    /// # Errors
-    /// [`TrainError::File`].
     pub fn stats(&mut self, line: &serde_json::Value) -> Result<(), TrainError> {
         let path = self.path.join("stats.jsonl");
         writeln!(self.stats, "{line}").map_err(TrainError::file(&path, "writing"))
     }
 
-    /// Adds a line to `metrics.jsonl`; what its figures were measured on goes into `metrics.stamp.json`.
-    ///
-    /// # Errors
-    /// [`TrainError::File`].
+    /// Adds a line to `metrics.jsonl`; what they were measured on goes into `metrics.stamp.json`.
     pub fn metrics(
         &mut self,
         line: &serde_json::Value,
-        stamps: &serde_json::Value,
+        provenance: &serde_json::Value,
     ) -> Result<(), TrainError> {
         let path = self.path.join("metrics.stamp.json");
-        let text = serde_json::to_vec_pretty(stamps).unwrap_or_default();
+        let text = serde_json::to_vec_pretty(provenance).unwrap_or_default();
         write_atomic(&path, &text).map_err(TrainError::file(&path, "writing"))?;
         let path = self.path.join("metrics.jsonl");
         let mut file = OpenOptions::new()
@@ -142,10 +132,8 @@ impl RunFolder {
         writeln!(file, "{line}").map_err(TrainError::file(&path, "writing"))
     }
 
-    /// Drops the lines of `stats.jsonl` and `metrics.jsonl` that come after `step`: a resumed run writes them again.
-    ///
-    /// # Errors
-    /// [`TrainError::File`].
+    /// Drops the lines of `stats.jsonl` and `metrics.jsonl` that come after `step`: a resumed run
+    /// writes them again.
     pub fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
         let metrics = self.path.join("metrics.jsonl");
         if metrics.is_file() {
@@ -220,16 +208,12 @@ pub fn read_config(path: &Path) -> Result<Config, TrainError> {
 }
 
 /// Writes `config.toml` of the run folder `path`.
-///
-/// # Errors
-/// [`TrainError::Config`] or [`TrainError::File`].
 pub(super) fn write_config(path: &Path, config: &Config) -> Result<(), TrainError> {
     let file = path.join("config.toml");
     write_atomic(&file, config.to_toml()?.as_bytes()).map_err(TrainError::file(&file, "writing"))
 }
 
 /// What the run was made with, the file `environment.json`.
-#[must_use]
 pub fn environment(device: &str) -> serde_json::Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|t| {
         Some(

@@ -12,7 +12,7 @@ window.addEventListener("load", () => {
   page.dataset.wide = page.scrollWidth > page.clientWidth ? "yes" : "no";
 });
 
-function film(box) {
+function slideshow(box) {
   const [slider, button, output] = ["input", "button", "output"].map((tag) => box.querySelector(tag));
   const frames = [...box.querySelectorAll(".stage img")];
   if (!slider || !button) return;
@@ -93,6 +93,6 @@ function chart(figure) {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll(".film").forEach(film);
+  document.querySelectorAll(".slideshow").forEach(slideshow);
   document.querySelectorAll(".chart").forEach(chart);
 });

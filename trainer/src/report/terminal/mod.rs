@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use image::DynamicImage;
 use image::imageops::FilterType;
 
-use super::grid::{GridError, enlarge};
+use crate::sheet::{GridError, enlarge};
 
 /// Width that a terminal is taken to have when it does not say.
 const USUAL_COLUMNS: usize = 80;
@@ -46,7 +46,6 @@ pub enum TerminalChoice {
 pub enum Protocol {
     /// The kitty graphics protocol, with PNG data.
     Kitty,
-    /// Sixel graphics.
     Sixel,
     /// Upper half blocks: foreground and background are one pixel each.
     Blocks {
@@ -62,11 +61,8 @@ pub struct Environment {
     pub is_terminal: bool,
     /// Characters in a line, where that is known.
     pub columns: Option<usize>,
-    /// `TERM`.
     pub term: String,
-    /// `TERM_PROGRAM`.
     pub term_program: String,
-    /// `COLORTERM`.
     pub color_term: String,
     /// `KITTY_WINDOW_ID` or `KONSOLE_VERSION` is set.
     pub kitty: bool,
@@ -74,7 +70,6 @@ pub struct Environment {
 
 impl Environment {
     /// That of this process.
-    #[must_use]
     pub fn of_process() -> Self {
         let text = |name: &str| std::env::var(name).unwrap_or_default();
         let columns = console::Term::stdout()
@@ -92,8 +87,8 @@ impl Environment {
     }
 }
 
-/// How to show images here, or `None` for not at all. A protocol that the user names is used wherever output goes.
-#[must_use]
+/// How to show images here, or `None` for not at all. A protocol that the user names is used
+/// wherever output goes.
 pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Protocol> {
     let Environment {
         is_terminal,
@@ -141,8 +136,8 @@ pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Pro
     }
 }
 
-/// The bytes that show `image` in a terminal of `columns` characters, with a line break at the end. An image
-/// that is too wide is reduced to fit; small ones are enlarged where pixels are small.
+/// The bytes that show `image` in a terminal of `columns` characters, with a line break at the end.
+/// An image that is too wide is reduced to fit; small ones are enlarged where pixels are small.
 ///
 /// # Errors
 /// [`GridError`] if the image cannot be encoded.
@@ -160,9 +155,6 @@ pub fn encode(
 }
 
 /// Shows `image` on `out` as `choice` says, and whether it did.
-///
-/// # Errors
-/// [`std::io::Error`] of `out`; an encoder's failure is one too.
 pub fn show(
     image: &DynamicImage,
     choice: TerminalChoice,

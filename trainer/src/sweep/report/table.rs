@@ -32,7 +32,6 @@ pub(super) fn figure(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()
     } else if (1e-3..1e6).contains(&size) {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let decimals = (4.0 - size.log10().floor()).clamp(0.0, 8.0) as usize;
         format!("{value:.decimals$}")
     } else {
