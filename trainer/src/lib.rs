@@ -1,7 +1,8 @@
 //! Train small GANs and VAEs on a workstation and export their generators as plain ONNX.
 //!
-//! The program `dreamlet` is a thin shell over this library: [`config`] resolves settings, [`training`] makes a run
-//! folder, [`export`] turns its generator into an ONNX file, and `dreamlet-runtime` samples it.
+//! The program `dreamlet` is a thin shell over this library: [`config`] resolves settings,
+//! [`training`] makes a run folder, [`export`] turns its generator into an ONNX file, and
+//! `dreamlet-runtime` samples it.
 
 #![allow(
     missing_docs,

@@ -2,8 +2,8 @@
 
 use dreamlet_trainer::benchmark::allocations::CountingAllocator;
 
-/// Training makes and drops tensors of megabytes thousands of times a second; mimalloc keeps their pages instead of giving
-/// them back to the system each time.
+/// Training makes and drops tensors of megabytes thousands of times a second; mimalloc keeps their
+/// pages instead of giving them back to the system each time.
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 

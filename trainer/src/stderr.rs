@@ -1,12 +1,33 @@
-//! Words for whoever watches, on standard error.
+//! Lines for whoever watches, on standard error.
 
-/// Writes a line as `eprintln!` does; where nobody reads standard error any more (a closed pipe, a terminal that is gone) the work
+use std::io::Write as _;
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+/// Writes this program's records as lines, without level and time; those of other crates are
+/// dropped.
+///
+/// Where nobody reads standard error any more (a closed pipe, a terminal that is gone) the work
 /// goes on without it.
-macro_rules! say {
-    ($($words:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($words)*);
-    }};
+struct Stderr;
+
+impl Log for Stderr {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= LevelFilter::Info && metadata.target().starts_with("dreamlet")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let _ = writeln!(std::io::stderr(), "{}", record.args());
+        }
+    }
+
+    fn flush(&self) {}
 }
 
-pub(crate) use say;
+/// From here on the records are written. A logger that is there already stays.
+pub(crate) fn init() {
+    if log::set_logger(&Stderr).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+}

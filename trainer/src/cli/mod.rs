@@ -8,6 +8,7 @@ mod export;
 mod presets;
 mod quantized;
 mod quickstart;
+mod reference;
 mod report;
 mod sample;
 mod sweep;
@@ -17,8 +18,6 @@ mod verify;
 use clap::{Parser, Subcommand};
 
 pub(crate) use dreamlet_compiler::cli::{CliResult, print};
-
-use crate::stderr::say;
 
 /// Train small GANs and VAEs, export their generators as ONNX, sample them.
 #[derive(Debug, Parser)]
@@ -44,7 +43,7 @@ enum Verb {
     Card(card::CardArgs),
     /// Draw generated images
     Sample(sample::SampleArgs),
-    /// Write one HTML page about a run: curves, samples over time, latent space, figures
+    /// Write one HTML page about a run: curves, samples over time, latent space, metrics
     Report(report::ReportArgs),
     /// The whole path on the built-in data: train, export, verify, sample
     Quickstart(quickstart::QuickstartArgs),
@@ -57,11 +56,15 @@ enum Verb {
     /// Train one trial of a sweep; tasks on a cluster run it
     #[command(hide = true)]
     SweepWorker(sweep::WorkerArgs),
+    /// Print a page of docs/reference; scripts/generate-reference writes it
+    #[command(hide = true)]
+    Reference(reference::ReferenceArgs),
 }
 
 /// Runs the program; returns its exit status.
 #[must_use]
 pub fn main() -> std::process::ExitCode {
+    crate::stderr::init();
     let result = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Export(args) => export::run(&args),
@@ -76,12 +79,13 @@ pub fn main() -> std::process::ExitCode {
         Verb::Presets(args) => presets::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::SweepWorker(args) => sweep::work(&args),
+        Verb::Reference(args) => reference::run(&args),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(e) if e.is::<Stopped>() => std::process::ExitCode::from(INTERRUPTED),
         Err(e) => {
-            say!("error: {e}");
+            log::error!("error: {e}");
             std::process::ExitCode::FAILURE
         }
     }
@@ -91,16 +95,9 @@ pub fn main() -> std::process::ExitCode {
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// A signal ended the verb, which left all in order and has said how to go on.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("stopped by a signal")]
 pub(crate) struct Stopped;
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("stopped by a signal")
-    }
-}
-
-impl std::error::Error for Stopped {}
 
 /// The last words of a verb that a signal ended. The signal may have ended whoever reads them, too.
 pub(crate) fn stopped(text: &str) -> CliResult {

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::{CliResult, print};
-use crate::config::keys::{ConfigError, KEYS};
-use crate::config::{PRESETS, preset};
+use crate::config::keys::KEYS;
+use crate::config::{ConfigError, PRESETS, preset};
 
 /// Arguments of `dreamlet presets`.
 #[derive(Debug, Args)]

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::stderr::say;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Images drawn, decoded or converted.
@@ -42,7 +40,7 @@ pub struct Bar(Mutex<Option<ProgressBar>>);
 impl Progress for Bar {
     fn start(&self, what: &str, total: Option<u64>, unit: Unit) {
         if !std::io::stderr().is_terminal() {
-            say!("{what} ...");
+            log::info!("{what} ...");
             return;
         }
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);

@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::error::SweepError;
 use crate::config::check_value;
-use crate::config::keys::{Key, Kind};
+use crate::config::keys::{Key, ValueKind};
 
 /// Where the values of a setting come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,8 +142,8 @@ impl Reader<'_> {
         if table.contains_key("step") && form != "integer" {
             return Err(self.bad("{ integer = [low, high], step = n }: only integers have a step"));
         }
-        let whole = matches!(self.key.kind, Kind::Integer(..));
-        let number = matches!(self.key.kind, Kind::Number(..));
+        let whole = matches!(self.key.kind, ValueKind::Integer(..));
+        let number = matches!(self.key.kind, ValueKind::Number(..));
         match form.as_str() {
             "choice" => self.choice(ends),
             "uniform" if number => self.numbers(ends).map(|(a, b)| Range::Uniform(a, b)),
@@ -167,7 +167,7 @@ impl Reader<'_> {
                 key: self.key,
                 found: self.value.to_string(),
                 allowed: match self.key.kind {
-                    Kind::Integer(..) => {
+                    ValueKind::Integer(..) => {
                         "{ integer = [low, high] }, { log = [low, high] } or { choice = [a, b] }"
                     }
                     _ => "{ choice = [a, b] }",
@@ -227,8 +227,8 @@ impl Reader<'_> {
         }
         #[allow(clippy::cast_precision_loss)]
         let (least, most) = match self.key.kind {
-            Kind::Integer(a, b) => (a as f64, b as f64),
-            Kind::Number(a, b) => (a, b),
+            ValueKind::Integer(a, b) => (a as f64, b as f64),
+            ValueKind::Number(a, b) => (a, b),
             _ => return Ok(()),
         };
         for end in [low, high] {

@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::stderr::say;
-
 /// How the run stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing<'a> {
@@ -73,7 +71,7 @@ impl Progress {
                 bar.set_position((s.fraction.clamp(0.0, 1.0) * 1000.0) as u64);
                 bar.set_message(message);
             }
-            None => say!("{message}"),
+            None => log::info!("{message}"),
         }
     }
 
@@ -82,7 +80,7 @@ impl Progress {
         match &self.bar {
             _ if self.quiet => {}
             Some(bar) => bar.println(message),
-            None => say!("{message}"),
+            None => log::info!("{message}"),
         }
     }
 

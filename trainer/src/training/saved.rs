@@ -12,7 +12,6 @@ use super::records::load_module;
 use super::run::read_config;
 use crate::config::Config;
 use crate::nets::Generator;
-use crate::stderr::say;
 
 /// The generator of one checkpoint.
 #[derive(Debug)]
@@ -79,7 +78,7 @@ impl Saved {
                 let (newest, damaged) = checkpoint::newest(path)?;
                 damaged
                     .iter()
-                    .for_each(|message| say!("skipped: {message}"));
+                    .for_each(|message| log::info!("skipped: {message}"));
                 newest.ok_or_else(|| {
                     missing("it has no checkpoint yet; train it further with --resume")
                 })?

@@ -13,7 +13,6 @@ use crate::atomic_file::write_atomic;
 use crate::config::{Config, TrainingConfig};
 use crate::data::Dataset;
 use crate::evaluation::classifiable;
-use crate::stderr::say;
 
 /// Trains from the first step in a new run folder under `options.out`.
 ///
@@ -87,7 +86,7 @@ pub fn resume(
     // Only from here on is anything of the run changed.
     for line in checkpoint::tidy(path)? {
         run.log(&line);
-        say!("{line}");
+        log::info!("{line}");
     }
     if former != *config {
         write_config(path, config)?;
@@ -108,7 +107,7 @@ pub fn resume(
             path.display()
         );
         run.log(&line);
-        say!("{line}");
+        log::info!("{line}");
         beginning(config, data, mark)
     };
     run.log(&format!("resumed at step {} on {name}", state.step));
