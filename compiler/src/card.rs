@@ -6,11 +6,12 @@ use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::onnx::OnnxFile;
 
 use super::emit::write;
+use super::error::CompileError;
 use super::interpreter;
 use super::ir::Net;
+use super::options::{Options, Precision};
 use super::quantize;
 use super::steps::Lowered;
-use super::{CompileError, INTERPRETED_WORK, Options, Precision};
 
 /// The file's card, or one of what is known.
 ///
@@ -35,7 +36,7 @@ pub(crate) fn card(
     if options.precision == Precision::Int8 {
         return Ok(card);
     }
-    card.golden = if file.graph.inspection.work <= INTERPRETED_WORK {
+    card.golden = if file.graph.inspection.work <= interpreter::MOST_WORK {
         golden(&card, |latent, class, image| {
             let values = interpreter::run(original, latent, class.unwrap_or(0));
             for (to, from) in image.iter_mut().zip(&values[original.image]) {

@@ -10,6 +10,9 @@ use dreamlet_runtime::engine::compiled::format::{
 
 use super::ir::{Net, NetNode, Op, len};
 
+/// Most multiplications of an image that `compile` runs it for: some tenths of a second.
+pub(crate) const MOST_WORK: u64 = 500_000_000;
+
 /// All values of the network for one latent vector and class; values that nothing makes are empty.
 ///
 /// A latent vector of another length is padded with zeros or cut. A class that does not exist is

@@ -46,6 +46,7 @@ mod interpreter;
 mod ir;
 mod lower;
 mod memory_plan;
+mod options;
 mod pack;
 mod passes;
 mod quality;
@@ -56,47 +57,18 @@ mod steps;
 mod tests;
 mod upsample;
 
-use dreamlet_onnx::Limits;
 use dreamlet_runtime::engine::compiled::format::DType;
 use dreamlet_runtime::latent::Distribution;
-use dreamlet_runtime::onnx::{Assumptions, OnnxFile};
+use dreamlet_runtime::onnx::OnnxFile;
 
 pub use error::CompileError;
+pub use options::{Options, Precision, QuantizeOptions};
 pub use quality::compile_to_quality;
-pub use quantize::{PixelError, QuantizeOptions, Quantized, QuantizedLayer};
+pub use quantize::{PixelError, Quantized, QuantizedLayer};
 pub use report::{CostReport, LayerCost};
 
 use emit::write;
 use ir::Net;
-
-/// What the layers' weights are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Precision {
-    /// 32-bit floats.
-    #[default]
-    F32,
-    /// 16-bit floats: half the flash, for processors that read them. Sums are f32 all the same.
-    F16,
-    /// 8-bit integers, between layers too: a quarter of the flash. Layers without an int8 form stay
-    /// f32.
-    Int8,
-}
-
-/// How to compile.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options {
-    /// What the weights are.
-    pub precision: Precision,
-    /// How to quantize, for [`Precision::Int8`].
-    pub quantize: QuantizeOptions,
-    /// What the ONNX file may cost.
-    pub limits: Limits,
-    /// What is taken as given of a file without a card.
-    pub assumptions: Assumptions,
-    /// Name on the card of a file without one.
-    pub name: String,
-}
 
 /// A compiled model.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,7 +97,7 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     let original = import::import(&file.graph, facts.classes)?;
     let mut net = original.clone();
     passes::run(&mut net);
-    if file.graph.inspection.work <= INTERPRETED_WORK {
+    if file.graph.inspection.work <= interpreter::MOST_WORK {
         confirm(&original, &net, facts.distribution)?;
     }
     let lowered = lower::lower(&net, options.precision)?;
@@ -156,8 +128,6 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     })
 }
 
-/// Most multiplications of a network that the interpreter runs: about a second.
-const INTERPRETED_WORK: u64 = 500_000_000;
 /// How far a rewritten network's image may be from the original's, for values around 1. Constants
 /// that are folded into 32-bit weights make a hundredth of that.
 const CONFIRMED_DIFFERENCE: f64 = 1e-3;

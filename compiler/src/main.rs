@@ -9,7 +9,7 @@ use dreamlet_compiler::compile;
 
 /// Compile an ONNX image generator into one flat file for devices without an operating system.
 #[derive(Debug, Parser)]
-#[command(name = "dreamlet-compile", version, about, max_term_width = 110)]
+#[command(name = "dreamlet-compile", version, max_term_width = 110)]
 struct Cli {
     #[command(flatten)]
     args: CompileArgs,

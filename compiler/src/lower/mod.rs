@@ -9,11 +9,12 @@ use dreamlet_runtime::engine::compiled::format::{
 };
 use dreamlet_runtime::engine::compiled::{col2im_scratch, upsample_scratch};
 
+use crate::error::CompileError;
 use crate::ir::{Net, NetNode, Op, ValueId, len};
+use crate::options::Precision;
 use crate::passes::crop::cut;
 use crate::steps::{F32Weights, Lowered, Operand, Step, bytes};
 use crate::upsample::{self, kinds};
-use crate::{CompileError, Precision};
 
 use orders::{is_interleaved, is_planar, is_transposition, shuffles};
 use work::prefers_col2im;

@@ -19,8 +19,6 @@ mod lut;
 mod pixels;
 mod qparams;
 mod scheme;
-#[cfg(test)]
-mod tests;
 
 use core::fmt;
 
@@ -31,6 +29,7 @@ use half::f16;
 use super::CompileError;
 use super::emit::write;
 use super::ir::Net;
+use super::options::QuantizeOptions;
 use super::steps::{Lowered, Step};
 use calibrate::{Seen, calibrate};
 use pixels::Images;
@@ -38,28 +37,6 @@ use scheme::{Scheme, multiplies};
 
 pub use pixels::PixelError;
 pub(super) use pixels::open;
-
-/// How to quantize.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct QuantizeOptions {
-    /// Latents that ranges are found on.
-    pub calibrate: u32,
-    /// The largest mean difference of a pixel to the f32 model's, in levels of 255; layers go back
-    /// to f32 until it is kept.
-    pub most_error: f64,
-    /// At least so many layers go back to f32, the most sensitive first.
-    pub f32_layers: usize,
-}
-
-impl Default for QuantizeOptions {
-    fn default() -> Self {
-        Self {
-            calibrate: 256,
-            most_error: 2.0,
-            f32_layers: 0,
-        }
-    }
-}
 
 /// What became of a layer that multiplies.
 #[derive(Clone, Debug, PartialEq, Eq)]

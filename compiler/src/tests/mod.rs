@@ -7,6 +7,7 @@ mod half_floats;
 mod onnx_builder;
 mod onnxruntime;
 mod quality;
+mod quantize;
 
 use std::path::{Path, PathBuf};
 

@@ -9,12 +9,12 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::{Distribution, Stream};
 
-use super::{QuantizeOptions, Quantized, quantize};
+use super::{compiled, options, shipped};
 use crate::card::with_own_golden;
 use crate::emit::write;
 use crate::ir::{Net, Op, ValueId, len};
-use crate::tests::{compiled, options, shipped};
-use crate::{Options, Precision, compile, lower};
+use crate::quantize::quantize;
+use crate::{Options, Precision, QuantizeOptions, Quantized, compile, lower};
 
 const LATENT: u32 = 13;
 
