@@ -75,7 +75,8 @@ impl<'a> NodeCheck<'a> {
         self.inputs.get(index).copied().flatten()
     }
 
-    /// Checks how many inputs are named (a list may end in empty names) and that there is one output.
+    /// Checks how many inputs are named (a list may end in empty names) and that there is one
+    /// output.
     pub(super) fn arity(&self, low: usize, high: usize) -> Result<(), ModelError> {
         let found = self
             .inputs

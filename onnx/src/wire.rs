@@ -1,8 +1,10 @@
-//! A first look at the bytes: is this a protobuf message of ONNX's layout, and how large will it become?
+//! A first look at the bytes: is this a protobuf message of ONNX's layout, and how large will it
+//! become?
 //!
-//! Decoding multiplies: two bytes of file can become a kilobyte of empty attribute. This scan allocates nothing,
-//! descends by ONNX's own layout (so its depth is bounded), counts what decoding would create, and stops at
-//! whatever this crate refuses anyway: graphs within nodes, functions, sparse tensors, external data.
+//! Decoding multiplies: two bytes of file can become a kilobyte of empty attribute. This scan
+//! allocates nothing, descends by ONNX's own layout (so its depth is bounded), counts what decoding
+//! would create, and stops at whatever this crate refuses anyway: graphs within nodes, functions,
+//! sparse tensors, external data.
 
 use super::error::{ModelError, shorten};
 

@@ -51,8 +51,8 @@ pub(super) fn clip(
     activation(reader, node, Activation::Clip(low, high))
 }
 
-/// The elements of a constant broadcast against `data`: one for each element of the value, in the value's order. The tensor's dimensions
-/// become those of the result.
+/// The elements of a constant broadcast against `data`: one for each element of the value, in the
+/// value's order. The tensor's dimensions become those of the result.
 fn broadcast_over(
     reader: &Reader,
     node: &NodeReader<'_>,
@@ -91,7 +91,8 @@ pub(super) fn batch_normalization(
     }
     let epsilon = f64::from(epsilon);
     let (mut scale, mut shift) = (Vec::new(), Vec::new());
-    // y = scale * (x - mean) / sqrt(variance + epsilon) + bias (Ioffe and Szegedy, 2015, algorithm 2).
+    // y = scale * (x - mean) / sqrt(variance + epsilon) + bias (Ioffe and Szegedy, 2015, algorithm
+    // 2).
     if let [gammas, betas, means, variances] = vectors[..] {
         for (((&gamma, &beta), &mean), &variance) in
             gammas.iter().zip(betas).zip(means).zip(variances)

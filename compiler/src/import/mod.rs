@@ -1,7 +1,8 @@
 //! ONNX file to [network](super::ir).
 //!
-//! Constants come computed with the graph, tensors lose the batch's axis, and reshapes and transpositions only change how a tensor's own
-//! order maps to a value's memory ([`value::Order`]): elements are moved where an operator asks for them in another place.
+//! Constants come computed with the graph, tensors lose the batch's axis, and reshapes and
+//! transpositions only change how a tensor's own order maps to a value's memory ([`value::Order`]):
+//! elements are moved where an operator asks for them in another place.
 
 mod conv;
 mod dense;

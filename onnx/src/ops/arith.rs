@@ -84,7 +84,8 @@ pub(super) fn binary(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     Ok(outcome)
 }
 
-/// What one general power costs in multiplications: 140 ns were measured, a thousand times what other functions take.
+/// What one general power costs in multiplications: 140 ns were measured, a thousand times what
+/// other functions take.
 const POWER_WORK: u64 = 4000;
 
 /// Activations: one float input, a list of optional float attributes with their defaults.

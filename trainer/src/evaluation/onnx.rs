@@ -51,7 +51,8 @@ pub struct OnnxExtractor {
 }
 
 impl OnnxExtractor {
-    /// Opens a file, with onnxruntime where its library is found, else with tract. Images are given to it in `range`.
+    /// Opens a file, with onnxruntime where its library is found, else with tract. Images are given
+    /// to it in `range`.
     ///
     /// # Errors
     /// [`EvaluationError::Extractor`] says what was expected of the file and what was found.
@@ -119,11 +120,12 @@ impl OnnxExtractor {
         self.range
     }
 
-    /// Features of planar images of `shape`; they are scaled bilinearly to what the file takes, and grey is repeated or colour made
-    /// grey where it must be.
+    /// Features of planar images of `shape`; they are scaled bilinearly to what the file takes, and
+    /// grey is repeated or colour made grey where it must be.
     ///
     /// # Errors
-    /// [`EvaluationError::Net`] where the engine fails, [`EvaluationError::Extractor`] for an output that is not `[N, F]`.
+    /// [`EvaluationError::Net`] where the engine fails, [`EvaluationError::Extractor`] for an
+    /// output that is not `[N, F]`.
     pub fn run(
         &mut self,
         pixels: &[u8],

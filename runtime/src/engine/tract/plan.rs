@@ -69,7 +69,8 @@ impl Plan {
         })
     }
 
-    /// Runs the batch: `latents` and `images` hold `batch` vectors and images, `classes` as many or none.
+    /// Runs the batch: `latents` and `images` hold `batch` vectors and images, `classes` as many or
+    /// none.
     pub(super) fn run(
         &mut self,
         latents: &[f32],

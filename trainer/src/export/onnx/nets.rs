@@ -291,7 +291,8 @@ fn a_normalization_goes_into_the_convolution_after_it_only_without_padding() {
     }
 }
 
-/// Running statistics are shared between clones; `valid` parts with them, so the net can be used on.
+/// Running statistics are shared between clones; `valid` parts with them, so the net can be used
+/// on.
 #[test]
 fn a_net_is_the_same_after_its_export() {
     let device = Device::flex();

@@ -34,7 +34,8 @@ impl Lowering<'_> {
         self.emit("Reshape", &[input, shape], vec![], &ir.out)
     }
 
-    /// Expand; an axis of length 1 in the target keeps the batch, which the input already has there.
+    /// Expand; an axis of length 1 in the target keeps the batch, which the input already has
+    /// there.
     pub(super) fn expand(&mut self, ir: &ShapeOpIr) -> Result<(), ExportError> {
         let input = self.read(&ir.input)?;
         let (from, to) = (self.extents(&ir.input), self.extents(&ir.out));
