@@ -214,3 +214,15 @@ pub(super) fn shorten(name: &str) -> String {
     }
     short
 }
+
+/// A Rust enum's variant as `onnx.proto` spells it: `SparseTensor` is `SPARSE_TENSOR`.
+pub(super) fn proto_name(variant: impl core::fmt::Debug) -> String {
+    let mut name = String::new();
+    for letter in format!("{variant:?}").chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.extend(letter.to_uppercase());
+    }
+    name
+}

@@ -193,30 +193,6 @@ pub mod attribute_proto {
         /// Types.
         TypeProtos = 14,
     }
-
-    impl AttributeType {
-        /// Its name in `onnx.proto`.
-        #[must_use]
-        pub const fn as_str_name(self) -> &'static str {
-            match self {
-                Self::Undefined => "UNDEFINED",
-                Self::Float => "FLOAT",
-                Self::Int => "INT",
-                Self::String => "STRING",
-                Self::Tensor => "TENSOR",
-                Self::Graph => "GRAPH",
-                Self::Floats => "FLOATS",
-                Self::Ints => "INTS",
-                Self::Strings => "STRINGS",
-                Self::Tensors => "TENSORS",
-                Self::Graphs => "GRAPHS",
-                Self::SparseTensor => "SPARSE_TENSOR",
-                Self::SparseTensors => "SPARSE_TENSORS",
-                Self::TypeProto => "TYPE_PROTO",
-                Self::TypeProtos => "TYPE_PROTOS",
-            }
-        }
-    }
 }
 
 /// A tensor with its elements: in `raw_data`, little-endian, or in the list of their type.
@@ -314,39 +290,6 @@ pub mod tensor_proto {
         Int4 = 22,
         /// 4 bits, 2 of them exponent.
         Float4e2m1 = 23,
-    }
-
-    impl DataType {
-        /// Its name in `onnx.proto`.
-        #[must_use]
-        pub const fn as_str_name(self) -> &'static str {
-            match self {
-                Self::Undefined => "UNDEFINED",
-                Self::Float => "FLOAT",
-                Self::Uint8 => "UINT8",
-                Self::Int8 => "INT8",
-                Self::Uint16 => "UINT16",
-                Self::Int16 => "INT16",
-                Self::Int32 => "INT32",
-                Self::Int64 => "INT64",
-                Self::String => "STRING",
-                Self::Bool => "BOOL",
-                Self::Float16 => "FLOAT16",
-                Self::Double => "DOUBLE",
-                Self::Uint32 => "UINT32",
-                Self::Uint64 => "UINT64",
-                Self::Complex64 => "COMPLEX64",
-                Self::Complex128 => "COMPLEX128",
-                Self::Bfloat16 => "BFLOAT16",
-                Self::Float8e4m3fn => "FLOAT8E4M3FN",
-                Self::Float8e4m3fnuz => "FLOAT8E4M3FNUZ",
-                Self::Float8e5m2 => "FLOAT8E5M2",
-                Self::Float8e5m2fnuz => "FLOAT8E5M2FNUZ",
-                Self::Uint4 => "UINT4",
-                Self::Int4 => "INT4",
-                Self::Float4e2m1 => "FLOAT4E2M1",
-            }
-        }
     }
 }
 
