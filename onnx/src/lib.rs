@@ -17,7 +17,7 @@
 //! 4. The signature says which inputs are latent and class, and what the output is
 //!    ([`Inspection`]).
 //!
-//! What comes out serves two kinds of engine. One that takes ONNX gets the cleaned file,
+//! What comes out serves two sorts of engine. One that takes ONNX gets the cleaned file,
 //! [`CheckedGraph::model`], and runs it at any batch. Others get [`CheckedGraph::graph`]: values by
 //! number with types and shapes, every constant computed, and each operator in one form
 //! ([`graph::Op`]), with no attribute left to interpret.
@@ -228,7 +228,7 @@ impl CheckedGraph {
         wire::scan(file)?;
         let mut model = ModelProto::decode(file).map_err(|_| ModelError::Protobuf {
             offset: 0,
-            problem: "a field of the wrong kind, or text that is not UTF-8",
+            problem: "a field of the wrong type, or text that is not UTF-8",
         })?;
         let opset = opset(&model)?;
         let Some(pb) = model.graph.as_mut() else {

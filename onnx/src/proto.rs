@@ -145,7 +145,7 @@ pub struct AttributeProto {
     /// A graph.
     #[prost(message, optional, tag = "6")]
     pub g: Option<GraphProto>,
-    /// Numbers.
+    /// Floating-point numbers.
     #[prost(float, repeated, tag = "7")]
     pub floats: Vec<f32>,
     /// Integers.
@@ -174,7 +174,7 @@ pub mod attribute_proto {
         Tensor = 4,
         /// A graph.
         Graph = 5,
-        /// Numbers.
+        /// Floating-point numbers.
         Floats = 6,
         /// Integers.
         Ints = 7,
@@ -238,7 +238,7 @@ pub struct TensorProto {
 
 /// Parts of [`TensorProto`].
 pub mod tensor_proto {
-    /// Element types, by ONNX's numbers.
+    /// Element types, by ONNX's codes.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
     #[repr(i32)]
     pub enum DataType {
@@ -307,7 +307,7 @@ pub struct ValueInfoProto {
 /// A value's type.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// A tensor's; other kinds of values are left out.
+    /// A tensor's; other values are left out.
     #[prost(oneof = "type_proto::Value", tags = "1")]
     pub value: Option<type_proto::Value>,
 }
@@ -325,7 +325,7 @@ pub mod type_proto {
         pub shape: Option<super::TensorShapeProto>,
     }
 
-    /// The kinds of values.
+    /// What a value can be.
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Value {
         /// A tensor.

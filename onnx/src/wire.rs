@@ -12,7 +12,7 @@ use super::error::{ModelError, shorten};
 const MAX_MESSAGES: usize = 32_768;
 /// Most strings in lists.
 const MAX_STRINGS: usize = 65_536;
-/// Most integers in lists; weights that are floats or raw bytes do not count.
+/// Most integers in lists; weights as f32 or raw bytes do not count.
 const MAX_INTEGERS: usize = 2_000_000;
 
 /// ONNX's message types, as far as the scan tells them apart.
@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
                 WireValue::Bytes(self.take(len)?)
             }
             5 => self.take(4).map(|_| WireValue::Fixed)?,
-            _ => return Err(self.error("a field of a kind that ONNX does not use")),
+            _ => return Err(self.error("a field of a wire type that ONNX does not use")),
         };
         Ok(Some((number, value)))
     }

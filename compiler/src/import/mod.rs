@@ -25,11 +25,11 @@ use value::{Known, Order, PlacedTensor, map_shape};
 /// What is known of the graph so far.
 struct Reader {
     net: Net,
-    /// By the graph's numbers; nothing for constants.
+    /// By value of the graph; nothing for constants.
     known: Vec<Option<Known>>,
 }
 
-/// Reads a model that has been checked; `classes` can be asked for.
+/// Reads a model that has been checked; it has `classes` classes.
 ///
 /// # Errors
 /// [`CompileError::Node`] names the first node that has no layer on the device.

@@ -175,7 +175,7 @@ impl OnnxGenerator {
         self.distribution
     }
 
-    /// Numbers of an image, `channels * height * width`.
+    /// Values of an image, `channels * height * width`.
     #[must_use]
     pub const fn image_len(&self) -> usize {
         self.image_len
@@ -194,8 +194,8 @@ impl OnnxGenerator {
     /// image by image, which is faster.
     ///
     /// # Errors
-    /// [`OnnxError::Batch`] if the lengths do not go together, [`OnnxError::Call`] for an image
-    /// that is asked for wrongly, and tract's own errors; `images` is then unspecified.
+    /// [`OnnxError::Batch`] if the lengths do not go together, [`OnnxError::Call`] for a
+    /// class or latent that the generator does not take, and tract's own errors; `images` is then unspecified.
     pub fn generate_batch(
         &mut self,
         latents: &[f32],
@@ -212,7 +212,7 @@ impl OnnxGenerator {
                 found,
             }),
         };
-        expect("latent numbers", count * latent_len, latents.len())?;
+        expect("latent values", count * latent_len, latents.len())?;
         expect(
             "image values",
             count.saturating_mul(image_len),

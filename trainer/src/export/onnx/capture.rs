@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Shape, Slice, Tensor, TensorData};
 
 use super::ExportError;
 
-/// The two batch sizes that are recorded: numbers that no other extent is likely to have, since
+/// The two batch sizes that are recorded: lengths that no other extent is likely to have, since
 /// burn records less where shapes happen to be equal. Nothing is computed, so large ones cost
 /// nothing.
 const BATCHES: [usize; 2] = [61, 67];
