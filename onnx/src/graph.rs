@@ -1,4 +1,5 @@
-//! The checked graph: values by number, nodes in the order in which they run, each operator in one form.
+//! The checked graph: values by number, nodes in the order in which they run, each operator in one
+//! form.
 
 use crate::constant::{Constant, DType, Data};
 use crate::shape::{broadcast, elements};
@@ -98,7 +99,8 @@ pub struct Node {
     pub output: ValueId,
 }
 
-/// An operator with its attributes: defaults filled in, axes from 0, pads explicit, shapes computed.
+/// An operator with its attributes: defaults filled in, axes from 0, pads explicit, shapes
+/// computed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// `alpha a b + beta c`.
@@ -261,8 +263,8 @@ impl Part {
         }
     }
 
-    /// What is left of an axis of `size` elements from `start` up to `end`, or down to it by a negative step: ONNX's
-    /// rule for bounds that count from the end or lie beyond it.
+    /// What is left of an axis of `size` elements from `start` up to `end`, or down to it by a
+    /// negative step: ONNX's rule for bounds that count from the end or lie beyond it.
     pub(crate) fn of(size: usize, start: i64, end: i64, step: i64) -> Option<Self> {
         let size = i64::try_from(size).ok()?;
         let at = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
@@ -317,8 +319,8 @@ impl Op {
         }))
     }
 
-    /// The shape of what it makes of inputs of these shapes, for operators that compute element by element or move
-    /// elements; `None` for others, and for shapes that do not go together.
+    /// The shape of what it makes of inputs of these shapes, for operators that compute element by
+    /// element or move elements; `None` for others, and for shapes that do not go together.
     pub(crate) fn shape(&self, inputs: &[&[usize]]) -> Option<Vec<usize>> {
         match (self, inputs) {
             (Self::Binary(_), [a, b]) => broadcast(a, b),

@@ -46,7 +46,8 @@ fn strides(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// For each element of a tensor of shape `to`, the position of the one of shape `from` that is broadcast there.
+/// For each element of a tensor of shape `to`, the position of the one of shape `from` that is
+/// broadcast there.
 pub fn broadcast_positions(from: &[usize], to: &[usize]) -> impl Iterator<Item = usize> {
     let padded: Vec<usize> = (0..to.len())
         .map(|axis| aligned(from, axis, to.len()))

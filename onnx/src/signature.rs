@@ -36,7 +36,7 @@ impl Declared {
         dtype.code() == self.dtype
     }
 
-    /// Whether the batch is free, or fixed at the one image that is asked for.
+    /// Whether the batch is free, or fixed at one image.
     fn batch_fits(&self) -> bool {
         matches!(self.dims.first(), Some(None | Some(1)))
     }

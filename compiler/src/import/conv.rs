@@ -83,7 +83,8 @@ pub(super) fn convolution(
     Ok(reader.push_map(node, op, vec![input.id]))
 }
 
-/// `[input channel][output channel of the group][taps]` to `[output channel][input channel of the group][taps]`.
+/// `[input channel][output channel of the group][taps]` to `[output channel][input channel of the
+/// group][taps]`.
 fn outputs_first(
     weights: &[f32],
     groups: usize,

@@ -51,8 +51,8 @@ pub(super) fn clip(
     activation(reader, node, Activation::Clip(low, high))
 }
 
-/// The elements of a constant broadcast against `data`: one for each element of the value, in the value's order. The tensor's dimensions
-/// become those of the result.
+/// The elements of a constant broadcast against `data`: one for each element of the value, in the
+/// value's order. The tensor's dimensions become those of the result.
 fn broadcast_over(
     reader: &Reader,
     node: &NodeReader<'_>,
@@ -91,7 +91,8 @@ pub(super) fn batch_normalization(
     }
     let epsilon = f64::from(epsilon);
     let (mut scale, mut shift) = (Vec::new(), Vec::new());
-    // y = scale * (x - mean) / sqrt(variance + epsilon) + bias (Ioffe and Szegedy, 2015, algorithm 2).
+    // y = scale * (x - mean) / sqrt(variance + epsilon) + bias (Ioffe and Szegedy, 2015, algorithm
+    // 2).
     if let [gammas, betas, means, variances] = vectors[..] {
         for (((&gamma, &beta), &mean), &variance) in
             gammas.iter().zip(betas).zip(means).zip(variances)
@@ -216,8 +217,8 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
         node.data(&reader.known, 1)?.clone(),
     );
     let size = |data: &PlacedTensor| data.dims.iter().product::<usize>();
-    // The larger one first, with the place of each among the inputs.
-    let (mut large, mut small, kind, places) = if size(&a) >= size(&b) {
+    // The larger one first, with the position of each among the inputs.
+    let (mut large, mut small, kind, inputs) = if size(&a) >= size(&b) {
         (a, b, kind, [0, 1])
     } else {
         (b, a, reversed, [1, 0])
@@ -235,8 +236,8 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
             reader.net.shape(large.id) == reader.net.shape(small.id) && large.order == small.order
         };
         if !alike(&large, &small, reader) {
-            large = canonical(reader, node, places[0])?;
-            small = canonical(reader, node, places[1])?;
+            large = canonical(reader, node, inputs[0])?;
+            small = canonical(reader, node, inputs[1])?;
         }
         if !alike(&large, &small, reader) {
             return Err(node.refuse(format!(
@@ -247,8 +248,8 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
         Broadcast::Same
     } else {
         if !by_channel(reader, &large, &small, &result) {
-            large = canonical(reader, node, places[0])?;
-            small = reader.vector(node, places[1])?.0;
+            large = canonical(reader, node, inputs[0])?;
+            small = reader.vector(node, inputs[1])?.0;
         }
         if !by_channel(reader, &large, &small, &result) {
             return Err(node.refuse(format!(

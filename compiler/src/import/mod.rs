@@ -1,7 +1,8 @@
 //! ONNX file to [network](super::ir).
 //!
-//! Constants come computed with the graph, tensors lose the batch's axis, and reshapes and transpositions only change how a tensor's own
-//! order maps to a value's memory ([`value::Order`]): elements are moved where an operator asks for them in another place.
+//! Constants come computed with the graph, tensors lose the batch's axis, and reshapes and
+//! transpositions only change how a tensor's own order maps to a value's memory ([`value::Order`]):
+//! elements are moved where an operator asks for them in another place.
 
 mod conv;
 mod dense;
@@ -24,11 +25,11 @@ use value::{Known, Order, PlacedTensor, map_shape};
 /// What is known of the graph so far.
 struct Reader {
     net: Net,
-    /// By the graph's numbers; nothing for constants.
+    /// By value of the graph; nothing for constants.
     known: Vec<Option<Known>>,
 }
 
-/// Reads a model that has been checked; `classes` can be asked for.
+/// Reads a model that has been checked; it has `classes` classes.
 ///
 /// # Errors
 /// [`CompileError::Node`] names the first node that has no layer on the device.

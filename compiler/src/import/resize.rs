@@ -42,7 +42,8 @@ pub(super) fn resize(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known
     let coordinates = match *coordinates {
         "align_corners" => Coordinates::AlignCorners,
         "asymmetric" => Coordinates::Asymmetric,
-        // It differs from half_pixel for outputs of one pixel only, which a factor above 1 never makes; a factor of 1 copies either way.
+        // It differs from half_pixel for outputs of one pixel only, which a factor above 1 never
+        // makes; a factor of 1 copies either way.
         _ => Coordinates::HalfPixel,
     };
     Ok(reader.push_map(node, Op::Bilinear(coordinates), vec![input.id]))

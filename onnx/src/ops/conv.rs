@@ -185,7 +185,7 @@ pub(super) fn conv(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     attributes.window.pads = pads;
     let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
     let out = node.bounded(out)?;
-    let places = elements(out.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
+    let pixels = elements(out.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
     let column = attributes.volume().saturating_mul(inputs as u64);
     let value = Value::computed(dtype, out);
     let work = value
@@ -196,7 +196,7 @@ pub(super) fn conv(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
         value,
         op: Op::Conv(attributes.window),
         work,
-        scratch: places.saturating_mul(column),
+        scratch: pixels.saturating_mul(column),
     })
 }
 
@@ -235,8 +235,8 @@ pub(super) fn conv_transpose(node: &NodeCheck<'_>) -> Result<Outcome, ModelError
     attributes.window.pads = pads;
     let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
     let out = node.bounded(out)?;
-    let places = elements(x.shape.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
-    let scratch = places
+    let pixels = elements(x.shape.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
+    let scratch = pixels
         .saturating_mul(attributes.volume())
         .saturating_mul(outputs as u64);
     let work = scratch.saturating_mul((dim(x, 1) / group) as u64);

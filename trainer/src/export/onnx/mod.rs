@@ -1,9 +1,9 @@
 //! burn generator to ONNX.
 //!
-//! burn records the forward pass on its capture device (`capture`); every recorded operation becomes
-//! one or two ONNX operators (`lower`); operators on constants only are computed at once (`fold`);
-//! batch normalization goes into the weights beside it (`batch_norm`); what is left is named and
-//! written (`emit`). One net gives one file, byte for byte.
+//! burn records the forward pass on its capture device (`capture`); every recorded operation
+//! becomes one or two ONNX operators (`lower`); operators on constants only are computed at once
+//! (`fold`); batch normalization goes into the weights beside it (`batch_norm`); what is left is
+//! named and written (`emit`). One net gives one file, byte for byte.
 
 mod batch_norm;
 mod capture;
@@ -35,16 +35,16 @@ pub const BATCH: &str = "N";
 
 /// Records `forward` and gives it back as an ONNX model with a dynamic batch axis.
 ///
-/// `forward` gets a capture device, latent vectors `[N, latent_len]` and, where `classes` is given, classes
-/// `[N]`; it returns images `[N, C, H, W]`. It runs twice, at two batch sizes, which shows what depends on the
-/// batch. Nothing is computed: the module has to be moved to that device, as
-/// `module.valid().to_device(device).forward(latent)`. `valid` frees it of autodiff, puts it in inference mode and takes
-/// in the last update of running statistics; and it parts with them. `clone` shares them, so that the original could never
-/// leave the capture device again.
+/// `forward` gets a capture device, latent vectors `[N, latent_len]` and, where `classes` is given,
+/// classes `[N]`; it returns images `[N, C, H, W]`. It runs twice, at two batch sizes, which shows
+/// what depends on the batch. Nothing is computed: the module has to be moved to that device, as
+/// `module.valid().to_device(device).forward(latent)`. `valid` frees it of autodiff, puts it in
+/// inference mode and takes in the last update of running statistics; and it parts with them.
+/// `clone` shares them, so that the original could never leave the capture device again.
 ///
 /// # Errors
-/// [`ExportError::NotLowered`] names an operation without an ONNX form here, [`ExportError::BatchDependent`] one
-/// that differs between batch sizes; see the other variants.
+/// [`ExportError::NotLowered`] names an operation without an ONNX form here,
+/// [`ExportError::BatchDependent`] one that differs between batch sizes; see the other variants.
 pub fn trace(
     latent_len: usize,
     classes: Option<usize>,

@@ -1,7 +1,8 @@
 //! Where onnxruntime's library is.
 //!
-//! It is not linked: it is 35 MB, and who wants the check has it from Python or the system. `ORT_DYLIB_PATH` names
-//! it; otherwise Python environments and the system's library folders are looked through.
+//! It is not linked: it is 35 MB, and who wants the check has it from Python or the system.
+//! `ORT_DYLIB_PATH` names it; otherwise Python environments and the system's library folders are
+//! looked through.
 
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,8 +1,9 @@
 //! The same images from every engine.
 //!
-//! [`verify`] makes images from the same seeds with burn (the trainer), tract (what devices run) and onnxruntime
-//! (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares each pair. Golden images are made by the
-//! runtime's own engine; the batches go to tract as they are, because that engine would cut them up.
+//! [`verify`] makes images from the same seeds with burn (the trainer), tract (what devices run)
+//! and onnxruntime (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares
+//! each pair. Golden images are made by the runtime's own engine; the batches go to tract as they
+//! are, because that engine would cut them up.
 
 mod error;
 pub mod locate;
@@ -24,8 +25,8 @@ pub use report::{Difference, Pair, Report};
 /// Batch sizes that are tried before the rest of the seeds goes in one batch.
 pub const BATCHES: [usize; 3] = [1, 3, 32];
 
-/// The generator in the trainer: images `[batch, C, H, W]` from latent vectors `[batch, z]`, classes
-/// `[batch]` of a conditional generator, and the batch.
+/// The generator in the trainer: images `[batch, C, H, W]` from latent vectors `[batch, z]`,
+/// classes `[batch]` of a conditional generator, and the batch.
 pub type Burn<'a> = &'a mut dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String>;
 
 /// Whether onnxruntime takes part.
@@ -71,9 +72,9 @@ impl Default for Options {
 /// some, are checked too.
 ///
 /// # Errors
-/// [`VerifyError::Different`] with the pair, seed and position of the largest difference if one exceeds the tolerance;
-/// [`VerifyError::Golden`] for a golden image; the other variants where an engine, the file or onnxruntime's library
-/// fails, or there is nothing to compare with.
+/// [`VerifyError::Different`] with the pair, seed and position of the largest difference if one
+/// exceeds the tolerance; [`VerifyError::Golden`] for a golden image; the other variants where an
+/// engine, the file or onnxruntime's library fails, or there is nothing to compare with.
 pub fn verify(
     model: &Path,
     burn: Option<Burn<'_>>,
@@ -143,8 +144,8 @@ pub fn verify_bytes(
 /// Checks a file and gives it with the channels, rows and columns of its images.
 ///
 /// # Errors
-/// [`VerifyError::Refused`]; [`VerifyError::Signature`] for inputs and outputs that not every engine here takes, and a
-/// broken card.
+/// [`VerifyError::Refused`]; [`VerifyError::Signature`] for inputs and outputs that not every
+/// engine here takes, and a broken card.
 pub(crate) fn open(model: &[u8]) -> Result<(OnnxFile, [usize; 3]), VerifyError> {
     let wrong = |reason: String| VerifyError::Signature { reason };
     let file = OnnxFile::from_bytes(model, &Limits::default()).map_err(|error| match error {

@@ -33,8 +33,8 @@ impl Lowering<'_> {
         self.emit("Conv", &inputs, attributes, &ir.out)
     }
 
-    /// Transposed convolution. Output padding takes from the padding at the end, which is the same rows and
-    /// columns; only what is left of it is written as `output_padding`.
+    /// Transposed convolution. Output padding takes from the padding at the end, which is the same
+    /// rows and columns; only what is left of it is written as `output_padding`.
     pub(super) fn conv_transpose2d(&mut self, ir: &ConvTranspose2dOpIr) -> Result<(), ExportError> {
         let mut inputs = vec![self.read(&ir.x)?, self.read(&ir.weight)?];
         if let Some(bias) = &ir.bias {
