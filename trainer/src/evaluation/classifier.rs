@@ -267,22 +267,7 @@ fn failed(reason: &impl ToString) -> EvaluationError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{DataSpec, LoadOptions, load};
-
-    fn glyphs(limit: usize) -> Dataset {
-        let mut data = load(
-            &DataSpec::Glyphs,
-            &LoadOptions {
-                limit: Some(limit),
-                ..LoadOptions::default()
-            },
-        )
-        .unwrap();
-        let pixels = data.test.pixels()[..300 * 784].to_vec();
-        let labels = data.test.labels().unwrap()[..300].to_vec();
-        data.test = Split::new(pixels, Some(labels), 784).unwrap();
-        data
-    }
+    use crate::evaluation::tests::glyphs;
 
     #[test]
     fn training_is_repeatable_and_learns_and_the_cache_gives_the_same_net() {

@@ -7,10 +7,10 @@ use super::*;
 use crate::atomic_file::TestFolder;
 use crate::data::{DataSpec, Dataset, LoadOptions, Silent, Split, load};
 
-/// 1200 training and 300 test glyphs.
-fn glyphs() -> Dataset {
+/// `limit` training and 300 test glyphs.
+pub(super) fn glyphs(limit: usize) -> Dataset {
     let options = LoadOptions {
-        limit: Some(1200),
+        limit: Some(limit),
         ..LoadOptions::default()
     };
     let mut data = load(&DataSpec::Glyphs, &options).unwrap();
@@ -95,7 +95,7 @@ fn copies(data: &Dataset, skip: usize) -> impl ImageSource {
 
 #[test]
 fn copies_of_training_images_are_good_by_every_metric_but_memorization() {
-    let (data, folder) = (glyphs(), TestFolder::new());
+    let (data, folder) = (glyphs(1200), TestFolder::new());
     let mut evaluator = Evaluator::new(&data, options(&folder)).unwrap();
     let report = evaluator
         .evaluate("copies", &mut copies(&data, 0))
@@ -131,7 +131,7 @@ fn copies_of_training_images_are_good_by_every_metric_but_memorization() {
 
 #[test]
 fn noise_is_bad_and_a_second_evaluator_reads_the_same_metrics_from_the_cache() {
-    let (data, folder) = (glyphs(), TestFolder::new());
+    let (data, folder) = (glyphs(1200), TestFolder::new());
     let noise = || FunctionSource {
         latent: 784,
         shape: [1, 28, 28],
@@ -154,7 +154,7 @@ fn noise_is_bad_and_a_second_evaluator_reads_the_same_metrics_from_the_cache() {
 
 #[test]
 fn data_without_labels_has_the_metrics_of_pixels() {
-    let (labelled, folder) = (glyphs(), TestFolder::new());
+    let (labelled, folder) = (glyphs(1200), TestFolder::new());
     let mut source = copies(&labelled, 0);
     let mut data = labelled.clone();
     for split in [&mut data.train, &mut data.test] {
@@ -189,7 +189,7 @@ fn data_without_labels_has_the_metrics_of_pixels() {
 
 #[test]
 fn images_of_another_shape_and_too_few_are_refused() {
-    let (data, folder) = (glyphs(), TestFolder::new());
+    let (data, folder) = (glyphs(1200), TestFolder::new());
     let few = EvaluationOptions {
         samples: 20,
         ..options(&folder)
@@ -223,7 +223,7 @@ fn images_of_another_shape_and_too_few_are_refused() {
 
 #[test]
 fn a_folder_is_measured_like_the_generator_that_made_its_images() {
-    let (data, folder) = (glyphs(), TestFolder::new());
+    let (data, folder) = (glyphs(1200), TestFolder::new());
     for index in 0..120 {
         let generated = data.train.image(index).unwrap().to_vec();
         let generated = image::GrayImage::from_raw(28, 28, generated).unwrap();

@@ -96,11 +96,9 @@ mod tests {
     }
 
     fn config(decay: f64) -> OptimizerConfig {
-        use crate::config::{Overrides, Source, resolve};
-        let config = resolve(&Source::Preset("seed-gan".into()), &Overrides::default()).unwrap();
         OptimizerConfig {
             weight_decay: decay,
-            ..config.optimizer
+            ..crate::training::testing::preset("seed-gan", &[]).optimizer
         }
     }
 

@@ -93,7 +93,8 @@ fn better(former: Option<Best>, state: &State) -> Option<Best> {
         return former;
     };
     let stays = |b: &Best| {
-        b.score_name == state.score_name && !is_better(score, b.score, state.larger_is_better)
+        is_same_score(&b.score_name, &state.score_name)
+            && !is_better(score, b.score, state.larger_is_better)
     };
     former.filter(stays).or_else(|| {
         Some(Best {
@@ -102,6 +103,11 @@ fn better(former: Option<Best>, state: &State) -> Option<Best> {
             score_name: state.score_name.clone(),
         })
     })
+}
+
+/// Whether two scores are of one kind. Earlier versions wrote "pictures" for "images".
+fn is_same_score(a: &str, b: &str) -> bool {
+    a == b || a.replace("pictures", "images") == b.replace("pictures", "images")
 }
 
 /// Whether `new` is better than `old`, and not only as good.

@@ -96,6 +96,19 @@ fn a_checkpoint_of_an_earlier_version_has_a_score_of_which_less_is_better() {
 }
 
 #[test]
+fn a_score_of_an_earlier_version_is_compared_under_its_new_name() {
+    let (run, learner) = run(&[], 2);
+    for (step, score, name) in [(1, 1.0, "test pictures"), (2, 2.0, "test images")] {
+        let state = State {
+            score_name: name.to_owned(),
+            ..state(step, score)
+        };
+        save(&run.0, &learner, state, 2).unwrap();
+    }
+    assert_eq!(best(&run.0).unwrap().step, 1);
+}
+
+#[test]
 fn nets_are_as_old_as_the_steps_that_are_in_them() {
     let state = |step: u64| State {
         step,

@@ -11,7 +11,7 @@ use super::diagnostics::{Diagnostics, Judged};
 use super::error::TrainError;
 use super::evaluating::Measured;
 use super::loss_buffer::{LossBuffer, Losses};
-use super::progress::{Progress, Standing};
+use super::progress::{Standing, TrainingProgress};
 use super::run::RunFolder;
 use super::state::State;
 use crate::config::Config;
@@ -23,7 +23,7 @@ const READ_EVERY: usize = 10;
 pub(super) struct Journal<'a> {
     config: &'a Config,
     run: RunFolder,
-    progress: Progress,
+    progress: TrainingProgress,
     losses: LossBuffer,
     diagnostics: Diagnostics,
     /// When `stats.jsonl` had its last line, and the images used by then.
@@ -35,7 +35,7 @@ impl<'a> Journal<'a> {
         Self {
             config,
             run,
-            progress: Progress::new(quiet),
+            progress: TrainingProgress::new(quiet),
             losses: LossBuffer::default(),
             diagnostics: Diagnostics::default(),
             last_line: (Instant::now(), 0),

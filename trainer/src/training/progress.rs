@@ -22,7 +22,7 @@ pub(crate) struct Standing<'a> {
 
 /// The bar or the lines.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct TrainingProgress {
     bar: Option<ProgressBar>,
     quiet: bool,
     last: Instant,
@@ -30,7 +30,7 @@ pub(crate) struct Progress {
 
 const EVERY: Duration = Duration::from_secs(5);
 
-impl Progress {
+impl TrainingProgress {
     /// A bar when standard error is a terminal.
     pub(crate) fn new(quiet: bool) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {

@@ -2,18 +2,6 @@
 //!
 //! A run that is fresh, running or damaged has a page too: what is missing is said where it would
 //! have been.
-//!
-//! ```no_run
-//! use std::path::Path;
-//! use dreamlet_trainer::report::{page, run_files::RunFiles};
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let run = RunFiles::read(Path::new("runs/00001-glyphs-dcgan"))?;
-//! let data = page::load_data(&run);
-//! let page = page::build(&run, data.as_ref().map_err(String::as_str), false);
-//! page::write(&page, Path::new("report.html"))?;
-//! # Ok(())
-//! # }
-//! ```
 
 mod discriminator;
 mod html;
