@@ -74,6 +74,7 @@ mod fold;
 pub mod graph;
 pub mod graph_builder;
 mod infer;
+mod limits;
 mod node_check;
 mod ops;
 pub mod proto;
@@ -90,83 +91,8 @@ use proto::{Message as _, ModelProto};
 pub use constant::{Constant, DType, Data};
 pub use error::ModelError;
 use graph::{Graph, Op};
-
-/// Longest latent vector.
-pub const MAX_LATENT_LEN: usize = 1 << 16;
-
-/// What a model file may cost. The defaults admit every generator up to 128 by 128 that this
-/// project trains or knows of, and keep loading one, hostile or not, under a second and 256 MiB on
-/// a desktop processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the file: 32 MiB.
-    pub file_bytes: usize,
-    /// Nodes of the graph: 1024.
-    pub nodes: usize,
-    /// Bytes of all values between the layers of one image, together: 96 MiB.
-    pub value_bytes: u64,
-    /// Bytes of scratch for any one layer, as a straightforward engine needs it: 64 MiB.
-    pub scratch_bytes: u64,
-    /// Multiplications and additions of one image: 8 thousand million.
-    pub work: u64,
-    /// The same for all that depends on no input, which engines compute while loading: 64 million.
-    pub constant_work: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            file_bytes: 32 << 20,
-            nodes: 1024,
-            value_bytes: 96 << 20,
-            scratch_bytes: 64 << 20,
-            work: 8_000_000_000,
-            constant_work: 64_000_000,
-        }
-    }
-}
-
-/// The oldest and newest operator sets that are read.
-pub const OPSETS: (i64, i64) = (9, 22);
-
-/// What the check found out about a generator.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Inspection {
-    /// Name of the latent input.
-    pub latent_name: String,
-    /// Length of the latent vector.
-    pub latent_len: usize,
-    /// Dimensions of the latent input: 2, or 4 where it is an image of one pixel, `[N, z, 1, 1]`.
-    pub latent_rank: usize,
-    /// Name of the class input, `int64 [N]`, of a conditional generator.
-    pub class_name: Option<String>,
-    /// Classes that the graph has room for, where it says.
-    pub class_rows: Option<usize>,
-    /// Name of the output.
-    pub output_name: String,
-    /// Dimensions of the output behind the batch: channels, rows, columns, or one length where it
-    /// is flat.
-    pub output_dims: Vec<usize>,
-    /// The bounded activation that the output ends with, if it does.
-    pub output_activation: Option<OutputActivation>,
-    /// Multiplications and additions of one image.
-    pub work: u64,
-    /// Bytes of all values between the layers of one image, together.
-    pub value_bytes: u64,
-    /// Whether the graph has convolutions.
-    pub convolutional: bool,
-    /// The operator set of the file.
-    pub opset: i64,
-}
-
-/// An activation that bounds what a generator makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputActivation {
-    /// From 0 to 1.
-    Sigmoid,
-    /// From -1 to 1.
-    Tanh,
-}
+pub use limits::{Limits, MAX_LATENT_LEN, OPSETS};
+pub use signature::{Inspection, OutputActivation};
 
 /// A generator that has passed the check: what is known of it, and its graph.
 #[derive(Clone, Debug, PartialEq)]
