@@ -11,12 +11,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dreamlet_trainer::config::{Overrides, PRESETS, Source, resolve};
-use dreamlet_trainer::data::{DataSpec, Dataset, LoadOptions, load};
-use dreamlet_trainer::export::verify::{BATCHES, OnnxRuntime, Options, verify};
-use dreamlet_trainer::export::{generator, save};
-use dreamlet_trainer::training::saved::{Saved, Which};
-use dreamlet_trainer::training::{TrainOptions, train};
+use dreamlet_trainer::testing::{BATCHES, OnnxRuntime, Options, verify};
+use dreamlet_trainer::testing::{DataSpec, Dataset, LoadOptions, load};
+use dreamlet_trainer::testing::{Overrides, PRESETS, Source, resolve};
+use dreamlet_trainer::testing::{Saved, Which};
+use dreamlet_trainer::testing::{TrainOptions, train};
+use dreamlet_trainer::testing::{generator, save};
 
 /// Trains a preset for a few steps, so that no normalization is left at its beginning, and exports it.
 fn trained(preset: &str, data: &Dataset, out: &Path) -> (Saved, PathBuf) {

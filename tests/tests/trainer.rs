@@ -14,9 +14,9 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use dreamlet_runtime::latent::{Distribution, fill_normal};
 use dreamlet_tests::onnx::{dense, model, node, tensor, value};
-use dreamlet_trainer::evaluation::{FileSource, ImageSource as _};
-use dreamlet_trainer::generator_file::{OpenError, open};
-use dreamlet_trainer::sampling::{Class, Latents, Request, SamplingError, samples};
+use dreamlet_trainer::testing::{Class, Latents, Request, SamplingError, samples};
+use dreamlet_trainer::testing::{FileSource, ImageSource as _};
+use dreamlet_trainer::testing::{OpenError, open};
 
 /// A file that is removed at the end.
 struct File(PathBuf);

@@ -38,7 +38,6 @@ pub enum DeviceError {
         "the {name} device does not work here: {reason}. Check the driver, or take --device cpu"
     )]
     Unusable {
-        /// Its name.
         name: &'static str,
         /// The driver's words.
         reason: String,
@@ -93,7 +92,7 @@ impl DeviceChoice {
     /// # Errors
     /// [`DeviceError::NotBuilt`] names the cargo feature to build with; [`DeviceError::Unusable`]
     /// has the driver's words.
-    pub fn open(self) -> Result<(Device, &'static str), DeviceError> {
+    pub(crate) fn open(self) -> Result<(Device, &'static str), DeviceError> {
         match self {
             Self::Auto => Self::Cuda
                 .open()

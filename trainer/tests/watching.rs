@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use common::write_idx;
-use dreamlet_trainer::training::saved::{Saved, Which};
+use dreamlet_trainer::testing::{Saved, Which};
 use serde_json::Value;
 
 /// A new folder with a small IDX data set in it, blobs whose class is the row they are in.

@@ -6,7 +6,6 @@ const FINE: &[f64] = &[1.0, 2.0, 2.5, 5.0, 10.0];
 /// Most marks.
 const MARKS: usize = 20;
 
-/// One axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Axis {
     pub(crate) low: f64,
@@ -24,7 +23,6 @@ impl Axis {
         Self::exact(low - room, high + room)
     }
 
-    /// From `low` to `high`.
     pub(crate) fn exact(low: f64, high: f64) -> Self {
         Self {
             low,

@@ -2,7 +2,7 @@
 
 /// One number over the steps of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Series {
+pub(crate) struct Series {
     /// Its name in the file.
     pub name: String,
     /// Step and value, by rising step, one value a step.
@@ -12,7 +12,7 @@ pub struct Series {
 impl Series {
     /// At most `2 * buckets` points that keep every peak: the smallest and the largest value of
     /// each of `buckets` stretches.
-    pub fn thin(&self, buckets: usize) -> Vec<(u64, f64)> {
+    pub(crate) fn thin(&self, buckets: usize) -> Vec<(u64, f64)> {
         let length = self.points.len().div_ceil(buckets.max(1)).max(1);
         if length <= 2 {
             return self.points.clone();

@@ -64,7 +64,7 @@ enum Verb {
 /// Runs the program; returns its exit status.
 #[must_use]
 pub fn main() -> std::process::ExitCode {
-    crate::stderr::init();
+    crate::logger::init();
     let result = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Export(args) => export::run(&args),

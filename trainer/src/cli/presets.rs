@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{CliResult, print};
-use crate::config::keys::KEYS;
+use crate::config::KEYS;
 use crate::config::{ConfigError, PRESETS, preset};
 
 /// Arguments of `dreamlet presets`.

@@ -5,7 +5,8 @@ use std::fmt::{self, Write as _};
 use clap::{Args, CommandFactory as _, ValueEnum};
 
 use super::{Cli, CliResult, print};
-use crate::config::keys::{ConfigSection, KEYS, Key, SECTIONS, ValueKind};
+use crate::config::keys::{ConfigSection, Key, ValueKind};
+use crate::config::{KEYS, SECTIONS};
 
 /// Arguments of `dreamlet reference`.
 #[derive(Debug, Args)]

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::PRESETS;
-use super::keys::{KEYS, Key, find};
-use crate::words::nearest;
+use super::keys::Key;
+use super::settings::{KEYS, find};
+use crate::suggest::nearest;
 
 /// One variant for each way a configuration can be wrong.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// No preset of that name.
     #[error(
         "there is no preset \"{name}\"{} Presets: {}. For a file of your own: --config FILE",
         preset_meant(.name),
@@ -25,7 +25,6 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration {}: {source}", .path.display())]
     Read {
-        /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -59,7 +58,6 @@ pub enum ConfigError {
     BadValue {
         /// File, preset or option.
         origin: String,
-        /// The key.
         key: &'static Key,
         /// What was found there.
         found: String,
@@ -69,10 +67,7 @@ pub enum ConfigError {
         "the key \"{}\" is missing: {} ({}). Set it, or begin the file with preset = \"dcgan\" to take the rest from a preset",
         .key.path, .key.kind, .key.help
     )]
-    Missing {
-        /// The key.
-        key: &'static Key,
-    },
+    Missing { key: &'static Key },
     /// Two settings do not go together: which, why and what to do.
     #[error("{message}")]
     Conflict {

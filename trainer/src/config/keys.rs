@@ -1,10 +1,8 @@
-//! What a setting is, and the macro that makes structs and [`KEYS`] of one list of them.
+//! What a setting is, and the macro that makes structs and the keys of one list of them.
 
 use std::fmt;
 
-pub use super::choices::Word;
-pub use super::error::ConfigError;
-pub use super::settings::{KEYS, SECTIONS};
+use super::choices::Word;
 
 /// What a key's value may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,8 +61,7 @@ pub struct Key {
 
 /// A table of a configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct ConfigSection {
-    /// Its name.
+pub(crate) struct ConfigSection {
     pub name: &'static str,
     /// What its settings are about.
     pub about: &'static str,
@@ -72,14 +69,8 @@ pub struct ConfigSection {
     pub note: &'static str,
 }
 
-/// The key at `path`.
-#[must_use]
-pub fn find(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|k| k.path == path)
-}
-
 /// A setting is `/// what it does`, `NAME: TYPE [= DEFAULT], KIND, change "...", cost "...";`. The
-/// list of them becomes the structs, with the fields in that order, [`KEYS`] and [`SECTIONS`].
+/// list of them becomes the structs, with the fields in that order, `KEYS` and `SECTIONS`.
 macro_rules! settings {
     (
         $(#[$config_attribute:meta])+
@@ -116,14 +107,14 @@ macro_rules! settings {
         )+
 
         /// The tables of a configuration.
-        pub const SECTIONS: &[ConfigSection] = &[$(ConfigSection {
+        pub(crate) const SECTIONS: &[ConfigSection] = &[$(ConfigSection {
             name: stringify!($section),
             about: concat!($($about),+).trim_ascii(),
             note: $note,
         },)+];
 
         /// Every key a configuration can hold.
-        pub const KEYS: &[Key] = &[
+        pub(crate) const KEYS: &[Key] = &[
             $(Key {
                 path: stringify!($root),
                 kind: $root_kind,

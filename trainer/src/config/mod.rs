@@ -6,23 +6,24 @@
 
 mod choices;
 mod error;
-pub mod keys;
+pub(crate) mod keys;
 mod presets;
 mod resolve;
 mod settings;
 mod validate;
 
-pub use choices::{
+pub(crate) use choices::{
     AdversarialLoss, BestBy, DiscriminatorNorm, Likelihood, ModelKind, NetKind, OnCollapse,
     OutputActivation, Schedule,
 };
-pub use error::ConfigError;
-pub use presets::{PRESETS, Preset, preset};
-pub use resolve::{Overrides, Source, is_given, resolve};
+pub(crate) use error::ConfigError;
+pub use presets::PRESETS;
+pub(crate) use presets::preset;
+pub(crate) use resolve::is_given;
+pub use resolve::{Overrides, Source, resolve};
 pub(crate) use resolve::{check_value, from_text, with_limits};
-pub use settings::{
-    Config, DataConfig, GanConfig, ModelConfig, OptimizerConfig, TrainingConfig, VaeConfig,
-};
+pub(crate) use settings::{Config, GanConfig, OptimizerConfig, TrainingConfig, VaeConfig};
+pub(crate) use settings::{KEYS, SECTIONS, find};
 
 use crate::atomic_file::sha256;
 

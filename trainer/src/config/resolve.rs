@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::keys::{KEYS, Key, ValueKind, find};
+use super::keys::{Key, ValueKind};
+use super::settings::{KEYS, find};
 use super::validate::{by_steps, validate};
 use super::{Config, ConfigError, preset};
 
@@ -22,15 +23,11 @@ pub enum Source {
 pub struct Overrides {
     /// `--set KEY=VALUE`, in order.
     pub sets: Vec<String>,
-    /// `--data`.
     pub data: Option<String>,
-    /// `--epochs`.
     pub epochs: Option<u64>,
-    /// `--steps`.
     pub steps: Option<u64>,
     /// `--time`, in seconds.
     pub seconds: Option<u64>,
-    /// `--seed`.
     pub seed: Option<u64>,
 }
 
@@ -132,7 +129,11 @@ pub(crate) fn with_limits(
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn is_given(source: &Source, overrides: &Overrides, path: &str) -> Result<bool, ConfigError> {
+pub(crate) fn is_given(
+    source: &Source,
+    overrides: &Overrides,
+    path: &str,
+) -> Result<bool, ConfigError> {
     if let Source::File(file) = source
         && has(&file_table(file)?.1, path)
     {

@@ -243,3 +243,9 @@ note "All of `best_by` but `sliced-wasserstein` and `likelihood` need labels. \
 Precision and density cannot be chosen: a collapsed generator is best at them.\n\n\
 Variety is looked at with each checkpoint. Classes and recall are looked at only with `eval_every`.";
 }
+
+/// The key at `path`.
+#[must_use]
+pub(crate) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.path == path)
+}

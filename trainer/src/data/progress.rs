@@ -25,7 +25,7 @@ pub trait Progress: Sync {
 
 /// Says nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub(crate) struct Silent;
 
 impl Progress for Silent {
     fn start(&self, _: &str, _: Option<u64>, _: Unit) {}
@@ -35,7 +35,7 @@ impl Progress for Silent {
 
 /// A bar on standard error when that is a terminal; otherwise one line where work begins.
 #[derive(Debug, Default)]
-pub struct Bar(Mutex<Option<ProgressBar>>);
+pub(crate) struct Bar(Mutex<Option<ProgressBar>>);
 
 impl Progress for Bar {
     fn start(&self, what: &str, total: Option<u64>, unit: Unit) {

@@ -52,7 +52,7 @@ pub(super) fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// Whether a classifier of `data` can be trained: it has labels, of two classes at least.
-pub fn classifiable(data: &Dataset) -> bool {
+pub(crate) fn classifiable(data: &Dataset) -> bool {
     data.train.labels().is_some() && data.test.labels().is_some() && data.classes.len() > 1
 }
 

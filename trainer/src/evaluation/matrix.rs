@@ -8,43 +8,42 @@ use crate::data::{Split, value_of_byte};
 
 /// Rows of `f32`, one after the other.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Matrix {
+pub(crate) struct Matrix {
     values: Vec<f32>,
     width: usize,
 }
 
 impl Matrix {
     /// Rows of `width` numbers; what does not fill a last row is dropped.
-    pub fn new(mut values: Vec<f32>, width: usize) -> Self {
+    pub(crate) fn new(mut values: Vec<f32>, width: usize) -> Self {
         let rows = values.len().checked_div(width).unwrap_or(0);
         values.truncate(rows * width);
         Self { values, width }
     }
 
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.values.len().checked_div(self.width).unwrap_or(0)
     }
 
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    pub fn values(&self) -> &[f32] {
+    pub(crate) fn values(&self) -> &[f32] {
         &self.values
     }
 
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.width.max(1))
     }
 
-    /// Row `index`.
-    pub fn row(&self, index: usize) -> Option<&[f32]> {
+    pub(crate) fn row(&self, index: usize) -> Option<&[f32]> {
         let start = index.checked_mul(self.width)?;
         self.values.get(start..start.checked_add(self.width)?)
     }
 
     /// The rows at `indices` that there are.
-    pub fn select(&self, indices: &[usize]) -> Self {
+    pub(crate) fn select(&self, indices: &[usize]) -> Self {
         let rows = indices.iter().filter_map(|index| self.row(*index));
         Self::new(rows.flatten().copied().collect(), self.width)
     }
@@ -59,13 +58,13 @@ impl Matrix {
     }
 
     /// The first row with a number that is none.
-    pub fn first_not_finite(&self) -> Option<usize> {
+    pub(crate) fn first_not_finite(&self) -> Option<usize> {
         let at = self.values.iter().position(|value| !value.is_finite())?;
         at.checked_div(self.width)
     }
 
     /// The mean of each column.
-    pub fn mean(&self) -> Vec<f64> {
+    pub(crate) fn mean(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.width];
         for row in self.iter() {
             mean.iter_mut()

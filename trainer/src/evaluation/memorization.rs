@@ -6,8 +6,7 @@ use super::matrix::{Matrix, ReadRows, count, each_distance};
 
 /// For each image, where the nearest training image is.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Nearest {
-    /// Distance to it.
+pub(crate) struct Nearest {
     pub distances: Vec<f32>,
     pub indices: Vec<u32>,
 }
@@ -117,7 +116,7 @@ fn quantile(values: &[f32], share: f64) -> f64 {
 
 /// A generated image and the training image that is nearest to it in pixels.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Match {
+pub(crate) struct Match {
     /// Number of the generated image.
     pub image: usize,
     /// Its pixels, planar.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// What can be measured; `--metrics` takes the names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
+pub(crate) enum Metric {
     /// Fréchet distance of features.
     Frechet,
     /// Kernel distance of features.
@@ -16,7 +16,6 @@ pub enum Metric {
     InceptionScore,
     /// Improved precision and recall.
     PrecisionRecall,
-    /// Density and coverage.
     DensityCoverage,
     /// Sliced Wasserstein distance in pixels.
     SlicedWasserstein,
@@ -32,7 +31,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Frechet,
         Self::Kernel,
         Self::InceptionScore,
@@ -47,7 +46,7 @@ impl Metric {
 
     /// Whether it compares features, so that it needs an extractor. [`Metric::Memorization`] does
     /// not: without one it compares pixels alone.
-    pub const fn needs_features(self) -> bool {
+    pub(crate) const fn needs_features(self) -> bool {
         !matches!(
             self,
             Self::SlicedWasserstein | Self::MsSsim | Self::Memorization | Self::Likelihood
@@ -55,7 +54,7 @@ impl Metric {
     }
 
     /// The name on the command line.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Frechet => "frechet",
             Self::Kernel => "kernel",
@@ -74,7 +73,7 @@ impl Metric {
 /// No metric has this name.
 #[derive(Debug, Error)]
 #[error("{}", self.in_words())]
-pub struct UnknownMetric {
+pub(crate) struct UnknownMetric {
     found: String,
     /// The metric that was probably meant, if it is near enough to be a slip.
     nearest: Option<&'static str>,
@@ -101,7 +100,7 @@ impl std::str::FromStr for Metric {
             .find(|metric| metric.name() == text)
             .ok_or_else(|| UnknownMetric {
                 found: text.to_owned(),
-                nearest: crate::words::nearest(text, names),
+                nearest: crate::suggest::nearest(text, names),
             })
     }
 }
@@ -109,7 +108,7 @@ impl std::str::FromStr for Metric {
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Better {
+pub(crate) enum Better {
     /// Smaller ones.
     Lower,
     /// Larger ones.
@@ -120,7 +119,7 @@ pub enum Better {
 
 /// What features came from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ExtractorProvenance {
+pub(crate) struct ExtractorProvenance {
     /// Name of the file, or what classifier it is.
     pub name: String,
     /// SHA-256 of the file or of the weights.
@@ -135,7 +134,7 @@ pub struct ExtractorProvenance {
 
 /// What a metric was measured on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Provenance {
+pub(crate) struct Provenance {
     /// What features came from; none for metrics of pixels.
     pub extractor: Option<ExtractorProvenance>,
     /// Name of the data set.
@@ -158,7 +157,7 @@ pub struct Provenance {
 
 /// One metric that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MetricValue {
+pub(crate) struct MetricValue {
     /// Its key, such as `frechet_distance`.
     pub key: &'static str,
     /// Its name for people.
@@ -177,7 +176,7 @@ pub struct MetricValue {
 
 /// All metrics of one model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MetricReport {
+pub(crate) struct MetricReport {
     /// The file or folder.
     pub model: String,
     /// Version of this program.
@@ -189,7 +188,7 @@ pub struct MetricReport {
 }
 
 impl MetricReport {
-    pub fn metric(&self, key: &str) -> Option<&MetricValue> {
+    pub(crate) fn metric(&self, key: &str) -> Option<&MetricValue> {
         self.metrics.iter().find(|metric| metric.key == key)
     }
 }

@@ -14,7 +14,7 @@ mod kid;
 mod linalg;
 mod matrix;
 mod memorization;
-mod metric;
+pub(crate) mod metric;
 mod ms_ssim;
 mod npy;
 mod onnx;
@@ -24,14 +24,12 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use classifier::classifiable;
-pub use error::EvaluationError;
-pub use evaluator::{Evaluation, EvaluationOptions, Evaluator, LEAST};
-pub use matrix::Matrix;
-pub use memorization::Match;
-pub use metric::{
-    Better, ExtractorProvenance, Metric, MetricReport, MetricValue, Provenance, UnknownMetric,
-};
-pub use onnx::OnnxExtractor;
-pub use sliced::{sliced_wasserstein, unit_directions};
-pub use source::{FileSource, FolderSource, ImageSource};
+pub(crate) use classifier::classifiable;
+pub(crate) use error::EvaluationError;
+pub(crate) use evaluator::{Evaluation, EvaluationOptions, Evaluator, LEAST};
+pub(crate) use matrix::Matrix;
+pub(crate) use metric::{Better, Metric, MetricReport, MetricValue};
+pub(crate) use onnx::OnnxExtractor;
+pub(crate) use sliced::{sliced_wasserstein, unit_directions};
+pub(crate) use source::FolderSource;
+pub use source::{FileSource, ImageSource};

@@ -34,7 +34,7 @@ enum Engine {
 }
 
 /// An extractor from a file.
-pub struct OnnxExtractor {
+pub(crate) struct OnnxExtractor {
     engine: Engine,
     path: PathBuf,
     /// Channels, rows and columns it takes; `None` for any.
@@ -56,7 +56,7 @@ impl OnnxExtractor {
     ///
     /// # Errors
     /// [`EvaluationError::Extractor`] says what was expected of the file and what was found.
-    pub fn open(path: &Path, range: PixelRange) -> Result<Self, EvaluationError> {
+    pub(crate) fn open(path: &Path, range: PixelRange) -> Result<Self, EvaluationError> {
         let wrong = |expected: &str, found: String| EvaluationError::Extractor {
             path: path.to_owned(),
             expected: expected.to_owned(),
@@ -126,7 +126,7 @@ impl OnnxExtractor {
     /// # Errors
     /// [`EvaluationError::Net`] where the engine fails, [`EvaluationError::Extractor`] for an
     /// output that is not `[N, F]`.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         pixels: &[u8],
         shape: [usize; 3],

@@ -11,7 +11,7 @@ pub(super) const DIRECTIONS: usize = 128;
 
 /// 128 unit directions in the space of images with `width` numbers, one a row, of
 /// normals from the stream of each index.
-pub fn unit_directions(width: usize, stream: impl Fn(u64) -> Stream) -> Matrix {
+pub(crate) fn unit_directions(width: usize, stream: impl Fn(u64) -> Stream) -> Matrix {
     let mut values = vec![0.0_f32; DIRECTIONS * width];
     for (row, index) in values.chunks_exact_mut(width.max(1)).zip(0..) {
         stream(index).fill_normal(row);
@@ -33,7 +33,7 @@ pub(super) fn directions(width: usize) -> Matrix {
 
 /// Mean over `directions` of the Wasserstein-1 distance between the projections of two sets of
 /// images (Rabin et al. 2011). Images beyond the smaller set are left out.
-pub fn sliced_wasserstein(a: &Matrix, b: &Matrix, directions: &Matrix) -> f64 {
+pub(crate) fn sliced_wasserstein(a: &Matrix, b: &Matrix, directions: &Matrix) -> f64 {
     Projections::of(a, directions).distance(&Projections::of(b, directions))
 }
 

@@ -57,7 +57,7 @@ impl FileSource {
     }
 
     /// What black and white are by the graph alone; `None` where the file says it itself.
-    pub fn range_of_graph(&self) -> Option<PixelRange> {
+    pub(crate) fn range_of_graph(&self) -> Option<PixelRange> {
         let generator = self.generators.first()?;
         let says = generator.card().is_some() || generator.is_compiled();
         (!says).then(|| generator.range())
@@ -126,17 +126,21 @@ fn latents(distribution: Distribution, len: usize, seeds: impl Iterator<Item = u
 
 /// The images of a folder, training and test images alike, decoded one after the other.
 #[derive(Debug)]
-pub struct FolderSource(FolderImages);
+pub(crate) struct FolderSource(FolderImages);
 
 impl FolderSource {
     /// Lists the folder; the images will be squares of `size` pixels with so many `channels`.
-    pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, EvaluationError> {
+    pub(crate) fn open(
+        folder: &Path,
+        size: usize,
+        channels: usize,
+    ) -> Result<Self, EvaluationError> {
         let images = FolderImages::open(folder, size, channels);
         Ok(Self(images.map_err(EvaluationError::Data)?))
     }
 
     /// What the user should be told once the images were read. One sentence each.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         self.0.notes()
     }
 }

@@ -16,7 +16,7 @@ use super::{ExportError, onnx};
 /// # Errors
 /// [`ExportError::Card`] if the card is invalid, or says another latent length, image shape or
 /// number of classes than the graph has.
-pub fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
+pub(crate) fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
     let found = dreamlet_onnx::inspect(&onnx::to_bytes(model), &Limits::default())
         .map_err(|error| wrong("image", error.to_string()))?;
     if found.latent_len != card.latent.len {

@@ -5,11 +5,11 @@
 //! it as ONNX, [`card`] describes it in the file's metadata, [`verify`] runs the file through
 //! several engines.
 
-pub mod card;
+pub(crate) mod card;
 mod error;
 pub mod generator;
-pub mod onnx;
-pub mod verify;
+pub(crate) mod onnx;
+pub(crate) mod verify;
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use dreamlet_runtime::generator::Generator as _;
 
 use crate::atomic_file::write_atomic;
 
-pub use error::ExportError;
+pub(crate) use error::ExportError;
 
 /// Writes `model` with `card` to `path`, whole or not at all, and gives back the card as it was
 /// written: with the golden images that tract makes from the file, and the version of this program.

@@ -32,7 +32,6 @@ pub enum OpenError {
     /// The run has no exported model.
     #[error("{0} has no exported model yet: run `dreamlet export {0}` first", run.display())]
     NotExported { run: PathBuf },
-    /// The folder is not a run.
     #[error(
         "{} is a folder but not a run (it has no config.toml): give an ONNX file, a compiled model or a run folder",
         path.display()

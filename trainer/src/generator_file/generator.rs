@@ -30,7 +30,7 @@ impl FileGenerator {
     ///
     /// # Errors
     /// [`FileError`] if the file is refused or does not say all that is needed.
-    pub fn from_bytes(file: &[u8], assumptions: &Assumptions) -> Result<Self, FileError> {
+    pub(crate) fn from_bytes(file: &[u8], assumptions: &Assumptions) -> Result<Self, FileError> {
         if file.starts_with(&MAGIC) {
             let compiled = CompiledGenerator::from_bytes(file)?;
             return Ok(Self {
@@ -56,7 +56,7 @@ impl FileGenerator {
     }
 
     /// What latents are drawn from.
-    pub fn distribution(&self) -> Distribution {
+    pub(crate) fn distribution(&self) -> Distribution {
         match &self.engine {
             Engine::Onnx(engine) => engine.distribution(),
             Engine::Compiled(engine) => engine.distribution(),
@@ -64,7 +64,7 @@ impl FileGenerator {
     }
 
     /// Numbers of an image, `channels * height * width`.
-    pub fn image_len(&self) -> usize {
+    pub(crate) fn image_len(&self) -> usize {
         match &self.engine {
             Engine::Onnx(engine) => engine.image_len(),
             Engine::Compiled(engine) => engine.image_len(),
@@ -75,7 +75,7 @@ impl FileGenerator {
     ///
     /// # Errors
     /// [`FileError`]; `images` is then unspecified.
-    pub fn generate_batch(
+    pub(crate) fn generate_batch(
         &mut self,
         latents: &[f32],
         classes: Option<&[usize]>,

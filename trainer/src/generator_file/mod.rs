@@ -5,6 +5,8 @@ mod error;
 mod generator;
 mod open;
 
-pub use error::{FileError, OpenError};
-pub use generator::FileGenerator;
-pub use open::{open, resolve};
+pub(crate) use error::FileError;
+pub use error::OpenError;
+pub(crate) use generator::FileGenerator;
+pub use open::open;
+pub(crate) use open::resolve;

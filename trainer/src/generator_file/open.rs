@@ -14,7 +14,7 @@ use super::generator::FileGenerator;
 /// # Errors
 /// [`OpenError`] if there is no such file or folder, the folder is no run, or the run has no
 /// export.
-pub fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     let unreadable = |error| OpenError::NoModel {
         path: path.to_path_buf(),
         error,

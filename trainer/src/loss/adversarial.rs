@@ -22,7 +22,7 @@ fn square(x: Tensor<2>) -> Tensor<2> {
 
 /// The discriminator's loss, shape `[1]`, from the logits `[N, 1]` of real and generated images,
 /// with one-sided label smoothing (Salimans et al. 2016, section 3.4).
-pub fn discriminator_loss(
+pub(crate) fn discriminator_loss(
     real: Tensor<2>,
     fake: Tensor<2>,
     loss: AdversarialLoss,
@@ -50,7 +50,7 @@ pub fn discriminator_loss(
 }
 
 /// The generator's loss, shape `[1]`, from the logits `[N, 1]` of its images.
-pub fn generator_loss(fake: Tensor<2>, loss: AdversarialLoss) -> Tensor<1> {
+pub(crate) fn generator_loss(fake: Tensor<2>, loss: AdversarialLoss) -> Tensor<1> {
     match loss {
         AdversarialLoss::Minimax => log_sigmoid(fake.neg()).mean(),
         AdversarialLoss::NonSaturating => log_sigmoid(fake).mean().neg(),
@@ -60,7 +60,7 @@ pub fn generator_loss(fake: Tensor<2>, loss: AdversarialLoss) -> Tensor<1> {
 }
 
 /// The logit above which a discriminator takes an image for real.
-pub fn threshold(loss: AdversarialLoss) -> f64 {
+pub(crate) fn threshold(loss: AdversarialLoss) -> f64 {
     if loss == AdversarialLoss::LeastSquares {
         0.5
     } else {

@@ -13,7 +13,7 @@ const CUTOUT: f32 = 0.5;
 /// Shift, cutout, and brightness and contrast, each with `probability` for each image, as numbers
 /// for a batch.
 #[derive(Clone, Debug)]
-pub struct Changes {
+pub(crate) struct Changes {
     rows: usize,
     /// Multiplies what a pixel differs from its image's mean by.
     contrast: Vec<f32>,
@@ -29,7 +29,7 @@ pub struct Changes {
 impl Changes {
     /// Draws the changes of `rows` images of `side` (height and width) whose pixels span `span`
     /// from black to white.
-    pub fn draw(
+    pub(crate) fn draw(
         stream: &mut Stream,
         rows: usize,
         side: [usize; 2],
@@ -80,7 +80,7 @@ impl Changes {
     }
 
     /// The images `[N, C, H, W]` changed. What a shift uncovers and a cutout covers is 0.
-    pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, channels, height, width] = x.dims();
         let device = x.device();
         let column = |values: &[f32]| {

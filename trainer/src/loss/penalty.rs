@@ -19,7 +19,7 @@ const STEP: f64 = 0.05;
 /// `x` is `[N, C, H, W]`, on a device that differentiates, and no part of a graph; `judge` gives
 /// the logits `[N, 1]`. Batch normalization mixes the images of a batch: penalties are for
 /// discriminators without it.
-pub fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
+pub(crate) fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
     let [rows, ..] = x.dims();
     let input = x.clone().detach().require_grad();
     let gradients = judge(input.clone()).sum().backward();
@@ -43,7 +43,7 @@ pub fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Te
 
 /// E\[(‖∇D(x̂)‖ − 1)²\], shape `[1]`, at points x̂ between real and generated images (Gulrajani et
 /// al. 2017, equation 3). `mix` `[N]` says where between, from 0 (fake) to 1 (real).
-pub fn gradient_penalty(
+pub(crate) fn gradient_penalty(
     real: Tensor<4>,
     fake: Tensor<4>,
     mix: Tensor<1>,
@@ -58,7 +58,7 @@ pub fn gradient_penalty(
 
 /// ½E\[‖∇D(x)‖²\], shape `[1]`, on real images: R1 (Mescheder et al. 2018, equation 9), to be
 /// multiplied by γ.
-pub fn r1(real: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
+pub(crate) fn r1(real: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
     let length = gradient_norm(real, judge);
     (length.clone() * length).mean().mul_scalar(0.5)
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 /// in a run is said on the page.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum ReportError {
+pub(crate) enum ReportError {
     #[error(
         "cannot read {}: {source}; give a run folder, such as runs/00001-glyphs-dcgan",
         path.display()

@@ -8,7 +8,7 @@ use crate::chart::Series;
 
 /// A file of lines, read as far as it can be.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Log {
+pub(crate) struct Log {
     /// Every numeric field but `step`, `epoch`, `images` and `seconds`, by name.
     pub series: Vec<Series>,
     /// Seconds of training at each step that has them, by rising step.
@@ -27,7 +27,7 @@ const PLACE: [&str; 4] = ["step", "epoch", "images", "seconds"];
 impl Log {
     /// Reads the bytes of a file. Broken lines are counted and left out; of two lines with one step
     /// the later counts.
-    pub fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut log = Self::default();
         let mut series: BTreeMap<String, BTreeMap<u64, f64>> = BTreeMap::new();
         let mut seconds = BTreeMap::new();
@@ -74,7 +74,7 @@ impl Log {
     }
 
     /// Seconds of training in all, as far as the file says.
-    pub fn duration(&self) -> Option<f64> {
+    pub(crate) fn duration(&self) -> Option<f64> {
         self.seconds.last().map(|(_, s)| *s)
     }
 }

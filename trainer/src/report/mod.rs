@@ -1,10 +1,10 @@
 //! A run for people: one HTML page, TensorBoard, images in the terminal.
 
-pub mod error;
-pub mod log;
-pub mod page;
-pub mod run_files;
-pub mod tensorboard;
-pub mod terminal;
+pub(crate) mod error;
+pub(crate) mod log;
+pub(crate) mod page;
+pub(crate) mod run_files;
+pub(crate) mod tensorboard;
+pub(crate) mod terminal;
 
-pub use error::ReportError;
+pub(crate) use error::ReportError;

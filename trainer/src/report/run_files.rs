@@ -15,7 +15,7 @@ use crate::training::run::read_config;
 
 /// A sheet of images as a PNG file.
 #[derive(Clone, Debug)]
-pub struct SheetFile {
+pub(crate) struct SheetFile {
     /// The step it was made at; 0 for `reals.png`.
     pub step: u64,
     pub png: Vec<u8>,
@@ -27,7 +27,7 @@ pub struct SheetFile {
 
 /// One checkpoint of a run.
 #[derive(Clone, Debug)]
-pub struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// The step in its folder's name.
     pub step: u64,
     /// What it says of itself, or what is wrong with it.
@@ -38,7 +38,7 @@ pub struct Checkpoint {
 
 /// Everything a report is made from. What is missing or damaged is a sentence instead.
 #[derive(Clone, Debug)]
-pub struct RunFiles {
+pub(crate) struct RunFiles {
     pub path: PathBuf,
     pub name: String,
     pub config_text: Result<String, String>,
@@ -60,10 +60,10 @@ pub struct RunFiles {
 }
 
 /// Most sample sheets in a report.
-pub const MAX_SHEETS: usize = 60;
+pub(crate) const MAX_SHEETS: usize = 60;
 /// Most bytes of them together, so that a page of large colour images still opens on a phone. The
 /// first and the last stay whatever they weigh.
-pub const MAX_SHEET_BYTES: u64 = 12 << 20;
+pub(crate) const MAX_SHEET_BYTES: u64 = 12 << 20;
 
 impl RunFiles {
     /// Reads a run folder.
@@ -71,7 +71,7 @@ impl RunFiles {
     /// # Errors
     /// [`ReportError::Folder`] when it cannot be read, [`ReportError::NotARun`] when nothing in it
     /// is a run's.
-    pub fn read(path: &Path) -> Result<Self, ReportError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, ReportError> {
         let folder = |source| ReportError::Folder {
             path: path.to_owned(),
             source,
@@ -111,7 +111,7 @@ impl RunFiles {
         })
     }
 
-    pub fn state(&self) -> Option<&State> {
+    pub(crate) fn state(&self) -> Option<&State> {
         self.checkpoints
             .iter()
             .rev()

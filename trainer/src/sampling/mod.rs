@@ -10,7 +10,8 @@ mod unknown_class;
 
 pub use class::Class;
 pub use error::SamplingError;
-pub use output::{Layout, Output, make_folder, print_png, save_one, sheet};
-pub use request::{Interpolation, Latents, MAX_IMAGES, Seeds, Way, parse_truncation};
-pub use sampler::{Request, Sample, each_sample, samples};
-pub use unknown_class::UnknownClass;
+pub(crate) use output::{Layout, Output, make_folder, print_png, save_one, sheet};
+pub use request::Latents;
+pub(crate) use request::{Interpolation, Seeds, Way, parse_truncation};
+pub(crate) use sampler::each_sample;
+pub use sampler::{Request, samples};

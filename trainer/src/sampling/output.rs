@@ -11,7 +11,7 @@ use super::sampler::Sample;
 use crate::sheet::{enlarge, grid, png, save_png, to_image};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub(crate) enum Output {
     /// A sheet of all as PNG on standard output.
     Stdout,
     /// A sheet of all in a PNG file.
@@ -27,7 +27,7 @@ impl Output {
     ///
     /// # Errors
     /// [`SamplingError::OutputKind`] for a name with another ending.
-    pub fn from_path(path: &Path) -> Result<Self, SamplingError> {
+    pub(crate) fn from_path(path: &Path) -> Result<Self, SamplingError> {
         let ending = path
             .extension()
             .map(|e| e.to_string_lossy().to_ascii_lowercase());
@@ -52,7 +52,7 @@ impl Output {
 
 /// How a sheet is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Images in a row, else as near to a square as can be.
     pub columns: Option<usize>,
     /// Pixels between the images and around them, before enlarging.
@@ -75,7 +75,7 @@ impl Default for Layout {
 ///
 /// # Errors
 /// [`SamplingError::Grid`] where there are none or too many.
-pub fn sheet(
+pub(crate) fn sheet(
     samples: &[Sample],
     shape: Shape,
     layout: Layout,
@@ -90,7 +90,7 @@ pub fn sheet(
 ///
 /// # Errors
 /// [`SamplingError::Grid`] where it cannot be written.
-pub fn save_one(
+pub(crate) fn save_one(
     sample: &Sample,
     shape: Shape,
     scale: usize,
@@ -105,14 +105,14 @@ pub fn save_one(
 }
 
 /// Makes a folder and those above it.
-pub fn make_folder(path: &Path) -> Result<(), SamplingError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), SamplingError> {
     std::fs::create_dir_all(path).map_err(|error| SamplingError::Folder {
         path: path.to_path_buf(),
         error,
     })
 }
 
-pub fn print_png(image: &DynamicImage) -> Result<(), SamplingError> {
+pub(crate) fn print_png(image: &DynamicImage) -> Result<(), SamplingError> {
     let bytes = png(image)?;
     let mut out = std::io::stdout().lock();
     out.write_all(&bytes)

@@ -74,7 +74,7 @@ const BATCH: usize = 32;
 ///
 /// # Errors
 /// [`SamplingError`] of the class, of the engine, or of `take`.
-pub fn each_sample(
+pub(crate) fn each_sample(
     generator: &mut FileGenerator,
     request: &Request,
     mut take: impl FnMut(Sample) -> Result<(), SamplingError>,

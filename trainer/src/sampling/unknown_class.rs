@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::words::nearest;
+use crate::suggest::nearest;
 
 /// Most names that an error lists.
 const LISTED: usize = 20;

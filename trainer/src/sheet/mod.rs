@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::atomic_file::write_atomic;
 
 /// Most pixels of a sheet: 64 Mi, so that a mistyped number of seeds does not fill the memory.
-pub const MAX_PIXELS: u64 = 1 << 26;
+pub(crate) const MAX_PIXELS: u64 = 1 << 26;
 /// The grey of the gaps: seen beside black images and beside white ones.
 const GAP_GREY: u8 = 0x50;
 
@@ -89,7 +89,7 @@ fn image_of(
 ///
 /// # Errors
 /// [`GridError`]: no images, one of the wrong length, 0 columns, or too many pixels.
-pub fn grid(
+pub(crate) fn grid(
     images: &[Vec<u8>],
     shape: Shape,
     columns: Option<usize>,
@@ -146,7 +146,7 @@ pub fn grid(
 }
 
 /// Planar bytes (channel, row, column) in row, column, channel order.
-pub fn chw_to_hwc(chw: &[u8], shape: Shape) -> Vec<u8> {
+pub(crate) fn chw_to_hwc(chw: &[u8], shape: Shape) -> Vec<u8> {
     let plane = shape.height * shape.width;
     let byte = |i: usize| {
         chw.get(i % shape.channels * plane + i / shape.channels)
@@ -157,7 +157,7 @@ pub fn chw_to_hwc(chw: &[u8], shape: Shape) -> Vec<u8> {
 }
 
 /// Enlarges an image by a whole factor: each pixel becomes a square.
-pub fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, GridError> {
+pub(crate) fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, GridError> {
     if factor == 0 {
         return Err(GridError::Zero { what: "the scale" });
     }
@@ -173,7 +173,7 @@ pub fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, Grid
 ///
 /// # Errors
 /// [`GridError`] if the shape is impossible or the image has another length.
-pub fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
+pub(crate) fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
     let expected = shape.check().map_err(GridError::Shape)?;
     if bytes.len() != expected {
         return Err(GridError::ImageLength {
@@ -192,7 +192,7 @@ pub fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
 }
 
 /// The bytes of a PNG file.
-pub fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
+pub(crate) fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
     let mut bytes = Cursor::new(Vec::new());
     image
         .write_to(&mut bytes, ImageFormat::Png)
@@ -203,7 +203,7 @@ pub fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
 }
 
 /// Writes a PNG file that is whole or not there: under a temporary name, synced, renamed.
-pub fn save_png(image: &DynamicImage, path: &Path) -> Result<(), GridError> {
+pub(crate) fn save_png(image: &DynamicImage, path: &Path) -> Result<(), GridError> {
     write_atomic(path, &png(image)?).map_err(|error| GridError::Write {
         path: path.to_path_buf(),
         error,

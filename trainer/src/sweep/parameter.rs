@@ -10,7 +10,7 @@ use crate::config::keys::{Key, ValueKind};
 
 /// Where the values of a setting come from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Range {
+pub(crate) enum Range {
     Uniform(f64, f64),
     /// Uniform in the logarithm between two numbers above 0.
     Log(f64, f64),
@@ -29,7 +29,7 @@ pub enum Range {
 
 /// One searched setting.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
+pub(crate) struct Parameter {
     pub key: &'static Key,
     /// Where its values come from.
     pub range: Range,
@@ -48,7 +48,7 @@ impl Parameter {
     /// [`SweepError::BadValue`], [`SweepError::WrongRange`], [`SweepError::EmptyRange`],
     /// [`SweepError::OutOfRange`] or, for a choice that the key does not allow,
     /// [`SweepError::Config`].
-    pub fn read(origin: &str, key: &'static Key, value: &Value) -> Result<Self, SweepError> {
+    pub(crate) fn read(origin: &str, key: &'static Key, value: &Value) -> Result<Self, SweepError> {
         let reader = Reader { origin, key, value };
         let range = reader.range()?;
         Ok(Self { key, range })
@@ -57,7 +57,7 @@ impl Parameter {
     /// The value of trial number `trial`: a function of `seed`, the key and the number, whoever
     /// asks and in which order. A parameter that is added or removed leaves the others as they
     /// were.
-    pub fn sample(&self, seed: u64, trial: u64) -> Value {
+    pub(crate) fn sample(&self, seed: u64, trial: u64) -> Value {
         let mut stream = Stream::at(seed, DOMAIN, trial, key_number(self.key.path));
         match &self.range {
             Range::Uniform(low, high) => Value::Float(short(
@@ -87,11 +87,6 @@ impl Parameter {
                 .cloned()
                 .unwrap_or(Value::Boolean(false)),
         }
-    }
-
-    /// Whether images of it want a logarithmic axis.
-    pub fn is_log(&self) -> bool {
-        matches!(self.range, Range::Log(..) | Range::LogInteger(..))
     }
 }
 
@@ -273,7 +268,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::find;
+    use crate::config::find;
 
     fn read(path: &str, range: &str) -> Result<Parameter, SweepError> {
         let table: toml::Table = format!("range = {range}").parse().unwrap();
@@ -308,7 +303,7 @@ mod tests {
                 drawn.push(value);
             }
             // Both halves of the range are used, and another seed draws others.
-            let middle = if parameter.is_log() {
+            let middle = if matches!(parameter.range, Range::Log(..) | Range::LogInteger(..)) {
                 (low * high).sqrt()
             } else {
                 (low + high) / 2.0

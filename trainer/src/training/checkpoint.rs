@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::error::TrainError;
 use super::learner::Learner;
-pub use super::state::{Best, FORMAT, State};
+pub(crate) use super::state::{Best, FORMAT, State};
 use crate::atomic_file::{folders, rename_synced, sha256, sync_folder, write_atomic, write_synced};
 
 /// A checkpoint that is whole: its folder, and where it stands.
-pub type Whole = (PathBuf, State);
+pub(crate) type Whole = (PathBuf, State);
 
 /// The folder of the checkpoint at `step`.
-pub fn folder(run: &Path, step: u64) -> PathBuf {
+pub(crate) fn folder(run: &Path, step: u64) -> PathBuf {
     run.join("checkpoints").join(format!("{step:08}"))
 }
 
@@ -25,7 +25,7 @@ fn file_name(part: &str) -> String {
 ///
 /// # Errors
 /// [`TrainError::File`]; the older checkpoints are untouched then, and nothing of this one is left.
-pub fn save(
+pub(crate) fn save(
     run: &Path,
     learner: &Learner,
     state: State,
@@ -132,7 +132,7 @@ fn write_best(run: &Path, best: Option<&Best>) -> Result<(), TrainError> {
 }
 
 /// The best checkpoint so far, when one has a score.
-pub fn best(run: &Path) -> Option<Best> {
+pub(crate) fn best(run: &Path) -> Option<Best> {
     let bytes = fs::read(run.join("checkpoints/best.json")).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
@@ -155,7 +155,7 @@ fn prune(run: &Path, saved: u64, keep: usize) {
 }
 
 /// Steps of the checkpoints there are, oldest first.
-pub fn steps(run: &Path) -> Vec<u64> {
+pub(crate) fn steps(run: &Path) -> Vec<u64> {
     let found = folders(&run.join("checkpoints")).unwrap_or_default();
     found
         .iter()
@@ -170,7 +170,7 @@ pub fn steps(run: &Path) -> Vec<u64> {
 ///
 /// # Errors
 /// [`TrainError::Checkpoint`] names the file that is missing or damaged.
-pub fn read_state(checkpoint: &Path) -> Result<State, TrainError> {
+pub(crate) fn read_state(checkpoint: &Path) -> Result<State, TrainError> {
     let wrong = |message: String| TrainError::Checkpoint {
         path: checkpoint.to_owned(),
         message,
@@ -211,14 +211,22 @@ fn read_file(checkpoint: &Path, state: &State, name: &str) -> Result<Vec<u8>, St
 ///
 /// # Errors
 /// [`TrainError::Checkpoint`] when it is missing or damaged.
-pub fn read_part(checkpoint: &Path, state: &State, part: &str) -> Result<Vec<u8>, TrainError> {
+pub(crate) fn read_part(
+    checkpoint: &Path,
+    state: &State,
+    part: &str,
+) -> Result<Vec<u8>, TrainError> {
     read_file(checkpoint, state, &file_name(part)).map_err(|message| TrainError::Checkpoint {
         path: checkpoint.to_owned(),
         message,
     })
 }
 
-pub fn load(checkpoint: &Path, state: &State, learner: &mut Learner) -> Result<(), TrainError> {
+pub(crate) fn load(
+    checkpoint: &Path,
+    state: &State,
+    learner: &mut Learner,
+) -> Result<(), TrainError> {
     learner
         .load(&mut |part| read_file(checkpoint, state, &file_name(part)))
         .map_err(|message| TrainError::Checkpoint {
@@ -232,7 +240,7 @@ pub fn load(checkpoint: &Path, state: &State, learner: &mut Learner) -> Result<(
 ///
 /// # Errors
 /// [`TrainError::NoWholeCheckpoint`] when there are some and all are damaged.
-pub fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
+pub(crate) fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
     let mut damaged = Vec::new();
     for step in steps(run).into_iter().rev() {
         let path = folder(run, step);
@@ -252,7 +260,7 @@ pub fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
 
 /// The run's newest checkpoint, if it was written after the export `file`: what `file` draws is not
 /// what the run can do by now.
-pub fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
+pub(crate) fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
     let time = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
     let step = *steps(run).last()?;
     let newest = folder(run, step);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::config::keys::ConfigError;
+use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::device::DeviceError;
 

@@ -117,7 +117,7 @@ pub(super) struct Evaluating<'a> {
 ///
 /// # Errors
 /// [`EvaluationError::Generate`] if it cannot be exported.
-pub fn generator_source(
+pub(crate) fn generator_source(
     generator: &Generator,
     config: &Config,
 ) -> Result<FileSource, EvaluationError> {

@@ -14,7 +14,7 @@ use crate::evaluation::{Better, EvaluationError, Evaluator, MetricValue};
 const BATCH: usize = 250;
 
 /// How to measure bounds.
-pub struct BoundOptions<'a> {
+pub(crate) struct BoundOptions<'a> {
     /// Draws for each image of the importance-weighted bound; 0 leaves it out.
     pub draws: usize,
     /// Test images of the importance-weighted bound.
@@ -28,7 +28,7 @@ pub struct BoundOptions<'a> {
 /// The negative evidence lower bound on all test images as they are and, for the Bernoulli
 /// likelihood, on binarized pixels, each drawn with its grey value as probability (Burda et al.
 /// 2016, section 5), and the importance-weighted bound on those, in nats an image. Empty for a GAN.
-pub fn likelihood_metrics(
+pub(crate) fn likelihood_metrics(
     learner: &Learner,
     config: &Config,
     data: &Dataset,

@@ -2,7 +2,7 @@
 
 mod adam;
 mod batch;
-pub mod checkpoint;
+pub(crate) mod checkpoint;
 mod clock;
 mod diagnostics;
 mod error;
@@ -17,10 +17,10 @@ mod likelihood;
 mod loss_buffer;
 mod progress;
 mod records;
-pub mod run;
+pub(crate) mod run;
 mod same_data;
 mod sample_sheets;
-pub mod saved;
+pub(crate) mod saved;
 mod score;
 mod second_stage;
 mod start;
@@ -28,17 +28,18 @@ mod state;
 mod training_loop;
 mod vae;
 
-pub use batch::{Batch, StepContext};
+pub(crate) use batch::{Batch, StepContext};
 pub(crate) use batch::{class_tensor, range};
-pub use error::TrainError;
-pub use evaluating::generator_source;
-pub use learner::Learner;
-pub use likelihood::{BoundOptions, likelihood_metrics};
-pub use progress::clock;
+pub(crate) use error::TrainError;
+pub(crate) use evaluating::generator_source;
+pub(crate) use learner::Learner;
+pub(crate) use likelihood::{BoundOptions, likelihood_metrics};
+pub(crate) use progress::clock;
 pub(crate) use records::load_module;
-pub use start::{resume, train};
-pub use state::DataMark;
-pub use training_loop::{Ending, Outcome, StopFlag, TrainOptions};
+pub(crate) use start::resume;
+pub use start::train;
+pub use training_loop::TrainOptions;
+pub(crate) use training_loop::{Ending, Outcome, StopFlag};
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -93,7 +93,7 @@ impl TrainingProgress {
 }
 
 /// `1h02m`, `3m20s` or `12s`.
-pub fn clock(d: Duration) -> String {
+pub(crate) fn clock(d: Duration) -> String {
     let s = d.as_secs();
     match (s / 3600, s / 60 % 60, s % 60) {
         (0, 0, s) => format!("{s}s"),

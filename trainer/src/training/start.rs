@@ -62,7 +62,7 @@ fn beginning(config: &Config, data: &Dataset, mark: DataMark) -> State {
 /// # Errors
 /// [`TrainError`]. A run without any checkpoint begins again at step 0; one whose checkpoints are
 /// all damaged, or whose data are others now, is left as it is.
-pub fn resume(
+pub(crate) fn resume(
     path: &Path,
     config: &Config,
     data: &Dataset,

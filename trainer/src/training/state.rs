@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Dataset;
 
 /// Version of the folder's layout.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// Where a run stands; with the nets and optimizers beside it, all that a run is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ impl State {
 
 /// Which checkpoint scored best.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
+pub(crate) struct Best {
     pub step: u64,
     pub score: f64,
     pub score_name: String,

@@ -24,7 +24,7 @@ use crate::data::Dataset;
 use crate::device::DeviceChoice;
 
 /// Set to end a run after its current step, with a checkpoint.
-pub type StopFlag = Arc<AtomicBool>;
+pub(crate) type StopFlag = Arc<AtomicBool>;
 
 /// How to train, apart from what.
 #[derive(Clone, Debug, Default)]

@@ -25,10 +25,10 @@ use crate::evaluation::sliced::{self, Projections};
 use crate::evaluation::source::ImageSource;
 
 /// The fewest images on each side.
-pub const LEAST: usize = 50;
+pub(crate) const LEAST: usize = 50;
 
 /// How to evaluate.
-pub struct EvaluationOptions<'a> {
+pub(crate) struct EvaluationOptions<'a> {
     /// Generated images; as many test images go against them, if there are so many.
     pub samples: usize,
     /// Number of the first generated image; also chooses the real images and the pairs.
@@ -47,7 +47,7 @@ pub struct EvaluationOptions<'a> {
 }
 
 /// What one evaluation gives.
-pub struct Evaluation {
+pub(crate) struct Evaluation {
     pub report: MetricReport,
     /// For each generated image the nearest training image in pixels, if memorization was measured.
     pub nearest: Option<Nearest>,
@@ -62,7 +62,7 @@ pub struct Evaluation {
 }
 
 /// Measures generators against one data set.
-pub struct Evaluator<'a> {
+pub(crate) struct Evaluator<'a> {
     data: &'a Dataset,
     samples: usize,
     keep: bool,
@@ -80,7 +80,10 @@ impl<'a> Evaluator<'a> {
     ///
     /// # Errors
     /// [`EvaluationError`]: too few images, no labels and no extractor, or an extractor that fails.
-    pub fn new(data: &'a Dataset, options: EvaluationOptions<'a>) -> Result<Self, EvaluationError> {
+    pub(crate) fn new(
+        data: &'a Dataset,
+        options: EvaluationOptions<'a>,
+    ) -> Result<Self, EvaluationError> {
         let rows = options.samples.min(data.test.len());
         if rows < LEAST {
             let advice = if data.test.len() < LEAST {
@@ -205,7 +208,7 @@ impl<'a> Evaluator<'a> {
     ///
     /// # Errors
     /// [`EvaluationError`]: images of another shape, a generator that fails, too few images.
-    pub fn evaluate(
+    pub(crate) fn evaluate(
         &mut self,
         model: &str,
         source: &mut dyn ImageSource,
@@ -330,7 +333,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Where a metric of the run's own nets on `real` test images comes from.
-    pub fn provenance_on_test(&self, real: usize) -> Provenance {
+    pub(crate) fn provenance_on_test(&self, real: usize) -> Provenance {
         Provenance {
             extractor: None,
             data: self.data.name.clone(),
@@ -346,7 +349,11 @@ impl<'a> Evaluator<'a> {
 
     /// Writes what the metrics were computed from as `.npy` files, for `scripts/bench/metrics.py`.
     /// Needs [`EvaluationOptions::keep`]: without it there are no generated images to write.
-    pub fn dump(&self, evaluation: &Evaluation, folder: &Path) -> Result<(), EvaluationError> {
+    pub(crate) fn dump(
+        &self,
+        evaluation: &Evaluation,
+        folder: &Path,
+    ) -> Result<(), EvaluationError> {
         let real = ChosenRows {
             split: &self.data.test,
             indices: &self.reference.real.indices,

@@ -14,4 +14,4 @@ mod measure;
 mod reference;
 mod training_images;
 
-pub use evaluator::{Evaluation, EvaluationOptions, Evaluator, LEAST};
+pub(crate) use evaluator::{Evaluation, EvaluationOptions, Evaluator, LEAST};

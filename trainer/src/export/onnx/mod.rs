@@ -21,17 +21,17 @@ use dreamlet_onnx::proto::ModelProto;
 use super::ExportError;
 
 /// ONNX operator set of the files.
-pub const OPSET: i64 = 17;
+pub(crate) const OPSET: i64 = 17;
 /// ONNX file format of the files: the one that came with [`OPSET`].
-pub const IR_VERSION: i64 = 8;
+pub(crate) const IR_VERSION: i64 = 8;
 /// Name of the input that takes latent vectors, `[N, z]` f32.
-pub const LATENT: &str = "latent";
+pub(crate) const LATENT: &str = "latent";
 /// Name of the input that takes classes, `[N]` i64; only conditional generators have it.
-pub const CLASS: &str = "class";
+pub(crate) const CLASS: &str = "class";
 /// Name of the output, `[N, C, H, W]` f32.
-pub const IMAGE: &str = "image";
+pub(crate) const IMAGE: &str = "image";
 /// Symbol of the batch axis.
-pub const BATCH: &str = "N";
+pub(crate) const BATCH: &str = "N";
 
 /// Records `forward` and gives it back as an ONNX model with a dynamic batch axis.
 ///
@@ -45,7 +45,7 @@ pub const BATCH: &str = "N";
 /// # Errors
 /// [`ExportError::NotLowered`] names an operation without an ONNX form here,
 /// [`ExportError::BatchDependent`] one that differs between batch sizes; see the other variants.
-pub fn trace(
+pub(crate) fn trace(
     latent_len: usize,
     classes: Option<usize>,
     forward: impl Fn(&Device, Tensor<2>, Option<Tensor<1, Int>>) -> Tensor<4>,
@@ -58,6 +58,6 @@ pub fn trace(
 
 /// The bytes of the file that holds `model`.
 #[must_use]
-pub fn to_bytes(model: &ModelProto) -> Vec<u8> {
+pub(crate) fn to_bytes(model: &ModelProto) -> Vec<u8> {
     model.encode_to_vec()
 }

@@ -6,7 +6,7 @@
 //! are, because that engine would cut them up.
 
 mod error;
-pub mod locate;
+pub(crate) mod locate;
 pub(crate) mod onnxruntime;
 mod report;
 mod tract;
@@ -19,15 +19,16 @@ use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::latent::Distribution;
 use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
-pub use error::VerifyError;
-pub use report::{Difference, Pair, Report};
+pub(crate) use error::VerifyError;
+pub(crate) use report::Report;
 
 /// Batch sizes that are tried before the rest of the seeds goes in one batch.
 pub const BATCHES: [usize; 3] = [1, 3, 32];
 
 /// The generator in the trainer: images `[batch, C, H, W]` from latent vectors `[batch, z]`,
 /// classes `[batch]` of a conditional generator, and the batch.
-pub type Burn<'a> = &'a mut dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String>;
+pub(crate) type Burn<'a> =
+    &'a mut dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String>;
 
 /// Whether onnxruntime takes part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +89,7 @@ pub fn verify(
 ///
 /// # Errors
 /// As [`verify`].
-pub fn verify_bytes(
+pub(crate) fn verify_bytes(
     model: &[u8],
     burn: Option<Burn<'_>>,
     options: &Options,
@@ -257,7 +258,22 @@ fn compare(
         report.add(&images, first as u64, batch, subject.image);
         first += batch;
     }
-    report.verdict()
+    verdict(report)
+}
+
+/// The report, unless a difference in it is too large.
+fn verdict(report: Report) -> Result<Report, VerifyError> {
+    let worst = report.worst().filter(|pair| {
+        let largest = pair.largest.as_ref();
+        largest.is_some_and(|largest| largest.difference > report.tolerance)
+    });
+    match worst.cloned() {
+        Some(worst) => Err(VerifyError::Different {
+            worst,
+            report: Box::new(report),
+        }),
+        None => Ok(report),
+    }
 }
 
 /// How `seeds` are put into batches.

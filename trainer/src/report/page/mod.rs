@@ -29,7 +29,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Loads the images that a run was trained on, without the network.
-pub fn load_data(run: &RunFiles) -> Result<Dataset, String> {
+pub(crate) fn load_data(run: &RunFiles) -> Result<Dataset, String> {
     let config = run.config.as_ref().map_err(Clone::clone)?;
     let spec: DataSpec = config.data.source.parse().map_err(|e| format!("{e}"))?;
     let options = LoadOptions {
@@ -52,7 +52,7 @@ struct Section {
 /// The page of a run as HTML. `data` are the images it was trained on, or why there are none. The
 /// nets are those of the newest checkpoint that is whole, or with `best` of the one with the best
 /// score.
-pub fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String {
+pub(crate) fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String {
     let nets = if run.checkpoints.is_empty() {
         Err("The run has no checkpoint yet.".to_owned())
     } else {
@@ -172,7 +172,7 @@ fn document(run: &RunFiles, facts: &str, drawn: &str, sections: &[Section]) -> S
 }
 
 /// Writes a page so that a reader sees the old file or the new one, never a part.
-pub fn write(page: &str, path: &Path) -> Result<(), ReportError> {
+pub(crate) fn write(page: &str, path: &Path) -> Result<(), ReportError> {
     write_atomic(path, page.as_bytes()).map_err(|source| ReportError::Write {
         path: path.to_owned(),
         source,

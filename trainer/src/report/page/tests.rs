@@ -197,7 +197,8 @@ fn a_damaged_discriminator_leaves_the_other_sections() {
 
 #[test]
 fn the_metrics_of_an_evaluation_are_a_table_and_their_provenance_another() {
-    use crate::evaluation::{Better, ExtractorProvenance, MetricReport, MetricValue, Provenance};
+    use crate::evaluation::metric::{ExtractorProvenance, Provenance};
+    use crate::evaluation::{Better, MetricReport, MetricValue};
     let metric = |key, error, extractor| MetricValue {
         key,
         name: key.to_owned(),

@@ -20,7 +20,7 @@ const FILE: &str = "events.out.tfevents.0000000000.dreamlet";
 
 /// Writes `folder/RUN/events.out.tfevents.…`: the numbers of `stats.jsonl` and `metrics.jsonl`, and
 /// the sample images. TensorBoard shows every run below `folder`.
-pub fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportError> {
+pub(crate) fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportError> {
     let folder = folder.join(&run.name);
     let write = |path: &Path| {
         let path = path.to_owned();

@@ -27,7 +27,7 @@ const COMFORTABLE_WIDTH: usize = 480;
 
 /// What the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum TerminalChoice {
+pub(crate) enum TerminalChoice {
     /// What the terminal is known to understand; nothing where standard output is no terminal
     #[default]
     Auto,
@@ -43,7 +43,7 @@ pub enum TerminalChoice {
 
 /// How an image is written to a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// The kitty graphics protocol, with PNG data.
     Kitty,
     Sixel,
@@ -56,7 +56,7 @@ pub enum Protocol {
 
 /// What the environment says about the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// Standard output is a terminal.
     pub is_terminal: bool,
     /// Characters in a line, where that is known.
@@ -69,8 +69,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// That of this process.
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let text = |name: &str| std::env::var(name).unwrap_or_default();
         let columns = console::Term::stdout()
             .size_checked()
@@ -89,7 +88,7 @@ impl Environment {
 
 /// How to show images here, or `None` for not at all. A protocol that the user names is used
 /// wherever output goes.
-pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Protocol> {
+pub(crate) fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Protocol> {
     let Environment {
         is_terminal,
         columns: _,
@@ -141,7 +140,7 @@ pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Pro
 ///
 /// # Errors
 /// [`GridError`] if the image cannot be encoded.
-pub fn encode(
+pub(crate) fn encode(
     image: &DynamicImage,
     protocol: Protocol,
     columns: usize,
@@ -155,7 +154,7 @@ pub fn encode(
 }
 
 /// Shows `image` on `out` as `choice` says, and whether it did.
-pub fn show(
+pub(crate) fn show(
     image: &DynamicImage,
     choice: TerminalChoice,
     environment: &Environment,

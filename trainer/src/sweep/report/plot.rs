@@ -18,7 +18,7 @@ const FAILED: &str = "#d18f2c";
 /// darker, the higher its rung. The best trial has a red ring, and failed trials are crosses at the
 /// bad end. Both axes are logarithmic where the numbers ask for it.
 #[must_use]
-pub fn svg(sweep: &Sweep) -> String {
+pub(crate) fn svg(sweep: &Sweep) -> String {
     let reached = sweep.trials.iter().filter_map(Trial::last);
     let values: Vec<f64> = reached.map(|reached| reached.value).collect();
     let vertical = MarkedAxis::numbers(Axis::around(&values), mark);

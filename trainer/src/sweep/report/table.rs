@@ -40,7 +40,7 @@ pub(super) fn figure(value: f64) -> String {
 }
 
 /// The trials in order of merit, at most `most` of them, then why trials failed.
-pub fn table(sweep: &Sweep, most: usize) -> String {
+pub(crate) fn table(sweep: &Sweep, most: usize) -> String {
     let names = sweep
         .spec
         .parameters
@@ -109,7 +109,7 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
 /// One line for each rung that each trial reached, and one for each trial that reached none.
 /// Columns: `trial`, `state`, the settings by their full names, `rung` (from 1), `step`, the
 /// metric, `run`, `reason`.
-pub fn csv(sweep: &Sweep) -> String {
+pub(crate) fn csv(sweep: &Sweep) -> String {
     let paths: Vec<&str> = sweep.spec.parameters.iter().map(|p| p.key.path).collect();
     let mut header = vec!["trial", "state"];
     header.extend(&paths);
