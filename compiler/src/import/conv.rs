@@ -4,8 +4,8 @@ use dreamlet_onnx::graph::Window;
 use dreamlet_runtime::engine::compiled::MAX_KERNEL;
 use dreamlet_runtime::engine::compiled::format::Convolution;
 
-use super::Reader;
 use super::node::NodeReader;
+use super::reader::Reader;
 use super::value::Known;
 use crate::CompileError;
 use crate::ir::Op;

@@ -5,8 +5,8 @@ use dreamlet_onnx::graph::Binary;
 use dreamlet_onnx::shape::{broadcast, broadcast_positions};
 use dreamlet_runtime::engine::compiled::format::{Activation, BinaryKind, Broadcast};
 
-use super::Reader;
 use super::node::NodeReader;
+use super::reader::Reader;
 use super::value::{Known, PlacedTensor};
 use crate::CompileError;
 use crate::ir::{Op, len, per_channel};
@@ -161,7 +161,7 @@ pub(super) fn binary(
     op: Binary,
 ) -> Result<Known, CompileError> {
     if !matches!(op, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div) {
-        return Err(super::no_layer(node));
+        return Err(node.no_layer());
     }
     match (node.fixed(0), node.fixed(1)) {
         (None, Some(constant)) => with_constant(reader, node, op, 0, constant),

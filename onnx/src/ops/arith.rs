@@ -1,6 +1,6 @@
 //! Element-wise operators and normalizations.
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::constant::DType;
 use crate::error::ModelError;
 use crate::fold;

@@ -1,7 +1,7 @@
 //! Convolutions and transposed convolutions.
 
-use super::Outcome;
 use super::arith::same_float;
+use super::outcome::Outcome;
 use crate::error::ModelError;
 use crate::graph::{Op, Value, Window};
 use crate::node_check::NodeCheck;

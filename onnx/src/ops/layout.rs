@@ -1,7 +1,7 @@
 //! Operators that move elements about.
 
-use super::Outcome;
 use super::arith::same_float;
+use super::outcome::Outcome;
 use crate::constant::{Constant, DType};
 use crate::error::ModelError;
 use crate::graph::{Op, Part, Value};

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{CliResult, print};
 use crate::benchmark::cold::{self, Cold};
 use crate::benchmark::floor::Floor;
 use crate::benchmark::sampling::{self, EngineTimes};
@@ -15,6 +14,7 @@ use crate::config::{Config, Overrides, PRESETS, Source, resolve};
 use crate::device::DeviceChoice;
 use crate::export::{generator, onnx};
 use crate::nets::Generator;
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet bench`.
 #[derive(Debug, Args)]

@@ -9,7 +9,6 @@ use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
 use super::sample::range_note;
-use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
 use crate::evaluation::{
     self, Evaluation, EvaluationError, EvaluationOptions, Evaluator, FileSource, FolderSource,
@@ -18,6 +17,7 @@ use crate::evaluation::{
 use crate::sheet::{chw_to_hwc, enlarge, grid, save_png};
 use crate::training::saved::{Saved, Which};
 use crate::training::{BoundOptions, generator_source, likelihood_metrics};
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet eval`.
 #[derive(Debug, Args)]

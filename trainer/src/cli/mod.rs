@@ -11,13 +11,14 @@ mod quickstart;
 mod reference;
 mod report;
 mod sample;
+mod stopped;
 mod sweep;
 mod train;
 mod verify;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-pub(crate) use dreamlet_compiler::cli::{CliResult, print};
+use stopped::{INTERRUPTED, Stopped};
 
 /// Train small GANs and VAEs, export their generators as ONNX, sample them.
 #[derive(Debug, Parser)]
@@ -79,7 +80,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Presets(args) => presets::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::SweepWorker(args) => sweep::work(&args),
-        Verb::Reference(args) => reference::run(&args),
+        Verb::Reference(args) => reference::run(&args, Cli::command()),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
@@ -89,19 +90,4 @@ pub fn main() -> std::process::ExitCode {
             std::process::ExitCode::FAILURE
         }
     }
-}
-
-/// The exit status of a program that a signal ended: what was to follow it must not.
-pub(crate) const INTERRUPTED: u8 = 130;
-
-/// A signal ended the verb, which left all in order and has said how to go on.
-#[derive(Debug, thiserror::Error)]
-#[error("stopped by a signal")]
-pub(crate) struct Stopped;
-
-/// The last words of a verb that a signal ended. The signal may have ended whoever reads them, too.
-pub(crate) fn stopped(text: &str) -> CliResult {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
-    Err(Box::new(Stopped))
 }

@@ -4,11 +4,11 @@
 use dreamlet_compiler::{Compiled, Quantized, compile, compile_to_quality};
 use dreamlet_runtime::engine::tract::Assumptions;
 
-use super::print;
 use crate::data::{self, Bar, DataSpec, LoadOptions};
 use crate::evaluation::{
     EvaluationError, EvaluationOptions, Evaluator, FileSource, ImageSource, Metric,
 };
+use dreamlet_compiler::cli::print;
 
 /// By how much of the ONNX file's distance a quantized model may be worse.
 const WORSE: f64 = 0.05;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliResult, print};
 use crate::report::page;
 use crate::report::run_files::RunFiles;
 use crate::report::tensorboard;
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet report`.
 #[derive(Debug, Args)]

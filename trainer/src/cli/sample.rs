@@ -8,7 +8,6 @@ use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 
-use super::CliResult;
 use crate::generator_file::{self, FileGenerator};
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
@@ -16,6 +15,7 @@ use crate::sampling::{
     parse_truncation,
 };
 use crate::training::checkpoint::newer_checkpoint;
+use dreamlet_compiler::cli::CliResult;
 
 /// Images that are shown in the terminal when they go to files of their own.
 const SHOWN: usize = 64;

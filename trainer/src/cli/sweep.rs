@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
-use super::{Cli, CliResult, Stopped, Verb, print, stopped};
+use super::stopped::{Stopped, stopped};
 use crate::atomic_file::write_atomic;
 use crate::device::DeviceChoice;
 use crate::sweep::launcher::{Job, Launcher, Local, Slurm, WorkerResult, result_file};
@@ -14,6 +14,7 @@ use crate::sweep::{
     Ending, Event, Spec, Sweep, SweepError, describe, report, retry_failed, schedule,
 };
 use crate::training::TrainError;
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// What trains the trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -259,9 +260,7 @@ pub(crate) fn work(args: &WorkerArgs) -> CliResult {
         })?;
     let job = Job::of(&sweep, trial);
     let words = std::iter::once("dreamlet".to_owned()).chain(job.arguments(&args.device));
-    let Verb::Train(train) = Cli::try_parse_from(words)?.verb else {
-        return Ok(());
-    };
+    let super::train::TrainVerb::Train(train) = super::train::TrainVerb::try_parse_from(words)?;
     let result = super::train::run(&train);
     // Another task trains this run: the result is for that one to write.
     let busy = result

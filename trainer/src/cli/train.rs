@@ -5,11 +5,20 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use super::{CliResult, INTERRUPTED, print, stopped};
+use super::stopped::{INTERRUPTED, stopped};
 use crate::config::{Config, Overrides, Source, is_given, resolve, with_limits};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
 use crate::device::DeviceChoice;
 use crate::training::{self, Ending, Outcome, StopFlag, TrainError, TrainOptions};
+use dreamlet_compiler::cli::{CliResult, print};
+
+/// `dreamlet train` and nothing else, for tasks that run it.
+#[derive(Debug, clap::Parser)]
+#[command(name = "dreamlet")]
+pub(crate) enum TrainVerb {
+    /// Train a preset or a configuration file, or go on with a run
+    Train(TrainArgs),
+}
 
 /// Arguments of `dreamlet train`.
 #[derive(Debug, Args)]

@@ -49,12 +49,12 @@ pub(super) fn capture(
 ) -> Result<Trace, ExportError> {
     if latent_len == 0 {
         return Err(ExportError::EmptyInput {
-            input: super::LATENT,
+            input: super::names::LATENT,
         });
     }
     if classes == Some(0) {
         return Err(ExportError::EmptyInput {
-            input: super::CLASS,
+            input: super::names::CLASS,
         });
     }
     let [small, large] = BATCHES;

@@ -5,6 +5,7 @@
 //! each pair. Golden images are made by the runtime's own engine; the batches go to tract as they
 //! are, because that engine would cut them up.
 
+mod engine;
 mod error;
 pub(crate) mod locate;
 pub(crate) mod onnxruntime;
@@ -19,6 +20,7 @@ use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::latent::Distribution;
 use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
+pub(crate) use engine::Engine;
 pub(crate) use error::VerifyError;
 pub(crate) use report::Report;
 
@@ -180,18 +182,6 @@ struct Subject {
     distribution: Distribution,
     classes: Option<usize>,
     image: [usize; 3],
-}
-
-/// An engine that takes part.
-pub(crate) trait Engine {
-    fn name(&self) -> &'static str;
-    /// Images `[batch, C, H, W]`.
-    fn run(
-        &mut self,
-        latents: &[f32],
-        classes: Option<&[i64]>,
-        batch: usize,
-    ) -> Result<Vec<f32>, String>;
 }
 
 struct InBurn<'a>(Burn<'a>);

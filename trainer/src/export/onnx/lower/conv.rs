@@ -4,7 +4,8 @@ use burn::backend::ir::{
     BatchNormOpIr, Conv2dOpIr, ConvTranspose2dOpIr, InterpolateModeIr, InterpolateOpIr,
 };
 
-use super::{ExportError, Lowering, ints};
+use super::lowering::{Lowering, ints};
+use crate::export::ExportError;
 use dreamlet_onnx::Constant;
 use dreamlet_onnx::graph_builder::{ABSENT, Attribute};
 

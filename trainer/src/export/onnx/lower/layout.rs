@@ -5,7 +5,9 @@ use burn::backend::ir::{
     SwapDimsOpIr, TensorIr,
 };
 
-use super::{ExportError, Extent, Lowering, ints};
+use super::lowering::{Lowering, ints};
+use crate::export::ExportError;
+use crate::export::onnx::capture::Extent;
 use dreamlet_onnx::Constant;
 use dreamlet_onnx::graph::ValueId;
 use dreamlet_onnx::graph_builder::Attribute;

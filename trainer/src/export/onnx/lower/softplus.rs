@@ -6,7 +6,8 @@ use burn::backend::ir::{
     ScalarIr, TensorIr,
 };
 
-use super::{ExportError, Lowering};
+use super::lowering::Lowering;
+use crate::export::ExportError;
 use dreamlet_onnx::Constant;
 
 /// log(1 + exp(beta x)) / beta.
