@@ -6,7 +6,7 @@ use dreamlet_runtime::engine::compiled::format::Op as Layer;
 use dreamlet_runtime::engine::tract::OnnxGenerator;
 use dreamlet_runtime::latent::Stream;
 
-use super::onnx_builder::{Attribute, OnnxBuilder, window};
+use super::onnx_builder::{Attr, OnnxBuilder, window};
 use super::{agrees, compare, compiled, networks, options};
 use crate::interpreter;
 use crate::ir::{Net, Op};
@@ -34,55 +34,52 @@ fn kinds(net: &Net) -> Vec<&'static str> {
     net.nodes.iter().map(|node| kind(&node.op)).collect()
 }
 
-fn nearest(builder: &mut OnnxBuilder, from: &str, factor: f32) -> String {
-    let scales = builder.floats(&[4], &[1.0, 1.0, factor, factor]);
-    let region = builder.floats(&[0], &[]);
-    builder.node(
+fn nearest(onnx: &mut OnnxBuilder, from: &str, factor: f32) -> String {
+    let scales = onnx.floats(&[4], &[1.0, 1.0, factor, factor]);
+    let region = onnx.floats(&[0], &[]);
+    onnx.node(
         "Resize",
         &[from, &region, &scales],
         vec![
-            ("mode", Attribute::Text("nearest")),
-            (
-                "coordinate_transformation_mode",
-                Attribute::Text("asymmetric"),
-            ),
-            ("nearest_mode", Attribute::Text("floor")),
+            ("mode", Attr::Text("nearest")),
+            ("coordinate_transformation_mode", Attr::Text("asymmetric")),
+            ("nearest_mode", Attr::Text("floor")),
         ],
     )
 }
 
 fn conv(
-    builder: &mut OnnxBuilder,
+    onnx: &mut OnnxBuilder,
     from: &str,
     inputs: i64,
     outputs: i64,
     kernel: i64,
     pad: i64,
 ) -> String {
-    let w = builder.weights(&[outputs, inputs, kernel, kernel], inputs * kernel * kernel);
-    let b = builder.weights(&[outputs], 9);
-    builder.node("Conv", &[from, &w, &b], window(kernel, 1, [pad; 4]))
+    let w = onnx.weights(&[outputs, inputs, kernel, kernel], inputs * kernel * kernel);
+    let b = onnx.weights(&[outputs], 9);
+    onnx.node("Conv", &[from, &w, &b], window(kernel, 1, [pad; 4]))
 }
 
-fn up(builder: &mut OnnxBuilder, from: &str, inputs: i64, outputs: i64) -> String {
-    let w = builder.weights(&[inputs, outputs, 4, 4], inputs * 4);
-    let b = builder.weights(&[outputs], 9);
-    builder.node("ConvTranspose", &[from, &w, &b], window(4, 2, [1; 4]))
+fn up(onnx: &mut OnnxBuilder, from: &str, inputs: i64, outputs: i64) -> String {
+    let w = onnx.weights(&[inputs, outputs, 4, 4], inputs * 4);
+    let b = onnx.weights(&[outputs], 9);
+    onnx.node("ConvTranspose", &[from, &w, &b], window(4, 2, [1; 4]))
 }
 
 #[test]
 fn a_dcgan_of_colours_with_normalization_is_nothing_but_products() {
-    let mut builder = OnnxBuilder::new(1, &[12, 1, 1]);
-    let w = builder.weights(&[12, 20, 4, 4], 12);
-    let x = builder.node("ConvTranspose", &["latent", &w], window(4, 1, [0; 4]));
-    let x = builder.batch_norm(&x, 20);
-    let x = builder.node("Relu", &[&x], vec![]);
-    let x = up(&mut builder, &x, 20, 10);
-    let x = builder.batch_norm(&x, 10);
-    let x = builder.node("LeakyRelu", &[&x], vec![("alpha", Attribute::Float(0.2))]);
-    let x = up(&mut builder, &x, 10, 3);
-    let x = builder.node("Tanh", &[&x], vec![]);
-    let net = agrees(&builder.file(&x, &[3, 16, 16]), "dcgan");
+    let mut onnx = OnnxBuilder::new(1, &[12, 1, 1]);
+    let w = onnx.weights(&[12, 20, 4, 4], 12);
+    let x = onnx.node("ConvTranspose", &["latent", &w], window(4, 1, [0; 4]));
+    let x = onnx.batch_norm(&x, 20);
+    let x = onnx.node("Relu", &[&x], vec![]);
+    let x = up(&mut onnx, &x, 20, 10);
+    let x = onnx.batch_norm(&x, 10);
+    let x = onnx.node("LeakyRelu", &[&x], vec![("alpha", Attr::Float(0.2))]);
+    let x = up(&mut onnx, &x, 10, 3);
+    let x = onnx.node("Tanh", &[&x], vec![]);
+    let net = agrees(&onnx.file(&x, &[3, 16, 16]), "dcgan");
     assert_eq!(
         kinds(&net),
         ["dense", "transposed", "transposed", "reorder"]
@@ -99,17 +96,17 @@ fn enlarging_and_a_convolution_are_one_transposed_convolution() {
         (3, 2, 2),
         (1, 0, 2),
     ] {
-        let mut builder = OnnxBuilder::new(2, &[8]);
-        let x = builder.gemm("latent", 8, 4 * 9);
-        let x = builder.reshape(&x, &[-1, 4, 3, 3]);
-        let x = builder.batch_norm(&x, 4);
-        let x = nearest(&mut builder, &x, factor as f32);
-        let x = conv(&mut builder, &x, 4, 3, kernel, pad);
-        let x = builder.batch_norm(&x, 3);
-        let x = builder.node("Tanh", &[&x], vec![]);
+        let mut onnx = OnnxBuilder::new(2, &[8]);
+        let x = onnx.gemm("latent", 8, 4 * 9);
+        let x = onnx.reshape(&x, &[-1, 4, 3, 3]);
+        let x = onnx.batch_norm(&x, 4);
+        let x = nearest(&mut onnx, &x, factor as f32);
+        let x = conv(&mut onnx, &x, 4, 3, kernel, pad);
+        let x = onnx.batch_norm(&x, 3);
+        let x = onnx.node("Tanh", &[&x], vec![]);
         let side = 3 * factor + 2 * pad - kernel + 1;
         let net = agrees(
-            &builder.file(&x, &[3, side, side]),
+            &onnx.file(&x, &[3, side, side]),
             &format!("kernel {kernel} pad {pad} factor {factor}"),
         );
         let expected: &[&str] = if kernel == 1 {
@@ -139,17 +136,17 @@ fn layers(file: &[u8], precision: Precision) -> Vec<Layer> {
 
 #[test]
 fn doubling_and_a_convolution_of_floats_take_nine_products_for_four_pixels() {
-    let mut builder = OnnxBuilder::new(21, &[8]);
-    let x = builder.gemm("latent", 8, 50 * 20);
-    let x = builder.reshape(&x, &[-1, 50, 4, 5]);
-    let x = nearest(&mut builder, &x, 2.0);
-    let x = conv(&mut builder, &x, 50, 40, 3, 1);
-    let x = builder.batch_norm(&x, 40);
-    let x = builder.node("Relu", &[&x], vec![]);
+    let mut onnx = OnnxBuilder::new(21, &[8]);
+    let x = onnx.gemm("latent", 8, 50 * 20);
+    let x = onnx.reshape(&x, &[-1, 50, 4, 5]);
+    let x = nearest(&mut onnx, &x, 2.0);
+    let x = conv(&mut onnx, &x, 50, 40, 3, 1);
+    let x = onnx.batch_norm(&x, 40);
+    let x = onnx.node("Relu", &[&x], vec![]);
     // Learned taps of the same geometry are not those of a doubling.
-    let x = up(&mut builder, &x, 40, 20);
-    let x = conv(&mut builder, &x, 20, 3, 3, 1);
-    let file = builder.file(&x, &[3, 16, 20]);
+    let x = up(&mut onnx, &x, 40, 20);
+    let x = conv(&mut onnx, &x, 20, 3, 3, 1);
+    let file = onnx.file(&x, &[3, 16, 20]);
     agrees(&file, "doubling");
     for precision in [Precision::F32, Precision::F16] {
         let found = layers(&file, precision);
@@ -173,42 +170,26 @@ fn doubling_and_a_convolution_of_floats_take_nine_products_for_four_pixels() {
 
 #[test]
 fn a_class_is_looked_up_joined_and_scales_channels() {
-    let mut builder = OnnxBuilder::new(3, &[6]);
-    let class = builder.class();
-    let table = builder.weights(&[5, 4], 1);
-    let row = builder.node(
-        "Gather",
-        &[&table, class],
-        vec![("axis", Attribute::Int(0))],
-    );
-    let both = builder.node(
-        "Concat",
-        &["latent", &row],
-        vec![("axis", Attribute::Int(1))],
-    );
-    let x = builder.gemm(&both, 10, 4 * 16);
-    let x = builder.reshape(&x, &[-1, 4, 4, 4]);
-    let gammas = builder.weights(&[5, 8], 1);
-    let row = builder.node(
-        "Gather",
-        &[&gammas, class],
-        vec![("axis", Attribute::Int(0))],
-    );
-    let row = builder.gemm(&row, 8, 4);
-    let row = builder.reshape(&row, &[-1, 4, 1, 1]);
-    let x = builder.node("Mul", &[&x, &row], vec![]);
-    let betas = builder.weights(&[5, 4], 1);
-    let row = builder.node(
-        "Gather",
-        &[&betas, class],
-        vec![("axis", Attribute::Int(0))],
-    );
-    let row = builder.reshape(&row, &[-1, 4, 1, 1]);
-    let x = builder.node("Sub", &[&row, &x], vec![]);
-    let x = builder.node("Relu", &[&x], vec![]);
-    let x = up(&mut builder, &x, 4, 1);
-    let x = builder.node("Sigmoid", &[&x], vec![]);
-    let net = agrees(&builder.file(&x, &[1, 8, 8]), "class");
+    let mut onnx = OnnxBuilder::new(3, &[6]);
+    let class = onnx.class();
+    let table = onnx.weights(&[5, 4], 1);
+    let row = onnx.node("Gather", &[&table, class], vec![("axis", Attr::Int(0))]);
+    let both = onnx.node("Concat", &["latent", &row], vec![("axis", Attr::Int(1))]);
+    let x = onnx.gemm(&both, 10, 4 * 16);
+    let x = onnx.reshape(&x, &[-1, 4, 4, 4]);
+    let gammas = onnx.weights(&[5, 8], 1);
+    let row = onnx.node("Gather", &[&gammas, class], vec![("axis", Attr::Int(0))]);
+    let row = onnx.gemm(&row, 8, 4);
+    let row = onnx.reshape(&row, &[-1, 4, 1, 1]);
+    let x = onnx.node("Mul", &[&x, &row], vec![]);
+    let betas = onnx.weights(&[5, 4], 1);
+    let row = onnx.node("Gather", &[&betas, class], vec![("axis", Attr::Int(0))]);
+    let row = onnx.reshape(&row, &[-1, 4, 1, 1]);
+    let x = onnx.node("Sub", &[&row, &x], vec![]);
+    let x = onnx.node("Relu", &[&x], vec![]);
+    let x = up(&mut onnx, &x, 4, 1);
+    let x = onnx.node("Sigmoid", &[&x], vec![]);
+    let net = agrees(&onnx.file(&x, &[1, 8, 8]), "class");
     assert_eq!(
         kinds(&net),
         [
@@ -227,102 +208,95 @@ fn a_class_is_looked_up_joined_and_scales_channels() {
 
 #[test]
 fn channels_last_files_move_nothing() {
-    let mut builder = OnnxBuilder::new(4, &[7]);
-    let x = builder.gemm("latent", 7, 6 * 12);
-    let x = builder.reshape(&x, &[-1, 3, 4, 6]);
-    let x = builder.node(
+    let mut onnx = OnnxBuilder::new(4, &[7]);
+    let x = onnx.gemm("latent", 7, 6 * 12);
+    let x = onnx.reshape(&x, &[-1, 3, 4, 6]);
+    let x = onnx.node(
         "Transpose",
         &[&x],
-        vec![("perm", Attribute::Ints(vec![0, 3, 1, 2]))],
+        vec![("perm", Attr::Ints(vec![0, 3, 1, 2]))],
     );
-    let w = builder.weights(&[6, 5, 4, 4], 24);
-    let x = builder.node("ConvTranspose", &[&x, &w], window(4, 2, [1; 4]));
-    let x = builder.node(
+    let w = onnx.weights(&[6, 5, 4, 4], 24);
+    let x = onnx.node("ConvTranspose", &[&x, &w], window(4, 2, [1; 4]));
+    let x = onnx.node(
         "Transpose",
         &[&x],
-        vec![("perm", Attribute::Ints(vec![0, 2, 3, 1]))],
+        vec![("perm", Attr::Ints(vec![0, 2, 3, 1]))],
     );
-    let bias = builder.weights(&[5], 1);
-    let x = builder.node("Add", &[&x, &bias], vec![]);
-    let x = builder.node("Relu", &[&x], vec![]);
-    let x = builder.node(
+    let bias = onnx.weights(&[5], 1);
+    let x = onnx.node("Add", &[&x, &bias], vec![]);
+    let x = onnx.node("Relu", &[&x], vec![]);
+    let x = onnx.node(
         "Transpose",
         &[&x],
-        vec![("perm", Attribute::Ints(vec![0, 3, 1, 2]))],
+        vec![("perm", Attr::Ints(vec![0, 3, 1, 2]))],
     );
-    let x = conv(&mut builder, &x, 5, 3, 3, 1);
-    let x = builder.node("Tanh", &[&x], vec![]);
-    let net = agrees(&builder.file(&x, &[3, 6, 8]), "channels last");
+    let x = conv(&mut onnx, &x, 5, 3, 3, 1);
+    let x = onnx.node("Tanh", &[&x], vec![]);
+    let net = agrees(&onnx.file(&x, &[3, 6, 8]), "channels last");
     assert_eq!(kinds(&net), ["dense", "transposed", "conv", "reorder"]);
 }
 
 #[test]
 fn residual_blocks_pixel_shuffle_and_borders_work() {
-    let mut builder = OnnxBuilder::new(5, &[7]);
-    let x = builder.gemm("latent", 7, 8 * 9);
-    let x = builder.reshape(&x, &[-1, 8, 3, 3]);
-    let normal = builder.batch_norm(&x, 8);
-    let branch = builder.node("Relu", &[&normal], vec![]);
-    let big = nearest(&mut builder, &branch, 2.0);
-    let branch = conv(&mut builder, &big, 8, 6, 3, 1);
-    let branch = builder.batch_norm(&branch, 6);
-    let skip = nearest(&mut builder, &x, 2.0);
-    let skip = conv(&mut builder, &skip, 8, 6, 1, 0);
-    let x = builder.node("Add", &[&branch, &skip], vec![]);
-    let slopes = builder.weights(&[6, 1, 1], 4);
-    let x = builder.node("PRelu", &[&x, &slopes], vec![]);
-    let pads = builder.ints(&[0, 0, 1, 2, 0, 0, 1, 0]);
-    let x = builder.node(
-        "Pad",
-        &[&x, &pads],
-        vec![("mode", Attribute::Text("reflect"))],
-    );
-    let x = conv(&mut builder, &x, 6, 12, 3, 0);
-    let x = builder.node(
+    let mut onnx = OnnxBuilder::new(5, &[7]);
+    let x = onnx.gemm("latent", 7, 8 * 9);
+    let x = onnx.reshape(&x, &[-1, 8, 3, 3]);
+    let normal = onnx.batch_norm(&x, 8);
+    let branch = onnx.node("Relu", &[&normal], vec![]);
+    let big = nearest(&mut onnx, &branch, 2.0);
+    let branch = conv(&mut onnx, &big, 8, 6, 3, 1);
+    let branch = onnx.batch_norm(&branch, 6);
+    let skip = nearest(&mut onnx, &x, 2.0);
+    let skip = conv(&mut onnx, &skip, 8, 6, 1, 0);
+    let x = onnx.node("Add", &[&branch, &skip], vec![]);
+    let slopes = onnx.weights(&[6, 1, 1], 4);
+    let x = onnx.node("PRelu", &[&x, &slopes], vec![]);
+    let pads = onnx.ints(&[0, 0, 1, 2, 0, 0, 1, 0]);
+    let x = onnx.node("Pad", &[&x, &pads], vec![("mode", Attr::Text("reflect"))]);
+    let x = conv(&mut onnx, &x, 6, 12, 3, 0);
+    let x = onnx.node(
         "DepthToSpace",
         &[&x],
-        vec![
-            ("blocksize", Attribute::Int(2)),
-            ("mode", Attribute::Text("CRD")),
-        ],
+        vec![("blocksize", Attr::Int(2)), ("mode", Attr::Text("CRD"))],
     );
-    let net = agrees(&builder.file(&x, &[3, 12, 12]), "residual");
+    let net = agrees(&onnx.file(&x, &[3, 12, 12]), "residual");
     assert!(kinds(&net).contains(&"depth to space"));
 }
 
 #[test]
 fn a_shuffle_of_pixels_written_as_transposition_is_one_layer() {
-    let mut builder = OnnxBuilder::new(6, &[7]);
-    let x = builder.gemm("latent", 7, 12 * 9);
-    let x = builder.reshape(&x, &[-1, 12, 3, 3]);
-    let x = conv(&mut builder, &x, 12, 12, 3, 1);
-    let x = builder.reshape(&x, &[-1, 3, 2, 2, 3, 3]);
-    let x = builder.node(
+    let mut onnx = OnnxBuilder::new(6, &[7]);
+    let x = onnx.gemm("latent", 7, 12 * 9);
+    let x = onnx.reshape(&x, &[-1, 12, 3, 3]);
+    let x = conv(&mut onnx, &x, 12, 12, 3, 1);
+    let x = onnx.reshape(&x, &[-1, 3, 2, 2, 3, 3]);
+    let x = onnx.node(
         "Transpose",
         &[&x],
-        vec![("perm", Attribute::Ints(vec![0, 1, 4, 2, 5, 3]))],
+        vec![("perm", Attr::Ints(vec![0, 1, 4, 2, 5, 3]))],
     );
-    let x = builder.reshape(&x, &[-1, 3, 6, 6]);
-    let x = conv(&mut builder, &x, 3, 3, 3, 1);
-    let x = builder.node("Tanh", &[&x], vec![]);
-    agrees(&builder.file(&x, &[3, 6, 6]), "shuffle");
+    let x = onnx.reshape(&x, &[-1, 3, 6, 6]);
+    let x = conv(&mut onnx, &x, 3, 3, 3, 1);
+    let x = onnx.node("Tanh", &[&x], vec![]);
+    agrees(&onnx.file(&x, &[3, 6, 6]), "shuffle");
 }
 
 #[test]
 fn dense_networks_of_colours_are_permuted_into_the_image() {
-    let mut builder = OnnxBuilder::new(7, &[5]);
-    let x = builder.gemm("latent", 5, 11);
-    let x = builder.batch_norm(&x, 11);
-    let x = builder.node("Elu", &[&x], vec![("alpha", Attribute::Float(0.7))]);
-    let x = builder.gemm(&x, 11, 3 * 20);
-    let x = builder.reshape(&x, &[-1, 4, 5, 3]);
-    let x = builder.node(
+    let mut onnx = OnnxBuilder::new(7, &[5]);
+    let x = onnx.gemm("latent", 5, 11);
+    let x = onnx.batch_norm(&x, 11);
+    let x = onnx.node("Elu", &[&x], vec![("alpha", Attr::Float(0.7))]);
+    let x = onnx.gemm(&x, 11, 3 * 20);
+    let x = onnx.reshape(&x, &[-1, 4, 5, 3]);
+    let x = onnx.node(
         "Transpose",
         &[&x],
-        vec![("perm", Attribute::Ints(vec![0, 3, 1, 2]))],
+        vec![("perm", Attr::Ints(vec![0, 3, 1, 2]))],
     );
-    let x = builder.node("Sigmoid", &[&x], vec![]);
-    let net = agrees(&builder.file(&x, &[3, 4, 5]), "dense");
+    let x = onnx.node("Sigmoid", &[&x], vec![]);
+    let net = agrees(&onnx.file(&x, &[3, 4, 5]), "dense");
     assert_eq!(kinds(&net), ["dense", "dense"]);
 }
 
@@ -332,48 +306,40 @@ fn random(seed: u64) -> (Vec<u8>, String) {
     let mut below = |n: usize| pick.below(n) as i64;
     let z = 3 + below(6);
     let opset = if below(4) == 0 { 12 } else { 17 };
-    let mut builder = OnnxBuilder::new(seed, &[z]).opset(opset);
-    let class = (below(3) == 0).then(|| builder.class());
+    let mut onnx = OnnxBuilder::new(seed, &[z]).opset(opset);
+    let class = (below(3) == 0).then(|| onnx.class());
     let mut input = String::from("latent");
     let mut width = z;
     if let (Some(class), 0) = (class, below(2)) {
-        let table = builder.weights(&[4, 3], 1);
-        let row = builder.node(
-            "Gather",
-            &[&table, class],
-            vec![("axis", Attribute::Int(0))],
-        );
-        input = builder.node(
-            "Concat",
-            &[&row, &input],
-            vec![("axis", Attribute::Int(-1))],
-        );
+        let table = onnx.weights(&[4, 3], 1);
+        let row = onnx.node("Gather", &[&table, class], vec![("axis", Attr::Int(0))]);
+        input = onnx.node("Concat", &[&row, &input], vec![("axis", Attr::Int(-1))]);
         width += 3;
     }
     let (mut c, mut h, mut w) = (2 + below(8), 2 + below(3), 2 + below(3));
-    let mut x = builder.gemm(&input, width, c * h * w);
+    let mut x = onnx.gemm(&input, width, c * h * w);
     let mut log = format!("seed {seed}: z {z}, {c} x {h} x {w}");
     if below(3) == 0 {
-        x = builder.batch_norm(&x, c * h * w);
+        x = onnx.batch_norm(&x, c * h * w);
     }
-    x = builder.reshape(&x, &[-1, c, h, w]);
+    x = onnx.reshape(&x, &[-1, c, h, w]);
     let mut used_class = class.is_some() && width > z;
     for _ in 0..1 + below(6) {
         let kind = below(17);
         log += &format!(", {kind}");
         match kind {
-            0 => x = builder.batch_norm(&x, c),
+            0 => x = onnx.batch_norm(&x, c),
             1 => {
                 let ops = ["Relu", "Tanh", "Sigmoid", "Softplus"];
-                x = builder.node(ops[below(4) as usize], &[&x], vec![]);
+                x = onnx.node(ops[below(4) as usize], &[&x], vec![]);
             }
             2 => {
-                let alpha = vec![("alpha", Attribute::Float(0.3))];
-                x = builder.node(["LeakyRelu", "Elu"][below(2) as usize], &[&x], alpha);
+                let alpha = vec![("alpha", Attr::Float(0.3))];
+                x = onnx.node(["LeakyRelu", "Elu"][below(2) as usize], &[&x], alpha);
             }
             3 => {
-                let (low, high) = (builder.floats(&[], &[-0.4]), builder.floats(&[], &[0.9]));
-                x = builder.node("Clip", &[&x, &low, &high], vec![]);
+                let (low, high) = (onnx.floats(&[], &[-0.4]), onnx.floats(&[], &[0.9]));
+                x = onnx.node("Clip", &[&x, &low, &high], vec![]);
             }
             4 | 5 => {
                 let to = 1 + below(20);
@@ -385,10 +351,10 @@ fn random(seed: u64) -> (Vec<u8>, String) {
                 if nh < 1 || nw < 1 {
                     continue;
                 }
-                let weights = builder.weights(&[to, c, k, k], c * k * k);
+                let weights = onnx.weights(&[to, c, k, k], c * k * k);
                 let mut attributes = window(k, s, pads);
-                attributes.push(("dilations", Attribute::Ints(vec![d; 2])));
-                x = builder.node("Conv", &[&x, &weights], attributes);
+                attributes.push(("dilations", Attr::Ints(vec![d; 2])));
+                x = onnx.node("Conv", &[&x, &weights], attributes);
                 (c, h, w) = (to, nh, nw);
             }
             6..9 if h * w < 300 => {
@@ -402,35 +368,35 @@ fn random(seed: u64) -> (Vec<u8>, String) {
                 if nh < 1 || nw < 1 {
                     continue;
                 }
-                let weights = builder.weights(&[c, to, k, k], c * k * k / (s * s));
-                let bias = builder.weights(&[to], 5);
+                let weights = onnx.weights(&[c, to, k, k], c * k * k / (s * s));
+                let bias = onnx.weights(&[to], 5);
                 let mut attributes = window(k, s, pads);
-                attributes.push(("dilations", Attribute::Ints(vec![d; 2])));
-                attributes.push(("output_padding", Attribute::Ints(vec![extra; 2])));
-                x = builder.node("ConvTranspose", &[&x, &weights, &bias], attributes);
+                attributes.push(("dilations", Attr::Ints(vec![d; 2])));
+                attributes.push(("output_padding", Attr::Ints(vec![extra; 2])));
+                x = onnx.node("ConvTranspose", &[&x, &weights, &bias], attributes);
                 (c, h, w) = (to, nh, nw);
             }
             9 if h * w < 300 => {
-                x = nearest(&mut builder, &x, 2.0);
+                x = nearest(&mut onnx, &x, 2.0);
                 (h, w) = (2 * h, 2 * w);
                 if below(3) > 0 {
                     let (to, k) = (1 + below(6), 1 + 2 * below(3));
-                    x = conv(&mut builder, &x, c, to, k, k / 2);
+                    x = conv(&mut onnx, &x, c, to, k, k / 2);
                     c = to;
                 }
             }
             10 if h * w < 300 => {
                 let modes = ["half_pixel", "align_corners", "asymmetric"];
-                let scales = builder.floats(&[4], &[1.0, 1.0, 2.0, 3.0]);
-                let region = builder.floats(&[0], &[]);
-                x = builder.node(
+                let scales = onnx.floats(&[4], &[1.0, 1.0, 2.0, 3.0]);
+                let region = onnx.floats(&[0], &[]);
+                x = onnx.node(
                     "Resize",
                     &[&x, &region, &scales],
                     vec![
-                        ("mode", Attribute::Text("linear")),
+                        ("mode", Attr::Text("linear")),
                         (
                             "coordinate_transformation_mode",
-                            Attribute::Text(modes[below(3) as usize]),
+                            Attr::Text(modes[below(3) as usize]),
                         ),
                     ],
                 );
@@ -441,102 +407,88 @@ fn random(seed: u64) -> (Vec<u8>, String) {
                 let Some(groups) = groups else {
                     continue;
                 };
-                let weights = builder.weights(&[c, c / groups, 3, 3], 9 * c / groups);
+                let weights = onnx.weights(&[c, c / groups, 3, 3], 9 * c / groups);
                 let mut attributes = window(3, 1, [1; 4]);
-                attributes.push(("group", Attribute::Int(groups)));
+                attributes.push(("group", Attr::Int(groups)));
                 let op = ["Conv", "ConvTranspose"][below(2) as usize];
                 let weights = if op == "ConvTranspose" {
-                    builder.weights(&[c, c / groups, 3, 3], 9 * c / groups)
+                    onnx.weights(&[c, c / groups, 3, 3], 9 * c / groups)
                 } else {
                     weights
                 };
-                x = builder.node(op, &[&x, &weights], attributes);
+                x = onnx.node(op, &[&x, &weights], attributes);
             }
             12 => {
                 let [top, left, bottom, right] = [below(2), below(2), below(2), below(2)];
-                let pads = builder.ints(&[0, 0, top, left, 0, 0, bottom, right]);
+                let pads = onnx.ints(&[0, 0, top, left, 0, 0, bottom, right]);
                 let modes = ["constant", "reflect", "edge"];
                 let mode = modes[below(3) as usize];
                 if mode == "reflect" && (h < 2 || w < 2) {
                     continue;
                 }
-                x = builder.node("Pad", &[&x, &pads], vec![("mode", Attribute::Text(mode))]);
+                x = onnx.node("Pad", &[&x, &pads], vec![("mode", Attr::Text(mode))]);
                 (h, w) = (h + top + bottom, w + left + right);
             }
             13 => {
                 // A branch of one convolution, added, multiplied or joined.
-                let branch = conv(&mut builder, &x, c, c, 3, 1);
-                let branch = builder.node("Tanh", &[&branch], vec![]);
+                let branch = conv(&mut onnx, &x, c, c, 3, 1);
+                let branch = onnx.node("Tanh", &[&branch], vec![]);
                 match below(4) {
                     3 => {
-                        x = builder.node(
-                            "Concat",
-                            &[&x, &branch],
-                            vec![("axis", Attribute::Int(1))],
-                        );
+                        x = onnx.node("Concat", &[&x, &branch], vec![("axis", Attr::Int(1))]);
                         c *= 2;
                     }
-                    op => {
-                        x = builder.node(["Add", "Sub", "Mul"][op as usize], &[&x, &branch], vec![])
-                    }
+                    op => x = onnx.node(["Add", "Sub", "Mul"][op as usize], &[&x, &branch], vec![]),
                 }
             }
             14 => {
                 if let Some(class) = class {
                     used_class = true;
-                    let table = builder.weights(&[4, c], 1);
-                    let row = builder.node(
-                        "Gather",
-                        &[&table, class],
-                        vec![("axis", Attribute::Int(0))],
-                    );
+                    let table = onnx.weights(&[4, c], 1);
+                    let row = onnx.node("Gather", &[&table, class], vec![("axis", Attr::Int(0))]);
                     let row = if below(2) == 0 {
-                        builder.gemm(&row, c, c)
+                        onnx.gemm(&row, c, c)
                     } else {
                         row
                     };
-                    let row = builder.reshape(&row, &[1, -1, 1, 1]);
+                    let row = onnx.reshape(&row, &[1, -1, 1, 1]);
                     let op = ["Mul", "Add"][below(2) as usize];
-                    x = builder.node(op, &[&x, &row], vec![]);
+                    x = onnx.node(op, &[&x, &row], vec![]);
                 } else {
-                    let slopes = builder.weights(&[c, 1, 1], 4);
-                    x = builder.node("PRelu", &[&x, &slopes], vec![]);
+                    let slopes = onnx.weights(&[c, 1, 1], 4);
+                    x = onnx.node("PRelu", &[&x, &slopes], vec![]);
                 }
             }
             15 if h > 1 && w > 1 => {
                 let top = below(2);
-                let (starts, ends) = (builder.ints(&[top, 0]), builder.ints(&[i64::MAX, -1]));
-                let axes = builder.ints(&[2, 3]);
-                x = builder.node("Slice", &[&x, &starts, &ends, &axes], vec![]);
+                let (starts, ends) = (onnx.ints(&[top, 0]), onnx.ints(&[i64::MAX, -1]));
+                let axes = onnx.ints(&[2, 3]);
+                x = onnx.node("Slice", &[&x, &starts, &ends, &axes], vec![]);
                 (h, w) = (h - top, w - 1);
             }
             _ => {
-                let constant = builder.weights(&[c, 1, 1], 1);
+                let constant = onnx.weights(&[c, 1, 1], 1);
                 let op = ["Sub", "Mul", "Add"][below(3) as usize];
                 // tract 0.23.9 takes a constant minus a convolution for their sum; onnxruntime and
                 // the reference do not.
                 let orders = [[&x, &constant], [&constant, &x]];
                 let order = orders[if op == "Sub" { 0 } else { below(2) as usize }];
-                x = builder.node(op, &[order[0], order[1]], vec![]);
+                x = onnx.node(op, &[order[0], order[1]], vec![]);
             }
         }
     }
     if let (Some(class), false) = (class, used_class) {
-        let table = builder.weights(&[4, c], 1);
-        let row = builder.node(
-            "Gather",
-            &[&table, class],
-            vec![("axis", Attribute::Int(0))],
-        );
-        let row = builder.reshape(&row, &[1, -1, 1, 1]);
-        x = builder.node("Add", &[&x, &row], vec![]);
+        let table = onnx.weights(&[4, c], 1);
+        let row = onnx.node("Gather", &[&table, class], vec![("axis", Attr::Int(0))]);
+        let row = onnx.reshape(&row, &[1, -1, 1, 1]);
+        x = onnx.node("Add", &[&x, &row], vec![]);
     }
     let channels = [1, 3][below(2) as usize];
-    x = conv(&mut builder, &x, c, channels, 3, 1);
+    x = conv(&mut onnx, &x, c, channels, 3, 1);
     if below(3) > 0 {
-        x = builder.node("Tanh", &[&x], vec![]);
+        x = onnx.node("Tanh", &[&x], vec![]);
     }
-    (builder.file(&x, &[channels, h, w]), log)
+    (onnx.file(&x, &[channels, h, w]), log)
 }
 
 #[test]

@@ -224,11 +224,11 @@ fn generators_of_other_tools_compile_and_make_the_same_images_or_say_why_not() {
 }
 
 fn softmax(name: &str) -> Vec<u8> {
-    let mut builder = OnnxBuilder::new(1, &[4]);
-    let x = builder.gemm("latent", 4, 9);
-    let x = builder.node(name, &[&x], vec![]);
-    let x = builder.reshape(&x, &[-1, 1, 3, 3]);
-    builder.file(&x, &[1, 3, 3])
+    let mut onnx = OnnxBuilder::new(1, &[4]);
+    let x = onnx.gemm("latent", 4, 9);
+    let x = onnx.node(name, &[&x], vec![]);
+    let x = onnx.reshape(&x, &[-1, 1, 3, 3]);
+    onnx.file(&x, &[1, 3, 3])
 }
 
 #[test]
@@ -243,12 +243,12 @@ fn an_operator_without_a_layer_is_named_with_its_node() {
 
 #[test]
 fn weights_beyond_16_bits_name_their_layer() {
-    let mut builder = OnnxBuilder::new(1, &[4]);
-    let weights = builder.floats(&[4, 4], &[7e4; 16]);
-    let x = builder.node("MatMul", &["latent", &weights], vec![]);
-    let x = builder.node("Tanh", &[&x], vec![]);
-    let x = builder.reshape(&x, &[-1, 1, 2, 2]);
-    let file = builder.file(&x, &[1, 2, 2]);
+    let mut onnx = OnnxBuilder::new(1, &[4]);
+    let weights = onnx.floats(&[4, 4], &[7e4; 16]);
+    let x = onnx.node("MatMul", &["latent", &weights], vec![]);
+    let x = onnx.node("Tanh", &[&x], vec![]);
+    let x = onnx.reshape(&x, &[-1, 1, 2, 2]);
+    let file = onnx.file(&x, &[1, 2, 2]);
     compile(&file, &options()).unwrap();
     let half = Options {
         precision: Precision::F16,

@@ -11,32 +11,32 @@ use dreamlet_onnx::proto::{
 use dreamlet_runtime::latent::Stream;
 
 /// An attribute's value.
-pub(crate) enum Attribute {
+pub(crate) enum Attr {
     Int(i64),
     Ints(Vec<i64>),
     Float(f32),
     Text(&'static str),
 }
 
-fn attribute(name: &str, value: Attribute) -> AttributeProto {
+fn attribute(name: &str, value: Attr) -> AttributeProto {
     let mut pb = AttributeProto {
         name: name.into(),
         ..Default::default()
     };
     let ty = match value {
-        Attribute::Int(i) => {
+        Attr::Int(i) => {
             pb.i = i;
             AttributeType::Int
         }
-        Attribute::Ints(ints) => {
+        Attr::Ints(ints) => {
             pb.ints = ints;
             AttributeType::Ints
         }
-        Attribute::Float(f) => {
+        Attr::Float(f) => {
             pb.f = f;
             AttributeType::Float
         }
-        Attribute::Text(s) => {
+        Attr::Text(s) => {
             pb.s = s.into();
             AttributeType::String
         }
@@ -146,7 +146,7 @@ impl OnnxBuilder {
         &mut self,
         op: &str,
         inputs: &[&str],
-        attributes: Vec<(&str, Attribute)>,
+        attributes: Vec<(&str, Attr)>,
     ) -> String {
         let output = self.name(&op.to_lowercase());
         self.graph.node.push(NodeProto {
@@ -184,7 +184,7 @@ impl OnnxBuilder {
         self.node(
             "BatchNormalization",
             &[from, gamma, beta, mean, &variance],
-            vec![("epsilon", Attribute::Float(1e-3))],
+            vec![("epsilon", Attr::Float(1e-3))],
         )
     }
 
@@ -206,10 +206,10 @@ impl OnnxBuilder {
 }
 
 /// Attributes of a convolution.
-pub(crate) fn window(kernel: i64, stride: i64, pads: [i64; 4]) -> Vec<(&'static str, Attribute)> {
+pub(crate) fn window(kernel: i64, stride: i64, pads: [i64; 4]) -> Vec<(&'static str, Attr)> {
     vec![
-        ("kernel_shape", Attribute::Ints(vec![kernel; 2])),
-        ("strides", Attribute::Ints(vec![stride; 2])),
-        ("pads", Attribute::Ints(pads.to_vec())),
+        ("kernel_shape", Attr::Ints(vec![kernel; 2])),
+        ("strides", Attr::Ints(vec![stride; 2])),
+        ("pads", Attr::Ints(pads.to_vec())),
     ]
 }

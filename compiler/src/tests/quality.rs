@@ -13,15 +13,15 @@ use crate::{
 
 /// Three layers that multiply, 4 x 4 pixels.
 fn three_layers() -> Vec<u8> {
-    let mut builder = OnnxBuilder::new(3, &[5]);
-    let x = builder.gemm("latent", 5, 12);
-    let x = builder.node("Relu", &[&x], vec![]);
-    let x = builder.gemm(&x, 12, 12);
-    let x = builder.node("Relu", &[&x], vec![]);
-    let x = builder.gemm(&x, 12, 16);
-    let x = builder.node("Tanh", &[&x], vec![]);
-    let x = builder.reshape(&x, &[-1, 1, 4, 4]);
-    builder.file(&x, &[1, 4, 4])
+    let mut onnx = OnnxBuilder::new(3, &[5]);
+    let x = onnx.gemm("latent", 5, 12);
+    let x = onnx.node("Relu", &[&x], vec![]);
+    let x = onnx.gemm(&x, 12, 12);
+    let x = onnx.node("Relu", &[&x], vec![]);
+    let x = onnx.gemm(&x, 12, 16);
+    let x = onnx.node("Tanh", &[&x], vec![]);
+    let x = onnx.reshape(&x, &[-1, 1, 4, 4]);
+    onnx.file(&x, &[1, 4, 4])
 }
 
 fn int8() -> Options {
@@ -91,15 +91,15 @@ fn check_golden(file: &[u8], what: &str) -> Vec<GoldenMatch> {
 #[test]
 fn files_without_a_card_get_golden_images_that_their_model_makes() {
     // Above the work that the interpreter does: four convolutions of 64 channels, 64 x 64 pixels.
-    let mut builder = OnnxBuilder::new(4, &[4]);
-    let x = builder.gemm("latent", 4, 64 * 64);
-    let mut x = builder.reshape(&x, &[-1, 1, 64, 64]);
+    let mut onnx = OnnxBuilder::new(4, &[4]);
+    let x = onnx.gemm("latent", 4, 64 * 64);
+    let mut x = onnx.reshape(&x, &[-1, 1, 64, 64]);
     for (inputs, outputs) in [(1, 64), (64, 64), (64, 64), (64, 64), (64, 64), (64, 1)] {
-        let w = builder.weights(&[outputs, inputs, 3, 3], inputs * 9);
-        x = builder.node("Conv", &[&x, &w], window(3, 1, [1; 4]));
-        x = builder.node("Tanh", &[&x], vec![]);
+        let w = onnx.weights(&[outputs, inputs, 3, 3], inputs * 9);
+        x = onnx.node("Conv", &[&x, &w], window(3, 1, [1; 4]));
+        x = onnx.node("Tanh", &[&x], vec![]);
     }
-    let large = builder.file(&x, &[1, 64, 64]);
+    let large = onnx.file(&x, &[1, 64, 64]);
     let large = compile(&large, &options()).unwrap().file;
     let golden = check_golden(&large, "large");
     assert!(golden.iter().all(|golden| *golden == GoldenMatch::Exact));
