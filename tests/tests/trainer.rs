@@ -1,4 +1,5 @@
-//! Both crates together, on the host only: what `dreamlet sample` makes of a file is what a device makes.
+//! Both crates together, on the host only: what `dreamlet sample` makes of a file is what a device
+//! makes.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,5 +1,5 @@
-//! The program `dreamlet`: trains small GANs and VAEs on a workstation and exports their generators as
-//! plain ONNX.
+//! The program `dreamlet`: trains small GANs and VAEs on a workstation and exports their generators
+//! as plain ONNX.
 //!
 //! It is a program, not a library: [`main`] is all that others call. `config` resolves settings,
 //! `training` makes a run folder, `export` turns its generator into an ONNX file, and

@@ -223,7 +223,7 @@ fn generator(run: &Path, step: u64) -> Vec<u8> {
 
 /// Mean difference of a pixel between the first image of a run's newest checkpoint and fifteen
 /// others.
-fn spread(run: &Path) -> f32 {
+fn latent_spread(run: &Path) -> f32 {
     let saved = Saved::open(run, Which::default()).unwrap();
     let z = saved.config.model.latent;
     let mut latents = vec![0.0; 16 * z];
@@ -259,7 +259,7 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     let first = train("seed-gan", &folder, &sets, &["--steps", "500"]);
     assert!(first.status.success(), "{}", said(&first));
     let first = last_run(&folder);
-    assert!(spread(&first) > 0.02, "{}", spread(&first));
+    assert!(latent_spread(&first) > 0.02, "{}", latent_spread(&first));
     let collapsed = "generated images differ from each other only";
 
     let run = doomed(&first, "ignore", "ignore");
@@ -269,7 +269,7 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     assert_eq!(steps_of(&run, "Finished at"), [500, 1250]);
     // Such images are easily told from real ones.
     assert!(words.contains("(mean logit "), "{words}");
-    let (now, before) = (spread(&run), spread(&first));
+    let (now, before) = (latent_spread(&run), latent_spread(&first));
     assert!(now < 0.1 * before, "{now} {before}");
 
     let run = doomed(&first, "stop", "stop");
@@ -289,7 +289,7 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     assert_eq!(steps_of(&run, back), [1000]);
     assert!(generator(&run, 1000) == generator(&run, 500));
     assert!(generator(&run, 750) != generator(&run, 500));
-    assert!((spread(&run) - spread(&first)).abs() < 1e-6);
+    assert!((latent_spread(&run) - latent_spread(&first)).abs() < 1e-6);
     resume(&run, "1250");
     assert_eq!(steps_of(&run, back), [1000]);
     let words = resume(&run, "6000");

@@ -25,7 +25,7 @@ impl AutoPad {
 }
 
 /// A convolution along one axis.
-struct Axis {
+struct WindowAxis {
     size: usize,
     /// What the kernel covers, with its dilation.
     extent: usize,
@@ -35,7 +35,7 @@ struct Axis {
     auto_pad: Option<AutoPad>,
 }
 
-impl Axis {
+impl WindowAxis {
     /// Outputs of a convolution, and its pads.
     fn conv(&self) -> (Option<usize>, (usize, usize)) {
         let Some(auto_pad) = self.auto_pad else {
@@ -130,14 +130,14 @@ impl Attributes {
     }
 
     /// The axes of a convolution of `x`.
-    fn axes(&self, x: &Value) -> Vec<Axis> {
+    fn axes(&self, x: &Value) -> Vec<WindowAxis> {
         let window = &self.window;
         let kernels = window.kernel.iter().zip(&window.dilations);
         let steps = window.strides.iter().zip(&window.output_padding);
         let sizes = x.shape.iter().skip(2).zip(&window.pads);
         let axes = sizes.zip(kernels).zip(steps);
         axes.map(
-            |(((size, pads), (kernel, dilation)), (stride, extra))| Axis {
+            |(((size, pads), (kernel, dilation)), (stride, extra))| WindowAxis {
                 size: *size,
                 extent: kernel.saturating_sub(1).saturating_mul(*dilation) + 1,
                 stride: *stride,
@@ -181,7 +181,7 @@ pub(super) fn conv(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
         ));
     }
     bias(node, outputs)?;
-    let (sizes, pads): (Vec<_>, _) = attributes.axes(x).iter().map(Axis::conv).unzip();
+    let (sizes, pads): (Vec<_>, _) = attributes.axes(x).iter().map(WindowAxis::conv).unzip();
     attributes.window.pads = pads;
     let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
     let out = node.bounded(out)?;
@@ -226,12 +226,12 @@ pub(super) fn conv_transpose(node: &NodeCheck<'_>) -> Result<Outcome, ModelError
     let window = &mut attributes.window;
     window.output_padding = node.sizes("output_padding", window.kernel.len(), 0, 0)?;
     let axes = attributes.axes(x);
-    let beyond = |axis: &&Axis| axis.output_padding >= axis.stride.max(axis.extent);
+    let beyond = |axis: &&WindowAxis| axis.output_padding >= axis.stride.max(axis.extent);
     if let Some(axis) = axes.iter().find(beyond) {
         let found = axis.output_padding;
         return Err(node.attribute_error("output_padding", "less than the stride", found));
     }
-    let (sizes, pads): (Vec<_>, _) = axes.iter().map(Axis::conv_transpose).unzip();
+    let (sizes, pads): (Vec<_>, _) = axes.iter().map(WindowAxis::conv_transpose).unzip();
     attributes.window.pads = pads;
     let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
     let out = node.bounded(out)?;

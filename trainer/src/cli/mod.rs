@@ -66,6 +66,10 @@ enum Verb {
 #[must_use]
 pub fn main() -> std::process::ExitCode {
     crate::logger::init();
+    // The old name of a flag, for one version.
+    if std::env::args().any(|word| word.starts_with("--bound-pictures")) {
+        log::warn!("note: --bound-pictures is called --bound-images now");
+    }
     let result = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Export(args) => export::run(&args),

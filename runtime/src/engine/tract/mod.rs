@@ -195,7 +195,8 @@ impl OnnxGenerator {
     ///
     /// # Errors
     /// [`OnnxError::Batch`] if the lengths do not go together, [`OnnxError::Call`] for a
-    /// class or latent that the generator does not take, and tract's own errors; `images` is then unspecified.
+    /// class or latent that the generator does not take, and tract's own errors; `images` is then
+    /// unspecified.
     pub fn generate_batch(
         &mut self,
         latents: &[f32],

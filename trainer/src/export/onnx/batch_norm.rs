@@ -72,15 +72,15 @@ impl Affine {
     /// The same for `repeat` neighbours of each channel: what a dense layer sees whose outputs are
     /// then shaped into channels.
     fn repeated(&self, repeat: usize) -> Self {
-        let spread = |values: &[f64]| {
+        let repeat_each = |values: &[f64]| {
             values
                 .iter()
                 .flat_map(|&value| std::iter::repeat_n(value, repeat))
                 .collect()
         };
         Self {
-            scale: spread(&self.scale),
-            shift: spread(&self.shift),
+            scale: repeat_each(&self.scale),
+            shift: repeat_each(&self.shift),
         }
     }
 }
@@ -160,7 +160,7 @@ fn fold_before(
         };
         match node.op {
             "Resize" => {}
-            "Reshape" => match spread(graph, node, affine.scale.len()) {
+            "Reshape" => match channel_span(graph, node, affine.scale.len()) {
                 Some(spread) if repeat == 1 => repeat = spread,
                 _ => return Ok(false),
             },
@@ -176,7 +176,7 @@ fn fold_before(
 
 /// For a Reshape from a batch of vectors to `[N, channels, ...]`: how many neighbours become one
 /// channel.
-fn spread(graph: &GraphBuilder, node: &BuilderNode, channels: usize) -> Option<usize> {
+fn channel_span(graph: &GraphBuilder, node: &BuilderNode, channels: usize) -> Option<usize> {
     let shape = graph.constants.get(node.inputs.get(1)?)?.as_i64s()?;
     let (&batch, rest) = shape.split_first()?;
     let (&first, inner) = rest.split_first()?;

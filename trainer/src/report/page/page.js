@@ -1,5 +1,5 @@
 "use strict";
-// What a test reads off the finished page: errors, pictures that did not load, and whether it is wider than the window.
+// What a test reads off the finished page: errors, images that did not load, and whether it is wider than the window.
 const check = { errors: 0 };
 window.addEventListener("error", () => { check.errors += 1; });
 document.addEventListener("securitypolicyviolation", () => { check.errors += 1; });
