@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The C interface (c/): builds the library, runs its C test here, and where Arm's bare-metal gcc and QEMU are there (scripts/setup-cross.sh
-# installs them) a C firmware on an emulated Cortex-M4F. Also checks that nothing in what is linked can panic.
+# The C interface (c/): builds the library, runs its C test here, and where Arm's bare-metal gcc and
+# QEMU are there (scripts/setup-cross.sh installs them) a C firmware on an emulated Cortex-M4F. Also
+# checks that nothing in what is linked can panic.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Compiled models as a microcontroller and a browser run them: tests/firmware with every model that has a golden file, under QEMU as a
-# Cortex-M3 and M4F, as the Cortex-M0+'s code, on 32-bit RISC-V, and as WebAssembly in node without and with vectors. A wrong byte is an
-# error, and so is a program that can allocate (only `core` is there) or panic (it does not link).
-# Int8 models also run in a program without the engine's feature `f32`, which models/pico must fit in $flash_limit bytes of flash and
-# $ram_limit of memory; an f32 model must be refused there.
-# Run scripts/setup-cross.sh first. Arguments are targets, e.g. `scripts/test-firmware.sh thumbv7em-none-eabihf`.
+# Compiled models as a microcontroller and a browser run them: tests/firmware with every model that
+# has a golden file, under QEMU as a Cortex-M3 and M4F, as the Cortex-M0+'s code, on 32-bit RISC-V,
+# and as WebAssembly in node without and with vectors. A wrong byte is an error, and so is a program
+# that can allocate (only `core` is there) or panic (it does not link). Int8 models also run in a
+# program without the engine's feature `f32`, which models/pico must fit in $flash_limit bytes of
+# flash and $ram_limit of memory; an f32 model must be refused there. Run scripts/setup-cross.sh
+# first. Arguments are targets, e.g. `scripts/test-firmware.sh thumbv7em-none-eabihf`.
 #
-# What it prints of a program: its size in flash (code, the model and constants; `size -A`), its static memory (scratch memory included),
-# the highest stack, and instructions an image: QEMU counts them exactly, and they are no cycles.
+# What it prints of a program: its size in flash (code, the model and constants; `size -A`), its
+# static memory (scratch memory included), the highest stack, and instructions an image: QEMU counts
+# them exactly, and they are no cycles.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
@@ -48,7 +50,8 @@ number() {
   sed -n "s/^$1: //p" "$2"
 }
 
-# on_machine TARGET EMULATOR...: every model in a program with all of the engine, then the int8 ones in one without f32 layers.
+# on_machine TARGET EMULATOR...: every model in a program with all of the engine, then the int8 ones
+# in one without f32 layers.
 on_machine() {
   local target=$1 program=$target_dir/$1/release/firmware features model printed
   shift
@@ -101,7 +104,8 @@ pico_example() {
   sizes "$target_dir/thumbv6m-none-eabi/release/dreamlet-pico"
 }
 
-# Of an instruction, 2^8 ns go by on Arm, where a timer is read, and 1 ns on RISC-V, whose counter of instructions QEMU has count nanoseconds.
+# Of an instruction, 2^8 ns go by on Arm, where a timer is read, and 1 ns on RISC-V, whose counter
+# of instructions QEMU has count nanoseconds.
 semihosting=(-icount shift=8 -serial none -semihosting-config "enable=on,target=native")
 for target in $targets; do
   case $target in

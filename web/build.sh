@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# One HTML page that makes a compiled model's images: engine, model and script are inside, so it runs from a disk, an e-mail or any web server.
+# One HTML page that makes a compiled model's images: engine, model and script are inside, so it
+# runs from a disk, an e-mail or any web server.
 #
 #   web/build.sh MODEL.dream PAGE.html
 #
-# The engine is the C interface (c/) as WebAssembly with vectors, which every browser since 2023 has. `web/build.sh --module` only builds it, and
-# prints where it is.
+# The engine is the C interface (c/) as WebAssembly with vectors, which every browser since 2023
+# has. `web/build.sh --module` only builds it, and prints where it is.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/lib.sh
@@ -16,7 +17,8 @@ if [ $# != 2 ] && [ "$*" != --module ]; then
   echo "usage: web/build.sh MODEL.dream PAGE.html" >&2
   exit 2
 fi
-# Where rustup cannot have the target, `core` is built from its source, which scripts/setup-cross.sh sets up.
+# Where rustup cannot have the target, `core` is built from its source, which scripts/setup-cross.sh
+# sets up.
 core=()
 if ! target_installed "$target" && { [ -n "${DREAMLET_BUILD_STD:-}" ] || ! rustup target add "$target" 2>/dev/null; }; then
   export RUSTC_BOOTSTRAP=1

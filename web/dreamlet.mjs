@@ -1,5 +1,6 @@
-// Compiled models (files of `dreamlet compile`) in a browser or in node: the C interface of c/ as a WebAssembly module. The module has no heap
-// and imports nothing; what it works on lies in pages that are added to its memory here.
+// Compiled models (files of `dreamlet compile`) in a browser or in node: the C interface of c/ as a
+// WebAssembly module. The module has no heap and imports nothing; what it works on lies in pages
+// that are added to its memory here.
 
 const OK = 0;
 const NO_CLASS = -1;

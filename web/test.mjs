@@ -1,5 +1,6 @@
-// node test.mjs dreamlet.wasm MODEL.dream...: the golden images of each model (MODEL.golden beside it) by way of dreamlet.mjs, and what
-// it says of wrong calls. Exits with 1 if an image or an answer is not as it should be.
+// node test.mjs dreamlet.wasm MODEL.dream...: the golden images of each model (MODEL.golden beside
+// it) by way of dreamlet.mjs, and what it says of wrong calls. Exits with 1 if an image or an
+// answer is not as it should be.
 import { readFileSync } from "node:fs";
 import { Generator } from "./dreamlet.mjs";
 

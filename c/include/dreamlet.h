@@ -1,4 +1,5 @@
-/* dreamlet.h: images from compiled models (files of `dreamlet compile`), in C99. No heap, no libc, no global state.
+/* dreamlet.h: images from compiled models (files of `dreamlet compile`), in C99. No heap, no libc,
+   no global state.
 
    A model is used where it lies, in flash or in memory, and must stay there while it is in use:
 
@@ -11,12 +12,13 @@
      if (error == DREAMLET_OK)
        error = dreamlet_latent(&model, 42, DREAMLET_NO_TRUNCATION, latent, 64);
      if (error == DREAMLET_OK)
-       error = dreamlet_generate_u8(&model, latent, 64, DREAMLET_NO_CLASS, scratch, sizeof scratch, image, sizeof image);
+       error = dreamlet_generate_u8(&model, latent, 64, DREAMLET_NO_CLASS, scratch, sizeof scratch,
+                                    image, sizeof image);
      if (error != DREAMLET_OK)
        puts(dreamlet_error_text(error));
 
-   Functions that return int32_t return DREAMLET_OK or one of the errors below. They may run in several threads at once, with
-   buffers of their own; one model serves all of them. */
+   Functions that return int32_t return DREAMLET_OK or one of the errors below. They may run in
+   several threads at once, with buffers of their own; one model serves all of them. */
 #ifndef DREAMLET_H
 #define DREAMLET_H
 
@@ -29,7 +31,8 @@ extern "C" {
 
 enum {
   DREAMLET_OK = 0,
-  DREAMLET_POINTER = 1,        /* a pointer is NULL or not aligned to its type, or a buffer is longer than half of the address space */
+  DREAMLET_POINTER = 1,        /* a pointer is NULL or unaligned, or a buffer is longer than
+                                  half of the address space */
   DREAMLET_OVERLAP = 2,        /* two buffers share bytes */
   DREAMLET_NOT_A_MODEL = 3,    /* the bytes are no compiled model */
   DREAMLET_VERSION = 4,        /* the model is of a newer format than this library */
@@ -42,7 +45,7 @@ enum {
   DREAMLET_SCRATCH_LENGTH = 11, /* the scratch memory has fewer than dreamlet_scratch_len() bytes */
   DREAMLET_IMAGE_LENGTH = 12,  /* the image has not dreamlet_image_len() bytes */
   DREAMLET_ENGINE = 13,        /* a defect of this library */
-  DREAMLET_LEFT_OUT = 14       /* the model computes in f32, and this library was built without feature `f32` */
+  DREAMLET_LEFT_OUT = 14       /* the model has f32 layers, and the library no feature `f32` */
 };
 
 /* For models without classes. */
@@ -82,8 +85,8 @@ size_t dreamlet_classes(const struct dreamlet_model *model);
 int32_t dreamlet_latent(const struct dreamlet_model *model, uint64_t seed, float truncation, float *latent, size_t len);
 
 /* Makes an image: `image` receives dreamlet_image_len() bytes, rows from the top, channels side by
-   side. `class_` is DREAMLET_NO_CLASS, or for a model with classes from 0 to dreamlet_classes() -
-   1. Buffers must not overlap. */
+   side. `class_` is DREAMLET_NO_CLASS, or for a model with classes 0 to dreamlet_classes() - 1.
+   Buffers must not overlap. */
 int32_t dreamlet_generate_u8(const struct dreamlet_model *model, const float *latent, size_t latent_len, int32_t class_,
                              void *scratch, size_t scratch_len, uint8_t *image, size_t image_len);
 

@@ -1,5 +1,6 @@
-/* The C interface on a bare Cortex-M4F (QEMU's mps2-an386): a model in flash, one image, no libc. Prints the hash of seed 42's image,
-   which scripts/test-c.sh compares with the golden one; ends with an error if a call fails. */
+/* The C interface on a bare Cortex-M4F (QEMU's mps2-an386): a model in flash, one image, no libc.
+   Prints the hash of seed 42's image, which scripts/test-c.sh compares with the golden one; ends
+   with an error if a call fails. */
 #include "../include/dreamlet.h"
 
 /* The model, from scripts/test-c.sh. */

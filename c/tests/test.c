@@ -1,4 +1,5 @@
-/* test MODEL.dream MODEL.golden...: the C interface makes the golden images, and tells what is wrong with a call. C99. */
+/* test MODEL.dream MODEL.golden...: the C interface makes the golden images, and tells what is
+   wrong with a call. C99. */
 #include "../include/dreamlet.h"
 
 #include <inttypes.h>

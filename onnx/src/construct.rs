@@ -137,8 +137,8 @@ impl ValueInfoProto {
         }
     }
 
-    /// The declared code of the element type, and dimensions, `None` for symbols; nothing where the file
-    /// declares none.
+    /// The declared code of the element type, and dimensions, `None` for symbols; nothing where the
+    /// file declares none.
     #[must_use]
     pub fn declared(&self) -> Option<(i32, Vec<Option<i64>>)> {
         let type_proto::Value::TensorType(tensor) = self.r#type.as_ref()?.value.as_ref()?;

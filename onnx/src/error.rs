@@ -1,6 +1,7 @@
 //! What can be wrong with a model file.
 
-/// What can be wrong with an ONNX file, one variant for each way. Names are the file's own, shortened.
+/// What can be wrong with an ONNX file, one variant for each way. Names are the file's own,
+/// shortened.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -94,7 +95,8 @@ pub enum ModelError {
         /// The name.
         name: String,
     },
-    /// A node uses a value that no earlier node, input or initializer makes: missing, out of order, or a cycle.
+    /// A node uses a value that no earlier node, input or initializer makes: missing, out of order,
+    /// or a cycle.
     #[error(
         "{node} uses {name}, which nothing before it makes: the graph is incomplete, unsorted or a cycle"
     )]
@@ -211,4 +213,16 @@ pub(super) fn shorten(name: &str) -> String {
         short.push_str("...");
     }
     short
+}
+
+/// A Rust enum's variant as `onnx.proto` spells it: `SparseTensor` is `SPARSE_TENSOR`.
+pub(super) fn proto_name(variant: impl core::fmt::Debug) -> String {
+    let mut name = String::new();
+    for letter in format!("{variant:?}").chars() {
+        if letter.is_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.extend(letter.to_uppercase());
+    }
+    name
 }

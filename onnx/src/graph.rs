@@ -1,6 +1,8 @@
-//! The checked graph: values by number, nodes in the order in which they run, each operator in one form.
+//! The checked graph: values by number, nodes in the order in which they run, each operator in one
+//! form.
 
 use crate::constant::{Constant, DType, Data};
+pub use crate::shape::Part;
 use crate::shape::{broadcast, elements};
 
 /// Number of a value in its graph.
@@ -98,7 +100,8 @@ pub struct Node {
     pub output: ValueId,
 }
 
-/// An operator with its attributes: defaults filled in, axes from 0, pads explicit, shapes computed.
+/// An operator with its attributes: defaults filled in, axes from 0, pads explicit, shapes
+/// computed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     /// `alpha a b + beta c`.
@@ -240,49 +243,6 @@ pub enum Unary {
     Abs,
 }
 
-/// What Slice takes of an axis.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Position of the first element.
-    pub first: usize,
-    /// Elements.
-    pub count: usize,
-    /// From one to the next, backwards if negative.
-    pub step: i64,
-}
-
-impl Part {
-    /// All of an axis.
-    pub(crate) const fn whole(count: usize) -> Self {
-        Self {
-            first: 0,
-            count,
-            step: 1,
-        }
-    }
-
-    /// What is left of an axis of `size` elements from `start` up to `end`, or down to it by a negative step: ONNX's
-    /// rule for bounds that count from the end or lie beyond it.
-    pub(crate) fn of(size: usize, start: i64, end: i64, step: i64) -> Option<Self> {
-        let size = i64::try_from(size).ok()?;
-        let at = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
-        let distance = if step > 0 {
-            at(end).clamp(0, size) - at(start).clamp(0, size)
-        } else {
-            at(start).clamp(-1, size - 1) - at(end).clamp(-1, size - 1)
-        };
-        let first = at(start).clamp(0, if step > 0 { size } else { (size - 1).max(0) });
-        let count = distance
-            .max(0)
-            .checked_add(step.checked_abs()?.checked_sub(1)?)?;
-        Some(Self {
-            first: usize::try_from(first).ok()?,
-            count: usize::try_from(count.checked_div(step.checked_abs()?)?).ok()?,
-            step,
-        })
-    }
-}
-
 impl Op {
     /// The operator that ONNX calls so, of those on two values.
     pub(crate) fn binary(op_type: &str) -> Option<Self> {
@@ -317,8 +277,8 @@ impl Op {
         }))
     }
 
-    /// The shape of what it makes of inputs of these shapes, for operators that compute element by element or move
-    /// elements; `None` for others, and for shapes that do not go together.
+    /// The shape of what it makes of inputs of these shapes, for operators that compute element by
+    /// element or move elements; `None` for others, and for shapes that do not go together.
     pub(crate) fn shape(&self, inputs: &[&[usize]]) -> Option<Vec<usize>> {
         match (self, inputs) {
             (Self::Binary(_), [a, b]) => broadcast(a, b),

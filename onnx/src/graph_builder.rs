@@ -127,7 +127,8 @@ fn sizes(shape: &Constant) -> Option<Vec<usize>> {
     usizes(shape.as_i64s()?)
 }
 
-/// What Slice takes by its starts, ends, axes and positive steps; bounds beyond an axis are moved to its end.
+/// What Slice takes by its starts, ends, axes and positive steps; bounds beyond an axis are moved
+/// to its end.
 fn parts(shape: &[usize], bounds: &[&Constant]) -> Option<Vec<Part>> {
     let [starts, ends, axes, steps] = bounds else {
         return None;

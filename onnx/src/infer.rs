@@ -8,9 +8,10 @@ use crate::graph::{Node, Value, ValueId};
 use crate::proto::{GraphProto, NodeProto};
 
 use super::error::{ModelError, shorten};
+use super::limits::Limits;
 use super::node_check::{self, NodeCheck};
 use super::tensor::{self, MAX_KNOWN};
-use super::{Limits, fold, ops};
+use super::{fold, ops};
 
 /// What following the graph found out.
 pub(super) struct Flow<'a> {

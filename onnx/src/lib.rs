@@ -1,28 +1,32 @@
-//! Reads an ONNX file of an image generator that may be hostile: checked, with every shape known, or refused with the
-//! reason.
+//! Reads an ONNX file of an image generator that may be hostile: checked, with every shape known,
+//! or refused with the reason.
 //!
 //! ```text
-//! bytes ── scan ──► decode ──► follow shapes, compute short constants ──► signature ──► CheckedGraph
+//! bytes ─ scan ─► decode ─► follow shapes, fold short constants ─► signature ─► CheckedGraph
 //! ```
 //!
-//! A model file is a program somebody else wrote. [`CheckedGraph::from_bytes`] refuses what a generator does not need
-//! and bounds what it does:
+//! A model file is a program somebody else wrote. [`CheckedGraph::from_bytes`] refuses what a
+//! generator does not need and bounds what it does:
 //!
-//! 1. The scan looks at the protobuf bytes and allocates nothing. It refuses subgraphs, functions, external data, and
-//!    more messages than a generator has.
+//! 1. The scan looks at the protobuf bytes and allocates nothing. It refuses subgraphs, functions,
+//!    external data, and more messages than a generator has.
 //! 2. Decoding makes the messages of [`proto`].
-//! 3. Every shape is followed through the graph, for a batch of one. Attributes, shapes and tensors that do not go
-//!    together are refused, and so is more memory or work than [`Limits`] allow. Constants of up to 64 elements are
-//!    computed on the way, because shapes depend on them.
-//! 4. The signature says which inputs are latent and class, and what the output is ([`Inspection`]).
+//! 3. Every shape is followed through the graph, for a batch of one. Attributes, shapes and tensors
+//!    that do not go together are refused, and so is more memory or work than [`Limits`] allow.
+//!    Constants of up to 64 elements are computed on the way, because shapes depend on them.
+//! 4. The signature says which inputs are latent and class, and what the output is
+//!    ([`Inspection`]).
 //!
-//! What comes out serves two kinds of engine. One that takes ONNX gets the cleaned file, [`CheckedGraph::model`], and
-//! runs it at any batch. Others get [`CheckedGraph::graph`]: values by number with types and shapes, every constant
-//! computed, and each operator in one form ([`graph::Op`]), with no attribute left to interpret.
+//! What comes out serves two sorts of engine. One that takes ONNX gets the cleaned file,
+//! [`CheckedGraph::model`], and runs it at any batch. Others get [`CheckedGraph::graph`]: values by
+//! number with types and shapes, every constant computed, and each operator in one form
+//! ([`graph::Op`]), with no attribute left to interpret.
 //!
 //! ```
 //! use dreamlet_onnx::graph::{Op, Unary};
-//! use dreamlet_onnx::proto::{GraphProto, Message, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+//! use dreamlet_onnx::proto::{
+//!     GraphProto, Message, ModelProto, NodeProto, TensorProto, ValueInfoProto,
+//! };
 //! use dreamlet_onnx::{CheckedGraph, DType, Limits};
 //!
 //! // tanh(latent), in the shape of an image.
@@ -49,17 +53,19 @@
 //! ```
 //!
 //! # What a hostile file costs
-//! 10,000 damaged files and 60 as expensive as the default [`Limits`] allow were loaded into tract, and none made it
-//! panic. Checking, loading and making an image took at most 0.34 s of processor time and 125 MiB beside the file
-//! itself (one core of a Zen 4 server). This measures it again, and fails above 1 s or 256 MiB:
-//! `cargo test --release -p dreamlet-runtime --features tract --test hostile -- --nocapture`
+//! 10,000 damaged files and 60 as expensive as the default [`Limits`] allow were loaded into tract,
+//! and none made it panic. Checking, loading and making an image took at most 0.34 s of processor
+//! time and 125 MiB beside the file itself (one core of a Zen 4 server). This measures it again,
+//! and fails above 1 s or 256 MiB: `cargo test --release -p dreamlet-runtime --features tract
+//! --test hostile -- --nocapture`
 //!
 //! # Operators
-//! Abs, Add, BatchNormalization, Cast, Celu, Clip, Concat, Constant, ConstantOfShape, Conv, ConvTranspose, DepthToSpace,
-//! Div, Dropout, Elu, Erf, Exp, Expand, Flatten, Floor, Gather, Gelu, Gemm, HardSigmoid, HardSwish, Identity,
-//! InstanceNormalization, LeakyRelu, Log, MatMul, Max, Min, Mish, Mod, Mul, Neg, PRelu, Pad, Pow, ReduceMean, ReduceSum, Relu,
-//! Reshape, Resize, Selu, Shape, Sigmoid, Slice, Softmax, Softplus, Softsign, Sqrt, Squeeze, Sub, Tanh, Tile,
-//! Transpose, Unsqueeze. Shapes, axes, pads and sizes must be constants or functions of other shapes.
+//! Abs, Add, BatchNormalization, Cast, Celu, Clip, Concat, Constant, ConstantOfShape, Conv,
+//! ConvTranspose, DepthToSpace, Div, Dropout, Elu, Erf, Exp, Expand, Flatten, Floor, Gather, Gelu,
+//! Gemm, HardSigmoid, HardSwish, Identity, InstanceNormalization, LeakyRelu, Log, MatMul, Max, Min,
+//! Mish, Mod, Mul, Neg, PRelu, Pad, Pow, ReduceMean, ReduceSum, Relu, Reshape, Resize, Selu, Shape,
+//! Sigmoid, Slice, Softmax, Softplus, Softsign, Sqrt, Squeeze, Sub, Tanh, Tile, Transpose,
+//! Unsqueeze. Shapes, axes, pads and sizes must be constants or functions of other shapes.
 
 mod constant;
 mod construct;
@@ -68,6 +74,7 @@ mod fold;
 pub mod graph;
 pub mod graph_builder;
 mod infer;
+mod limits;
 mod node_check;
 mod ops;
 pub mod proto;
@@ -84,88 +91,16 @@ use proto::{Message as _, ModelProto};
 pub use constant::{Constant, DType, Data};
 pub use error::ModelError;
 use graph::{Graph, Op};
-
-/// Longest latent vector.
-pub const MAX_LATENT_LEN: usize = 1 << 16;
-
-/// What a model file may cost. The defaults admit every generator up to 128 by 128 that this project trains or
-/// knows of, and keep loading one, hostile or not, under a second and 256 MiB on a desktop processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the file: 32 MiB.
-    pub file_bytes: usize,
-    /// Nodes of the graph: 1024.
-    pub nodes: usize,
-    /// Bytes of all values between the layers of one image, together: 96 MiB.
-    pub value_bytes: u64,
-    /// Bytes of scratch for any one layer, as a straightforward engine needs it: 64 MiB.
-    pub scratch_bytes: u64,
-    /// Multiplications and additions of one image: 8 thousand million.
-    pub work: u64,
-    /// The same for all that depends on no input, which engines compute while loading: 64 million.
-    pub constant_work: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            file_bytes: 32 << 20,
-            nodes: 1024,
-            value_bytes: 96 << 20,
-            scratch_bytes: 64 << 20,
-            work: 8_000_000_000,
-            constant_work: 64_000_000,
-        }
-    }
-}
-
-/// The oldest and newest operator sets that are read.
-pub const OPSETS: (i64, i64) = (9, 22);
-
-/// What the check found out about a generator.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Inspection {
-    /// Name of the latent input.
-    pub latent_name: String,
-    /// Length of the latent vector.
-    pub latent_len: usize,
-    /// Dimensions of the latent input: 2, or 4 where it is an image of one pixel, `[N, z, 1, 1]`.
-    pub latent_rank: usize,
-    /// Name of the class input, `int64 [N]`, of a conditional generator.
-    pub class_name: Option<String>,
-    /// Classes that the graph has room for, where it says.
-    pub class_rows: Option<usize>,
-    /// Name of the output.
-    pub output_name: String,
-    /// Dimensions of the output behind the batch: channels, rows, columns, or one length where it is flat.
-    pub output_dims: Vec<usize>,
-    /// The bounded activation that the output ends with, if it does.
-    pub output_activation: Option<OutputActivation>,
-    /// Multiplications and additions of one image.
-    pub work: u64,
-    /// Bytes of all values between the layers of one image, together.
-    pub value_bytes: u64,
-    /// Whether the graph has convolutions.
-    pub convolutional: bool,
-    /// The operator set of the file.
-    pub opset: i64,
-}
-
-/// An activation that bounds what a generator makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputActivation {
-    /// From 0 to 1.
-    Sigmoid,
-    /// From -1 to 1.
-    Tanh,
-}
+pub use limits::{Limits, MAX_LATENT_LEN, OPSETS};
+pub use signature::{Inspection, OutputActivation};
 
 /// A generator that has passed the check: what is known of it, and its graph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedGraph {
     /// What the check found out.
     pub inspection: Inspection,
-    /// The decoded file, without what other tools have noted in it: for engines that take ONNX, at any batch.
+    /// The decoded file, without what other tools have noted in it: for engines that take ONNX, at
+    /// any batch.
     pub model: ModelProto,
     /// Without constants of many elements.
     graph: Graph,
@@ -219,7 +154,7 @@ impl CheckedGraph {
         wire::scan(file)?;
         let mut model = ModelProto::decode(file).map_err(|_| ModelError::Protobuf {
             offset: 0,
-            problem: "a field of the wrong kind, or text that is not UTF-8",
+            problem: "a field of the wrong type, or text that is not UTF-8",
         })?;
         let opset = opset(&model)?;
         let Some(pb) = model.graph.as_mut() else {
@@ -257,8 +192,8 @@ impl CheckedGraph {
         Ok(first.map(|entry| entry.value.as_str()))
     }
 
-    /// The graph with every constant: the tensors of the file, and what depends on them and on shapes alone. Only an
-    /// operator that is left to engines makes a fixed value without one.
+    /// The graph with every constant: the tensors of the file, and what depends on them and on
+    /// shapes alone. Only an operator that is left to engines makes a fixed value without one.
     #[must_use]
     pub fn graph(&self) -> Graph {
         let mut graph = self.graph.clone();

@@ -5,7 +5,7 @@ use core::fmt::Debug;
 use crate::proto::attribute_proto::AttributeType;
 use crate::proto::{AttributeProto, NodeProto};
 
-use super::error::{ModelError, shorten};
+use super::error::{ModelError, proto_name, shorten};
 use super::tensor::{MAX_DIM, MAX_RANK};
 use crate::graph::Value;
 
@@ -75,7 +75,8 @@ impl<'a> NodeCheck<'a> {
         self.inputs.get(index).copied().flatten()
     }
 
-    /// Checks how many inputs are named (a list may end in empty names) and that there is one output.
+    /// Checks how many inputs are named (a list may end in empty names) and that there is one
+    /// output.
     pub(super) fn arity(&self, low: usize, high: usize) -> Result<(), ModelError> {
         let found = self
             .inputs
@@ -116,10 +117,17 @@ impl<'a> NodeCheck<'a> {
         };
         if attribute.r#type != ty as i32 {
             let found = match AttributeType::try_from(attribute.r#type) {
-                Ok(found) => found.as_str_name().to_string(),
+                Ok(found) => proto_name(found),
                 Err(_) => attribute.r#type.to_string(),
             };
-            return Err(self.attribute_error(name, ty.as_str_name(), found));
+            let expected = match ty {
+                AttributeType::Int => "INT",
+                AttributeType::Ints => "INTS",
+                AttributeType::Float => "FLOAT",
+                AttributeType::String => "STRING",
+                _ => "TENSOR",
+            };
+            return Err(self.attribute_error(name, expected, found));
         }
         Ok(Some(attribute))
     }

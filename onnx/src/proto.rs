@@ -145,7 +145,7 @@ pub struct AttributeProto {
     /// A graph.
     #[prost(message, optional, tag = "6")]
     pub g: Option<GraphProto>,
-    /// Numbers.
+    /// Floating-point numbers.
     #[prost(float, repeated, tag = "7")]
     pub floats: Vec<f32>,
     /// Integers.
@@ -174,7 +174,7 @@ pub mod attribute_proto {
         Tensor = 4,
         /// A graph.
         Graph = 5,
-        /// Numbers.
+        /// Floating-point numbers.
         Floats = 6,
         /// Integers.
         Ints = 7,
@@ -192,30 +192,6 @@ pub mod attribute_proto {
         TypeProto = 13,
         /// Types.
         TypeProtos = 14,
-    }
-
-    impl AttributeType {
-        /// Its name in `onnx.proto`.
-        #[must_use]
-        pub const fn as_str_name(self) -> &'static str {
-            match self {
-                Self::Undefined => "UNDEFINED",
-                Self::Float => "FLOAT",
-                Self::Int => "INT",
-                Self::String => "STRING",
-                Self::Tensor => "TENSOR",
-                Self::Graph => "GRAPH",
-                Self::Floats => "FLOATS",
-                Self::Ints => "INTS",
-                Self::Strings => "STRINGS",
-                Self::Tensors => "TENSORS",
-                Self::Graphs => "GRAPHS",
-                Self::SparseTensor => "SPARSE_TENSOR",
-                Self::SparseTensors => "SPARSE_TENSORS",
-                Self::TypeProto => "TYPE_PROTO",
-                Self::TypeProtos => "TYPE_PROTOS",
-            }
-        }
     }
 }
 
@@ -262,7 +238,7 @@ pub struct TensorProto {
 
 /// Parts of [`TensorProto`].
 pub mod tensor_proto {
-    /// Element types, by ONNX's numbers.
+    /// Element types, by ONNX's codes.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
     #[repr(i32)]
     pub enum DataType {
@@ -315,39 +291,6 @@ pub mod tensor_proto {
         /// 4 bits, 2 of them exponent.
         Float4e2m1 = 23,
     }
-
-    impl DataType {
-        /// Its name in `onnx.proto`.
-        #[must_use]
-        pub const fn as_str_name(self) -> &'static str {
-            match self {
-                Self::Undefined => "UNDEFINED",
-                Self::Float => "FLOAT",
-                Self::Uint8 => "UINT8",
-                Self::Int8 => "INT8",
-                Self::Uint16 => "UINT16",
-                Self::Int16 => "INT16",
-                Self::Int32 => "INT32",
-                Self::Int64 => "INT64",
-                Self::String => "STRING",
-                Self::Bool => "BOOL",
-                Self::Float16 => "FLOAT16",
-                Self::Double => "DOUBLE",
-                Self::Uint32 => "UINT32",
-                Self::Uint64 => "UINT64",
-                Self::Complex64 => "COMPLEX64",
-                Self::Complex128 => "COMPLEX128",
-                Self::Bfloat16 => "BFLOAT16",
-                Self::Float8e4m3fn => "FLOAT8E4M3FN",
-                Self::Float8e4m3fnuz => "FLOAT8E4M3FNUZ",
-                Self::Float8e5m2 => "FLOAT8E5M2",
-                Self::Float8e5m2fnuz => "FLOAT8E5M2FNUZ",
-                Self::Uint4 => "UINT4",
-                Self::Int4 => "INT4",
-                Self::Float4e2m1 => "FLOAT4E2M1",
-            }
-        }
-    }
 }
 
 /// The name, type and shape of a value.
@@ -364,7 +307,7 @@ pub struct ValueInfoProto {
 /// A value's type.
 #[derive(Clone, PartialEq, Message)]
 pub struct TypeProto {
-    /// A tensor's; other kinds of values are left out.
+    /// A tensor's; other values are left out.
     #[prost(oneof = "type_proto::Value", tags = "1")]
     pub value: Option<type_proto::Value>,
 }
@@ -382,7 +325,7 @@ pub mod type_proto {
         pub shape: Option<super::TensorShapeProto>,
     }
 
-    /// The kinds of values.
+    /// What a value can be.
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Value {
         /// A tensor.

@@ -1,7 +1,5 @@
 //! Shapes, and where the elements of a tensor lie in another one's.
 
-use crate::graph::Part;
-
 /// Number of elements of a shape.
 pub(crate) fn elements(shape: &[usize]) -> Option<u64> {
     shape
@@ -46,7 +44,8 @@ fn strides(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// For each element of a tensor of shape `to`, the position of the one of shape `from` that is broadcast there.
+/// For each element of a tensor of shape `to`, the position of the one of shape `from` that is
+/// broadcast there.
 pub fn broadcast_positions(from: &[usize], to: &[usize]) -> impl Iterator<Item = usize> {
     let padded: Vec<usize> = (0..to.len())
         .map(|axis| aligned(from, axis, to.len()))
@@ -87,4 +86,47 @@ fn positions(first: usize, axes: Vec<(usize, i64)>) -> impl Iterator<Item = usiz
         }
         at as usize
     })
+}
+
+/// What Slice takes of an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Position of the first element.
+    pub first: usize,
+    /// Elements.
+    pub count: usize,
+    /// From one to the next, backwards if negative.
+    pub step: i64,
+}
+
+impl Part {
+    /// All of an axis.
+    pub(crate) const fn whole(count: usize) -> Self {
+        Self {
+            first: 0,
+            count,
+            step: 1,
+        }
+    }
+
+    /// What is left of an axis of `size` elements from `start` up to `end`, or down to it by a
+    /// negative step: ONNX's rule for bounds that count from the end or lie beyond it.
+    pub(crate) fn of(size: usize, start: i64, end: i64, step: i64) -> Option<Self> {
+        let size = i64::try_from(size).ok()?;
+        let at = |at: i64| if at < 0 { at.saturating_add(size) } else { at };
+        let distance = if step > 0 {
+            at(end).clamp(0, size) - at(start).clamp(0, size)
+        } else {
+            at(start).clamp(-1, size - 1) - at(end).clamp(-1, size - 1)
+        };
+        let first = at(start).clamp(0, if step > 0 { size } else { (size - 1).max(0) });
+        let count = distance
+            .max(0)
+            .checked_add(step.checked_abs()?.checked_sub(1)?)?;
+        Some(Self {
+            first: usize::try_from(first).ok()?,
+            count: usize::try_from(count.checked_div(step.checked_abs()?)?).ok()?,
+            step,
+        })
+    }
 }

@@ -6,7 +6,46 @@ use crate::proto::{GraphProto, ValueInfoProto};
 
 use super::error::{ModelError, shorten};
 use super::infer::Flow;
-use super::{Inspection, Limits, MAX_LATENT_LEN, OutputActivation};
+use super::limits::{Limits, MAX_LATENT_LEN};
+
+/// What the check found out about a generator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspection {
+    /// Name of the latent input.
+    pub latent_name: String,
+    /// Length of the latent vector.
+    pub latent_len: usize,
+    /// Dimensions of the latent input: 2, or 4 where it is an image of one pixel, `[N, z, 1, 1]`.
+    pub latent_rank: usize,
+    /// Name of the class input, `int64 [N]`, of a conditional generator.
+    pub class_name: Option<String>,
+    /// Classes that the graph has room for, where it says.
+    pub class_rows: Option<usize>,
+    /// Name of the output.
+    pub output_name: String,
+    /// Dimensions of the output behind the batch: channels, rows, columns, or one length where it
+    /// is flat.
+    pub output_dims: Vec<usize>,
+    /// The bounded activation that the output ends with, if it does.
+    pub output_activation: Option<OutputActivation>,
+    /// Multiplications and additions of one image.
+    pub work: u64,
+    /// Bytes of all values between the layers of one image, together.
+    pub value_bytes: u64,
+    /// Whether the graph has convolutions.
+    pub convolutional: bool,
+    /// The operator set of the file.
+    pub opset: i64,
+}
+
+/// An activation that bounds what a generator makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputActivation {
+    /// From 0 to 1.
+    Sigmoid,
+    /// From -1 to 1.
+    Tanh,
+}
 
 const GENERATOR: &str = "one float32 input [N, z] or [N, z, 1, 1], optionally one int64 input [N] for the class, \
                          and one float32 output [N, channels, height, width]";
@@ -36,7 +75,7 @@ impl Declared {
         dtype.code() == self.dtype
     }
 
-    /// Whether the batch is free, or fixed at the one image that is asked for.
+    /// Whether the batch is free, or fixed at one image.
     fn batch_fits(&self) -> bool {
         matches!(self.dims.first(), Some(None | Some(1)))
     }

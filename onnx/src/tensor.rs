@@ -6,7 +6,7 @@ use crate::proto::TensorProto;
 use crate::proto::tensor_proto::DataType;
 use crate::shape::elements;
 
-use super::error::{ModelError, shorten};
+use super::error::{ModelError, proto_name, shorten};
 
 /// Most dimensions of a value.
 pub(super) const MAX_RANK: usize = 8;
@@ -20,7 +20,7 @@ pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError
     let name = || shorten(name);
     let Some(dtype) = DType::of(tensor.data_type) else {
         let found = match DataType::try_from(tensor.data_type) {
-            Ok(known) => known.as_str_name().to_string(),
+            Ok(known) => proto_name(known),
             Err(_) => format!("number {}", tensor.data_type),
         };
         return Err(ModelError::TensorType {

@@ -1,8 +1,10 @@
-//! A first look at the bytes: is this a protobuf message of ONNX's layout, and how large will it become?
+//! A first look at the bytes: is this a protobuf message of ONNX's layout, and how large will it
+//! become?
 //!
-//! Decoding multiplies: two bytes of file can become a kilobyte of empty attribute. This scan allocates nothing,
-//! descends by ONNX's own layout (so its depth is bounded), counts what decoding would create, and stops at
-//! whatever this crate refuses anyway: graphs within nodes, functions, sparse tensors, external data.
+//! Decoding multiplies: two bytes of file can become a kilobyte of empty attribute. This scan
+//! allocates nothing, descends by ONNX's own layout (so its depth is bounded), counts what decoding
+//! would create, and stops at whatever this crate refuses anyway: graphs within nodes, functions,
+//! sparse tensors, external data.
 
 use super::error::{ModelError, shorten};
 
@@ -10,7 +12,7 @@ use super::error::{ModelError, shorten};
 const MAX_MESSAGES: usize = 32_768;
 /// Most strings in lists.
 const MAX_STRINGS: usize = 65_536;
-/// Most integers in lists; weights that are floats or raw bytes do not count.
+/// Most integers in lists; weights as f32 or raw bytes do not count.
 const MAX_INTEGERS: usize = 2_000_000;
 
 /// ONNX's message types, as far as the scan tells them apart.
@@ -241,7 +243,7 @@ impl<'a> Reader<'a> {
                 WireValue::Bytes(self.take(len)?)
             }
             5 => self.take(4).map(|_| WireValue::Fixed)?,
-            _ => return Err(self.error("a field of a kind that ONNX does not use")),
+            _ => return Err(self.error("a field of a wire type that ONNX does not use")),
         };
         Ok(Some((number, value)))
     }

@@ -70,7 +70,8 @@ fn good_files_pass_and_are_described() {
     let found = check(&dcgan(64, 128, 7)).unwrap();
     assert_eq!(found.output_dims, [1, 28, 28]);
     assert!(found.convolutional && found.class_name.is_none());
-    // 64 x 6272, then 16 taps of 128 x 64 at 49 places and of 64 at 196, and a few element-wise operators.
+    // 64 x 6272, then 16 taps of 128 x 64 at 49 places and of 64 at 196, and a few element-wise
+    // operators.
     let expected = 64 * 6272 + 49 * 16 * 128 * 64 + 196 * 16 * 64;
     assert!(
         found.work > expected && found.work < expected + 100_000,

@@ -1,13 +1,15 @@
-//! Thousands of damaged and hostile files: each is refused or makes an image, with no panic, in less than a second of
-//! processor time and 256 MiB. Prints the worst figures.
+//! Thousands of damaged and hostile files: each is refused or makes an image, with no panic, in
+//! less than a second of processor time and 256 MiB. Prints the worst figures.
 //!
 //! `cargo test --release -p dreamlet-runtime --features tract --test hostile -- --nocapture`
 //!
-//! `DREAMLET_FUZZ_ROUNDS` multiplies the number of mutations (1 by default); `DREAMLET_FUZZ_VERBOSE` prints each file's fate.
+//! `DREAMLET_FUZZ_ROUNDS` multiplies the number of mutations (1 by default);
+//! `DREAMLET_FUZZ_VERBOSE` prints each file's fate.
 //!
-//! On other processors than x86-64 the tests run in an emulator and without optimization, some hundred times slower: there a
-//! twentieth of the mutations runs, the files that are expensive by their arithmetic do not, and time is not limited. What is
-//! refused, what panics and what memory is taken are checked all the same.
+//! On other processors than x86-64 the tests run in an emulator and without optimization, some
+//! hundred times slower: there a twentieth of the mutations runs, the files that are expensive by
+//! their arithmetic do not, and time is not limited. What is refused, what panics and what memory
+//! is taken are checked all the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../onnx/tests/common/mod.rs"]
@@ -398,8 +400,8 @@ fn much_work(tally: &mut Tally) {
         tally.try_file(&dcgan(1, 4, side).bytes());
         tally.try_file(&resize_net(1, 2, side).bytes());
     }
-    // As much arithmetic as may be, in the shapes that engines are worst at: one channel with a large kernel, groups, dilation,
-    // many small matrices, large strides.
+    // As much arithmetic as may be, in the shapes that engines are worst at: one channel with a
+    // large kernel, groups, dilation, many small matrices, large strides.
     let conv = |op: &str,
                 channels: i64,
                 side: i64,

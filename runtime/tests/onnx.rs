@@ -137,7 +137,7 @@ fn a_batch_whose_slices_do_not_go_together_is_refused() {
     assert_eq!(
         call(&[0.0; 9], None, 32),
         OnnxError::Batch {
-            what: "latent numbers",
+            what: "latent values",
             expected: 8,
             found: 9
         }

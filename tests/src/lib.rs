@@ -1,5 +1,6 @@
-//! What the integration tests in `tests/tests/` share: a writer of small ONNX files, a frame buffer to draw into, and hashes
-//! of numbers. The tests run on the host and, by `scripts/test-cross.sh`, on 64-bit and 32-bit ARM.
+//! What the integration tests in `tests/tests/` share: a writer of small ONNX files, a frame buffer
+//! to draw into, and hashes of numbers. The tests run on the host and, by `scripts/test-cross.sh`,
+//! on 64-bit and 32-bit ARM.
 
 pub mod compiled;
 pub mod frame;

@@ -59,8 +59,8 @@ pub fn model(
     model.encode_to_vec()
 }
 
-/// A sound generator of `latent` elements and 1 by 2 by 2 pixels: image = sigmoid(latent · weights + bias), where
-/// `weights` has `latent` rows of 4.
+/// A sound generator of `latent` elements and 1 by 2 by 2 pixels: image = sigmoid(latent · weights
+/// + bias), where `weights` has `latent` rows of 4.
 #[must_use]
 pub fn dense(latent: i64, weights: &[f32], bias: [f32; 4], metadata: &[(&str, &str)]) -> Vec<u8> {
     model(

@@ -1,4 +1,5 @@
-//! The ONNX engine makes the images that the formula says, one by one and in batches, with a card and without.
+//! The ONNX engine makes the images that the formula says, one by one and in batches, with a card
+//! and without.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

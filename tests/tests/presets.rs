@@ -1,7 +1,8 @@
-//! Every preset, from its first steps to its ONNX file, on the host only: every engine makes the same images of it.
+//! Every preset, from its first steps to its ONNX file, on the host only: every engine makes the
+//! same images of it.
 //!
-//! onnxruntime takes part where `ORT_DYLIB_PATH` names it, ONNX's own checker where `DREAMLET_PYTHON` names a Python that has
-//! it; `scripts/test.sh` sets both.
+//! onnxruntime takes part where `ORT_DYLIB_PATH` names it, ONNX's own checker where
+//! `DREAMLET_PYTHON` names a Python that has it; `scripts/test.sh` sets both.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,14 +12,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dreamlet_trainer::config::{Overrides, PRESETS, Source, resolve};
-use dreamlet_trainer::data::{DataSpec, Dataset, LoadOptions, load};
-use dreamlet_trainer::export::verify::{BATCHES, OnnxRuntime, Options, verify};
-use dreamlet_trainer::export::{generator, save};
-use dreamlet_trainer::training::saved::{Saved, Which};
-use dreamlet_trainer::training::{TrainOptions, train};
+use dreamlet_trainer::testing::{BATCHES, OnnxRuntime, Options, verify};
+use dreamlet_trainer::testing::{DataSpec, Dataset, LoadOptions, load};
+use dreamlet_trainer::testing::{Overrides, PRESETS, Source, resolve};
+use dreamlet_trainer::testing::{Saved, Which};
+use dreamlet_trainer::testing::{TrainOptions, train};
+use dreamlet_trainer::testing::{generator, save};
 
-/// Trains a preset for a few steps, so that no normalization is left at its beginning, and exports it.
+/// Trains a preset for a few steps, so that no normalization is left at its beginning, and exports
+/// it.
 fn trained(preset: &str, data: &Dataset, out: &Path) -> (Saved, PathBuf) {
     let sets = ["optimizer.batch=16", "optimizer.learning_rate=0.01"];
     let overrides = Overrides {

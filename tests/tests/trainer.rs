@@ -1,4 +1,5 @@
-//! Both crates together, on the host only: what `dreamlet sample` makes of a file is what a device makes.
+//! Both crates together, on the host only: what `dreamlet sample` makes of a file is what a device
+//! makes.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -14,8 +15,9 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use dreamlet_runtime::latent::{Distribution, fill_normal};
 use dreamlet_tests::onnx::{dense, model, node, tensor, value};
-use dreamlet_trainer::evaluation::{FileSource, Source as _};
-use dreamlet_trainer::sampling::{Class, Latents, Request, SamplingError, open, samples};
+use dreamlet_trainer::testing::{Class, Latents, Request, SamplingError, samples};
+use dreamlet_trainer::testing::{FileSource, ImageSource as _};
+use dreamlet_trainer::testing::{OpenError, open};
 
 /// A file that is removed at the end.
 struct File(PathBuf);
@@ -93,7 +95,7 @@ fn compiled_models_are_sampled_and_measured_like_their_onnx_file() {
     let onnx = std::fs::read(&path).unwrap();
     let assumptions = Assumptions::default();
     let mut request = Request::new(Latents::Seeds("0-9".parse().unwrap()));
-    request.class = Class::Asked("7".into());
+    request.class = Class::Named("7".into());
     let expected = samples(&mut open(&path, &assumptions).unwrap(), &request).unwrap();
     let mut original = FileSource::new(&onnx, &assumptions).unwrap();
     let classes = [7; 10];
@@ -146,7 +148,7 @@ fn a_strangers_generator_works_once_the_missing_facts_are_given() {
     );
     let file = File::new("stranger", &bytes);
     let missing = |assumptions: &Assumptions| match open(&file.0, assumptions) {
-        Err(error @ SamplingError::Model { .. }) => error.to_string(),
+        Err(error @ OpenError::Model { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     };
     let mut assumptions = Assumptions::default();
@@ -162,7 +164,7 @@ fn a_strangers_generator_works_once_the_missing_facts_are_given() {
     let seeds = Latents::Seeds("0-9".parse().unwrap());
     let mut request = Request::new(seeds);
     assert_eq!(samples(&mut generator, &request).unwrap().len(), 10);
-    request.class = Class::Asked("1".into());
+    request.class = Class::Named("1".into());
     assert!(matches!(
         samples(&mut generator, &request),
         Err(SamplingError::Class(_))

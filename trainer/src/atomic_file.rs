@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 #[cfg(test)]
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use dreamlet_compiler::atomic_file::{
+pub(crate) use dreamlet_compiler::atomic_file::{
     rename_synced, sync_folder, write_atomic, write_atomic_parts, write_synced,
 };
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of `bytes` in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
 /// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The sub-folders of `folder`, sorted by name.
-pub fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

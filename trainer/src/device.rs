@@ -1,9 +1,9 @@
 //! Where tensors live: the CPU by default, a GPU in builds that have one.
 
-use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor};
+use thiserror::Error;
 
 /// What `--device` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,42 +22,27 @@ pub enum DeviceChoice {
 }
 
 /// What can be wrong with a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// Not one of the five words.
+    #[error("there is no device \"{0}\"; --device takes auto, cpu, ndarray, cuda or vulkan")]
     Unknown(String),
     /// This program was built without it.
+    #[error(
+        "this build has no {0} device; build with `cargo build --release -p dreamlet-trainer --features {0}`, or take --device cpu"
+    )]
     NotBuilt(&'static str),
     /// It is built in, and does not work here.
+    #[error(
+        "the {name} device does not work here: {reason}. Check the driver, or take --device cpu"
+    )]
     Unusable {
-        /// Its name.
         name: &'static str,
         /// The driver's words.
         reason: String,
     },
 }
-
-impl fmt::Display for DeviceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(word) => write!(
-                f,
-                "there is no device \"{word}\"; --device takes auto, cpu, ndarray, cuda or vulkan"
-            ),
-            Self::NotBuilt(name) => write!(
-                f,
-                "this build has no {name} device; build with `cargo build --release -p dreamlet-trainer --features {name}`, or take --device cpu"
-            ),
-            Self::Unusable { name, reason } => write!(
-                f,
-                "the {name} device does not work here: {reason}. Check the driver, or take --device cpu"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for DeviceError {}
 
 impl FromStr for DeviceChoice {
     type Err = DeviceError;
@@ -74,7 +59,8 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// Opens a device and computes something on it: drivers that are missing show only then, and by a panic.
+/// Opens a device and computes something on it: drivers that are missing show only then, and by a
+/// panic.
 #[allow(dead_code, reason = "builds without a GPU have nothing to try")]
 fn tried(
     name: &'static str,
@@ -104,8 +90,9 @@ impl DeviceChoice {
     /// Opens the device, without automatic differentiation.
     ///
     /// # Errors
-    /// [`DeviceError::NotBuilt`] names the cargo feature to build with; [`DeviceError::Unusable`] has the driver's words.
-    pub fn open(self) -> Result<(Device, &'static str), DeviceError> {
+    /// [`DeviceError::NotBuilt`] names the cargo feature to build with; [`DeviceError::Unusable`]
+    /// has the driver's words.
+    pub(crate) fn open(self) -> Result<(Device, &'static str), DeviceError> {
         match self {
             Self::Auto => Self::Cuda
                 .open()

@@ -1,27 +1,49 @@
-//! Train small GANs and VAEs on a workstation and export their generators as plain ONNX.
+//! The program `dreamlet`: trains small GANs and VAEs on a workstation and exports their generators
+//! as plain ONNX.
 //!
-//! The program `dreamlet` is a thin shell over this library: [`config`] resolves settings, [`training`] makes a run
-//! folder, [`export`] turns its generator into an ONNX file, and `dreamlet-runtime` samples it.
+//! It is a program, not a library: [`main`] is all that others call. `config` resolves settings,
+//! `training` makes a run folder, `export` turns its generator into an ONNX file, and
+//! `dreamlet-runtime` samples it.
 
 #![allow(
     missing_docs,
-    reason = "the library is for the program and its tests alone"
+    reason = "a program; what the tests need is named in `testing`"
 )]
 
-pub mod atomic_file;
-pub mod benchmark;
-pub mod cli;
-pub mod config;
-pub mod data;
-pub mod device;
-pub mod evaluation;
-pub mod export;
-pub mod loss;
-pub mod nets;
-pub mod random;
-pub mod report;
-pub mod sampling;
-mod stderr;
-pub mod sweep;
-pub mod training;
-mod words;
+mod atomic_file;
+mod benchmark;
+mod chart;
+mod cli;
+mod config;
+mod data;
+mod device;
+mod evaluation;
+mod export;
+mod generator_file;
+mod logger;
+mod loss;
+mod nets;
+mod random;
+mod report;
+mod sampling;
+mod sheet;
+mod suggest;
+mod sweep;
+mod training;
+
+pub use benchmark::allocations::CountingAllocator;
+pub use cli::main;
+
+/// What the tests across the crates need of it, and no more.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::config::{Overrides, PRESETS, Source, resolve};
+    pub use crate::data::{DataSpec, Dataset, LoadOptions, load};
+    pub use crate::evaluation::{FileSource, ImageSource};
+    pub use crate::export::verify::{BATCHES, OnnxRuntime, Options, verify};
+    pub use crate::export::{generator, save};
+    pub use crate::generator_file::{OpenError, open};
+    pub use crate::sampling::{Class, Latents, Request, SamplingError, samples};
+    pub use crate::training::saved::{Saved, Which};
+    pub use crate::training::{TrainOptions, train};
+}

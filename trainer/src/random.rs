@@ -8,7 +8,7 @@ use dreamlet_runtime::latent::Stream;
 
 /// What a stream is for; two purposes never share values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Initial weights of the generator or decoder.
     GeneratorInit,
     /// Initial weights of the discriminator or encoder.
@@ -51,12 +51,12 @@ impl Purpose {
 }
 
 /// The stream of `seed` for `purpose` at `index` (a step, a parameter's number, …).
-pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
+pub(crate) fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
     Stream::new(seed, purpose.domain(), index)
 }
 
 /// Independent standard normals, shape `[rows, columns]`.
-pub fn normals(
+pub(crate) fn normals(
     seed: u64,
     purpose: Purpose,
     index: u64,

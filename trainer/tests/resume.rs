@@ -1,4 +1,5 @@
-//! Nothing is lost: a run that was killed at any moment ends with the bytes of one that was never disturbed.
+//! Nothing is lost: a run that was killed at any moment ends with the bytes of one that was never
+//! disturbed.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -70,7 +71,8 @@ fn only_run(out: &Path) -> Option<PathBuf> {
         .find(|p| p.join("config.toml").is_file())
 }
 
-/// Name and bytes of the weights and of the optimizers' moments in the last checkpoint, and the figures of each step without times.
+/// Name and bytes of the weights and of the optimizers' moments in the last checkpoint, and the
+/// losses of each step without times.
 fn result(run: &Path, steps: u64) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
     let last = run.join("checkpoints").join(format!("{steps:08}"));
     let mut weights = Vec::new();
@@ -82,14 +84,14 @@ fn result(run: &Path, steps: u64) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
     }
     weights.sort();
     let stats = fs::read_to_string(run.join("stats.jsonl")).unwrap();
-    let figures = stats.lines().map(|line| {
+    let losses = stats.lines().map(|line| {
         let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
         for key in ["seconds", "images_per_second"] {
             value.as_object_mut().unwrap().remove(key);
         }
         value.to_string()
     });
-    (weights, figures.collect())
+    (weights, losses.collect())
 }
 
 /// Trains for `steps`, enough for some kills on a fast machine too.
@@ -151,7 +153,7 @@ fn killed_run_equals_undisturbed_run(preset: &str, steps: u64, extra: &[&str]) {
     );
     assert_eq!(
         expected.1, found.1,
-        "{preset}: the figures differ after {kills} kills"
+        "{preset}: the losses differ after {kills} kills"
     );
 }
 
@@ -343,7 +345,8 @@ fn training_goes_on_when_nobody_reads_its_words() {
     );
 }
 
-/// The losses are those before an update: what a step that went too far made of the nets shows only afterwards.
+/// The losses are those before an update: what a step that went too far made of the nets shows only
+/// afterwards.
 #[test]
 fn a_run_that_diverges_has_no_checkpoint_of_the_nets_that_it_broke() {
     let folder = scratch("diverges");

@@ -131,7 +131,8 @@ fn a_sweep_that_is_stopped_and_killed_ends_with_the_table_of_a_calm_one() {
         log.contains("Stopped at step") || log.contains("Finished at step 300"),
         "{log}"
     );
-    // A rude one: its trial goes on without it, and the next sweep waits for that and takes the result.
+    // A rude one: its trial goes on without it, and the next sweep waits for that and takes the
+    // result.
     let mut child = start();
     wait_for("checkpoint of trial 1", || has_checkpoint(&rough, 1));
     child.kill().unwrap();
@@ -150,7 +151,7 @@ fn a_trial_that_cannot_train_is_marked_and_a_wrong_metric_ends_the_sweep() {
     assert!(!output.status.success());
     let said = text(&output.stderr);
     assert!(said.contains("did you mean \"loss\"?"), "{said}");
-    // Data that is not there: each trial's process says so, and no trial comes to a figure.
+    // Data that is not there: each trial's process says so, and no trial comes to a metric.
     let lost = good.replace("\"glyphs\"", "\"idx:nowhere\"");
     fs::write(&file, lost).unwrap();
     let output = sweep(&folder, &["--out", "data"]);
@@ -162,7 +163,8 @@ fn a_trial_that_cannot_train_is_marked_and_a_wrong_metric_ends_the_sweep() {
     );
 }
 
-/// `sbatch` and `squeue` of a cluster that runs each task at once, as Slurm would; the first task of all is lost.
+/// `sbatch` and `squeue` of a cluster that runs each task at once, as Slurm would; the first task
+/// of all is lost.
 const SBATCH: &str = r#"#!/bin/sh
 echo "$@" >> "$CLUSTER/calls"
 cat > "$CLUSTER/script"

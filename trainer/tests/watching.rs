@@ -1,4 +1,5 @@
-//! A run that measures itself keeps its best checkpoint, ends when it gets no better, and does about a collapse what it was told.
+//! A run that measures itself keeps its best checkpoint, ends when it gets no better, and does
+//! about a collapse what it was told.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use common::write_idx;
-use dreamlet_trainer::training::saved::{Saved, Which};
+use dreamlet_trainer::testing::{Saved, Which};
 use serde_json::Value;
 
 /// A new folder with a small IDX data set in it, blobs whose class is the row they are in.
@@ -62,8 +63,8 @@ fn state(run: &Path, step: u64) -> Value {
     json(&run.join(format!("checkpoints/{step:08}/state.json")))
 }
 
-/// Steps and values of a figure in `metrics.jsonl`.
-fn figures(run: &Path, key: &str) -> Vec<(u64, f64)> {
+/// Steps and values of a metric in `metrics.jsonl`.
+fn metric(run: &Path, key: &str) -> Vec<(u64, f64)> {
     let text = read(&run.join("metrics.jsonl"));
     let lines = text
         .lines()
@@ -74,7 +75,7 @@ fn figures(run: &Path, key: &str) -> Vec<(u64, f64)> {
 }
 
 #[test]
-fn any_figure_picks_the_best_checkpoint_by_the_direction_it_has() {
+fn any_metric_picks_the_best_checkpoint_by_the_direction_it_has() {
     let folder = scratch("best-by", true);
     for (name, key, larger) in [
         ("auto", "frechet_distance", false),
@@ -91,7 +92,7 @@ fn any_figure_picks_the_best_checkpoint_by_the_direction_it_has() {
         let output = train("cvae-dense", &folder, &sets, &ends);
         assert!(output.status.success(), "{name}: {}", said(&output));
         let run = last_run(&folder);
-        let found = figures(&run, key);
+        let found = metric(&run, key);
         assert_eq!(found.len(), 4);
         for (step, value) in &found {
             let state = state(&run, *step);
@@ -124,7 +125,7 @@ fn any_figure_picks_the_best_checkpoint_by_the_direction_it_has() {
 }
 
 #[test]
-fn a_figure_of_features_is_refused_at_the_start_without_labels() {
+fn a_metric_of_features_is_refused_at_the_start_without_labels() {
     let folder = scratch("best-by-refused", false);
     let more = ["--steps", "2", "--eval-every", "1", "--best-by", "recall"];
     let refused = train("seed-gan", &folder, &[], &more);
@@ -151,7 +152,7 @@ fn patience_ends_a_run_that_gets_no_better_and_leaves_one_alone_that_does() {
         "{words}"
     );
     assert!(read(&run.join("log.txt")).contains("Patience at step 4 "));
-    assert_eq!(figures(&run, "sliced_wasserstein").len(), 4);
+    assert_eq!(metric(&run, "sliced_wasserstein").len(), 4);
     assert_eq!(json(&run.join("checkpoints/best.json"))["step"], 1);
 
     let patient = train("seed-gan", &folder, &still, &[&often[..], &["0"]].concat());
@@ -169,7 +170,8 @@ fn patience_ends_a_run_that_gets_no_better_and_leaves_one_alone_that_does() {
     assert_eq!(json(&run.join("checkpoints/best.json"))["step"], 100);
 }
 
-/// A copy of a run of 500 good steps, which is to go on with a decay that takes all weights to 0: its images become all alike.
+/// A copy of a run of 500 good steps, which is to go on with a decay that takes all weights to 0:
+/// its images become all alike.
 fn doomed(first: &Path, name: &str, on_collapse: &str) -> PathBuf {
     let run = first.with_file_name(format!("copy-{name}"));
     let status = Command::new("cp").arg("-r").args([first, &run]).status();
@@ -219,8 +221,9 @@ fn generator(run: &Path, step: u64) -> Vec<u8> {
     fs::read(run.join(format!("checkpoints/{step:08}/generator.bpk"))).unwrap()
 }
 
-/// Mean difference of a pixel between the first image of a run's newest checkpoint and fifteen others.
-fn spread(run: &Path) -> f32 {
+/// Mean difference of a pixel between the first image of a run's newest checkpoint and fifteen
+/// others.
+fn latent_spread(run: &Path) -> f32 {
     let saved = Saved::open(run, Which::default()).unwrap();
     let z = saved.config.model.latent;
     let mut latents = vec![0.0; 16 * z];
@@ -256,7 +259,7 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     let first = train("seed-gan", &folder, &sets, &["--steps", "500"]);
     assert!(first.status.success(), "{}", said(&first));
     let first = last_run(&folder);
-    assert!(spread(&first) > 0.02, "{}", spread(&first));
+    assert!(latent_spread(&first) > 0.02, "{}", latent_spread(&first));
     let collapsed = "generated images differ from each other only";
 
     let run = doomed(&first, "ignore", "ignore");
@@ -266,7 +269,7 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     assert_eq!(steps_of(&run, "Finished at"), [500, 1250]);
     // Such images are easily told from real ones.
     assert!(words.contains("(mean logit "), "{words}");
-    let (now, before) = (spread(&run), spread(&first));
+    let (now, before) = (latent_spread(&run), latent_spread(&first));
     assert!(now < 0.1 * before, "{now} {before}");
 
     let run = doomed(&first, "stop", "stop");
@@ -277,7 +280,8 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     );
     assert_eq!(steps_of(&run, "Collapsed at"), [1000]);
 
-    // The nets of step 500 are in place again at step 1000, and judged when they are 1000 steps old: 500 steps later, resumed or not.
+    // The nets of step 500 are in place again at step 1000, and judged when they are 1000 steps
+    // old: 500 steps later, resumed or not.
     let run = doomed(&first, "rollback", "rollback");
     let back = "back to the nets of step 500";
     let words = resume(&run, "1000");
@@ -285,7 +289,7 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
     assert_eq!(steps_of(&run, back), [1000]);
     assert!(generator(&run, 1000) == generator(&run, 500));
     assert!(generator(&run, 750) != generator(&run, 500));
-    assert!((spread(&run) - spread(&first)).abs() < 1e-6);
+    assert!((latent_spread(&run) - latent_spread(&first)).abs() < 1e-6);
     resume(&run, "1250");
     assert_eq!(steps_of(&run, back), [1000]);
     let words = resume(&run, "6000");

@@ -4,8 +4,8 @@ use dreamlet_onnx::graph::Window;
 use dreamlet_runtime::engine::compiled::MAX_KERNEL;
 use dreamlet_runtime::engine::compiled::format::Convolution;
 
-use super::Reader;
 use super::node::NodeReader;
+use super::reader::Reader;
 use super::value::Known;
 use crate::CompileError;
 use crate::ir::Op;
@@ -83,7 +83,8 @@ pub(super) fn convolution(
     Ok(reader.push_map(node, op, vec![input.id]))
 }
 
-/// `[input channel][output channel of the group][taps]` to `[output channel][input channel of the group][taps]`.
+/// `[input channel][output channel of the group][taps]` to `[output channel][input channel of the
+/// group][taps]`.
 fn outputs_first(
     weights: &[f32],
     groups: usize,

@@ -3,8 +3,8 @@
 use dreamlet_onnx::shape::broadcast_positions;
 use dreamlet_runtime::engine::compiled::format::HwcShape;
 
-use super::Reader;
 use super::node::NodeReader;
+use super::reader::Reader;
 use super::value::{Known, Order, PlacedTensor};
 use crate::CompileError;
 use crate::ir::Op;

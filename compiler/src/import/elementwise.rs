@@ -5,8 +5,8 @@ use dreamlet_onnx::graph::Binary;
 use dreamlet_onnx::shape::{broadcast, broadcast_positions};
 use dreamlet_runtime::engine::compiled::format::{Activation, BinaryKind, Broadcast};
 
-use super::Reader;
 use super::node::NodeReader;
+use super::reader::Reader;
 use super::value::{Known, PlacedTensor};
 use crate::CompileError;
 use crate::ir::{Op, len, per_channel};
@@ -51,8 +51,8 @@ pub(super) fn clip(
     activation(reader, node, Activation::Clip(low, high))
 }
 
-/// The elements of a constant broadcast against `data`: one for each element of the value, in the value's order. The tensor's dimensions
-/// become those of the result.
+/// The elements of a constant broadcast against `data`: one for each element of the value, in the
+/// value's order. The tensor's dimensions become those of the result.
 fn broadcast_over(
     reader: &Reader,
     node: &NodeReader<'_>,
@@ -91,7 +91,8 @@ pub(super) fn batch_normalization(
     }
     let epsilon = f64::from(epsilon);
     let (mut scale, mut shift) = (Vec::new(), Vec::new());
-    // y = scale * (x - mean) / sqrt(variance + epsilon) + bias (Ioffe and Szegedy, 2015, algorithm 2).
+    // y = scale * (x - mean) / sqrt(variance + epsilon) + bias (Ioffe and Szegedy, 2015, algorithm
+    // 2).
     if let [gammas, betas, means, variances] = vectors[..] {
         for (((&gamma, &beta), &mean), &variance) in
             gammas.iter().zip(betas).zip(means).zip(variances)
@@ -160,7 +161,7 @@ pub(super) fn binary(
     op: Binary,
 ) -> Result<Known, CompileError> {
     if !matches!(op, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div) {
-        return Err(super::no_layer(node));
+        return Err(node.no_layer());
     }
     match (node.fixed(0), node.fixed(1)) {
         (None, Some(constant)) => with_constant(reader, node, op, 0, constant),
@@ -216,8 +217,8 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
         node.data(&reader.known, 1)?.clone(),
     );
     let size = |data: &PlacedTensor| data.dims.iter().product::<usize>();
-    // The larger one first, with the place of each among the inputs.
-    let (mut large, mut small, kind, places) = if size(&a) >= size(&b) {
+    // The larger one first, with the position of each among the inputs.
+    let (mut large, mut small, kind, inputs) = if size(&a) >= size(&b) {
         (a, b, kind, [0, 1])
     } else {
         (b, a, reversed, [1, 0])
@@ -235,8 +236,8 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
             reader.net.shape(large.id) == reader.net.shape(small.id) && large.order == small.order
         };
         if !alike(&large, &small, reader) {
-            large = canonical(reader, node, places[0])?;
-            small = canonical(reader, node, places[1])?;
+            large = canonical(reader, node, inputs[0])?;
+            small = canonical(reader, node, inputs[1])?;
         }
         if !alike(&large, &small, reader) {
             return Err(node.refuse(format!(
@@ -247,8 +248,8 @@ fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, 
         Broadcast::Same
     } else {
         if !by_channel(reader, &large, &small, &result) {
-            large = canonical(reader, node, places[0])?;
-            small = reader.vector(node, places[1])?.0;
+            large = canonical(reader, node, inputs[0])?;
+            small = reader.vector(node, inputs[1])?.0;
         }
         if !by_channel(reader, &large, &small, &result) {
             return Err(node.refuse(format!(

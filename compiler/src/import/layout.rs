@@ -4,8 +4,8 @@ use dreamlet_onnx::DType;
 use dreamlet_onnx::shape::transposed_positions;
 use dreamlet_runtime::engine::compiled::format::{HwcShape, PadKind};
 
-use super::Reader;
 use super::node::NodeReader;
+use super::reader::Reader;
 use super::value::{Known, Order, PlacedTensor};
 use crate::CompileError;
 use crate::ir::{Op, len};

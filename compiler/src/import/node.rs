@@ -23,6 +23,10 @@ impl<'a> NodeReader<'a> {
         format!("node {} `{shown}` ({})", self.index, self.node.op_type)
     }
 
+    pub(super) fn no_layer(&self) -> CompileError {
+        self.refuse("the device's engine has no layer for this operator")
+    }
+
     pub(super) fn refuse(&self, reason: impl Into<String>) -> CompileError {
         CompileError::Node {
             node: self.label(),

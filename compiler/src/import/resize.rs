@@ -3,8 +3,8 @@
 use dreamlet_onnx::graph;
 use dreamlet_runtime::engine::compiled::format::{Coordinates, HwcShape};
 
-use super::Reader;
 use super::node::NodeReader;
+use super::reader::Reader;
 use super::value::Known;
 use crate::CompileError;
 use crate::ir::Op;
@@ -17,7 +17,7 @@ pub(super) fn resize(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known
         scales,
     } = &node.node.op
     else {
-        return Err(super::no_layer(node));
+        return Err(node.no_layer());
     };
     let (input, from) = reader.map(node, 0)?;
     let factors = factors(node, scales.as_deref(), from)?;
@@ -42,7 +42,8 @@ pub(super) fn resize(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known
     let coordinates = match *coordinates {
         "align_corners" => Coordinates::AlignCorners,
         "asymmetric" => Coordinates::Asymmetric,
-        // It differs from half_pixel for outputs of one pixel only, which a factor above 1 never makes; a factor of 1 copies either way.
+        // It differs from half_pixel for outputs of one pixel only, which a factor above 1 never
+        // makes; a factor of 1 copies either way.
         _ => Coordinates::HalfPixel,
     };
     Ok(reader.push_map(node, Op::Bilinear(coordinates), vec![input.id]))

@@ -3,8 +3,8 @@
 use dreamlet_onnx::graph::Part;
 use dreamlet_onnx::shape::slice_positions;
 
-use super::Reader;
 use super::node::NodeReader;
+use super::reader::Reader;
 use super::value::{Known, Order, PlacedTensor, map_shape};
 use crate::CompileError;
 use crate::ir::{Op, len};

@@ -1,6 +1,6 @@
 //! Element-wise operators and normalizations.
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::constant::DType;
 use crate::error::ModelError;
 use crate::fold;
@@ -24,7 +24,7 @@ pub(super) fn same_float(node: &NodeCheck<'_>, inputs: &[usize]) -> Result<DType
     }
 }
 
-/// A vector of `len` floats for each of these inputs, as far as given.
+/// A vector of `len` elements for each of these inputs, as far as given.
 fn vectors(node: &NodeCheck<'_>, inputs: &[usize], len: usize) -> Result<(), ModelError> {
     for value in inputs.iter().filter_map(|i| node.optional(*i)) {
         if value.shape != [len] {
@@ -84,7 +84,8 @@ pub(super) fn binary(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
     Ok(outcome)
 }
 
-/// What one general power costs in multiplications: 140 ns were measured, a thousand times what other functions take.
+/// What one general power costs in multiplications: 140 ns were measured, a thousand times what
+/// other functions take.
 const POWER_WORK: u64 = 4000;
 
 /// Activations: one float input, a list of optional float attributes with their defaults.
@@ -169,7 +170,7 @@ pub(super) fn instance_normalization(node: &NodeCheck<'_>) -> Result<Outcome, Mo
     same_float(node, &[0, 1, 2])?;
     vectors(node, &[1, 2], channels(node)?)?;
     if node.input(0)?.shape.len() < 3 {
-        return Err(node.shape_error("a value with places in it", &node.input(0)?.shape));
+        return Err(node.shape_error("a value with rows", &node.input(0)?.shape));
     }
     node.float("epsilon", 1e-5)?;
     like_input(node, Op::Other)

@@ -1,7 +1,7 @@
 //! Convolutions and transposed convolutions.
 
-use super::Outcome;
 use super::arith::same_float;
+use super::outcome::Outcome;
 use crate::error::ModelError;
 use crate::graph::{Op, Value, Window};
 use crate::node_check::NodeCheck;
@@ -25,7 +25,7 @@ impl AutoPad {
 }
 
 /// A convolution along one axis.
-struct Axis {
+struct WindowAxis {
     size: usize,
     /// What the kernel covers, with its dilation.
     extent: usize,
@@ -35,7 +35,7 @@ struct Axis {
     auto_pad: Option<AutoPad>,
 }
 
-impl Axis {
+impl WindowAxis {
     /// Outputs of a convolution, and its pads.
     fn conv(&self) -> (Option<usize>, (usize, usize)) {
         let Some(auto_pad) = self.auto_pad else {
@@ -130,14 +130,14 @@ impl Attributes {
     }
 
     /// The axes of a convolution of `x`.
-    fn axes(&self, x: &Value) -> Vec<Axis> {
+    fn axes(&self, x: &Value) -> Vec<WindowAxis> {
         let window = &self.window;
         let kernels = window.kernel.iter().zip(&window.dilations);
         let steps = window.strides.iter().zip(&window.output_padding);
         let sizes = x.shape.iter().skip(2).zip(&window.pads);
         let axes = sizes.zip(kernels).zip(steps);
         axes.map(
-            |(((size, pads), (kernel, dilation)), (stride, extra))| Axis {
+            |(((size, pads), (kernel, dilation)), (stride, extra))| WindowAxis {
                 size: *size,
                 extent: kernel.saturating_sub(1).saturating_mul(*dilation) + 1,
                 stride: *stride,
@@ -181,11 +181,11 @@ pub(super) fn conv(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
         ));
     }
     bias(node, outputs)?;
-    let (sizes, pads): (Vec<_>, _) = attributes.axes(x).iter().map(Axis::conv).unzip();
+    let (sizes, pads): (Vec<_>, _) = attributes.axes(x).iter().map(WindowAxis::conv).unzip();
     attributes.window.pads = pads;
     let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
     let out = node.bounded(out)?;
-    let places = elements(out.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
+    let pixels = elements(out.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
     let column = attributes.volume().saturating_mul(inputs as u64);
     let value = Value::computed(dtype, out);
     let work = value
@@ -196,7 +196,7 @@ pub(super) fn conv(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
         value,
         op: Op::Conv(attributes.window),
         work,
-        scratch: places.saturating_mul(column),
+        scratch: pixels.saturating_mul(column),
     })
 }
 
@@ -226,17 +226,17 @@ pub(super) fn conv_transpose(node: &NodeCheck<'_>) -> Result<Outcome, ModelError
     let window = &mut attributes.window;
     window.output_padding = node.sizes("output_padding", window.kernel.len(), 0, 0)?;
     let axes = attributes.axes(x);
-    let beyond = |axis: &&Axis| axis.output_padding >= axis.stride.max(axis.extent);
+    let beyond = |axis: &&WindowAxis| axis.output_padding >= axis.stride.max(axis.extent);
     if let Some(axis) = axes.iter().find(beyond) {
         let found = axis.output_padding;
         return Err(node.attribute_error("output_padding", "less than the stride", found));
     }
-    let (sizes, pads): (Vec<_>, _) = axes.iter().map(Axis::conv_transpose).unzip();
+    let (sizes, pads): (Vec<_>, _) = axes.iter().map(WindowAxis::conv_transpose).unzip();
     attributes.window.pads = pads;
     let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
     let out = node.bounded(out)?;
-    let places = elements(x.shape.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
-    let scratch = places
+    let pixels = elements(x.shape.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
+    let scratch = pixels
         .saturating_mul(attributes.volume())
         .saturating_mul(outputs as u64);
     let work = scratch.saturating_mul((dim(x, 1) / group) as u64);

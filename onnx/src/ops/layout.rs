@@ -1,7 +1,7 @@
 //! Operators that move elements about.
 
-use super::Outcome;
 use super::arith::same_float;
+use super::outcome::Outcome;
 use crate::constant::{Constant, DType};
 use crate::error::ModelError;
 use crate::graph::{Op, Part, Value};
@@ -15,7 +15,8 @@ fn moved(node: &NodeCheck<'_>, op: Op) -> Result<Outcome, ModelError> {
         .flatten()
         .map(|value| value.shape.as_slice())
         .collect();
-    let shape = op.shape(&shapes).unwrap_or_default();
+    let misfit = || node.shape_error("values that go together", &shapes);
+    let shape = op.shape(&shapes).ok_or_else(misfit)?;
     let shape = node.bounded(shape.into_iter().map(Some).collect())?;
     let value = Value::computed(node.input(0)?.dtype, shape);
     Ok(Outcome::cheap(op, value))

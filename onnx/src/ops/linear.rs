@@ -1,7 +1,7 @@
 //! Matrix products.
 
-use super::Outcome;
 use super::arith::same_float;
+use super::outcome::Outcome;
 use crate::error::ModelError;
 use crate::graph::{Op, Value};
 use crate::node_check::NodeCheck;

@@ -6,39 +6,13 @@ mod arith;
 mod conv;
 mod layout;
 mod linear;
+mod outcome;
 mod shape;
 
 use super::error::{ModelError, shorten};
 use super::node_check::{NodeCheck, name};
-use crate::graph::{Op, Value};
 
-/// What a node makes and costs.
-pub(super) struct Outcome {
-    pub(super) value: Value,
-    /// The operator in its one form.
-    pub(super) op: Op,
-    /// Multiplications and additions, or elements touched, whichever is more telling.
-    pub(super) work: u64,
-    /// Elements of scratch that a straightforward engine needs besides the output.
-    pub(super) scratch: u64,
-}
-
-impl Outcome {
-    /// Work in proportion to the output, and no scratch.
-    fn cheap(op: Op, value: Value) -> Self {
-        let work = value.len();
-        Self::of_work(op, value, work)
-    }
-
-    fn of_work(op: Op, value: Value, work: u64) -> Self {
-        Self {
-            value,
-            op,
-            work,
-            scratch: 0,
-        }
-    }
-}
+pub(super) use outcome::Outcome;
 
 /// Checks a node and gives what it makes; what it depends on is the caller's business.
 pub(super) fn infer(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {

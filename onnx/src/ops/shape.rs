@@ -1,6 +1,6 @@
 //! Operators that change or tell shapes.
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::constant::{Constant, DType, Data};
 use crate::error::ModelError;
 use crate::graph::{Op, Value};

@@ -4,7 +4,7 @@ use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
 /// The visible part of an image.
-pub(super) struct Part {
+pub(super) struct ClippedArea {
     /// First column and row of the image that is shown.
     left: u32,
     top: u32,
@@ -12,7 +12,7 @@ pub(super) struct Part {
     pub(super) target: Rectangle,
 }
 
-impl Part {
+impl ClippedArea {
     /// Columns and rows of the image in drawing order.
     pub(super) fn pixels(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
         let (left, top, Size { width, height }) = (self.left, self.top, self.target.size);
@@ -22,12 +22,12 @@ impl Part {
 
 /// Where `area` of an image of `extent` columns and rows goes when the corner of `area` is put at
 /// the origin; `None` if nothing of it is visible. In 64 bits, for `area` may be anything.
-pub(super) fn clip(extent: (u32, u32), area: &Rectangle) -> Option<Part> {
+pub(super) fn clip(extent: (u32, u32), area: &Rectangle) -> Option<ClippedArea> {
     let (left, width) = overlap(extent.0, area.top_left.x, area.size.width)?;
     let (top, height) = overlap(extent.1, area.top_left.y, area.size.height)?;
     let shift = |first: u32, origin: i32| i32::try_from(i64::from(first) - i64::from(origin)).ok();
     let corner = Point::new(shift(left, area.top_left.x)?, shift(top, area.top_left.y)?);
-    Some(Part {
+    Some(ClippedArea {
         left,
         top,
         target: Rectangle::new(corner, Size::new(width, height)),

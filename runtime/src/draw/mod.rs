@@ -11,11 +11,11 @@
 //! use embedded_graphics::{image::Image, mock_display::MockDisplay, pixelcolor::BinaryColor, prelude::*};
 //!
 //! let values = [-1.0, 0.2, 0.2, 1.0];
-//! let picture = Picture::from_chw(&values, Shape::new(1, 2, 2)?, PixelRange::SIGNED)?
+//! let drawable = Picture::from_chw(&values, Shape::new(1, 2, 2)?, PixelRange::SIGNED)?
 //!     .scaled(4)?
 //!     .dithered(Bayer::Four, Levels::BINARY);
 //! let mut display = MockDisplay::<BinaryColor>::new();
-//! Image::new(&picture, Point::new(3, 5)).draw(&mut display)?;
+//! Image::new(&drawable, Point::new(3, 5)).draw(&mut display)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -9,15 +9,17 @@ use super::{OnnxFile, OnnxFileError};
 use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
 
-/// What is taken as given where a file does not say it. A card in the file goes before all of these.
+/// What is taken as given where a file does not say it. A card in the file goes before all of
+/// these.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Assumptions {
-    /// What black and white are. Without it, 0 to 1 where the last activation is Sigmoid and -1 to 1 where it is
-    /// Tanh; anything else is an error.
+    /// What black and white are. Without it, 0 to 1 where the last activation is Sigmoid and -1 to
+    /// 1 where it is Tanh; anything else is an error.
     pub range: Option<PixelRange>,
     /// What latents are drawn from. Without it, normal.
     pub distribution: Option<Distribution>,
-    /// Shape of the image, for an output that is flat, `[N, values]`. Not needed for `[N, channels, height, width]`.
+    /// Shape of the image, for an output that is flat, `[N, values]`. Not needed for `[N, channels,
+    /// height, width]`.
     pub shape: Option<Shape>,
     /// Number of classes, for a generator with a class input whose graph does not show it.
     pub classes: Option<usize>,
@@ -40,7 +42,8 @@ impl Assumptions {
     /// What the card and the graph say, completed by these assumptions.
     ///
     /// # Errors
-    /// [`OnnxFileError::Missing`] for what none of them says, [`ModelError::Signature`] for what contradicts the graph.
+    /// [`OnnxFileError::Missing`] for what none of them says, [`ModelError::Signature`] for what
+    /// contradicts the graph.
     pub fn facts(&self, file: &OnnxFile) -> Result<Facts, OnnxFileError> {
         let shape = image_shape(file, self)?;
         shape.check().map_err(|error| ModelError::Signature {

@@ -1,4 +1,5 @@
-//! ONNX files of generators: the checked graph with its card, and what an engine must know beside it.
+//! ONNX files of generators: the checked graph with its card, and what an engine must know beside
+//! it.
 
 mod facts;
 

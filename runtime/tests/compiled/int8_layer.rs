@@ -22,7 +22,7 @@ pub(crate) struct Int8Weights {
     pub(crate) table: Option<Vec<u8>>,
 }
 
-/// Int8Weights from `-limit` to `limit` that look random.
+/// Integers from `-limit` to `limit` that look random.
 pub(crate) fn integers(seed: u64, len: usize, limit: f32) -> Vec<i64> {
     numbers(seed, len)
         .iter()

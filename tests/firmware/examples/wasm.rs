@@ -14,16 +14,16 @@ unsafe extern "C" {
     safe fn dreamlet_runtime_must_not_panic() -> !;
 }
 
-struct Node;
+struct NodeMachine;
 
-impl Print for Node {
+impl Print for NodeMachine {
     fn print(&mut self, text: &str) {
         // SAFETY: node only reads the text.
         unsafe { print(text.as_ptr(), text.len()) }
     }
 }
 
-impl Machine for Node {
+impl Machine for NodeMachine {
     fn instructions(&mut self) -> u32 {
         0
     }
@@ -39,7 +39,7 @@ extern "C" fn check() -> bool {
     static mut MEMORY: Memory = Memory::new();
     // SAFETY: node calls this once, nothing else knows of the memory.
     let memory = unsafe { &mut *addr_of_mut!(MEMORY) };
-    firmware::check(memory, &mut Node)
+    firmware::check(memory, &mut NodeMachine)
 }
 
 #[panic_handler]

@@ -58,7 +58,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
 /// What `work` gives, and how often Rust code of any thread allocated or grew a block meanwhile.
 /// `None` where [`CountingAllocator`] is not the program's allocator. Libraries in other languages
 /// have allocators of their own, of which it knows nothing. One call at a time counts.
-pub fn allocations<T>(work: impl FnOnce() -> T) -> (T, Option<u64>) {
+pub(crate) fn allocations<T>(work: impl FnOnce() -> T) -> (T, Option<u64>) {
     fn counted<T>(work: impl FnOnce() -> T) -> (T, u64) {
         COUNT.store(0, Relaxed);
         COUNTS.store(true, Relaxed);

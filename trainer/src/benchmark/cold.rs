@@ -14,7 +14,7 @@ use crate::export::verify::Engine as _;
 
 /// What a fresh process took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cold {
+pub(crate) struct Cold {
     /// Milliseconds from the file's path to a generator.
     pub load_ms: f64,
     /// Milliseconds for the first image.
@@ -28,7 +28,7 @@ pub struct Cold {
 }
 
 /// Loads `file` in `engine` (`compiled`, `tract` or `onnxruntime`) and makes one image.
-pub fn here(engine: &str, file: &Path) -> Result<Cold, String> {
+pub(crate) fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     let before = peak_kib();
     let begin = Instant::now();
     let words = |error: &dyn std::error::Error| error.to_string();
@@ -87,7 +87,7 @@ fn images(
 }
 
 /// The same in a process of its own.
-pub fn apart(engine: &str, file: &Path) -> Result<Cold, String> {
+pub(crate) fn apart(engine: &str, file: &Path) -> Result<Cold, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(program)
         .args(["bench", "--cold", engine])

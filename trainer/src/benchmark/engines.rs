@@ -27,7 +27,7 @@ pub(super) struct Contender {
 
 /// What an engine loads.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     pub engine: &'static str,
     /// The compiled model; `None` where it is the ONNX file itself.
     pub compiled: Option<Vec<u8>>,
@@ -79,7 +79,6 @@ const PRECISIONS: [(&str, Precision); 3] = [
     ("int8", Precision::Int8),
 ];
 
-/// `model` compiled with a precision.
 fn compiled(model: &[u8], precision: Precision) -> Result<Compiled, VerifyError> {
     let options = Options {
         precision,

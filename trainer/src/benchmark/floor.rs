@@ -11,7 +11,7 @@ const SUMS: usize = 24;
 
 /// Measured peaks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Floor {
+pub(crate) struct Floor {
     /// f32 multiplications with addition, a second.
     pub products: f64,
     /// Bytes read from a block as large as a generator's weights, a second.
@@ -68,7 +68,7 @@ fn shortest(mut work: impl FnMut() -> f32) -> f64 {
 impl Floor {
     /// Measures for about a tenth of a second. `bytes` is the size of the block that is read again
     /// and again.
-    pub fn measure(bytes: usize) -> Self {
+    pub(crate) fn measure(bytes: usize) -> Self {
         let arch = pulp::Arch::new();
         let turns = 100_000;
         let seconds = shortest(|| arch.dispatch(Products(turns)));
@@ -83,7 +83,7 @@ impl Floor {
 
     /// Seconds for an image of so many multiplications with addition that reads so many bytes of
     /// weights, if both could be done at once.
-    pub fn seconds(&self, work: u64, bytes: usize) -> f64 {
+    pub(crate) fn seconds(&self, work: u64, bytes: usize) -> f64 {
         (work as f64 / self.products).max(bytes as f64 / self.bytes)
     }
 }

@@ -1,34 +1,34 @@
 //! How long things take on this machine: training steps, and images from an exported generator.
 
-pub mod allocations;
-pub mod cold;
-pub mod engines;
-pub mod floor;
-pub mod sampling;
-pub mod training;
+pub(crate) mod allocations;
+pub(crate) mod cold;
+pub(crate) mod engines;
+pub(crate) mod floor;
+pub(crate) mod sampling;
+pub(crate) mod training;
 
 /// How long the repetitions of one thing took.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Times {
+pub(crate) struct Times {
     seconds: Vec<f64>,
 }
 
 impl Times {
-    pub fn push(&mut self, seconds: f64) {
+    pub(crate) fn push(&mut self, seconds: f64) {
         self.seconds.push(seconds);
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.seconds.len()
     }
 
     /// The shortest, in seconds; infinite without repetitions.
-    pub fn min(&self) -> f64 {
+    pub(crate) fn min(&self) -> f64 {
         self.seconds.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
     /// The middle one, in seconds; NaN without repetitions. Other programs only ever add to a time.
-    pub fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.seconds.clone();
         sorted.sort_by(f64::total_cmp);
         let middle = sorted.len() / 2;

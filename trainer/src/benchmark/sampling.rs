@@ -12,7 +12,7 @@ use super::floor::Floor;
 use crate::export::verify::VerifyError;
 
 /// Images that are made at a time.
-pub const BATCHES: [usize; 2] = [1, 32];
+pub(crate) const BATCHES: [usize; 2] = [1, 32];
 
 /// Calls of one engine before the next has its turn: engines alternate, so that a busy moment of
 /// the machine falls on all.
@@ -20,7 +20,7 @@ const TURN: Duration = Duration::from_millis(50);
 
 /// How long an engine takes.
 #[derive(Clone, Debug)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Its name; `f32`, `f16` and `int8` are the compiled engine with such weights.
     pub engine: &'static str,
     pub threads: usize,
@@ -30,7 +30,7 @@ pub struct Measured {
 
 /// What was measured, and why onnxruntime was not, if so.
 #[derive(Clone, Debug)]
-pub struct EngineTimes {
+pub(crate) struct EngineTimes {
     /// A row for each engine, number of threads and batch.
     pub rows: Vec<Measured>,
     pub loaded: Vec<Loaded>,
@@ -48,7 +48,7 @@ pub struct EngineTimes {
 /// # Errors
 /// [`VerifyError`] for a file that is no generator, or an engine that fails on it. onnxruntime that
 /// is not found is no error.
-pub fn images(
+pub(crate) fn images(
     model: &[u8],
     time: Duration,
     threads: usize,

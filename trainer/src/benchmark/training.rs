@@ -11,7 +11,7 @@ use crate::random::{Purpose, stream};
 use crate::training::{Batch, Learner, StepContext};
 
 /// Steps before the measurement begins: the first ones allocate, compile and tune.
-pub const WARM_UP: u64 = 2;
+pub(crate) const WARM_UP: u64 = 2;
 
 /// Steps that are measured at least, however long they take.
 const LEAST: usize = 3;
@@ -19,7 +19,7 @@ const LEAST: usize = 3;
 /// Times the steps of `config` on `device` for about `time`, each until its losses can be read.
 ///
 /// `None` when the configuration has neither a GAN's nor a VAE's section.
-pub fn steps(config: &Config, device: &Device, time: Duration) -> Option<Times> {
+pub(crate) fn steps(config: &Config, device: &Device, time: Duration) -> Option<Times> {
     let device = device.clone().autodiff();
     let (rows, side, channels) = (
         config.optimizer.batch,

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{CliResult, print};
 use crate::benchmark::cold::{self, Cold};
 use crate::benchmark::floor::Floor;
 use crate::benchmark::sampling::{self, EngineTimes};
@@ -15,12 +14,13 @@ use crate::config::{Config, Overrides, PRESETS, Source, resolve};
 use crate::device::DeviceChoice;
 use crate::export::{generator, onnx};
 use crate::nets::Generator;
-use crate::stderr::say;
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Presets, for their training steps and their generators, or ONNX files; all presets by default
+    /// Presets, for their training steps and their generators, or ONNX files; all presets by
+    /// default
     #[arg(value_name = "PRESET|MODEL.onnx")]
     what: Vec<String>,
     /// Measure only this
@@ -32,8 +32,8 @@ pub(crate) struct BenchArgs {
     /// auto, cpu, ndarray, cuda or vulkan, for training
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Load the file in this engine (compiled, tract, onnxruntime), make one image, say what it took: what `bench` runs in a process
-    /// of its own
+    /// Load the file in this engine (compiled, tract, onnxruntime), make one image, say what it
+    /// took: what `bench` runs in a process of its own
     #[arg(long, hide = true)]
     cold: Option<String>,
     /// One JSON object a line instead of tables
@@ -163,7 +163,7 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> Cl
         missing = report.missing.or(missing);
     }
     if let Some(reason) = missing {
-        say!("without onnxruntime: {reason}");
+        log::warn!("without onnxruntime: {reason}");
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use dreamlet_runtime::engine::compiled::format::MAGIC;
 
 use dreamlet_runtime::onnx::OnnxFile;
 
-use super::{CliResult, print};
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet card`.
 #[derive(Debug, Args)]

@@ -3,9 +3,9 @@
 use clap::Args;
 use dreamlet_compiler::{Precision, cli, compile};
 
-use super::CliResult;
 use super::quantized::compile_measured;
 use crate::data::DataSpec;
+use dreamlet_compiler::cli::CliResult;
 
 /// Arguments of `dreamlet compile`.
 #[derive(Debug, Args)]

@@ -9,16 +9,15 @@ use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
 use super::sample::range_note;
-use super::{CliResult, print};
 use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
-use crate::evaluation::likelihood::{self, BoundOptions};
 use crate::evaluation::{
-    self, Evaluation, EvaluationError, Evaluator, FileSource, FolderSource, Metric, OnnxExtractor,
-    Options, Source,
+    self, Evaluation, EvaluationError, EvaluationOptions, Evaluator, FileSource, FolderSource,
+    ImageSource, Metric, OnnxExtractor,
 };
-use crate::report::grid::{enlarge, save_png};
-use crate::stderr::say;
+use crate::sheet::{chw_to_hwc, enlarge, grid, save_png};
 use crate::training::saved::{Saved, Which};
+use crate::training::{BoundOptions, generator_source, likelihood_metrics};
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet eval`.
 #[derive(Debug, Args)]
@@ -29,7 +28,8 @@ pub(crate) struct EvalArgs {
     /// The real images: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR; a run knows its own
     #[arg(long)]
     data: Option<DataSpec>,
-    /// Height and width that the images of folders are resized to, when a folder is measured against a data set
+    /// Height and width that the images of folders are resized to, when a folder is measured
+    /// against a data set
     #[arg(long, value_name = "PIXELS")]
     size: Option<usize>,
     /// 1 for grey, 3 for RGB, when a folder is measured against a data set
@@ -44,7 +44,8 @@ pub(crate) struct EvalArgs {
     /// Seed of the first image, and of every choice
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// A feature extractor [N, C, H, W] to [N, F] instead of the classifier that is trained on the data's labels
+    /// A feature extractor [N, C, H, W] to [N, F] instead of the classifier that is trained on the
+    /// data's labels
     #[arg(long, value_name = "FILE.onnx")]
     extractor: Option<PathBuf>,
     /// Values of black and white that the extractor takes
@@ -68,7 +69,8 @@ pub(crate) struct EvalArgs {
     /// One JSON object instead of the table
     #[arg(long)]
     json: bool,
-    /// Folder for memorization.png: the generated images nearest to training images, each beside its neighbour
+    /// Folder for memorization.png: the generated images nearest to training images, each beside
+    /// its neighbour
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Folder for features, pixels and probabilities as .npy files
@@ -82,7 +84,7 @@ pub(crate) struct EvalArgs {
 }
 
 /// What the path means.
-enum Model {
+enum EvalSubject {
     Run(Box<Saved>, FileSource),
     File(FileSource),
     Folder(PathBuf),
@@ -99,11 +101,13 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     }
     let mut model = open(args)?;
     let data = load(args, &model, &bar)?;
-    let vae = matches!(&model, Model::Run(saved, _) if saved.config.vae.is_some());
+    let vae = matches!(&model, EvalSubject::Run(saved, _) if saved.config.vae.is_some());
     let mut folder = None;
-    let source: &mut dyn Source = match &mut model {
-        Model::Run(_, source) | Model::File(source) => source,
-        Model::Folder(path) => folder.insert(FolderSource::open(path, data.height, data.channels)?),
+    let source: &mut dyn ImageSource = match &mut model {
+        EvalSubject::Run(_, source) | EvalSubject::File(source) => source,
+        EvalSubject::Folder(path) => {
+            folder.insert(FolderSource::open(path, data.height, data.channels)?)
+        }
     };
     let extractor = match &args.extractor {
         Some(path) => Some(OnnxExtractor::open(path, args.extractor_range)?),
@@ -125,7 +129,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let classes = source.classes();
     refuse_impossible(args, classes, extractor.is_none(), data.height, vae)?;
     let metrics = metrics(args, &data);
-    let options = Options {
+    let options = EvaluationOptions {
         samples: args.samples.min(source.available().unwrap_or(usize::MAX)),
         seed: args.seed,
         metrics,
@@ -141,9 +145,9 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let mut evaluator = Evaluator::new(&data, options)?;
     let mut found = evaluator.evaluate(&args.model.display().to_string(), source)?;
     for note in folder.iter().flat_map(FolderSource::notes) {
-        say!("note: {note}");
+        log::warn!("note: {note}");
     }
-    let bounds = if let Model::Run(saved, _) = &model
+    let bounds = if let EvalSubject::Run(saved, _) = &model
         && wants(args, Metric::Likelihood)
     {
         let options = BoundOptions {
@@ -152,12 +156,17 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
             seed: args.seed,
             progress: &bar,
         };
-        likelihood::figures(saved, &data, &options, &evaluator)?
+        match saved.learner()? {
+            Some(learner) => {
+                likelihood_metrics(&learner, &saved.config, &data, &options, &evaluator)?
+            }
+            None => Vec::new(),
+        }
     } else {
         Vec::new()
     };
-    found.report.figures.extend(bounds);
-    if let Model::Run(saved, _) = &model {
+    found.report.metrics.extend(bounds);
+    if let EvalSubject::Run(saved, _) = &model {
         let which = [
             (args.best, "the best checkpoint"),
             (args.raw, "not averaged"),
@@ -170,16 +179,16 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         found.report.notes.push(note);
         // The report is on the generator that is exported.
         if !args.raw && !args.first_stage {
-            save_figures(&saved.run, &found.report);
+            save_metrics(&saved.run, &found.report);
         }
     }
-    if let Model::File(source) = &model
+    if let EvalSubject::File(source) = &model
         && args.foreign.range().is_none()
     {
         let range = source.range_of_graph();
         found.report.notes.extend(range.map(range_note));
     }
-    // The figures first: they took the time, whatever becomes of the files.
+    // The metrics first: they took the time, whatever becomes of the files.
     if args.json {
         print(&serde_json::to_string(&found.report)?)?;
     } else {
@@ -194,25 +203,27 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     Ok(())
 }
 
-/// Keeps the figures in the run's folder, for its report. Of a run that is only to be read they are printed all the same.
-fn save_figures(run: &Path, report: &evaluation::Report) {
+/// Keeps the metrics in the run's folder, for its report. Of a run that is only to be read they are
+/// printed all the same.
+fn save_metrics(run: &Path, report: &evaluation::MetricReport) {
     let file = run.join("eval.json");
     let former = std::fs::read(&file).unwrap_or_default();
     let former = serde_json::from_slice(&former).unwrap_or_default();
     let kept = serde_json::to_value(report).map(|report| joined(&former, report));
     let text = serde_json::to_vec_pretty(&kept.unwrap_or_default()).unwrap_or_default();
     if let Err(error) = crate::atomic_file::write_atomic(&file, &text) {
-        say!(
-            "note: {} cannot be written, so that `dreamlet report` will not show these figures: {error}",
+        log::warn!(
+            "note: {} cannot be written, so that `dreamlet report` will not show these metrics: {error}",
             file.display()
         );
     }
 }
 
-/// The report, and the figures of the one before that it has not measured again: those of the same nets, measured on the same.
+/// The report, and the metrics of the one before that it has not measured again: those of the same
+/// nets, measured on the same.
 fn joined(former: &Value, mut report: Value) -> Value {
-    let agree = |figure: &Value, new: &Value| {
-        let (old, new) = (&figure["stamp"], &new["stamp"]);
+    let agree = |old: &Value, new: &Value| {
+        let (old, new) = (&old["stamp"], &new["stamp"]);
         let same = |key: &str| old[key] == new[key];
         let extractors = [&old["extractor"], &new["extractor"]];
         ["data", "fingerprint", "shape", "seed"]
@@ -245,7 +256,7 @@ fn make_folder(folder: &Path) -> Result<(), EvaluationError> {
     })
 }
 
-/// What was asked for, or all that can be measured.
+/// The metrics of `--metrics`, or all that can be measured.
 fn metrics(args: &EvalArgs, data: &Dataset) -> Vec<Metric> {
     if !args.metrics.is_empty() {
         return args.metrics.clone();
@@ -253,8 +264,8 @@ fn metrics(args: &EvalArgs, data: &Dataset) -> Vec<Metric> {
     if args.extractor.is_some() || evaluation::classifiable(data) {
         return Metric::ALL.to_vec();
     }
-    say!(
-        "note: {} has no labels to train a classifier on, so these are the figures of pixels; --extractor FILE.onnx gives the others, and so does a sub-folder for each class",
+    log::warn!(
+        "note: {} has no labels to train a classifier on, so these are the metrics of pixels; --extractor FILE.onnx gives the others, and so does a sub-folder for each class",
         data.name
     );
     let all = Metric::ALL.into_iter();
@@ -265,7 +276,7 @@ fn wants(args: &EvalArgs, metric: Metric) -> bool {
     args.metrics.is_empty() || args.metrics.contains(&metric)
 }
 
-/// A metric that was asked for by name must not be missing in silence.
+/// A metric of `--metrics` must not be missing in silence.
 fn refuse_impossible(
     args: &EvalArgs,
     classes: usize,
@@ -305,7 +316,7 @@ fn refuse_impossible(
     }
 }
 
-/// What was asked for of a run, where there is none.
+/// A flag for runs, where there is none.
 fn of_a_run_only(args: &EvalArgs) -> CliResult {
     let asked = [
         (args.best, "--best"),
@@ -322,7 +333,7 @@ fn of_a_run_only(args: &EvalArgs) -> CliResult {
     }
 }
 
-fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
+fn open(args: &EvalArgs) -> Result<EvalSubject, Box<dyn std::error::Error>> {
     let path = args.model.to_string_lossy();
     let path = Path::new(path.strip_prefix("folder:").unwrap_or(&path));
     if path.is_dir() && !path.join("config.toml").is_file() && !path.join("state.json").is_file() {
@@ -340,7 +351,7 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
             )
             .into());
         }
-        return Ok(Model::Folder(path.to_owned()));
+        return Ok(EvalSubject::Folder(path.to_owned()));
     }
     if path.is_dir() {
         let which = Which {
@@ -349,26 +360,30 @@ fn open(args: &EvalArgs) -> Result<Model, Box<dyn std::error::Error>> {
             first_stage: args.first_stage,
         };
         let saved = Saved::open(path, which)?;
-        let source = FileSource::trained(&saved.generator, &saved.config)?;
-        return Ok(Model::Run(Box::new(saved), source));
+        let source = generator_source(&saved.generator, &saved.config)?;
+        return Ok(EvalSubject::Run(Box::new(saved), source));
     }
     of_a_run_only(args)?;
     let named = |error: String| format!("{}: {error}", path.display());
     let file = read(path, &Limits::default()).map_err(|error: ModelError| error.to_string())?;
     let source = FileSource::new(&file, &args.foreign.assumptions());
-    Ok(Model::File(source.map_err(|e| named(e.to_string()))?))
+    Ok(EvalSubject::File(source.map_err(|e| named(e.to_string()))?))
 }
 
 /// The real images, in the shape of the generated ones.
-fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn std::error::Error>> {
+fn load(
+    args: &EvalArgs,
+    model: &EvalSubject,
+    bar: &Bar,
+) -> Result<Dataset, Box<dyn std::error::Error>> {
     let (spec, shape) = match model {
-        Model::Run(saved, source) => {
+        EvalSubject::Run(saved, source) => {
             let own = saved.config.data.source.parse::<DataSpec>();
             let spec = args.data.clone().map_or(own, Ok)?;
             (Some(spec), Some(source.shape()))
         }
-        Model::File(source) => (args.data.clone(), Some(source.shape())),
-        Model::Folder(_) => (args.data.clone(), None),
+        EvalSubject::File(source) => (args.data.clone(), Some(source.shape())),
+        EvalSubject::Folder(_) => (args.data.clone(), None),
     };
     if shape.is_some() && (args.size.is_some() || args.channels.is_some()) {
         return Err(
@@ -384,7 +399,7 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
     };
     let spec = spec.ok_or(EvaluationError::NoData)?;
     let mut data = data::load(&spec, &options)?;
-    if let (Model::Folder(_), DataSpec::Folder(path)) = (model, &spec)
+    if let (EvalSubject::Folder(_), DataSpec::Folder(path)) = (model, &spec)
         && !path.join("test").is_dir()
     {
         // Nothing was trained on the one or the other: a tenth would be too few.
@@ -395,7 +410,7 @@ fn load(args: &EvalArgs, model: &Model, bar: &Bar) -> Result<Dataset, Box<dyn st
         ));
     }
     for note in &data.notes {
-        say!("note: {note}");
+        log::warn!("note: {note}");
     }
     Ok(data)
 }
@@ -406,28 +421,16 @@ fn draw_worst(found: &Evaluation, data: &Dataset, folder: &Path) -> CliResult {
         return Ok(());
     }
     let shape = Shape::new(data.channels, data.height, data.width)?;
-    let length = data.image_len();
     let mut images = Vec::new();
     for worst in &found.worst {
         for planar in [Some(&worst.pixels[..]), data.train.image(worst.training)] {
-            let values: Vec<f32> = planar
-                .into_iter()
-                .flatten()
-                .map(|b| f32::from(*b))
-                .collect();
-            let mut bytes = vec![0; length];
-            let range = PixelRange {
-                low: 0.0,
-                high: 255.0,
-            };
-            dreamlet_runtime::image::to_hwc_u8(&values, shape, range, &mut bytes)?;
-            images.push(bytes);
+            images.push(chw_to_hwc(planar.unwrap_or_default(), shape));
         }
     }
     let path = folder.join("memorization.png");
-    let sheet = crate::report::grid::grid(&images, shape, Some(8), 2)?;
+    let sheet = grid(&images, shape, Some(8), 2)?;
     save_png(&enlarge(&sheet, (112 / data.height.max(1)).max(1))?, &path)?;
-    say!(
+    log::info!(
         "wrote {}: {} generated images, each left of its nearest training image",
         path.display(),
         found.worst.len()
@@ -440,11 +443,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn report(step: u64, figures: &[(&str, f64, u64)]) -> Value {
-        let figures = figures.iter().map(|(key, value, seed)| {
+    fn report(step: u64, metrics: &[(&str, f64, u64)]) -> Value {
+        let metrics = metrics.iter().map(|(key, value, seed)| {
             json!({"key": key, "value": value, "stamp": {"data": "glyphs", "seed": seed, "extractor": null}})
         });
-        json!({"figures": figures.collect::<Vec<_>>(), "notes": [format!("step {step}")]})
+        json!({"figures": metrics.collect::<Vec<_>>(), "notes": [format!("step {step}")]})
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliResult, print, verify};
+use super::verify;
 use crate::export;
 use crate::export::verify::Options;
 use crate::training::saved::{Saved, Which};
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet export`.
 #[derive(Debug, Args)]

@@ -8,17 +8,17 @@ mod export;
 mod presets;
 mod quantized;
 mod quickstart;
+mod reference;
 mod report;
 mod sample;
+mod stopped;
 mod sweep;
 mod train;
 mod verify;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-pub(crate) use dreamlet_compiler::cli::{CliResult, print};
-
-use crate::stderr::say;
+use stopped::{INTERRUPTED, Stopped};
 
 /// Train small GANs and VAEs, export their generators as ONNX, sample them.
 #[derive(Debug, Parser)]
@@ -44,7 +44,7 @@ enum Verb {
     Card(card::CardArgs),
     /// Draw generated images
     Sample(sample::SampleArgs),
-    /// Write one HTML page about a run: curves, samples over time, latent space, figures
+    /// Write one HTML page about a run: curves, samples over time, latent space, metrics
     Report(report::ReportArgs),
     /// The whole path on the built-in data: train, export, verify, sample
     Quickstart(quickstart::QuickstartArgs),
@@ -57,11 +57,19 @@ enum Verb {
     /// Train one trial of a sweep; tasks on a cluster run it
     #[command(hide = true)]
     SweepWorker(sweep::WorkerArgs),
+    /// Print a page of docs/reference; scripts/generate-reference writes it
+    #[command(hide = true)]
+    Reference(reference::ReferenceArgs),
 }
 
 /// Runs the program; returns its exit status.
 #[must_use]
 pub fn main() -> std::process::ExitCode {
+    crate::logger::init();
+    // The old name of a flag, for one version.
+    if std::env::args().any(|word| word.starts_with("--bound-pictures")) {
+        log::warn!("note: --bound-pictures is called --bound-images now");
+    }
     let result = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Export(args) => export::run(&args),
@@ -76,35 +84,14 @@ pub fn main() -> std::process::ExitCode {
         Verb::Presets(args) => presets::run(&args),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::SweepWorker(args) => sweep::work(&args),
+        Verb::Reference(args) => reference::run(&args, Cli::command()),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(e) if e.is::<Stopped>() => std::process::ExitCode::from(INTERRUPTED),
         Err(e) => {
-            say!("error: {e}");
+            log::error!("error: {e}");
             std::process::ExitCode::FAILURE
         }
     }
-}
-
-/// The exit status of a program that a signal ended: what was to follow it must not.
-pub(crate) const INTERRUPTED: u8 = 130;
-
-/// A signal ended the verb, which left all in order and has said how to go on.
-#[derive(Debug)]
-pub(crate) struct Stopped;
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("stopped by a signal")
-    }
-}
-
-impl std::error::Error for Stopped {}
-
-/// The last words of a verb that a signal ended. The signal may have ended whoever reads them, too.
-pub(crate) fn stopped(text: &str) -> CliResult {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
-    Err(Box::new(Stopped))
 }

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::{CliResult, print};
-use crate::config::keys::{ConfigError, KEYS};
-use crate::config::{PRESETS, preset};
+use crate::config::KEYS;
+use crate::config::{ConfigError, PRESETS, preset};
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet presets`.
 #[derive(Debug, Args)]

@@ -4,9 +4,11 @@
 use dreamlet_compiler::{Compiled, Quantized, compile, compile_to_quality};
 use dreamlet_runtime::engine::tract::Assumptions;
 
-use super::print;
 use crate::data::{self, Bar, DataSpec, LoadOptions};
-use crate::evaluation::{EvaluationError, Evaluator, FileSource, Metric, Options, Source};
+use crate::evaluation::{
+    EvaluationError, EvaluationOptions, Evaluator, FileSource, ImageSource, Metric,
+};
+use dreamlet_compiler::cli::print;
 
 /// By how much of the ONNX file's distance a quantized model may be worse.
 const WORSE: f64 = 0.05;
@@ -32,7 +34,7 @@ pub(super) fn compile_measured(
     let data = data::load(spec, &loading)?;
     let mut evaluator = Evaluator::new(
         &data,
-        Options {
+        EvaluationOptions {
             samples,
             seed: 0,
             metrics: vec![Metric::Frechet],
@@ -44,8 +46,8 @@ pub(super) fn compile_measured(
     )?;
     let mut distance = |source: &mut FileSource| -> Result<f64, EvaluationError> {
         let report = evaluator.evaluate("model", source)?.report;
-        let figure = report.figures.iter().find(|f| f.key == "frechet_distance");
-        Ok(figure.map_or(f64::NAN, |figure| figure.value))
+        let metric = report.metric("frechet_distance");
+        Ok(metric.map_or(f64::NAN, |metric| metric.value))
     };
     let expected = distance(&mut original)?;
     compile_to_quality(

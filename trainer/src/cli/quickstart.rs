@@ -7,10 +7,10 @@ use clap::Args;
 use super::export::{self, ExportArgs};
 use super::sample::{self, SampleArgs};
 use super::train::{read_data, report, stop_on_signal, summary};
-use super::{CliResult, print};
 use crate::config::{Overrides, Source, resolve};
 use crate::device::DeviceChoice;
 use crate::training::{self, Ending, TrainOptions};
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet quickstart`.
 #[derive(Debug, Args)]

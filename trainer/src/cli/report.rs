@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliResult, print};
 use crate::report::page;
 use crate::report::run_files::RunFiles;
 use crate::report::tensorboard;
-use crate::stderr::say;
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet report`.
 #[derive(Debug, Args)]
@@ -25,7 +24,8 @@ pub(crate) struct ReportArgs {
     /// Do not read the data set: no neighbours, no KL, no logits of real images
     #[arg(long)]
     no_data: bool,
-    /// Also write the curves and samples as a TensorBoard event file, in a folder for this run below DIR
+    /// Also write the curves and samples as a TensorBoard event file, in a folder for this run
+    /// below DIR
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
 }
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &ReportArgs) -> CliResult {
         page::load_data(&run)
     };
     if let Err(reason) = &data {
-        say!("note: without the data set: {reason}");
+        log::warn!("note: without the data set: {reason}");
     }
     let html = page::build(&run, data.as_ref().map_err(String::as_str), args.best);
     let out = args

@@ -8,13 +8,14 @@ use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 
-use super::CliResult;
+use crate::generator_file::{self, FileGenerator};
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
-    self, Class, FileGenerator, Interpolation, Latents, Layout, Output, Request, SamplingError,
-    Seeds, Way, parse_truncation,
+    self, Class, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds, Way,
+    parse_truncation,
 };
-use crate::stderr::say;
+use crate::training::checkpoint::newer_checkpoint;
+use dreamlet_compiler::cli::CliResult;
 
 /// Images that are shown in the terminal when they go to files of their own.
 const SHOWN: usize = 64;
@@ -40,8 +41,8 @@ pub(crate) struct SampleArgs {
     /// Class to sample, by its name or number; without it each seed has its own class, in turn
     #[arg(long, value_name = "NAME|K")]
     class: Option<String>,
-    /// A PNG file for a sheet, a folder for one file a seed, or - for a sheet on standard output; without it the
-    /// images are only shown
+    /// A PNG file for a sheet, a folder for one file a seed, or - for a sheet on standard output;
+    /// without it the images are only shown
     #[arg(long, value_name = "FILE.png|DIR|-")]
     out: Option<PathBuf>,
     /// Images in a row of the sheet
@@ -58,7 +59,8 @@ pub(crate) struct SampleArgs {
 }
 
 impl SampleArgs {
-    /// A sheet of the seeds 0 to 35 of `model` in the file `out`, shown in the terminal if there is one.
+    /// A sheet of the seeds 0 to 35 of `model` in the file `out`, shown in the terminal if there is
+    /// one.
     pub(crate) fn of(model: PathBuf, out: PathBuf) -> Result<Self, SamplingError> {
         Ok(Self {
             model,
@@ -101,29 +103,29 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         );
     }
     let assumptions = args.foreign.assumptions();
-    let file = sampling::resolve(&args.model)?;
+    let file = generator_file::resolve(&args.model)?;
     if file != args.model
-        && let Some(newer) = sampling::newer_checkpoint(&args.model, &file)
+        && let Some(newer) = newer_checkpoint(&args.model, &file)
     {
-        say!(
+        log::info!(
             "note: {} is older than {}; `dreamlet export {}` makes a new one",
             file.display(),
             newer.display(),
             args.model.display()
         );
     }
-    let mut generator = sampling::open(&file, &assumptions)?;
+    let mut generator = generator_file::open(&file, &assumptions)?;
     if (generator.card().is_some() || generator.is_compiled())
         && assumptions != Assumptions::default()
     {
-        say!(
+        log::info!(
             "note: the model says it itself; --range, --latent, --shape and --classes are for models without one and are ignored"
         );
     } else if generator.card().is_none()
         && !generator.is_compiled()
         && args.foreign.range().is_none()
     {
-        say!("note: {}", range_note(generator.range()));
+        log::warn!("note: {}", range_note(generator.range()));
     }
     let request = Request {
         latents: match args.interpolate {
@@ -138,7 +140,7 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
             None => Latents::Seeds(args.seeds.clone()),
         },
         truncation: args.truncation,
-        class: args.class.clone().map_or(Class::OfSeed, Class::Asked),
+        class: args.class.clone().map_or(Class::OfSeed, Class::Named),
     };
     let sheet = match &output {
         Some(Output::Folder(folder)) => in_folder(&mut generator, &request, folder, args)?,
@@ -162,14 +164,14 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     match &output {
         Some(Output::Stdout) => sampling::print_png(&sheet)?,
         Some(Output::File(path)) => {
-            crate::report::grid::save_png(&sheet, path)?;
-            say!(
+            crate::sheet::save_png(&sheet, path)?;
+            log::info!(
                 "wrote {}: {} images",
                 path.display(),
                 request.latents.count()
             );
         }
-        Some(Output::Folder(path)) => say!(
+        Some(Output::Folder(path)) => log::info!(
             "wrote {} files in {}",
             request.latents.count(),
             path.display()

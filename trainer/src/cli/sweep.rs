@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
-use super::{Cli, CliResult, Stopped, Verb, print, stopped};
+use super::stopped::{Stopped, stopped};
 use crate::atomic_file::write_atomic;
 use crate::device::DeviceChoice;
-use crate::stderr::say;
 use crate::sweep::launcher::{Job, Launcher, Local, Slurm, WorkerResult, result_file};
 use crate::sweep::trial::best;
 use crate::sweep::{
     Ending, Event, Spec, Sweep, SweepError, describe, report, retry_failed, schedule,
 };
 use crate::training::TrainError;
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// What trains the trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &SweepArgs) -> CliResult {
     let (mut sweep, _lock) = Sweep::create(&args.sweep, &folder)?;
     if args.retry_failed {
         let count = retry_failed(&mut sweep)?;
-        say!("{count} failed trials go on");
+        log::info!("{count} failed trials go on");
     }
     note_rungs(&sweep.spec);
     let mut launcher = launcher(args, &sweep)?;
@@ -140,7 +140,8 @@ fn launcher(args: &SweepArgs, sweep: &Sweep) -> Result<Box<dyn Launcher>, SweepE
         LauncherChoice::Local => {
             let gpu = cfg!(any(feature = "cuda", feature = "vulkan")) && device != "cpu";
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
-            // Small nets do not keep many cores busy, and two processes on one GPU are in each other's way.
+            // Small nets do not keep many cores busy, and two processes on one GPU are in each
+            // other's way.
             let default = if gpu { 1 } else { (cores / 3).clamp(1, 4) };
             Box::new(Local::new(program, device, jobs.unwrap_or(default)))
         }
@@ -148,7 +149,7 @@ fn launcher(args: &SweepArgs, sweep: &Sweep) -> Result<Box<dyn Launcher>, SweepE
             let slurm = Slurm::new(&sweep.path, program, device, sweep.spec.slurm.clone())
                 .slots(jobs.unwrap_or(16))
                 .pause(Duration::from_secs(args.poll.max(1)));
-            say!(
+            log::info!(
                 "jobs are named {0}; `squeue --name {0}` shows them, `scancel --name {0}` ends them",
                 slurm.name()
             );
@@ -163,7 +164,7 @@ fn tell(sweep: &Sweep, number: usize, event: &Event) -> Result<(), SweepError> {
         return Ok(());
     };
     match event {
-        Event::Started => say!(
+        Event::Started => log::info!(
             "trial {number} trains to step {}: {}",
             trial.target,
             describe(&sweep.spec.settings(number))
@@ -173,14 +174,14 @@ fn tell(sweep: &Sweep, number: usize, event: &Event) -> Result<(), SweepError> {
             let best = best(&sweep.trials, sweep.spec.goal)
                 .and_then(|t| Some((t.trial, t.last()?.value)))
                 .map_or_else(String::new, |(t, v)| format!("; best: trial {t}, {v:.5}"));
-            say!(
+            log::info!(
                 "trial {number}: {metric} {:.5} at step {}{best}",
                 reached.value,
                 reached.step
             );
         }
-        Event::Failed(reason) => say!("trial {number} failed: {reason}"),
-        Event::Died(reason) => say!("trial {number} will be resumed: {reason}"),
+        Event::Failed(reason) => log::warn!("trial {number} failed: {reason}"),
+        Event::Died(reason) => log::warn!("trial {number} will be resumed: {reason}"),
     }
     match event {
         Event::Reached(_) | Event::Failed(_) => report::write(sweep),
@@ -219,7 +220,7 @@ fn note_rungs(spec: &Spec) {
     let rungs = schedule::rungs(spec.algorithm, spec.budget).len();
     let needed = schedule::trials_for_all_rungs(spec.algorithm, rungs);
     if (spec.trials as u64) < needed {
-        say!(
+        log::info!(
             "note: no trial may get all of its budget: {} trials are thinned out {} times; take {needed} trials, or a larger budget.min",
             spec.trials,
             rungs - 1
@@ -246,7 +247,8 @@ fn plan(spec: &Spec) -> CliResult {
     (0..spec.trials).try_for_each(|t| print(&format!("trial {t}: {}", describe(&spec.settings(t)))))
 }
 
-/// Trains one trial to the end of its rung in this process, and leaves the result where the sweep looks for it.
+/// Trains one trial to the end of its rung in this process, and leaves the result where the sweep
+/// looks for it.
 pub(crate) fn work(args: &WorkerArgs) -> CliResult {
     let sweep = Sweep::open(&args.folder)?;
     let trial = sweep
@@ -258,9 +260,7 @@ pub(crate) fn work(args: &WorkerArgs) -> CliResult {
         })?;
     let job = Job::of(&sweep, trial);
     let words = std::iter::once("dreamlet".to_owned()).chain(job.arguments(&args.device));
-    let Verb::Train(train) = Cli::try_parse_from(words)?.verb else {
-        return Ok(());
-    };
+    let super::train::TrainVerb::Train(train) = super::train::TrainVerb::try_parse_from(words)?;
     let result = super::train::run(&train);
     // Another task trains this run: the result is for that one to write.
     let busy = result

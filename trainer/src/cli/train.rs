@@ -5,12 +5,20 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use super::{CliResult, INTERRUPTED, print, stopped};
+use super::stopped::{INTERRUPTED, stopped};
 use crate::config::{Config, Overrides, Source, is_given, resolve, with_limits};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
 use crate::device::DeviceChoice;
-use crate::stderr::say;
 use crate::training::{self, Ending, Outcome, StopFlag, TrainError, TrainOptions};
+use dreamlet_compiler::cli::{CliResult, print};
+
+/// `dreamlet train` and nothing else, for tasks that run it.
+#[derive(Debug, clap::Parser)]
+#[command(name = "dreamlet")]
+pub(crate) enum TrainVerb {
+    /// Train a preset or a configuration file, or go on with a run
+    Train(TrainArgs),
+}
 
 /// Arguments of `dreamlet train`.
 #[derive(Debug, Args)]
@@ -57,8 +65,8 @@ pub(crate) struct TrainArgs {
     /// Steps between two measurements of quality, for metrics.jsonl; they pick the best checkpoint
     #[arg(long, value_name = "STEPS")]
     eval_every: Option<u64>,
-    /// Figure of a measurement that picks the best checkpoint: auto, frechet, kernel, inception-score, recall, coverage,
-    /// sliced-wasserstein, class-accuracy or likelihood
+    /// Metric of a measurement that picks the best checkpoint: auto, frechet, kernel,
+    /// inception-score, recall, coverage, sliced-wasserstein, class-accuracy or likelihood
     #[arg(long, value_name = "NAME")]
     best_by: Option<String>,
     /// End after so many measurements without a better one
@@ -176,7 +184,7 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
 fn take_classes(config: &mut Config, data: &Dataset) {
     let (preset, found) = (config.model.classes, data.classes.len());
     if preset > 0 && data.train.labels().is_some() && found > 0 && found != preset {
-        say!("model.classes is {found}, as many as the data set has");
+        log::info!("model.classes is {found}, as many as the data set has");
         config.model.classes = found;
     }
 }
@@ -203,18 +211,18 @@ pub(crate) fn read_data(
         },
     )?;
     for note in &data.notes {
-        say!("note: {note}");
+        log::warn!("note: {note}");
     }
     for file in data.broken.iter().take(BROKEN_SHOWN) {
-        say!("  {}: {}", file.path.display(), file.reason);
+        log::info!("  {}: {}", file.path.display(), file.reason);
     }
     if data.broken.len() > BROKEN_SHOWN {
-        say!(
+        log::info!(
             "  and {} more; the run's log.txt has them all",
             data.broken.len() - BROKEN_SHOWN
         );
     }
-    say!(
+    log::info!(
         "{}: {} training and {} test images, {}x{}x{}",
         data.name,
         data.train.len(),
@@ -234,10 +242,12 @@ pub(crate) fn stop_on_signal() -> StopFlag {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        say!("\nstopping after this step and a checkpoint; press Ctrl-C again to stop at once");
+        log::info!(
+            "\nstopping after this step and a checkpoint; press Ctrl-C again to stop at once"
+        );
     });
     if let Err(e) = set {
-        say!("Ctrl-C will end the program without a checkpoint: {e}");
+        log::warn!("Ctrl-C will end the program without a checkpoint: {e}");
     }
     stop
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dreamlet_compiler::cli::LatentChoice;
 
-use super::{CliResult, print};
 use crate::export::verify::{Burn, Options};
 use crate::training::saved::{Saved, Which};
+use dreamlet_compiler::cli::{CliResult, print};
 
 /// Arguments of `dreamlet verify`.
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ pub struct Preset {
 impl Preset {
     /// The first comment line: what the preset is.
     #[must_use]
-    pub fn summary(&self) -> &'static str {
+    pub(crate) fn summary(&self) -> &'static str {
         self.toml
             .lines()
             .next()
@@ -41,8 +41,7 @@ pub const PRESETS: &[Preset] = presets![
     "pico"
 ];
 
-/// The preset of that name.
 #[must_use]
-pub fn preset(name: &str) -> Option<&'static Preset> {
+pub(crate) fn preset(name: &str) -> Option<&'static Preset> {
     PRESETS.iter().find(|p| p.name == name)
 }

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::keys::{ConfigError, KEYS, Key, Kind, find};
-use super::{
-    AdversarialLoss, BestBy, Config, DiscriminatorNorm, ModelKind, NetKind, OnCollapse,
-    OutputActivation, Schedule, preset,
-};
+use super::keys::{Key, ValueKind};
+use super::settings::{KEYS, find};
+use super::validate::{by_steps, validate};
+use super::{Config, ConfigError, preset};
 
 /// Where a configuration begins.
 #[derive(Clone, Debug)]
@@ -24,21 +23,18 @@ pub enum Source {
 pub struct Overrides {
     /// `--set KEY=VALUE`, in order.
     pub sets: Vec<String>,
-    /// `--data`.
     pub data: Option<String>,
-    /// `--epochs`.
     pub epochs: Option<u64>,
-    /// `--steps`.
     pub steps: Option<u64>,
     /// `--time`, in seconds.
     pub seconds: Option<u64>,
-    /// `--seed`.
     pub seed: Option<u64>,
 }
 
-/// Reads, merges and checks. A limit given as a flag (`--steps`, `--epochs`, `--time`) lifts the preset's other
-/// limits, so that `--time 10m` trains for ten minutes. Where something goes by steps over the run, such as a schedule, a time alone
-/// leaves them: the run ends with what comes first.
+/// Reads, merges and checks. A limit given as a flag (`--steps`, `--epochs`, `--time`) lifts the
+/// preset's other limits, so that `--time 10m` trains for ten minutes. Where something goes by
+/// steps over the run, such as a schedule, a time alone leaves them: the run ends with what comes
+/// first.
 ///
 /// # Errors
 /// [`ConfigError`], which names the key, its allowed range and the nearest valid key.
@@ -104,7 +100,8 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
     Ok(config)
 }
 
-/// A run's configuration with the limits that are given when it goes on: they replace its own by the rule of [`resolve`].
+/// A run's configuration with the limits that are given when it goes on: they replace its own by
+/// the rule of [`resolve`].
 ///
 /// # Errors
 /// [`ConfigError::Conflict`] when they do not go with its other settings.
@@ -132,7 +129,11 @@ pub(crate) fn with_limits(
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn is_given(source: &Source, overrides: &Overrides, path: &str) -> Result<bool, ConfigError> {
+pub(crate) fn is_given(
+    source: &Source,
+    overrides: &Overrides,
+    path: &str,
+) -> Result<bool, ConfigError> {
     if let Source::File(file) = source
         && has(&file_table(file)?.1, path)
     {
@@ -144,18 +145,6 @@ pub fn is_given(source: &Source, overrides: &Overrides, path: &str) -> Result<bo
         }
     }
     Ok(false)
-}
-
-/// The setting by which something changes over the run with its steps, so that their number must be known.
-fn by_steps(config: &Config) -> Option<&'static str> {
-    let noise = config.gan.as_ref().map_or(0.0, |gan| gan.instance_noise);
-    let constant = config.optimizer.schedule == Schedule::Constant;
-    let all = [
-        (config.second_hidden().is_some(), "vae.second_stage"),
-        (noise > 0.0, "gan.instance_noise"),
-        (!constant, "optimizer.schedule"),
-    ];
-    all.into_iter().find_map(|(is, name)| is.then_some(name))
 }
 
 /// Parses a `config.toml` that a run wrote.
@@ -251,8 +240,8 @@ fn key_and_value(text: &str) -> Result<(&'static Key, &str), ConfigError> {
 
 fn set(table: &mut Table, text: &str) -> Result<(), ConfigError> {
     let (key, value) = key_and_value(text)?;
-    let text_value =
-        matches!(key.kind, Kind::Text | Kind::Choice(_)) && !value.starts_with(['"', '\'']);
+    let text_value = matches!(key.kind, ValueKind::Text | ValueKind::Choice(_))
+        && !value.starts_with(['"', '\'']);
     let parsed = if text_value {
         Value::String(value.to_owned())
     } else {
@@ -308,19 +297,19 @@ pub(crate) fn check_value(
     value: &Value,
 ) -> Result<(), ConfigError> {
     let fits = match (key.kind, value) {
-        (Kind::Text, Value::String(_)) => true,
-        (Kind::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
-        (Kind::Integer(low, high), Value::Integer(n)) => (low..=high).contains(n),
-        (Kind::Number(low, high), Value::Float(x)) => (low..=high).contains(x),
+        (ValueKind::Text, Value::String(_)) => true,
+        (ValueKind::Choice(words), Value::String(word)) => words.iter().any(|w| w.name == word),
+        (ValueKind::Integer(low, high), Value::Integer(n)) => (low..=high).contains(n),
+        (ValueKind::Number(low, high), Value::Float(x)) => (low..=high).contains(x),
         #[allow(clippy::cast_precision_loss)]
-        (Kind::Number(low, high), Value::Integer(n)) => (low..=high).contains(&(*n as f64)),
-        (Kind::Integers(low, high), Value::Array(items)) => {
+        (ValueKind::Number(low, high), Value::Integer(n)) => (low..=high).contains(&(*n as f64)),
+        (ValueKind::Integers(low, high), Value::Array(items)) => {
             (1..=8).contains(&items.len())
                 && items
                     .iter()
                     .all(|v| v.as_integer().is_some_and(|n| (low..=high).contains(&n)))
         }
-        (Kind::Flag, Value::Boolean(_)) => true,
+        (ValueKind::Flag, Value::Boolean(_)) => true,
         _ => false,
     };
     if fits {
@@ -347,7 +336,10 @@ fn has(table: &Table, path: &str) -> bool {
 /// With the defaults of what is not set.
 fn complete(mut table: Table) -> Result<Config, ConfigError> {
     // TOML writes 1 where 1.0 is meant; both are numbers to a person.
-    for key in KEYS.iter().filter(|k| matches!(k.kind, Kind::Number(..))) {
+    for key in KEYS
+        .iter()
+        .filter(|k| matches!(k.kind, ValueKind::Number(..)))
+    {
         if let Some((section, name)) = key.path.split_once('.')
             && let Some(Value::Table(t)) = table.get_mut(section)
             && let Some(Value::Integer(n)) = t.get(name).cloned()
@@ -397,117 +389,6 @@ fn complete(mut table: Table) -> Result<Config, ConfigError> {
             origin: "the configuration".to_owned(),
             message: e.to_string(),
         })
-}
-
-/// Whether the settings go together.
-///
-/// # Errors
-/// [`ConfigError::Conflict`].
-pub(crate) fn validate(config: &Config) -> Result<(), ConfigError> {
-    let conflict = |message: String| Err(ConfigError::Conflict { message });
-    if !config.data.size.is_multiple_of(4) {
-        let near = config.data.size / 4 * 4;
-        return conflict(format!(
-            "data.size must be a multiple of 4 from 16 to 128, found {}; {near} and {} are the nearest",
-            config.data.size,
-            near + 4
-        ));
-    }
-    if config.data.channels == 2 {
-        return conflict("data.channels must be 1 (grey) or 3 (RGB), found 2".to_owned());
-    }
-    if let Some(vae) = &config.vae
-        && vae.samples > 1
-        && (vae.beta != 1.0 || vae.warmup > 0 || vae.cycle > 0 || vae.free_bits > 0.0)
-    {
-        return conflict("vae.samples above 1 trains on the importance-weighted bound, which has no Kullback-Leibler term to weigh: leave vae.beta at 1, vae.warmup, vae.cycle and vae.free_bits at 0".to_owned());
-    }
-    if config.second_hidden().is_some() && config.model.classes > 0 {
-        return conflict(format!(
-            "vae.second_stage learns the latents of all images together and knows no classes: set model.classes to 0 (found {}) or vae.second_stage to 0",
-            config.model.classes
-        ));
-    }
-    if config.model.kind == ModelKind::Vae && config.model.output != OutputActivation::Sigmoid {
-        return conflict("model.output must be \"sigmoid\" for model.kind = \"vae\": the likelihoods are on pixels from 0 to 1".to_owned());
-    }
-    if let Some(gan) = &config.gan {
-        let penalized = [
-            ("gan.r1", gan.r1),
-            ("gan.gradient_penalty", gan.gradient_penalty),
-        ];
-        let convolutional = config.model.net != NetKind::Dense;
-        if let Some((name, _)) = penalized.iter().find(|(_, weight)| *weight > 0.0)
-            && convolutional
-            && gan.discriminator_norm == DiscriminatorNorm::Batch
-        {
-            return conflict(format!(
-                "{name} is on each image's own gradient, and batch normalization mixes the images of a batch: set gan.discriminator_norm to \"none\" or \"spectral\""
-            ));
-        }
-        if gan.discriminator_hidden > 0 && !convolutional {
-            return conflict("gan.discriminator_hidden is for convolutional nets: the widths of a dense discriminator are those of model.hidden, leave it at 0".to_owned());
-        }
-        let bounded = gan.gradient_penalty > 0.0
-            || gan.weight_clip > 0.0
-            || gan.discriminator_norm == DiscriminatorNorm::Spectral;
-        if gan.loss == AdversarialLoss::Wasserstein && !bounded {
-            return conflict("gan.loss = \"wasserstein\" is a distance only for a bounded discriminator: set gan.gradient_penalty (10 is usual), gan.weight_clip (0.01) or gan.discriminator_norm = \"spectral\"".to_owned());
-        }
-    }
-    if config.name.is_empty()
-        || !config
-            .name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        || config.name.starts_with('.')
-    {
-        return conflict(format!(
-            "name must be letters, digits, '-', '_' and '.', not beginning with '.'; found \"{}\"",
-            config.name
-        ));
-    }
-    let vae = config.vae.as_ref();
-    if vae.is_some_and(|vae| vae.warmup > 0 && vae.cycle > 0) {
-        return conflict("vae.warmup and vae.cycle both say how vae.beta rises: once, or in each cycle; leave one of them at 0".to_owned());
-    }
-    let t = &config.training;
-    if config.model.kind == ModelKind::Vae && t.on_collapse != OnCollapse::Ignore {
-        return conflict("training.on_collapse (--on-collapse) is for model.kind = \"gan\": a VAE does not collapse to one image, leave it at \"ignore\"".to_owned());
-    }
-    if t.patience > 0 && t.eval_every == 0 {
-        return conflict(
-            "training.patience counts measurements: set training.eval_every (--eval-every) too"
-                .to_owned(),
-        );
-    }
-    if t.best_by != BestBy::Auto && t.eval_every == 0 {
-        return conflict(format!(
-            "training.best_by = \"{}\" picks among measurements: set training.eval_every (--eval-every) too",
-            t.best_by.name()
-        ));
-    }
-    if t.best_by == BestBy::ClassAccuracy && config.model.classes == 0 {
-        return conflict("training.best_by = \"class-accuracy\" needs a model that classes are asked of: set model.classes, or begin with the preset cgan or cvae-dense".to_owned());
-    }
-    if t.best_by == BestBy::Likelihood && config.model.kind != ModelKind::Vae {
-        return conflict("training.best_by = \"likelihood\" is a bound that only model.kind = \"vae\" has: take \"sliced-wasserstein\", or \"frechet\" where the data has labels".to_owned());
-    }
-    if let Some(name) = by_steps(config)
-        && t.epochs == 0
-        && t.steps == 0
-    {
-        return conflict(format!(
-            "{name} goes by steps, so that the clock changes no image: set training.epochs or training.steps beside the time"
-        ));
-    }
-    if t.epochs == 0 && t.steps == 0 && t.seconds == 0 {
-        return conflict(
-            "the run would never end: set training.epochs, training.steps or training.seconds"
-                .to_owned(),
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const BINARIZATION: &str = "binarize";
 /// Random changes of training images. What happens to an image depends on the seed, the epoch and
 /// the image's index, not on its batch. The default changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Augment {
+pub(crate) struct Augment {
     /// Mirror left and right with probability one half.
     pub flip: bool,
     /// Move by up to so many pixels in both directions; the edge's pixels fill the gap.
@@ -56,9 +56,15 @@ impl Augment {
     }
 }
 
+/// The value of a byte in `range`: `low` for 0, `high` for 255 and evenly between.
+#[must_use]
+pub(crate) fn value_of_byte(range: PixelRange, byte: u8) -> f32 {
+    range.low + (range.high - range.low) * (f32::from(byte) / 255.0)
+}
+
 /// Puts the images of `batch` into `out` (cleared first) as NCHW values within `range`,
 /// and returns the number of images. Indices that are not in the training split are left out.
-pub fn gather(
+pub(crate) fn gather(
     data: &Dataset,
     batch: &BatchIndices<'_>,
     augment: Augment,
@@ -68,7 +74,7 @@ pub fn gather(
 ) -> usize {
     let mut table = [0.0f32; 256];
     for (value, byte) in table.iter_mut().zip(0u8..) {
-        *value = range.low + (range.high - range.low) * (f32::from(byte) / 255.0);
+        *value = value_of_byte(range, byte);
     }
     let number = |byte: u8| table.get(usize::from(byte)).copied().unwrap_or(range.low);
     out.clear();

@@ -10,7 +10,7 @@ const DOMAIN: &str = "shuffle";
 
 /// Where a run stands in its data; all of [`Batches`] that a checkpoint must hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub(crate) struct Position {
     /// Times the data set has been gone through.
     pub epoch: u64,
     /// Images of this epoch that have been handed out.
@@ -19,7 +19,7 @@ pub struct Position {
 
 /// Indices of the images of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchIndices<'a> {
+pub(crate) struct BatchIndices<'a> {
     /// The epoch they belong to; [`Augment`](super::Augment) wants it.
     pub epoch: u64,
     /// Indices into the training split, all different.
@@ -38,7 +38,7 @@ pub struct BatchIndices<'a> {
 /// # Ok::<(), dreamlet_trainer::data::DataError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Batches {
+pub(crate) struct Batches {
     seed: u64,
     batch: usize,
     epoch: u64,
@@ -52,7 +52,7 @@ impl Batches {
     /// # Errors
     /// [`DataError::BatchSize`] unless `batch` is from 1 to `images`; [`DataError::Memory`] above
     /// 2^32 images.
-    pub fn new(seed: u64, images: usize, batch: usize) -> Result<Self, DataError> {
+    pub(crate) fn new(seed: u64, images: usize, batch: usize) -> Result<Self, DataError> {
         Self::resume(seed, images, batch, Position::default())
     }
 
@@ -60,7 +60,7 @@ impl Batches {
     ///
     /// # Errors
     /// As [`Self::new`], and [`DataError::Position`] when the position is beyond the data set.
-    pub fn resume(
+    pub(crate) fn resume(
         seed: u64,
         images: usize,
         batch: usize,
@@ -90,7 +90,7 @@ impl Batches {
         Ok(batches)
     }
 
-    pub fn next_batch(&mut self) -> BatchIndices<'_> {
+    pub(crate) fn next_batch(&mut self) -> BatchIndices<'_> {
         if self.order.len() - self.index < self.batch {
             self.epoch = self.epoch.wrapping_add(1);
             self.index = 0;
@@ -105,18 +105,14 @@ impl Batches {
     }
 
     /// Where this stands: what to give to [`Self::resume`].
-    pub fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         Position {
             epoch: self.epoch,
             index: self.index as u64,
         }
     }
 
-    pub fn batch_size(&self) -> usize {
-        self.batch
-    }
-
-    pub fn per_epoch(&self) -> usize {
+    pub(crate) fn per_epoch(&self) -> usize {
         self.order.len() / self.batch
     }
 

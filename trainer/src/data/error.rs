@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// The forms that `--data` takes, for help texts.
-pub const VALID_SPECS: [&str; 5] = ["glyphs", "mnist", "fashion-mnist", "idx:DIR", "folder:DIR"];
+pub(crate) const VALID_SPECS: [&str; 5] =
+    ["glyphs", "mnist", "fashion-mnist", "idx:DIR", "folder:DIR"];
 
 /// How many broken files [`DataError::TooManyBroken`] names when it is printed.
 const BROKEN_NAMED: usize = 20;

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use super::error::DataError;
 
 /// The environment variable that names the folder with the user's own copies of data sets.
-pub const DATA_DIR_VARIABLE: &str = "DREAMLET_DATA_DIR";
+pub(crate) const DATA_DIR_VARIABLE: &str = "DREAMLET_DATA_DIR";
 
 /// The environment variable that names the cache folder.
-pub const CACHE_DIR_VARIABLE: &str = "DREAMLET_CACHE_DIR";
+pub(crate) const CACHE_DIR_VARIABLE: &str = "DREAMLET_CACHE_DIR";
 
 /// The folder with the user's own data sets, one sub-folder each: `DREAMLET_DATA_DIR`, if it is
 /// set.
-pub fn data_dir() -> Option<PathBuf> {
+pub(crate) fn data_dir() -> Option<PathBuf> {
     folder_in(|name| env::var_os(name), DATA_DIR_VARIABLE)
 }
 
@@ -23,7 +23,7 @@ pub fn data_dir() -> Option<PathBuf> {
 ///
 /// # Errors
 /// [`DataError::NoCacheFolder`] when none of these is known.
-pub fn cache_dir() -> Result<PathBuf, DataError> {
+pub(crate) fn cache_dir() -> Result<PathBuf, DataError> {
     cache_dir_from(|name| env::var_os(name)).ok_or(DataError::NoCacheFolder)
 }
 

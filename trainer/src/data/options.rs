@@ -7,7 +7,7 @@ use super::locations::{cache_dir, data_dir};
 use super::progress::{Progress, Silent};
 
 /// Edge length of images from a folder when none is given.
-pub const DEFAULT_FOLDER_SIZE: usize = 64;
+pub(crate) const DEFAULT_FOLDER_SIZE: usize = 64;
 
 /// How to load a data set. The default asks for the images' own size and channels and looks into
 /// the usual places.

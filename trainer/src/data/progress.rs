@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::stderr::say;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Images drawn, decoded or converted.
@@ -27,7 +25,7 @@ pub trait Progress: Sync {
 
 /// Says nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silent;
+pub(crate) struct Silent;
 
 impl Progress for Silent {
     fn start(&self, _: &str, _: Option<u64>, _: Unit) {}
@@ -37,12 +35,12 @@ impl Progress for Silent {
 
 /// A bar on standard error when that is a terminal; otherwise one line where work begins.
 #[derive(Debug, Default)]
-pub struct Bar(Mutex<Option<ProgressBar>>);
+pub(crate) struct Bar(Mutex<Option<ProgressBar>>);
 
 impl Progress for Bar {
     fn start(&self, what: &str, total: Option<u64>, unit: Unit) {
         if !std::io::stderr().is_terminal() {
-            say!("{what} ...");
+            log::info!("{what} ...");
             return;
         }
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);

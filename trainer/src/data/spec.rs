@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::error::{DataError, VALID_SPECS};
-use crate::words::distance;
+use crate::suggest::distance;
 
 /// Which data set is meant: what `--data` says, parsed.
 ///

@@ -25,7 +25,8 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// The place, below the cache folder `root`, of a thing of `kind` that depends on `parts` and nothing else.
+    /// The place, below the cache folder `root`, of a thing of `kind` that depends on `parts` and
+    /// nothing else.
     pub(super) fn new(root: &Path, kind: &str, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in [MAGIC, kind.as_bytes()]
@@ -54,7 +55,8 @@ impl Slot {
         (head.starts_with(MAGIC) && head.ends_with(&self.key)).then(|| content.to_vec())
     }
 
-    /// Keeps the content. A cache that cannot be written costs time, nothing else, so that this says nothing.
+    /// Keeps the content. A cache that cannot be written costs time, nothing else, so that this
+    /// says nothing.
     pub(super) fn write(&self, content: &[u8]) {
         let mut hash = Sha256::new();
         hash.update(MAGIC);

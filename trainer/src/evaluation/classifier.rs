@@ -1,4 +1,5 @@
-//! The feature extractor that this program trains itself: a classifier of the data set's own labels.
+//! The feature extractor that this program trains itself: a classifier of the data set's own
+//! labels.
 
 use std::path::Path;
 
@@ -12,12 +13,13 @@ use rayon::prelude::*;
 
 use super::cache::Slot;
 use super::error::EvaluationError;
-use super::matrix::{Matrix, Pixels, Rows, count};
+use super::matrix::{Matrix, PixelRows, ReadRows, count};
 use crate::atomic_file::sha256;
 use crate::data::{Augment, BatchIndices, Batches, Dataset, Progress, Split, Unit, gather};
 use crate::nets::{Classifier, ClassifierConfig};
 
-/// Version of the net and of how it is trained; a change of either changes it, and with it all figures.
+/// Version of the net and of how it is trained; a change of either changes it, and with it all
+/// metrics.
 pub(super) const VERSION: u32 = 1;
 
 /// Everything about the training is fixed, so that a data set has one classifier on a machine.
@@ -29,7 +31,7 @@ const STEPS: usize = 1600;
 
 /// A classifier and what must be said of it.
 #[derive(Debug)]
-pub struct TrainedClassifier {
+pub(super) struct TrainedClassifier {
     net: Classifier,
     channels: usize,
     size: usize,
@@ -39,10 +41,9 @@ pub struct TrainedClassifier {
     pub accuracy: f64,
 }
 
-/// Indices of training images that the classifier never sees, for the real-against-real floor; and the others. As many as there are
-/// test images, a quarter of the training images at most.
-#[must_use]
-pub fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
+/// Indices of training images that the classifier never sees, for the real-against-real floor; and
+/// the others. As many as there are test images, a quarter of the training images at most.
+pub(super) fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
     let mut order: Vec<u32> = (0..u32::try_from(data.train.len()).unwrap_or(u32::MAX)).collect();
     dreamlet_runtime::latent::Stream::new(SEED, "eval.held", 0).shuffle(&mut order);
     let held = data.test.len().min(order.len() / 4);
@@ -51,17 +52,13 @@ pub fn hold_out(data: &Dataset) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// Whether a classifier of `data` can be trained: it has labels, of two classes at least.
-#[must_use]
-pub fn classifiable(data: &Dataset) -> bool {
+pub(crate) fn classifiable(data: &Dataset) -> bool {
     data.train.labels().is_some() && data.test.labels().is_some() && data.classes.len() > 1
 }
 
 impl TrainedClassifier {
     /// The classifier of `data`, from the cache folder or trained now.
-    ///
-    /// # Errors
-    /// [`EvaluationError::NoLabels`], [`EvaluationError::TooFew`] or [`EvaluationError::Net`].
-    pub fn of(
+    pub(super) fn of(
         data: &Dataset,
         fingerprint: &str,
         cache: Option<&Path>,
@@ -134,13 +131,13 @@ impl TrainedClassifier {
     ///
     /// # Errors
     /// [`EvaluationError::Net`] with burn's words.
-    pub fn run(
+    pub(super) fn run(
         &self,
         pixels: &[u8],
         progress: &dyn Progress,
     ) -> Result<(Matrix, Matrix), EvaluationError> {
         let width = self.channels * self.size * self.size;
-        let images = Pixels {
+        let images = PixelRows {
             bytes: pixels,
             width,
         };
@@ -176,7 +173,6 @@ impl TrainedClassifier {
 }
 
 /// The class with the largest probability.
-#[must_use]
 pub(super) fn likeliest(probabilities: &[f32]) -> Option<usize> {
     let all = probabilities.iter().enumerate();
     all.max_by(|(_, a), (_, b)| a.total_cmp(b))
@@ -271,22 +267,7 @@ fn failed(reason: &impl ToString) -> EvaluationError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{DataSpec, LoadOptions, load};
-
-    fn glyphs(limit: usize) -> Dataset {
-        let mut data = load(
-            &DataSpec::Glyphs,
-            &LoadOptions {
-                limit: Some(limit),
-                ..LoadOptions::default()
-            },
-        )
-        .unwrap();
-        let pixels = data.test.pixels()[..300 * 784].to_vec();
-        let labels = data.test.labels().unwrap()[..300].to_vec();
-        data.test = Split::new(pixels, Some(labels), 784).unwrap();
-        data
-    }
+    use crate::evaluation::tests::glyphs;
 
     #[test]
     fn training_is_repeatable_and_learns_and_the_cache_gives_the_same_net() {

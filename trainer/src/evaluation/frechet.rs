@@ -7,28 +7,30 @@ use super::matrix::{Matrix, count};
 
 /// Mean and covariance of a set of features.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gaussian {
+pub(super) struct Gaussian {
     mean: Vec<f64>,
     covariance: Square,
 }
 
-/// Rows of features that are worked on at once: of the sum, a row each is read again for every feature.
+/// Rows of features that are worked on at once: of the sum, a row each is read again for every
+/// feature.
 const ROWS: usize = 256;
 
-/// A [`Gaussian`] in the making, of features that come in parts and need not be kept. Each part's own mean and scatter are joined to those
-/// before it (Chan, Golub and LeVeque 1979), which loses nothing where the mean is large beside the deviation.
+/// A [`Gaussian`] in the making, of features that come in parts and need not be kept. Each part's
+/// own mean and scatter are joined to those before it (Chan, Golub and LeVeque 1979), which loses
+/// nothing where the mean is large beside the deviation.
 #[derive(Clone, Debug)]
-pub struct GaussianFit {
+pub(super) struct GaussianFit {
     rows: usize,
     mean: Vec<f64>,
-    /// Sum of the products of deviations from the mean; symmetric, of which the part right of the diagonal and the diagonal are kept.
+    /// Sum of the products of deviations from the mean; symmetric, of which the part right of the
+    /// diagonal and the diagonal are kept.
     scatter: Square,
 }
 
 impl GaussianFit {
     /// Of no rows yet, with `width` features.
-    #[must_use]
-    pub fn new(width: usize) -> Self {
+    pub(super) fn new(width: usize) -> Self {
         Self {
             rows: 0,
             mean: vec![0.0; width],
@@ -36,9 +38,9 @@ impl GaussianFit {
         }
     }
 
-    /// Takes the rows of `features` in, in double precision. Rows of another width than the first are no features of the same kind: they are
-    /// left out.
-    pub fn add(&mut self, features: &Matrix) {
+    /// Takes the rows of `features` in, in double precision. Rows of another width than the first
+    /// are no features of the same kind: they are left out.
+    pub(super) fn add(&mut self, features: &Matrix) {
         let width = self.mean.len();
         if features.width() != width {
             return;
@@ -74,9 +76,9 @@ impl GaussianFit {
         self.rows += rows;
     }
 
-    /// The Gaussian of the rows so far; the covariance is the unbiased one, over n − 1. It needs two rows.
-    #[must_use]
-    pub fn gaussian(&self) -> Gaussian {
+    /// The Gaussian of the rows so far; the covariance is the unbiased one, over n − 1. It needs
+    /// two rows.
+    pub(super) fn gaussian(&self) -> Gaussian {
         let width = self.mean.len();
         let scale = 1.0 / count(self.rows.saturating_sub(1).max(1));
         let mut covariance = Square::zeros(width);
@@ -96,20 +98,19 @@ impl GaussianFit {
 
 impl Gaussian {
     /// Of the rows of `features`, as [`GaussianFit`] has it.
-    #[must_use]
-    pub fn of(features: &Matrix) -> Self {
+    pub(super) fn of(features: &Matrix) -> Self {
         let mut fit = GaussianFit::new(features.width());
         fit.add(features);
         fit.gaussian()
     }
 
-    /// The Fréchet distance d² = |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½) (Dowson and Landau 1982; Heusel et al. 2017,
-    /// equation 6), in squared units of the features.
+    /// The Fréchet distance d² = |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½) (Dowson and Landau 1982;
+    /// Heusel et al. 2017, equation 6), in squared units of the features.
     ///
-    /// The trace of the root is the sum of the roots of the eigenvalues of Lᵀ Σ₂ L with Σ₁ = L Lᵀ, which is symmetric: unlike the usual
-    /// root of Σ₁ Σ₂ it needs no offset on the diagonal when there are fewer images than features.
-    #[must_use]
-    pub fn frechet_distance(&self, other: &Self) -> f64 {
+    /// The trace of the root is the sum of the roots of the eigenvalues of Lᵀ Σ₂ L with Σ₁ = L Lᵀ,
+    /// which is symmetric: unlike the usual root of Σ₁ Σ₂ it needs no offset on the diagonal when
+    /// there are fewer images than features.
+    pub(super) fn frechet_distance(&self, other: &Self) -> f64 {
         let means = self.mean.iter().zip(&other.mean);
         let difference: f64 = means.map(|(a, b)| (a - b).powi(2)).sum();
         let trace = trace_of_root(&self.covariance, &other.covariance);

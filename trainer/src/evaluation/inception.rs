@@ -5,16 +5,9 @@ use super::matrix::{Matrix, count};
 /// Parts that the images are cut into.
 pub(super) const SPLITS: usize = 10;
 
-/// exp(E KL(p(y|x) ‖ p(y))) (Salimans et al. 2016, section 4): mean and standard deviation over 10 parts, in the order of the rows. From
-/// 1 to the number of classes. `probabilities` has a row an image and a column a class.
-#[must_use]
-pub fn inception_score(probabilities: &Matrix) -> (f64, f64) {
-    let mut scores = Scores::new(probabilities.rows());
-    scores.add(probabilities);
-    scores.score()
-}
-
-/// The score in the making, of probabilities that come in parts and are not kept.
+/// exp(E KL(p(y|x) ‖ p(y))) (Salimans et al. 2016, section 4): mean and standard deviation over 10
+/// parts, in the order of the rows. From 1 to the number of classes. Probabilities have a row an
+/// image and a column a class; they come in parts and are not kept.
 #[derive(Debug)]
 pub(super) struct Scores {
     /// Rows of a part.
@@ -91,6 +84,12 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn inception_score(probabilities: &Matrix) -> (f64, f64) {
+        let mut scores = Scores::new(probabilities.rows());
+        scores.add(probabilities);
+        scores.score()
+    }
 
     #[test]
     fn sure_and_varied_is_the_number_of_classes_and_unsure_or_collapsed_is_one() {

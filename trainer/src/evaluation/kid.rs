@@ -7,7 +7,7 @@ const SUBSET: usize = 1000;
 
 /// A kernel distance and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct KernelDistance {
+pub(super) struct KernelDistance {
     /// Mean over the subsets.
     pub mean: f64,
     /// Standard error of the mean.
@@ -18,17 +18,11 @@ pub struct KernelDistance {
     pub size: usize,
 }
 
-/// The kernel inception distance of Bińkowski et al. 2018 on any features of width d: the unbiased estimate of the squared MMD
-/// (Gretton et al. 2012, equation 3) with k(x, y) = (x·y/d + 1)³, mean over disjoint subsets, in the order of the rows, of 1000
-/// images of each side or a quarter of the smaller side. It can be a little negative. Needs 8 rows on each side.
-#[must_use]
-pub fn kernel_distance(real: &Matrix, fake: &Matrix) -> KernelDistance {
-    let mut subsets = Subsets::new(real.rows(), fake.rows());
-    subsets.add(real, fake);
-    subsets.distance()
-}
-
-/// The distance in the making, of generated images that come in parts: no more of them than one subset is kept.
+/// The kernel inception distance of Bińkowski et al. 2018 on any features of width d: the unbiased
+/// estimate of the squared MMD (Gretton et al. 2012, equation 3) with k(x, y) = (x·y/d + 1)³. It is
+/// the mean over disjoint subsets, in the order of the rows, of 1000 images of each side or a
+/// quarter of the smaller side, and can be a little negative. Needs 8 rows on each side. Generated
+/// images come in parts: no more of them than one subset is kept.
 #[derive(Debug)]
 pub(super) struct Subsets {
     size: usize,
@@ -110,6 +104,12 @@ fn kernel_sum(a: &Matrix, b: &Matrix, same: bool) -> f64 {
 mod tests {
     use super::super::matrix::random;
     use super::*;
+
+    fn kernel_distance(real: &Matrix, fake: &Matrix) -> KernelDistance {
+        let mut subsets = Subsets::new(real.rows(), fake.rows());
+        subsets.add(real, fake);
+        subsets.distance()
+    }
 
     #[test]
     fn the_estimate_is_the_definition_written_out() {

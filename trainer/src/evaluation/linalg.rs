@@ -1,7 +1,7 @@
 //! Symmetric matrices in double precision: factors, products and eigenvalues.
 //!
-//! The crates that have this bring two dozen others along and change how the rest is built, for one decomposition of a matrix
-//! as wide as a layer. No result depends on the number of threads.
+//! The crates that have this bring two dozen others along and change how the rest is built, for one
+//! decomposition of a matrix as wide as a layer. No result depends on the number of threads.
 
 use rayon::prelude::*;
 
@@ -71,8 +71,9 @@ impl Square {
         out
     }
 
-    /// L with L·Lᵀ this matrix, which must be positive semidefinite: Cholesky's factor with the largest diagonal left as the next pivot
-    /// (Higham 1990), so that a matrix of less than full rank has one too. Rows are in the matrix's order; columns past its rank are 0.
+    /// L with L·Lᵀ this matrix, which must be positive semidefinite: Cholesky's factor with the
+    /// largest diagonal left as the next pivot (Higham 1990), so that a matrix of less than full
+    /// rank has one too. Rows are in the matrix's order; columns past its rank are 0.
     fn factor(&self) -> Self {
         let side = self.side;
         let mut factor = Self::zeros(side);
@@ -109,8 +110,8 @@ impl Square {
         bisected(&diagonal, &beside)
     }
 
-    /// The diagonal, and what is beside it, of the tridiagonal matrix with the same eigenvalues, by Householder's reflections (Golub and
-    /// Van Loan, Matrix Computations, algorithm 8.3.1).
+    /// The diagonal, and what is beside it, of the tridiagonal matrix with the same eigenvalues, by
+    /// Householder's reflections (Golub and Van Loan, Matrix Computations, algorithm 8.3.1).
     fn tridiagonal(&self) -> (Vec<f64>, Vec<f64>) {
         let side = self.side;
         let mut a = self.values.clone();
@@ -158,8 +159,8 @@ impl Square {
     }
 }
 
-/// The sum of the roots of the eigenvalues of A·B, for positive semidefinite A and B: those of Lᵀ·B·L, which is symmetric, with
-/// A = L·Lᵀ.
+/// The sum of the roots of the eigenvalues of A·B, for positive semidefinite A and B: those of
+/// Lᵀ·B·L, which is symmetric, with A = L·Lᵀ.
 pub(super) fn trace_of_root(a: &Square, b: &Square) -> f64 {
     let factor = a.factor();
     let product = factor.transposed().times(b).times(&factor).symmetrized();
@@ -167,8 +168,8 @@ pub(super) fn trace_of_root(a: &Square, b: &Square) -> f64 {
     roots.map(|value| value.max(0.0).sqrt()).sum()
 }
 
-/// The eigenvalues of a tridiagonal matrix in ascending order, each by bisection: the number of eigenvalues below x is that of negative pivots of
-/// the matrix less x (Givens 1954).
+/// The eigenvalues of a tridiagonal matrix in ascending order, each by bisection: the number of
+/// eigenvalues below x is that of negative pivots of the matrix less x (Givens 1954).
 fn bisected(diagonal: &[f64], beside: &[f64]) -> Vec<f64> {
     let squares: Vec<f64> = beside.iter().map(|e| e * e).collect();
     let reach = |at: usize| {

@@ -1,59 +1,49 @@
 //! Rows of numbers, one an image, and the distances between them in blocks that fit into caches.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::image::PixelRange;
 use rayon::prelude::*;
 
-use crate::data::Split;
+use crate::data::{Split, value_of_byte};
 
 /// Rows of `f32`, one after the other.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Matrix {
+pub(crate) struct Matrix {
     values: Vec<f32>,
     width: usize,
 }
 
 impl Matrix {
     /// Rows of `width` numbers; what does not fill a last row is dropped.
-    #[must_use]
-    pub fn new(mut values: Vec<f32>, width: usize) -> Self {
+    pub(crate) fn new(mut values: Vec<f32>, width: usize) -> Self {
         let rows = values.len().checked_div(width).unwrap_or(0);
         values.truncate(rows * width);
         Self { values, width }
     }
 
-    /// Number of rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.values.len().checked_div(self.width).unwrap_or(0)
     }
 
-    /// Numbers in a row.
-    #[must_use]
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    /// All numbers.
-    #[must_use]
-    pub fn values(&self) -> &[f32] {
+    pub(crate) fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// The rows.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.width.max(1))
     }
 
-    /// Row `index`.
-    #[must_use]
-    pub fn row(&self, index: usize) -> Option<&[f32]> {
+    pub(crate) fn row(&self, index: usize) -> Option<&[f32]> {
         let start = index.checked_mul(self.width)?;
         self.values.get(start..start.checked_add(self.width)?)
     }
 
     /// The rows at `indices` that there are.
-    #[must_use]
-    pub fn select(&self, indices: &[usize]) -> Self {
+    pub(crate) fn select(&self, indices: &[usize]) -> Self {
         let rows = indices.iter().filter_map(|index| self.row(*index));
         Self::new(rows.flatten().copied().collect(), self.width)
     }
@@ -68,15 +58,13 @@ impl Matrix {
     }
 
     /// The first row with a number that is none.
-    #[must_use]
-    pub fn first_not_finite(&self) -> Option<usize> {
+    pub(crate) fn first_not_finite(&self) -> Option<usize> {
         let at = self.values.iter().position(|value| !value.is_finite())?;
         at.checked_div(self.width)
     }
 
     /// The mean of each column.
-    #[must_use]
-    pub fn mean(&self) -> Vec<f64> {
+    pub(crate) fn mean(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.width];
         for row in self.iter() {
             mean.iter_mut()
@@ -91,22 +79,22 @@ impl Matrix {
 
 /// A count as a number to reckon with.
 pub(super) fn count(n: usize) -> f64 {
-    #[allow(clippy::cast_precision_loss)]
-    let n = n as f64;
-    n
+    n as f64
+}
+
+fn from_0_to_1(byte: &u8) -> f32 {
+    value_of_byte(PixelRange::UNIT, *byte)
 }
 
 /// Rows that can be had as numbers, some at a time.
-pub(super) trait Rows: Sync {
-    /// Number of rows.
+pub(super) trait ReadRows: Sync {
     fn rows(&self) -> usize;
-    /// Numbers in a row.
     fn width(&self) -> usize;
     /// Puts rows `from..to` into `out`.
     fn read(&self, from: usize, to: usize, out: &mut Vec<f32>);
 }
 
-impl Rows for Matrix {
+impl ReadRows for Matrix {
     fn rows(&self) -> usize {
         Self::rows(self)
     }
@@ -126,12 +114,12 @@ impl Rows for Matrix {
 
 /// Chosen images of a data set, as numbers from 0 to 1.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chosen<'a> {
+pub(super) struct ChosenRows<'a> {
     pub(super) split: &'a Split,
     pub(super) indices: &'a [usize],
 }
 
-impl Chosen<'_> {
+impl ChosenRows<'_> {
     /// The bytes of the images, one after the other.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let images = self.indices.iter().filter_map(|i| self.split.image(*i));
@@ -139,7 +127,7 @@ impl Chosen<'_> {
     }
 }
 
-impl Rows for Chosen<'_> {
+impl ReadRows for ChosenRows<'_> {
     fn rows(&self) -> usize {
         self.indices.len()
     }
@@ -151,18 +139,18 @@ impl Rows for Chosen<'_> {
     fn read(&self, from: usize, to: usize, out: &mut Vec<f32>) {
         let indices = self.indices.get(from..to).unwrap_or_default();
         let images = indices.iter().filter_map(|i| self.split.image(*i));
-        out.extend(images.flatten().map(|byte| f32::from(*byte) / 255.0));
+        out.extend(images.flatten().map(from_0_to_1));
     }
 }
 
 /// Pixels of images, as numbers from 0 to 1.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pixels<'a> {
+pub(super) struct PixelRows<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) width: usize,
 }
 
-impl Rows for Pixels<'_> {
+impl ReadRows for PixelRows<'_> {
     fn rows(&self) -> usize {
         self.bytes.len().checked_div(self.width).unwrap_or(0)
     }
@@ -176,33 +164,33 @@ impl Rows for Pixels<'_> {
             .bytes
             .get(from * self.width..to * self.width)
             .unwrap_or_default();
-        out.extend(bytes.iter().map(|byte| f32::from(*byte) / 255.0));
+        out.extend(bytes.iter().map(from_0_to_1));
     }
 }
 
 /// Rows of `a` and of `b` in a block: 512 x 2048 products are 4 MB.
 const BLOCK: [usize; 2] = [512, 2048];
 
-/// Rows of `a` times rows of `b`, less `center` on both sides, in blocks. `states` has one for each row of `a`;
+/// Rows of `a` times rows of `b`, less `center` on both sides, in blocks. `states` has one for each
+/// row of `a`;
 /// `visit(state, row of a, first row of b, products, squared norm of a's row, squared norms of b's rows)`
-/// hears of each row of a block. The order of blocks of `b` is fixed for each row of `a`, so that the result does not depend on
-/// the number of threads.
+/// hears of each row of a block. The order of blocks of `b` is fixed for each row of `a`, so that
+/// the result does not depend on the number of threads.
 pub(super) fn each_product<S: Send>(
-    a: &dyn Rows,
-    b: &dyn Rows,
+    a: &dyn ReadRows,
+    b: &dyn ReadRows,
     center: &[f64],
     states: &mut [S],
     visit: impl Fn(&mut S, usize, usize, &[f32], f32, &[f32]) + Sync,
 ) {
     let width = a.width();
     let device = Device::flex();
-    let load = |rows: &dyn Rows, from: usize, to: usize| {
+    let load = |rows: &dyn ReadRows, from: usize, to: usize| {
         let mut values = Vec::with_capacity((to - from) * width);
         rows.read(from, to, &mut values);
         if !center.is_empty() {
             for row in values.chunks_exact_mut(width.max(1)) {
                 for (value, center) in row.iter_mut().zip(center) {
-                    #[allow(clippy::cast_possible_truncation)]
                     let centered = (f64::from(*value) - center) as f32;
                     *value = centered;
                 }
@@ -236,10 +224,11 @@ pub(super) fn each_product<S: Send>(
     }
 }
 
-/// As [`each_product`], with squared distances: `visit(state, row of a, first row of b, squared distances)`.
+/// As [`each_product`], with squared distances:
+/// `visit(state, row of a, first row of b, squared distances)`.
 pub(super) fn each_distance<S: Send>(
-    a: &dyn Rows,
-    b: &dyn Rows,
+    a: &dyn ReadRows,
+    b: &dyn ReadRows,
     center: &[f64],
     states: &mut [S],
     visit: impl Fn(&mut S, usize, usize, &[f32]) + Sync,
@@ -263,9 +252,7 @@ pub(super) fn each_distance<S: Send>(
 
 /// Squared norm, summed in double precision.
 fn norm(row: &[f32]) -> f32 {
-    #[allow(clippy::cast_possible_truncation)]
-    let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() as f32;
-    norm
+    row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() as f32
 }
 
 #[cfg(test)]

@@ -2,19 +2,17 @@
 
 use serde::Serialize;
 
-use super::matrix::{Matrix, Pixels, Rows, count, each_distance};
+use super::matrix::{Matrix, ReadRows, count, each_distance};
 
 /// For each image, where the nearest training image is.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Nearest {
-    /// Distance to it.
+pub(crate) struct Nearest {
     pub distances: Vec<f32>,
-    /// Its index.
     pub indices: Vec<u32>,
 }
 
 impl Nearest {
-    pub(super) fn of(images: &dyn Rows, training: &dyn Rows, center: &[f64]) -> Self {
+    pub(super) fn of(images: &dyn ReadRows, training: &dyn ReadRows, center: &[f64]) -> Self {
         let mut best = vec![(f32::INFINITY, 0_u32); images.rows()];
         each_distance(
             images,
@@ -35,20 +33,6 @@ impl Nearest {
         }
     }
 
-    /// In pixels from 0 to 1, `width` to an image.
-    #[must_use]
-    pub fn in_pixels(images: &[u8], training: &[u8], width: usize) -> Self {
-        let rows = |bytes| Pixels { bytes, width };
-        let mean = mean(training, width);
-        Self::of(&rows(images), &rows(training), &mean)
-    }
-
-    /// In features.
-    #[must_use]
-    pub fn in_features(images: &Matrix, training: &Matrix) -> Self {
-        Self::of(images, training, &training.mean())
-    }
-
     /// More images.
     pub(super) fn append(&mut self, mut more: Self) {
         self.distances.append(&mut more.distances);
@@ -57,7 +41,6 @@ impl Nearest {
 
     /// As the two rows of a matrix, for the cache; `None` where an index is too large to be exact.
     pub(super) fn to_matrix(&self) -> Option<Matrix> {
-        #[allow(clippy::cast_precision_loss)]
         let indices: Option<Vec<f32>> = self
             .indices
             .iter()
@@ -69,7 +52,6 @@ impl Nearest {
 
     /// Back from [`Nearest::to_matrix`].
     pub(super) fn from_matrix(matrix: &Matrix) -> Option<Self> {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let indices = matrix.row(1)?.iter().map(|index| *index as u32).collect();
         Some(Self {
             distances: matrix.row(0)?.to_vec(),
@@ -79,35 +61,33 @@ impl Nearest {
 }
 
 /// The mean image, in pixels from 0 to 1.
-pub(super) fn mean(bytes: &[u8], width: usize) -> Vec<f64> {
+pub(super) fn mean_image(bytes: &[u8], width: usize) -> Vec<f64> {
     let mut sums = vec![0_u64; width];
     for row in bytes.chunks_exact(width.max(1)) {
         sums.iter_mut()
             .zip(row)
             .for_each(|(sum, byte)| *sum += u64::from(*byte));
     }
-    #[allow(clippy::cast_precision_loss)]
     let total = (bytes.len() / width.max(1)).max(1) as f64 * 255.0;
-    #[allow(clippy::cast_precision_loss)]
-    let mean = sums.iter().map(|sum| *sum as f64 / total).collect();
-    mean
+
+    sums.iter().map(|sum| *sum as f64 / total).collect()
 }
 
 /// How near generated images come to training images, against how near test images come.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Memorization {
-    /// Share of generated images nearer to a training image than the nearest 1 % of test images are. About 0.01 for images that
-    /// are like new real ones; near 1 for copies.
+pub(super) struct Memorization {
+    /// Share of generated images nearer to a training image than the nearest 1 % of test images
+    /// are. About 0.01 for images that are like new real ones; near 1 for copies.
     pub share: f64,
     /// The 1st percentile of the distances from test to training images.
     pub threshold: f64,
-    /// Median distance of the generated images over that of the test images. Under 1: nearer than new images are.
+    /// Median distance of the generated images over that of the test images. Under 1: nearer than
+    /// new images are.
     pub median_ratio: f64,
 }
 
 /// Compares the distances of generated and of test images to their nearest training images.
-#[must_use]
-pub fn memorization(generated: &[f32], test: &[f32]) -> Memorization {
+pub(super) fn memorization(generated: &[f32], test: &[f32]) -> Memorization {
     let threshold = quantile(test, 0.01);
     let nearer = generated
         .iter()
@@ -125,7 +105,6 @@ fn quantile(values: &[f32], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f32::total_cmp);
     let place = share * count(sorted.len().saturating_sub(1));
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let below = place.floor() as usize;
     let at = |index: usize| sorted.get(index).copied().map(f64::from);
     let Some(low) = at(below) else {
@@ -137,7 +116,7 @@ fn quantile(values: &[f32], share: f64) -> f64 {
 
 /// A generated image and the training image that is nearest to it in pixels.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Match {
+pub(crate) struct Match {
     /// Number of the generated image.
     pub image: usize,
     /// Its pixels, planar.
@@ -180,8 +159,18 @@ impl Worst {
 
 #[cfg(test)]
 mod tests {
-    use super::super::matrix::random;
+    use super::super::matrix::{PixelRows, random};
     use super::*;
+
+    fn in_pixels(images: &[u8], training: &[u8], width: usize) -> Nearest {
+        let rows = |bytes| PixelRows { bytes, width };
+        let mean = mean_image(training, width);
+        Nearest::of(&rows(images), &rows(training), &mean)
+    }
+
+    fn in_features(images: &Matrix, training: &Matrix) -> Nearest {
+        Nearest::of(images, training, &training.mean())
+    }
 
     #[test]
     fn copies_are_found_and_named() {
@@ -190,13 +179,8 @@ mod tests {
         let fresh = random(3, 500, 12);
         let copied: Vec<usize> = (0..500).map(|i| i * 5 + 1).collect();
         let copies = training.select(&copied);
-        let baseline = Nearest::in_features(&test, &training);
-        let of = |set| {
-            memorization(
-                &Nearest::in_features(set, &training).distances,
-                &baseline.distances,
-            )
-        };
+        let baseline = in_features(&test, &training);
+        let of = |set| memorization(&in_features(set, &training).distances, &baseline.distances);
         let (honest, caught) = (of(&fresh), of(&copies));
         assert!(
             honest.share < 0.05 && (honest.median_ratio - 1.0).abs() < 0.1,
@@ -206,7 +190,7 @@ mod tests {
             caught.share > 0.99 && caught.median_ratio < 0.01,
             "{caught:?}"
         );
-        let nearest = Nearest::in_features(&copies, &training);
+        let nearest = in_features(&copies, &training);
         assert!(
             nearest
                 .indices
@@ -252,7 +236,7 @@ mod tests {
 
     #[test]
     fn pixel_distances_are_in_units_of_white() {
-        let nearest = Nearest::in_pixels(&[0, 0, 255, 255], &[255, 0, 255, 255], 2);
+        let nearest = in_pixels(&[0, 0, 255, 255], &[255, 0, 255, 255], 2);
         assert!((nearest.distances[0] - 1.0).abs() < 1e-6);
         assert!(nearest.distances[1] < 1e-3);
         assert_eq!(nearest.indices, [0, 1]);

@@ -21,9 +21,8 @@ const C2: f64 = 0.0009;
 /// Most pairs.
 const PAIRS: usize = 2000;
 
-/// Scales that fit: each halves the image, and the window must fit into the smallest one. 28 pixels have 2, 176 have all 5. 0
-/// for images smaller than the window.
-#[must_use]
+/// Scales that fit: each halves the image, and the window must fit into the smallest one. 28 pixels
+/// have 2, 176 have all 5. 0 for images smaller than the window.
 pub(super) fn scales(height: usize, width: usize) -> usize {
     (0..WEIGHTS.len())
         .take_while(|scale| (height.min(width) >> scale) >= WINDOW)
@@ -31,7 +30,6 @@ pub(super) fn scales(height: usize, width: usize) -> usize {
 }
 
 /// Disjoint random pairs of `images` images.
-#[must_use]
 pub(super) fn pairs(images: usize, seed: u64) -> Vec<[usize; 2]> {
     let mut order: Vec<usize> = (0..images).collect();
     Stream::new(seed, "eval.pairs", 0).shuffle(&mut order);
@@ -44,16 +42,10 @@ pub(super) fn pairs(images: usize, seed: u64) -> Vec<[usize; 2]> {
         .collect()
 }
 
-/// Mean MS-SSIM over `pairs` (Odena et al. 2017, section 4.2) and its standard error: 1 when all images are the same. Images are planar
-/// bytes; channels are averaged. The weights of the scales that fit are brought to a sum of 1.
-#[must_use]
-pub fn mean_similarity(pixels: &[u8], shape: [usize; 3], pairs: &[[usize; 2]]) -> (f64, f64) {
-    let mut all = Similarities::new(shape, pairs);
-    all.add(pixels);
-    all.mean()
-}
-
-/// The mean in the making, of images that come in parts: an image is kept until the other one of its pair is there.
+/// Mean MS-SSIM over pairs (Odena et al. 2017, section 4.2) and its standard error: 1 when all
+/// images are the same. Images are planar bytes; channels are averaged. The weights of the scales
+/// that fit are brought to a sum of 1. Images come in parts: one is kept until the other of its
+/// pair is there.
 #[derive(Debug)]
 pub(super) struct Similarities {
     shape: [usize; 3],
@@ -133,7 +125,6 @@ fn similarity(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
         values: bytes.iter().map(|v| f64::from(*v) / 255.0).collect(),
         width,
     };
-    let _ = height;
     let (mut a, mut b) = (plane(a), plane(b));
     let scales = scales(height, width);
     let total: f64 = WEIGHTS.iter().take(scales).sum();
@@ -152,7 +143,8 @@ fn similarity(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
     product
 }
 
-/// Means over the window's positions of the contrast-structure term and of it times the luminance term.
+/// Means over the window's positions of the contrast-structure term and of it times the luminance
+/// term.
 fn terms(a: &Plane, b: &Plane) -> (f64, f64) {
     let window = window();
     let [mean_a, mean_b] = [a.smooth(&window), b.smooth(&window)];
@@ -244,6 +236,12 @@ mod tests {
     fn noise(seed: u64) -> Vec<u8> {
         let mut stream = Stream::new(seed, "eval.test", 0);
         (0..28 * 28).map(|_| stream.below(256) as u8).collect()
+    }
+
+    fn mean_similarity(pixels: &[u8], shape: [usize; 3], pairs: &[[usize; 2]]) -> (f64, f64) {
+        let mut all = Similarities::new(shape, pairs);
+        all.add(pixels);
+        all.mean()
     }
 
     #[test]

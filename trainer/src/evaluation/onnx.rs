@@ -34,7 +34,7 @@ enum Engine {
 }
 
 /// An extractor from a file.
-pub struct OnnxExtractor {
+pub(crate) struct OnnxExtractor {
     engine: Engine,
     path: PathBuf,
     /// Channels, rows and columns it takes; `None` for any.
@@ -51,11 +51,12 @@ pub struct OnnxExtractor {
 }
 
 impl OnnxExtractor {
-    /// Opens a file, with onnxruntime where its library is found, else with tract. Images are given to it in `range`.
+    /// Opens a file, with onnxruntime where its library is found, else with tract. Images are given
+    /// to it in `range`.
     ///
     /// # Errors
     /// [`EvaluationError::Extractor`] says what was expected of the file and what was found.
-    pub fn open(path: &Path, range: PixelRange) -> Result<Self, EvaluationError> {
+    pub(crate) fn open(path: &Path, range: PixelRange) -> Result<Self, EvaluationError> {
         let wrong = |expected: &str, found: String| EvaluationError::Extractor {
             path: path.to_owned(),
             expected: expected.to_owned(),
@@ -119,12 +120,13 @@ impl OnnxExtractor {
         self.range
     }
 
-    /// Features of planar images of `shape`; they are scaled bilinearly to what the file takes, and grey is repeated or colour made
-    /// grey where it must be.
+    /// Features of planar images of `shape`; they are scaled bilinearly to what the file takes, and
+    /// grey is repeated or colour made grey where it must be.
     ///
     /// # Errors
-    /// [`EvaluationError::Net`] where the engine fails, [`EvaluationError::Extractor`] for an output that is not `[N, F]`.
-    pub fn run(
+    /// [`EvaluationError::Net`] where the engine fails, [`EvaluationError::Extractor`] for an
+    /// output that is not `[N, F]`.
+    pub(crate) fn run(
         &mut self,
         pixels: &[u8],
         shape: [usize; 3],
@@ -229,7 +231,7 @@ impl OnnxExtractor {
     }
 }
 
-/// The dimensions of a value of 32-bit floats; `None` in them where the file leaves one open.
+/// The dimensions of an f32 value; `None` in them where the file leaves one open.
 fn shape(value: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
     let (code, dims) = value.declared()?;
     let dims = dims.into_iter().map(|dim| usize::try_from(dim?).ok());
@@ -252,7 +254,7 @@ fn describe(value: &ValueInfoProto) -> String {
     }
 }
 
-/// One planar image from one shape to another, as numbers in `range`.
+/// One planar image from one shape to another, with values in `range`.
 fn convert(image: &[u8], from: [usize; 3], to: [usize; 3], range: PixelRange) -> Vec<f32> {
     let plane_len = (from[1] * from[2]).max(1);
     let number = |byte: f32| range.low + (range.high - range.low) * byte / 255.0;
@@ -286,7 +288,7 @@ fn resize(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss
     )]
-    let places = |from: usize, to: usize| -> Vec<(usize, usize, f32)> {
+    let neighbours = |from: usize, to: usize| -> Vec<(usize, usize, f32)> {
         let scale = from as f32 / to as f32;
         let last = from.saturating_sub(1);
         (0..to)
@@ -296,7 +298,7 @@ fn resize(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
             })
             .collect()
     };
-    let (rows, columns) = (places(from[0], to[0]), places(from[1], to[1]));
+    let (rows, columns) = (neighbours(from[0], to[0]), neighbours(from[1], to[1]));
     let at = |y: usize, x: usize| plane.get(y * from[1] + x).copied().unwrap_or(0.0);
     let mut out = Vec::with_capacity(to[0] * to[1]);
     for (top, bottom, down) in rows {

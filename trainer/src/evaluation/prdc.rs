@@ -1,6 +1,7 @@
-//! Precision, recall, density and coverage: how two sets of features overlap, by balls around each image.
+//! Precision, recall, density and coverage: how two sets of features overlap, by balls around each
+//! image.
 
-use super::matrix::{Matrix, Rows, count, each_distance};
+use super::matrix::{Matrix, ReadRows, count, each_distance};
 
 /// Neighbours that precision and recall reach to (Kynkäänniemi et al. 2019, section 3).
 const PRECISION_K: usize = 3;
@@ -10,12 +11,11 @@ const DENSITY_K: usize = 5;
 
 /// The squared distances from each row to its nearest other rows, nearest first.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Radii(Vec<[f32; DENSITY_K]>);
+pub(super) struct Radii(Vec<[f32; DENSITY_K]>);
 
 impl Radii {
     /// Of all rows of `set`; infinite where there are not enough rows.
-    #[must_use]
-    pub fn of(set: &Matrix) -> Self {
+    pub(super) fn of(set: &Matrix) -> Self {
         let mut nearest = vec![[f32::INFINITY; DENSITY_K]; set.rows()];
         each_distance(
             set,
@@ -56,7 +56,7 @@ fn insert(nearest: &mut [f32; DENSITY_K], distance: f32) {
 
 /// How two sets overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Overlap {
+pub(super) struct Overlap {
     /// Share of generated images within the ball of some real one, k = 3.
     pub precision: f64,
     /// Share of real images within the ball of some generated one, k = 3.
@@ -67,10 +67,15 @@ pub struct Overlap {
     pub coverage: f64,
 }
 
-/// Improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2), density and coverage (Naeem et al. 2020, equations
-/// 5 and 6). A ball reaches from an image to its k-th nearest neighbour of the same set, the image itself not counted.
-#[must_use]
-pub fn overlap(real: &Matrix, real_radii: &Radii, fake: &Matrix, fake_radii: &Radii) -> Overlap {
+/// Improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2), density and
+/// coverage (Naeem et al. 2020, equations 5 and 6). A ball reaches from an image to its k-th
+/// nearest neighbour of the same set, the image itself not counted.
+pub(super) fn overlap(
+    real: &Matrix,
+    real_radii: &Radii,
+    fake: &Matrix,
+    fake_radii: &Radii,
+) -> Overlap {
     let center = real.mean();
     let (precise, dense) = (real_radii.nth(PRECISION_K), real_radii.nth(DENSITY_K));
     let mut of_fakes = vec![(false, 0_u64); fake.rows()];
@@ -104,9 +109,8 @@ pub fn overlap(real: &Matrix, real_radii: &Radii, fake: &Matrix, fake_radii: &Ra
         },
     );
     let share = |hits: usize, of: usize| count(hits) / count(of.max(1));
-    let (fakes, reals) = (Rows::rows(fake), Rows::rows(real));
+    let (fakes, reals) = (ReadRows::rows(fake), ReadRows::rows(real));
     let balls: u64 = of_fakes.iter().map(|(_, balls)| balls).sum();
-    #[allow(clippy::cast_precision_loss)]
     let balls = balls as f64;
     let covered = of_reals
         .iter()
@@ -131,7 +135,8 @@ mod tests {
 
     #[test]
     fn points_on_a_line_have_the_overlap_one_counts_by_hand() {
-        // Reals 0..=9: the inner ones have their third neighbour at distance 2, 0 and 9 at 3, 1 and 8 at 2.
+        // Reals 0..=9: the inner ones have their third neighbour at distance 2, 0 and 9 at 3, 1 and
+        // 8 at 2.
         let real = Matrix::new((0..10_u8).map(f32::from).collect(), 1);
         assert_eq!(
             Radii::of(&real).nth(3),

@@ -4,38 +4,41 @@ use burn::tensor::{Device, Tensor, TensorData};
 use dreamlet_runtime::latent::Stream;
 use rayon::prelude::*;
 
-use super::matrix::{Matrix, Pixels, Rows, count};
+use super::matrix::{Matrix, ReadRows, count};
 
 /// Random directions.
 pub(super) const DIRECTIONS: usize = 128;
 
-/// Unit directions in the space of images with `width` numbers, one a row; the same for every call.
-#[must_use]
-pub fn directions(width: usize) -> Matrix {
+/// 128 unit directions in the space of images with `width` numbers, one a row, of
+/// normals from the stream of each index.
+pub(crate) fn unit_directions(width: usize, stream: impl Fn(u64) -> Stream) -> Matrix {
     let mut values = vec![0.0_f32; DIRECTIONS * width];
     for (row, index) in values.chunks_exact_mut(width.max(1)).zip(0..) {
-        Stream::new(0, "eval.directions", index).fill_normal(row);
+        stream(index).fill_normal(row);
         let norm = row
             .iter()
             .map(|v| f64::from(*v).powi(2))
             .sum::<f64>()
             .sqrt();
-        #[allow(clippy::cast_possible_truncation)]
         row.iter_mut()
             .for_each(|v| *v = (f64::from(*v) / norm) as f32);
     }
     Matrix::new(values, width)
 }
 
-/// Mean over [`directions`] of the Wasserstein-1 distance between the projections of two sets of images (Rabin et al. 2011), in pixels
-/// from 0 to 1. Images beyond the smaller set are left out. `a` and `b` are bytes, `width` to an image.
-#[must_use]
-pub fn sliced_wasserstein(a: &[u8], b: &[u8], width: usize, directions: &Matrix) -> f64 {
-    let of = |bytes| Projections::of(&Pixels { bytes, width }, directions);
-    of(a).distance(&of(b))
+/// The directions of the metric, the same for every data set of that width.
+pub(super) fn directions(width: usize) -> Matrix {
+    unit_directions(width, |index| Stream::new(0, "eval.directions", index))
 }
 
-/// The projections of images on each direction, in the images' order: all that is kept of images that come in parts.
+/// Mean over `directions` of the Wasserstein-1 distance between the projections of two sets of
+/// images (Rabin et al. 2011). Images beyond the smaller set are left out.
+pub(crate) fn sliced_wasserstein(a: &Matrix, b: &Matrix, directions: &Matrix) -> f64 {
+    Projections::of(a, directions).distance(&Projections::of(b, directions))
+}
+
+/// The projections of images on each direction, in the images' order: all that is kept of images
+/// that come in parts.
 #[derive(Debug)]
 pub(super) struct Projections(Vec<Vec<f32>>);
 
@@ -45,14 +48,14 @@ impl Projections {
         Self(vec![Vec::new(); DIRECTIONS])
     }
 
-    pub(super) fn of(images: &dyn Rows, directions: &Matrix) -> Self {
+    pub(super) fn of(images: &dyn ReadRows, directions: &Matrix) -> Self {
         let mut all = Self::new();
         all.add(images, directions);
         all
     }
 
     /// More images.
-    pub(super) fn add(&mut self, images: &dyn Rows, directions: &Matrix) {
+    pub(super) fn add(&mut self, images: &dyn ReadRows, directions: &Matrix) {
         let device = Device::flex();
         let width = images.width();
         let tensor =
@@ -100,6 +103,7 @@ impl Projections {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::matrix::PixelRows;
 
     #[test]
     fn a_shift_moves_each_projection_by_its_own_part_and_equal_sets_are_at_zero() {
@@ -107,14 +111,18 @@ mod tests {
         let a: Vec<u8> = (0..64 * 3000).map(|_| stream.below(200) as u8).collect();
         let b: Vec<u8> = a.iter().map(|v| v + 51).collect();
         let directions = directions(64);
-        assert_eq!(sliced_wasserstein(&a, &a, 64, &directions), 0.0);
+        let sliced_wasserstein = |a: &[u8], b: &[u8]| {
+            let of = |bytes| Projections::of(&PixelRows { bytes, width: 64 }, &directions);
+            of(a).distance(&of(b))
+        };
+        assert_eq!(sliced_wasserstein(&a, &a), 0.0);
         // A shift by 0.2 in every pixel moves a projection by 0.2 |Σ direction|.
         let moved = |row: &[f32]| f64::from(row.iter().sum::<f32>().abs()) * 0.2;
         let expected = directions.iter().map(moved).sum::<f64>() / 128.0;
-        let found = sliced_wasserstein(&a, &b, 64, &directions);
+        let found = sliced_wasserstein(&a, &b);
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
         // More images on one side change nothing.
         let longer: Vec<u8> = b.iter().chain(&[0; 64]).copied().collect();
-        assert_eq!(sliced_wasserstein(&a, &longer, 64, &directions), found);
+        assert_eq!(sliced_wasserstein(&a, &longer), found);
     }
 }

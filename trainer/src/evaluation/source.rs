@@ -9,16 +9,14 @@ use dreamlet_runtime::latent::Distribution;
 use rayon::prelude::*;
 
 use super::error::EvaluationError;
-use crate::config::Config;
 use crate::data::FolderImages;
-use crate::export::{generator, onnx};
-use crate::sampling::FileGenerator;
+use crate::generator_file::FileGenerator;
 
 /// Images by number, as planar bytes (channel, row, column).
-pub trait Source {
+pub trait ImageSource {
     /// Channels, rows and columns.
     fn shape(&self) -> [usize; 3];
-    /// Number of classes that can be asked for, 0 for none.
+    /// Number of classes of a conditional generator, 0 for none.
     fn classes(&self) -> usize {
         0
     }
@@ -26,10 +24,8 @@ pub trait Source {
     fn available(&self) -> Option<usize> {
         None
     }
-    /// Images `first..first + count`; `classes` has one for each where [`Source::classes`] is not 0.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Generate`].
+    /// Images `first..first + count`; `classes` has one for each where [`ImageSource::classes`] is not
+    /// 0.
     fn images(
         &mut self,
         first: u64,
@@ -38,7 +34,8 @@ pub trait Source {
     ) -> Result<Vec<u8>, EvaluationError>;
 }
 
-/// A generator's file, ONNX or compiled, in the runtime's engines. Image i is that of seed i, the one that `dreamlet sample --seeds i` draws.
+/// A generator's file, ONNX or compiled, in the runtime's engines. Image i is that of seed i, the
+/// one that `dreamlet sample --seeds i` draws.
 #[derive(Debug)]
 pub struct FileSource {
     generators: Vec<FileGenerator>,
@@ -59,42 +56,21 @@ impl FileSource {
         })
     }
 
-    /// A trained generator, as the graph that would be exported.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Generate`] if it cannot be exported.
-    pub fn trained(
-        generator: &crate::nets::Generator,
-        config: &Config,
-    ) -> Result<Self, EvaluationError> {
-        let graph =
-            generator::graph(generator, config).map_err(|error| EvaluationError::Generate {
-                reason: error.to_string(),
-            })?;
-        let assumptions = Assumptions {
-            classes: Some(config.model.classes).filter(|classes| *classes > 0),
-            ..Assumptions::default()
-        };
-        Self::new(&onnx::to_bytes(&graph), &assumptions)
-    }
-
     /// What black and white are by the graph alone; `None` where the file says it itself.
-    #[must_use]
-    pub fn range_of_graph(&self) -> Option<PixelRange> {
+    pub(crate) fn range_of_graph(&self) -> Option<PixelRange> {
         let generator = self.generators.first()?;
         let says = generator.card().is_some() || generator.is_compiled();
         (!says).then(|| generator.range())
     }
 
     /// Names of the classes, as the card has them.
-    #[must_use]
     pub fn class_names(&self) -> &[String] {
         let card = self.generators.first().and_then(FileGenerator::card);
         card.map(|card| card.classes.as_slice()).unwrap_or_default()
     }
 }
 
-impl Source for FileSource {
+impl ImageSource for FileSource {
     fn shape(&self) -> [usize; 3] {
         self.generators.first().map_or([0; 3], |g| {
             let shape = g.shape();
@@ -148,76 +124,28 @@ fn latents(distribution: Distribution, len: usize, seeds: impl Iterator<Item = u
         .collect()
 }
 
-/// A generator that is a function: latents `[N, z]` one after the other, N(0, 1), and classes, to images `[N, C, H, W]` in `range`. For
-/// figures while a model trains.
+/// The images of a folder, training and test images alike, decoded one after the other.
 #[derive(Debug)]
-pub struct FunctionSource<F> {
-    /// Length of the latent vector.
-    pub latent: usize,
-    /// Channels, rows and columns.
-    pub shape: [usize; 3],
-    /// Number of classes, 0 for none.
-    pub classes: usize,
-    /// Values of black and white.
-    pub range: PixelRange,
-    /// Latents and classes to images.
-    pub function: F,
-}
-
-impl<F: FnMut(&[f32], &[usize]) -> Result<Vec<f32>, String>> Source for FunctionSource<F> {
-    fn shape(&self) -> [usize; 3] {
-        self.shape
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn images(
-        &mut self,
-        first: u64,
-        count: usize,
-        classes: &[usize],
-    ) -> Result<Vec<u8>, EvaluationError> {
-        let latents = latents(Distribution::Normal, self.latent, (first..).take(count));
-        let failed = |reason| EvaluationError::Generate { reason };
-        let values = (self.function)(&latents, classes).map_err(failed)?;
-        let expected = count * self.shape.iter().product::<usize>();
-        if values.len() != expected {
-            return Err(failed(format!(
-                "{count} images are {expected} values, found {}",
-                values.len()
-            )));
-        }
-        Ok(values
-            .iter()
-            .map(|value| self.range.to_u8(*value))
-            .collect())
-    }
-}
-
-/// The images of a folder, training and test images alike, decoded when they are asked for.
-#[derive(Debug)]
-pub struct FolderSource(FolderImages);
+pub(crate) struct FolderSource(FolderImages);
 
 impl FolderSource {
     /// Lists the folder; the images will be squares of `size` pixels with so many `channels`.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Data`].
-    pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, EvaluationError> {
+    pub(crate) fn open(
+        folder: &Path,
+        size: usize,
+        channels: usize,
+    ) -> Result<Self, EvaluationError> {
         let images = FolderImages::open(folder, size, channels);
         Ok(Self(images.map_err(EvaluationError::Data)?))
     }
 
     /// What the user should be told once the images were read. One sentence each.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         self.0.notes()
     }
 }
 
-impl Source for FolderSource {
+impl ImageSource for FolderSource {
     fn shape(&self) -> [usize; 3] {
         self.0.shape()
     }

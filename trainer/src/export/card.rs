@@ -1,8 +1,8 @@
 //! The generator's card, in the file's metadata.
 //!
-//! Besides `io.dreamlet.card` the metadata has the keys that ONNX itself defines for models that make images
-//! (ONNX, "Metadata", 2019: `Image.BitmapPixelFormat`, `Image.ColorSpaceGamma`, `Image.NominalPixelRange`,
-//! `model_author`, `model_license`).
+//! Besides `io.dreamlet.card` the metadata has the keys that ONNX itself defines for models that
+//! make images (ONNX, "Metadata", 2019: `Image.BitmapPixelFormat`, `Image.ColorSpaceGamma`,
+//! `Image.NominalPixelRange`, `model_author`, `model_license`).
 
 use dreamlet_onnx::Limits;
 use dreamlet_onnx::proto::{ModelProto, StringStringEntryProto};
@@ -14,9 +14,9 @@ use super::{ExportError, onnx};
 /// Writes `card` into the metadata of `model`, in place of what the keys held before.
 ///
 /// # Errors
-/// [`ExportError::Card`] if the card is invalid, or says another latent length, image shape or number of
-/// classes than the graph has.
-pub fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
+/// [`ExportError::Card`] if the card is invalid, or says another latent length, image shape or
+/// number of classes than the graph has.
+pub(crate) fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
     let found = dreamlet_onnx::inspect(&onnx::to_bytes(model), &Limits::default())
         .map_err(|error| wrong("image", error.to_string()))?;
     if found.latent_len != card.latent.len {

@@ -64,7 +64,6 @@ pub enum ExportError {
     /// The card does not describe the graph.
     #[error("the card's `{field}` is wrong: {reason}")]
     Card {
-        /// The field.
         field: &'static str,
         /// What is wrong with it.
         reason: String,
@@ -72,7 +71,6 @@ pub enum ExportError {
     /// The file could not be written.
     #[error("cannot write {}: {reason}; choose another place with --out", .path.display())]
     Write {
-        /// The file.
         path: PathBuf,
         /// The system's words.
         reason: String,

@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::data::DataSpec;
 use crate::nets::Generator;
 
-/// The ONNX graph of a generator, without a card: `latent` `[N, z]` and, if it is conditional, `class` `[N]`, to `image`
-/// `[N, C, H, W]`.
+/// The ONNX graph of a generator, without a card: `latent` `[N, z]` and, if it is conditional,
+/// `class` `[N]`, to `image` `[N, C, H, W]`.
 ///
 /// # Errors
 /// As [`onnx::trace`].
@@ -23,8 +23,8 @@ pub fn graph(generator: &Generator, config: &Config) -> Result<ModelProto, Expor
     })
 }
 
-/// What a device must know of a generator trained with `config`: the card without author, licence and golden images. `classes` are
-/// the names of a conditional generator's classes.
+/// What a device must know of a generator trained with `config`: the card without author, licence
+/// and golden images. `classes` are the names of a conditional generator's classes.
 ///
 /// # Errors
 /// [`ExportError::Card`] for an image that no device can show.

@@ -1,14 +1,15 @@
 //! From a trained generator to a file that devices sample: ONNX, its card, and the check that every
 //! engine makes the same images from it.
 //!
-//! [`generator`] takes what a run has trained, [`onnx::trace`] records its forward pass and writes it as ONNX, [`card`] describes it
-//! in the file's metadata, [`verify`] runs the file through several engines.
+//! [`generator`] takes what a run has trained, [`onnx::trace`] records its forward pass and writes
+//! it as ONNX, [`card`] describes it in the file's metadata, [`verify`] runs the file through
+//! several engines.
 
-pub mod card;
+pub(crate) mod card;
 mod error;
 pub mod generator;
-pub mod onnx;
-pub mod verify;
+pub(crate) mod onnx;
+pub(crate) mod verify;
 
 use std::path::Path;
 
@@ -20,13 +21,14 @@ use dreamlet_runtime::generator::Generator as _;
 
 use crate::atomic_file::write_atomic;
 
-pub use error::ExportError;
+pub(crate) use error::ExportError;
 
-/// Writes `model` with `card` to `path`, whole or not at all, and gives back the card as it was written: with the
-/// golden images that tract makes from the file, and the version of this program.
+/// Writes `model` with `card` to `path`, whole or not at all, and gives back the card as it was
+/// written: with the golden images that tract makes from the file, and the version of this program.
 ///
 /// # Errors
-/// [`ExportError::Card`] where the card does not fit the graph or tract cannot run it; [`ExportError::Write`].
+/// [`ExportError::Card`] where the card does not fit the graph or tract cannot run it;
+/// [`ExportError::Write`].
 pub fn save(mut model: ModelProto, mut card: Card, path: &Path) -> Result<Card, ExportError> {
     let wrong = |error: OnnxError| ExportError::Card {
         field: "golden",

@@ -8,8 +8,8 @@
 //! | hinge | E\[max(0, 1 − l(x))\] + E\[max(0, 1 + l(G(z)))\] | −E\[l(G(z))\] | Lim and Ye 2017 |
 //! | wasserstein | E\[l(G(z))\] − E\[l(x)\] | −E\[l(G(z))\] | Arjovsky et al. 2017 |
 //!
-//! l is the logit, D its sigmoid; no log of 0 occurs. Label smoothing replaces the 1 that real images are compared with, in the
-//! first three.
+//! l is the logit, D its sigmoid; no log of 0 occurs. Label smoothing replaces the 1 that real
+//! images are compared with, in the first three.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_sigmoid, relu};
@@ -20,10 +20,9 @@ fn square(x: Tensor<2>) -> Tensor<2> {
     x.clone() * x
 }
 
-/// The discriminator's loss, shape `[1]`, from the logits `[N, 1]` of real and generated images, with one-sided label smoothing
-/// (Salimans et al. 2016, section 3.4).
-#[must_use]
-pub fn discriminator_loss(
+/// The discriminator's loss, shape `[1]`, from the logits `[N, 1]` of real and generated images,
+/// with one-sided label smoothing (Salimans et al. 2016, section 3.4).
+pub(crate) fn discriminator_loss(
     real: Tensor<2>,
     fake: Tensor<2>,
     loss: AdversarialLoss,
@@ -51,8 +50,7 @@ pub fn discriminator_loss(
 }
 
 /// The generator's loss, shape `[1]`, from the logits `[N, 1]` of its images.
-#[must_use]
-pub fn generator_loss(fake: Tensor<2>, loss: AdversarialLoss) -> Tensor<1> {
+pub(crate) fn generator_loss(fake: Tensor<2>, loss: AdversarialLoss) -> Tensor<1> {
     match loss {
         AdversarialLoss::Minimax => log_sigmoid(fake.neg()).mean(),
         AdversarialLoss::NonSaturating => log_sigmoid(fake).mean().neg(),
@@ -62,8 +60,7 @@ pub fn generator_loss(fake: Tensor<2>, loss: AdversarialLoss) -> Tensor<1> {
 }
 
 /// The logit above which a discriminator takes an image for real.
-#[must_use]
-pub fn threshold(loss: AdversarialLoss) -> f64 {
+pub(crate) fn threshold(loss: AdversarialLoss) -> f64 {
     if loss == AdversarialLoss::LeastSquares {
         0.5
     } else {

@@ -1,5 +1,6 @@
-//! Differentiable augmentation (Zhao et al. 2020): what the discriminator sees, real or generated, is changed at random, so that it
-//! cannot learn a small data set by heart, and the generator's gradient goes through the change.
+//! Differentiable augmentation (Zhao et al. 2020): what the discriminator sees, real or generated,
+//! is changed at random, so that it cannot learn a small data set by heart, and the generator's
+//! gradient goes through the change.
 
 use burn::tensor::{Tensor, TensorData};
 use dreamlet_runtime::latent::Stream;
@@ -9,9 +10,10 @@ const SHIFT: f32 = 0.125;
 /// Side of the square that is cut out, as a share of the image's side.
 const CUTOUT: f32 = 0.5;
 
-/// Shift, cutout, and brightness and contrast, each with `probability` for each image, as numbers for a batch.
+/// Shift, cutout, and brightness and contrast, each with `probability` for each image, as numbers
+/// for a batch.
 #[derive(Clone, Debug)]
-pub struct Changes {
+pub(crate) struct Changes {
     rows: usize,
     /// Multiplies what a pixel differs from its image's mean by.
     contrast: Vec<f32>,
@@ -25,10 +27,9 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Draws the changes of `rows` images of `side` (height and width) whose pixels span `span` from black to white.
-    #[must_use]
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-    pub fn draw(
+    /// Draws the changes of `rows` images of `side` (height and width) whose pixels span `span`
+    /// from black to white.
+    pub(crate) fn draw(
         stream: &mut Stream,
         rows: usize,
         side: [usize; 2],
@@ -79,8 +80,7 @@ impl Changes {
     }
 
     /// The images `[N, C, H, W]` changed. What a shift uncovers and a cutout covers is 0.
-    #[must_use]
-    pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let [_, channels, height, width] = x.dims();
         let device = x.device();
         let column = |values: &[f32]| {
@@ -98,7 +98,8 @@ impl Changes {
             x = (x - mean.clone()) * contrast + mean + column(&self.brightness);
         }
         if self.shifts.iter().any(|s| *s != [0, 0]) {
-            // Shifts are products with matrices of zeros and ones, for which every device has gradients.
+            // Shifts are products with matrices of zeros and ones, for which every device has
+            // gradients.
             let move_by = |extent: usize, pick: fn(&[i32; 2]) -> i32| {
                 let mut data = vec![0.0; self.rows * extent * extent];
                 let matrices = data.chunks_exact_mut((extent * extent).max(1));
@@ -128,7 +129,6 @@ impl Changes {
     }
 
     /// 0 where pixels are cut out, else 1, `[N, 1, H, W]`.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     fn mask(&self) -> TensorData {
         let [height, width] = self.side;
         let reach = |extent: usize| (extent as f32 * CUTOUT).round() as i32;

@@ -1,4 +1,5 @@
-//! The evidence lower bound (Kingma and Welling 2014, equation 3), in nats an image, and the importance-weighted one.
+//! The evidence lower bound (Kingma and Welling 2014, equation 3), in nats an image, and the
+//! importance-weighted one.
 //!
 //! log p(x|z), summed over pixels x from 0 to 1, where l is the decoder's logit and λ its sigmoid:
 //!
@@ -18,10 +19,9 @@ use crate::nets::cpu;
 /// Smallest variance of a pixel that is learned: a quarter of a grey level, squared.
 const LEAST_VARIANCE: f64 = 1e-6;
 
-/// log p(x|z) of each image, `[N]`. `logits` and `x` are `[N, C, H, W]`, x from 0 to 1; `sigma` is the Gaussian's standard
-/// deviation in units of the pixel range.
-#[must_use]
-pub fn log_likelihood(
+/// log p(x|z) of each image, `[N]`. `logits` and `x` are `[N, C, H, W]`, x from 0 to 1; `sigma` is
+/// the Gaussian's standard deviation in units of the pixel range.
+pub(crate) fn log_likelihood(
     logits: Tensor<4>,
     x: Tensor<4>,
     likelihood: Likelihood,
@@ -57,9 +57,9 @@ pub fn log_likelihood(
     pixels.flatten::<2>(1, 3).sum_dim(1).reshape([rows])
 }
 
-/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension, mean over the batch, `[z]` (appendix B of the paper): −½(1 + log σ² − μ² − σ²).
-#[must_use]
-pub fn divergences(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
+/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension, mean over the batch, `[z]` (appendix B of the
+/// paper): −½(1 + log σ² − μ² − σ²).
+pub(crate) fn divergences(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
     if cpu::on_cpu_backend(&mean) {
         return cpu::divergences(mean, log_variance);
     }
@@ -68,10 +68,9 @@ pub fn divergences(mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
     inner.mul_scalar(-0.5).mean_dim(0).reshape([columns])
 }
 
-/// The divergence that is minimized, shape `[1]`: no dimension counts less than `free` nats, so that none is given up early (free
-/// bits, Kingma et al. 2016, appendix C.8).
-#[must_use]
-pub fn with_free_bits(divergences: Tensor<1>, free: f64) -> Tensor<1> {
+/// The divergence that is minimized, shape `[1]`: no dimension counts less than `free` nats, so
+/// that none is given up early (free bits, Kingma et al. 2016, appendix C.8).
+pub(crate) fn with_free_bits(divergences: Tensor<1>, free: f64) -> Tensor<1> {
     if free > 0.0 {
         divergences.clamp_min(free).sum()
     } else {
@@ -80,8 +79,11 @@ pub fn with_free_bits(divergences: Tensor<1>, free: f64) -> Tensor<1> {
 }
 
 /// The reparameterization trick: z = μ + exp(½ log σ²)·ε.
-#[must_use]
-pub fn reparameterize(mean: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
+pub(crate) fn reparameterize(
+    mean: Tensor<2>,
+    log_variance: Tensor<2>,
+    noise: Tensor<2>,
+) -> Tensor<2> {
     if cpu::on_cpu_backend(&mean) {
         return cpu::reparameterize(mean, log_variance, noise);
     }
@@ -89,16 +91,19 @@ pub fn reparameterize(mean: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>
 }
 
 /// log p(z) − log q(z|x) of each latent vector, `[N]`, where z = μ + σ·ε: ½ Σ (ε² + log σ² − z²).
-#[must_use]
-pub fn log_prior_ratio(z: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>) -> Tensor<1> {
+pub(crate) fn log_prior_ratio(
+    z: Tensor<2>,
+    log_variance: Tensor<2>,
+    noise: Tensor<2>,
+) -> Tensor<1> {
     let [rows, _] = z.dims();
     let terms = noise.clone() * noise + log_variance - z.clone() * z;
     terms.sum_dim(1).mul_scalar(0.5).reshape([rows])
 }
 
-/// log N(x; mean, exp(log_variance)) of each row, `[N]`, from x and mean `[N, z]` and log variances that broadcast to them.
-#[must_use]
-pub fn log_normal(x: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
+/// log N(x; mean, exp(log_variance)) of each row, `[N]`, from x and mean `[N, z]` and log variances
+/// that broadcast to them.
+pub(crate) fn log_normal(x: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Tensor<1> {
     let [rows, _] = x.dims();
     let difference = x - mean;
     let squares = difference.clone() * difference;
@@ -107,10 +112,9 @@ pub fn log_normal(x: Tensor<2>, mean: Tensor<2>, log_variance: Tensor<2>) -> Ten
     terms.sum_dim(1).mul_scalar(-0.5).reshape([rows])
 }
 
-/// The importance-weighted bound (Burda et al. 2016, equation 8), shape `[1]`, from log weights log p(x, z) − log q(z|x) `[k·N]`,
-/// the k draws of all images one after the other.
-#[must_use]
-pub fn importance_weighted(log_weights: Tensor<1>, draws: usize) -> Tensor<1> {
+/// The importance-weighted bound (Burda et al. 2016, equation 8), shape `[1]`, from log weights log
+/// p(x, z) − log q(z|x) `[k·N]`, the k draws of all images one after the other.
+pub(crate) fn importance_weighted(log_weights: Tensor<1>, draws: usize) -> Tensor<1> {
     let [all] = log_weights.dims();
     let weights = log_weights.reshape([draws, all / draws.max(1)]);
     let largest = weights.clone().max_dim(0).detach();
@@ -118,11 +122,9 @@ pub fn importance_weighted(log_weights: Tensor<1>, draws: usize) -> Tensor<1> {
     (sum.log() + largest).mean()
 }
 
-/// β at a step: `beta` after a linear rise over `warmup` steps; or, with `cycle`, a rise over the first half of each so many steps (Fu
-/// et al. 2019).
-#[must_use]
-#[allow(clippy::cast_precision_loss)]
-pub fn beta_at(step: u64, beta: f64, warmup: u64, cycle: u64) -> f64 {
+/// β at a step: `beta` after a linear rise over `warmup` steps; or, with `cycle`, a rise over the
+/// first half of each so many steps (Fu et al. 2019).
+pub(crate) fn beta_at(step: u64, beta: f64, warmup: u64, cycle: u64) -> f64 {
     let rise = |at: u64, over: u64| (at as f64 / over.max(1) as f64).min(1.0);
     if cycle > 0 {
         beta * rise(step % cycle, cycle.div_ceil(2))
@@ -134,8 +136,7 @@ pub fn beta_at(step: u64, beta: f64, warmup: u64, cycle: u64) -> f64 {
 }
 
 /// Classes repeated for each of `draws` draws.
-#[must_use]
-pub fn repeated(classes: Option<Tensor<1, Int>>, draws: usize) -> Option<Tensor<1, Int>> {
+pub(crate) fn repeated(classes: Option<Tensor<1, Int>>, draws: usize) -> Option<Tensor<1, Int>> {
     classes.map(|classes| classes.repeat_dim(0, draws))
 }
 

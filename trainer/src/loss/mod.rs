@@ -1,6 +1,6 @@
 //! What is minimized: adversarial losses and the evidence lower bound, on logits.
 
-pub mod adversarial;
-pub mod augment;
-pub mod elbo;
-pub mod penalty;
+pub(crate) mod adversarial;
+pub(crate) mod augment;
+pub(crate) mod elbo;
+pub(crate) mod penalty;

@@ -1,21 +1,25 @@
 //! Penalties on the discriminator's gradient with respect to its input, without second derivatives.
 //!
-//! burn differentiates once. What is needed is the gradient, with respect to the discriminator's weights, of a function of
-//! g = ∇ₓD(x). As ∂‖g‖ = u·∂g with the direction u = g/‖g‖ held fixed, and u·∇ₓD(x) is the slope of D along u, the slope's central
-//! difference, (D(x + εu) − D(x − εu)) / 2ε, has that gradient up to O(ε²), and takes two forward passes and one backward.
-//! `tests` compare it with the analytic gradient of a small net: the relative error is 1.8e-4 for the weights next to the image, 1.0e-4 for the others (R1).
+//! burn differentiates once. What is needed is the gradient, with respect to the discriminator's
+//! weights, of a function of g = ∇ₓD(x). As ∂‖g‖ = u·∂g with the direction u = g/‖g‖ held fixed,
+//! and u·∇ₓD(x) is the slope of D along u, the slope's central difference, (D(x + εu) − D(x − εu))
+//! / 2ε, has that gradient up to O(ε²), and takes two forward passes and one backward. `tests`
+//! compare it with the analytic gradient of a small net: the relative error is 1.8e-4 for the
+//! weights next to the image, 1.0e-4 for the others (R1).
 
 use burn::tensor::Tensor;
 
-/// Half of the central difference's width, in units of the image's Euclidean length. Smaller ones drown in rounding, larger ones
-/// miss the discriminator's kinks.
+/// Half of the central difference's width, in units of the image's Euclidean length. Smaller ones
+/// drown in rounding, larger ones miss the discriminator's kinks.
 const STEP: f64 = 0.05;
 
-/// ‖∇ₓD(x)‖ of each image, `[N]`, as something whose gradient with respect to the discriminator's weights is right to O(ε²).
+/// ‖∇ₓD(x)‖ of each image, `[N]`, as something whose gradient with respect to the discriminator's
+/// weights is right to O(ε²).
 ///
-/// `x` is `[N, C, H, W]`, on a device that differentiates, and no part of a graph; `judge` gives the logits `[N, 1]`.
-/// Batch normalization mixes the images of a batch: penalties are for discriminators without it.
-pub fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
+/// `x` is `[N, C, H, W]`, on a device that differentiates, and no part of a graph; `judge` gives
+/// the logits `[N, 1]`. Batch normalization mixes the images of a batch: penalties are for
+/// discriminators without it.
+pub(crate) fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
     let [rows, ..] = x.dims();
     let input = x.clone().detach().require_grad();
     let gradients = judge(input.clone()).sum().backward();
@@ -37,9 +41,9 @@ pub fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Te
     (ahead - behind).mul_scalar(0.5 / STEP).reshape([rows])
 }
 
-/// E\[(‖∇D(x̂)‖ − 1)²\], shape `[1]`, at points x̂ between real and generated images (Gulrajani et al. 2017, equation 3).
-/// `mix` `[N]` says where between, from 0 (fake) to 1 (real).
-pub fn gradient_penalty(
+/// E\[(‖∇D(x̂)‖ − 1)²\], shape `[1]`, at points x̂ between real and generated images (Gulrajani et
+/// al. 2017, equation 3). `mix` `[N]` says where between, from 0 (fake) to 1 (real).
+pub(crate) fn gradient_penalty(
     real: Tensor<4>,
     fake: Tensor<4>,
     mix: Tensor<1>,
@@ -52,8 +56,9 @@ pub fn gradient_penalty(
     (excess.clone() * excess).mean()
 }
 
-/// ½E\[‖∇D(x)‖²\], shape `[1]`, on real images: R1 (Mescheder et al. 2018, equation 9), to be multiplied by γ.
-pub fn r1(real: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
+/// ½E\[‖∇D(x)‖²\], shape `[1]`, on real images: R1 (Mescheder et al. 2018, equation 9), to be
+/// multiplied by γ.
+pub(crate) fn r1(real: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
     let length = gradient_norm(real, judge);
     (length.clone() * length).mean().mul_scalar(0.5)
 }
@@ -78,9 +83,10 @@ mod tests {
         values.into_iter().map(f64::from).collect()
     }
 
-    /// Compares a penalty, the mean of f(‖∇D(x)‖) over five images, and its gradient with what can be written down for D(x) =
-    /// Σⱼ vⱼ·softplus(wⱼ·x): ∇D is g = Σⱼ vⱼ·σ(wⱼ·x)·wⱼ, and ∂f(‖g‖) is f′(‖g‖)/‖g‖ · (g·∂g). `penalty` gets the images and D,
-    /// `f` the length of g and gives f and f′/‖g‖.
+    /// Compares a penalty, the mean of f(‖∇D(x)‖) over five images, and its gradient with what can
+    /// be written down for D(x) = Σⱼ vⱼ·softplus(wⱼ·x): ∇D is g = Σⱼ vⱼ·σ(wⱼ·x)·wⱼ, and ∂f(‖g‖) is
+    /// f′(‖g‖)/‖g‖ · (g·∂g). `penalty` gets the images and D, `f` the length of g and gives f and
+    /// f′/‖g‖.
     fn compare(
         images: &Tensor<2>,
         penalty: impl Fn(&dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1>,

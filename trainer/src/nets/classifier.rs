@@ -15,7 +15,7 @@ use crate::random::Purpose;
 /// [`Discriminator`](super::Discriminator). A dense layer with LeakyReLU, so that no feature dies,
 /// gives the features, and another one logit a class.
 #[derive(Module, Debug)]
-pub struct Classifier {
+pub(crate) struct Classifier {
     convs: Vec<Conv2d>,
     norms: Vec<BatchNorm>,
     describe: Linear,
@@ -24,10 +24,10 @@ pub struct Classifier {
 
 impl Classifier {
     /// Elements of the penultimate layer.
-    pub const FEATURES: usize = 64;
+    pub(crate) const FEATURES: usize = 64;
 
     /// A new classifier of images `[N, channels, size, size]` with weights from `config`'s seed.
-    pub fn new(config: ClassifierConfig, device: &Device) -> Self {
+    pub(crate) fn new(config: ClassifierConfig, device: &Device) -> Self {
         let ClassifierConfig {
             channels,
             size,
@@ -54,7 +54,7 @@ impl Classifier {
     }
 
     /// Images `[N, C, H, W]` to features `[N, 64]` and logits `[N, classes]`.
-    pub fn forward(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+    pub(crate) fn forward(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let maps = self
             .convs
             .iter()

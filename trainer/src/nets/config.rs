@@ -36,7 +36,7 @@ pub struct GeneratorConfig {
 
 /// What a [`Discriminator`](super::Discriminator) is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DiscriminatorConfig {
+pub(crate) struct DiscriminatorConfig {
     /// What it has in common with the other net.
     pub net: NetConfig,
     /// What keeps its layers in bounds.
@@ -47,7 +47,7 @@ pub struct DiscriminatorConfig {
 
 /// What an [`Encoder`](super::Encoder) is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub struct EncoderConfig {
+pub(crate) struct EncoderConfig {
     /// What it has in common with the other net.
     pub net: NetConfig,
     /// Length of the latent vector.
@@ -58,7 +58,7 @@ pub struct EncoderConfig {
 
 /// What a [`Classifier`](super::Classifier) is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClassifierConfig {
+pub(crate) struct ClassifierConfig {
     pub channels: usize,
     /// Height and width of an image.
     pub size: usize,

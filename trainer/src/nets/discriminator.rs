@@ -16,7 +16,7 @@ use crate::random::Purpose;
 
 /// Any discriminator of this program: features of an image, and what they say.
 #[derive(Module, Debug)]
-pub struct Discriminator {
+pub(crate) struct Discriminator {
     net: DiscriminatorNet,
     /// Looks at the whole image, where the convolutions see only parts of it.
     hidden: Option<Linear>,
@@ -29,14 +29,14 @@ pub struct Discriminator {
 
 /// The net that makes features of an image.
 #[derive(Module, Debug)]
-pub enum DiscriminatorNet {
+pub(crate) enum DiscriminatorNet {
     Dense(DenseDiscriminator),
     Conv(ConvDiscriminator),
 }
 
 /// Dense layers from all pixels at once, each with ReLU.
 #[derive(Module, Debug)]
-pub struct DenseDiscriminator {
+pub(crate) struct DenseDiscriminator {
     layers: Dense,
     bounds: Vec<Spectral>,
 }
@@ -44,7 +44,7 @@ pub struct DenseDiscriminator {
 /// The DCGAN discriminator: the generator mirrored, LeakyReLU 0.2, no batch normalization on the
 /// first map.
 #[derive(Module, Debug)]
-pub struct ConvDiscriminator {
+pub(crate) struct ConvDiscriminator {
     convs: Vec<Conv2d>,
     norms: Vec<BatchNorm>,
     bounds: Vec<Spectral>,
@@ -59,7 +59,7 @@ fn bind<const D: usize>(weight: &mut Param<Tensor<D>>, bound: Option<Spectral>) 
 
 impl Discriminator {
     /// A new discriminator with weights from the run's seed.
-    pub fn new(config: impl Into<DiscriminatorConfig>, device: &Device) -> Self {
+    pub(crate) fn new(config: impl Into<DiscriminatorConfig>, device: &Device) -> Self {
         let DiscriminatorConfig {
             net: config,
             norm,
@@ -138,7 +138,7 @@ impl Discriminator {
 
     /// Whether what it says of an image does not depend on the other images of a batch: no batch
     /// normalization.
-    pub fn sees_each_alone(&self) -> bool {
+    pub(crate) fn sees_each_alone(&self) -> bool {
         match &self.net {
             DiscriminatorNet::Dense(_) => true,
             DiscriminatorNet::Conv(net) => net.norms.is_empty(),
@@ -150,7 +150,7 @@ impl Discriminator {
     /// vectors nearer by one round of power iteration (while gradients are wanted): once for each
     /// time that the weights have changed, however many batches are then judged with them, for one
     /// backward pass.
-    pub fn normalized(&self) -> Self {
+    pub(crate) fn normalized(&self) -> Self {
         let mut bound = self.clone();
         match &mut bound.net {
             DiscriminatorNet::Dense(net) => {
@@ -173,7 +173,7 @@ impl Discriminator {
     }
 
     /// Features `[N, F]` of images, of a [`Discriminator::normalized`] one.
-    pub fn features(&self, x: Tensor<4>) -> Tensor<2> {
+    pub(crate) fn features(&self, x: Tensor<4>) -> Tensor<2> {
         match &self.net {
             DiscriminatorNet::Dense(net) => {
                 let layers = net.layers.layers().iter();
@@ -199,7 +199,7 @@ impl Discriminator {
     /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one:
     /// positive for "real". A conditional discriminator without classes says whether an image is
     /// real, of whichever class.
-    pub fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
+    pub(crate) fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let logits = linear(&self.judge, features.clone(), 1.0);
         match (&self.classes, class) {
             (Some(table), Some(class)) => {
@@ -212,7 +212,7 @@ impl Discriminator {
     }
 
     /// Logits `[N, 1]` of images.
-    pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
+    pub(crate) fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
         let net = self.normalized();
         net.judge(net.features(x), class)
     }

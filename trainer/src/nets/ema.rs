@@ -52,7 +52,7 @@ impl ModuleMapper for TowardsCurrent {
 /// Moves the weights of `average` towards those of `current`: keep · average + (1 − keep) ·
 /// current. Running statistics of batch normalization are not touched, see
 /// [`Generator::calibrate`].
-pub fn ema_update(average: Generator, current: &Generator, keep: f64) -> Generator {
+pub(crate) fn ema_update(average: Generator, current: &Generator, keep: f64) -> Generator {
     let mut collect = Collect::default();
     current.visit(&mut collect);
     let mut towards = TowardsCurrent {

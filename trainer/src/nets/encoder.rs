@@ -18,7 +18,7 @@ const CLASS_FEATURES: usize = 16;
 /// Dense layers, or halvings by convolution with batch normalization and LeakyReLU (the decoder
 /// mirrored), with two heads.
 #[derive(Module, Debug)]
-pub struct Encoder {
+pub(crate) struct Encoder {
     /// What each class adds to the pixels.
     classes: Option<Embedding>,
     convs: Vec<Conv2d>,
@@ -32,7 +32,7 @@ pub struct Encoder {
 
 impl Encoder {
     /// A new encoder with weights from the run's seed: the decoder's hidden layers mirrored.
-    pub fn new(config: impl Into<EncoderConfig>, device: &Device) -> Self {
+    pub(crate) fn new(config: impl Into<EncoderConfig>, device: &Device) -> Self {
         let EncoderConfig {
             net: config,
             latent,
@@ -84,13 +84,17 @@ impl Encoder {
     }
 
     /// The encoder of the second stage, where there is one.
-    pub fn second(&self) -> Option<&LatentEncoder> {
+    pub(crate) fn second(&self) -> Option<&LatentEncoder> {
         self.second.as_ref()
     }
 
     /// Images `[N, C, H, W]`, of a conditional encoder with classes `[N]`, to (μ, log σ²), `[N, z]`
     /// each.
-    pub fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> (Tensor<2>, Tensor<2>) {
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<4>,
+        class: Option<Tensor<1, Int>>,
+    ) -> (Tensor<2>, Tensor<2>) {
         let [rows, ..] = x.dims();
         let x = match self.convs.as_slice() {
             [] => x,

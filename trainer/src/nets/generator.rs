@@ -31,7 +31,7 @@ pub struct Generator {
 
 /// The net that makes an image of a latent vector.
 #[derive(Module, Debug)]
-pub enum GeneratorNet {
+pub(crate) enum GeneratorNet {
     Dense(DenseGenerator),
     /// A dense layer and doublings by convolution.
     Conv(ConvGenerator),
@@ -39,7 +39,7 @@ pub enum GeneratorNet {
 
 /// Dense layers to all pixels at once.
 #[derive(Module, Debug)]
-pub struct DenseGenerator {
+pub(crate) struct DenseGenerator {
     layers: Dense,
     channels: usize,
     size: usize,
@@ -47,7 +47,7 @@ pub struct DenseGenerator {
 
 /// One doubling of height and width.
 #[derive(Module, Debug)]
-pub enum Upsample {
+pub(crate) enum Upsample {
     /// Transposed convolution 4x4, stride 2.
     Transposed(ConvTranspose2d),
     /// Nearest ×2, then a 3x3 convolution.
@@ -56,7 +56,7 @@ pub enum Upsample {
 
 /// The DCGAN generator (Radford et al. 2016): dense to the smallest map, then doublings.
 #[derive(Module, Debug)]
-pub struct ConvGenerator {
+pub(crate) struct ConvGenerator {
     project: Linear,
     norms: Vec<BatchNorm>,
     ups: Vec<Upsample>,

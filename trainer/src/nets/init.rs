@@ -23,7 +23,7 @@ pub enum Scheme {
 /// Hands out layers; each parameter has its own stream, so that a layer's weights depend on its
 /// place alone.
 #[derive(Debug)]
-pub struct Init<'d> {
+pub(crate) struct Init<'d> {
     seed: u64,
     purpose: Purpose,
     scheme: Scheme,
@@ -33,7 +33,7 @@ pub struct Init<'d> {
 
 impl<'d> Init<'d> {
     /// Layers for one net on `device`.
-    pub fn new(seed: u64, purpose: Purpose, scheme: Scheme, device: &'d Device) -> Self {
+    pub(crate) fn new(seed: u64, purpose: Purpose, scheme: Scheme, device: &'d Device) -> Self {
         Self {
             seed,
             purpose,
@@ -102,7 +102,7 @@ impl<'d> Init<'d> {
     }
 
     /// A dense layer, `[N, inputs]` to `[N, outputs]`.
-    pub fn linear(&mut self, inputs: usize, outputs: usize) -> Linear {
+    pub(crate) fn linear(&mut self, inputs: usize, outputs: usize) -> Linear {
         let mut layer = LinearConfig::new(inputs, outputs).init(self.device);
         layer.weight = self.weight([inputs, outputs], inputs);
         layer.bias = Some(self.bias(outputs, inputs));
@@ -123,7 +123,7 @@ impl<'d> Init<'d> {
     }
 
     /// A convolution, `kernel`×`kernel` with `stride` and `padding`.
-    pub fn conv(
+    pub(crate) fn conv(
         &mut self,
         inputs: usize,
         outputs: usize,
@@ -146,7 +146,12 @@ impl<'d> Init<'d> {
     }
 
     /// A transposed convolution 4x4 with stride 2 and padding 1: it doubles height and width.
-    pub fn conv_transpose(&mut self, inputs: usize, outputs: usize, bias: bool) -> ConvTranspose2d {
+    pub(crate) fn conv_transpose(
+        &mut self,
+        inputs: usize,
+        outputs: usize,
+        bias: bool,
+    ) -> ConvTranspose2d {
         let mut layer = ConvTranspose2dConfig::new([inputs, outputs], [4, 4])
             .with_stride([2, 2])
             .with_padding([1, 1])
@@ -159,7 +164,7 @@ impl<'d> Init<'d> {
     }
 
     /// Batch normalization over `channels` feature maps.
-    pub fn batch_norm(&mut self, channels: usize) -> BatchNorm {
+    pub(crate) fn batch_norm(&mut self, channels: usize) -> BatchNorm {
         let mut layer = BatchNormConfig::new(channels).init(self.device);
         layer.gamma = self.param([channels], |stream, values| {
             stream.fill_normal(values);
@@ -184,7 +189,7 @@ impl<'d> Init<'d> {
     }
 
     /// A table with a row of `width` N(0, 1) values for each of `classes`.
-    pub fn embedding(&mut self, classes: usize, width: usize) -> Embedding {
+    pub(crate) fn embedding(&mut self, classes: usize, width: usize) -> Embedding {
         let mut layer = EmbeddingConfig::new(classes, width).init(self.device);
         layer.weight = self.param([classes, width], |stream, values| {
             stream.fill_normal(values)
@@ -194,7 +199,7 @@ impl<'d> Init<'d> {
 
     /// A table with a row of `width` zeros for each of `classes`, where nothing is to depend on the
     /// class at first.
-    pub fn blank_embedding(&mut self, classes: usize, width: usize) -> Embedding {
+    pub(crate) fn blank_embedding(&mut self, classes: usize, width: usize) -> Embedding {
         let mut layer = EmbeddingConfig::new(classes, width).init(self.device);
         layer.weight = self.param([classes, width], |_, _| {});
         layer

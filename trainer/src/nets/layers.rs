@@ -17,7 +17,7 @@ pub(super) const SLOPE: f64 = 0.2;
 
 /// Nearest ×2, then a 3x3 convolution: no checkerboard (Odena et al. 2016).
 #[derive(Module, Debug)]
-pub struct ResizeConv {
+pub(crate) struct ResizeConv {
     resize: Interpolate2d,
     conv: Conv2d,
 }
@@ -276,8 +276,8 @@ fn batch_norm(layer: &BatchNorm, x: Tensor<4>, slope: f64) -> Maps {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Scheme;
     use super::*;
+    use crate::nets::init::Scheme;
     use crate::random::{Purpose, normals};
     use burn::tensor::Device;
 

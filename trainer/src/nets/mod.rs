@@ -13,16 +13,12 @@ mod layers;
 mod second_stage;
 mod spectral;
 
-pub use classifier::Classifier;
-pub use config::{
-    ClassifierConfig, DiscriminatorConfig, EncoderConfig, GeneratorConfig, NetConfig,
-};
-pub use discriminator::{ConvDiscriminator, DenseDiscriminator, Discriminator, DiscriminatorNet};
-pub use ema::ema_update;
-pub use encoder::Encoder;
-pub use generator::{ConvGenerator, DenseGenerator, Generator, GeneratorNet, Upsample};
-pub use init::{Init, Scheme};
-pub use second_stage::{LatentDecoder, LatentEncoder};
+pub(crate) use classifier::Classifier;
+pub(crate) use config::ClassifierConfig;
+pub(crate) use discriminator::Discriminator;
+pub(crate) use ema::ema_update;
+pub(crate) use encoder::Encoder;
+pub(crate) use generator::Generator;
 
 #[cfg(test)]
 mod tests {

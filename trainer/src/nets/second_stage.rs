@@ -28,7 +28,7 @@ pub struct LatentDecoder {
 
 /// q(u|z) = N(z + g(z), σ²(z)).
 #[derive(Module, Debug)]
-pub struct LatentEncoder {
+pub(crate) struct LatentEncoder {
     hidden: Dense,
     change: Linear,
     log_variance: Linear,
@@ -77,7 +77,7 @@ impl LatentEncoder {
     }
 
     /// Latents of the first stage `[N, z]` to (μ, log σ²) of q(u|z), `[N, z]` each.
-    pub fn forward(&self, z: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    pub(crate) fn forward(&self, z: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
         let hidden = relu(self.hidden.forward(z.clone()));
         (
             z + linear(&self.change, hidden.clone(), 1.0),

@@ -59,8 +59,8 @@ impl Spectral {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Scheme;
     use super::*;
+    use crate::nets::init::Scheme;
     use crate::random::{Purpose, normals};
     use burn::tensor::Device;
 

@@ -4,27 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// One number over the steps of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Series {
-    /// Its name in the file.
-    pub name: String,
-    /// Step and value, by rising step, one value a step.
-    pub points: Vec<(u64, f64)>,
-}
+use crate::chart::Series;
 
 /// A file of lines, read as far as it can be.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Log {
+pub(crate) struct Log {
     /// Every numeric field but `step`, `epoch`, `images` and `seconds`, by name.
     pub series: Vec<Series>,
     /// Seconds of training at each step that has them, by rising step.
     pub seconds: Vec<(u64, f64)>,
     /// Images used at the last step that says so.
     pub images: Option<u64>,
-    /// The last step.
     pub step: Option<u64>,
-    /// Numbers of the lines, from 1, that are no JSON object with a step: a run that was killed leaves half a line.
+    /// Numbers of the lines, from 1, that are no JSON object with a step: a run that was killed
+    /// leaves half a line.
     pub broken: Vec<usize>,
 }
 
@@ -32,9 +25,9 @@ pub struct Log {
 const PLACE: [&str; 4] = ["step", "epoch", "images", "seconds"];
 
 impl Log {
-    /// Reads the bytes of a file. Broken lines are counted and left out; of two lines with one step the later counts.
-    #[must_use]
-    pub fn read(bytes: &[u8]) -> Self {
+    /// Reads the bytes of a file. Broken lines are counted and left out; of two lines with one step
+    /// the later counts.
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         let mut log = Self::default();
         let mut series: BTreeMap<String, BTreeMap<u64, f64>> = BTreeMap::new();
         let mut seconds = BTreeMap::new();
@@ -81,33 +74,8 @@ impl Log {
     }
 
     /// Seconds of training in all, as far as the file says.
-    #[must_use]
-    pub fn duration(&self) -> Option<f64> {
+    pub(crate) fn duration(&self) -> Option<f64> {
         self.seconds.last().map(|(_, s)| *s)
-    }
-}
-
-impl Series {
-    /// At most `2 * buckets` points that keep every peak: the smallest and the largest value of each of `buckets` stretches.
-    #[must_use]
-    pub fn thin(&self, buckets: usize) -> Vec<(u64, f64)> {
-        let length = self.points.len().div_ceil(buckets.max(1)).max(1);
-        if length <= 2 {
-            return self.points.clone();
-        }
-        let mut kept = Vec::new();
-        for stretch in self.points.chunks(length) {
-            let by_value = |a: &&(u64, f64), b: &&(u64, f64)| a.1.total_cmp(&b.1);
-            let (low, high) = (
-                stretch.iter().min_by(by_value),
-                stretch.iter().max_by(by_value),
-            );
-            let mut ends: Vec<(u64, f64)> = low.into_iter().chain(high).copied().collect();
-            ends.sort_by_key(|p| p.0);
-            ends.dedup_by_key(|p| p.0);
-            kept.extend(ends);
-        }
-        kept
     }
 }
 
@@ -136,21 +104,5 @@ mod tests {
     fn bytes_that_are_no_text_are_one_broken_line() {
         assert_eq!(Log::read(&[0xff, 0xfe, 0x00]).broken, [1]);
         assert_eq!(Log::read(b""), Log::default());
-    }
-
-    #[test]
-    fn thinning_keeps_the_peaks_and_the_order() {
-        let mut series = Series {
-            name: String::new(),
-            points: (0..10_000).map(|s| (s, 1.0)).collect(),
-        };
-        series.points[4321].1 = 99.0;
-        series.points[77].1 = -5.0;
-        let thin = series.thin(200);
-        assert!(thin.len() <= 400, "{}", thin.len());
-        assert!(thin.contains(&(4321, 99.0)) && thin.contains(&(77, -5.0)));
-        assert!(thin.windows(2).all(|w| w[0].0 < w[1].0));
-        series.points.truncate(300);
-        assert_eq!(series.thin(200).len(), 300);
     }
 }

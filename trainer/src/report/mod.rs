@@ -1,13 +1,10 @@
-//! Images for people: sheets of samples, files of them, the terminal, one HTML page per run.
+//! A run for people: one HTML page, TensorBoard, images in the terminal.
 
-mod base64;
-pub mod error;
-pub mod grid;
-pub mod log;
-pub mod page;
-pub mod run_files;
-pub mod samples;
-pub mod tensorboard;
-pub mod terminal;
+pub(crate) mod error;
+pub(crate) mod log;
+pub(crate) mod page;
+pub(crate) mod run_files;
+pub(crate) mod tensorboard;
+pub(crate) mod terminal;
 
-pub use error::ReportError;
+pub(crate) use error::ReportError;

@@ -1,4 +1,5 @@
-//! What lies in a run folder, read as far as it can be: a fresh, a running or a damaged run is a run too.
+//! What lies in a run folder, read as far as it can be: a fresh, a running or a damaged run is a
+//! run too.
 
 use std::fs;
 use std::io;
@@ -14,14 +15,11 @@ use crate::training::run::read_config;
 
 /// A sheet of images as a PNG file.
 #[derive(Clone, Debug)]
-pub struct Sheet {
+pub(crate) struct SheetFile {
     /// The step it was made at; 0 for `reals.png`.
     pub step: u64,
-    /// The file's bytes.
     pub png: Vec<u8>,
-    /// Width in pixels.
     pub width: u32,
-    /// Height in pixels.
     pub height: u32,
     /// 1 for grey, 3 for RGB.
     pub channels: u8,
@@ -29,7 +27,7 @@ pub struct Sheet {
 
 /// One checkpoint of a run.
 #[derive(Clone, Debug)]
-pub struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// The step in its folder's name.
     pub step: u64,
     /// What it says of itself, or what is wrong with it.
@@ -38,51 +36,42 @@ pub struct Checkpoint {
     pub best: bool,
 }
 
-/// Everything a report is made from.
+/// Everything a report is made from. What is missing or damaged is a sentence instead.
 #[derive(Clone, Debug)]
-pub struct RunFiles {
-    /// The folder.
+pub(crate) struct RunFiles {
     pub path: PathBuf,
-    /// The folder's name.
     pub name: String,
-    /// The text of `config.toml`, or why there is none.
     pub config_text: Result<String, String>,
-    /// The configuration, or what is wrong with it.
     pub config: Result<Config, String>,
-    /// `environment.json`, or why there is none.
     pub environment: Result<Value, String>,
-    /// `stats.jsonl`, or why there is none.
     pub stats: Result<Log, String>,
-    /// `metrics.jsonl`, where a run has one.
     pub metrics: Option<Result<Log, String>>,
-    /// `metrics.stamp.json`, where a run has one that can be read.
-    pub stamps: Option<Value>,
-    /// `eval.json`, where a run has one.
+    /// `metrics.stamp.json`.
+    pub provenance: Option<Value>,
+    /// `eval.json`.
     pub evaluation: Option<Result<Value, String>>,
     /// Images of `samples/` by step, thinned out.
-    pub samples: Vec<Sheet>,
-    /// How many sample images the folder has.
+    pub samples: Vec<SheetFile>,
     pub samples_found: usize,
     /// Sample images that could not be read, one sentence each.
     pub samples_broken: Vec<String>,
-    /// `reals.png`, or why there is none.
-    pub reals: Result<Sheet, String>,
-    /// Checkpoints, oldest first.
+    pub reals: Result<SheetFile, String>,
     pub checkpoints: Vec<Checkpoint>,
 }
 
 /// Most sample sheets in a report.
-pub const MAX_SHEETS: usize = 60;
-/// Most bytes of them together, so that a page of large colour images still opens on a phone. The first and the last stay whatever
-/// they weigh.
-pub const MAX_SHEET_BYTES: u64 = 12 << 20;
+pub(crate) const MAX_SHEETS: usize = 60;
+/// Most bytes of them together, so that a page of large colour images still opens on a phone. The
+/// first and the last stay whatever they weigh.
+pub(crate) const MAX_SHEET_BYTES: u64 = 12 << 20;
 
 impl RunFiles {
     /// Reads a run folder.
     ///
     /// # Errors
-    /// [`ReportError::Folder`] when it cannot be read, [`ReportError::NotARun`] when nothing in it is a run's.
-    pub fn read(path: &Path) -> Result<Self, ReportError> {
+    /// [`ReportError::Folder`] when it cannot be read, [`ReportError::NotARun`] when nothing in it
+    /// is a run's.
+    pub(crate) fn read(path: &Path) -> Result<Self, ReportError> {
         let folder = |source| ReportError::Folder {
             path: path.to_owned(),
             source,
@@ -112,7 +101,7 @@ impl RunFiles {
             stats: bytes(path, "stats.jsonl").map(|b| Log::read(&b)),
             metrics: if_there(path, "metrics.jsonl")
                 .then(|| bytes(path, "metrics.jsonl").map(|b| Log::read(&b))),
-            stamps: json(path, "metrics.stamp.json").ok(),
+            provenance: json(path, "metrics.stamp.json").ok(),
             evaluation: if_there(path, "eval.json").then(|| json(path, "eval.json")),
             samples,
             samples_found,
@@ -122,9 +111,7 @@ impl RunFiles {
         })
     }
 
-    /// The newest checkpoint that is whole.
-    #[must_use]
-    pub fn state(&self) -> Option<&State> {
+    pub(crate) fn state(&self) -> Option<&State> {
         self.checkpoints
             .iter()
             .rev()
@@ -147,7 +134,7 @@ fn json(path: &Path, name: &str) -> Result<Value, String> {
     serde_json::from_slice(&bytes(path, name)?).map_err(|e| format!("{name} is damaged: {e}."))
 }
 
-fn sheet(path: &Path, step: u64) -> Result<Sheet, String> {
+fn sheet(path: &Path, step: u64) -> Result<SheetFile, String> {
     let name = path
         .file_name()
         .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
@@ -158,7 +145,7 @@ fn sheet(path: &Path, step: u64) -> Result<Sheet, String> {
     // Decoded whole: a browser shows half an image of a damaged file without a word.
     let image = image::load_from_memory_with_format(&png, image::ImageFormat::Png)
         .map_err(|e| format!("{name} is damaged: {e}."))?;
-    Ok(Sheet {
+    Ok(SheetFile {
         step,
         width: image.width(),
         height: image.height(),
@@ -168,7 +155,7 @@ fn sheet(path: &Path, step: u64) -> Result<Sheet, String> {
 }
 
 /// The sheets to show, the number of files there are, and what is wrong with some.
-fn samples(folder: &Path) -> (Vec<Sheet>, usize, Vec<String>) {
+fn samples(folder: &Path) -> (Vec<SheetFile>, usize, Vec<String>) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<(u64, PathBuf, u64)> = entries
         .filter_map(|entry| {
@@ -185,7 +172,7 @@ fn samples(folder: &Path) -> (Vec<Sheet>, usize, Vec<String>) {
     let mean = (bytes / (found as u64).max(1)).max(1);
     let affordable = usize::try_from(MAX_SHEET_BYTES / mean).unwrap_or(MAX_SHEETS);
     let (mut sheets, mut broken) = (Vec::new(), Vec::new());
-    for index in spread(found, affordable.clamp(2, MAX_SHEETS)) {
+    for index in evenly_spread(found, affordable.clamp(2, MAX_SHEETS)) {
         let Some((step, path, _)) = files.get(index) else {
             continue;
         };
@@ -198,7 +185,7 @@ fn samples(folder: &Path) -> (Vec<Sheet>, usize, Vec<String>) {
 }
 
 /// Indices of at most `most` of `count` things, evenly spread, the first and the last among them.
-fn spread(count: usize, most: usize) -> Vec<usize> {
+fn evenly_spread(count: usize, most: usize) -> Vec<usize> {
     let (last, steps) = (count.saturating_sub(1), most.saturating_sub(1).max(1));
     if count <= most {
         return (0..count).collect();
@@ -226,12 +213,12 @@ mod tests {
 
     #[test]
     fn thinning_keeps_the_first_and_the_last() {
-        assert_eq!(spread(0, 60), [] as [usize; 0]);
-        assert_eq!(spread(3, 60), [0, 1, 2]);
-        let many = spread(1000, 60);
+        assert_eq!(evenly_spread(0, 60), [] as [usize; 0]);
+        assert_eq!(evenly_spread(3, 60), [0, 1, 2]);
+        let many = evenly_spread(1000, 60);
         assert_eq!((many.len(), many[0], many[59]), (60, 0, 999));
         assert!(many.windows(2).all(|w| w[0] < w[1]));
-        assert_eq!(spread(9, 2), [0, 8]);
+        assert_eq!(evenly_spread(9, 2), [0, 8]);
     }
 
     #[test]
@@ -251,7 +238,7 @@ mod tests {
     fn a_damaged_image_is_named_and_the_others_are_shown() {
         let folder = TestFolder::new();
         let image = image::DynamicImage::from(image::GrayImage::new(4, 3));
-        let png = super::super::grid::png(&image).unwrap();
+        let png = crate::sheet::png(&image).unwrap();
         folder.write("samples/000010.png", &png);
         folder.write("samples/000020.png", &png[..png.len() / 2]);
         folder.write("samples/notes.txt", b"x");

@@ -1,64 +1,26 @@
-//! Which class of a conditional generator an image is asked for.
+//! The class of a conditional generator that an image is made in.
 
-use super::{Latents, SamplingError};
-use crate::words::nearest;
+use super::error::SamplingError;
+use super::request::Latents;
+use super::unknown_class::UnknownClass;
 
-/// Most names that an error lists.
-const LISTED: usize = 20;
-
-/// The first names, for an error.
-pub(super) fn listed(names: &[String]) -> String {
-    let more = if names.len() > LISTED { ", ..." } else { "" };
-    names.get(..LISTED).unwrap_or(names).join(", ") + more
-}
-
-/// Which class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Class {
-    /// Each seed has its own: the seed's remainder by the number of classes. Of a generator without classes, none.
+    /// Each seed has its own: the seed's remainder by the number of classes. Of a generator without
+    /// classes, none.
     #[default]
     OfSeed,
     /// This one: its name on the card or, where no class has that name, its number.
-    Asked(String),
-}
-
-/// A class that could not be found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownClass {
-    /// What was asked for.
-    pub asked: String,
-    /// The names of all classes, or their numbers; none for a generator without classes.
-    pub names: Vec<String>,
-}
-
-impl core::fmt::Display for UnknownClass {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { asked, names } = self;
-        if names.is_empty() {
-            return write!(
-                f,
-                "this generator has no classes: leave --class {asked} out"
-            );
-        }
-        write!(
-            f,
-            "there is no class \"{asked}\": give one of {}, or a number from 0 to {}",
-            listed(names),
-            names.len() - 1
-        )?;
-        match nearest(asked, names.iter().map(String::as_str)) {
-            Some(meant) => write!(f, "; did you mean \"{meant}\"?"),
-            None => Ok(()),
-        }
-    }
+    Named(String),
 }
 
 impl Class {
-    /// The class of each image of a request; `None` for a generator without classes. `names` are those on the card, and may be fewer than
-    /// `classes`.
+    /// The class of each image of a request; `None` for a generator without classes. `names` are
+    /// those on the card, and may be fewer than `classes`.
     ///
     /// # Errors
-    /// [`SamplingError::Class`] for one that does not exist, [`SamplingError::WithoutClass`] for an interpolation in none.
+    /// [`SamplingError::Class`] for one that does not exist, [`SamplingError::WithoutClass`] for an
+    /// interpolation in none.
     pub(super) fn of_images(
         &self,
         latents: &Latents,
@@ -82,7 +44,7 @@ impl Class {
             (Self::OfSeed, Latents::Between(..)) => {
                 Err(SamplingError::WithoutClass { names: all() })
             }
-            (Self::Asked(asked), _) => {
+            (Self::Named(asked), _) => {
                 let named = (0..classes).find(|&class| name(class) == *asked);
                 let numbered = || asked.parse().ok().filter(|&class| class < classes);
                 let class = named.or_else(numbered).ok_or_else(|| {
@@ -104,7 +66,7 @@ mod tests {
     fn classes_of(class: &Class, latents: &str, names: &[&str]) -> Result<Vec<usize>, String> {
         let latents = match latents.split_once(':') {
             Some((_, between)) => {
-                Latents::Between(between.parse().unwrap(), super::super::Way::Linear)
+                Latents::Between(between.parse().unwrap(), crate::sampling::Way::Linear)
             }
             None => Latents::Seeds(latents.parse().unwrap()),
         };
@@ -115,8 +77,8 @@ mod tests {
             .map_err(|error| error.to_string())
     }
 
-    fn asked(name: &str) -> Class {
-        Class::Asked(name.into())
+    fn class_named(name: &str) -> Class {
+        Class::Named(name.into())
     }
 
     #[test]
@@ -141,24 +103,24 @@ mod tests {
     #[test]
     fn a_class_is_found_by_its_name_before_its_number() {
         assert_eq!(
-            classes_of(&asked("owl"), "5,6", &["cat", "dog", "owl"]).unwrap(),
+            classes_of(&class_named("owl"), "5,6", &["cat", "dog", "owl"]).unwrap(),
             [2, 2]
         );
         assert_eq!(
-            classes_of(&asked("1"), "5", &["cat", "dog", "owl"]).unwrap(),
+            classes_of(&class_named("1"), "5", &["cat", "dog", "owl"]).unwrap(),
             [1]
         );
         assert_eq!(
-            classes_of(&asked("1"), "between:0,1,2", &["3", "2", "1"]).unwrap(),
+            classes_of(&class_named("1"), "between:0,1,2", &["3", "2", "1"]).unwrap(),
             [2, 2]
         );
-        let error = classes_of(&asked("dig"), "0", &["cat", "dog", "owl"]).unwrap_err();
+        let error = classes_of(&class_named("dig"), "0", &["cat", "dog", "owl"]).unwrap_err();
         assert!(
             error.contains("did you mean \"dog\"?") && error.contains("from 0 to 2"),
             "{error}"
         );
-        assert!(classes_of(&asked("3"), "0", &["cat", "dog", "owl"]).is_err());
-        let error = classes_of(&asked("7"), "0", &[]).unwrap_err();
+        assert!(classes_of(&class_named("3"), "0", &["cat", "dog", "owl"]).is_err());
+        let error = classes_of(&class_named("7"), "0", &[]).unwrap_err();
         assert!(error.contains("no classes"), "{error}");
     }
 }

@@ -6,26 +6,28 @@ use std::path::{Path, PathBuf};
 use dreamlet_runtime::image::Shape;
 use image::DynamicImage;
 
-use super::{Sample, SamplingError};
-use crate::report::grid::{enlarge, grid, png, save_png, to_image};
+use super::error::SamplingError;
+use super::sampler::Sample;
+use crate::sheet::{enlarge, grid, png, save_png, to_image};
 
-/// Where images go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub(crate) enum Output {
     /// A sheet of all as PNG on standard output.
     Stdout,
     /// A sheet of all in a PNG file.
     File(PathBuf),
-    /// Each in a file of its own, named by its seed, and by the number of its class if it has one: `000012.png`, `000012-7.png`.
+    /// Each in a file of its own, named by its seed, and by the number of its class if it has one:
+    /// `000012.png`, `000012-7.png`.
     Folder(PathBuf),
 }
 
 impl Output {
-    /// `-` is standard output, `NAME.png` a file, an existing folder or a name without ending a folder.
+    /// `-` is standard output, `NAME.png` a file, an existing folder or a name without ending a
+    /// folder.
     ///
     /// # Errors
     /// [`SamplingError::OutputKind`] for a name with another ending.
-    pub fn from_path(path: &Path) -> Result<Self, SamplingError> {
+    pub(crate) fn from_path(path: &Path) -> Result<Self, SamplingError> {
         let ending = path
             .extension()
             .map(|e| e.to_string_lossy().to_ascii_lowercase());
@@ -50,7 +52,7 @@ impl Output {
 
 /// How a sheet is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Images in a row, else as near to a square as can be.
     pub columns: Option<usize>,
     /// Pixels between the images and around them, before enlarging.
@@ -73,7 +75,7 @@ impl Default for Layout {
 ///
 /// # Errors
 /// [`SamplingError::Grid`] where there are none or too many.
-pub fn sheet(
+pub(crate) fn sheet(
     samples: &[Sample],
     shape: Shape,
     layout: Layout,
@@ -83,11 +85,12 @@ pub fn sheet(
     Ok(enlarge(&sheet, layout.scale)?)
 }
 
-/// Writes one sample into a folder, enlarged: `000012.png`, or `000012-7.png` in class 7. Gives the path.
+/// Writes one sample into a folder, enlarged: `000012.png`, or `000012-7.png` in class 7. Gives the
+/// path.
 ///
 /// # Errors
 /// [`SamplingError::Grid`] where it cannot be written.
-pub fn save_one(
+pub(crate) fn save_one(
     sample: &Sample,
     shape: Shape,
     scale: usize,
@@ -102,21 +105,14 @@ pub fn save_one(
 }
 
 /// Makes a folder and those above it.
-///
-/// # Errors
-/// [`SamplingError::Folder`].
-pub fn make_folder(path: &Path) -> Result<(), SamplingError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), SamplingError> {
     std::fs::create_dir_all(path).map_err(|error| SamplingError::Folder {
         path: path.to_path_buf(),
         error,
     })
 }
 
-/// Writes a PNG to standard output.
-///
-/// # Errors
-/// [`SamplingError::Stdout`].
-pub fn print_png(image: &DynamicImage) -> Result<(), SamplingError> {
+pub(crate) fn print_png(image: &DynamicImage) -> Result<(), SamplingError> {
     let bytes = png(image)?;
     let mut out = std::io::stdout().lock();
     out.write_all(&bytes)

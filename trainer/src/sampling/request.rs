@@ -2,22 +2,15 @@
 
 use std::str::FromStr;
 
-use super::SamplingError;
+use super::error::SamplingError;
 
 /// Most images of one call: a mistyped range must not run for days.
-pub const MAX_IMAGES: u64 = 100_000;
+pub(crate) const MAX_IMAGES: u64 = 100_000;
 
-/// Seeds from text such as `0-35` or `1,5,9-12`, in the order they are written; ranges include both ends.
+/// Seeds from text such as `0-35` or `1,5,9-12`, in the order they are written; ranges include both
+/// ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeds(Vec<u64>);
-
-impl Seeds {
-    /// The seeds.
-    #[must_use]
-    pub fn as_slice(&self) -> &[u64] {
-        &self.0
-    }
-}
 
 impl From<Vec<u64>> for Seeds {
     fn from(seeds: Vec<u64>) -> Self {
@@ -64,9 +57,7 @@ impl FromStr for Seeds {
 /// From one seed's image to another's in a number of images, from text such as `3,8,16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interpolation {
-    /// The seed of the first image.
     pub from: u64,
-    /// The seed of the last image.
     pub to: u64,
     /// Images, both ends among them; at least 2.
     pub count: u64,
@@ -104,7 +95,6 @@ pub enum Way {
     Linear,
 }
 
-/// Which latent vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Latents {
     /// One for each seed.
@@ -114,9 +104,7 @@ pub enum Latents {
 }
 
 impl Latents {
-    /// Number of images.
-    #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         match self {
             Self::Seeds(seeds) => seeds.0.len(),
             Self::Between(interpolation, _) => {
@@ -126,8 +114,7 @@ impl Latents {
     }
 
     /// The number that names image `index`: its seed, or its place in an interpolation.
-    #[must_use]
-    pub fn number(&self, index: usize) -> u64 {
+    pub(crate) fn number(&self, index: usize) -> u64 {
         match self {
             Self::Seeds(seeds) => seeds.0.get(index).copied().unwrap_or(0),
             Self::Between(..) => index as u64,
@@ -139,7 +126,7 @@ impl Latents {
 ///
 /// # Errors
 /// [`SamplingError::Truncation`] unless it is a number above 0.
-pub fn parse_truncation(text: &str) -> Result<f32, SamplingError> {
+pub(crate) fn parse_truncation(text: &str) -> Result<f32, SamplingError> {
     match text.trim().parse::<f32>() {
         Ok(limit) if limit > 0.0 && limit.is_finite() => Ok(limit),
         _ => Err(SamplingError::Truncation { text: text.into() }),

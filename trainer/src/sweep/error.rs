@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::config::keys::{ConfigError, Key};
+use crate::config::ConfigError;
+use crate::config::keys::Key;
 use crate::data::DataError;
 
 /// One variant for each way a sweep file or a sweep can be wrong. `origin` is the sweep file.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum SweepError {
+pub(crate) enum SweepError {
     #[error("{doing} {}: {source}", path.display())]
     File {
         path: PathBuf,
@@ -153,7 +154,7 @@ fn suggestion(nearest: Option<&str>) -> String {
 
 /// What metrics a run has instead of `metric`.
 fn metrics_there(metric: &str, found: &[String]) -> String {
-    let near = crate::words::nearest(metric, found.iter().map(String::as_str));
+    let near = crate::suggest::nearest(metric, found.iter().map(String::as_str));
     let there = if found.is_empty() {
         "It wrote none at all: make training.log_every smaller, or take metric = \"score\"".into()
     } else {

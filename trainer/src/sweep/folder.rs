@@ -13,7 +13,7 @@ use crate::training::Learner;
 
 /// An open sweep.
 #[derive(Debug)]
-pub struct Sweep {
+pub(crate) struct Sweep {
     /// The sweep file, as it is in the folder.
     pub spec: Spec,
     pub path: PathBuf,
@@ -25,7 +25,7 @@ pub struct Sweep {
 
 /// Holds the sweep folder for one process.
 #[derive(Debug)]
-pub struct SweepLock(#[allow(dead_code, reason = "dropping it lets go")] File);
+pub(crate) struct SweepLock(#[allow(dead_code, reason = "dropping it lets go")] File);
 
 impl Sweep {
     /// Makes the folder for `file`, or goes on with the one there is.
@@ -33,7 +33,7 @@ impl Sweep {
     /// # Errors
     /// [`SweepError::Changed`] when the folder holds another sweep, [`SweepError::Busy`], or what
     /// is wrong with the file.
-    pub fn create(file: &Path, folder: &Path) -> Result<(Self, SweepLock), SweepError> {
+    pub(crate) fn create(file: &Path, folder: &Path) -> Result<(Self, SweepLock), SweepError> {
         let new = Spec::read(file)?;
         let doing = "making the sweep folder";
         for name in ["trials", "runs"] {
@@ -54,7 +54,7 @@ impl Sweep {
     }
 
     /// Reads a sweep folder; for looking, or for a worker that trains one of its trials.
-    pub fn open(folder: &Path) -> Result<Self, SweepError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, SweepError> {
         let spec = Spec::read(&folder.join("sweep.toml"))?;
         let rungs = schedule::rungs(spec.algorithm, spec.budget);
         let mut trials = Vec::new();
@@ -91,7 +91,7 @@ impl Sweep {
     }
 
     /// Writes the file of one trial.
-    pub fn save(&self, trial: &Trial) -> Result<(), SweepError> {
+    pub(crate) fn save(&self, trial: &Trial) -> Result<(), SweepError> {
         let path = trial_file(&self.path, trial.trial);
         let json = serde_json::to_vec_pretty(trial).map_err(|e| SweepError::Damaged {
             path: path.clone(),
@@ -102,7 +102,7 @@ impl Sweep {
 
     /// Training steps of trial number `trial` at the end of `rung`: of a budget in images, as many
     /// steps as use them up.
-    pub fn steps(&self, trial: usize, rung: usize) -> Result<u64, SweepError> {
+    pub(crate) fn steps(&self, trial: usize, rung: usize) -> Result<u64, SweepError> {
         let budget = self.rungs.get(rung).copied().unwrap_or(self.spec.budget);
         match self.spec.unit {
             Unit::Steps => Ok(budget),
@@ -115,12 +115,12 @@ impl Sweep {
     }
 
     /// The folder that holds the run folder of a trial.
-    pub fn out(&self, trial: usize) -> PathBuf {
+    pub(crate) fn out(&self, trial: usize) -> PathBuf {
         self.path.join("runs").join(format!("{trial:05}"))
     }
 
     /// The run folder of a trial, when training has made it.
-    pub fn run(&self, trial: usize) -> Option<PathBuf> {
+    pub(crate) fn run(&self, trial: usize) -> Option<PathBuf> {
         run_in(&self.out(trial))
     }
 }

@@ -23,7 +23,7 @@ const NOT_METRICS: [&str; 5] = ["step", "epoch", "images", "seconds", "images_pe
 ///
 /// # Errors
 /// [`SweepError::NoMetric`] when the run has no such metric, [`SweepError::File`].
-pub fn value_at(run: &Path, metric: &Metric, step: u64) -> Result<Option<f64>, SweepError> {
+pub(crate) fn value_at(run: &Path, metric: &Metric, step: u64) -> Result<Option<f64>, SweepError> {
     let missing = |found| SweepError::NoMetric {
         metric: metric.name().to_owned(),
         run: run.to_owned(),

@@ -10,17 +10,17 @@
 
 mod error;
 mod folder;
-pub mod launcher;
-pub mod metric;
-pub mod parameter;
+pub(crate) mod launcher;
+pub(crate) mod metric;
+pub(crate) mod parameter;
 mod read;
-pub mod report;
+pub(crate) mod report;
 mod run;
-pub mod schedule;
+pub(crate) mod schedule;
 mod spec;
-pub mod trial;
+pub(crate) mod trial;
 
-pub use error::SweepError;
-pub use folder::{Sweep, SweepLock};
-pub use run::{Ending, Event, Watch, retry_failed, run};
-pub use spec::{Algorithm, Goal, Metric, Settings, Spec, Unit, describe, plain};
+pub(crate) use error::SweepError;
+pub(crate) use folder::Sweep;
+pub(crate) use run::{Ending, Event, retry_failed, run};
+pub(crate) use spec::{Spec, Unit, describe};

@@ -6,11 +6,11 @@ use toml::Value;
 
 use super::error::SweepError;
 use crate::config::check_value;
-use crate::config::keys::{Key, Kind};
+use crate::config::keys::{Key, ValueKind};
 
 /// Where the values of a setting come from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Range {
+pub(crate) enum Range {
     Uniform(f64, f64),
     /// Uniform in the logarithm between two numbers above 0.
     Log(f64, f64),
@@ -29,7 +29,7 @@ pub enum Range {
 
 /// One searched setting.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
+pub(crate) struct Parameter {
     pub key: &'static Key,
     /// Where its values come from.
     pub range: Range,
@@ -48,7 +48,7 @@ impl Parameter {
     /// [`SweepError::BadValue`], [`SweepError::WrongRange`], [`SweepError::EmptyRange`],
     /// [`SweepError::OutOfRange`] or, for a choice that the key does not allow,
     /// [`SweepError::Config`].
-    pub fn read(origin: &str, key: &'static Key, value: &Value) -> Result<Self, SweepError> {
+    pub(crate) fn read(origin: &str, key: &'static Key, value: &Value) -> Result<Self, SweepError> {
         let reader = Reader { origin, key, value };
         let range = reader.range()?;
         Ok(Self { key, range })
@@ -57,7 +57,7 @@ impl Parameter {
     /// The value of trial number `trial`: a function of `seed`, the key and the number, whoever
     /// asks and in which order. A parameter that is added or removed leaves the others as they
     /// were.
-    pub fn sample(&self, seed: u64, trial: u64) -> Value {
+    pub(crate) fn sample(&self, seed: u64, trial: u64) -> Value {
         let mut stream = Stream::at(seed, DOMAIN, trial, key_number(self.key.path));
         match &self.range {
             Range::Uniform(low, high) => Value::Float(short(
@@ -87,11 +87,6 @@ impl Parameter {
                 .cloned()
                 .unwrap_or(Value::Boolean(false)),
         }
-    }
-
-    /// Whether images of it want a logarithmic axis.
-    pub fn is_log(&self) -> bool {
-        matches!(self.range, Range::Log(..) | Range::LogInteger(..))
     }
 }
 
@@ -142,8 +137,8 @@ impl Reader<'_> {
         if table.contains_key("step") && form != "integer" {
             return Err(self.bad("{ integer = [low, high], step = n }: only integers have a step"));
         }
-        let whole = matches!(self.key.kind, Kind::Integer(..));
-        let number = matches!(self.key.kind, Kind::Number(..));
+        let whole = matches!(self.key.kind, ValueKind::Integer(..));
+        let number = matches!(self.key.kind, ValueKind::Number(..));
         match form.as_str() {
             "choice" => self.choice(ends),
             "uniform" if number => self.numbers(ends).map(|(a, b)| Range::Uniform(a, b)),
@@ -167,7 +162,7 @@ impl Reader<'_> {
                 key: self.key,
                 found: self.value.to_string(),
                 allowed: match self.key.kind {
-                    Kind::Integer(..) => {
+                    ValueKind::Integer(..) => {
                         "{ integer = [low, high] }, { log = [low, high] } or { choice = [a, b] }"
                     }
                     _ => "{ choice = [a, b] }",
@@ -227,8 +222,8 @@ impl Reader<'_> {
         }
         #[allow(clippy::cast_precision_loss)]
         let (least, most) = match self.key.kind {
-            Kind::Integer(a, b) => (a as f64, b as f64),
-            Kind::Number(a, b) => (a, b),
+            ValueKind::Integer(a, b) => (a as f64, b as f64),
+            ValueKind::Number(a, b) => (a, b),
             _ => return Ok(()),
         };
         for end in [low, high] {
@@ -273,7 +268,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::find;
+    use crate::config::find;
 
     fn read(path: &str, range: &str) -> Result<Parameter, SweepError> {
         let table: toml::Table = format!("range = {range}").parse().unwrap();
@@ -308,7 +303,7 @@ mod tests {
                 drawn.push(value);
             }
             // Both halves of the range are used, and another seed draws others.
-            let middle = if parameter.is_log() {
+            let middle = if matches!(parameter.range, Range::Log(..) | Range::LogInteger(..)) {
                 (low * high).sqrt()
             } else {
                 (low + high) / 2.0

@@ -3,8 +3,9 @@
 use toml::{Table, Value};
 
 use super::error::SweepError;
-use crate::config::keys::{ConfigError, Key, find};
-use crate::words::nearest;
+use crate::config::keys::Key;
+use crate::config::{ConfigError, find};
+use crate::suggest::nearest;
 
 /// One table of the file, with the keys it may have.
 pub(super) struct Section<'a> {
@@ -151,7 +152,7 @@ pub(super) fn flatten<'a>(
 }
 
 fn is_section(name: &str) -> bool {
-    crate::config::keys::KEYS
+    crate::config::KEYS
         .iter()
         .any(|k| k.path.split_once('.').is_some_and(|(s, _)| s == name))
 }

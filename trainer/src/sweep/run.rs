@@ -14,7 +14,7 @@ use crate::training::StopFlag;
 const MOST_DEATHS: u32 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// Every trial has all that the algorithm gives it.
     Finished,
     /// Somebody asked it to stop; the same command goes on.
@@ -23,7 +23,7 @@ pub enum Ending {
 
 /// What happened to a trial, for whoever watches.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub(crate) enum Event {
     /// It began, or goes on from where it stood.
     Started,
     /// It came to the end of its rung.
@@ -34,7 +34,7 @@ pub enum Event {
 }
 
 /// Called after each event, with the sweep as it stands then.
-pub type Watch<'a> = dyn FnMut(&Sweep, usize, &Event) -> Result<(), SweepError> + 'a;
+pub(crate) type Watch<'a> = dyn FnMut(&Sweep, usize, &Event) -> Result<(), SweepError> + 'a;
 
 /// Runs a sweep to its end or until `stop` is set. Whatever an earlier process left running is
 /// resumed.
@@ -44,7 +44,7 @@ pub type Watch<'a> = dyn FnMut(&Sweep, usize, &Event) -> Result<(), SweepError> 
 ///
 /// # Errors
 /// [`SweepError`]; what was reached until then stays.
-pub fn run(
+pub(crate) fn run(
     sweep: &mut Sweep,
     launcher: &mut dyn Launcher,
     stop: &StopFlag,
@@ -217,7 +217,7 @@ fn put(sweep: &mut Sweep, trial: Trial) -> Result<(), SweepError> {
 }
 
 /// Lets failed trials go on from where they stand.
-pub fn retry_failed(sweep: &mut Sweep) -> Result<usize, SweepError> {
+pub(crate) fn retry_failed(sweep: &mut Sweep) -> Result<usize, SweepError> {
     let failed: Vec<Trial> = sweep
         .trials
         .iter()

@@ -11,7 +11,7 @@ use super::trial::{State, Trial};
 ///
 /// The paper stops at the largest r·ηᵏ that fits; here the last rung is all of the budget, so that
 /// the best trials get the whole budget that a person gave.
-pub fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
+pub(crate) fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
     let Algorithm::Asha { min, eta } = algorithm else {
         return vec![budget];
     };
@@ -26,7 +26,7 @@ pub fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
 }
 
 /// How many trials it takes until one is sure to get all of the budget: ηᵏ for k + 1 rungs.
-pub fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
+pub(crate) fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
     match algorithm {
         Algorithm::Random => 1,
         Algorithm::Asha { eta, .. } => {
@@ -38,7 +38,7 @@ pub fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
 
 /// What a free worker should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Train this trial, which is on a lower rung, to the end of `rung`.
     Promote {
         trial: usize,
@@ -52,7 +52,7 @@ pub enum Next {
 /// The paper's `get_job`: from the highest rung down, a trial among the best 1/η of its rung that
 /// was not promoted yet; where there is none, a new one, up to `total`. A failed trial counts in
 /// the rung it failed on as the worst.
-pub fn next(
+pub(crate) fn next(
     trials: &[Trial],
     algorithm: Algorithm,
     rungs: usize,

@@ -12,7 +12,7 @@ use crate::data::DataSpec;
 
 /// Which metric of a run is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Metric {
+pub(crate) enum Metric {
     /// The score of the checkpoint, smaller is better: one of which more is better counts with the
     /// other sign.
     Score,
@@ -22,7 +22,7 @@ pub enum Metric {
 
 impl Metric {
     /// Its name, as in the sweep file.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Score => "score",
             Self::Field(name) => name,
@@ -32,14 +32,14 @@ impl Metric {
 
 /// Which end of the metric is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
+pub(crate) enum Goal {
     Min,
     Max,
 }
 
 impl Goal {
     /// Orders the better of two values first.
-    pub fn compare(self, a: f64, b: f64) -> std::cmp::Ordering {
+    pub(crate) fn compare(self, a: f64, b: f64) -> std::cmp::Ordering {
         match self {
             Self::Min => a.total_cmp(&b),
             Self::Max => b.total_cmp(&a),
@@ -49,7 +49,7 @@ impl Goal {
 
 /// In what the budget is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     Steps,
     /// Training images: fair where the batch is searched too.
     Images,
@@ -57,7 +57,7 @@ pub enum Unit {
 
 /// How trials are given their budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
+pub(crate) enum Algorithm {
     /// Each trial gets all of it (Bergstra and Bengio 2012).
     Random,
     /// Asynchronous successive halving (Li et al. 2020): each begins with `min`, the best one in
@@ -72,7 +72,7 @@ pub enum Algorithm {
 
 /// A validated sweep file.
 #[derive(Clone, Debug)]
-pub struct Spec {
+pub(crate) struct Spec {
     pub source: Source,
     /// `--data` of the trials.
     pub data: Option<String>,
@@ -96,7 +96,7 @@ pub struct Spec {
 }
 
 /// Settings of a trial: key and value, in the order of the parameters.
-pub type Settings = Vec<(&'static str, Value)>;
+pub(crate) type Settings = Vec<(&'static str, Value)>;
 
 const KEYS: &[&str] = &[
     "preset",
@@ -123,7 +123,7 @@ impl Spec {
     ///
     /// # Errors
     /// [`SweepError`], which names the key and what it may be.
-    pub fn read(path: &Path) -> Result<Self, SweepError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, SweepError> {
         let text =
             std::fs::read_to_string(path).map_err(SweepError::file(path, "reading the sweep"))?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -131,7 +131,7 @@ impl Spec {
     }
 
     /// [`Spec::read`] of a text; `folder` is where a `config` lies.
-    pub fn parse(origin: &str, text: &str, folder: &Path) -> Result<Self, SweepError> {
+    pub(crate) fn parse(origin: &str, text: &str, folder: &Path) -> Result<Self, SweepError> {
         let table: Table = text
             .parse()
             .map_err(|e: toml::de::Error| SweepError::Syntax {
@@ -201,7 +201,7 @@ impl Spec {
     }
 
     /// The settings of trial number `trial`.
-    pub fn settings(&self, trial: usize) -> Settings {
+    pub(crate) fn settings(&self, trial: usize) -> Settings {
         self.parameters
             .iter()
             .map(|p| (p.key.path, p.sample(self.seed, trial as u64)))
@@ -209,7 +209,7 @@ impl Spec {
     }
 
     /// `KEY=VALUE` for each of `--set` that makes trial number `trial`, the fixed ones first.
-    pub fn sets(&self, trial: usize) -> Vec<String> {
+    pub(crate) fn sets(&self, trial: usize) -> Vec<String> {
         let fixed = self.fixed.iter().map(|(k, v)| (k.as_str(), v.clone()));
         fixed
             .chain(self.settings(trial))
@@ -221,7 +221,7 @@ impl Spec {
     ///
     /// # Errors
     /// [`SweepError::Trial`] when its settings do not go together.
-    pub fn config(&self, trial: usize) -> Result<Config, SweepError> {
+    pub(crate) fn config(&self, trial: usize) -> Result<Config, SweepError> {
         let overrides = Overrides {
             sets: self.sets(trial),
             data: self.data.clone(),
@@ -239,7 +239,7 @@ impl Spec {
     ///
     /// # Errors
     /// What differs.
-    pub fn continues(&self, old: &Self) -> Result<(), &'static str> {
+    pub(crate) fn continues(&self, old: &Self) -> Result<(), &'static str> {
         let same = [
             (same_source(&self.source, &old.source), "preset or config"),
             (self.data == old.data, "data"),
@@ -275,7 +275,7 @@ fn same_source(a: &Source, b: &Source) -> bool {
 }
 
 /// A value as `--set` takes it: words without quotes.
-pub fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::String(word) => word.clone(),
         other => other.to_string(),
@@ -283,7 +283,7 @@ pub fn plain(value: &Value) -> String {
 }
 
 /// `key = value, key = value`.
-pub fn describe(settings: &[(&'static str, Value)]) -> String {
+pub(crate) fn describe(settings: &[(&'static str, Value)]) -> String {
     let parts: Vec<String> = settings
         .iter()
         .map(|(key, value)| format!("{key} = {}", plain(value)))

@@ -8,7 +8,7 @@ use super::spec::{Goal, Settings};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub(crate) enum State {
     /// It trains, or it did when the sweep was stopped.
     Running,
     /// It reached its rung and waits there, for good or until it is promoted.
@@ -19,16 +19,15 @@ pub enum State {
 
 /// The metric of a trial at the end of one rung.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// The rung, from 0.
     pub rung: usize,
     pub step: u64,
     pub value: f64,
 }
 
-/// One trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Trial {
+pub(crate) struct Trial {
     /// Its number, from 0, which fixes its settings.
     pub trial: usize,
     /// Its settings, for a reader; they are drawn again from the sweep's seed.
@@ -50,7 +49,7 @@ pub struct Trial {
 
 impl Trial {
     /// A trial that begins its first rung of `target` steps.
-    pub fn new(trial: usize, settings: &Settings, target: u64) -> Self {
+    pub(crate) fn new(trial: usize, settings: &Settings, target: u64) -> Self {
         Self {
             trial,
             settings: settings
@@ -68,12 +67,12 @@ impl Trial {
     }
 
     /// The last metric it came to.
-    pub fn last(&self) -> Option<Reached> {
+    pub(crate) fn last(&self) -> Option<Reached> {
         self.reached.last().copied()
     }
 
     /// Its metric at `rung`.
-    pub fn at(&self, rung: usize) -> Option<f64> {
+    pub(crate) fn at(&self, rung: usize) -> Option<f64> {
         self.reached
             .iter()
             .find(|r| r.rung == rung)
@@ -83,7 +82,7 @@ impl Trial {
 
 /// Trials in order of merit: those that failed last, those on higher rungs first, then by their
 /// metric, then by number.
-pub fn ranked(trials: &[Trial], goal: Goal) -> Vec<&Trial> {
+pub(crate) fn ranked(trials: &[Trial], goal: Goal) -> Vec<&Trial> {
     let mut sorted: Vec<&Trial> = trials.iter().collect();
     sorted.sort_by(|a, b| {
         let failed = |t: &Trial| t.state == State::Failed;
@@ -103,7 +102,7 @@ pub fn ranked(trials: &[Trial], goal: Goal) -> Vec<&Trial> {
 
 /// The best trial, if any came to a metric: the best one of the highest rung, since metrics of
 /// different rungs do not compare.
-pub fn best(trials: &[Trial], goal: Goal) -> Option<&Trial> {
+pub(crate) fn best(trials: &[Trial], goal: Goal) -> Option<&Trial> {
     ranked(trials, goal)
         .into_iter()
         .find(|t| t.state != State::Failed && t.last().is_some())

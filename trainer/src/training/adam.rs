@@ -22,7 +22,6 @@ pub(super) struct Adam {
 
 impl Adam {
     /// As the configuration has it, ε = 1e-8.
-    #[allow(clippy::cast_possible_truncation)]
     pub(super) fn new(o: &OptimizerConfig) -> Self {
         let betas = [o.beta1 as f32, o.beta2 as f32];
         let decay = o.weight_decay as f32;
@@ -45,7 +44,6 @@ impl Adam {
     }
 
     /// Step number `time`, from 1, as burn's Adam rounds its factors.
-    #[allow(clippy::cast_possible_truncation)]
     fn at(&self, rate: f64, time: usize) -> AdamStep {
         let time = i32::try_from(time).unwrap_or(i32::MAX);
         let [first, second] = self.betas.map(|beta| 1.0 - beta.powi(time));
@@ -98,11 +96,9 @@ mod tests {
     }
 
     fn config(decay: f64) -> OptimizerConfig {
-        use crate::config::{Overrides, Source, resolve};
-        let config = resolve(&Source::Preset("seed-gan".into()), &Overrides::default()).unwrap();
         OptimizerConfig {
             weight_decay: decay,
-            ..config.optimizer
+            ..crate::training::testing::preset("seed-gan", &[]).optimizer
         }
     }
 

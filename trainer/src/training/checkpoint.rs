@@ -1,97 +1,18 @@
 //! Checkpoints: one folder each, whole or not there, every file's SHA-256 in its `state.json`.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::data_mark::DataMark;
 use super::error::TrainError;
 use super::learner::Learner;
+pub(crate) use super::state::{Best, FORMAT, State};
 use crate::atomic_file::{folders, rename_synced, sha256, sync_folder, write_atomic, write_synced};
 
-/// Version of the folder's layout.
-pub const FORMAT: u32 = 1;
-
-/// Where a run stands; with the nets and optimizers beside it, all that a run is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct State {
-    /// Version of the layout.
-    pub format: u32,
-    /// Steps done; also the index of every random stream.
-    pub step: u64,
-    /// Passes over the data that are complete.
-    pub epoch: u64,
-    /// Images of the current pass that are used up.
-    pub position: u64,
-    /// Images used in all.
-    pub images: u64,
-    /// Seconds of training in all.
-    pub seconds: f64,
-    /// The score that picks the best checkpoint.
-    pub score: Option<f64>,
-    /// What the score is.
-    pub score_name: String,
-    /// Whether a larger score is better; a smaller one is where nothing is said, as in checkpoints of earlier versions.
-    #[serde(default)]
-    pub larger_is_better: bool,
-    /// Probability of differentiable augmentation, where it adapts.
-    #[serde(default)]
-    pub augment: f64,
-    /// The best measurement so far, where quality is measured.
-    #[serde(default)]
-    pub best_measured: Option<f64>,
-    /// Measurements since.
-    #[serde(default)]
-    pub stale: u64,
-    /// Times the run went back to its best checkpoint because the generator had collapsed.
-    #[serde(default)]
-    pub rollbacks: u64,
-    /// Steps whose training is no longer in the nets, because the run went back.
-    #[serde(default)]
-    pub lost: u64,
-    /// Names of the classes of a conditional model.
-    #[serde(default)]
-    pub classes: Vec<String>,
-    /// The data set; checkpoints of earlier versions lack it.
-    #[serde(default)]
-    pub data: Option<DataMark>,
-    /// SHA-256 of each file of the checkpoint.
-    pub files: BTreeMap<String, String>,
-}
-
-impl State {
-    /// Steps that the nets have been trained for: fewer than the run's where it went back to earlier nets.
-    pub(super) fn age(&self) -> u64 {
-        self.step.saturating_sub(self.lost)
-    }
-
-    /// The nets are those of the checkpoint `earlier` from now on, and with them what goes by the nets; the run's step goes on.
-    pub(super) fn go_back(&mut self, earlier: &Self) {
-        self.lost = self.step.saturating_sub(earlier.age());
-        self.augment = earlier.augment;
-        self.rollbacks += 1;
-    }
-}
-
 /// A checkpoint that is whole: its folder, and where it stands.
-pub type Whole = (PathBuf, State);
-
-/// Which checkpoint scored best.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// Its step.
-    pub step: u64,
-    /// Its score.
-    pub score: f64,
-    /// What the score is.
-    pub score_name: String,
-}
+pub(crate) type Whole = (PathBuf, State);
 
 /// The folder of the checkpoint at `step`.
-#[must_use]
-pub fn folder(run: &Path, step: u64) -> PathBuf {
+pub(crate) fn folder(run: &Path, step: u64) -> PathBuf {
     run.join("checkpoints").join(format!("{step:08}"))
 }
 
@@ -99,11 +20,12 @@ fn file_name(part: &str) -> String {
     format!("{part}.bpk")
 }
 
-/// Writes a checkpoint beside the others, then removes those before it but the newest `keep` and the best.
+/// Writes a checkpoint beside the others, then removes those before it but the newest `keep` and
+/// the best.
 ///
 /// # Errors
 /// [`TrainError::File`]; the older checkpoints are untouched then, and nothing of this one is left.
-pub fn save(
+pub(crate) fn save(
     run: &Path,
     learner: &Learner,
     state: State,
@@ -151,7 +73,8 @@ fn write(
     write_synced(&path, &json).map_err(TrainError::file(&path, doing))?;
     sync_folder(temporary).map_err(TrainError::file(temporary, doing))?;
     if target.exists() {
-        // A resumed run comes by here again with the same bytes, or a damaged folder stands in the way.
+        // A resumed run comes by here again with the same bytes, or a damaged folder stands in the
+        // way.
         fs::remove_dir_all(&target).map_err(TrainError::file(&target, doing))?;
     }
     fs::rename(temporary, &target).map_err(TrainError::file(&target, doing))?;
@@ -170,7 +93,8 @@ fn better(former: Option<Best>, state: &State) -> Option<Best> {
         return former;
     };
     let stays = |b: &Best| {
-        b.score_name == state.score_name && !is_better(score, b.score, state.larger_is_better)
+        is_same_score(&b.score_name, &state.score_name)
+            && !is_better(score, b.score, state.larger_is_better)
     };
     former.filter(stays).or_else(|| {
         Some(Best {
@@ -179,6 +103,11 @@ fn better(former: Option<Best>, state: &State) -> Option<Best> {
             score_name: state.score_name.clone(),
         })
     })
+}
+
+/// Whether two scores are of one kind. Earlier versions wrote "pictures" for "images".
+fn is_same_score(a: &str, b: &str) -> bool {
+    a == b || a.replace("pictures", "images") == b.replace("pictures", "images")
 }
 
 /// Whether `new` is better than `old`, and not only as good.
@@ -203,13 +132,13 @@ fn write_best(run: &Path, best: Option<&Best>) -> Result<(), TrainError> {
 }
 
 /// The best checkpoint so far, when one has a score.
-#[must_use]
-pub fn best(run: &Path) -> Option<Best> {
+pub(crate) fn best(run: &Path) -> Option<Best> {
     let bytes = fs::read(run.join("checkpoints/best.json")).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Removes checkpoints before `saved`, the one that was just written: later ones are not of this course of the run.
+/// Removes checkpoints before `saved`, the one that was just written: later ones are not of this
+/// course of the run.
 fn prune(run: &Path, saved: u64, keep: usize) {
     let best = best(run).map(|b| b.step);
     let mut steps = steps(run);
@@ -226,8 +155,7 @@ fn prune(run: &Path, saved: u64, keep: usize) {
 }
 
 /// Steps of the checkpoints there are, oldest first.
-#[must_use]
-pub fn steps(run: &Path) -> Vec<u64> {
+pub(crate) fn steps(run: &Path) -> Vec<u64> {
     let found = folders(&run.join("checkpoints")).unwrap_or_default();
     found
         .iter()
@@ -242,7 +170,7 @@ pub fn steps(run: &Path) -> Vec<u64> {
 ///
 /// # Errors
 /// [`TrainError::Checkpoint`] names the file that is missing or damaged.
-pub fn read_state(checkpoint: &Path) -> Result<State, TrainError> {
+pub(crate) fn read_state(checkpoint: &Path) -> Result<State, TrainError> {
     let wrong = |message: String| TrainError::Checkpoint {
         path: checkpoint.to_owned(),
         message,
@@ -283,18 +211,22 @@ fn read_file(checkpoint: &Path, state: &State, name: &str) -> Result<Vec<u8>, St
 ///
 /// # Errors
 /// [`TrainError::Checkpoint`] when it is missing or damaged.
-pub fn read_part(checkpoint: &Path, state: &State, part: &str) -> Result<Vec<u8>, TrainError> {
+pub(crate) fn read_part(
+    checkpoint: &Path,
+    state: &State,
+    part: &str,
+) -> Result<Vec<u8>, TrainError> {
     read_file(checkpoint, state, &file_name(part)).map_err(|message| TrainError::Checkpoint {
         path: checkpoint.to_owned(),
         message,
     })
 }
 
-/// Loads nets and optimizers.
-///
-/// # Errors
-/// [`TrainError::Checkpoint`].
-pub fn load(checkpoint: &Path, state: &State, learner: &mut Learner) -> Result<(), TrainError> {
+pub(crate) fn load(
+    checkpoint: &Path,
+    state: &State,
+    learner: &mut Learner,
+) -> Result<(), TrainError> {
     learner
         .load(&mut |part| read_file(checkpoint, state, &file_name(part)))
         .map_err(|message| TrainError::Checkpoint {
@@ -303,11 +235,12 @@ pub fn load(checkpoint: &Path, state: &State, learner: &mut Learner) -> Result<(
         })
 }
 
-/// The newest checkpoint that is whole, and messages about damaged newer ones. `None` where there is no checkpoint at all.
+/// The newest checkpoint that is whole, and messages about damaged newer ones. `None` where there
+/// is no checkpoint at all.
 ///
 /// # Errors
 /// [`TrainError::NoWholeCheckpoint`] when there are some and all are damaged.
-pub fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
+pub(crate) fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
     let mut damaged = Vec::new();
     for step in steps(run).into_iter().rev() {
         let path = folder(run, step);
@@ -325,11 +258,18 @@ pub fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
     })
 }
 
-/// Before a run goes on: names damaged checkpoints so that they are no longer taken for checkpoints, removes what a process that was
-/// killed left half written, and lets `best.json` name the best of the whole ones. Returns a line about each change.
-///
-/// # Errors
-/// [`TrainError::File`].
+/// The run's newest checkpoint, if it was written after the export `file`: what `file` draws is not
+/// what the run can do by now.
+pub(crate) fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
+    let time = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let step = *steps(run).last()?;
+    let newest = folder(run, step);
+    (time(&newest.join("state.json"))? > time(file)?).then_some(newest)
+}
+
+/// Before a run goes on: names damaged checkpoints so that they are no longer taken for
+/// checkpoints, removes what a process that was killed left half written, and lets `best.json` name
+/// the best of the whole ones. Returns a line about each change.
 pub(super) fn tidy(run: &Path) -> Result<Vec<String>, TrainError> {
     let all = run.join("checkpoints");
     let mut lines = Vec::new();

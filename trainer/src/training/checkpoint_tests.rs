@@ -5,16 +5,13 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::atomic_file::TestFolder;
-use crate::config::{Overrides, Source, resolve};
 use crate::training::saved::{Saved, Which};
+use crate::training::testing::preset;
 
-/// A run folder of a tiny VAE with a checkpoint at each of `scores`, steps 1, 2, …, and the learner in it.
+/// A run folder of a tiny VAE with a checkpoint at each of `scores`, steps 1, 2, …, and the learner
+/// in it.
 fn run(scores: &[f64], keep: usize) -> (TestFolder, Learner) {
-    let overrides = Overrides {
-        sets: vec!["model.hidden=[8]".to_owned(), "data.size=16".to_owned()],
-        ..Overrides::default()
-    };
-    let config = resolve(&Source::Preset("vae-dense".to_owned()), &overrides).unwrap();
+    let config = preset("vae-dense", &["model.hidden=[8]", "data.size=16"]);
     let learner = Learner::new(&config, &Device::flex().autodiff()).unwrap();
     let run = TestFolder::new();
     run.write("config.toml", config.to_toml().unwrap().as_bytes());
@@ -96,6 +93,19 @@ fn a_checkpoint_of_an_earlier_version_has_a_score_of_which_less_is_better() {
     assert_eq!(best(&run.0).unwrap().step, 1);
     save(&run.0, &learner, state(3, 1.0), 2).unwrap();
     assert_eq!(best(&run.0).unwrap().step, 3);
+}
+
+#[test]
+fn a_score_of_an_earlier_version_is_compared_under_its_new_name() {
+    let (run, learner) = run(&[], 2);
+    for (step, score, name) in [(1, 1.0, "test pictures"), (2, 2.0, "test images")] {
+        let state = State {
+            score_name: name.to_owned(),
+            ..state(step, score)
+        };
+        save(&run.0, &learner, state, 2).unwrap();
+    }
+    assert_eq!(best(&run.0).unwrap().step, 1);
 }
 
 #[test]

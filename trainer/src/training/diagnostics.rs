@@ -2,15 +2,18 @@
 
 use crate::config::{AdversarialLoss, Config, DiscriminatorNorm, OnCollapse};
 
-/// Share of images that a discriminator gets right from which on the generator learns nothing of it.
+/// Share of images that a discriminator gets right from which on the generator learns nothing of
+/// it.
 const WINNING: f64 = 0.99;
 /// Steps that it must have been so.
 const LONG: u64 = 500;
-/// How different generated images must be from each other, as a share of how different real ones are.
+/// How different generated images must be from each other, as a share of how different real ones
+/// are.
 const ALIKE: f64 = 0.4;
 /// Recall below which generated images cover nothing of what the real ones show.
 const NARROW: f64 = 0.02;
-/// Steps of training in which a generator that has learned nothing yet makes ever the same, and may.
+/// Steps of training in which a generator that has learned nothing yet makes ever the same, and
+/// may.
 const YOUNG: u64 = 1000;
 
 /// How a discriminator judged lately.
@@ -41,9 +44,9 @@ impl Judged {
     }
 }
 
-/// Looks at a run's figures and says when something is wrong, once.
+/// Looks at a run's losses and metrics and says when something is wrong, once.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct Diagnostics {
     winning_since: Option<u64>,
     told_winning: bool,
     told_alike: bool,
@@ -107,7 +110,7 @@ fn either(what: &[String]) -> String {
     }
 }
 
-impl Watch {
+impl Diagnostics {
     /// From how the discriminator judged lately: what to tell, if anything.
     pub(super) fn discriminator(
         &mut self,
@@ -136,14 +139,16 @@ impl Watch {
         ))
     }
 
-    /// Nets of an earlier checkpoint are in place: what was seen of the discriminator is not of theirs.
+    /// Nets of an earlier checkpoint are in place: what was seen of the discriminator is not of
+    /// theirs.
     pub(super) fn other_nets(&mut self) {
         self.winning_since = None;
         self.told_winning = false;
     }
 
-    /// From how different generated images are from each other, as a share of how different real ones are: what to tell, if anything,
-    /// and whether the generator has collapsed. `age` is for how many steps the nets were trained.
+    /// From how different generated images are from each other, as a share of how different real
+    /// ones are: what to tell, if anything, and whether the generator has collapsed. `age` is for
+    /// how many steps the nets were trained.
     pub(super) fn variety(
         &mut self,
         age: u64,
@@ -163,9 +168,9 @@ impl Watch {
         (message, true)
     }
 
-    /// From a measurement's recall and the classes, of so many, that no generated image is taken for: what to tell, if anything, and
-    /// whether the generator has collapsed: more than half of the classes are missing, or recall is next to nothing. `age` as in
-    /// [`Watch::variety`].
+    /// From a measurement's recall and the classes, of so many, that no generated image is taken
+    /// for: what to tell, if anything, and whether the generator has collapsed: more than half of
+    /// the classes are missing, or recall is next to nothing. `age` as in [`Diagnostics::variety`].
     pub(super) fn coverage(
         &mut self,
         age: u64,
@@ -214,15 +219,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, Source, resolve};
-
-    fn preset(name: &str, sets: &[&str]) -> Config {
-        let overrides = Overrides {
-            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
-            ..Overrides::default()
-        };
-        resolve(&Source::Preset(name.into()), &overrides).unwrap()
-    }
+    use crate::training::testing::preset;
 
     fn judged(right: f64) -> Judged {
         Judged {
@@ -260,59 +257,72 @@ mod tests {
     #[test]
     fn a_winning_discriminator_is_told_once_and_after_a_while() {
         let config = preset("dcgan", &[]);
-        let mut watch = Watch::default();
-        assert_eq!(watch.discriminator(100, judged(0.995), &config), None);
-        assert_eq!(watch.discriminator(400, judged(0.995), &config), None);
-        let message = watch.discriminator(600, judged(0.995), &config).unwrap();
+        let mut diagnostics = Diagnostics::default();
+        assert_eq!(diagnostics.discriminator(100, judged(0.995), &config), None);
+        assert_eq!(diagnostics.discriminator(400, judged(0.995), &config), None);
+        let message = diagnostics
+            .discriminator(600, judged(0.995), &config)
+            .unwrap();
         assert!(
             message.contains("99.5 %")
                 && message.contains("0.0005")
                 && message.contains("(mean logit +8.1 on real, −9.3 on generated images)"),
             "{message}"
         );
-        assert_eq!(watch.discriminator(1200, judged(0.999), &config), None);
+        assert_eq!(
+            diagnostics.discriminator(1200, judged(0.999), &config),
+            None
+        );
         // It recovers, and wins again.
-        assert_eq!(watch.discriminator(1300, judged(0.8), &config), None);
-        assert_eq!(watch.discriminator(1400, judged(1.0), &config), None);
-        assert!(watch.discriminator(1900, judged(1.0), &config).is_some());
+        assert_eq!(diagnostics.discriminator(1300, judged(0.8), &config), None);
+        assert_eq!(diagnostics.discriminator(1400, judged(1.0), &config), None);
+        assert!(
+            diagnostics
+                .discriminator(1900, judged(1.0), &config)
+                .is_some()
+        );
     }
 
     #[test]
     fn images_that_are_all_alike_are_a_collapse() {
         let config = preset("dcgan", &[]);
-        let mut watch = Watch::default();
-        assert_eq!(watch.variety(10, 0.1, &config), (None, false));
-        assert_eq!(watch.variety(2000, 0.9, &config), (None, false));
-        let (message, collapsed) = watch.variety(2100, 0.1, &config);
+        let mut diagnostics = Diagnostics::default();
+        assert_eq!(diagnostics.variety(10, 0.1, &config), (None, false));
+        assert_eq!(diagnostics.variety(2000, 0.9, &config), (None, false));
+        let (message, collapsed) = diagnostics.variety(2100, 0.1, &config);
         assert!(collapsed && message.unwrap().contains("10 %"));
-        assert_eq!(watch.variety(2100, 0.1, &config), (None, true));
+        assert_eq!(diagnostics.variety(2100, 0.1, &config), (None, true));
     }
 
     #[test]
     fn nets_of_an_earlier_checkpoint_have_not_been_seen_winning() {
         let config = preset("dcgan", &[]);
-        let mut watch = Watch::default();
-        assert_eq!(watch.discriminator(100, judged(1.0), &config), None);
-        watch.other_nets();
-        assert_eq!(watch.discriminator(600, judged(1.0), &config), None);
-        assert!(watch.discriminator(1100, judged(1.0), &config).is_some());
+        let mut diagnostics = Diagnostics::default();
+        assert_eq!(diagnostics.discriminator(100, judged(1.0), &config), None);
+        diagnostics.other_nets();
+        assert_eq!(diagnostics.discriminator(600, judged(1.0), &config), None);
+        assert!(
+            diagnostics
+                .discriminator(1100, judged(1.0), &config)
+                .is_some()
+        );
     }
 
     #[test]
     fn missing_classes_are_named_once_and_most_of_them_or_no_recall_are_a_collapse() {
         let config = preset("dcgan", &[]);
-        let mut watch = Watch::default();
+        let mut diagnostics = Diagnostics::default();
         let some = ["3", "7"].map(str::to_owned);
         let six: Vec<String> = (0..6).map(|digit| digit.to_string()).collect();
         assert_eq!(
-            watch.coverage(500, Some(0.0), &six, 10, &config),
+            diagnostics.coverage(500, Some(0.0), &six, 10, &config),
             (None, false)
         );
         assert_eq!(
-            watch.coverage(1500, Some(0.5), &[], 10, &config),
+            diagnostics.coverage(1500, Some(0.5), &[], 10, &config),
             (None, false)
         );
-        let (message, collapsed) = watch.coverage(2000, Some(0.5), &some, 10, &config);
+        let (message, collapsed) = diagnostics.coverage(2000, Some(0.5), &some, 10, &config);
         let message = message.unwrap();
         assert!(
             message.contains("3, 7 (2 of 10 classes)") && !message.contains("recall"),
@@ -320,15 +330,15 @@ mod tests {
         );
         assert!(!collapsed);
         assert_eq!(
-            watch.coverage(2500, Some(0.5), &six, 10, &config),
+            diagnostics.coverage(2500, Some(0.5), &six, 10, &config),
             (None, true)
         );
         // It recovers, and narrows again.
         assert_eq!(
-            watch.coverage(3000, Some(0.5), &[], 10, &config),
+            diagnostics.coverage(3000, Some(0.5), &[], 10, &config),
             (None, false)
         );
-        let (message, collapsed) = watch.coverage(3500, Some(0.004), &[], 10, &config);
+        let (message, collapsed) = diagnostics.coverage(3500, Some(0.004), &[], 10, &config);
         assert!(collapsed && message.unwrap().contains("0.4 %"));
     }
 }

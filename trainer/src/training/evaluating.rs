@@ -1,24 +1,29 @@
-//! Figures while a model trains: distances to test images every so many steps, for `metrics.jsonl`.
+//! Metrics while a model trains: distances to test images every so many steps, for `metrics.jsonl`.
 
+use dreamlet_runtime::engine::tract::Assumptions;
+
+use super::batch::Batch;
 use super::error::TrainError;
-use super::learner::{Batch, Learner};
+use super::learner::Learner;
 use crate::config::{BestBy, Config};
 use crate::data::{Bar, Dataset, Progress, Silent, cache_dir};
 use crate::evaluation::{
-    self, Better, EvaluationError, Evaluator, FileSource, Metric, Options, classifiable,
+    Better, EvaluationError, EvaluationOptions, Evaluator, FileSource, Metric, MetricValue,
+    classifiable,
 };
+use crate::export;
+use crate::nets::Generator;
 
-/// The figure that picks the best checkpoint.
+/// The metric that picks the best checkpoint.
 #[derive(Clone, Copy)]
-pub(super) struct Chosen {
+struct BestMetric {
     metric: Metric,
-    /// Its key.
     key: &'static str,
     /// Its name for people.
-    pub(super) name: &'static str,
+    name: &'static str,
 }
 
-impl Chosen {
+impl BestMetric {
     fn of(best_by: BestBy, data: &Dataset) -> Self {
         let (metric, key, name) = match best_by {
             BestBy::Auto if classifiable(data) => return Self::of(BestBy::Frechet, data),
@@ -68,29 +73,28 @@ impl Chosen {
     }
 }
 
-/// One figure, and which way is better.
+/// The value that picks the best checkpoint, and which way is better.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Figure {
+pub(super) struct Merit {
     pub(super) value: f64,
     pub(super) larger_is_better: bool,
 }
 
 /// What one measurement found.
 pub(super) struct Measured {
-    /// Keys and values of the figures.
-    pub(super) figures: Vec<(&'static str, f64)>,
-    /// The figure that picks the best checkpoint, if it is a number.
-    pub(super) chosen: Option<Figure>,
+    /// Keys and values.
+    pub(super) metrics: Vec<(&'static str, f64)>,
+    /// What picks the best checkpoint, unless it is NaN or infinite.
+    pub(super) merit: Option<Merit>,
     /// Classes that next to none of the images is taken for.
     pub(super) missing: Vec<String>,
-    /// What the figures were measured on, and real images against real ones.
-    pub(super) stamps: serde_json::Value,
+    /// What the metrics were measured on, and real images against real ones.
+    pub(super) provenance: serde_json::Value,
 }
 
 impl Measured {
-    /// The figure with a key.
-    pub(super) fn figure(&self, key: &str) -> Option<f64> {
-        let found = self.figures.iter().find(|(name, _)| *name == key);
+    pub(super) fn metric(&self, key: &str) -> Option<f64> {
+        let found = self.metrics.iter().find(|(name, _)| *name == key);
         found.map(|(_, value)| *value)
     }
 }
@@ -106,7 +110,26 @@ pub(super) struct Evaluating<'a> {
     /// Class names, and how many test images are of each.
     classes: Vec<(String, usize)>,
     /// What picks the best checkpoint.
-    pub(super) chosen: Chosen,
+    best: BestMetric,
+}
+
+/// The images of a trained generator, as the graph that would be exported.
+///
+/// # Errors
+/// [`EvaluationError::Generate`] if it cannot be exported.
+pub(crate) fn generator_source(
+    generator: &Generator,
+    config: &Config,
+) -> Result<FileSource, EvaluationError> {
+    let graph =
+        export::generator::graph(generator, config).map_err(|error| EvaluationError::Generate {
+            reason: error.to_string(),
+        })?;
+    let assumptions = Assumptions {
+        classes: Some(config.model.classes).filter(|classes| *classes > 0),
+        ..Assumptions::default()
+    };
+    FileSource::new(&export::onnx::to_bytes(&graph), &assumptions)
 }
 
 fn failed(error: EvaluationError) -> TrainError {
@@ -114,7 +137,7 @@ fn failed(error: EvaluationError) -> TrainError {
 }
 
 impl<'a> Evaluating<'a> {
-    /// `None` where the configuration asks for no figures.
+    /// `None` where the configuration has no metrics.
     pub(super) fn new(
         config: &Config,
         data: &'a Dataset,
@@ -123,7 +146,7 @@ impl<'a> Evaluating<'a> {
         if config.training.eval_every == 0 {
             return Ok(None);
         }
-        let chosen = Chosen::of(config.training.best_by, data);
+        let best = BestMetric::of(config.training.best_by, data);
         let mut metrics = if classifiable(data) {
             vec![Metric::Frechet, Metric::PrecisionRecall]
         } else {
@@ -132,13 +155,13 @@ impl<'a> Evaluating<'a> {
         if config.model.classes > 0 {
             metrics.push(Metric::ClassAccuracy);
         }
-        if !metrics.contains(&chosen.metric) {
-            metrics.push(chosen.metric);
+        if !metrics.contains(&best.metric) {
+            metrics.push(best.metric);
         }
         let bar = Bar::default();
         let progress: &dyn Progress = if quiet { &Silent } else { &bar };
         // What is heard while the real side is made must not be heard at every step.
-        let classifier = Options {
+        let classifier = EvaluationOptions {
             samples: config.training.eval_samples,
             seed: config.training.seed,
             metrics,
@@ -148,7 +171,7 @@ impl<'a> Evaluating<'a> {
             progress: &Silent,
         };
         progress.start(
-            "real images for the figures",
+            "real images for the metrics",
             None,
             crate::data::Unit::Images,
         );
@@ -157,18 +180,19 @@ impl<'a> Evaluating<'a> {
         Ok(Some(Self {
             evaluator: evaluator?,
             classes: frequencies(data),
-            chosen,
+            best,
         }))
     }
 
-    /// The figures of the generator as it would be exported now; `test` are the images of a VAE's bound.
+    /// The metrics of the generator as it would be exported now; `test` are the images of a VAE's
+    /// bound.
     pub(super) fn measure(
         &mut self,
         learner: &Learner,
         config: &Config,
         test: &Batch,
     ) -> Result<Measured, TrainError> {
-        let mut source = FileSource::trained(&learner.generator(), config).map_err(failed)?;
+        let mut source = generator_source(&learner.generator(), config).map_err(failed)?;
         let found = self
             .evaluator
             .evaluate("this run", &mut source)
@@ -176,45 +200,51 @@ impl<'a> Evaluating<'a> {
         let missing = found
             .class_counts
             .map_or(Vec::new(), |counts| missing(&self.classes, &counts));
-        let mut figures = found.report.figures;
-        if self.chosen.metric == Metric::Likelihood {
-            figures.extend(self.bound(learner, test));
+        let mut metrics = found.report.metrics;
+        if self.best.metric == Metric::Likelihood {
+            metrics.extend(self.bound(learner, test));
         }
-        let chosen = figures.iter().find(|figure| figure.key == self.chosen.key);
-        let chosen = chosen.map(|figure| Figure {
-            value: figure.value,
-            larger_is_better: figure.better == Better::Higher,
+        let merit = metrics.iter().find(|metric| metric.key == self.best.key);
+        let merit = merit.map(|metric| Merit {
+            value: metric.value,
+            larger_is_better: metric.better == Better::Higher,
+        });
+        let provenance = metrics.iter().map(|metric| {
+            let of = serde_json::json!({
+                "name": metric.name,
+                "floor": metric.floor,
+                "better": metric.better,
+                "method": metric.method,
+                "stamp": metric.provenance,
+            });
+            (metric.key.to_owned(), of)
         });
         Ok(Measured {
-            figures: figures
-                .iter()
-                .map(|figure| (figure.key, figure.value))
-                .collect(),
-            chosen: chosen.filter(|figure| figure.value.is_finite()),
-            stamps: serde_json::Map::from_iter(figures.iter().map(|figure| {
-                let (floor, method, stamp) = (figure.floor, &figure.method, &figure.stamp);
-                let (name, better) = (&figure.name, figure.better);
-                let of = serde_json::json!({"name": name, "floor": floor, "better": better, "method": method, "stamp": stamp});
-                (figure.key.to_owned(), of)
-            }))
-            .into(),
+            provenance: serde_json::Map::from_iter(provenance).into(),
+            metrics: metrics.iter().map(|m| (m.key, m.value)).collect(),
+            merit: merit.filter(|merit| merit.value.is_finite()),
             missing,
         })
     }
 
     /// The negative evidence lower bound of a VAE on `test`.
-    fn bound(&self, learner: &Learner, test: &Batch) -> Option<evaluation::Figure> {
+    fn bound(&self, learner: &Learner, test: &Batch) -> Option<MetricValue> {
         let [images, ..] = test.pixels.dims();
-        Some(evaluation::Figure {
-            key: self.chosen.key,
-            name: self.chosen.name.to_owned(),
+        Some(MetricValue {
+            key: self.best.key,
+            name: self.best.name.to_owned(),
             value: learner.negative_bound(test.clone(), 0)?,
             error: None,
             floor: None,
             better: Better::Lower,
             method: "nats an image, 1 draw".to_owned(),
-            stamp: self.evaluator.likelihood_stamp(images),
+            provenance: self.evaluator.provenance_on_test(images),
         })
+    }
+
+    /// Name of what picks the best checkpoint.
+    pub(super) fn merit_name(&self) -> &'static str {
+        self.best.name
     }
 
     /// Number of classes of the data.
@@ -236,7 +266,6 @@ fn frequencies(data: &Dataset) -> Vec<(String, usize)> {
 }
 
 /// Names of the classes of which there are far fewer among `found` than their frequency tells.
-#[allow(clippy::cast_precision_loss)]
 fn missing(classes: &[(String, usize)], found: &[usize]) -> Vec<String> {
     let real = classes.iter().map(|(_, count)| count).sum::<usize>().max(1) as f64;
     let fake = found.iter().sum::<usize>() as f64;

@@ -8,10 +8,8 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::adam::Adam;
-use super::learner::{
-    Batch, Parts, StepContext, load_module, load_optimizer, module_bytes, optimizer_bytes,
-};
-use super::score;
+use super::batch::{Batch, StepContext, classes_in_turn};
+use super::records::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
 use crate::config::{AdversarialLoss, Config, GanConfig};
 use crate::loss::adversarial::{discriminator_loss, generator_loss, threshold};
 use crate::loss::augment::Changes;
@@ -19,15 +17,15 @@ use crate::loss::penalty::{gradient_penalty, r1};
 use crate::nets::{Discriminator, Generator, ema_update};
 use crate::random::{Purpose, normals, stream};
 
-/// Latents that an average's batch normalization is calibrated with.
+/// Latents that the EMA's batch normalization is calibrated with.
 const CALIBRATION: usize = 512;
 
-/// The two players, their optimizers and the generator's average.
+/// The two players, their optimizers and the EMA of the generator.
 pub struct Gan {
     pub(super) generator: Generator,
-    /// Without gradients; `None` where no average is kept.
-    average: Option<Generator>,
-    /// The generator as it is used after training, once it was asked for in this step.
+    /// Exponential moving average, without gradients; `None` where none is kept.
+    ema: Option<Generator>,
+    /// The generator as it is used after training, once it was needed in this step.
     ready: OnceCell<Generator>,
     discriminator: Discriminator,
     generator_optimizer: ModuleOptimizer,
@@ -55,24 +53,26 @@ impl ModuleMapper for Clip {
     }
 }
 
-/// How the discriminator sees a batch. What is drawn at random differs between real and generated images, so each has its own
-/// index.
+/// How the discriminator sees a batch. What is drawn at random differs between real and generated
+/// images, so each has its own index.
 #[derive(Clone, Copy)]
 struct View {
     index: u64,
-    moment: StepContext,
+    context: StepContext,
 }
 
 /// Images to judge, their classes in a conditional net, and how they are seen.
 type Shown = (Tensor<4>, Option<Tensor<1, Int>>, View);
 
 impl Gan {
-    /// What [`Gan::step`] returns where the loss has no probabilities: both losses, the mean logit of real and of generated images,
-    /// the share of images that the discriminator got right, and the mean sign of the real images' logits.
+    /// What [`Gan::step`] returns where the loss has no probabilities: both losses, the mean logit
+    /// of real and of generated images, the share of images that the discriminator got right, and
+    /// the mean sign of the real images' logits.
     pub const STATS: &'static [&'static str] =
         &["d_loss", "g_loss", "d_real", "d_fake", "d_right", "d_sign"];
 
-    /// The same where it has: `d_real` and `d_fake` are the means of D(x) and D(G(z)) then, and the mean logits come last.
+    /// The same where it has: `d_real` and `d_fake` are the means of D(x) and D(G(z)) then, and the
+    /// mean logits come last.
     pub const STATS_WITH_LOGITS: &'static [&'static str] = &[
         "d_loss",
         "g_loss",
@@ -104,10 +104,10 @@ impl Gan {
 
     pub(super) fn new(config: &Config, settings: &GanConfig, device: &Device) -> Self {
         let generator = Generator::new(config, device);
-        let average = (settings.average > 0.0).then(|| generator.valid());
+        let ema = (settings.average > 0.0).then(|| generator.valid());
         Self {
             generator,
-            average,
+            ema,
             ready: OnceCell::new(),
             discriminator: Discriminator::new(config, device),
             generator_optimizer: Adam::optimizer(&config.optimizer),
@@ -118,14 +118,16 @@ impl Gan {
         }
     }
 
-    /// The logits of images by a [`Discriminator::normalized`] one, seen through augmentation, noise and dropout.
+    /// The logits of images by a [`Discriminator::normalized`] one, seen through augmentation,
+    /// noise and dropout.
     fn judge(&self, discriminator: &Discriminator, (x, class, view): Shown) -> Tensor<2> {
         let x = self.seen(x, view);
         discriminator.judge(self.kept(discriminator.features(x), &[view]), class)
     }
 
-    /// The logits of real and generated images: of both at once where the discriminator looks at each image alone, else batch after
-    /// batch, because batch normalization is to have the statistics of either kind.
+    /// The logits of real and generated images: of both at once where the discriminator looks at
+    /// each image alone, else batch after batch, because batch normalization is to have the
+    /// statistics of either kind.
     fn judge_both(&self, discriminator: &Discriminator, shown: [Shown; 2]) -> [Tensor<2>; 2] {
         if !discriminator.sees_each_alone() {
             return shown.map(|shown| self.judge(discriminator, shown));
@@ -150,12 +152,12 @@ impl Gan {
         let [rows, channels, height, width] = x.dims();
         let (low, high) = self.config.model.output.range();
         let mut x = x;
-        if view.moment.augment > 0.0 {
+        if view.context.augment > 0.0 {
             let mut stream = stream(seed, Purpose::Augmentation, view.index);
             let side = [height, width];
-            x = Changes::draw(&mut stream, rows, side, high - low, view.moment.augment).apply(x);
+            x = Changes::draw(&mut stream, rows, side, high - low, view.context.augment).apply(x);
         }
-        let noise = self.settings.instance_noise * (1.0 - view.moment.fraction);
+        let noise = self.settings.instance_noise * (1.0 - view.context.fraction);
         if noise > 0.0 {
             let pixels = channels * height * width;
             let grain = normals(
@@ -190,7 +192,6 @@ impl Gan {
         let mut values = vec![0.0_f32; rows * columns];
         let mut stream = stream(self.config.training.seed, Purpose::Dropout, index);
         stream.fill_uniform(&mut values);
-        #[allow(clippy::cast_possible_truncation)]
         let dropped = self.settings.dropout as f32;
         let kept = 1.0 / (1.0 - dropped);
         for value in &mut values {
@@ -202,7 +203,8 @@ impl Gan {
     /// What the penalties add to the discriminator's loss in its turn number `index`.
     fn penalties(&self, real: &Batch, fake: &Tensor<4>, view: View) -> Option<Tensor<1>> {
         let s = &self.settings;
-        // A penalty goes backwards on its own first, and what was used on that way cannot be used again: not the weights that others see.
+        // A penalty goes backwards on its own first, and what was used on that way cannot be used
+        // again: not the weights that others see.
         let judge = |x: Tensor<4>| {
             let discriminator = self.discriminator.normalized();
             self.judge(&discriminator, (x, real.classes.clone(), view))
@@ -218,7 +220,6 @@ impl Gan {
             total = Some(penalty.mul_scalar(s.gradient_penalty));
         }
         if s.r1 > 0.0 && view.index.is_multiple_of(s.r1_every) {
-            #[allow(clippy::cast_precision_loss)]
             let weight = s.r1 * s.r1_every as f64;
             let penalty = r1(real.pixels.clone(), &judge).mul_scalar(weight);
             total = Some(match total {
@@ -233,14 +234,14 @@ impl Gan {
     pub(super) fn step(
         &mut self,
         step: u64,
-        moment: StepContext,
+        context: StepContext,
         reals: &mut dyn FnMut() -> Batch,
     ) -> Tensor<1> {
         self.ready.take();
         let o = &self.config.optimizer;
         let (loss_kind, classes) = (self.settings.loss, self.config.model.classes > 0);
         let turns = u64::try_from(self.settings.discriminator_steps.max(1)).unwrap_or(1);
-        let factor = o.schedule.factor(moment.fraction);
+        let factor = o.schedule.factor(context.fraction);
         let mut last = None;
         for turn in 0..turns {
             let mut real = reals();
@@ -249,7 +250,7 @@ impl Gan {
             let index = step.wrapping_mul(turns).wrapping_add(turn);
             let view = |salt| View {
                 index: index.wrapping_mul(4).wrapping_add(salt),
-                moment,
+                context,
             };
             let latent = normals(
                 self.config.training.seed,
@@ -259,7 +260,7 @@ impl Gan {
                 self.config.model.latent,
                 &self.device,
             );
-            // Generated images are asked for in the classes of the real ones.
+            // Generated images are made in the classes of the real ones.
             let fake = self.generator.forward(latent, real.classes.clone());
             let seen = fake.clone().detach();
             let discriminator = self.discriminator.normalized();
@@ -273,7 +274,7 @@ impl Gan {
                 self.settings.label_smoothing,
             );
             let shown = loss.clone().inner();
-            let counter = View { index, moment };
+            let counter = View { index, context };
             if let Some(penalty) = self.penalties(&real, &seen, counter) {
                 loss = loss + penalty;
             }
@@ -301,18 +302,18 @@ impl Gan {
             self.generator.clone(),
             gradients,
         );
-        if let Some(average) = self.average.take() {
-            // A young average forgets its beginning faster.
-            #[allow(clippy::cast_precision_loss)]
+        if let Some(ema) = self.ema.take() {
+            // A young EMA forgets its beginning faster.
             let ramp = (1.0 + step as f64) / (10.0 + step as f64);
             let keep = self.settings.average.min(ramp);
-            self.average = Some(ema_update(average, &self.generator, keep));
+            self.ema = Some(ema_update(ema, &self.generator, keep));
         }
         stats.insert(1, loss.inner());
         Tensor::cat(stats, 0)
     }
 
-    /// The figures of a discriminator's turn, from its logits: [`Gan::stats_names`] without the generator's loss.
+    /// The stats of a discriminator's turn, from its logits: [`Gan::stats_names`] without the
+    /// generator's loss.
     fn stats(&self, loss: Tensor<1>, real: Tensor<2>, fake: Tensor<2>) -> Vec<Tensor<1>> {
         let kind = self.settings.loss;
         let over = |logits: Tensor<2>| logits.greater_elem(threshold(kind)).float().mean();
@@ -334,17 +335,18 @@ impl Gan {
         stats
     }
 
-    /// The generator as it is used after training: the average, with its batch normalization calibrated, or the generator itself
-    /// where no average is kept. Samples, score, figures and checkpoint of one step share the calibration.
+    /// The generator as it is used after training: the EMA, with its batch normalization
+    /// calibrated, or the generator itself where no EMA is kept. Samples, score, metrics and
+    /// checkpoint of one step share the calibration.
     pub(super) fn ready(&self) -> Generator {
         self.ready.get_or_init(|| self.make_ready()).valid()
     }
 
     fn make_ready(&self) -> Generator {
-        let Some(average) = &self.average else {
+        let Some(ema) = &self.ema else {
             return self.generator.valid();
         };
-        let average = average.valid();
+        let ema = ema.valid();
         let device = self.device.clone().inner();
         let latent = normals(
             self.config.training.seed,
@@ -354,9 +356,9 @@ impl Gan {
             self.config.model.latent,
             &device,
         );
-        let class = score::classes(0, CALIBRATION, self.config.model.classes, &device);
-        average.calibrate(latent, class);
-        average
+        let class = classes_in_turn(0, CALIBRATION, self.config.model.classes, &device);
+        ema.calibrate(latent, class);
+        ema
     }
 
     pub(super) fn parts(&self) -> Result<Parts, String> {
@@ -372,7 +374,7 @@ impl Gan {
                 optimizer_bytes(&self.discriminator_optimizer)?,
             ),
         ];
-        if self.average.is_some() {
+        if self.ema.is_some() {
             parts.push(("average", module_bytes(&self.ready())?));
         }
         Ok(parts)
@@ -393,8 +395,8 @@ impl Gan {
             Adam::optimizer(&self.config.optimizer),
             read("discriminator-optimizer")?,
         )?;
-        if let Some(average) = self.average.take() {
-            self.average = Some(load_module(average, read("average")?)?);
+        if let Some(ema) = self.ema.take() {
+            self.ema = Some(load_module(ema, read("average")?)?);
         }
         Ok(())
     }
@@ -406,25 +408,20 @@ mod tests {
 
     use super::*;
     use crate::atomic_file::TestFolder;
-    use crate::config::{Overrides, Source, resolve};
     use crate::data::{DataSpec, LoadOptions, load};
     use crate::device::DeviceChoice;
     use crate::training::saved::{Saved, Which};
+    use crate::training::testing::preset;
     use crate::training::{Learner, TrainOptions, train};
 
     /// Dense nets of 16 units on images of 16x16.
     fn config(sets: &[&str]) -> Config {
         let common = ["data.size=16", "hidden=[16]", "latent=4"];
-        let sets = common.iter().chain(sets);
-        let overrides = Overrides {
-            sets: sets.map(|set| (*set).to_owned()).collect(),
-            ..Overrides::default()
-        };
-        resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap()
+        preset("seed-gan", &[&common, sets].concat())
     }
 
     #[test]
-    fn mean_logits_are_among_the_figures_of_every_loss() {
+    fn mean_logits_are_among_the_stats_of_every_loss() {
         let device = Device::flex();
         let of = |values: [f32; 2]| Tensor::<1>::from_floats(values, &device).reshape([2, 1]);
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -471,7 +468,8 @@ mod tests {
         }
     }
 
-    /// The largest weights of the discriminator after 40 steps of a Wasserstein GAN with this limit, and all its losses.
+    /// The largest weights of the discriminator after 40 steps of a Wasserstein GAN with this
+    /// limit, and all its losses.
     fn wasserstein(clip: &str) -> (Vec<f32>, Vec<f64>) {
         let folder = TestFolder::new();
         let options = LoadOptions {

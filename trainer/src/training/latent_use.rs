@@ -1,8 +1,8 @@
 //! How much each latent dimension of a VAE tells about an image.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
-use super::score;
+use super::batch::{class_tensor, image_tensor, range};
 use crate::config::Config;
 use crate::data::Dataset;
 use crate::loss::elbo;
@@ -17,11 +17,9 @@ const BATCH: usize = 32;
 /// Unused dimensions that are named.
 const NAMED: usize = 12;
 
-/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats (Kingma and Welling 2014, appendix B), mean over the first 1024 test images, or
-/// over training images where there are no test images. `encoder` is on `device`, without gradients.
-///
-/// # Errors
-/// Why there are no such numbers, in one sentence.
+/// KL(q(z|x) ‖ N(0, 1)) of each latent dimension in nats (Kingma and Welling 2014, appendix B),
+/// mean over the first 1024 test images, or over training images where there are no test images.
+/// `encoder` is on `device`, without gradients.
 pub(crate) fn divergences(
     encoder: &Encoder,
     config: &Config,
@@ -48,25 +46,18 @@ pub(crate) fn divergences(
     for (some, first) in pixels.chunks(BATCH * length).zip((0..).step_by(BATCH)) {
         let rows = some.len() / length;
         let shape = [rows, channels, side, side];
-        let images = score::tensor(some, shape, config.model.output.range(), device);
+        let images = image_tensor(some, shape, range(config), device);
         let classes = config.model.classes;
-        let classes = (classes > 0).then(|| {
-            let label = |index| split.label(index).map_or(0, usize::from) % classes;
-            let labels: Vec<i64> = (first..first + rows)
-                .map(|index| i64::try_from(label(index)).unwrap_or(0))
-                .collect();
-            Tensor::from_data(TensorData::new(labels, [rows]), device)
-        });
+        let label = |index| split.label(index).map_or(0, usize::from) % classes.max(1);
+        let classes = (classes > 0).then(|| class_tensor((first..first + rows).map(label), device));
         let (mean, log_variance) = encoder.forward(images, classes);
         let found = elbo::divergences(mean, log_variance).into_data();
         let found = found.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
-        #[allow(clippy::cast_precision_loss)]
         let weight = rows as f64;
         for (sum, value) in sums.iter_mut().zip(found) {
             *sum += weight * f64::from(value);
         }
     }
-    #[allow(clippy::cast_precision_loss)]
     let count = count.max(1) as f64;
     Ok(sums.into_iter().map(|sum| sum / count).collect())
 }
@@ -108,19 +99,16 @@ fn unused(divergences: &[f64]) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 mod tests {
+    use dreamlet_runtime::image::PixelRange;
+
     use super::*;
-    use crate::config::{Overrides, Source, resolve};
     use crate::data::{DataSpec, LoadOptions, load};
+    use crate::training::testing::preset;
 
     #[test]
     fn divergences_are_means_over_all_images_whatever_their_batches() {
-        let overrides = Overrides {
-            sets: ["data.size=16", "hidden=[8]", "latent=3", "model.classes=10"]
-                .map(str::to_owned)
-                .into(),
-            ..Overrides::default()
-        };
-        let config = resolve(&Source::Preset("vae-dense".into()), &overrides).unwrap();
+        let sets = ["data.size=16", "hidden=[8]", "latent=3", "model.classes=10"];
+        let config = preset("vae-dense", &sets);
         let options = LoadOptions {
             limit: Some(BATCH + 7),
             size: Some(16),
@@ -133,10 +121,14 @@ mod tests {
         let found = divergences(&encoder, &config, &data, &device).unwrap();
         let rows = data.test.len();
         assert_eq!(rows, BATCH + 7);
-        let images = score::tensor(data.test.pixels(), [rows, 1, 16, 16], (0.0, 1.0), &device);
-        let labels = data.test.labels().unwrap().iter().copied().map(i64::from);
-        let labels = TensorData::new(labels.collect::<Vec<i64>>(), [rows]);
-        let classes = Tensor::from_data(labels, &device);
+        let images = image_tensor(
+            data.test.pixels(),
+            [rows, 1, 16, 16],
+            PixelRange::UNIT,
+            &device,
+        );
+        let labels = data.test.labels().unwrap().iter().copied();
+        let classes = class_tensor(labels.map(usize::from), &device);
         let (mean, log_variance) = encoder.forward(images, Some(classes));
         let at_once = elbo::divergences(mean, log_variance).into_data();
         let at_once: Vec<f32> = at_once.try_to_vec().unwrap();

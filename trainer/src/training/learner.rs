@@ -1,38 +1,16 @@
 //! What a training loop needs of a family of models.
 
 use burn::module::Module;
-use burn::optim::ModuleOptimizer;
-use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, Device, Int, Tensor};
-use burn_pack::{Reader, Writer};
+use burn::tensor::{Device, Tensor};
 
+use super::batch::{Batch, StepContext};
 use super::gan::Gan;
 use super::latent_use;
+use super::records::Parts;
 use super::vae::Vae;
 use crate::config::{Config, Likelihood};
 use crate::data::Dataset;
 use crate::nets::Generator;
-
-/// Names and bytes of everything that a checkpoint must hold.
-pub type Parts = Vec<(&'static str, Vec<u8>)>;
-
-/// One batch of training images.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// `[N, C, H, W]` in the range of the generator.
-    pub pixels: Tensor<4>,
-    /// `[N]`, where the images have labels.
-    pub classes: Option<Tensor<1, Int>>,
-}
-
-/// Where a run stands, as far as a step depends on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct StepContext {
-    /// How much of the run is done, 0 to 1.
-    pub fraction: f64,
-    /// Probability of differentiable augmentation.
-    pub augment: f64,
-}
 
 /// A model in training.
 pub enum Learner {
@@ -43,8 +21,8 @@ pub enum Learner {
 }
 
 impl Learner {
-    /// New nets on `device`, which must differentiate. `None` when the configuration has neither section.
-    #[must_use]
+    /// New nets on `device`, which must differentiate. `None` when the configuration has neither
+    /// section.
     pub fn new(config: &Config, device: &Device) -> Option<Self> {
         match (&config.gan, &config.vae) {
             (Some(gan), _) => Some(Self::Gan(Box::new(Gan::new(config, gan, device)))),
@@ -53,12 +31,11 @@ impl Learner {
         }
     }
 
-    /// Names of the numbers that [`Learner::step`] returns at `moment`.
-    #[must_use]
-    pub fn stats(&self, moment: StepContext) -> &'static [&'static str] {
+    /// Names of the numbers that [`Learner::step`] returns at `context`.
+    pub fn stats(&self, context: StepContext) -> &'static [&'static str] {
         match self {
             Self::Gan(gan) => gan.stats_names(),
-            Self::Vae(vae) => vae.stats(moment),
+            Self::Vae(vae) => vae.stats(context),
         }
     }
 
@@ -70,7 +47,6 @@ impl Learner {
     }
 
     /// Batches that one step takes from the data.
-    #[must_use]
     pub fn batches_per_step(config: &Config) -> u64 {
         config
             .gan
@@ -82,7 +58,7 @@ impl Learner {
     pub fn step(
         &mut self,
         step: u64,
-        moment: StepContext,
+        context: StepContext,
         reals: &mut (dyn FnMut() -> Batch + Send),
     ) -> Tensor<1> {
         let device = match self {
@@ -91,11 +67,12 @@ impl Learner {
         };
         let on_cpu = device.clone().inner() == Device::flex();
         let mut run = || match self {
-            Self::Gan(gan) => gan.step(step, moment, reals),
-            Self::Vae(vae) => vae.step(step, moment, reals),
+            Self::Gan(gan) => gan.step(step, context, reals),
+            Self::Vae(vae) => vae.step(step, context, reals),
         };
-        // On a thread of the pool: from outside of it each of a step's hundreds of parallel loops would be handed over and waited for.
-        // Elsewhere burn's running states want all steps on one thread.
+        // On a thread of the pool: from outside of it each of a step's hundreds of parallel loops
+        // would be handed over and waited for. Elsewhere burn's running states want all steps on
+        // one thread.
         if on_cpu {
             rayon::scope(|_| run())
         } else {
@@ -103,8 +80,8 @@ impl Learner {
         }
     }
 
-    /// The generator or decoder as it is used after training: the average where one is kept, no gradients, running statistics.
-    #[must_use]
+    /// The generator or decoder as it is used after training: the EMA where one is kept, no
+    /// gradients, running statistics.
     pub fn generator(&self) -> Generator {
         match self {
             Self::Gan(gan) => gan.ready(),
@@ -113,7 +90,6 @@ impl Learner {
     }
 
     /// The negative bound on `x` for a VAE.
-    #[must_use]
     pub fn negative_bound(&self, x: Batch, index: u64) -> Option<f64> {
         match self {
             Self::Gan(_) => None,
@@ -122,9 +98,6 @@ impl Learner {
     }
 
     /// KL of each latent dimension of a VAE in nats; `None` for a GAN.
-    ///
-    /// # Errors
-    /// Why there are no such numbers.
     pub fn latent_use(&self, config: &Config, data: &Dataset) -> Result<Option<Vec<f64>>, String> {
         let Self::Vae(vae) = self else {
             return Ok(None);
@@ -133,9 +106,8 @@ impl Learner {
         latent_use::divergences(&encoder, config, data, &device).map(Some)
     }
 
-    /// −log of the importance-weighted bound of each image of `x`, whose pixels are 0 or 1, for a VAE with the Bernoulli
-    /// likelihood; `draws` latents an image.
-    #[must_use]
+    /// −log of the importance-weighted bound of each image of `x`, whose pixels are 0 or 1, for a
+    /// VAE with the Bernoulli likelihood; `draws` latents an image.
     pub fn importance_bound(&self, x: Batch, draws: u64, index: u64) -> Option<Vec<f64>> {
         match self {
             Self::Vae(vae) if vae.likelihood() == Likelihood::Bernoulli => {
@@ -146,9 +118,6 @@ impl Learner {
     }
 
     /// Everything a checkpoint must hold.
-    ///
-    /// # Errors
-    /// burn's words when a record cannot be written.
     pub fn parts(&self) -> Result<Parts, String> {
         match self {
             Self::Gan(gan) => gan.parts(),
@@ -169,53 +138,4 @@ impl Learner {
             Self::Vae(vae) => vae.load(read),
         }
     }
-}
-
-pub(super) fn module_bytes<M: Module>(module: &M) -> Result<Vec<u8>, String> {
-    // Batch normalization keeps its last update apart until the next forward pass, and a record leaves it out;
-    // `valid` takes it in.
-    let _ = module.valid();
-    module
-        .clone()
-        .into_record()
-        .into_bytes()
-        .map(|b| b.to_vec())
-        .map_err(|e| e.to_string())
-}
-
-pub(crate) fn load_module<M: Module>(module: M, bytes: Vec<u8>) -> Result<M, String> {
-    let record =
-        ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
-    module.try_load_record(record).map_err(|e| e.to_string())
-}
-
-/// burn's record, its tensors in the order of their names: burn writes them in that of a hash table, which is another one each time.
-pub(super) fn optimizer_bytes(optimizer: &ModuleOptimizer) -> Result<Vec<u8>, String> {
-    let bytes = optimizer.into_bytes().map_err(|e| e.to_string())?;
-    let sorted = || {
-        let record = Reader::from_bytes(bytes)?;
-        let (scalars, metadata) = (record.scalars().clone(), record.metadata().clone());
-        let mut tensors = record.into_tensors()?;
-        tensors.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut writer = Writer::new(tensors);
-        for (key, value) in scalars {
-            writer = writer.with_scalar(&key, value);
-        }
-        for (key, value) in metadata {
-            writer = writer.with_metadata(&key, &value);
-        }
-        writer.into_bytes()
-    };
-    sorted()
-        .map(|bytes| bytes.to_vec())
-        .map_err(|e: burn_pack::Error| e.to_string())
-}
-
-pub(super) fn load_optimizer(
-    optimizer: ModuleOptimizer,
-    bytes: Vec<u8>,
-) -> Result<ModuleOptimizer, String> {
-    optimizer
-        .from_bytes(Bytes::from_bytes_vec(bytes))
-        .map_err(|e| e.to_string())
 }

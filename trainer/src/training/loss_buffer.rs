@@ -5,9 +5,10 @@ use burn::tensor::Tensor;
 /// Names of the losses of a step.
 type Names = &'static [&'static str];
 
-/// Losses of steps that were not read back yet, and sums of those that were, since the last line of `stats.jsonl`.
+/// Losses of steps that were not read back yet, and sums of those that were, since the last line of
+/// `stats.jsonl`.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(super) struct LossBuffer {
     pending: Vec<(u64, Names, Tensor<1>)>,
     sums: Vec<Sum>,
     lately: Vec<Losses>,
@@ -21,7 +22,6 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// The loss of that name.
     pub(super) fn get(&self, name: &str) -> Option<f64> {
         let place = self.names.iter().position(|n| *n == name)?;
         self.values.get(place).copied()
@@ -48,14 +48,14 @@ struct Sum {
     count: u64,
 }
 
-/// The first step whose losses are not finite.
+/// The first step with a loss that is NaN or infinite.
 #[derive(Debug)]
 pub(super) struct NotFinite {
     pub(super) step: u64,
     pub(super) losses: Losses,
 }
 
-impl Window {
+impl LossBuffer {
     /// The losses `stats` of a step, one for each of `names`.
     pub(super) fn push(&mut self, step: u64, names: Names, stats: Tensor<1>) {
         self.pending.push((step, names, stats));
@@ -108,13 +108,12 @@ impl Window {
         }
     }
 
-    /// The losses of each step that the last [`Window::read`] brought back.
+    /// The losses of each step that the last [`LossBuffer::read`] brought back.
     pub(super) fn lately(&self) -> &[Losses] {
         &self.lately
     }
 
-    /// Names and means since the last [`Window::clear`].
-    #[allow(clippy::cast_precision_loss)]
+    /// Names and means since the last [`LossBuffer::clear`].
     pub(super) fn means(&self) -> Vec<(&'static str, f64)> {
         self.sums
             .iter()
@@ -140,28 +139,28 @@ mod tests {
     fn each_mean_is_over_the_steps_that_have_the_loss() {
         let device = Device::flex();
         let of = |values: &[f32]| Tensor::<1>::from_floats(values, &device);
-        let mut window = Window::default();
-        window.push(1, &["a", "b"], of(&[1.0, 10.0]));
-        window.push(2, &["a", "b"], of(&[3.0, 20.0]));
-        window.push(3, &["c"], of(&[7.0]));
-        window.read().unwrap();
-        assert_eq!(window.means(), [("a", 2.0), ("b", 15.0), ("c", 7.0)]);
-        assert_eq!(window.lately().last().unwrap().get("c"), Some(7.0));
-        window.clear();
-        assert!(window.is_empty());
+        let mut buffer = LossBuffer::default();
+        buffer.push(1, &["a", "b"], of(&[1.0, 10.0]));
+        buffer.push(2, &["a", "b"], of(&[3.0, 20.0]));
+        buffer.push(3, &["c"], of(&[7.0]));
+        buffer.read().unwrap();
+        assert_eq!(buffer.means(), [("a", 2.0), ("b", 15.0), ("c", 7.0)]);
+        assert_eq!(buffer.lately().last().unwrap().get("c"), Some(7.0));
+        buffer.clear();
+        assert!(buffer.is_empty());
     }
 
     #[test]
     fn the_first_step_that_is_not_finite_is_named_with_its_losses() {
         let device = Device::flex();
-        let mut window = Window::default();
-        window.push(4, &["a"], Tensor::from_floats([1.0], &device));
-        window.push(
+        let mut buffer = LossBuffer::default();
+        buffer.push(4, &["a"], Tensor::from_floats([1.0], &device));
+        buffer.push(
             5,
             &["b", "c"],
             Tensor::from_floats([2.0, f32::NAN], &device),
         );
-        let bad = window.read().unwrap_err();
+        let bad = buffer.read().unwrap_err();
         assert_eq!(
             (bad.step, bad.losses.to_string().as_str()),
             (5, "b 2, c NaN")

@@ -5,18 +5,14 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::stderr::say;
-
 /// How the run stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Standing<'a> {
-    /// Steps done.
     pub step: u64,
     /// Complete passes over the data.
     pub epoch: u64,
     /// Images a second, lately.
     pub rate: f64,
-    /// Names and values of the losses.
     pub losses: &'a [(&'a str, f64)],
     /// Done so far, from 0 to 1.
     pub fraction: f64,
@@ -26,7 +22,7 @@ pub(crate) struct Standing<'a> {
 
 /// The bar or the lines.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct TrainingProgress {
     bar: Option<ProgressBar>,
     quiet: bool,
     last: Instant,
@@ -34,9 +30,8 @@ pub(crate) struct Progress {
 
 const EVERY: Duration = Duration::from_secs(5);
 
-impl Progress {
+impl TrainingProgress {
     /// A bar when standard error is a terminal.
-    #[must_use]
     pub(crate) fn new(quiet: bool) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{bar:24} {msg}")
@@ -51,7 +46,6 @@ impl Progress {
     }
 
     /// Shows how the run stands.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub(crate) fn show(&mut self, s: &Standing<'_>) {
         if self.quiet || (self.bar.is_none() && self.last.elapsed() < EVERY) {
             return;
@@ -77,7 +71,7 @@ impl Progress {
                 bar.set_position((s.fraction.clamp(0.0, 1.0) * 1000.0) as u64);
                 bar.set_message(message);
             }
-            None => say!("{message}"),
+            None => log::info!("{message}"),
         }
     }
 
@@ -86,7 +80,7 @@ impl Progress {
         match &self.bar {
             _ if self.quiet => {}
             Some(bar) => bar.println(message),
-            None => say!("{message}"),
+            None => log::info!("{message}"),
         }
     }
 
@@ -99,8 +93,7 @@ impl Progress {
 }
 
 /// `1h02m`, `3m20s` or `12s`.
-#[must_use]
-pub fn clock(d: Duration) -> String {
+pub(crate) fn clock(d: Duration) -> String {
     let s = d.as_secs();
     match (s / 3600, s / 60 % 60, s % 60) {
         (0, 0, s) => format!("{s}s"),

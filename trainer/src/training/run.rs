@@ -11,7 +11,7 @@ use crate::config::Config;
 
 /// An open run folder; no other process can train in it meanwhile.
 #[derive(Debug)]
-pub struct RunFolder {
+pub(crate) struct RunFolder {
     path: PathBuf,
     log: File,
     stats: File,
@@ -23,7 +23,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`TrainError::File`] when the folder cannot be written.
-    pub fn create(out: &Path, config: &Config) -> Result<Self, TrainError> {
+    pub(crate) fn create(out: &Path, config: &Config) -> Result<Self, TrainError> {
         let doing = "making the run folder in";
         fs::create_dir_all(out).map_err(TrainError::file(out, doing))?;
         let data: String = config
@@ -65,10 +65,7 @@ impl RunFolder {
     }
 
     /// Opens an existing run for training.
-    ///
-    /// # Errors
-    /// [`TrainError::NotARun`], [`TrainError::Busy`] or [`TrainError::File`].
-    pub fn open(path: &Path) -> Result<Self, TrainError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, TrainError> {
         read_config(path)?;
         let append = |name: &str| {
             let file = path.join(name);
@@ -97,41 +94,34 @@ impl RunFolder {
         })
     }
 
-    /// The folder.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Adds a line to `log.txt`, after the time: UTC, as RFC 3339 has it.
-    pub fn log(&mut self, line: &str) {
+    pub(crate) fn log(&mut self, line: &str) {
         let seconds = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
-        // A log that cannot be written must not end a run; the checkpoint that follows reports a full disk.
+        // A log that cannot be written must not end a run; the checkpoint that follows reports a
+        // full disk.
         let _ = writeln!(self.log, "{} {line}", utc(seconds));
     }
 
     /// Adds a line to `stats.jsonl`.
-    ///
-    /// # Errors
-    /// [`TrainError::File`].
-    pub fn stats(&mut self, line: &serde_json::Value) -> Result<(), TrainError> {
+    pub(crate) fn stats(&mut self, line: &serde_json::Value) -> Result<(), TrainError> {
         let path = self.path.join("stats.jsonl");
         writeln!(self.stats, "{line}").map_err(TrainError::file(&path, "writing"))
     }
 
-    /// Adds a line to `metrics.jsonl`; what its figures were measured on goes into `metrics.stamp.json`.
-    ///
-    /// # Errors
-    /// [`TrainError::File`].
-    pub fn metrics(
+    /// Adds a line to `metrics.jsonl`; what they were measured on goes into `metrics.stamp.json`.
+    pub(crate) fn metrics(
         &mut self,
         line: &serde_json::Value,
-        stamps: &serde_json::Value,
+        provenance: &serde_json::Value,
     ) -> Result<(), TrainError> {
         let path = self.path.join("metrics.stamp.json");
-        let text = serde_json::to_vec_pretty(stamps).unwrap_or_default();
+        let text = serde_json::to_vec_pretty(provenance).unwrap_or_default();
         write_atomic(&path, &text).map_err(TrainError::file(&path, "writing"))?;
         let path = self.path.join("metrics.jsonl");
         let mut file = OpenOptions::new()
@@ -142,11 +132,9 @@ impl RunFolder {
         writeln!(file, "{line}").map_err(TrainError::file(&path, "writing"))
     }
 
-    /// Drops the lines of `stats.jsonl` and `metrics.jsonl` that come after `step`: a resumed run writes them again.
-    ///
-    /// # Errors
-    /// [`TrainError::File`].
-    pub fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
+    /// Drops the lines of `stats.jsonl` and `metrics.jsonl` that come after `step`: a resumed run
+    /// writes them again.
+    pub(crate) fn rewind(&mut self, step: u64) -> Result<(), TrainError> {
         let metrics = self.path.join("metrics.jsonl");
         if metrics.is_file() {
             rewind(&metrics, step)?;
@@ -207,7 +195,7 @@ fn rewind(path: &Path, step: u64) -> Result<(), TrainError> {
 ///
 /// # Errors
 /// [`TrainError::NotARun`] when there is no `config.toml`, or what is wrong in it.
-pub fn read_config(path: &Path) -> Result<Config, TrainError> {
+pub(crate) fn read_config(path: &Path) -> Result<Config, TrainError> {
     let file = path.join("config.toml");
     let text = fs::read_to_string(&file).map_err(|e| TrainError::NotARun {
         path: path.to_owned(),
@@ -220,17 +208,13 @@ pub fn read_config(path: &Path) -> Result<Config, TrainError> {
 }
 
 /// Writes `config.toml` of the run folder `path`.
-///
-/// # Errors
-/// [`TrainError::Config`] or [`TrainError::File`].
 pub(super) fn write_config(path: &Path, config: &Config) -> Result<(), TrainError> {
     let file = path.join("config.toml");
     write_atomic(&file, config.to_toml()?.as_bytes()).map_err(TrainError::file(&file, "writing"))
 }
 
 /// What the run was made with, the file `environment.json`.
-#[must_use]
-pub fn environment(device: &str) -> serde_json::Value {
+pub(crate) fn environment(device: &str) -> serde_json::Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|t| {
         Some(
             t.lines()

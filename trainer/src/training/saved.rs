@@ -4,24 +4,23 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::batch::class_tensor;
 use super::checkpoint::{self, State};
 use super::error::TrainError;
-use super::learner::{Learner, load_module};
+use super::learner::Learner;
+use super::records::load_module;
 use super::run::read_config;
 use crate::config::Config;
 use crate::nets::Generator;
-use crate::stderr::say;
 
 /// The generator of one checkpoint.
 #[derive(Debug)]
 pub struct Saved {
-    /// The run folder.
     pub run: PathBuf,
-    /// The run's configuration.
     pub config: Config,
     /// Where the checkpoint stands.
     pub state: State,
-    /// The generator (its average, where one was kept), on the CPU, without gradients.
+    /// The generator (its EMA, where one was kept), on the CPU, without gradients.
     pub generator: Generator,
     /// The checkpoint's folder.
     checkpoint: PathBuf,
@@ -33,18 +32,15 @@ pub struct Saved {
 pub struct Which {
     /// Of the checkpoint with the best score instead of the newest.
     pub best: bool,
-    /// The generator itself instead of its average.
+    /// The generator itself instead of its EMA.
     pub raw: bool,
     /// The first stage alone of a two-stage VAE.
     pub first_stage: bool,
 }
 
 impl Saved {
-    /// Opens a run folder's newest (or best) checkpoint, or the checkpoint folder that `path` names.
-    ///
-    /// # Errors
-    /// [`TrainError::NotARun`], [`TrainError::Checkpoint`], [`TrainError::NoWholeCheckpoint`], [`TrainError::BestCheckpoint`] or
-    /// [`TrainError::NoSecondStage`].
+    /// Opens a run folder's newest (or best) checkpoint, or the checkpoint folder that `path`
+    /// names.
     pub fn open(path: &Path, which: Which) -> Result<Self, TrainError> {
         let missing = |missing: &str| TrainError::NotARun {
             path: path.to_owned(),
@@ -82,7 +78,7 @@ impl Saved {
                 let (newest, damaged) = checkpoint::newest(path)?;
                 damaged
                     .iter()
-                    .for_each(|message| say!("skipped: {message}"));
+                    .for_each(|message| log::info!("skipped: {message}"));
                 newest.ok_or_else(|| {
                     missing("it has no checkpoint yet; train it further with --resume")
                 })?
@@ -93,8 +89,8 @@ impl Saved {
         if which.first_stage && config.second_hidden().is_none() {
             return Err(TrainError::NoSecondStage { path: run });
         }
-        let averaged = !which.raw && state.files.contains_key("average.bpk");
-        let part = if averaged { "average" } else { "generator" };
+        let with_ema = !which.raw && state.files.contains_key("average.bpk");
+        let part = if with_ema { "average" } else { "generator" };
         let bytes = checkpoint::read_part(&checkpoint, &state, part)?;
         let empty = Generator::new(&config, &Device::flex());
         let mut generator =
@@ -115,10 +111,8 @@ impl Saved {
         })
     }
 
-    /// All nets of the checkpoint (of its first stage, where that alone is meant), on the CPU; `None` for a configuration without a family.
-    ///
-    /// # Errors
-    /// [`TrainError::Checkpoint`].
+    /// All nets of the checkpoint (of its first stage, where that alone is meant), on the CPU;
+    /// `None` for a configuration without a family.
     pub fn learner(&self) -> Result<Option<Learner>, TrainError> {
         let Some(mut learner) = Learner::new(&self.config, &Device::flex().autodiff()) else {
             return Ok(None);
@@ -131,7 +125,6 @@ impl Saved {
     }
 
     /// Data set and configuration in one word, such as `mnist-dcgan`.
-    #[must_use]
     pub fn name(&self) -> String {
         let folder = self
             .run
@@ -143,10 +136,8 @@ impl Saved {
             .map_or(folder.clone(), |(_, rest)| rest.to_owned())
     }
 
-    /// Images of `rows` latents, of a conditional generator with as many classes, flattened `[rows, C, H, W]`.
-    ///
-    /// # Errors
-    /// Why burn could not compute them.
+    /// Images of `rows` latents, of a conditional generator with as many classes, flattened
+    /// `[rows, C, H, W]`.
     pub fn generate(
         &self,
         latents: &[f32],
@@ -168,9 +159,7 @@ impl Saved {
         if let Some(classes) = classes.filter(|classes| classes.len() != rows) {
             return Err(format!("{rows} latents, but {} classes", classes.len()));
         }
-        let classes = classes.map(|classes| {
-            Tensor::from_data(TensorData::new(classes.to_vec(), [rows]), &Device::flex())
-        });
+        let classes = classes.map(|classes| class_tensor(classes.iter().copied(), &Device::flex()));
         self.generator
             .forward(latents, classes)
             .into_data()

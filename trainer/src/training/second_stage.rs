@@ -5,7 +5,8 @@ use burn::tensor::Tensor;
 use crate::loss::elbo::{divergences, log_normal, log_prior_ratio, reparameterize};
 use crate::nets::{Encoder, Generator};
 
-/// What a step of the second stage returns, in nats a latent vector: its negative bound and the two terms.
+/// What a step of the second stage returns, in nats a latent vector: its negative bound and the two
+/// terms.
 pub(super) const STATS: &[&str] = &["second_loss", "second_reconstruction", "second_kl"];
 
 /// Which stage trains, and how much of its steps are done, 0 to 1.
@@ -18,7 +19,8 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    /// The stage where `fraction` of the run is done and the second stage has the last `share` of it.
+    /// The stage where `fraction` of the run is done and the second stage has the last `share` of
+    /// it.
     pub(super) fn at(fraction: f64, share: f64) -> Self {
         let begin = 1.0 - share;
         if share > 0.0 && fraction >= begin {
@@ -30,7 +32,7 @@ impl Stage {
 }
 
 /// What the bound on log p(z) is made of.
-pub(super) struct Terms {
+pub(super) struct SecondStageTerms {
     /// log p(z|u) of each z, `[N]`.
     pub(super) likelihood: Tensor<1>,
     /// log p(u) − log q(u|z) of each, `[N]`.
@@ -45,12 +47,12 @@ pub(super) fn terms(
     decoder: &Generator,
     z: Tensor<2>,
     noise: Tensor<2>,
-) -> Option<Terms> {
+) -> Option<SecondStageTerms> {
     let (encoder, decoder) = (encoder.second()?, decoder.second()?);
     let (mean, log_variance) = encoder.forward(z.clone());
     let u = reparameterize(mean.clone(), log_variance.clone(), noise.clone());
     let gamma = decoder.log_variance().reshape([1, 1]);
-    Some(Terms {
+    Some(SecondStageTerms {
         likelihood: log_normal(z, decoder.forward(u.clone()), gamma),
         ratio: log_prior_ratio(u, log_variance.clone(), noise),
         divergences: divergences(mean, log_variance),

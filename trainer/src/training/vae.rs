@@ -5,9 +5,8 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, activation::log_sigmoid};
 
 use super::adam::Adam;
-use super::learner::{
-    Batch, Parts, StepContext, load_module, load_optimizer, module_bytes, optimizer_bytes,
-};
+use super::batch::{Batch, StepContext};
+use super::records::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
 use super::second_stage::{self, Stage};
 use crate::config::{Config, Likelihood, VaeConfig};
 use crate::loss::elbo::{
@@ -24,11 +23,12 @@ pub(super) struct Autoencoder {
     pub(super) decoder: Generator,
 }
 
-/// From where on random numbers of the second stage are for evaluation; before it, an index is a step.
+/// From where on random numbers of the second stage are for evaluation; before it, an index is a
+/// step.
 const EVALUATION: u64 = 1 << 42;
 
 /// What both bounds are made of.
-struct Terms {
+struct BoundTerms {
     likelihood: Tensor<1>,
     ratio: Tensor<1>,
     divergences: Tensor<1>,
@@ -62,8 +62,8 @@ impl Vae {
         }
     }
 
-    /// Draws latents of images; gives log p(x|z) and log p(z) − log q(z|x) of each, `[draws·N]`, and the divergence of each
-    /// latent dimension, `[z]`.
+    /// Draws latents of images; gives log p(x|z) and log p(z) − log q(z|x) of each, `[draws·N]`,
+    /// and the divergence of each latent dimension, `[z]`.
     fn terms(
         &self,
         net: &Autoencoder,
@@ -72,7 +72,7 @@ impl Vae {
         purpose: Purpose,
         index: u64,
         device: &Device,
-    ) -> Terms {
+    ) -> BoundTerms {
         let (x, class) = (reals.pixels, reals.classes.filter(|_| self.conditional()));
         let [rows, ..] = x.dims();
         let draw = || {
@@ -86,7 +86,8 @@ impl Vae {
             )
         };
         let encode = || net.encoder.forward(x.clone(), class.clone());
-        // Numbers are drawn one after the other: meanwhile another thread has the encoder's products.
+        // Numbers are drawn one after the other: meanwhile another thread has the encoder's
+        // products.
         let (noise, (mean, log_variance)) = if cpu::on_cpu_backend(&x) {
             rayon::join(draw, encode)
         } else {
@@ -103,7 +104,7 @@ impl Vae {
         };
         let z = reparameterize(mean, log_variance.clone(), noise.clone());
         let logits = net.decoder.logits(z.clone(), repeated(class, draws));
-        Terms {
+        BoundTerms {
             likelihood: log_likelihood(logits, x, self.settings.likelihood, self.settings.sigma),
             ratio: log_prior_ratio(z.clone(), log_variance, noise),
             divergences,
@@ -115,9 +116,9 @@ impl Vae {
         self.config.model.classes > 0
     }
 
-    /// Names of what a step at `moment` returns.
-    pub(super) fn stats(&self, moment: StepContext) -> &'static [&'static str] {
-        match Stage::at(moment.fraction, self.settings.second_stage) {
+    /// Names of what a step at `context` returns.
+    pub(super) fn stats(&self, context: StepContext) -> &'static [&'static str] {
+        match Stage::at(context.fraction, self.settings.second_stage) {
             Stage::First(_) => Self::STATS,
             Stage::Second(_) => second_stage::STATS,
         }
@@ -127,10 +128,10 @@ impl Vae {
     pub(super) fn step(
         &mut self,
         step: u64,
-        moment: StepContext,
+        context: StepContext,
         reals: &mut dyn FnMut() -> Batch,
     ) -> Tensor<1> {
-        match Stage::at(moment.fraction, self.settings.second_stage) {
+        match Stage::at(context.fraction, self.settings.second_stage) {
             Stage::First(fraction) => self.first_step(step, fraction, reals()),
             Stage::Second(fraction) => self.second_step(step, fraction, reals()),
         }
@@ -160,7 +161,8 @@ impl Vae {
         Tensor::cat(vec![loss.inner(), error.inner(), kl.inner()], 0)
     }
 
-    /// Both nets of the second stage learn latents of the first, which stays as it is; `fraction` of the second stage is done.
+    /// Both nets of the second stage learn latents of the first, which stays as it is; `fraction`
+    /// of the second stage is done.
     fn second_step(&mut self, step: u64, fraction: f64, reals: Batch) -> Tensor<1> {
         let encoder = self.net.encoder.valid();
         let (mean, log_variance) = encoder.forward(reals.pixels.inner(), None);
@@ -206,8 +208,9 @@ impl Vae {
         normals(seed, purpose, index, rows, columns, &device)
     }
 
-    /// How much more likely the second stage makes each z `[N, z]` than N(0, 1) does, at least: log p(z|u) + log p(u) − log q(u|z) −
-    /// log N(z; 0, 1), `[N]`. `None` where there is no second stage.
+    /// How much more likely the second stage makes each z `[N, z]` than N(0, 1) does, at least: log
+    /// p(z|u) + log p(u) − log q(u|z) − log N(z; 0, 1), `[N]`. `None` where there is no second
+    /// stage.
     fn gain(&self, net: &Autoencoder, z: Tensor<2>, index: u64) -> Option<Tensor<1>> {
         let noise = self.noise(Purpose::SecondStage, EVALUATION + index, z.dims());
         let terms = second_stage::terms(&net.encoder, &net.decoder, z.clone(), noise)?;
@@ -216,8 +219,8 @@ impl Vae {
         Some(terms.likelihood + terms.ratio - standard)
     }
 
-    /// The negative evidence lower bound of `x` in nats an image, with one draw of noise (β does not count); of both stages where there
-    /// are two.
+    /// The negative evidence lower bound of `x` in nats an image, with one draw of noise (β does
+    /// not count); of both stages where there are two.
     pub(super) fn negative_bound(&self, x: Batch, index: u64) -> f64 {
         let device = self.device.clone().inner();
         let net = self.net.valid();
@@ -229,8 +232,9 @@ impl Vae {
         -f64::from(bound.into_scalar::<f32>())
     }
 
-    /// −log of the importance-weighted bound (Burda et al. 2016, equation 8) of each image of `x` `[N, C, H, W]`, whose pixels are
-    /// 0 or 1, with `draws` latents an image, in nats. For the Bernoulli likelihood.
+    /// −log of the importance-weighted bound (Burda et al. 2016, equation 8) of each image of `x`
+    /// `[N, C, H, W]`, whose pixels are 0 or 1, with `draws` latents an image, in nats. For the
+    /// Bernoulli likelihood.
     pub(super) fn importance_bound(&self, x: Batch, draws: u64, index: u64) -> Vec<f64> {
         let (x, class) = (x.pixels, x.classes);
         let device = self.device.clone().inner();
@@ -269,7 +273,6 @@ impl Vae {
         let bound = |all: Vec<f64>| {
             let largest = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = all.iter().map(|weight| (weight - largest).exp()).sum();
-            #[allow(clippy::cast_precision_loss)]
             let draws = all.len() as f64;
             -(largest + (sum / draws).ln())
         };
@@ -309,11 +312,11 @@ impl Vae {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, Source, resolve};
+    use crate::training::testing::preset;
 
     #[test]
     fn one_draw_of_the_importance_bound_is_the_evidence_bound_and_more_draws_are_tighter() {
-        let config = resolve(&Source::Preset("vae-dense".into()), &Overrides::default()).unwrap();
+        let config = preset("vae-dense", &[]);
         let device = Device::flex();
         let settings = config.vae.clone().unwrap();
         let vae = Vae::new(&config, &settings, &device.clone().autodiff());
@@ -345,11 +348,7 @@ mod tests {
             "vae.second_hidden=[64, 64]",
             "optimizer.learning_rate=0.003",
         ];
-        let overrides = Overrides {
-            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
-            ..Overrides::default()
-        };
-        let config = resolve(&Source::Preset("vae-dense".into()), &overrides).unwrap();
+        let config = preset("vae-dense", &sets);
         let settings = config.vae.clone().unwrap();
         Vae::new(&config, &settings, &Device::flex().autodiff())
     }
@@ -359,7 +358,8 @@ mod tests {
         normals(9, Purpose::Score, index, rows, columns, &Device::flex())
     }
 
-    /// Points on a circle of radius √2, so that each coordinate has variance 1 as the prior has, blurred by 0.05.
+    /// Points on a circle of radius √2, so that each coordinate has variance 1 as the prior has,
+    /// blurred by 0.05.
     fn ring(index: u64, rows: usize) -> Tensor<2> {
         let direction = noise(2 * index, [rows, 2]);
         let length = direction.clone().powi_scalar(2).sum_dim(1).sqrt();
@@ -432,7 +432,8 @@ mod tests {
         assert_eq!(after.0.into_data(), encoder.0.into_data());
     }
 
-    /// With u = z + ε, log N(z; u, 1) + log N(u; 0, 1) − log N(u; z, 1) − log N(z; 0, 1) is ½(z² − u²), in the mean −½ a dimension.
+    /// With u = z + ε, log N(z; u, 1) + log N(u; 0, 1) − log N(u; z, 1) − log N(z; 0, 1) is ½(z² −
+    /// u²), in the mean −½ a dimension.
     #[test]
     fn a_second_stage_at_its_beginning_loses_half_a_nat_a_dimension() {
         let vae = two_stages(4);

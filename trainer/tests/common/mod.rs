@@ -17,8 +17,8 @@ pub fn scratch(name: &str) -> PathBuf {
     path
 }
 
-/// An IDX data set of squares in `folder`: training and test images `counts`, each pixel by image, row and column, and a label by image
-/// where there are labels.
+/// An IDX data set of squares in `folder`: training and test images `counts`, each pixel by image,
+/// row and column, and a label by image where there are labels.
 pub fn write_idx(
     folder: &Path,
     counts: [u32; 2],

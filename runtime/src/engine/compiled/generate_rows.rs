@@ -123,7 +123,7 @@ impl Engine<'_> {
                 let mut rows = Scanlines::new(&last, c, context, buffers.input)?;
                 for row in 0..height {
                     rows.row(row, buffers.second, frame, width)?;
-                    interleave(
+                    row_to_hwc_u8(
                         frame,
                         last.output_dtype,
                         (channels, width, width),
@@ -138,7 +138,7 @@ impl Engine<'_> {
                 let size = last.output_dtype.size();
                 for row in 0..height {
                     let planes = frame.get(row * width * size..)?;
-                    interleave(
+                    row_to_hwc_u8(
                         planes,
                         last.output_dtype,
                         (channels, width, height * width),
@@ -193,7 +193,7 @@ const fn rows_room(layers: usize, shape: Shape, frame: usize) -> usize {
 }
 
 /// One row of bytes, channels side by side, from planes of an image that begin with the row.
-fn interleave(
+fn row_to_hwc_u8(
     planes: &[u8],
     dtype: DType,
     (channels, width, plane): (usize, usize, usize),

@@ -105,7 +105,7 @@ pub(super) fn conv(
     kernels::int8_conv(context.level, &call, requantizer, out)
 }
 
-/// A convolution with few output channels, for [`Rows`](super::scanlines::Scanlines).
+/// A convolution with few output channels, for [`Scanlines`](super::scanlines::Scanlines).
 pub(super) struct Int8Scanlines<'a> {
     /// From a pixel to its sums, whatever `x` is.
     pointwise: Int8Conv<'a, QuantizedSlice<'a>>,

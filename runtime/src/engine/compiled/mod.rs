@@ -2,6 +2,15 @@
 //! from disk. No parsing to speak of, no heap, no panic, scratch memory of a size known beforehand.
 //! `docs/reference/dream-format.md` describes the bytes.
 
+// From top to bottom; a file uses only what stands below it, or beside it to its right:
+// - `owned`, `batch`, `generate_rows`, `engine`: what a program calls
+// - `run`: one layer, from its record to the file that computes it
+// - `scanlines`, `upsample`, `f32_layers`, `int8_layers`, `elementwise`: the layers
+// - `context`: what layers run with, their buffers and weights
+// - `model`, `check`, `scratch`: what is looked at once, before anything runs
+// - `kernels`: the arithmetic, for each instruction set
+// - `conv_axis`, `format`: the geometry of convolutions, and the file
+
 mod batch;
 mod check;
 mod context;

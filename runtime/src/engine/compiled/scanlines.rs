@@ -12,7 +12,7 @@ use super::scratch::col2im_rows;
 pub(super) struct Scanlines<'a> {
     kind: Sums<'a>,
     level: SimdLevel,
-    /// Scanlines of sums that are kept.
+    /// Rows of sums that are kept.
     kept: usize,
     /// What is added to an output's row in its phase for the last input row that it reads.
     reach: isize,

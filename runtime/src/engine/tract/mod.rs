@@ -1,4 +1,5 @@
-//! Runs ONNX generators with [tract](https://crates.io/crates/tract-onnx), after [checking](dreamlet_onnx) them.
+//! Runs ONNX generators with [tract](https://crates.io/crates/tract-onnx), after
+//! [checking](dreamlet_onnx) them.
 //!
 //! ```no_run
 //! use dreamlet_runtime::engine::tract::OnnxGenerator;
@@ -12,13 +13,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Files written by `dreamlet export` carry a [card](crate::card) and need nothing else. For others, with an input `[N, z]`
-//! or `[N, z, 1, 1]` and an output `[N, channels, height, width]`, what the file does not say is taken from
-//! [`Assumptions`].
+//! Files written by `dreamlet export` carry a [card](crate::card) and need nothing else. For
+//! others, with an input `[N, z]` or `[N, z, 1, 1]` and an output `[N, channels, height, width]`,
+//! what the file does not say is taken from [`Assumptions`].
 //!
 //! # What it allocates
-//! Loading optimizes the network for one image at a time and keeps the plan and its state. tract takes no output
-//! buffer and allocates the values between layers anew at each call, so a call of `generate` allocates:
+//! Loading optimizes the network for one image at a time and keeps the plan and its state. tract
+//! takes no output buffer and allocates the values between layers anew at each call, so a call of
+//! `generate` allocates:
 //!
 //! | generator | allocations | bytes |
 //! | --- | --- | --- |
@@ -31,9 +33,9 @@
 //! `cargo test --release -p dreamlet-runtime --features tract --test allocations -- --nocapture`.
 //!
 //! # Safety net
-//! Should the check miss something and tract panic, the panic is caught and comes back as [`OnnxError::Panicked`] (its
-//! message still goes to standard error through the panic hook). In programs built with `panic = "abort"` this last
-//! line of defence does not exist.
+//! Should the check miss something and tract panic, the panic is caught and comes back as
+//! [`OnnxError::Panicked`] (its message still goes to standard error through the panic hook). In
+//! programs built with `panic = "abort"` this last line of defence does not exist.
 
 mod error;
 mod plan;
@@ -56,8 +58,9 @@ pub use crate::onnx::{Assumptions, Facts};
 pub use error::OnnxError;
 use plan::{Plan, guard};
 
-/// Batch sizes that dense networks are planned for, largest first. Convolutional ones run one image at a time, which is
-/// faster in tract 0.23: its convolutions lose more at larger batches than calls cost.
+/// Batch sizes that dense networks are planned for, largest first. Convolutional ones run one image
+/// at a time, which is faster in tract 0.23: its convolutions lose more at larger batches than
+/// calls cost.
 const BATCHES: [usize; 3] = [32, 8, 1];
 
 /// An ONNX generator, checked, optimized and ready.
@@ -127,7 +130,8 @@ impl OnnxGenerator {
             let onnx = onnx()
                 .with_ignore_value_info(true)
                 .with_ignore_output_shapes(true);
-            // tract is given what was checked, not the file: it has its own types of the same messages.
+            // tract is given what was checked, not the file: it has its own types of the same
+            // messages.
             let checked = graph.model.encode_to_vec();
             drop(graph.model);
             onnx.model_for_read(&mut checked.as_slice())
@@ -171,7 +175,7 @@ impl OnnxGenerator {
         self.distribution
     }
 
-    /// Numbers of an image, `channels * height * width`.
+    /// Values of an image, `channels * height * width`.
     #[must_use]
     pub const fn image_len(&self) -> usize {
         self.image_len
@@ -182,15 +186,17 @@ impl OnnxGenerator {
         self.last_error.take()
     }
 
-    /// Makes one image for each latent vector: `latents` holds `n` of them one after the other, `images` has room for
-    /// `n` images in channel, row, column order, and a conditional generator takes `n` classes.
+    /// Makes one image for each latent vector: `latents` holds `n` of them one after the other,
+    /// `images` has room for `n` images in channel, row, column order, and a conditional generator
+    /// takes `n` classes.
     ///
-    /// Dense networks run in batches of 32 and 8, planned at the first use; convolutional ones image by
-    /// image, which is faster.
+    /// Dense networks run in batches of 32 and 8, planned at the first use; convolutional ones
+    /// image by image, which is faster.
     ///
     /// # Errors
-    /// [`OnnxError::Batch`] if the lengths do not go together, [`OnnxError::Call`] for an image that is asked for wrongly,
-    /// and tract's own errors; `images` is then unspecified.
+    /// [`OnnxError::Batch`] if the lengths do not go together, [`OnnxError::Call`] for a
+    /// class or latent that the generator does not take, and tract's own errors; `images` is then
+    /// unspecified.
     pub fn generate_batch(
         &mut self,
         latents: &[f32],
@@ -207,7 +213,7 @@ impl OnnxGenerator {
                 found,
             }),
         };
-        expect("latent numbers", count * latent_len, latents.len())?;
+        expect("latent values", count * latent_len, latents.len())?;
         expect(
             "image values",
             count.saturating_mul(image_len),
@@ -247,7 +253,8 @@ impl OnnxGenerator {
         Ok(())
     }
 
-    /// Makes the card's golden pixels again and compares them; empty without a card or without golden pixels.
+    /// Makes the card's golden pixels again and compares them; empty without a card or without
+    /// golden pixels.
     ///
     /// # Errors
     /// [`OnnxError`] if an image cannot be made.

@@ -69,7 +69,8 @@ impl Plan {
         })
     }
 
-    /// Runs the batch: `latents` and `images` hold `batch` vectors and images, `classes` as many or none.
+    /// Runs the batch: `latents` and `images` hold `batch` vectors and images, `classes` as many or
+    /// none.
     pub(super) fn run(
         &mut self,
         latents: &[f32],
@@ -108,7 +109,7 @@ impl Plan {
                     Ok(())
                 }
                 made => Err(OnnxError::Run(format!(
-                    "made {} numbers, expected {}",
+                    "made {} values, expected {}",
                     made.map_or(0, <[f32]>::len),
                     images.len()
                 ))),
@@ -146,7 +147,7 @@ fn check_output(plan: &TypedSimplePlan, image_len: usize, batch: usize) -> Resul
     if fact.datum_type != f32::datum_type() || len != image_len.checked_mul(batch) || len.is_none()
     {
         return Err(ModelError::Signature {
-            expected: format!("{batch} images of {image_len} numbers"),
+            expected: format!("{batch} images of {image_len} values"),
             found: format!("{fact:?}"),
         }
         .into());

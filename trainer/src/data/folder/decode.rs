@@ -13,7 +13,6 @@ const MAX_EDGE: u32 = 32_768;
 /// Bytes a decoded file may take; a small file can claim to be a huge image.
 const MAX_BYTES: u64 = 512 << 20;
 
-/// Reads file `index` of `files`.
 pub(in crate::data) fn read(files: &[ImageFile], index: usize) -> Result<RgbImage, String> {
     let file = files.get(index).ok_or("no such file")?;
     decode(&file.path)

@@ -14,7 +14,7 @@ use super::scan::{self, Listing};
 /// The images of a folder, in the order of [`load`](crate::data::load): training and test images
 /// alike, decoded when they are wanted.
 #[derive(Debug)]
-pub struct FolderImages {
+pub(crate) struct FolderImages {
     folder: PathBuf,
     listing: Listing,
     shape: Shape,
@@ -29,7 +29,7 @@ impl FolderImages {
     /// # Errors
     /// [`DataError`]: a size or number of channels that cannot be, a folder that cannot be read or
     /// has no images.
-    pub fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, DataError> {
+    pub(crate) fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, DataError> {
         let shape = Shape::square(check_channels(channels)?, check_size(size)?);
         check_folder(folder)?;
         Ok(Self {
@@ -41,29 +41,29 @@ impl FolderImages {
         })
     }
 
-    pub fn shape(&self) -> [usize; 3] {
+    pub(crate) fn shape(&self) -> [usize; 3] {
         [self.shape.channels, self.shape.height, self.shape.width]
     }
 
     /// Number of images: files that are not found to be broken so far.
-    pub fn images(&self) -> usize {
+    pub(crate) fn images(&self) -> usize {
         self.listing.files.len() - self.broken.len()
     }
 
     /// Number of images that were given since the beginning.
-    pub fn given(&self) -> usize {
+    pub(crate) fn given(&self) -> usize {
         self.read - self.broken.len()
     }
 
     /// Goes back to the first image.
-    pub fn rewind(&mut self) {
+    pub(crate) fn rewind(&mut self) {
         self.read = 0;
         self.broken.clear();
     }
 
     /// The next `count` images, planar, one after the other; fewer at the end. Broken files are
     /// left out.
-    pub fn next_images(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
+    pub(crate) fn next_images(&mut self, count: usize) -> Result<Vec<u8>, DataError> {
         let wanted = count.saturating_mul(self.shape.image_len());
         let mut pixels = Vec::new();
         while pixels.len() < wanted && self.read < self.listing.files.len() {
@@ -84,7 +84,7 @@ impl FolderImages {
     }
 
     /// What the user should be told: files that are left out. One sentence each.
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = self.listing.notes.clone();
         notes.extend(note_broken(self.broken.len(), self.listing.files.len()));
         notes

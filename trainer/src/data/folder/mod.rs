@@ -11,5 +11,5 @@ mod scan;
 
 pub(super) use broken::{name_broken, note_broken, refuse_many_broken};
 pub(super) use decode::read;
-pub use images::FolderImages;
+pub(crate) use images::FolderImages;
 pub(super) use scan::{ImageFile, Listing, scan};

@@ -20,7 +20,6 @@ const UNREAD: [&str; 9] = [
 /// Folders within folders: deeper is a loop of links.
 const MAX_DEPTH: u32 = 16;
 
-/// One image file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::data) struct ImageFile {
     /// Where it is.

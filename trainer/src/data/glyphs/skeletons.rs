@@ -29,7 +29,6 @@ const fn k(x: i8, y: i8) -> Knot {
     }
 }
 
-/// A corner.
 const fn c(x: i8, y: i8) -> Knot {
     Knot { x, y, corner: true }
 }

@@ -1,55 +1,58 @@
-//! What the figures were computed from, as files.
+//! What the metrics were computed from, as files.
 
 use std::path::Path;
 
-use super::{Evaluation, Evaluator};
+use super::generated::Kept;
+use super::reference::Reference;
+use super::training_images::TrainingImages;
 use crate::evaluation::error::EvaluationError;
-use crate::evaluation::matrix::Chosen;
+use crate::evaluation::matrix::Matrix;
 use crate::evaluation::memorization::Nearest;
 use crate::evaluation::{ms_ssim, npy};
 
-impl Evaluator<'_> {
-    /// Writes what the figures were computed from as `.npy` files, for `scripts/bench/metrics.py`. Needs [`Options::keep`](super::Options):
-    /// without it there are no generated images to write.
-    ///
-    /// # Errors
-    /// [`EvaluationError::Write`].
-    pub fn dump(&self, evaluation: &Evaluation, folder: &Path) -> Result<(), EvaluationError> {
-        std::fs::create_dir_all(folder).map_err(|error| EvaluationError::Write {
-            path: folder.to_owned(),
-            reason: error.to_string(),
-        })?;
-        let kept = &evaluation.kept;
-        if self.stamp().is_some() {
-            npy::matrix(folder, "real.npy", &self.real.features)?;
-            npy::matrix(folder, "fake.npy", &kept.features)?;
-        }
-        if let Some(probabilities) = &kept.probabilities {
-            npy::matrix(folder, "fake_probabilities.npy", probabilities)?;
-        }
-        let real = Chosen {
-            split: &self.data.test,
-            indices: &self.real.indices,
-        };
-        npy::images(folder, "real_pixels.npy", &real.bytes(), self.shape)?;
-        npy::images(folder, "fake_pixels.npy", &kept.pixels, self.shape)?;
-        npy::matrix(folder, "directions.npy", &self.directions)?;
-        let pairs = ms_ssim::pairs(
-            kept.pixels.len() / self.data.image_len().max(1),
-            self.options.seed,
-        );
-        npy::indices(folder, "pairs.npy", &pairs)?;
-        if let Some(training) = &self.training {
-            npy::matrix(folder, "train.npy", &training.features)?;
-        }
-        for (name, nearest) in [
-            ("nearest_pixels.npy", &evaluation.nearest),
-            ("nearest_features.npy", &evaluation.nearest_in_features),
-        ] {
-            if let Some(matrix) = nearest.as_ref().and_then(Nearest::to_matrix) {
-                npy::matrix(folder, name, &matrix)?;
-            }
-        }
-        Ok(())
+/// What is written beside the real images.
+pub(super) struct Dump<'a> {
+    pub(super) kept: &'a Kept,
+    pub(super) with_features: bool,
+    pub(super) real_pixels: &'a [u8],
+    pub(super) training: Option<&'a TrainingImages<'a>>,
+    pub(super) nearest: [Option<&'a Nearest>; 2],
+}
+
+/// Writes what the metrics were computed from as `.npy` files.
+pub(super) fn write(
+    dump: &Dump<'_>,
+    reference: &Reference,
+    folder: &Path,
+) -> Result<(), EvaluationError> {
+    std::fs::create_dir_all(folder).map_err(|error| EvaluationError::Write {
+        path: folder.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let kept = dump.kept;
+    let matrix = |name, matrix: &Matrix| npy::matrix(folder, name, matrix);
+    if dump.with_features {
+        matrix("real.npy", &reference.real.features)?;
+        matrix("fake.npy", &kept.features)?;
     }
+    if let Some(probabilities) = &kept.probabilities {
+        matrix("fake_probabilities.npy", probabilities)?;
+    }
+    let shape = reference.shape;
+    npy::images(folder, "real_pixels.npy", dump.real_pixels, shape)?;
+    npy::images(folder, "fake_pixels.npy", &kept.pixels, shape)?;
+    matrix("directions.npy", &reference.directions)?;
+    let images = kept.pixels.len() / reference.image_len().max(1);
+    let pairs = ms_ssim::pairs(images, reference.seed);
+    npy::indices(folder, "pairs.npy", &pairs)?;
+    if let Some(training) = dump.training {
+        matrix("train.npy", &training.features)?;
+    }
+    let names = ["nearest_pixels.npy", "nearest_features.npy"];
+    for (name, nearest) in names.into_iter().zip(dump.nearest) {
+        if let Some(found) = nearest.and_then(Nearest::to_matrix) {
+            matrix(name, &found)?;
+        }
+    }
+    Ok(())
 }

@@ -1,17 +1,17 @@
 //! Features of images, from the classifier or from a file, and the cache of those of real images.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use super::Evaluator;
-use crate::data::{Split, Unit};
+use crate::data::{Dataset, Progress, Split, Unit};
 use crate::evaluation::cache::Slot;
-use crate::evaluation::classifier::{TrainedClassifier, VERSION};
+use crate::evaluation::classifier::{TrainedClassifier, VERSION, classifiable};
 use crate::evaluation::error::EvaluationError;
-use crate::evaluation::matrix::{Chosen, Matrix};
+use crate::evaluation::matrix::{ChosenRows, Matrix};
+use crate::evaluation::metric::{ExtractorProvenance, Metric};
 use crate::evaluation::onnx::OnnxExtractor;
 
 /// What makes features of images.
-pub(super) enum Extractor {
+enum Extractor {
     Classifier(Box<TrainedClassifier>),
     Onnx(Box<OnnxExtractor>),
     /// Only pixels are compared.
@@ -25,13 +25,95 @@ pub(super) struct Described {
     pub(super) probabilities: Option<Matrix>,
 }
 
-impl Evaluator<'_> {
+/// Images that are described together, and most bytes of them.
+const PART: usize = 2048;
+const PART_BYTES: usize = 1 << 26;
+
+/// Describes images of one shape, and remembers the features of real ones in the cache.
+pub(super) struct Features<'a> {
+    extractor: Extractor,
+    shape: [usize; 3],
+    data: String,
+    fingerprint: String,
+    cache: Option<PathBuf>,
+    progress: &'a dyn Progress,
+}
+
+impl<'a> Features<'a> {
+    /// By `extractor`, or by the classifier of `data`, which is trained or loaded; by nothing where
+    /// `metrics` need no features.
+    pub(super) fn new(
+        data: &Dataset,
+        extractor: Option<OnnxExtractor>,
+        metrics: &[Metric],
+        cache: Option<PathBuf>,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, EvaluationError> {
+        let fingerprint = data.fingerprint();
+        let extractor = match extractor {
+            Some(extractor) => Extractor::Onnx(Box::new(extractor)),
+            None if !wanted(metrics, data) => Extractor::None,
+            None => Extractor::Classifier(Box::new(TrainedClassifier::of(
+                data,
+                &fingerprint,
+                cache.as_deref(),
+                progress,
+            )?)),
+        };
+        Ok(Self {
+            extractor,
+            shape: [data.channels, data.height, data.width],
+            data: data.name.clone(),
+            fingerprint,
+            cache,
+            progress,
+        })
+    }
+
+    pub(super) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    pub(super) fn by_classifier(&self) -> bool {
+        matches!(self.extractor, Extractor::Classifier(_))
+    }
+
+    fn image_len(&self) -> usize {
+        self.shape.iter().product::<usize>().max(1)
+    }
+
+    /// Images that are described together.
+    pub(super) fn part(&self) -> usize {
+        PART.min(PART_BYTES / self.image_len()).max(1)
+    }
+
+    /// What features of `width` numbers stand on; `None` if there are none.
+    pub(super) fn provenance(&self, width: usize) -> Option<ExtractorProvenance> {
+        Some(match &self.extractor {
+            Extractor::None => return None,
+            Extractor::Classifier(net) => ExtractorProvenance {
+                name: format!("dreamlet classifier v{VERSION} of {}", self.data),
+                sha256: net.sha256.clone(),
+                accuracy: Some(net.accuracy),
+                engine: "burn-flex".into(),
+                features: width,
+            },
+            Extractor::Onnx(file) => ExtractorProvenance {
+                name: file.name.clone(),
+                sha256: file.sha256.clone(),
+                accuracy: None,
+                engine: file.engine_name.into(),
+                features: width,
+            },
+        })
+    }
+
     /// Features of planar images; progress advances by each of them.
     pub(super) fn describe(&mut self, pixels: &[u8]) -> Result<Described, EvaluationError> {
-        let progress = self.options.progress;
+        let progress = self.progress;
         let (features, probabilities) = match &mut self.extractor {
             Extractor::None => {
-                progress.advance((pixels.len() / self.data.image_len().max(1)) as u64);
+                progress.advance((pixels.len() / self.image_len()) as u64);
                 return Ok(Described::default());
             }
             Extractor::Classifier(net) => net
@@ -53,7 +135,7 @@ impl Evaluator<'_> {
 
     /// A place in the cache for something of these images.
     pub(super) fn slot(&self, kind: &str, indices: &[usize]) -> Option<Slot> {
-        let root: &Path = self.options.cache.as_deref()?;
+        let root = self.cache.as_deref()?;
         let extractor = match &self.extractor {
             Extractor::Classifier(net) => format!("{} {VERSION}", net.sha256),
             Extractor::Onnx(file) => {
@@ -70,7 +152,7 @@ impl Evaluator<'_> {
     }
 
     /// Features of real images, from the cache if they are there.
-    pub(super) fn kept(
+    pub(super) fn of_real(
         &mut self,
         split: &Split,
         kind: &str,
@@ -89,7 +171,7 @@ impl Evaluator<'_> {
                 probabilities: found.next(),
             });
         }
-        let progress = self.options.progress;
+        let progress = self.progress;
         progress.start(
             "features of real images",
             Some(indices.len() as u64),
@@ -98,7 +180,7 @@ impl Evaluator<'_> {
         let mut all = Described::default();
         let mut found = Ok(());
         for indices in indices.chunks(self.part()) {
-            match self.describe(&Chosen { split, indices }.bytes()) {
+            match self.describe(&ChosenRows { split, indices }.bytes()) {
                 Ok(part) => {
                     all.features.append(part.features);
                     if let Some(more) = part.probabilities {
@@ -122,4 +204,12 @@ impl Evaluator<'_> {
         }
         Ok(all)
     }
+}
+
+/// Whether an extractor is needed, or at hand for memorization, which also compares features where
+/// it can.
+fn wanted(metrics: &[Metric], data: &Dataset) -> bool {
+    metrics.iter().any(|metric| {
+        metric.needs_features() || (*metric == Metric::Memorization && classifiable(data))
+    })
 }

@@ -1,16 +1,27 @@
 //! Generated images, made and measured part by part.
 
+use super::features::Features;
 use super::measure::Measure;
-use super::{Evaluator, Kept};
+use super::reference::Reference;
+use super::training_images::TrainingImages;
 use crate::evaluation::classifier::likeliest;
 use crate::evaluation::error::EvaluationError;
-use crate::evaluation::matrix::{Matrix, Pixels};
+use crate::evaluation::matrix::Matrix;
 use crate::evaluation::memorization::{Nearest, Worst};
-use crate::evaluation::source::Source;
+use crate::evaluation::source::ImageSource;
 
 /// Images that are generated in a call, and most numbers of them.
 const CALL: usize = 512;
 const CALL_NUMBERS: usize = 1 << 22;
+
+/// All images with their features and, from a classifier, class probabilities.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) pixels: Vec<u8>,
+    pub(super) features: Matrix,
+    pub(super) probabilities: Option<Matrix>,
+}
+
 /// What was measured of the generated images.
 pub(super) struct Generated {
     pub(super) rows: usize,
@@ -19,39 +30,43 @@ pub(super) struct Generated {
     pub(super) nearest_in_features: Nearest,
     pub(super) worst: Worst,
     pub(super) class_counts: Vec<usize>,
-    /// Images that the classifier takes for the class that was asked for.
+    /// Images that the classifier takes for the class they were made in.
     pub(super) hits: usize,
-    pub(super) kept: Kept,
+    /// Everything, where it is wanted.
+    pub(super) kept: Option<Kept>,
 }
 
-impl Evaluator<'_> {
-    /// Makes `total` images, class i mod n for image i, and measures them part by part.
-    pub(super) fn generate(
-        &mut self,
-        source: &mut dyn Source,
-        total: usize,
-    ) -> Result<Generated, EvaluationError> {
-        let first = if source.available().is_some() {
-            0
-        } else {
-            self.options.seed
-        };
-        let mut found = Generated {
+impl Generated {
+    /// Nothing yet, of about `total` images.
+    pub(super) fn new(reference: &Reference, total: usize, keep: bool) -> Self {
+        Self {
             rows: 0,
-            measure: Measure::new(self, total),
+            measure: Measure::new(reference, total),
             nearest: Nearest::default(),
             nearest_in_features: Nearest::default(),
             worst: Worst::default(),
             class_counts: Vec::new(),
             hits: 0,
-            kept: Kept::default(),
-        };
-        let length = self.data.image_len().max(1);
-        let call = CALL.min(CALL_NUMBERS / length).max(1);
-        for part in (0..total).step_by(self.part()) {
-            let end = (part + self.part()).min(total);
+            kept: keep.then(Kept::default),
+        }
+    }
+
+    /// Makes `total` images from number `first` on, class i mod n for image i, and measures them
+    /// part by part.
+    pub(super) fn make(
+        &mut self,
+        source: &mut dyn ImageSource,
+        (first, total): (u64, usize),
+        reference: &Reference,
+        features: &mut Features<'_>,
+        training: Option<&TrainingImages<'_>>,
+    ) -> Result<(), EvaluationError> {
+        let call = CALL.min(CALL_NUMBERS / reference.image_len().max(1)).max(1);
+        let part = features.part();
+        for begin in (0..total).step_by(part) {
+            let end = (begin + part).min(total);
             let (mut pixels, mut classes) = (Vec::new(), Vec::new());
-            for from in (part..end).step_by(call) {
+            for from in (begin..end).step_by(call) {
                 let rows = (end - from).min(call);
                 let wanted: Vec<usize> = match source.classes() {
                     0 => Vec::new(),
@@ -60,50 +75,44 @@ impl Evaluator<'_> {
                 pixels.extend(source.images(first.wrapping_add(from as u64), rows, &wanted)?);
                 classes.extend(wanted);
             }
-            self.take_in(&mut found, pixels, &classes)?;
+            self.take_in(pixels, &classes, reference, features, training)?;
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Measures one part of the generated images.
     fn take_in(
         &mut self,
-        found: &mut Generated,
         pixels: Vec<u8>,
         classes: &[usize],
+        reference: &Reference,
+        features: &mut Features<'_>,
+        training: Option<&TrainingImages<'_>>,
     ) -> Result<(), EvaluationError> {
-        let part = self.describe(&pixels)?;
-        let length = self.data.image_len();
-        found.measure.add(self, &pixels, &part);
+        let part = features.describe(&pixels)?;
+        self.measure.add(reference, &pixels, &part);
         for (index, row) in part.probabilities.iter().flat_map(Matrix::iter).enumerate() {
             let class = likeliest(row);
-            found.class_counts.resize(row.len(), 0);
-            if let Some(count) = class.and_then(|class| found.class_counts.get_mut(class)) {
+            self.class_counts.resize(row.len(), 0);
+            if let Some(count) = class.and_then(|class| self.class_counts.get_mut(class)) {
                 *count += 1;
             }
-            found.hits += usize::from(class.is_some() && classes.get(index) == class.as_ref());
+            self.hits += usize::from(class.is_some() && classes.get(index) == class.as_ref());
         }
-        if let Some(training) = &self.training {
-            let rows = |bytes| Pixels {
-                bytes,
-                width: length,
-            };
-            let trained = rows(self.data.train.pixels());
-            let near = Nearest::of(&rows(&pixels), &trained, &training.mean_pixels);
-            found.worst.add(found.rows, &pixels, length, &near);
-            found.nearest.append(near);
-            found.nearest_in_features.append(Nearest::of(
-                &part.features,
-                &training.features,
-                &training.mean_features,
-            ));
+        let length = reference.image_len();
+        if let Some(training) = training {
+            let near = training.nearest(&reference.rows(&pixels));
+            self.worst.add(self.rows, &pixels, length, &near);
+            self.nearest.append(near);
+            let near = training.nearest_in_features(&part.features);
+            self.nearest_in_features.append(near);
         }
-        found.rows += pixels.len() / length.max(1);
-        if self.options.keep {
-            found.kept.pixels.extend(pixels);
-            found.kept.features.append(part.features);
+        self.rows += pixels.len() / length.max(1);
+        if let Some(kept) = &mut self.kept {
+            kept.pixels.extend(pixels);
+            kept.features.append(part.features);
             if let Some(probabilities) = part.probabilities {
-                let all = found.kept.probabilities.get_or_insert_default();
+                let all = kept.probabilities.get_or_insert_default();
                 all.append(probabilities);
             }
         }

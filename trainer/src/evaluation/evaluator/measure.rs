@@ -1,18 +1,18 @@
-//! The figures of one set of images against the real ones, while the images come in parts.
+//! The metrics of one set of images against the real ones, while the images come in parts.
 
-use super::Evaluator;
 use super::features::Described;
+use super::reference::Reference;
 use crate::evaluation::frechet::GaussianFit;
 use crate::evaluation::inception::{self, Scores};
 use crate::evaluation::kid::Subsets;
-use crate::evaluation::matrix::{Matrix, Pixels};
+use crate::evaluation::matrix::Matrix;
+use crate::evaluation::metric::{Better, Metric};
 use crate::evaluation::ms_ssim::{self, Similarities};
 use crate::evaluation::prdc::{Radii, overlap};
-use crate::evaluation::report::{Better, Metric};
 use crate::evaluation::sliced::{self, Projections};
 
 /// One number that was measured.
-pub(super) struct Value {
+pub(super) struct Measurement {
     pub(super) key: &'static str,
     pub(super) name: &'static str,
     pub(super) value: f64,
@@ -23,8 +23,35 @@ pub(super) struct Value {
     pub(super) of: [bool; 2],
 }
 
-/// What is known of the images so far, for each metric that is wanted. It compares a set with the real images, whether the set is generated or
-/// real itself.
+impl Measurement {
+    pub(super) fn of(key: &'static str, name: &'static str, value: f64, better: Better) -> Self {
+        Self {
+            key,
+            name,
+            value,
+            error: None,
+            better,
+            method: String::new(),
+            of: [false, false],
+        }
+    }
+
+    /// How it was measured, and of what.
+    pub(super) fn by(self, method: String, of: [bool; 2]) -> Self {
+        Self { method, of, ..self }
+    }
+
+    /// With a standard error.
+    fn within(self, error: f64) -> Self {
+        Self {
+            error: Some(error),
+            ..self
+        }
+    }
+}
+
+/// What is known of the images so far, for each metric that is wanted. It compares a set with the
+/// real images, whether the set is generated or real itself.
 pub(super) struct Measure {
     gaussian: Option<GaussianFit>,
     kernel: Option<Subsets>,
@@ -37,32 +64,32 @@ pub(super) struct Measure {
 
 impl Measure {
     /// For `rows` images or a few less.
-    pub(super) fn new(evaluator: &Evaluator<'_>, rows: usize) -> Self {
-        let real = &evaluator.real;
-        let wants = |metric| evaluator.wants(metric);
-        let [_, height, width] = evaluator.shape;
+    pub(super) fn new(reference: &Reference, rows: usize) -> Self {
+        let real = &reference.real;
+        let wants = |metric| reference.wants(metric);
+        let [_, height, width] = reference.shape;
         let fits = ms_ssim::scales(height, width) > 0;
-        let classifier = matches!(evaluator.extractor, super::Extractor::Classifier(_));
         Self {
             gaussian: wants(Metric::Frechet).then(|| GaussianFit::new(real.width)),
             kernel: wants(Metric::Kernel).then(|| Subsets::new(real.indices.len(), rows)),
-            scores: (wants(Metric::InceptionScore) && classifier).then(|| Scores::new(rows)),
+            scores: (wants(Metric::InceptionScore) && reference.by_classifier)
+                .then(|| Scores::new(rows)),
             features: real.radii.is_some().then(Matrix::default),
             projections: wants(Metric::SlicedWasserstein).then(Projections::new),
             similarities: (wants(Metric::MsSsim) && fits).then(|| {
-                let pairs = ms_ssim::pairs(rows, evaluator.options.seed);
-                Similarities::new(evaluator.shape, &pairs)
+                let pairs = ms_ssim::pairs(rows, reference.seed);
+                Similarities::new(reference.shape, &pairs)
             }),
         }
     }
 
     /// The next images.
-    pub(super) fn add(&mut self, evaluator: &Evaluator<'_>, pixels: &[u8], part: &Described) {
+    pub(super) fn add(&mut self, reference: &Reference, pixels: &[u8], part: &Described) {
         if let Some(gaussian) = &mut self.gaussian {
             gaussian.add(&part.features);
         }
         if let Some(kernel) = &mut self.kernel {
-            kernel.add(&evaluator.real.features, &part.features);
+            kernel.add(&reference.real.features, &part.features);
         }
         if let (Some(scores), Some(probabilities)) = (&mut self.scores, &part.probabilities) {
             scores.add(probabilities);
@@ -71,117 +98,71 @@ impl Measure {
             features.append(part.features.clone());
         }
         if let Some(projections) = &mut self.projections {
-            let images = Pixels {
-                bytes: pixels,
-                width: evaluator.data.image_len(),
-            };
-            projections.add(&images, &evaluator.directions);
+            projections.add(&reference.rows(pixels), &reference.directions);
         }
         if let Some(similarities) = &mut self.similarities {
             similarities.add(pixels);
         }
     }
 
-    /// The figures.
-    pub(super) fn values(&self, evaluator: &Evaluator<'_>) -> Vec<Value> {
+    pub(super) fn values(&self, reference: &Reference) -> Vec<Measurement> {
         let mut values = Vec::new();
-        let mut push = |key, name, value, error, better, method: String, of| {
-            values.push(Value {
-                key,
-                name,
-                value,
-                error,
-                better,
-                method,
-                of,
-            });
-        };
-        let (real, both) = (&evaluator.real, [true, true]);
+        let (real, both) = (&reference.real, [true, true]);
         if let (Some(own), Some(real)) = (&self.gaussian, &real.gaussian) {
-            push(
-                "frechet_distance",
-                "Fréchet distance",
-                real.frechet_distance(&own.gaussian()),
-                None,
-                Better::Lower,
-                "Gaussians fitted to features, f64".to_owned(),
-                both,
-            );
+            let (name, distance) = ("Fréchet distance", real.frechet_distance(&own.gaussian()));
+            let method = "Gaussians fitted to features, f64".to_owned();
+            let of = Measurement::of("frechet_distance", name, distance, Better::Lower);
+            values.push(of.by(method, both));
         }
         if let Some(kernel) = &self.kernel {
             let found = kernel.distance();
-            let method = format!(
-                "unbiased MMD², degree 3, {} subsets of {}",
-                found.subsets, found.size
-            );
-            push(
+            let (subsets, size) = (found.subsets, found.size);
+            let method = format!("unbiased MMD², degree 3, {subsets} subsets of {size}");
+            let of = Measurement::of(
                 "kernel_distance",
                 "kernel distance",
                 found.mean,
-                Some(found.error),
                 Better::Lower,
-                method,
-                both,
             );
+            values.push(of.by(method, both).within(found.error));
         }
         if let Some(scores) = &self.scores {
             let (mean, deviation) = scores.score();
-            let method = format!(
-                "{} parts of the set, ± is their deviation",
-                inception::SPLITS
-            );
-            push(
-                "inception_score",
-                "inception score",
-                mean,
-                Some(deviation),
-                Better::Higher,
-                method,
-                [true, false],
-            );
+            let splits = inception::SPLITS;
+            let method = format!("{splits} parts of the set, ± is their deviation");
+            let of = Measurement::of("inception_score", "inception score", mean, Better::Higher);
+            values.push(of.by(method, [true, false]).within(deviation));
         }
         if let (Some(radii), Some(features)) = (&real.radii, &self.features) {
             let found = overlap(&real.features, radii, features, &Radii::of(features));
             let three = "balls to the 3rd neighbour";
             let five = "balls to the 5th neighbour";
-            for (metric, key, value, method) in [
+            let all = [
                 (Metric::PrecisionRecall, "precision", found.precision, three),
                 (Metric::PrecisionRecall, "recall", found.recall, three),
                 (Metric::DensityCoverage, "density", found.density, five),
                 (Metric::DensityCoverage, "coverage", found.coverage, five),
-            ] {
-                if evaluator.wants(metric) {
-                    let method = method.to_owned();
-                    push(key, key, value, None, Better::Higher, method, both);
-                }
-            }
+            ];
+            let wanted = all
+                .into_iter()
+                .filter(|(metric, ..)| reference.wants(*metric));
+            values.extend(wanted.map(|(_, key, value, method)| {
+                Measurement::of(key, key, value, Better::Higher).by(method.to_owned(), both)
+            }));
         }
         if let (Some(own), Some(real)) = (&self.projections, &real.projections) {
+            let (name, distance) = ("sliced Wasserstein distance", real.distance(own));
             let method = format!("pixels 0 to 1, {} directions", sliced::DIRECTIONS);
-            push(
-                "sliced_wasserstein",
-                "sliced Wasserstein distance",
-                real.distance(own),
-                None,
-                Better::Lower,
-                method,
-                [false, true],
-            );
+            let of = Measurement::of("sliced_wasserstein", name, distance, Better::Lower);
+            values.push(of.by(method, [false, true]));
         }
         if let Some(similarities) = &self.similarities {
             let (mean, error) = similarities.mean();
-            let scales = ms_ssim::scales(evaluator.shape[1], evaluator.shape[2]);
+            let scales = ms_ssim::scales(reference.shape[1], reference.shape[2]);
             let pairs = similarities.pairs();
             let method = format!("{pairs} random pairs, {scales} of 5 scales fit");
-            push(
-                "ms_ssim",
-                "MS-SSIM between images",
-                mean,
-                Some(error),
-                Better::Floor,
-                method,
-                [false, false],
-            );
+            let of = Measurement::of("ms_ssim", "MS-SSIM between images", mean, Better::Floor);
+            values.push(of.by(method, [false, false]).within(error));
         }
         values
     }

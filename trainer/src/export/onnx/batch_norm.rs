@@ -1,8 +1,9 @@
 //! Batch normalization into the weights beside it.
 //!
-//! In inference it is an affine map of each channel, `y = s x + t` with `s = gamma / sqrt(var + eps)` and
-//! `t = beta - s mean` (Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 2). A layer that is linear in its
-//! output channels takes it in exactly; computed in `f64` and rounded once.
+//! In inference it is an affine map of each channel, `y = s x + t` with `s = gamma / sqrt(var +
+//! eps)` and `t = beta - s mean` (Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 2). A
+//! layer that is linear in its output channels takes it in exactly; computed in `f64` and rounded
+//! once.
 
 use super::ExportError;
 use dreamlet_onnx::Constant;
@@ -15,8 +16,8 @@ struct Affine {
     shift: Vec<f64>,
 }
 
-/// Removes every batch normalization of `graph`: folded where a layer takes it, else as Mul and Add.
-/// A bias that is added after a dense layer without one becomes its bias first.
+/// Removes every batch normalization of `graph`: folded where a layer takes it, else as Mul and
+/// Add. A bias that is added after a dense layer without one becomes its bias first.
 pub(super) fn fold(graph: &mut GraphBuilder) -> Result<(), ExportError> {
     graph.prune();
     merge_biases(graph);
@@ -68,17 +69,18 @@ impl Affine {
         Ok(Self { scale, shift })
     }
 
-    /// The same for `repeat` neighbours of each channel: what a dense layer sees whose outputs are then shaped into channels.
+    /// The same for `repeat` neighbours of each channel: what a dense layer sees whose outputs are
+    /// then shaped into channels.
     fn repeated(&self, repeat: usize) -> Self {
-        let spread = |values: &[f64]| {
+        let repeat_each = |values: &[f64]| {
             values
                 .iter()
                 .flat_map(|&value| std::iter::repeat_n(value, repeat))
                 .collect()
         };
         Self {
-            scale: spread(&self.scale),
-            shift: spread(&self.shift),
+            scale: repeat_each(&self.scale),
+            shift: repeat_each(&self.shift),
         }
     }
 }
@@ -133,8 +135,8 @@ fn merge_bias(graph: &mut GraphBuilder, at: usize) -> Option<()> {
     Some(())
 }
 
-/// Folds into the layer that makes `input`, looking through what keeps channels apart. The node itself has
-/// been taken out at position `at`, so nothing may use `input` any more.
+/// Folds into the layer that makes `input`, looking through what keeps channels apart. The node
+/// itself has been taken out at position `at`, so nothing may use `input` any more.
 fn fold_before(
     graph: &mut GraphBuilder,
     input: ValueId,
@@ -158,7 +160,7 @@ fn fold_before(
         };
         match node.op {
             "Resize" => {}
-            "Reshape" => match spread(graph, node, affine.scale.len()) {
+            "Reshape" => match channel_span(graph, node, affine.scale.len()) {
                 Some(spread) if repeat == 1 => repeat = spread,
                 _ => return Ok(false),
             },
@@ -172,8 +174,9 @@ fn fold_before(
     }
 }
 
-/// For a Reshape from a batch of vectors to `[N, channels, ...]`: how many neighbours become one channel.
-fn spread(graph: &GraphBuilder, node: &BuilderNode, channels: usize) -> Option<usize> {
+/// For a Reshape from a batch of vectors to `[N, channels, ...]`: how many neighbours become one
+/// channel.
+fn channel_span(graph: &GraphBuilder, node: &BuilderNode, channels: usize) -> Option<usize> {
     let shape = graph.constants.get(node.inputs.get(1)?)?.as_i64s()?;
     let (&batch, rest) = shape.split_first()?;
     let (&first, inner) = rest.split_first()?;
@@ -237,8 +240,8 @@ fn scale_outputs(graph: &mut GraphBuilder, position: usize, affine: &Affine) -> 
     set_weights(graph, position, scaled, bias)
 }
 
-/// Folds into the one layer that uses `output`: a dense layer, or a convolution without padding (padding is
-/// zero before the shift, not after it).
+/// Folds into the one layer that uses `output`: a dense layer, or a convolution without padding
+/// (padding is zero before the shift, not after it).
 fn fold_after(graph: &mut GraphBuilder, output: ValueId, affine: &Affine) -> bool {
     let [position] = *graph.consumers(output) else {
         return false;

@@ -7,8 +7,9 @@ use burn::tensor::{Device, Int, Shape, Slice, Tensor, TensorData};
 
 use super::ExportError;
 
-/// The two batch sizes that are recorded: numbers that no other extent is likely to have, since burn records
-/// less where shapes happen to be equal. Nothing is computed, so large ones cost nothing.
+/// The two batch sizes that are recorded: lengths that no other extent is likely to have, since
+/// burn records less where shapes happen to be equal. Nothing is computed, so large ones cost
+/// nothing.
 const BATCHES: [usize; 2] = [61, 67];
 
 /// Length of one axis.
@@ -20,7 +21,8 @@ pub(super) enum Extent {
     Batch,
 }
 
-/// A recorded forward pass: operations in order that the image depends on, and the values of constants.
+/// A recorded forward pass: operations in order that the image depends on, and the values of
+/// constants.
 pub(super) struct Trace {
     pub(super) operations: Vec<OperationIr>,
     pub(super) values: BTreeMap<TensorId, TensorData>,
@@ -47,12 +49,12 @@ pub(super) fn capture(
 ) -> Result<Trace, ExportError> {
     if latent_len == 0 {
         return Err(ExportError::EmptyInput {
-            input: super::LATENT,
+            input: super::names::LATENT,
         });
     }
     if classes == Some(0) {
         return Err(ExportError::EmptyInput {
-            input: super::CLASS,
+            input: super::names::CLASS,
         });
     }
     let [small, large] = BATCHES;
@@ -75,8 +77,9 @@ fn record(
             let class = classes.map(|_| {
                 Tensor::<1, Int>::from_data(TensorData::new(vec![0i64; batch], [batch]), &device)
             });
-            // Tensors do not tell their identity without burn's `extension` feature. The inputs are the first
-            // tensors of the recording, and a last operation whose result nobody uses marks the output.
+            // Tensors do not tell their identity without burn's `extension` feature. The inputs are
+            // the first tensors of the recording, and a last operation whose result nobody uses
+            // marks the output.
             drop(forward(&device, latent, class).abs());
             scope.complete([], [])
         })
@@ -97,7 +100,8 @@ fn record(
     };
     let latent = input(0)?;
     let class = classes.map(|_| input(1)).transpose()?;
-    // Constants are read from their values; the order in which a module moves them to a device means nothing.
+    // Constants are read from their values; the order in which a module moves them to a device
+    // means nothing.
     operations.retain(|operation| !matches!(operation, OperationIr::Init(_)));
     Ok(Recording {
         operations,

@@ -7,7 +7,8 @@ use dreamlet_onnx::proto::{
 };
 
 use super::capture::{Extent, Trace};
-use super::{BATCH, CLASS, ExportError, IMAGE, IR_VERSION, LATENT, OPSET};
+use super::names::{BATCH, CLASS, IMAGE, IR_VERSION, LATENT, OPSET};
+use crate::export::ExportError;
 use dreamlet_onnx::Constant;
 use dreamlet_onnx::DType;
 use dreamlet_onnx::graph::ValueId;

@@ -1,14 +1,15 @@
 //! burn generator to ONNX.
 //!
-//! burn records the forward pass on its capture device (`capture`); every recorded operation becomes
-//! one or two ONNX operators (`lower`); operators on constants only are computed at once (`fold`);
-//! batch normalization goes into the weights beside it (`batch_norm`); what is left is named and
-//! written (`emit`). One net gives one file, byte for byte.
+//! burn records the forward pass on its capture device (`capture`); every recorded operation
+//! becomes one or two ONNX operators (`lower`); operators on constants only are computed at once
+//! (`fold`); batch normalization goes into the weights beside it (`batch_norm`); what is left is
+//! named and written (`emit`). One net gives one file, byte for byte.
 
 mod batch_norm;
 mod capture;
 mod emit;
 mod lower;
+mod names;
 #[cfg(test)]
 pub(crate) mod nets;
 #[cfg(test)]
@@ -20,32 +21,19 @@ use dreamlet_onnx::proto::ModelProto;
 
 use super::ExportError;
 
-/// ONNX operator set of the files.
-pub const OPSET: i64 = 17;
-/// ONNX file format of the files: the one that came with [`OPSET`].
-pub const IR_VERSION: i64 = 8;
-/// Name of the input that takes latent vectors, `[N, z]` f32.
-pub const LATENT: &str = "latent";
-/// Name of the input that takes classes, `[N]` i64; only conditional generators have it.
-pub const CLASS: &str = "class";
-/// Name of the output, `[N, C, H, W]` f32.
-pub const IMAGE: &str = "image";
-/// Symbol of the batch axis.
-pub const BATCH: &str = "N";
-
 /// Records `forward` and gives it back as an ONNX model with a dynamic batch axis.
 ///
-/// `forward` gets a capture device, latent vectors `[N, latent_len]` and, where `classes` is given, classes
-/// `[N]`; it returns images `[N, C, H, W]`. It runs twice, at two batch sizes, which shows what depends on the
-/// batch. Nothing is computed: the module has to be moved to that device, as
-/// `module.valid().to_device(device).forward(latent)`. `valid` frees it of autodiff, puts it in inference mode and takes
-/// in the last update of running statistics; and it parts with them. `clone` shares them, so that the original could never
-/// leave the capture device again.
+/// `forward` gets a capture device, latent vectors `[N, latent_len]` and, where `classes` is given,
+/// classes `[N]`; it returns images `[N, C, H, W]`. It runs twice, at two batch sizes, which shows
+/// what depends on the batch. Nothing is computed: the module has to be moved to that device, as
+/// `module.valid().to_device(device).forward(latent)`. `valid` frees it of autodiff, puts it in
+/// inference mode and takes in the last update of running statistics; and it parts with them.
+/// `clone` shares them, so that the original could never leave the capture device again.
 ///
 /// # Errors
-/// [`ExportError::NotLowered`] names an operation without an ONNX form here, [`ExportError::BatchDependent`] one
-/// that differs between batch sizes; see the other variants.
-pub fn trace(
+/// [`ExportError::NotLowered`] names an operation without an ONNX form here,
+/// [`ExportError::BatchDependent`] one that differs between batch sizes; see the other variants.
+pub(crate) fn trace(
     latent_len: usize,
     classes: Option<usize>,
     forward: impl Fn(&Device, Tensor<2>, Option<Tensor<1, Int>>) -> Tensor<4>,
@@ -58,6 +46,6 @@ pub fn trace(
 
 /// The bytes of the file that holds `model`.
 #[must_use]
-pub fn to_bytes(model: &ModelProto) -> Vec<u8> {
+pub(crate) fn to_bytes(model: &ModelProto) -> Vec<u8> {
     model.encode_to_vec()
 }

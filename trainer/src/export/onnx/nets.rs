@@ -160,59 +160,59 @@ impl Conditional {
 type Function = dyn Fn(&Device, Tensor<2>, Option<Tensor<1, Int>>) -> Tensor<4>;
 
 /// A generator and how to run it in burn.
-pub(crate) struct Kind {
+pub(crate) struct TestNet {
     pub(crate) name: &'static str,
     pub(crate) latent_len: usize,
     pub(crate) classes: Option<usize>,
     pub(crate) forward: Box<Function>,
 }
 
-impl Kind {
+impl TestNet {
     /// The exported model, after burn and tract agreed on it.
     pub(crate) fn export(&self) -> ModelProto {
         agrees(self.latent_len, self.classes, &self.forward)
     }
 }
 
-/// One of every kind.
-pub(crate) fn all() -> Vec<Kind> {
+/// One of every family.
+pub(crate) fn all() -> Vec<TestNet> {
     let device = Device::flex();
     let dense = Dense::new(&device);
     let [flat, dcgan] = [true, false].map(|flat| Dcgan::new(flat, &device));
     let resize = Resize::new(&device);
     let conditional = Conditional::new(&device);
-    let kind = |name, latent_len, classes, forward| Kind {
+    let net = |name, latent_len, classes, forward| TestNet {
         name,
         latent_len,
         classes,
         forward,
     };
     vec![
-        kind(
+        net(
             "dense",
             100,
             None,
             Box::new(move |d, z, _| dense.valid().to_device(d).forward(z)),
         ),
-        kind(
+        net(
             "dcgan-flat",
             64,
             None,
             Box::new(move |d, z, _| flat.valid().to_device(d).forward(z)),
         ),
-        kind(
+        net(
             "dcgan",
             64,
             None,
             Box::new(move |d, z, _| dcgan.valid().to_device(d).forward(z)),
         ),
-        kind(
+        net(
             "resize",
             64,
             None,
             Box::new(move |d, z, _| resize.valid().to_device(d).forward(z)),
         ),
-        kind(
+        net(
             "conditional",
             20,
             Some(10),
@@ -252,8 +252,8 @@ fn every_kind_of_generator_agrees_and_keeps_no_batch_normalization() {
             "Reshape", "Gather", "Reshape", "Concat", "Gemm", "Relu", "Gemm", "Sigmoid", "Reshape",
         ],
     ];
-    for (kind, expected) in all().iter().zip(expected) {
-        assert_eq!(operators(&kind.export()), expected, "{}", kind.name);
+    for (net, expected) in all().iter().zip(expected) {
+        assert_eq!(operators(&net.export()), expected, "{}", net.name);
     }
 }
 
@@ -291,7 +291,8 @@ fn a_normalization_goes_into_the_convolution_after_it_only_without_padding() {
     }
 }
 
-/// Running statistics are shared between clones; `valid` parts with them, so the net can be used on.
+/// Running statistics are shared between clones; `valid` parts with them, so the net can be used
+/// on.
 #[test]
 fn a_net_is_the_same_after_its_export() {
     let device = Device::flex();
@@ -368,9 +369,9 @@ fn the_onnx_checker_accepts_every_kind() {
         env!("CARGO_MANIFEST_DIR"),
         "/../scripts/check_onnx.py"
     ));
-    for kind in all() {
-        let path = folder.join(kind.name).with_extension("onnx");
-        std::fs::write(&path, to_bytes(&kind.export())).unwrap();
+    for net in all() {
+        let path = folder.join(net.name).with_extension("onnx");
+        std::fs::write(&path, to_bytes(&net.export())).unwrap();
         command.arg(path);
     }
     let output = command.output().unwrap();

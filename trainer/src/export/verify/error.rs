@@ -26,7 +26,6 @@ pub enum VerifyError {
     /// An engine failed.
     #[error("{engine} {}: {reason}", when(*.batch))]
     Engine {
-        /// Its name.
         engine: &'static str,
         /// The batch it was given, 0 while it was loading the file.
         batch: usize,
@@ -41,12 +40,10 @@ pub enum VerifyError {
         "there is nothing to compare tract with: name the run the file comes from, or install onnxruntime (`pip install onnxruntime`)"
     )]
     NothingToCompare,
-    /// A golden image came out differently.
     #[error(
         "the golden image of seed {seed} came out differently: {reason}; the file or its card was changed"
     )]
     Golden {
-        /// Its seed.
         seed: u64,
         /// What is different.
         reason: String,

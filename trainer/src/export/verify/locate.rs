@@ -1,7 +1,8 @@
 //! Where onnxruntime's library is.
 //!
-//! It is not linked: it is 35 MB, and who wants the check has it from Python or the system. `ORT_DYLIB_PATH` names
-//! it; otherwise Python environments and the system's library folders are looked through.
+//! It is not linked: it is 35 MB, and who wants the check has it from Python or the system.
+//! `ORT_DYLIB_PATH` names it; otherwise Python environments and the system's library folders are
+//! looked through.
 
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +12,7 @@ use std::process::{Command, Stdio};
 use ort::environment::Environment;
 
 /// The environment variable that names the library.
-pub const VARIABLE: &str = "ORT_DYLIB_PATH";
+pub(crate) const VARIABLE: &str = "ORT_DYLIB_PATH";
 
 /// Why onnxruntime's library cannot be used.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,7 +61,7 @@ pub(super) fn load() -> Result<Environment, LibraryError> {
 
 /// The library that `ORT_DYLIB_PATH` names, else all that are found in the usual places.
 #[must_use]
-pub fn candidates() -> Vec<PathBuf> {
+pub(crate) fn candidates() -> Vec<PathBuf> {
     if let Some(named) = std::env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
         let absolute = if named.exists() {

@@ -1,11 +1,13 @@
 //! The same images from every engine.
 //!
-//! [`verify`] makes images from the same seeds with burn (the trainer), tract (what devices run) and onnxruntime
-//! (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares each pair. Golden images are made by the
-//! runtime's own engine; the batches go to tract as they are, because that engine would cut them up.
+//! [`verify`] makes images from the same seeds with burn (the trainer), tract (what devices run)
+//! and onnxruntime (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares
+//! each pair. Golden images are made by the runtime's own engine; the batches go to tract as they
+//! are, because that engine would cut them up.
 
+mod engine;
 mod error;
-pub mod locate;
+pub(crate) mod locate;
 pub(crate) mod onnxruntime;
 mod report;
 mod tract;
@@ -18,15 +20,17 @@ use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::latent::Distribution;
 use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
-pub use error::VerifyError;
-pub use report::{Difference, Pair, Report};
+pub(crate) use engine::Engine;
+pub(crate) use error::VerifyError;
+pub(crate) use report::Report;
 
 /// Batch sizes that are tried before the rest of the seeds goes in one batch.
 pub const BATCHES: [usize; 3] = [1, 3, 32];
 
-/// The generator in the trainer: images `[batch, C, H, W]` from latent vectors `[batch, z]`, classes
-/// `[batch]` of a conditional generator, and the batch.
-pub type Burn<'a> = &'a mut dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String>;
+/// The generator in the trainer: images `[batch, C, H, W]` from latent vectors `[batch, z]`,
+/// classes `[batch]` of a conditional generator, and the batch.
+pub(crate) type Burn<'a> =
+    &'a mut dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String>;
 
 /// Whether onnxruntime takes part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,9 +75,9 @@ impl Default for Options {
 /// some, are checked too.
 ///
 /// # Errors
-/// [`VerifyError::Different`] with the pair, seed and position of the largest difference if one exceeds the tolerance;
-/// [`VerifyError::Golden`] for a golden image; the other variants where an engine, the file or onnxruntime's library
-/// fails, or there is nothing to compare with.
+/// [`VerifyError::Different`] with the pair, seed and position of the largest difference if one
+/// exceeds the tolerance; [`VerifyError::Golden`] for a golden image; the other variants where an
+/// engine, the file or onnxruntime's library fails, or there is nothing to compare with.
 pub fn verify(
     model: &Path,
     burn: Option<Burn<'_>>,
@@ -87,7 +91,7 @@ pub fn verify(
 ///
 /// # Errors
 /// As [`verify`].
-pub fn verify_bytes(
+pub(crate) fn verify_bytes(
     model: &[u8],
     burn: Option<Burn<'_>>,
     options: &Options,
@@ -143,8 +147,8 @@ pub fn verify_bytes(
 /// Checks a file and gives it with the channels, rows and columns of its images.
 ///
 /// # Errors
-/// [`VerifyError::Refused`]; [`VerifyError::Signature`] for inputs and outputs that not every engine here takes, and a
-/// broken card.
+/// [`VerifyError::Refused`]; [`VerifyError::Signature`] for inputs and outputs that not every
+/// engine here takes, and a broken card.
 pub(crate) fn open(model: &[u8]) -> Result<(OnnxFile, [usize; 3]), VerifyError> {
     let wrong = |reason: String| VerifyError::Signature { reason };
     let file = OnnxFile::from_bytes(model, &Limits::default()).map_err(|error| match error {
@@ -178,18 +182,6 @@ struct Subject {
     distribution: Distribution,
     classes: Option<usize>,
     image: [usize; 3],
-}
-
-/// An engine that takes part.
-pub(crate) trait Engine {
-    fn name(&self) -> &'static str;
-    /// Images `[batch, C, H, W]`.
-    fn run(
-        &mut self,
-        latents: &[f32],
-        classes: Option<&[i64]>,
-        batch: usize,
-    ) -> Result<Vec<f32>, String>;
 }
 
 struct InBurn<'a>(Burn<'a>);
@@ -256,7 +248,22 @@ fn compare(
         report.add(&images, first as u64, batch, subject.image);
         first += batch;
     }
-    report.verdict()
+    verdict(report)
+}
+
+/// The report, unless a difference in it is too large.
+fn verdict(report: Report) -> Result<Report, VerifyError> {
+    let worst = report.worst().filter(|pair| {
+        let largest = pair.largest.as_ref();
+        largest.is_some_and(|largest| largest.difference > report.tolerance)
+    });
+    match worst.cloned() {
+        Some(worst) => Err(VerifyError::Different {
+            worst,
+            report: Box::new(report),
+        }),
+        None => Ok(report),
+    }
 }
 
 /// How `seeds` are put into batches.

@@ -7,8 +7,9 @@ use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
 
+use super::engine::Engine;
+use super::error::VerifyError;
 use super::locate::{self, LibraryError};
-use super::{Engine, VerifyError};
 
 /// The process's one environment; onnxruntime allows no second one.
 static ENVIRONMENT: Mutex<Option<Arc<Environment>>> = Mutex::new(None);

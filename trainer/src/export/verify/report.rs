@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use super::VerifyError;
-
 /// A value that two engines see differently.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
@@ -120,25 +118,9 @@ impl Report {
         self.worst().and_then(|pair| pair.largest)
     }
 
-    fn worst(&self) -> Option<&Pair> {
+    pub(super) fn worst(&self) -> Option<&Pair> {
         let size = |pair: &Pair| pair.largest.map_or(0.0, |largest| largest.difference);
         self.pairs.iter().max_by(|a, b| size(a).total_cmp(&size(b)))
-    }
-
-    pub(super) fn verdict(self) -> Result<Self, VerifyError> {
-        match self.worst() {
-            Some(worst)
-                if worst
-                    .largest
-                    .is_some_and(|largest| largest.difference > self.tolerance) =>
-            {
-                Err(VerifyError::Different {
-                    worst: worst.clone(),
-                    report: Box::new(self),
-                })
-            }
-            _ => Ok(self),
-        }
     }
 }
 

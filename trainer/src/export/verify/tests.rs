@@ -11,14 +11,14 @@ use dreamlet_runtime::image::{PixelRange, Shape};
 type Made<'a> = dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String> + 'a;
 
 /// A generator's burn side.
-fn in_burn(kind: &nets::Kind) -> Box<Made<'_>> {
+fn in_burn(net: &nets::TestNet) -> Box<Made<'_>> {
     Box::new(move |latents, classes, batch| {
         let device = Device::flex();
-        let latents = TensorData::new(latents.to_vec(), [batch, kind.latent_len]);
+        let latents = TensorData::new(latents.to_vec(), [batch, net.latent_len]);
         let latents = Tensor::from_data(latents, &device);
         let classes = classes
             .map(|classes| Tensor::from_data(TensorData::new(classes.to_vec(), [batch]), &device));
-        let image = (kind.forward)(&device, latents, classes);
+        let image = (net.forward)(&device, latents, classes);
         image
             .into_data()
             .try_to_vec()
@@ -26,19 +26,19 @@ fn in_burn(kind: &nets::Kind) -> Box<Made<'_>> {
     })
 }
 
-fn card(kind: &nets::Kind, model: &ModelProto) -> Card {
+fn card(net: &nets::TestNet, model: &ModelProto) -> Card {
     let (_, [channels, height, width]) = open(&to_bytes(model)).unwrap();
-    let range = if matches!(kind.name, "dense" | "conditional") {
+    let range = if matches!(net.name, "dense" | "conditional") {
         PixelRange::UNIT
     } else {
         PixelRange::SIGNED
     };
     let latent = Latent {
-        len: kind.latent_len,
+        len: net.latent_len,
         distribution: Distribution::Normal,
     };
     let mut card = Card::new(
-        kind.name,
+        net.name,
         latent,
         Shape {
             channels,
@@ -47,17 +47,17 @@ fn card(kind: &nets::Kind, model: &ModelProto) -> Card {
         },
         range,
     );
-    card.classes = (0..kind.classes.unwrap_or(0))
+    card.classes = (0..net.classes.unwrap_or(0))
         .map(|class| class.to_string())
         .collect();
     card
 }
 
 /// The file with a card and golden images.
-fn whole(kind: &nets::Kind) -> Vec<u8> {
-    let model = kind.export();
-    let card = card(kind, &model);
-    let name = format!("dreamlet-whole-{}-{:p}.onnx", std::process::id(), kind);
+fn whole(net: &nets::TestNet) -> Vec<u8> {
+    let model = net.export();
+    let card = card(net, &model);
+    let name = format!("dreamlet-whole-{}-{:p}.onnx", std::process::id(), net);
     let path = std::env::temp_dir().join(name);
     let card = save(model, card, &path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
@@ -69,10 +69,10 @@ fn whole(kind: &nets::Kind) -> Vec<u8> {
 
 #[test]
 fn every_engine_makes_the_same_images_of_every_kind() {
-    for kind in nets::all() {
-        let mut burn = in_burn(&kind);
-        let report = verify_bytes(&whole(&kind), Some(&mut *burn), &Options::default()).unwrap();
-        eprintln!("{}: {report}", kind.name);
+    for net in nets::all() {
+        let mut burn = in_burn(&net);
+        let report = verify_bytes(&whole(&net), Some(&mut *burn), &Options::default()).unwrap();
+        eprintln!("{}: {report}", net.name);
         assert_eq!(report.batches, [1, 3, 32, 28]);
         assert_eq!(report.golden, 8);
         assert_eq!(
@@ -84,8 +84,8 @@ fn every_engine_makes_the_same_images_of_every_kind() {
 
 #[test]
 fn a_wrong_image_is_named_by_pair_seed_and_position() {
-    let kind = nets::all().remove(0);
-    let mut right = in_burn(&kind);
+    let net = nets::all().remove(0);
+    let mut right = in_burn(&net);
     let mut seen = 0;
     let mut wrong = |latents: &[f32], classes: Option<&[i64]>, batch: usize| {
         let mut images = right(latents, classes, batch)?;
@@ -99,7 +99,7 @@ fn a_wrong_image_is_named_by_pair_seed_and_position() {
         onnxruntime: OnnxRuntime::Skip,
         ..Options::default()
     };
-    let error = verify_bytes(&to_bytes(&kind.export()), Some(&mut wrong), &options).unwrap_err();
+    let error = verify_bytes(&to_bytes(&net.export()), Some(&mut wrong), &options).unwrap_err();
     let VerifyError::Different { worst, report } = &error else {
         panic!("{error}")
     };
@@ -120,8 +120,8 @@ fn a_wrong_image_is_named_by_pair_seed_and_position() {
 
 #[test]
 fn a_changed_weight_spoils_the_golden_images() {
-    let kind = nets::all().remove(0);
-    let mut model = ModelProto::decode(whole(&kind).as_slice()).unwrap();
+    let net = nets::all().remove(0);
+    let mut model = ModelProto::decode(whole(&net).as_slice()).unwrap();
     let graph = model.graph.as_mut().unwrap();
     let bias = graph
         .initializer

@@ -3,7 +3,8 @@
 use dreamlet_onnx::CheckedGraph;
 use tract_onnx::prelude::*;
 
-use super::{Engine, VerifyError};
+use super::engine::Engine;
+use super::error::VerifyError;
 
 type Plan = Arc<TypedRunnableModel>;
 

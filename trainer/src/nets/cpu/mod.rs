@@ -148,7 +148,6 @@ pub(super) fn batch_norm<const D: usize>(
     )
 }
 
-/// LeakyReLU of `slope`.
 pub(super) fn leaky_relu<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as TrainingOps>::leaky_relu(
         x.into_dispatch(),

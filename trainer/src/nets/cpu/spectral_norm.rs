@@ -11,7 +11,6 @@ pub(super) trait SpectralOps: Backend {
     /// One round of power iteration (algorithm 1 of the paper) for `weight` `[R, ...]` from the u
     /// before, `[R]`; gives the singular vectors and value.
     fn power_iteration(weight: FloatTensor<Self>, left: FloatTensor<Self>) -> FloatTensor<Self>;
-    /// `weight` over σ.
     fn over_sigma(weight: FloatTensor<Self>, singular: FloatTensor<Self>) -> FloatTensor<Self>;
     /// The gradient of `over_sigma` with respect to the weight W, where u and v count as constants:
     /// (G − ⟨G, W/σ⟩·u·vᵀ) / σ.

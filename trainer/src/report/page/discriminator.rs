@@ -1,9 +1,10 @@
-//! What the other half of the model knows: the encoder's use of each dimension, or the discriminator's opinion.
+//! What the other half of the model knows: the encoder's use of each dimension, or the
+//! discriminator's opinion.
 
-use super::chart::{bars, histogram};
-use super::html::{missing, note, number};
+use super::html::{missing, note};
 use super::latent::{first, generated};
 use super::nets::Nets;
+use crate::chart::{bars, histogram, number};
 use crate::data::{Dataset, Split};
 use crate::training::latent_use::{UNUSED, how_many};
 
@@ -38,10 +39,7 @@ pub(super) fn encoder(divergences: &[f64]) -> String {
 
 /// The section on the discriminator.
 pub(super) fn discriminator(nets: &Nets, data: Option<&Dataset>) -> String {
-    match try_discriminator(nets, data) {
-        Ok(html) => html,
-        Err(reason) => missing(&reason),
-    }
+    try_discriminator(nets, data).unwrap_or_else(|reason| missing(&reason))
 }
 
 fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, String> {
@@ -57,7 +55,7 @@ fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, Stri
     let images = generated(nets, JUDGED as u64)?;
     sets.push(("generated", nets.logits(&images, |i| i)?));
     let chart = histogram("Logits of the discriminator", "logit", &sets)
-        .ok_or("The discriminator's logits are not finite.")?;
+        .ok_or("The discriminator's logits are NaN or infinite.")?;
     let statistics = if nets.has_batch_norm() {
         ", with the running statistics of batch normalization"
     } else {

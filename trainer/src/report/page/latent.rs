@@ -1,16 +1,17 @@
-//! What the latent space holds: each dimension on its own, the way from seed to seed, and what was copied from the data.
+//! What the latent space holds: each dimension on its own, the way from seed to seed, and what was
+//! copied from the data.
 
 use std::fmt::Write as _;
 
 use dreamlet_runtime::latent::{fill_normal, slerp};
 
-use super::html::{escape, image, missing, note, number};
+use super::html::{image, note, or_missing};
 use super::nearest::nearest;
 use super::nets::Nets;
-use super::slideshow::{Frame, display_width, film};
+use super::slideshow::{Frame, display_width, slideshow};
+use crate::chart::{escape, number, whole};
 use crate::data::{Dataset, Split};
-use crate::report::grid::{grid, png};
-use crate::report::samples::interleave;
+use crate::sheet::{chw_to_hwc, grid, png};
 
 /// Values that one dimension takes in a traversal.
 const STOPS: [f32; 9] = [-3.0, -2.25, -1.5, -0.75, 0.0, 0.75, 1.5, 2.25, 3.0];
@@ -30,7 +31,7 @@ const NEIGHBOURS: u64 = 16;
 fn images(nets: &Nets, planar: &[u8]) -> Vec<Vec<u8>> {
     planar
         .chunks_exact(nets.image_len())
-        .map(|chw| interleave(chw, nets.shape()))
+        .map(|chw| chw_to_hwc(chw, nets.shape()))
         .collect()
 }
 
@@ -65,12 +66,10 @@ fn line(nets: &Nets, dimension: usize, stops: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// Rows of images along single dimensions: those with the largest `divergences`, or else with the largest effect on the image.
+/// Rows of images along single dimensions: those with the largest `divergences`, or else with the
+/// largest effect on the image.
 pub(super) fn traversals(nets: &Nets, divergences: Option<&[f64]>) -> String {
-    match try_traversals(nets, divergences) {
-        Ok(html) => html,
-        Err(reason) => missing(&format!("The traversals could not be drawn: {reason}.")),
-    }
+    or_missing(try_traversals(nets, divergences), "traversals")
 }
 
 fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, String> {
@@ -129,18 +128,14 @@ fn effects(nets: &Nets) -> Result<Vec<f64>, String> {
             .zip(high)
             .map(|(a, b)| u64::from(a.abs_diff(*b)))
             .sum();
-        #[allow(clippy::cast_precision_loss)]
         effects.push(sum as f64 / length as f64);
     }
     Ok(effects)
 }
 
-/// A walk through several seeds as a film, and rows from one seed to the next.
+/// A walk through several seeds as a slideshow, and rows from one seed to the next.
 pub(super) fn interpolations(nets: &Nets) -> String {
-    match try_interpolations(nets) {
-        Ok(html) => html,
-        Err(reason) => missing(&format!("The interpolations could not be drawn: {reason}.")),
-    }
+    or_missing(try_interpolations(nets), "interpolations")
 }
 
 fn between(nets: &Nets, from: u64, to: u64, t: f32) -> Result<Vec<f32>, String> {
@@ -159,7 +154,6 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
         let (from, to) = (2 * row, 2 * row + 1);
         let mut along = Vec::new();
         for column in 0..COLUMNS {
-            #[allow(clippy::cast_precision_loss)]
             let t = column as f32 / (COLUMNS - 1) as f32;
             along.extend(between(nets, from, to, t)?);
         }
@@ -190,7 +184,7 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
 /// Several images that each go round four seeds.
 fn walk(nets: &Nets) -> Result<String, String> {
     const LEGS: u64 = 4;
-    // Large images make large films.
+    // Large images make large slideshows.
     let (side, steps) = if nets.image_len() <= 4096 {
         (4, 10)
     } else {
@@ -201,7 +195,6 @@ fn walk(nets: &Nets) -> Result<String, String> {
     let mut width = 0;
     for leg in 0..LEGS {
         for step in 0..steps {
-            #[allow(clippy::cast_precision_loss)]
             let t = step as f32 / steps as f32;
             let mut all = Vec::new();
             for cell in 0..cells {
@@ -224,7 +217,7 @@ fn walk(nets: &Nets) -> Result<String, String> {
             label: format!("{i} of {}", files.len()),
         })
         .collect();
-    Ok(film(
+    Ok(slideshow(
         "a walk through the latent space",
         &frames,
         display_width(width, 380),
@@ -233,10 +226,7 @@ fn walk(nets: &Nets) -> Result<String, String> {
 
 /// Generated images beside the training images nearest to them.
 pub(super) fn neighbours(nets: &Nets, data: &Dataset) -> String {
-    match try_neighbours(nets, data) {
-        Ok(html) => html,
-        Err(reason) => missing(&format!("The neighbours could not be drawn: {reason}.")),
-    }
+    or_missing(try_neighbours(nets, data), "neighbours")
 }
 
 fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
@@ -283,13 +273,12 @@ fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
         note(&format!(
             "Left what the generator made of a seed, right the nearest of {} training images: smallest root mean square difference of \
              pixels, in levels of 0 to 255.{scale}",
-            super::html::whole(data.train.len() as u64)
+            whole(data.train.len() as u64)
         ))
     ))
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
-    #[allow(clippy::cast_precision_loss)]
     let count = values.len() as f64;
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / count)
 }

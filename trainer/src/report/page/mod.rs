@@ -1,20 +1,8 @@
 //! One HTML page per run: everything inline, no network, no server.
 //!
-//! A run that is fresh, running or damaged has a page too: what is missing is said where it would have been.
-//!
-//! ```no_run
-//! use std::path::Path;
-//! use dreamlet_trainer::report::{page, run_files::RunFiles};
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let run = RunFiles::read(Path::new("runs/00001-glyphs-dcgan"))?;
-//! let data = page::load_data(&run);
-//! let page = page::build(&run, data.as_ref().map_err(String::as_str), false);
-//! page::write(&page, Path::new("report.html"))?;
-//! # Ok(())
-//! # }
-//! ```
+//! A run that is fresh, running or damaged has a page too: what is missing is said where it would
+//! have been.
 
-mod chart;
 mod discriminator;
 mod html;
 mod latent;
@@ -29,21 +17,19 @@ mod tests;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use self::html::{escape, missing};
+use self::html::missing;
 use self::nets::Nets;
 use super::ReportError;
 use super::run_files::RunFiles;
 use crate::atomic_file::write_atomic;
+use crate::chart::escape;
 use crate::data::{DataSpec, Dataset, LoadOptions, load};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Loads the images that a run was trained on, without the network.
-///
-/// # Errors
-/// Why not, in one sentence.
-pub fn load_data(run: &RunFiles) -> Result<Dataset, String> {
+pub(crate) fn load_data(run: &RunFiles) -> Result<Dataset, String> {
     let config = run.config.as_ref().map_err(Clone::clone)?;
     let spec: DataSpec = config.data.source.parse().map_err(|e| format!("{e}"))?;
     let options = LoadOptions {
@@ -63,62 +49,40 @@ struct Section {
     body: String,
 }
 
-/// The page of a run as HTML. `data` are the images it was trained on, or why there are none. The nets are those of the newest
-/// checkpoint that is whole, or with `best` of the one with the best score.
-#[must_use]
-pub fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String {
+/// The page of a run as HTML. `data` are the images it was trained on, or why there are none. The
+/// nets are those of the newest checkpoint that is whole, or with `best` of the one with the best
+/// score.
+pub(crate) fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) -> String {
     let nets = if run.checkpoints.is_empty() {
         Err("The run has no checkpoint yet.".to_owned())
     } else {
         Nets::open(&run.path, best)
     };
+    let section = |id, title, body| Section { id, title, body };
     let mut all = vec![
-        Section {
-            id: "samples",
-            title: "Samples over time",
-            body: sections::samples(run),
-        },
-        Section {
-            id: "curves",
-            title: "Curves",
-            body: sections::curves(run),
-        },
+        section("samples", "Samples over time", sections::samples(run)),
+        section("curves", "Curves", sections::curves(run)),
     ];
     match &nets {
         Ok(nets) => all.extend(of_the_nets(nets, data)),
-        Err(reason) => all.push(Section {
-            id: "latent",
-            title: "Latent space",
-            body: missing(&format!(
-                "Traversals, interpolations and neighbours need a checkpoint. {reason}"
-            )),
-        }),
+        Err(reason) => {
+            let reason =
+                format!("Traversals, interpolations and neighbours need a checkpoint. {reason}");
+            all.push(section("latent", "Latent space", missing(&reason)));
+        }
     }
-    let figures = run.evaluation.as_ref().map(sections::evaluation);
-    if let Some(body) = figures.or_else(|| sections::measured(run)) {
-        all.push(Section {
-            id: "figures",
-            title: "Figures",
-            body,
-        });
+    let metrics = run.evaluation.as_ref().map(sections::evaluation);
+    if let Some(body) = metrics.or_else(|| sections::measured(run)) {
+        all.push(section("metrics", "Metrics", body));
     }
-    all.push(Section {
-        id: "checkpoints",
-        title: "Checkpoints",
-        body: sections::checkpoints(run),
-    });
-    all.push(Section {
-        id: "configuration",
-        title: "Configuration",
-        body: sections::configuration(run),
-    });
+    let (checkpoints, configuration) = (sections::checkpoints(run), sections::configuration(run));
+    all.push(section("checkpoints", "Checkpoints", checkpoints));
+    all.push(section("configuration", "Configuration", configuration));
     let drawn = nets.as_ref().map_or_else(
         |_| String::new(),
         |nets| {
-            format!(
-                "; its own images are of the checkpoint at {}",
-                chart::step_text(nets.step())
-            )
+            let step = sections::step_text(nets.step());
+            format!("; its own images are of the checkpoint at {step}")
         },
     );
     document(run, &sections::facts(run, nets.as_ref().ok()), &drawn, &all)
@@ -135,7 +99,8 @@ fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
         Ok(data) => nets.divergences(data),
         Err(_) => Ok(None),
     };
-    // Traversals go along what the generator takes; of two stages, these are the latents of the other.
+    // Traversals go along what the generator takes; of two stages, these are the latents of the
+    // other.
     let known = divergences
         .as_ref()
         .ok()
@@ -158,37 +123,28 @@ fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
             discriminator::discriminator(nets, data.ok()),
         ),
     };
+    let neighbours = match data {
+        Ok(data) => latent::neighbours(nets, data),
+        Err(reason) => without("The nearest training images need", reason),
+    };
+    let (traversals, between) = (
+        latent::traversals(nets, known),
+        latent::interpolations(nets),
+    );
+    let section = |id, title, body| Section { id, title, body };
     vec![
-        Section {
-            id: "traversals",
-            title: "Latent traversals",
-            body: latent::traversals(nets, known),
-        },
-        Section {
-            id: "interpolations",
-            title: "Interpolations",
-            body: latent::interpolations(nets),
-        },
-        Section {
-            id: "neighbours",
-            title: "Nearest neighbours",
-            body: match data {
-                Ok(data) => latent::neighbours(nets, data),
-                Err(reason) => without("The nearest training images need", reason),
-            },
-        },
-        Section {
-            id: "judge",
-            title,
-            body: judged,
-        },
+        section("traversals", "Latent traversals", traversals),
+        section("interpolations", "Interpolations", between),
+        section("neighbours", "Nearest neighbours", neighbours),
+        section("judge", title, judged),
     ]
 }
 
 fn document(run: &RunFiles, facts: &str, drawn: &str, sections: &[Section]) -> String {
     let name = escape(&run.name);
     let mut out = String::new();
-    // Writing to a string cannot fail. The policy lets nothing in from outside, whatever a run's files say.
+    // Writing to a string cannot fail. The policy lets nothing in from outside, whatever a run's
+    // files say.
     let _ = write!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -216,10 +172,7 @@ fn document(run: &RunFiles, facts: &str, drawn: &str, sections: &[Section]) -> S
 }
 
 /// Writes a page so that a reader sees the old file or the new one, never a part.
-///
-/// # Errors
-/// [`ReportError::Write`].
-pub fn write(page: &str, path: &Path) -> Result<(), ReportError> {
+pub(crate) fn write(page: &str, path: &Path) -> Result<(), ReportError> {
     write_atomic(path, page.as_bytes()).map_err(|source| ReportError::Write {
         path: path.to_owned(),
         source,

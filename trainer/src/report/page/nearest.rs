@@ -7,13 +7,13 @@ use crate::data::Split;
 /// An image of a split and how far it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Neighbour {
-    /// Its index.
     pub(super) index: usize,
     /// Root of the mean squared difference, in levels of 0 to 255.
     pub(super) distance: f64,
 }
 
-/// The image of `split` nearest to `image` in pixels, the first of equals. `None` when the split is empty or of another shape.
+/// The image of `split` nearest to `image` in pixels, the first of equals. `None` when the split is
+/// empty or of another shape.
 pub(super) fn nearest(image: &[u8], split: &Split) -> Option<Neighbour> {
     if image.is_empty() || split.image_len() != image.len() {
         return None;
@@ -24,7 +24,6 @@ pub(super) fn nearest(image: &[u8], split: &Split) -> Option<Neighbour> {
         .enumerate()
         .map(|(index, other)| (difference(image, other), index))
         .min()?;
-    #[allow(clippy::cast_precision_loss)]
     let distance = (sum as f64 / image.len() as f64).sqrt();
     Some(Neighbour { index, distance })
 }

@@ -7,12 +7,11 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_runtime::image::{PixelRange, Shape};
 
 use crate::config::DiscriminatorNorm;
-use crate::data::Dataset;
+use crate::data::{Dataset, value_of_byte};
 use crate::nets::{Discriminator, Encoder};
 use crate::training::checkpoint::{folder, read_part};
-use crate::training::latent_use;
-use crate::training::load_module;
 use crate::training::saved::{Saved, Which};
+use crate::training::{class_tensor, latent_use, load_module, range};
 
 /// Images that go through a net together.
 const BATCH: usize = 32;
@@ -20,11 +19,11 @@ const BATCH: usize = 32;
 /// The nets of one checkpoint, on the CPU.
 pub(super) struct Nets {
     saved: Saved,
-    judge: Judge,
+    second: SecondNet,
 }
 
 /// What stands beside the generator.
-enum Judge {
+enum SecondNet {
     Encoder(Box<Encoder>),
     Discriminator(Box<Discriminator>),
     /// Why there is none.
@@ -33,9 +32,6 @@ enum Judge {
 
 impl Nets {
     /// Opens the newest checkpoint of `run` that is whole, or the best one.
-    ///
-    /// # Errors
-    /// Why there is no generator, in one sentence. A missing encoder or discriminator is told by who asks for it.
     pub(super) fn open(run: &Path, best: bool) -> Result<Self, String> {
         let which = Which {
             best,
@@ -47,27 +43,25 @@ impl Nets {
             read_part(&folder(&saved.run, saved.state.step), &saved.state, name)
                 .map_err(|e| e.to_string())
         };
-        let judge = if saved.config.vae.is_some() {
+        let second = if saved.config.vae.is_some() {
             part("encoder")
                 .and_then(|bytes| load_module(Encoder::new(&saved.config, &device), bytes))
-                .map(|net| Judge::Encoder(Box::new(net)))
+                .map(|net| SecondNet::Encoder(Box::new(net)))
         } else {
             part("discriminator")
                 .and_then(|bytes| load_module(Discriminator::new(&saved.config, &device), bytes))
-                .map(|net| Judge::Discriminator(Box::new(net)))
+                .map(|net| SecondNet::Discriminator(Box::new(net)))
         };
         Ok(Self {
-            judge: judge.unwrap_or_else(Judge::Missing),
+            second: second.unwrap_or_else(SecondNet::Missing),
             saved,
         })
     }
 
-    /// The step of the checkpoint.
     pub(super) fn step(&self) -> u64 {
         self.saved.state.step
     }
 
-    /// Whether this is a VAE.
     pub(super) fn is_vae(&self) -> bool {
         self.saved.config.vae.is_some()
     }
@@ -88,12 +82,10 @@ impl Nets {
         self.saved.generator.num_params()
     }
 
-    /// Length of a latent vector.
     pub(super) fn latent_len(&self) -> usize {
         self.saved.config.model.latent
     }
 
-    /// Shape of an image.
     pub(super) fn shape(&self) -> Shape {
         let data = &self.saved.config.data;
         Shape {
@@ -110,12 +102,12 @@ impl Nets {
     }
 
     fn range(&self) -> PixelRange {
-        let (low, high) = self.saved.config.model.output.range();
-        PixelRange { low, high }
+        range(&self.saved.config)
     }
 
-    /// Images of latent vectors that follow each other, planar (channel, row, column), in the generator's range. `class` gives the
-    /// class of each image of a conditional generator; its remainder by the number of classes counts.
+    /// Images of latent vectors that follow each other, planar (channel, row, column), in the
+    /// generator's range. `class` gives the class of each image of a conditional generator; its
+    /// remainder by the number of classes counts.
     pub(super) fn generate(
         &self,
         latents: &[f32],
@@ -155,7 +147,7 @@ impl Nets {
     /// Bytes as values in the generator's range, in the same order.
     pub(super) fn pixels_of(&self, bytes: &[u8]) -> Vec<f32> {
         let range = self.range();
-        bytes.iter().map(|b| range.from_u8(*b)).collect()
+        bytes.iter().map(|b| value_of_byte(range, *b)).collect()
     }
 
     /// KL of each latent dimension of a VAE in nats, mean over test images; `Ok(None)` for a GAN.
@@ -163,19 +155,20 @@ impl Nets {
         if !self.is_vae() {
             return Ok(None);
         }
-        let Judge::Encoder(encoder) = &self.judge else {
+        let SecondNet::Encoder(encoder) = &self.second else {
             return Err(self.no("encoder"));
         };
         latent_use::divergences(encoder, &self.saved.config, data, &Device::flex()).map(Some)
     }
 
-    /// The discriminator's logit of each image `[N, C, H, W]`, positive for "real". `class` as in [`Nets::generate`].
+    /// The discriminator's logit of each image `[N, C, H, W]`, positive for "real". `class` as in
+    /// [`Nets::generate`].
     pub(super) fn logits(
         &self,
         images: &[f32],
         class: impl Fn(usize) -> usize,
     ) -> Result<Vec<f64>, String> {
-        let Judge::Discriminator(discriminator) = &self.judge else {
+        let SecondNet::Discriminator(discriminator) = &self.second else {
             return Err(self.no("discriminator"));
         };
         let mut all = Vec::new();
@@ -190,13 +183,13 @@ impl Nets {
     }
 
     fn no(&self, what: &str) -> String {
-        match &self.judge {
-            Judge::Missing(reason) => format!("The checkpoint has no {what} to ask: {reason}"),
+        match &self.second {
+            SecondNet::Missing(reason) => format!("The checkpoint has no {what} to ask: {reason}"),
             _ => format!("The model has no {what}."),
         }
     }
 
-    /// Images, and the classes of a conditional model, as its judge takes them.
+    /// Images, and the classes of a conditional model, as the discriminator takes them.
     fn batches<'a>(
         &'a self,
         images: &'a [f32],
@@ -211,7 +204,7 @@ impl Nets {
             let dims = [rows, shape.channels, shape.height, shape.width];
             let classes = self
                 .classes_of(first, rows, &class)
-                .map(|classes| Tensor::from_data(TensorData::new(classes, [rows]), &device));
+                .map(|classes| class_tensor(classes, &device));
             let images = Tensor::from_data(TensorData::new(some, dims), &device);
             (images, classes)
         })

@@ -1,5 +1,5 @@
 "use strict";
-// What a test reads off the finished page: errors, pictures that did not load, and whether it is wider than the window.
+// What a test reads off the finished page: errors, images that did not load, and whether it is wider than the window.
 const check = { errors: 0 };
 window.addEventListener("error", () => { check.errors += 1; });
 document.addEventListener("securitypolicyviolation", () => { check.errors += 1; });
@@ -12,7 +12,7 @@ window.addEventListener("load", () => {
   page.dataset.wide = page.scrollWidth > page.clientWidth ? "yes" : "no";
 });
 
-function film(box) {
+function slideshow(box) {
   const [slider, button, output] = ["input", "button", "output"].map((tag) => box.querySelector(tag));
   const frames = [...box.querySelectorAll(".stage img")];
   if (!slider || !button) return;
@@ -93,6 +93,6 @@ function chart(figure) {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll(".film").forEach(film);
+  document.querySelectorAll(".slideshow").forEach(slideshow);
   document.querySelectorAll(".chart").forEach(chart);
 });

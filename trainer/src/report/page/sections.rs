@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::chart::{curves as chart, step_text};
-use super::html::{escape, image, missing, note, number, table, whole};
+use super::html::{image, missing, note, table};
 use super::nets::Nets;
-use super::slideshow::{Frame, display_width, film};
-use crate::report::log::{Log, Series};
+use super::slideshow::{Frame, display_width, slideshow};
+use crate::chart::{Series, curves as chart, escape, number, whole};
+use crate::report::log::Log;
 use crate::report::run_files::RunFiles;
 use crate::training::clock;
 
@@ -143,7 +143,7 @@ pub(super) fn samples(run: &RunFiles) -> String {
         let width = display_width(last.width, SHEET);
         out.push_str(&titled(
             "generated",
-            &film("generated images", &frames, width),
+            &slideshow("generated images", &frames, width),
         ));
     }
     match &run.reals {
@@ -160,6 +160,11 @@ pub(super) fn samples(run: &RunFiles) -> String {
 
 /// Width of a sheet in CSS pixels, about.
 const SHEET: u32 = 500;
+
+/// Steps as text, for headings.
+pub(super) fn step_text(step: u64) -> String {
+    format!("step {}", whole(step))
+}
 
 fn titled(title: &str, body: &str) -> String {
     format!(
@@ -232,36 +237,36 @@ fn broken(file: &str, log: &Log) -> String {
     }
 }
 
-/// What `dreamlet eval RUN` wrote: a table of the figures, and what they were measured on.
-fn figures_with_stamps(report: &Value, figures: &[Value]) -> String {
-    let rows: Vec<Vec<String>> = figures
+/// What `dreamlet eval RUN` wrote: a table of the metrics, and what they were measured on.
+fn metric_tables(report: &Value, metrics: &[Value]) -> String {
+    let rows: Vec<Vec<String>> = metrics
         .iter()
-        .map(|figure| {
-            let value = match &figure["error"] {
-                Value::Null => leaf(&figure["value"]),
-                error => format!("{} ± {}", leaf(&figure["value"]), leaf(error)),
+        .map(|metric| {
+            let value = match &metric["error"] {
+                Value::Null => leaf(&metric["value"]),
+                error => format!("{} ± {}", leaf(&metric["value"]), leaf(error)),
             };
-            let stamp = &figure["stamp"];
-            let of = |key: &str| stamp[key].as_u64().filter(|n| *n > 0);
+            let on = &metric["stamp"];
+            let of = |key: &str| on[key].as_u64().filter(|n| *n > 0);
             let counts = [
                 of("fake").map(|n| format!("{n} generated")),
-                of("real").map(|n| format!("{n} {}", leaf(&stamp["split"]))),
+                of("real").map(|n| format!("{n} {}", leaf(&on["split"]))),
             ];
             let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
             vec![
-                leaf(&figure["name"]),
+                leaf(&metric["name"]),
                 value,
-                leaf(&figure["floor"]),
-                match &figure["better"] {
+                leaf(&metric["floor"]),
+                match &metric["better"] {
                     Value::String(word) if word == "floor" => "as real".to_owned(),
                     other => leaf(other),
                 },
-                format!("{counts}; {}", leaf(&figure["method"])),
+                format!("{counts}; {}", leaf(&metric["method"])),
             ]
         })
         .collect();
-    let mut out = table(&["figure", "value", "real/real", "better", "how"], &rows);
-    let mut stamp = vec![vec!["model".to_owned(), leaf(&report["model"])]];
+    let mut out = table(&["metric", "value", "real/real", "better", "how"], &rows);
+    let mut measured_on = vec![vec!["model".to_owned(), leaf(&report["model"])]];
     for (key, name) in [
         ("data", "data"),
         ("shape", "channels, rows, columns"),
@@ -269,50 +274,51 @@ fn figures_with_stamps(report: &Value, figures: &[Value]) -> String {
         ("seed", "seed"),
         ("floor", "other real images, in place of the generated ones"),
     ] {
-        if let Some(found) = figures.first().and_then(|figure| figure["stamp"].get(key)) {
-            stamp.push(vec![name.to_owned(), leaf(found)]);
+        if let Some(found) = metrics.first().and_then(|metric| metric["stamp"].get(key)) {
+            measured_on.push(vec![name.to_owned(), leaf(found)]);
         }
     }
-    let extractor = figures.iter().map(|figure| &figure["stamp"]["extractor"]);
+    let extractor = metrics.iter().map(|metric| &metric["stamp"]["extractor"]);
     if let Some(Value::Object(fields)) = extractor.into_iter().find(|found| found.is_object()) {
         for (name, value) in fields {
-            stamp.push(vec![format!("extractor, {name}"), leaf(value)]);
+            measured_on.push(vec![format!("extractor, {name}"), leaf(value)]);
         }
     }
     for note in report["notes"].as_array().into_iter().flatten() {
-        stamp.push(vec!["note".to_owned(), leaf(note)]);
+        measured_on.push(vec!["note".to_owned(), leaf(note)]);
     }
     let _ = write!(
         out,
         "<h3>measured on</h3>{}",
-        table(&["what", "value"], &stamp)
+        table(&["what", "value"], &measured_on)
     );
     out
 }
 
-/// The last measurement of a run that was never evaluated afterwards, with what it was measured on; `None` if there is none.
+/// The last measurement of a run that was never evaluated afterwards, with what it was measured on;
+/// `None` if there is none.
 pub(super) fn measured(run: &RunFiles) -> Option<String> {
     let log = run.metrics.as_ref()?.as_ref().ok()?;
-    let stamps = run.stamps.as_ref()?.as_object()?;
+    let provenance = run.provenance.as_ref()?.as_object()?;
     let step = log.step?;
     let value = |key: &str| {
         let series = log.series.iter().find(|series| series.name == key)?;
         let (at, value) = series.points.last()?;
         (*at == step).then_some(*value)
     };
-    let figures = stamps.iter().filter_map(|(key, of)| {
-        let mut figure = of.clone();
-        let fields = figure.as_object_mut()?;
+    let metrics = provenance.iter().filter_map(|(key, of)| {
+        let mut metric = of.clone();
+        let fields = metric.as_object_mut()?;
         fields.insert("value".into(), value(key)?.into());
         fields.entry("name").or_insert_with(|| key.as_str().into());
-        Some(figure)
+        Some(metric)
     });
-    let figures: Vec<Value> = figures.collect();
+    let metrics: Vec<Value> = metrics.collect();
     let report = json!({
         "model": run.name,
         "notes": [format!("measured while training, at step {step}; `dreamlet eval` measures more")],
     });
-    (!figures.is_empty()).then(|| figures_with_stamps(&report, &figures))
+    (!metrics.is_empty()).then(|| metric_tables(&report, &metrics))
 }
 
 /// `eval.json` as tables: one for each object in it, where another program wrote it.
@@ -321,8 +327,8 @@ pub(super) fn evaluation(evaluation: &Result<Value, String>) -> String {
         Ok(value) => value,
         Err(message) => return missing(message),
     };
-    if let Some(figures) = value.get("figures").and_then(Value::as_array) {
-        return figures_with_stamps(value, figures);
+    if let Some(metrics) = value.get("figures").and_then(Value::as_array) {
+        return metric_tables(value, metrics);
     }
     let mut out = String::new();
     let mut plain = Vec::new();
@@ -349,13 +355,13 @@ pub(super) fn evaluation(evaluation: &Result<Value, String>) -> String {
         out.insert_str(0, &pairs(&plain));
     }
     if out.is_empty() {
-        out = missing("eval.json has no figures.");
+        out = missing("eval.json has no metrics.");
     }
     out
 }
 
 fn pairs(rows: &[Vec<String>]) -> String {
-    table(&["figure", "value"], rows)
+    table(&["metric", "value"], rows)
 }
 
 /// Nested names are joined by dots; serde_json itself refuses what is nested deeper than 128.

@@ -2,24 +2,26 @@
 
 use std::fmt::Write as _;
 
-use super::html::{escape, image};
+use super::html::image;
+use crate::chart::escape;
 
-/// One image of a film.
+/// One image of a slideshow.
 pub(super) struct Frame<'a> {
-    /// The PNG file.
     pub(super) png: &'a [u8],
     /// What the slider says at it.
     pub(super) label: String,
 }
 
-/// Width in CSS pixels at which an image of `pixels` has squares for pixels and is about `wanted` wide.
+/// Width in CSS pixels at which an image of `pixels` has squares for pixels and is about `wanted`
+/// wide.
 pub(super) fn display_width(pixels: u32, wanted: u32) -> u32 {
     let factor = (wanted / pixels.max(1)).max(1);
     pixels.saturating_mul(factor)
 }
 
-/// The film, which stands at its last frame until it is moved; `frames` are of one size, `width` of the first is in CSS pixels.
-pub(super) fn film(name: &str, frames: &[Frame<'_>], width: u32) -> String {
+/// The slideshow, which stands at its last frame until it is moved; `frames` are of one size,
+/// `width` of the first is in CSS pixels.
+pub(super) fn slideshow(name: &str, frames: &[Frame<'_>], width: u32) -> String {
     let Some(last) = frames.len().checked_sub(1) else {
         return String::new();
     };
@@ -48,7 +50,7 @@ pub(super) fn film(name: &str, frames: &[Frame<'_>], width: u32) -> String {
         )
     };
     format!(
-        "<div class=\"film\" style=\"width:{width}px\"><div class=\"stage\">{stage}</div>{controls}</div>"
+        "<div class=\"slideshow\" style=\"width:{width}px\"><div class=\"stage\">{stage}</div>{controls}</div>"
     )
 }
 
@@ -62,13 +64,13 @@ mod tests {
             png: b"x",
             label: label.to_owned(),
         };
-        let html = film("a \"film\"", &[frame("step 0"), frame("step 5")], 100);
+        let html = slideshow("a \"film\"", &[frame("step 0"), frame("step 5")], 100);
         assert_eq!(html.matches("<img").count(), 2);
         assert_eq!(html.matches("class=\"on\"").count(), 1);
         assert!(html.contains("data-label=\"step 5\" class=\"on\""));
         assert!(html.contains("a &quot;film&quot;") && html.contains("max=\"1\" value=\"1\""));
-        assert!(!film("one", &[frame("step 0")], 1).contains("<button"));
-        assert_eq!(film("none", &[], 1), "");
+        assert!(!slideshow("one", &[frame("step 0")], 1).contains("<button"));
+        assert_eq!(slideshow("none", &[], 1), "");
     }
 
     #[test]

@@ -196,9 +196,10 @@ fn a_damaged_discriminator_leaves_the_other_sections() {
 }
 
 #[test]
-fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
-    use crate::evaluation::{Better, ExtractorStamp, Figure, Provenance, Report};
-    let figure = |key, error, extractor| Figure {
+fn the_metrics_of_an_evaluation_are_a_table_and_their_provenance_another() {
+    use crate::evaluation::metric::{ExtractorProvenance, Provenance};
+    use crate::evaluation::{Better, MetricReport, MetricValue};
+    let metric = |key, error, extractor| MetricValue {
         key,
         name: key.to_owned(),
         value: 12.3456,
@@ -206,7 +207,7 @@ fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
         floor: Some(2.5),
         better: Better::Lower,
         method: "Gaussians fitted to features, f64".to_owned(),
-        stamp: Provenance {
+        provenance: Provenance {
             extractor,
             data: "glyphs".to_owned(),
             fingerprint: "0123".to_owned(),
@@ -218,19 +219,19 @@ fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
             seed: 7,
         },
     };
-    let extractor = ExtractorStamp {
+    let extractor = ExtractorProvenance {
         name: "a net".to_owned(),
         sha256: "abc".to_owned(),
         accuracy: None,
         engine: "tract".to_owned(),
         features: 64,
     };
-    let report = Report {
+    let report = MetricReport {
         model: "runs/1".to_owned(),
         dreamlet: "0",
-        figures: vec![
-            figure("frechet", None, Some(extractor)),
-            figure("kernel", Some(0.5), None),
+        metrics: vec![
+            metric("frechet", None, Some(extractor)),
+            metric("kernel", Some(0.5), None),
         ],
         notes: vec!["step 9".to_owned()],
     };
@@ -252,7 +253,7 @@ fn the_figures_of_an_evaluation_are_a_table_and_their_stamp_another() {
 }
 
 #[test]
-fn figures_of_a_run_that_measured_itself_are_shown_with_their_stamps() {
+fn metrics_of_a_run_that_measured_itself_are_shown_with_their_provenance() {
     let folder = TestFolder::new();
     folder.write("stats.jsonl", b"");
     folder.write(
@@ -275,7 +276,7 @@ fn figures_of_a_run_that_measured_itself_are_shown_with_their_stamps() {
 }
 
 #[test]
-fn figures_are_shown_with_their_stamps_whatever_their_shape() {
+fn metrics_are_shown_with_their_provenance_whatever_their_shape() {
     let folder = TestFolder::new();
     folder.write("stats.jsonl", b"");
     folder.write(

@@ -1,4 +1,5 @@
-//! The few messages of TensorBoard's `event.proto` and `summary.proto` that a report needs, with their field numbers.
+//! The few messages of TensorBoard's `event.proto` and `summary.proto` that a report needs, with
+//! their field numbers.
 
 use prost::Message;
 

@@ -12,18 +12,15 @@ use prost::Message as _;
 use self::event::{Content, Event, Image, Summary, Value, What};
 use super::ReportError;
 use super::log::Log;
-use super::run_files::{RunFiles, Sheet};
+use super::run_files::{RunFiles, SheetFile};
 use crate::atomic_file::write_atomic;
 
 /// Always this name: a second report replaces the first instead of doubling every curve.
 const FILE: &str = "events.out.tfevents.0000000000.dreamlet";
 
-/// Writes `folder/RUN/events.out.tfevents.…`: the numbers of `stats.jsonl` and `metrics.jsonl`, and the sample images.
-/// TensorBoard shows every run below `folder`.
-///
-/// # Errors
-/// [`ReportError::Write`].
-pub fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportError> {
+/// Writes `folder/RUN/events.out.tfevents.…`: the numbers of `stats.jsonl` and `metrics.jsonl`, and
+/// the sample images. TensorBoard shows every run below `folder`.
+pub(crate) fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportError> {
     let folder = folder.join(&run.name);
     let write = |path: &Path| {
         let path = path.to_owned();
@@ -35,7 +32,6 @@ pub fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportError> {
     Ok(path)
 }
 
-/// The bytes of the file.
 fn events(run: &RunFiles) -> Vec<u8> {
     let clock = Clock::of(run);
     let mut all = Vec::new();
@@ -75,7 +71,6 @@ fn scalars<'a>(prefix: &'a str, log: &'a Log) -> impl Iterator<Item = (u64, Valu
             let value = Value {
                 tag: format!("{prefix}/{}", series.name),
                 // The format has single precision.
-                #[allow(clippy::cast_possible_truncation)]
                 content: Some(Content::Scalar(*value as f32)),
             };
             (*step, value)
@@ -83,7 +78,7 @@ fn scalars<'a>(prefix: &'a str, log: &'a Log) -> impl Iterator<Item = (u64, Valu
     })
 }
 
-fn image_summary(sheet: &Sheet) -> (u64, Value) {
+fn image_summary(sheet: &SheetFile) -> (u64, Value) {
     let image = Image {
         height: i32::try_from(sheet.height).unwrap_or(i32::MAX),
         width: i32::try_from(sheet.width).unwrap_or(i32::MAX),
@@ -97,7 +92,8 @@ fn image_summary(sheet: &Sheet) -> (u64, Value) {
     (sheet.step, value)
 }
 
-/// When a step was: `stats.jsonl` has the seconds of training, and its last change was at its last line.
+/// When a step was: `stats.jsonl` has the seconds of training, and its last change was at its last
+/// line.
 struct Clock {
     start: f64,
     seconds: Vec<(u64, f64)>,
@@ -150,7 +146,7 @@ mod tests {
     fn a_run_becomes_its_numbers_and_images_in_the_order_of_steps() {
         let folder = TestFolder::new();
         let sheet = image::DynamicImage::from(image::RgbImage::new(5, 4));
-        let png = super::super::grid::png(&sheet).unwrap();
+        let png = crate::sheet::png(&sheet).unwrap();
         folder.write("samples/000000.png", &png);
         folder.write("samples/000020.png", &png);
         folder.write(

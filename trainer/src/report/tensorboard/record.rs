@@ -1,7 +1,6 @@
 //! TFRecord, the framing of TensorBoard's files: a length, its checksum, the bytes, their checksum.
 
 /// CRC-32C (Castagnoli), reflected, as in RFC 3720, appendix B.4.
-#[must_use]
 pub(super) fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         let low = (crc ^ u32::from(*byte)) & 0xff;

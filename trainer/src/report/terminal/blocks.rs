@@ -1,10 +1,12 @@
-//! Two pixels in each character: the upper half block in the foreground's colour, the lower half in the background's.
+//! Two pixels in each character: the upper half block in the foreground's colour, the lower half in
+//! the background's.
 
 use std::io::Write as _;
 
 use image::{DynamicImage, Rgb, RgbImage};
 
-/// Rows of half blocks, each ended by a reset and a line break. Colours are only written where they change.
+/// Rows of half blocks, each ended by a reset and a line break. Colours are only written where they
+/// change.
 pub(super) fn encode(image: &DynamicImage, true_color: bool) -> Vec<u8> {
     let image = image.to_rgb8();
     let mut out = Vec::new();
@@ -41,7 +43,8 @@ fn color(out: &mut Vec<u8>, ground: u8, color: Option<[u8; 3]>, true_color: bool
     };
 }
 
-/// The nearest of xterm's 256 colours: 6 by 6 by 6 from 16 on (0, 95, 135, ... 255), 24 greys from 232 on (8, 18, ... 238).
+/// The nearest of xterm's 256 colours: 6 by 6 by 6 from 16 on (0, 95, 135, ... 255), 24 greys from
+/// 232 on (8, 18, ... 238).
 fn of_256([r, g, b]: [u8; 3]) -> u8 {
     let step = |v: u8| {
         if v < 48 {

@@ -2,19 +2,21 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use image::DynamicImage;
 
-use crate::report::base64::base64;
-use crate::report::grid::{GridError, png};
+use crate::sheet::{GridError, png};
 
 /// Most bytes of base64 in one escape sequence.
 const CHUNK: usize = 4096;
 
-/// Transmit and show (`a=T`) PNG data (`f=100`), quietly (`q=2`: no answers that would land in the shell).
+/// Transmit and show (`a=T`) PNG data (`f=100`), quietly (`q=2`: no answers that would land in the
+/// shell).
 pub(super) fn encode(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
-    let text = base64(&png(image)?);
+    let text = STANDARD.encode(png(image)?);
     let mut out = Vec::with_capacity(text.len() + text.len() / CHUNK * 16 + 64);
-    let mut chunks = text.chunks(CHUNK).peekable();
+    let mut chunks = text.as_bytes().chunks(CHUNK).peekable();
     let mut head = "a=T,f=100,q=2,";
     while let Some(chunk) = chunks.next() {
         let more = u8::from(chunks.peek().is_some());
@@ -60,6 +62,6 @@ mod tests {
             assert!(body.len() <= CHUNK && (last || body.len() % 4 == 0));
             data.push_str(body);
         }
-        assert_eq!(data.as_bytes(), base64(&png(&image).unwrap()));
+        assert_eq!(data, STANDARD.encode(png(&image).unwrap()));
     }
 }

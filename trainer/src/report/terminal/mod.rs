@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use image::DynamicImage;
 use image::imageops::FilterType;
 
-use super::grid::{GridError, enlarge};
+use crate::sheet::{GridError, enlarge};
 
 /// Width that a terminal is taken to have when it does not say.
 const USUAL_COLUMNS: usize = 80;
@@ -27,7 +27,7 @@ const COMFORTABLE_WIDTH: usize = 480;
 
 /// What the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum TerminalChoice {
+pub(crate) enum TerminalChoice {
     /// What the terminal is known to understand; nothing where standard output is no terminal
     #[default]
     Auto,
@@ -43,10 +43,9 @@ pub enum TerminalChoice {
 
 /// How an image is written to a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// The kitty graphics protocol, with PNG data.
     Kitty,
-    /// Sixel graphics.
     Sixel,
     /// Upper half blocks: foreground and background are one pixel each.
     Blocks {
@@ -57,25 +56,20 @@ pub enum Protocol {
 
 /// What the environment says about the terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// Standard output is a terminal.
     pub is_terminal: bool,
     /// Characters in a line, where that is known.
     pub columns: Option<usize>,
-    /// `TERM`.
     pub term: String,
-    /// `TERM_PROGRAM`.
     pub term_program: String,
-    /// `COLORTERM`.
     pub color_term: String,
     /// `KITTY_WINDOW_ID` or `KONSOLE_VERSION` is set.
     pub kitty: bool,
 }
 
 impl Environment {
-    /// That of this process.
-    #[must_use]
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let text = |name: &str| std::env::var(name).unwrap_or_default();
         let columns = console::Term::stdout()
             .size_checked()
@@ -92,9 +86,9 @@ impl Environment {
     }
 }
 
-/// How to show images here, or `None` for not at all. A protocol that the user names is used wherever output goes.
-#[must_use]
-pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Protocol> {
+/// How to show images here, or `None` for not at all. A protocol that the user names is used
+/// wherever output goes.
+pub(crate) fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Protocol> {
     let Environment {
         is_terminal,
         columns: _,
@@ -141,12 +135,12 @@ pub fn protocol(choice: TerminalChoice, environment: &Environment) -> Option<Pro
     }
 }
 
-/// The bytes that show `image` in a terminal of `columns` characters, with a line break at the end. An image
-/// that is too wide is reduced to fit; small ones are enlarged where pixels are small.
+/// The bytes that show `image` in a terminal of `columns` characters, with a line break at the end.
+/// An image that is too wide is reduced to fit; small ones are enlarged where pixels are small.
 ///
 /// # Errors
 /// [`GridError`] if the image cannot be encoded.
-pub fn encode(
+pub(crate) fn encode(
     image: &DynamicImage,
     protocol: Protocol,
     columns: usize,
@@ -160,10 +154,7 @@ pub fn encode(
 }
 
 /// Shows `image` on `out` as `choice` says, and whether it did.
-///
-/// # Errors
-/// [`std::io::Error`] of `out`; an encoder's failure is one too.
-pub fn show(
+pub(crate) fn show(
     image: &DynamicImage,
     choice: TerminalChoice,
     environment: &Environment,

@@ -1,4 +1,5 @@
-//! Sixel graphics (DEC STD 070, chapter 9): bands of six rows, one pass over a band for each colour in it.
+//! Sixel graphics (DEC STD 070, chapter 9): bands of six rows, one pass over a band for each colour
+//! in it.
 
 use std::io::Write as _;
 
@@ -6,7 +7,8 @@ use image::DynamicImage;
 
 /// Greys of a grey image.
 const GREYS: u16 = 64;
-/// Steps of red, green and blue in a colour image: 216 colours, within the 256 registers that terminals have.
+/// Steps of red, green and blue in a colour image: 216 colours, within the 256 registers that
+/// terminals have.
 const STEPS: u16 = 6;
 
 /// The image as sixels, with its size in the raster attributes and a line break behind.
@@ -94,7 +96,8 @@ fn band_of(band: &[u8], width: usize, register: u8) -> Vec<u8> {
     columns
 }
 
-/// Writes columns as sixel characters, runs of four and more as `!COUNT CHARACTER`; what is empty at the end is left out.
+/// Writes columns as sixel characters, runs of four and more as `!COUNT CHARACTER`; what is empty
+/// at the end is left out.
 fn runs(columns: &[u8], out: &mut Vec<u8>) {
     let end = columns
         .iter()

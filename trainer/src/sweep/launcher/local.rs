@@ -12,7 +12,7 @@ use crate::sweep::folder::run_in;
 
 /// Trains a number of trials at a time, each in a process `dreamlet train` of its own.
 #[derive(Debug)]
-pub struct Local {
+pub(crate) struct Local {
     program: PathBuf,
     device: String,
     slots: usize,
@@ -38,7 +38,7 @@ const LOCK: &str = "train.lock";
 
 impl Local {
     /// `slots` processes of `program` at a time, which share the machine's cores.
-    pub fn new(program: PathBuf, device: String, slots: usize) -> Self {
+    pub(crate) fn new(program: PathBuf, device: String, slots: usize) -> Self {
         let slots = slots.max(1);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {

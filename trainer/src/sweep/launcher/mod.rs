@@ -7,9 +7,9 @@ mod slurm;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use local::Local;
-pub use outcome::{Exit, outcome};
-pub use slurm::{Slurm, WorkerResult, result_file};
+pub(crate) use local::Local;
+pub(crate) use outcome::{Exit, outcome};
+pub(crate) use slurm::{Slurm, WorkerResult, result_file};
 
 use super::error::SweepError;
 use super::folder::{Sweep, run_in};
@@ -19,7 +19,7 @@ use crate::config::Source;
 
 /// One piece of work: a trial, up to the end of its rung.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub(crate) struct Job {
     pub trial: usize,
     /// Training steps at the end.
     pub target: u64,
@@ -32,7 +32,7 @@ pub struct Job {
 
 impl Job {
     /// The work that `trial` has before it.
-    pub fn of(sweep: &Sweep, trial: &Trial) -> Self {
+    pub(crate) fn of(sweep: &Sweep, trial: &Trial) -> Self {
         let mut begin = match &sweep.spec.source {
             Source::Preset(name) => vec![name.clone()],
             Source::File(path) => vec!["--config".to_owned(), path.display().to_string()],
@@ -76,7 +76,7 @@ impl Job {
 
     /// The arguments of `dreamlet` that do the work: `train …` for a new run, `train --resume …`
     /// for one that is there.
-    pub fn arguments(&self, device: &str) -> Vec<String> {
+    pub(crate) fn arguments(&self, device: &str) -> Vec<String> {
         let mut arguments = vec!["train".to_owned()];
         match run_in(&self.out) {
             Some(run) => arguments.extend(["--resume".to_owned(), run.display().to_string()]),
@@ -93,7 +93,7 @@ impl Job {
 
 /// What became of a job.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The run came to the job's target.
     Reached { value: f64 },
     /// The run cannot go on.
@@ -109,13 +109,13 @@ pub enum Outcome {
 
 /// A job that is over.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ended {
+pub(crate) struct Ended {
     pub trial: usize,
     pub outcome: Outcome,
 }
 
 /// Something that trains.
-pub trait Launcher {
+pub(crate) trait Launcher {
     /// How many jobs it takes at a time.
     fn slots(&self) -> usize;
 

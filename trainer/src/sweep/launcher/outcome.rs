@@ -7,7 +7,7 @@ use crate::sweep::metric;
 use crate::training::checkpoint;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// It said that all is well.
     Well,
     /// It gave up, with a message.
@@ -21,7 +21,7 @@ pub enum Exit {
 ///
 /// # Errors
 /// [`SweepError::NoMetric`] when the run is there and has no such metric.
-pub fn outcome(job: &Job, exit: &Exit) -> Result<Outcome, SweepError> {
+pub(crate) fn outcome(job: &Job, exit: &Exit) -> Result<Outcome, SweepError> {
     let run = run_in(&job.out);
     let step = run
         .as_deref()

@@ -20,7 +20,7 @@ use crate::sweep::error::SweepError;
 
 /// Submits trials with `sbatch` and follows them with `squeue`.
 #[derive(Debug)]
-pub struct Slurm {
+pub(crate) struct Slurm {
     folder: PathBuf,
     program: PathBuf,
     device: String,
@@ -51,7 +51,7 @@ struct Array {
 
 /// What a worker leaves when it is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkerResult {
+pub(crate) struct WorkerResult {
     /// The steps it was to come to.
     pub target: u64,
     /// Why it could not, if so.
@@ -59,7 +59,7 @@ pub struct WorkerResult {
 }
 
 /// Where the worker of a trial leaves its result.
-pub fn result_file(folder: &Path, trial: usize) -> PathBuf {
+pub(crate) fn result_file(folder: &Path, trial: usize) -> PathBuf {
     folder.join("slurm").join(format!("{trial:05}.result.json"))
 }
 
@@ -72,7 +72,12 @@ const MOST_SILENT: u32 = 30;
 
 impl Slurm {
     /// Tasks for the sweep in `folder`, `slots` in the queue at a time. `options` go to `sbatch`.
-    pub fn new(folder: &Path, program: PathBuf, device: String, options: Vec<String>) -> Self {
+    pub(crate) fn new(
+        folder: &Path,
+        program: PathBuf,
+        device: String,
+        options: Vec<String>,
+    ) -> Self {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let hash = sha256(folder.display().to_string().as_bytes());
         Self {
@@ -89,19 +94,19 @@ impl Slurm {
     }
 
     /// How many trials are in the queue at a time.
-    pub fn slots(mut self, slots: usize) -> Self {
+    pub(crate) fn slots(mut self, slots: usize) -> Self {
         self.slots = slots.max(1);
         self
     }
 
     /// How long to wait between two looks at the queue.
-    pub fn pause(mut self, pause: Duration) -> Self {
+    pub(crate) fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
     /// The name of its jobs in the queue.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 

@@ -11,7 +11,7 @@ use crate::sweep::trial::Trial;
 ///
 /// # Errors
 /// [`SweepError::Trial`] or [`SweepError::Config`].
-pub fn best_toml(sweep: &Sweep, trial: &Trial) -> Result<String, SweepError> {
+pub(crate) fn best_toml(sweep: &Sweep, trial: &Trial) -> Result<String, SweepError> {
     let config = sweep.spec.config(trial.trial)?;
     let figure = trial.last().map_or_else(String::new, |r| {
         format!(
@@ -30,7 +30,7 @@ pub fn best_toml(sweep: &Sweep, trial: &Trial) -> Result<String, SweepError> {
 }
 
 /// The command that trains with a trial's settings, for a shell.
-pub fn train_command(sweep: &Sweep, trial: &Trial) -> String {
+pub(crate) fn train_command(sweep: &Sweep, trial: &Trial) -> String {
     let mut words = vec!["dreamlet train".to_owned()];
     match &sweep.spec.source {
         Source::Preset(name) => words.push(name.clone()),

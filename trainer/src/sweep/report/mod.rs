@@ -4,9 +4,9 @@ mod best;
 mod plot;
 mod table;
 
-pub use best::{best_toml, train_command};
-pub use plot::svg;
-pub use table::{csv, table};
+pub(crate) use best::{best_toml, train_command};
+pub(crate) use plot::svg;
+pub(crate) use table::{csv, table};
 
 use super::error::SweepError;
 use super::folder::Sweep;
@@ -15,7 +15,7 @@ use crate::atomic_file::write_atomic;
 
 /// Writes `results.csv`, `sweep.svg` and, when a trial came to a metric, `best.toml` into the sweep
 /// folder.
-pub fn write(sweep: &Sweep) -> Result<(), SweepError> {
+pub(crate) fn write(sweep: &Sweep) -> Result<(), SweepError> {
     let put = |name: &str, text: String| {
         let path = sweep.path.join(name);
         write_atomic(&path, text.as_bytes()).map_err(SweepError::file(&path, "writing"))

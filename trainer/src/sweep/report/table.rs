@@ -32,7 +32,6 @@ pub(super) fn figure(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()
     } else if (1e-3..1e6).contains(&size) {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let decimals = (4.0 - size.log10().floor()).clamp(0.0, 8.0) as usize;
         format!("{value:.decimals$}")
     } else {
@@ -41,7 +40,7 @@ pub(super) fn figure(value: f64) -> String {
 }
 
 /// The trials in order of merit, at most `most` of them, then why trials failed.
-pub fn table(sweep: &Sweep, most: usize) -> String {
+pub(crate) fn table(sweep: &Sweep, most: usize) -> String {
     let names = sweep
         .spec
         .parameters
@@ -110,7 +109,7 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
 /// One line for each rung that each trial reached, and one for each trial that reached none.
 /// Columns: `trial`, `state`, the settings by their full names, `rung` (from 1), `step`, the
 /// metric, `run`, `reason`.
-pub fn csv(sweep: &Sweep) -> String {
+pub(crate) fn csv(sweep: &Sweep) -> String {
     let paths: Vec<&str> = sweep.spec.parameters.iter().map(|p| p.key.path).collect();
     let mut header = vec!["trial", "state"];
     header.extend(&paths);

@@ -105,7 +105,7 @@ impl<W: WeightElement> ConvCall<'_, &[W]> {
             let row_taps = rows.taps(row_phase);
             for column_phase in 0..columns.phases() {
                 let column_taps = columns.taps(column_phase);
-                let part = Part::<W> {
+                let part = ConvPhase::<W> {
                     channel,
                     weights,
                     block_len,
@@ -125,7 +125,7 @@ impl<W: WeightElement> ConvCall<'_, &[W]> {
     #[inline(always)]
     unsafe fn phase<V: F32Vector, const NV: usize>(
         &self,
-        part: &Part<'_, W>,
+        part: &ConvPhase<'_, W>,
         tile: TileShape,
         out: *mut f32,
     ) {
@@ -161,7 +161,7 @@ impl<W: WeightElement> ConvCall<'_, &[W]> {
     #[inline(always)]
     unsafe fn tile<V: F32Vector, const NV: usize>(
         &self,
-        part: &Part<'_, W>,
+        part: &ConvPhase<'_, W>,
         at: [usize; 2],
         size: [usize; 2],
         ahead: usize,
@@ -224,7 +224,7 @@ impl<W: WeightElement> ConvCall<'_, &[W]> {
 }
 
 /// What the tiles of one phase and some output channels share.
-struct Part<'a, W> {
+struct ConvPhase<'a, W> {
     channel: usize,
     weights: *const W,
     block_len: usize,

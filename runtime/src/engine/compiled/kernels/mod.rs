@@ -3,10 +3,10 @@
 //!
 //! This is the only folder of the crate with `unsafe` code. The functions that leave it are safe:
 //! they compare the lengths of all slices with the geometry before a kernel runs, and kernels stay
-//! within what the geometry says. F32Vector instructions run only behind a [`SimdLevel`] that can
+//! within what the geometry says. Vector instructions run only behind a [`SimdLevel`] that can
 //! be had where the processor has them.
 #![allow(unsafe_code)]
-// Loops over constant elements of registers are written with indices: they are unrolled whole.
+// Loops over constant numbers of registers are written with indices: they are unrolled whole.
 #![allow(clippy::needless_range_loop)]
 
 mod activate;

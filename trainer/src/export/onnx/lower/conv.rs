@@ -4,7 +4,8 @@ use burn::backend::ir::{
     BatchNormOpIr, Conv2dOpIr, ConvTranspose2dOpIr, InterpolateModeIr, InterpolateOpIr,
 };
 
-use super::{ExportError, Lowering, ints};
+use super::lowering::{Lowering, ints};
+use crate::export::ExportError;
 use dreamlet_onnx::Constant;
 use dreamlet_onnx::graph_builder::{ABSENT, Attribute};
 
@@ -33,8 +34,8 @@ impl Lowering<'_> {
         self.emit("Conv", &inputs, attributes, &ir.out)
     }
 
-    /// Transposed convolution. Output padding takes from the padding at the end, which is the same rows and
-    /// columns; only what is left of it is written as `output_padding`.
+    /// Transposed convolution. Output padding takes from the padding at the end, which is the same
+    /// rows and columns; only what is left of it is written as `output_padding`.
     pub(super) fn conv_transpose2d(&mut self, ir: &ConvTranspose2dOpIr) -> Result<(), ExportError> {
         let mut inputs = vec![self.read(&ir.x)?, self.read(&ir.weight)?];
         if let Some(bias) = &ir.bias {

@@ -2,7 +2,8 @@
 
 use burn::backend::ir::{LinearOpIr, MatmulOpIr};
 
-use super::{ExportError, Lowering};
+use super::lowering::Lowering;
+use crate::export::ExportError;
 
 impl Lowering<'_> {
     /// x w + b, w being `[in, out]`: one Gemm for a batch of vectors, as ONNX has it.

@@ -3,7 +3,9 @@
 use burn::backend::ir::{BinaryOpIr, CastOpIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
 use burn::tensor::DType;
 
-use super::{ExportError, Extent, Lowering};
+use super::lowering::Lowering;
+use crate::export::ExportError;
+use crate::export::onnx::capture::Extent;
 use dreamlet_onnx::DType as OnnxDType;
 use dreamlet_onnx::graph::ValueId;
 use dreamlet_onnx::graph_builder::{ABSENT, Attribute};

@@ -1,11 +1,13 @@
-//! Operations that move numbers: shapes, orders, parts and look-ups.
+//! Operations that move elements: shapes, orders, parts and look-ups.
 
 use burn::backend::ir::{
     CatOpIr, EmbeddingOpIr, PermuteOpIr, RepeatDimOpIr, SelectOpIr, ShapeOpIr, SliceOpIr,
     SwapDimsOpIr, TensorIr,
 };
 
-use super::{ExportError, Extent, Lowering, ints};
+use super::lowering::{Lowering, ints};
+use crate::export::ExportError;
+use crate::export::onnx::capture::Extent;
 use dreamlet_onnx::Constant;
 use dreamlet_onnx::graph::ValueId;
 use dreamlet_onnx::graph_builder::Attribute;
@@ -34,7 +36,8 @@ impl Lowering<'_> {
         self.emit("Reshape", &[input, shape], vec![], &ir.out)
     }
 
-    /// Expand; an axis of length 1 in the target keeps the batch, which the input already has there.
+    /// Expand; an axis of length 1 in the target keeps the batch, which the input already has
+    /// there.
     pub(super) fn expand(&mut self, ir: &ShapeOpIr) -> Result<(), ExportError> {
         let input = self.read(&ir.input)?;
         let (from, to) = (self.extents(&ir.input), self.extents(&ir.out));
@@ -129,7 +132,7 @@ impl Lowering<'_> {
         self.emit("Slice", &inputs, vec![], &ir.out)
     }
 
-    /// Rows of a tensor by their numbers.
+    /// Rows of a tensor by their indices.
     pub(super) fn select(&mut self, ir: &SelectOpIr) -> Result<(), ExportError> {
         let inputs = [self.read(&ir.tensor)?, self.read(&ir.indices)?];
         let axis = Attribute::Int(i64::try_from(ir.dim).unwrap_or(i64::MAX));

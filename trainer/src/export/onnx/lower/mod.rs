@@ -4,24 +4,21 @@ mod conv;
 mod dense;
 mod elementwise;
 mod layout;
+mod lowering;
 mod softplus;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
+use super::capture::{Trace, name};
+use crate::export::ExportError;
 use burn::backend::ir::{
     ActivationOperationIr as Activation, BaseOperationIr as Base, FloatOperationIr as Float,
     IntOperationIr as Int, ModuleOperationIr as Module, NumericOperationIr as Numeric, OperationIr,
-    TensorId, TensorIr,
 };
-use burn::tensor::DType;
-
-use super::ExportError;
-use super::capture::{Extent, Trace, name};
-use dreamlet_onnx::graph::ValueId;
-use dreamlet_onnx::graph_builder::{Attributes, GraphBuilder};
-use dreamlet_onnx::{Constant, Data};
+use dreamlet_onnx::graph_builder::GraphBuilder;
+use lowering::Lowering;
 
 /// Lowers every operation of `trace`.
 pub(super) fn lower(trace: &Trace) -> Result<GraphBuilder, ExportError> {
@@ -59,13 +56,6 @@ pub(super) fn lower(trace: &Trace) -> Result<GraphBuilder, ExportError> {
                 found: "a constant".into(),
             })?;
     Ok(lowering.graph)
-}
-
-/// The state of one lowering: which value holds which of burn's tensors.
-struct Lowering<'a> {
-    trace: &'a Trace,
-    graph: GraphBuilder,
-    values: HashMap<TensorId, ValueId>,
 }
 
 impl Lowering<'_> {
@@ -156,64 +146,4 @@ impl Lowering<'_> {
             _ => Err(ExportError::not_lowered(name(operation), "")),
         }
     }
-
-    /// The value of a tensor that is read: made before, or a constant.
-    fn read(&mut self, tensor: &TensorIr) -> Result<ValueId, ExportError> {
-        if let Some(&value) = self.values.get(&tensor.id) {
-            return Ok(value);
-        }
-        let data = self.trace.values.get(&tensor.id);
-        let data = data.ok_or_else(|| ExportError::Capture {
-            reason: format!("a tensor of shape {:?} has no source", tensor.shape),
-        })?;
-        let shape = data.shape().iter().copied().collect();
-        let data = match data.dtype() {
-            DType::F32 | DType::F64 => Data::F32(data.iter::<f32>().collect()),
-            DType::I64 | DType::I32 => Data::I64(data.iter::<i64>().collect()),
-            other => {
-                return Err(ExportError::ElementType {
-                    found: format!("{other:?}"),
-                });
-            }
-        };
-        let value = self.graph.constant(Constant { shape, data });
-        self.values.insert(tensor.id, value);
-        Ok(value)
-    }
-
-    fn write(&mut self, tensor: &TensorIr, value: ValueId) {
-        self.values.insert(tensor.id, value);
-    }
-
-    /// Adds an operator that makes `out`.
-    fn emit(
-        &mut self,
-        op: &'static str,
-        inputs: &[ValueId],
-        attributes: Attributes,
-        out: &TensorIr,
-    ) -> Result<(), ExportError> {
-        let value = self.graph.node(op, inputs, attributes)?;
-        self.write(out, value);
-        Ok(())
-    }
-
-    fn extents(&self, tensor: &TensorIr) -> Vec<Extent> {
-        let known = self.trace.extents.get(&tensor.id).cloned();
-        known.unwrap_or_else(|| {
-            tensor
-                .shape
-                .iter()
-                .map(|&extent| Extent::Fixed(extent))
-                .collect()
-        })
-    }
-}
-
-/// ONNX integers from sizes.
-fn ints(sizes: impl IntoIterator<Item = usize>) -> Vec<i64> {
-    sizes
-        .into_iter()
-        .map(|size| i64::try_from(size).unwrap_or(i64::MAX))
-        .collect()
 }

@@ -1,11 +1,13 @@
-//! burn's softplus, which it records in seven operations with masks; masks have no ONNX operator that every engine here knows.
+//! burn's softplus, which it records in seven operations with masks; masks have no ONNX operator
+//! that every engine here knows.
 
 use burn::backend::ir::{
     BaseOperationIr as Base, FloatOperationIr as Float, NumericOperationIr as Numeric, OperationIr,
     ScalarIr, TensorIr,
 };
 
-use super::{ExportError, Lowering};
+use super::lowering::Lowering;
+use crate::export::ExportError;
 use dreamlet_onnx::Constant;
 
 /// log(1 + exp(beta x)) / beta.
@@ -41,7 +43,8 @@ pub(super) fn recognize(operations: &[OperationIr]) -> Option<(Softplus<'_>, &[O
         (&mask.out, &choose.mask),
         (&scale.lhs, &choose.value),
     ];
-    // Where the linear branch begins does not matter once it is as exact as the other: exp(-15) < 2^-21.
+    // Where the linear branch begins does not matter once it is as exact as the other: exp(-15) <
+    // 2^-21.
     let exact = mask.rhs == cap.value && mask.rhs.elem::<f64>() >= 15.0;
     let same = scale.rhs == unscale.rhs && chained.iter().all(|(a, b)| a.id == b.id);
     (exact && same).then_some((
@@ -55,7 +58,8 @@ pub(super) fn recognize(operations: &[OperationIr]) -> Option<(Softplus<'_>, &[O
 }
 
 impl Lowering<'_> {
-    /// max(x, 0) + log(1 + exp(-|x|)), which no engine can overflow; tract's own Softplus becomes infinite at 89.
+    /// max(x, 0) + log(1 + exp(-|x|)), which no engine can overflow; tract's own Softplus becomes
+    /// infinite at 89.
     pub(super) fn softplus(&mut self, softplus: &Softplus<'_>) -> Result<(), ExportError> {
         let input = self.read(softplus.input)?;
         let beta = softplus.beta.elem::<f32>();

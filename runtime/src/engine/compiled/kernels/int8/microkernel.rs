@@ -13,7 +13,7 @@ pub(super) const MAX_PIXELS: usize = 8;
 /// What is multiplied: `rows` x `pixels` vectors of channels with weights
 /// `[block][channel / 4][16][4]`.
 #[derive(Clone, Copy)]
-pub(super) struct Operands<X> {
+pub(super) struct Int8Operands<X> {
     /// First element of the first pixel.
     pub x: *const X,
     /// Elements from one pixel to the next.
@@ -28,7 +28,7 @@ pub(super) struct Operands<X> {
     pub channels: usize,
 }
 
-impl<X: QuantizedElement> Operands<X> {
+impl<X: QuantizedElement> Int8Operands<X> {
     /// The `rest` channels behind those of `self`, filled up with zeros to four in `copy`, of
     /// `size` rows and pixels.
     ///
@@ -65,7 +65,7 @@ impl<X: QuantizedElement> Operands<X> {
 /// Adds products of `F` fours of channels at a time, as long as there are so many; what is left.
 ///
 /// # Safety
-/// As [`micro`].
+/// As [`int8_micro`].
 #[inline(always)]
 unsafe fn add_fours<
     X: QuantizedElement,
@@ -76,8 +76,8 @@ unsafe fn add_fours<
     const F: usize,
 >(
     sums: &mut [[[V; NV]; N]; R],
-    mut o: Operands<X>,
-) -> Operands<X> {
+    mut o: Int8Operands<X>,
+) -> Int8Operands<X> {
     unsafe {
         while F <= V::FOURS && o.channels >= 4 * F {
             for r in 0..R {
@@ -95,7 +95,7 @@ unsafe fn add_fours<
 /// Adds the products of all channels to the sums of `R` rows of `N` pixels, `NV` vectors each.
 ///
 /// # Safety
-/// As [`micro`].
+/// As [`int8_micro`].
 #[inline(always)]
 pub(super) unsafe fn add<
     X: QuantizedElement,
@@ -105,7 +105,7 @@ pub(super) unsafe fn add<
     const NV: usize,
 >(
     sums: &mut [[[V; NV]; N]; R],
-    o: Operands<X>,
+    o: Int8Operands<X>,
 ) {
     unsafe {
         let o = add_fours::<X, V, R, N, NV, 4>(sums, o);
@@ -121,7 +121,7 @@ pub(super) unsafe fn add<
 /// # Safety
 /// All that the operands and shapes say must be there.
 #[inline(always)]
-unsafe fn micro<
+unsafe fn int8_micro<
     X: QuantizedElement,
     V: Products<X>,
     const R: usize,
@@ -130,7 +130,7 @@ unsafe fn micro<
 >(
     sums: *mut V,
     sums_row: usize,
-    o: Operands<X>,
+    o: Int8Operands<X>,
     missing: &[V; NV],
 ) {
     unsafe {
@@ -154,24 +154,24 @@ unsafe fn micro<
     }
 }
 
-/// [`micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and up to [`MAX_PIXELS`] pixels, as
+/// [`int8_micro`] for `rows` of 1 or 2 (2 only for up to 4 pixels) and up to [`MAX_PIXELS`] pixels, as
 /// many at a time as the registers hold.
 ///
 /// # Safety
-/// As [`micro`].
+/// As [`int8_micro`].
 #[inline(always)]
-pub(super) unsafe fn multiply<X: QuantizedElement, V: Products<X>, const NV: usize>(
+pub(super) unsafe fn int8_multiply<X: QuantizedElement, V: Products<X>, const NV: usize>(
     [rows, pixels]: [usize; 2],
     sums: *mut V,
     sums_row: usize,
-    o: Operands<X>,
+    o: Int8Operands<X>,
     missing: &[V; NV],
 ) {
     macro_rules! cases {
         ($size:expr, $sums:expr, $o:expr, $($r:literal x $n:literal),*) => {
             match $size {
                 $(($r, $n) if there_is::<X, V>(NV, $n) && ($r == 1 || two_rows::<X, V>(NV)) => {
-                    micro::<X, V, $r, $n, NV>($sums, sums_row, $o, missing);
+                    int8_micro::<X, V, $r, $n, NV>($sums, sums_row, $o, missing);
                 },)*
                 _ => {}
             }
@@ -183,7 +183,7 @@ pub(super) unsafe fn multiply<X: QuantizedElement, V: Products<X>, const NV: usi
         let some = most - usize::from(!there_is::<X, V>(NV, most));
         unsafe {
             let x = o.x.add(first * o.pixel);
-            let (sums, o) = (sums.add(first * NV), Operands { x, ..o });
+            let (sums, o) = (sums.add(first * NV), Int8Operands { x, ..o });
             cases!((rows, some), sums, o,
                 1 x 1, 1 x 2, 1 x 3, 1 x 4, 1 x 5, 1 x 6, 1 x 7, 1 x 8, 2 x 1, 2 x 2, 2 x 3, 2 x 4);
         }

@@ -1,6 +1,6 @@
 //! The portable path: no vectors by name and no `unsafe`, for microcontrollers above all.
 //!
-//! I32x4 output channels of one pixel are summed at a time, so that their sums stay in registers
+//! Four output channels of one pixel are summed at a time, so that their sums stay in registers
 //! while the input's channels go by; taps are found once for each phase, and nothing is divided for
 //! a pixel.
 

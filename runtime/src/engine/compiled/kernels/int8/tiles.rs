@@ -6,7 +6,7 @@ use core::mem::MaybeUninit;
 use super::call::Int8Conv;
 use super::element::QuantizedElement;
 use super::microkernel::{
-    MAX_PIXELS, MAX_SUMS, Operands, add, most_pixels, multiply, there_is, two_rows,
+    Int8Operands, MAX_PIXELS, MAX_SUMS, add, int8_multiply, most_pixels, there_is, two_rows,
 };
 use super::out::Out;
 use super::simd::{I32Vector, Products};
@@ -48,7 +48,12 @@ impl<V: Copy, const NV: usize> Missing<V, NV> {
     /// # Safety
     /// The weights are there, and the processor has the vector's instructions.
     #[inline(always)]
-    unsafe fn of<X: QuantizedElement>(&mut self, tap: usize, o: &Operands<X>, rest: bool) -> [V; NV]
+    unsafe fn of<X: QuantizedElement>(
+        &mut self,
+        tap: usize,
+        o: &Int8Operands<X>,
+        rest: bool,
+    ) -> [V; NV]
     where
         V: Products<X>,
     {
@@ -72,7 +77,7 @@ impl<V: Copy, const NV: usize> Missing<V, NV> {
 }
 
 /// What the tiles of one phase and some output channels share.
-struct Part<'a> {
+struct Int8Phase<'a> {
     channel: usize,
     weights: *const i8,
     block_len: usize,
@@ -142,7 +147,7 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
             let row_taps = rows.taps(row_phase);
             for column_phase in 0..columns.phases() {
                 let column_taps = columns.taps(column_phase);
-                let part = Part {
+                let part = Int8Phase {
                     channel,
                     weights,
                     block_len,
@@ -173,7 +178,7 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
             }
             let mut last = [X::default(); 4 * MAX_PIXELS];
             let whole = self.0.inputs / 4 * 4;
-            let mut o = Operands {
+            let mut o = Int8Operands {
                 x: self.0.x.as_ptr(),
                 pixel: 0,
                 row: 0,
@@ -203,7 +208,7 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
 
     /// All pixels of a phase, in tiles.
     #[inline(always)]
-    unsafe fn phase<V: Products<X>, const NV: usize>(&self, part: &Part<'_>, out: Out<'_>) {
+    unsafe fn phase<V: Products<X>, const NV: usize>(&self, part: &Int8Phase<'_>, out: Out<'_>) {
         let [rows, columns] = &self.0.axes;
         let (height, width) = (
             rows.outputs(part.row_phase),
@@ -239,7 +244,7 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
     #[inline(always)]
     unsafe fn tile<V: Products<X>, const NV: usize>(
         &self,
-        part: &Part<'_>,
+        part: &Int8Phase<'_>,
         at: [usize; 2],
         size: [usize; 2],
         missing: &mut Missing<V, NV>,
@@ -267,7 +272,7 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
                         let x = ((at[1] + left) * columns.step())
                             .wrapping_add_signed(column_tap.offset);
                         let whole = self.0.inputs / 4 * 4;
-                        let mut operands = Operands {
+                        let mut operands = Int8Operands {
                             x: self
                                 .0
                                 .x
@@ -287,7 +292,7 @@ impl<X: QuantizedElement> Tiles<'_, '_, X> {
                         let mut rest = self.0.inputs - whole;
                         let mut missing = missing.of(tap, &operands, rest > 0);
                         loop {
-                            multiply(part, sums, sums_row, operands, &missing);
+                            int8_multiply(part, sums, sums_row, operands, &missing);
                             if rest == 0 {
                                 break;
                             }

@@ -1,12 +1,13 @@
-//! Figures with their stamps, as a table and as JSON.
+//! Metrics with their provenance, as a table and as JSON.
 
 use std::fmt;
 
 use serde::Serialize;
+use thiserror::Error;
 
 /// What can be measured; `--metrics` takes the names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
+pub(crate) enum Metric {
     /// Fréchet distance of features.
     Frechet,
     /// Kernel distance of features.
@@ -15,13 +16,12 @@ pub enum Metric {
     InceptionScore,
     /// Improved precision and recall.
     PrecisionRecall,
-    /// Density and coverage.
     DensityCoverage,
     /// Sliced Wasserstein distance in pixels.
     SlicedWasserstein,
     /// MS-SSIM between generated images.
     MsSsim,
-    /// Share of images in the class that was asked for.
+    /// Share of images that are in the class they were made in.
     ClassAccuracy,
     /// Nearest training images.
     Memorization,
@@ -31,7 +31,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Frechet,
         Self::Kernel,
         Self::InceptionScore,
@@ -44,10 +44,9 @@ impl Metric {
         Self::Likelihood,
     ];
 
-    /// Whether it compares features, so that it needs an extractor. [`Metric::Memorization`] does not: without one it
-    /// compares pixels alone.
-    #[must_use]
-    pub const fn needs_features(self) -> bool {
+    /// Whether it compares features, so that it needs an extractor. [`Metric::Memorization`] does
+    /// not: without one it compares pixels alone.
+    pub(crate) const fn needs_features(self) -> bool {
         !matches!(
             self,
             Self::SlicedWasserstein | Self::MsSsim | Self::Memorization | Self::Likelihood
@@ -55,8 +54,7 @@ impl Metric {
     }
 
     /// The name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Frechet => "frechet",
             Self::Kernel => "kernel",
@@ -72,17 +70,37 @@ impl Metric {
     }
 }
 
+/// No metric has this name.
+#[derive(Debug, Error)]
+#[error("{}", self.in_words())]
+pub(crate) struct UnknownMetric {
+    found: String,
+    /// The metric that was probably meant, if it is near enough to be a slip.
+    nearest: Option<&'static str>,
+}
+
+impl UnknownMetric {
+    fn in_words(&self) -> String {
+        let names = Metric::ALL.map(Metric::name).join(", ");
+        let nearest = self.nearest.map_or(".".to_owned(), |nearest| {
+            format!("; did you mean {nearest}?")
+        });
+        let found = &self.found;
+        format!("there is no metric \"{found}\"{nearest} --metrics takes {names}")
+    }
+}
+
 impl std::str::FromStr for Metric {
-    type Err = super::EvaluationError;
+    type Err = UnknownMetric;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let names = Self::ALL.map(Self::name);
         Self::ALL
             .into_iter()
             .find(|metric| metric.name() == text)
-            .ok_or_else(|| super::EvaluationError::UnknownMetric {
+            .ok_or_else(|| UnknownMetric {
                 found: text.to_owned(),
-                nearest: crate::words::nearest(text, names),
+                nearest: crate::suggest::nearest(text, names),
             })
     }
 }
@@ -90,18 +108,18 @@ impl std::str::FromStr for Metric {
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Better {
-    /// Smaller figures.
+pub(crate) enum Better {
+    /// Smaller ones.
     Lower,
-    /// Larger figures.
+    /// Larger ones.
     Higher,
-    /// Figures near to the floor.
+    /// Those near to the floor.
     Floor,
 }
 
 /// What features came from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ExtractorStamp {
+pub(crate) struct ExtractorProvenance {
     /// Name of the file, or what classifier it is.
     pub name: String,
     /// SHA-256 of the file or of the weights.
@@ -114,11 +132,11 @@ pub struct ExtractorStamp {
     pub features: usize,
 }
 
-/// What a figure was measured on.
+/// What a metric was measured on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Provenance {
-    /// What features came from; none for figures of pixels.
-    pub extractor: Option<ExtractorStamp>,
+pub(crate) struct Provenance {
+    /// What features came from; none for metrics of pixels.
+    pub extractor: Option<ExtractorProvenance>,
     /// Name of the data set.
     pub data: String,
     /// First digits of the data set's fingerprint.
@@ -137,45 +155,41 @@ pub struct Provenance {
     pub seed: u64,
 }
 
-/// One figure.
+/// One metric that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Figure {
+pub(crate) struct MetricValue {
     /// Its key, such as `frechet_distance`.
     pub key: &'static str,
     /// Its name for people.
     pub name: String,
-    /// The figure.
     pub value: f64,
     /// Its standard error (standard deviation over parts for the inception score).
     pub error: Option<f64>,
     /// The same for real images against real ones.
     pub floor: Option<f64>,
-    /// Which way is better.
     pub better: Better,
     /// How it was measured.
     pub method: String,
-    /// On what.
-    pub stamp: Provenance,
+    #[serde(rename = "stamp")]
+    pub provenance: Provenance,
 }
 
-/// All figures of one model.
+/// All metrics of one model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub(crate) struct MetricReport {
     /// The file or folder.
     pub model: String,
     /// Version of this program.
     pub dreamlet: &'static str,
-    /// The figures.
-    pub figures: Vec<Figure>,
+    #[serde(rename = "figures")]
+    pub metrics: Vec<MetricValue>,
     /// What else should be known.
     pub notes: Vec<String>,
 }
 
-impl Report {
-    /// The figure with a key.
-    #[must_use]
-    pub fn figure(&self, key: &str) -> Option<&Figure> {
-        self.figures.iter().find(|figure| figure.key == key)
+impl MetricReport {
+    pub(crate) fn metric(&self, key: &str) -> Option<&MetricValue> {
+        self.metrics.iter().find(|metric| metric.key == key)
     }
 }
 
@@ -188,59 +202,59 @@ fn number(value: f64) -> String {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for MetricReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.model)?;
-        let names = self.figures.iter().map(|f| f.name.chars().count());
-        let wide = names.max().unwrap_or(0).max("figure".len());
+        let names = self.metrics.iter().map(|f| f.name.chars().count());
+        let wide = names.max().unwrap_or(0).max("metric".len());
         writeln!(
             f,
             "{:<wide$} {:>18} {:>12}  {:<7} how",
-            "figure", "value", "real/real", "better"
+            "metric", "value", "real/real", "better"
         )?;
-        for figure in &self.figures {
-            let value = match figure.error {
-                Some(error) => format!("{} ± {}", number(figure.value), number(error)),
-                None => number(figure.value),
+        for metric in &self.metrics {
+            let value = match metric.error {
+                Some(error) => format!("{} ± {}", number(metric.value), number(error)),
+                None => number(metric.value),
             };
-            let floor = figure.floor.map_or("-".to_owned(), number);
-            let better = match figure.better {
+            let floor = metric.floor.map_or("-".to_owned(), number);
+            let better = match metric.better {
                 Better::Lower => "lower",
                 Better::Higher => "higher",
                 Better::Floor => "as real",
             };
-            let stamp = &figure.stamp;
-            let counts = match (stamp.real, stamp.fake) {
-                (real, 0) => format!("{real} {} images", stamp.split),
+            let on = &metric.provenance;
+            let counts = match (on.real, on.fake) {
+                (real, 0) => format!("{real} {} images", on.split),
                 (0, fake) => format!("{fake} generated"),
-                (real, fake) => format!("{fake} generated, {real} {}", stamp.split),
+                (real, fake) => format!("{fake} generated, {real} {}", on.split),
             };
             writeln!(
                 f,
                 "{:<wide$} {value:>18} {floor:>12}  {better:<7} {counts}; {}",
-                figure.name, figure.method
+                metric.name, metric.method
             )?;
         }
-        if let Some(stamp) = self.figures.first().map(|figure| &figure.stamp) {
-            let [channels, rows, columns] = stamp.shape;
+        if let Some(on) = self.metrics.first().map(|metric| &metric.provenance) {
+            let [channels, rows, columns] = on.shape;
             writeln!(
                 f,
                 "data       {}, images of {channels}x{rows}x{columns}, fingerprint {}",
-                stamp.data, stamp.fingerprint
+                on.data, on.fingerprint
             )?;
-            let floors = self.figures.iter().map(|figure| figure.stamp.floor);
+            let floors = self.metrics.iter().map(|metric| metric.provenance.floor);
             if let Some(floor) = floors.max().filter(|floor| *floor > 0) {
                 writeln!(
                     f,
                     "real/real  {floor} training images that no classifier has seen, in place of the generated ones"
                 )?;
             }
-            writeln!(f, "seed       {}", stamp.seed)?;
+            writeln!(f, "seed       {}", on.seed)?;
         }
         let extractor = self
-            .figures
+            .metrics
             .iter()
-            .find_map(|figure| figure.stamp.extractor.as_ref());
+            .find_map(|metric| metric.provenance.extractor.as_ref());
         if let Some(extractor) = extractor {
             let accuracy = extractor.accuracy.map_or(String::new(), |share| {
                 format!(", test accuracy {:.2} %", share * 100.0)

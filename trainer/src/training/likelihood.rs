@@ -1,22 +1,20 @@
 //! The bounds of a run's VAE on test images.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::image::PixelRange;
 use dreamlet_runtime::latent::Stream;
 
-use super::error::EvaluationError;
-use super::evaluator::Evaluator;
-use super::matrix::count;
-use super::report::{Better, Figure};
-use crate::config::Likelihood;
-use crate::data::{Dataset, Progress, Unit};
-use crate::training::Batch;
-use crate::training::saved::Saved;
+use super::batch::{Batch, image_tensor, label_tensor};
+use super::learner::Learner;
+use crate::config::{Config, Likelihood};
+use crate::data::{Dataset, Progress, Unit, value_of_byte};
+use crate::evaluation::{Better, EvaluationError, Evaluator, MetricValue};
 
 /// Images in a call.
 const BATCH: usize = 250;
 
 /// How to measure bounds.
-pub struct BoundOptions<'a> {
+pub(crate) struct BoundOptions<'a> {
     /// Draws for each image of the importance-weighted bound; 0 leaves it out.
     pub draws: usize,
     /// Test images of the importance-weighted bound.
@@ -27,46 +25,45 @@ pub struct BoundOptions<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// The negative evidence lower bound on all test images as they are and, for the Bernoulli likelihood, on binarized pixels, each drawn with
-/// its grey value as probability (Burda et al. 2016, section 5), and the importance-weighted bound on those, in nats an image. Empty for a GAN.
-///
-/// # Errors
-/// [`EvaluationError::Run`] if the encoder cannot be read, [`EvaluationError::NotFinite`].
-pub fn figures(
-    saved: &Saved,
+/// The negative evidence lower bound on all test images as they are and, for the Bernoulli
+/// likelihood, on binarized pixels, each drawn with its grey value as probability (Burda et al.
+/// 2016, section 5), and the importance-weighted bound on those, in nats an image. Empty for a GAN.
+pub(crate) fn likelihood_metrics(
+    learner: &Learner,
+    config: &Config,
     data: &Dataset,
     options: &BoundOptions<'_>,
     evaluator: &Evaluator<'_>,
-) -> Result<Vec<Figure>, EvaluationError> {
-    let (Some(vae), Some(learner)) = (&saved.config.vae, saved.learner()?) else {
+) -> Result<Vec<MetricValue>, EvaluationError> {
+    let Some(vae) = &config.vae else {
         return Ok(Vec::new());
     };
-    let shape = |rows| [rows, data.channels, data.height, data.width];
-    let classes = saved.config.model.classes;
-    let reals = |values: Vec<f32>, rows: usize, index: u64| {
-        let device = Device::flex();
-        let labels = data.test.labels().filter(|_| classes > 0).map(|labels| {
-            let first = usize::try_from(index).unwrap_or(usize::MAX) * BATCH;
-            let labels = labels.iter().skip(first).take(rows);
-            let values: Vec<i64> = labels.map(|label| i64::from(*label)).collect();
-            let rows = values.len();
-            Tensor::from_data(TensorData::new(values, [rows]), &device)
-        });
+    let device = Device::flex();
+    let batch = |pixels: Tensor<4>, index: u64| {
+        let [rows, ..] = pixels.dims();
+        let first = usize::try_from(index).unwrap_or(usize::MAX) * BATCH;
         Batch {
-            pixels: Tensor::from_data(TensorData::new(values, shape(rows)), &device),
-            classes: labels,
+            classes: label_tensor(config, &data.test, first..first + rows, &device),
+            pixels,
         }
+    };
+    let shape = |pixels: &[u8]| {
+        let rows = pixels.len() / data.image_len().max(1);
+        [rows, data.channels, data.height, data.width]
+    };
+    let grey = |pixels: &[u8]| image_tensor(pixels, shape(pixels), PixelRange::UNIT, &device);
+    // Black or white, each pixel drawn with its grey value as probability.
+    let binarized = |pixels: &[u8], index: u64| -> Tensor<4> {
+        let mut stream = Stream::new(options.seed, "eval.binarize", index);
+        let grey = pixels
+            .iter()
+            .map(|byte| value_of_byte(PixelRange::UNIT, *byte));
+        let values = grey.map(|grey| f32::from(u8::from(stream.uniform() < grey)));
+        Tensor::from_data(TensorData::new(values.collect(), shape(pixels)), &device)
     };
     let batches = |images: usize| {
         let pixels = data.test.pixels().chunks(BATCH * data.image_len().max(1));
         pixels.zip(0_u64..).take(images.div_ceil(BATCH))
-    };
-    // Black or white, each pixel drawn with its grey value as probability.
-    let binarized = |pixels: &[u8], index: u64| -> Vec<f32> {
-        let mut stream = Stream::new(options.seed, "eval.binarize", index);
-        let grey = pixels.iter().map(|byte| f32::from(*byte) / 255.0);
-        grey.map(|grey| f32::from(u8::from(stream.uniform() < grey)))
-            .collect()
     };
     let bernoulli = vae.likelihood == Likelihood::Bernoulli;
     let progress = options.progress;
@@ -77,17 +74,12 @@ pub fn figures(
     );
     let (mut total, mut total_binarized, mut seen) = (0.0, 0.0, 0);
     for (pixels, index) in batches(data.test.len()) {
-        let rows = pixels.len() / data.image_len().max(1);
-        let grey = pixels.iter().map(|byte| f32::from(*byte) / 255.0).collect();
-        total += learner
-            .negative_bound(reals(grey, rows, index), index)
-            .unwrap_or(f64::NAN)
-            * count(rows);
+        let [rows, ..] = shape(pixels);
+        let bound = |x| learner.negative_bound(batch(x, index), index);
+        total += bound(grey(pixels)).unwrap_or(f64::NAN) * count(rows);
         if bernoulli {
-            total_binarized += learner
-                .negative_bound(reals(binarized(pixels, index), rows, index), index)
-                .unwrap_or(f64::NAN)
-                * count(rows);
+            let bound = bound(binarized(pixels, index));
+            total_binarized += bound.unwrap_or(f64::NAN) * count(rows);
         }
         seen += rows;
         progress.advance(rows as u64);
@@ -99,7 +91,7 @@ pub fn figures(
         Likelihood::Gaussian => format!("Gaussian, σ {}", vae.sigma),
         Likelihood::GaussianLearned => "Gaussian, σ that suits each batch best".to_owned(),
     };
-    let figure = |key, name: &str, value: f64, error, method, real| Figure {
+    let metric = |key, name: &str, value: f64, error, method, real| MetricValue {
         key,
         name: name.to_owned(),
         value,
@@ -107,12 +99,12 @@ pub fn figures(
         floor: None,
         better: Better::Lower,
         method,
-        stamp: evaluator.likelihood_stamp(real),
+        provenance: evaluator.provenance_on_test(real),
     };
     let bound = total / count(seen.max(1));
     finite(bound)?;
     let method = format!("nats an image, grey pixels, {pixels}, 1 draw");
-    let mut found = vec![figure(
+    let mut found = vec![metric(
         "negative_elbo",
         "negative ELBO",
         bound,
@@ -125,7 +117,7 @@ pub fn figures(
     }
     let bound = total_binarized / count(seen.max(1));
     finite(bound)?;
-    found.push(figure(
+    found.push(metric(
         "negative_elbo_binarized",
         "negative ELBO, binarized",
         bound,
@@ -146,7 +138,7 @@ pub fn figures(
     for (pixels, index) in batches(images) {
         let rows = (pixels.len() / data.image_len().max(1)).min(images - all.len());
         let pixels = pixels.get(..rows * data.image_len()).unwrap_or(pixels);
-        let x = reals(binarized(pixels, index), rows, index);
+        let x = batch(binarized(pixels, index), index);
         let bounds = learner.importance_bound(x, options.draws as u64, index);
         all.extend(bounds.unwrap_or_default());
         progress.advance(rows as u64);
@@ -158,7 +150,7 @@ pub fn figures(
     let variance = all.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
     let method = format!("nats an image, binarized pixels, {} draws", options.draws);
     let error = Some((variance / n).sqrt());
-    found.push(figure(
+    found.push(metric(
         "negative_iwae",
         "importance-weighted bound",
         mean,
@@ -167,6 +159,10 @@ pub fn figures(
         all.len(),
     ));
     Ok(found)
+}
+
+fn count(n: usize) -> f64 {
+    n as f64
 }
 
 fn finite(bound: f64) -> Result<(), EvaluationError> {

@@ -1,35 +1,10 @@
 //! Whether a run goes on with the data that it was trained on.
 
-use serde::{Deserialize, Serialize};
-
-use super::checkpoint::State;
+use super::state::{DataMark, State};
 use crate::data::Dataset;
 
-/// What a checkpoint keeps of the data set, to know it again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataMark {
-    /// [`Dataset::fingerprint`]: SHA-256 of images, labels and class names.
-    pub fingerprint: String,
-    /// Training images.
-    pub train: usize,
-    /// Test images.
-    pub test: usize,
-}
-
-impl DataMark {
-    /// Of the data set as it is now; reads every pixel once.
-    #[must_use]
-    pub fn of(data: &Dataset) -> Self {
-        Self {
-            fingerprint: data.fingerprint(),
-            train: data.train.len(),
-            test: data.test.len(),
-        }
-    }
-}
-
-/// What is different between the data of a checkpoint and `now`, the mark of `data`; `None` when nothing is. A checkpoint of an
-/// earlier version has no mark: its class names alone are compared.
+/// What is different between the data of a checkpoint and `now`, the mark of `data`; `None` when
+/// nothing is. A checkpoint of an earlier version has no mark: its class names alone are compared.
 pub(super) fn difference(state: &State, now: &DataMark, data: &Dataset) -> Option<String> {
     let mut parts = Vec::new();
     if let Some(then) = state.data.as_ref().filter(|then| *then != now)

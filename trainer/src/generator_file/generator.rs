@@ -1,54 +1,15 @@
-//! Generators from files of both kinds: ONNX files, and compiled models as `dreamlet compile` writes them.
-
-use core::fmt;
+//! A generator in the engine that its file is for.
 
 use dreamlet_onnx::Limits;
 use dreamlet_runtime::card::Card;
+use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::MAGIC;
-use dreamlet_runtime::engine::compiled::{CompiledError, CompiledGenerator};
-use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
+use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::generator::{GenerateError, Generator};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 
-/// Why a generator's file is not used.
-#[derive(Debug)]
-pub enum FileError {
-    /// Of an ONNX file.
-    Onnx(OnnxError),
-    /// Of a compiled model.
-    Compiled(CompiledError),
-}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Onnx(error) => error.fmt(f),
-            Self::Compiled(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for FileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Onnx(error) => Some(error),
-            Self::Compiled(error) => Some(error),
-        }
-    }
-}
-
-impl From<OnnxError> for FileError {
-    fn from(error: OnnxError) -> Self {
-        Self::Onnx(error)
-    }
-}
-
-impl From<CompiledError> for FileError {
-    fn from(error: CompiledError) -> Self {
-        Self::Compiled(error)
-    }
-}
+use super::error::FileError;
 
 /// A generator in the engine that its file is for.
 #[derive(Debug)]
@@ -64,11 +25,12 @@ enum Engine {
 }
 
 impl FileGenerator {
-    /// A compiled model by its first bytes, an ONNX file otherwise; `assumptions` are for ONNX files without a card.
+    /// A compiled model by its first bytes, an ONNX file otherwise; `assumptions` are for ONNX
+    /// files without a card.
     ///
     /// # Errors
     /// [`FileError`] if the file is refused or does not say all that is needed.
-    pub fn from_bytes(file: &[u8], assumptions: &Assumptions) -> Result<Self, FileError> {
+    pub(crate) fn from_bytes(file: &[u8], assumptions: &Assumptions) -> Result<Self, FileError> {
         if file.starts_with(&MAGIC) {
             let compiled = CompiledGenerator::from_bytes(file)?;
             return Ok(Self {
@@ -84,20 +46,17 @@ impl FileGenerator {
     }
 
     /// The card, if the file has one.
-    #[must_use]
     pub const fn card(&self) -> Option<&Card> {
         self.card.as_ref()
     }
 
     /// Whether it is a compiled model.
-    #[must_use]
     pub const fn is_compiled(&self) -> bool {
         matches!(self.engine, Engine::Compiled(_))
     }
 
     /// What latents are drawn from.
-    #[must_use]
-    pub fn distribution(&self) -> Distribution {
+    pub(crate) fn distribution(&self) -> Distribution {
         match &self.engine {
             Engine::Onnx(engine) => engine.distribution(),
             Engine::Compiled(engine) => engine.distribution(),
@@ -105,8 +64,7 @@ impl FileGenerator {
     }
 
     /// Numbers of an image, `channels * height * width`.
-    #[must_use]
-    pub fn image_len(&self) -> usize {
+    pub(crate) fn image_len(&self) -> usize {
         match &self.engine {
             Engine::Onnx(engine) => engine.image_len(),
             Engine::Compiled(engine) => engine.image_len(),
@@ -117,7 +75,7 @@ impl FileGenerator {
     ///
     /// # Errors
     /// [`FileError`]; `images` is then unspecified.
-    pub fn generate_batch(
+    pub(crate) fn generate_batch(
         &mut self,
         latents: &[f32],
         classes: Option<&[usize]>,

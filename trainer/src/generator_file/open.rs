@@ -6,15 +6,16 @@ use std::time::SystemTime;
 use dreamlet_onnx::{Limits, read};
 use dreamlet_runtime::engine::tract::Assumptions;
 
-use super::{FileError, FileGenerator, SamplingError};
-use crate::training::checkpoint;
+use super::error::{FileError, OpenError};
+use super::generator::FileGenerator;
 
 /// The model file that `path` means: itself, or the newest `export/*.onnx` of a run folder.
 ///
 /// # Errors
-/// [`SamplingError`] if there is no such file or folder, the folder is no run, or the run has no export.
-pub fn resolve(path: &Path) -> Result<PathBuf, SamplingError> {
-    let unreadable = |error| SamplingError::NoModel {
+/// [`OpenError`] if there is no such file or folder, the folder is no run, or the run has no
+/// export.
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let unreadable = |error| OpenError::NoModel {
         path: path.to_path_buf(),
         error,
     };
@@ -22,7 +23,7 @@ pub fn resolve(path: &Path) -> Result<PathBuf, SamplingError> {
         return Ok(path.to_path_buf());
     }
     if !path.join("config.toml").is_file() {
-        return Err(SamplingError::NotARun {
+        return Err(OpenError::NotARun {
             path: path.to_path_buf(),
         });
     }
@@ -39,36 +40,29 @@ pub fn resolve(path: &Path) -> Result<PathBuf, SamplingError> {
             .and_then(|data| data.modified())
             .unwrap_or(SystemTime::UNIX_EPOCH);
         if file.extension().is_some_and(|e| e == "onnx") && file.is_file() {
-            // Of two with the same time the later name, so that the choice does not depend on the file system.
+            // Of two with the same time the later name, so that the choice does not depend on the
+            // file system.
             newest = newest.max(Some((modified, file)));
         }
     }
     newest
         .map(|(_, file)| file)
-        .ok_or_else(|| SamplingError::NotExported {
+        .ok_or_else(|| OpenError::NotExported {
             run: path.to_path_buf(),
         })
 }
 
-/// The run's newest checkpoint, if it was written after the export `file`: what `file` draws is not what the run can do by now.
-#[must_use]
-pub fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
-    let time = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-    let step = *checkpoint::steps(run).last()?;
-    let checkpoint = checkpoint::folder(run, step);
-    (time(&checkpoint.join("state.json"))? > time(file)?).then_some(checkpoint)
-}
-
-/// Loads a generator, of an ONNX file or a compiled model. `assumptions` are for ONNX files without a card; a card goes before them.
+/// Loads a generator, of an ONNX file or a compiled model. `assumptions` are for ONNX files without
+/// a card; a card goes before them.
 ///
 /// # Errors
-/// [`SamplingError::Model`] if the file is refused or does not say all that is needed.
-pub fn open(path: &Path, assumptions: &Assumptions) -> Result<FileGenerator, SamplingError> {
+/// [`OpenError::Model`] if the file is refused or does not say all that is needed.
+pub fn open(path: &Path, assumptions: &Assumptions) -> Result<FileGenerator, OpenError> {
     let limits = Limits::default();
     read(path, &limits)
         .map_err(|error| FileError::Onnx(error.into()))
         .and_then(|file| FileGenerator::from_bytes(&file, assumptions))
-        .map_err(|error| SamplingError::Model {
+        .map_err(|error| OpenError::Model {
             path: path.to_path_buf(),
             error,
         })
@@ -82,7 +76,7 @@ mod tests {
     fn a_run_means_its_newest_export() {
         let run = std::env::temp_dir().join(format!("dreamlet-resolve-{}", std::process::id()));
         std::fs::create_dir_all(run.join("export")).unwrap();
-        assert!(matches!(resolve(&run), Err(SamplingError::NotARun { .. })));
+        assert!(matches!(resolve(&run), Err(OpenError::NotARun { .. })));
         std::fs::write(run.join("config.toml"), "").unwrap();
         let error = resolve(&run).unwrap_err();
         assert!(
@@ -109,7 +103,7 @@ mod tests {
         );
         assert!(matches!(
             resolve(&run.join("no.onnx")),
-            Err(SamplingError::NoModel { .. })
+            Err(OpenError::NoModel { .. })
         ));
         std::fs::remove_dir_all(run).unwrap();
     }

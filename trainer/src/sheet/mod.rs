@@ -1,99 +1,52 @@
 //! Images side by side in one, and PNG files that are whole or not there.
 
-use std::fmt;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::image::{ImageError, Shape};
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use thiserror::Error;
 
 use crate::atomic_file::write_atomic;
 
 /// Most pixels of a sheet: 64 Mi, so that a mistyped number of seeds does not fill the memory.
-pub const MAX_PIXELS: u64 = 1 << 26;
+pub(crate) const MAX_PIXELS: u64 = 1 << 26;
 /// The grey of the gaps: seen beside black images and beside white ones.
 const GAP_GREY: u8 = 0x50;
 
 /// What can be wrong with a sheet of images.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum GridError {
-    /// There is no image to show.
+    #[error("there is no image to show")]
     Empty,
     /// The shape is impossible.
-    Shape(ImageError),
+    #[error("{0}")]
+    Shape(#[source] ImageError),
     /// An image has another length than the shape says.
+    #[error("image {index} has {found} bytes, its shape needs {expected}")]
     ImageLength {
-        /// Position of the image.
         index: usize,
-        /// Bytes it should have.
         expected: usize,
-        /// Bytes it has.
         found: usize,
     },
     /// The columns are 0, or the enlargement is.
-    Zero {
-        /// Which of them.
-        what: &'static str,
-    },
+    #[error("{what} is 0; give at least 1")]
+    Zero { what: &'static str },
     /// The sheet would have more than [`MAX_PIXELS`] pixels.
-    TooLarge {
-        /// Its width.
-        width: u64,
-        /// Its height.
-        height: u64,
-    },
-    /// The encoder failed.
-    Encode {
-        /// In its words.
-        reason: String,
-    },
-    /// The file could not be written.
+    #[error(
+        "a sheet of {width} x {height} pixels is more than {MAX_PIXELS}: take fewer images, a smaller scale, or a folder \
+         with one file for each"
+    )]
+    TooLarge { width: u64, height: u64 },
+    #[error("the image could not be encoded as PNG: {reason}")]
+    Encode { reason: String },
+    #[error("cannot write {}: {error}", path.display())]
     Write {
-        /// Where.
         path: PathBuf,
-        /// Why.
+        #[source]
         error: std::io::Error,
     },
-}
-
-impl fmt::Display for GridError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => write!(f, "there is no image to show"),
-            Self::Shape(error) => write!(f, "{error}"),
-            Self::ImageLength {
-                index,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "image {index} has {found} bytes, its shape needs {expected}"
-                )
-            }
-            Self::Zero { what } => write!(f, "{what} is 0; give at least 1"),
-            Self::TooLarge { width, height } => write!(
-                f,
-                "a sheet of {width} x {height} pixels is more than {MAX_PIXELS}: take fewer images, a smaller scale, or \
-                 a folder with one file for each"
-            ),
-            Self::Encode { reason } => {
-                write!(f, "the image could not be encoded as PNG: {reason}")
-            }
-            Self::Write { path, error } => write!(f, "cannot write {}: {error}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for GridError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Shape(error) => Some(error),
-            Self::Write { error, .. } => Some(error),
-            _ => None,
-        }
-    }
 }
 
 /// A buffer for a sheet of `width` by `height` pixels, if that is not too large.
@@ -127,14 +80,16 @@ fn image_of(
     })
 }
 
-/// Arranges images of one shape in rows from left to right, `gap` pixels of grey between them and around.
+/// Arranges images of one shape in rows from left to right, `gap` pixels of grey between them and
+/// around.
 ///
-/// Each image is `height * width * channels` bytes in row, column, channel order. Without `columns` the sheet is as
-/// near to a square of images as it can be, wider rather than higher. The image is grey or RGB as the images are.
+/// Each image is `height * width * channels` bytes in row, column, channel order. Without `columns`
+/// the sheet is as near to a square of images as it can be, wider rather than higher. The image is
+/// grey or RGB as the images are.
 ///
 /// # Errors
 /// [`GridError`]: no images, one of the wrong length, 0 columns, or too many pixels.
-pub fn grid(
+pub(crate) fn grid(
     images: &[Vec<u8>],
     shape: Shape,
     columns: Option<usize>,
@@ -190,11 +145,19 @@ pub fn grid(
     image_of(width, height, shape.channels, bytes)
 }
 
+/// Planar bytes (channel, row, column) in row, column, channel order.
+pub(crate) fn chw_to_hwc(chw: &[u8], shape: Shape) -> Vec<u8> {
+    let plane = shape.height * shape.width;
+    let byte = |i: usize| {
+        chw.get(i % shape.channels * plane + i / shape.channels)
+            .copied()
+            .unwrap_or(0)
+    };
+    (0..plane * shape.channels).map(byte).collect()
+}
+
 /// Enlarges an image by a whole factor: each pixel becomes a square.
-///
-/// # Errors
-/// [`GridError::Zero`], or [`GridError::TooLarge`].
-pub fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, GridError> {
+pub(crate) fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, GridError> {
     if factor == 0 {
         return Err(GridError::Zero { what: "the scale" });
     }
@@ -210,7 +173,7 @@ pub fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImage, Grid
 ///
 /// # Errors
 /// [`GridError`] if the shape is impossible or the image has another length.
-pub fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
+pub(crate) fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
     let expected = shape.check().map_err(GridError::Shape)?;
     if bytes.len() != expected {
         return Err(GridError::ImageLength {
@@ -229,10 +192,7 @@ pub fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
 }
 
 /// The bytes of a PNG file.
-///
-/// # Errors
-/// [`GridError::Encode`].
-pub fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
+pub(crate) fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
     let mut bytes = Cursor::new(Vec::new());
     image
         .write_to(&mut bytes, ImageFormat::Png)
@@ -243,10 +203,7 @@ pub fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
 }
 
 /// Writes a PNG file that is whole or not there: under a temporary name, synced, renamed.
-///
-/// # Errors
-/// [`GridError::Encode`] or [`GridError::Write`].
-pub fn save_png(image: &DynamicImage, path: &Path) -> Result<(), GridError> {
+pub(crate) fn save_png(image: &DynamicImage, path: &Path) -> Result<(), GridError> {
     write_atomic(path, &png(image)?).map_err(|error| GridError::Write {
         path: path.to_path_buf(),
         error,

@@ -1,0 +1,141 @@
+//! The typed graph: operators in one form, constants computed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{A, Builder, dcgan, gemm};
+use dreamlet_onnx::graph::{Graph, Node, Op, Part, Window};
+use dreamlet_onnx::proto::TensorProto;
+use dreamlet_onnx::{CheckedGraph, Constant, DType, Data, Limits};
+
+fn graph(builder: &Builder) -> Graph {
+    let checked = CheckedGraph::from_bytes(&builder.bytes(), &Limits::default());
+    checked.unwrap().graph()
+}
+
+/// The node that makes a value.
+fn node<'a>(graph: &'a Graph, name: &str) -> &'a Node {
+    let made = |node: &&Node| graph.values[node.output].name == name;
+    graph.nodes.iter().find(made).unwrap()
+}
+
+fn constant<'a>(graph: &'a Graph, name: &str) -> &'a Constant {
+    let value = graph.values.iter().find(|value| value.name == name);
+    value.unwrap().constant.as_ref().unwrap()
+}
+
+#[test]
+fn every_initializer_comes_with_its_elements() {
+    let graph = graph(&dcgan(4, 8, 4));
+    let weights = constant(&graph, "x1.w");
+    assert_eq!(weights.shape, [8, 4, 4, 4]);
+    assert_eq!(weights.data.len(), 512);
+    assert!(graph.values[graph.latent].constant.is_none());
+    assert_eq!(graph.values[graph.image].shape, [1, 1, 16, 16]);
+}
+
+/// A generator with a convolution of 5 by 6 pixels, which `attributes` describe.
+fn convolution(op: &str, attributes: Vec<(&str, A)>) -> Window {
+    let b = Builder::new(&[-1, 3], &[]).ints("map", &[-1, 2, 5, 6]);
+    let mut b = gemm(b, "latent", "flat", 3, 60)
+        .node("Reshape", &["flat", "map"], "x", vec![])
+        .weights("w", &[2, 2, 3, 4], 24)
+        .node(op, &["x", "w"], "image", attributes);
+    b.graph().output[0].r#type = None;
+    match &node(&graph(&b), "image").op {
+        Op::Conv(window) | Op::ConvTranspose(window) => window.clone(),
+        op => panic!("{op:?}"),
+    }
+}
+
+#[test]
+fn pads_are_explicit_whichever_way_they_are_given() {
+    let auto_pad = |text| ("auto_pad", A::Text(text));
+    let plain = convolution("Conv", vec![]);
+    assert_eq!(plain.kernel, [3, 4]);
+    assert_eq!((plain.strides, plain.dilations), (vec![1; 2], vec![1; 2]));
+    assert_eq!((plain.pads, plain.groups), (vec![(0, 0); 2], 1));
+    let given = convolution("Conv", vec![("pads", A::Ints(vec![1, 2, 0, 3]))]);
+    assert_eq!(given.pads, [(1, 0), (2, 3)]);
+    let valid = convolution("Conv", vec![auto_pad("VALID")]);
+    assert_eq!(valid.pads, [(0, 0); 2]);
+    let upper = convolution("Conv", vec![auto_pad("SAME_UPPER")]);
+    assert_eq!(upper.pads, [(1, 1), (1, 2)]);
+    let lower = convolution("Conv", vec![auto_pad("SAME_LOWER")]);
+    assert_eq!(lower.pads, [(1, 1), (2, 1)]);
+    // 5 and 6 of stride 2 make 3 and 3: 2 * 2 + 3 - 5 = 2 and 2 * 2 + 4 - 6 = 2 are missing.
+    let strides = ("strides", A::Ints(vec![2, 2]));
+    let strided = convolution("Conv", vec![auto_pad("SAME_UPPER"), strides]);
+    assert_eq!(strided.pads, [(1, 1), (1, 1)]);
+    // Transposed, 4 * 2 + 3 - 10 = 1 and 5 * 2 + 4 - 12 = 2 are too many.
+    let strides = ("strides", A::Ints(vec![2, 2]));
+    let lower = convolution("ConvTranspose", vec![auto_pad("SAME_LOWER"), strides]);
+    assert_eq!(lower.pads, [(1, 0), (1, 1)]);
+    assert_eq!(lower.output_padding, [0, 0]);
+}
+
+#[test]
+fn constants_of_any_size_are_computed_once_and_for_all() {
+    let long: Vec<f32> = (0..100).map(|x| x as f32).collect();
+    let b = Builder::new(&[-1, 100], &[-1, 100])
+        .floats("long", &long)
+        .floats("one", &[1.0])
+        .node("Add", &["long", "one"], "sum", vec![])
+        .ints("start", &[-1])
+        .ints("end", &[i64::MIN])
+        .ints("axes", &[0])
+        .ints("sides", &[7, 8, 9])
+        .ints("back", &[-1])
+        .node(
+            "Slice",
+            &["sides", "start", "end", "axes", "back"],
+            "turned",
+            vec![],
+        )
+        .node("Gather", &["turned", "start"], "last", vec![])
+        .node("Shape", &["latent"], "shape", vec![])
+        .node("Add", &["latent", "sum"], "image", vec![]);
+    let graph = graph(&b);
+    let sum = constant(&graph, "sum").as_f32s().unwrap();
+    assert!(sum.iter().zip(&long).all(|(sum, x)| *sum == x + 1.0));
+    assert_eq!(constant(&graph, "turned").data, Data::I64(vec![9, 8, 7]));
+    let turned = Part {
+        first: 2,
+        count: 3,
+        step: -1,
+    };
+    assert_eq!(node(&graph, "turned").op, Op::Slice(vec![turned]));
+    assert_eq!(constant(&graph, "last").data, Data::I64(vec![7]));
+    assert_eq!(constant(&graph, "shape").data, Data::I64(vec![1, 100]));
+    assert!(!graph.values[graph.image].fixed);
+}
+
+#[test]
+fn halves_doubles_and_truth_values_are_decoded() {
+    let typed = |name: &str, dtype: DType, bytes: &[u8], count: i64| TensorProto {
+        name: name.into(),
+        dims: vec![count],
+        data_type: dtype.code(),
+        raw_data: bytes.to_vec(),
+        ..TensorProto::default()
+    };
+    let mut b = Builder::new(&[-1, 2], &[-1, 2]).node("Tanh", &["latent"], "image", vec![]);
+    let halves = [0x00, 0x3c, 0x01, 0x00];
+    let doubles: Vec<u8> = [0.5f64, -2.0]
+        .iter()
+        .flat_map(|x| x.to_le_bytes())
+        .collect();
+    b.graph().initializer.extend([
+        typed("halves", DType::F16, &halves, 2),
+        typed("doubles", DType::F64, &doubles, 2),
+        typed("truth", DType::Bool, &[1, 0, 1], 3),
+    ]);
+    let graph = graph(&b);
+    // The second is the smallest subnormal.
+    assert_eq!(
+        constant(&graph, "halves").data,
+        Data::F32(vec![1.0, 2f32.powi(-24)])
+    );
+    assert_eq!(constant(&graph, "doubles").data, Data::F32(vec![0.5, -2.0]));
+    assert_eq!(constant(&graph, "truth").data, Data::I64(vec![1, 0, 1]));
+}

@@ -1,0 +1,155 @@
+//! A run begins, or goes on from a checkpoint.
+
+use std::path::Path;
+
+use super::checkpoint;
+use super::error::TrainError;
+use super::run::{RunFolder, environment, read_config, write_config};
+use super::same_data::difference;
+use super::sample_sheets;
+use super::state::{DataMark, State};
+use super::training_loop::{Outcome, Session, TrainOptions};
+use crate::atomic_file::write_atomic;
+use crate::config::{Config, TrainingConfig};
+use crate::data::Dataset;
+use crate::evaluation::classifiable;
+
+/// Trains from the first step in a new run folder under `options.out`.
+///
+/// # Errors
+/// [`TrainError`]; what was trained until the last checkpoint stays.
+pub fn train(
+    config: &Config,
+    data: &Dataset,
+    options: &TrainOptions,
+) -> Result<Outcome, TrainError> {
+    let (device, name) = options.device.open()?;
+    check_data(config, data)?;
+    let mut run = RunFolder::create(&options.out, config)?;
+    let file = run.path().join("environment.json");
+    let environment = serde_json::to_vec_pretty(&environment(name)).unwrap_or_default();
+    write_atomic(&file, &environment).map_err(TrainError::file(&file, "writing"))?;
+    sample_sheets::draw_reals(data, &run.path().join("reals.png"))?;
+    run.log(&format!("new run on {name}"));
+    for note in &data.notes {
+        run.log(&format!("note: {note}"));
+    }
+    for file in &data.broken {
+        run.log(&format!(
+            "skipped: {}: {}",
+            file.path.display(),
+            file.reason
+        ));
+    }
+    let state = beginning(config, data, DataMark::of(data));
+    Session::new(config, data, options, run, &device, state)?.go()
+}
+
+/// Where a run begins.
+fn beginning(config: &Config, data: &Dataset, mark: DataMark) -> State {
+    State {
+        augment: config.gan.as_ref().map_or(0.0, |gan| gan.augment),
+        classes: data.classes.clone(),
+        data: Some(mark),
+        ..State::default()
+    }
+}
+
+/// Goes on with the newest whole checkpoint of `path`, bit for bit on the CPU.
+///
+/// `config` is the run's own configuration, perhaps with other limits, which become the run's.
+///
+/// # Errors
+/// [`TrainError`]. A run without any checkpoint begins again at step 0; one whose checkpoints are
+/// all damaged, or whose data are others now, is left as it is.
+pub(crate) fn resume(
+    path: &Path,
+    config: &Config,
+    data: &Dataset,
+    options: &TrainOptions,
+) -> Result<Outcome, TrainError> {
+    let (device, name) = options.device.open()?;
+    let former = read_config(path)?;
+    let mut run = RunFolder::open(path)?;
+    let (newest, _) = checkpoint::newest(path)?;
+    let mark = DataMark::of(data);
+    if let Some((_, state)) = &newest
+        && let Some(difference) = difference(state, &mark, data)
+    {
+        return Err(TrainError::OtherData {
+            run: path.to_owned(),
+            source_name: config.data.source.clone(),
+            difference,
+        });
+    }
+    check_data(config, data)?;
+    // Only from here on is anything of the run changed.
+    for line in checkpoint::tidy(path)? {
+        run.log(&line);
+        log::info!("{line}");
+    }
+    if former != *config {
+        write_config(path, config)?;
+        run.log(&format!(
+            "limits: {}, before: {}",
+            limits(&config.training),
+            limits(&former.training)
+        ));
+    }
+    let state = if let Some((_, state)) = &newest {
+        State {
+            data: Some(mark),
+            ..state.clone()
+        }
+    } else {
+        let line = format!(
+            "{} has no checkpoint: it begins again at step 0",
+            path.display()
+        );
+        run.log(&line);
+        log::info!("{line}");
+        beginning(config, data, mark)
+    };
+    run.log(&format!("resumed at step {} on {name}", state.step));
+    run.rewind(state.step)?;
+    let mut session = Session::new(config, data, options, run, &device, state)?;
+    if let Some(newest) = &newest {
+        session.load(newest)?;
+    }
+    session.go()
+}
+
+/// The limits that there are, in words.
+fn limits(t: &TrainingConfig) -> String {
+    let all = [
+        ("epochs", t.epochs),
+        ("steps", t.steps),
+        ("seconds", t.seconds),
+    ];
+    let given = all.iter().filter(|(_, limit)| *limit > 0);
+    let words: Vec<String> = given
+        .map(|(name, limit)| format!("{limit} {name}"))
+        .collect();
+    words.join(", ")
+}
+
+fn check_data(config: &Config, data: &Dataset) -> Result<(), TrainError> {
+    let (wanted, labelled) = (config.model.classes, data.train.labels().is_some());
+    let found = if labelled { data.classes.len() } else { 0 };
+    if wanted > 0 && wanted != found {
+        return Err(TrainError::Classes { wanted, found });
+    }
+    let best_by = config.training.best_by;
+    if best_by.needs_labels() && !classifiable(data) {
+        return Err(TrainError::BestByNeedsLabels {
+            metric: best_by.name(),
+            data: data.name.clone(),
+        });
+    }
+    let (found, batch) = (data.train.len(), config.optimizer.batch);
+    if found < batch {
+        Err(TrainError::TooFewImages { found, batch })
+    } else {
+        Ok(())
+    }
+}
