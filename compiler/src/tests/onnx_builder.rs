@@ -1,49 +1,11 @@
 //! For tests: ONNX files in a few lines a network, weights from seeded streams.
 
-use dreamlet_onnx::proto::Message as _;
-use dreamlet_onnx::proto::attribute_proto::AttributeType;
-use dreamlet_onnx::proto::tensor_proto::DataType;
-use dreamlet_onnx::proto::tensor_shape_proto::{Dimension, dimension};
+use dreamlet_onnx::DType;
+pub(crate) use dreamlet_onnx::graph_builder::Attribute as Attr;
 use dreamlet_onnx::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+    AttributeProto, GraphProto, Message as _, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 };
 use dreamlet_runtime::latent::Stream;
-
-/// An attribute's value.
-pub(crate) enum Attr {
-    Int(i64),
-    Ints(Vec<i64>),
-    Float(f32),
-    Text(&'static str),
-}
-
-fn attribute(name: &str, value: Attr) -> AttributeProto {
-    let mut pb = AttributeProto {
-        name: name.into(),
-        ..Default::default()
-    };
-    let ty = match value {
-        Attr::Int(i) => {
-            pb.i = i;
-            AttributeType::Int
-        }
-        Attr::Ints(ints) => {
-            pb.ints = ints;
-            AttributeType::Ints
-        }
-        Attr::Float(f) => {
-            pb.f = f;
-            AttributeType::Float
-        }
-        Attr::Text(s) => {
-            pb.s = s.into();
-            AttributeType::String
-        }
-    };
-    pb.r#type = ty as i32;
-    pb
-}
 
 /// A model under construction. Values are numbered; nodes give the name of what they make.
 pub(crate) struct OnnxBuilder {
@@ -53,37 +15,16 @@ pub(crate) struct OnnxBuilder {
     count: usize,
 }
 
-fn info(name: &str, ty: DataType, dims: &[i64]) -> ValueInfoProto {
-    let dim = |d: &i64| Dimension {
-        value: Some(match d {
-            -1 => dimension::Value::DimParam("N".into()),
-            d => dimension::Value::DimValue(*d),
-        }),
-        ..Default::default()
-    };
-    let tensor = type_proto::Tensor {
-        elem_type: ty as i32,
-        shape: Some(TensorShapeProto {
-            dim: dims.iter().map(dim).collect(),
-        }),
-    };
-    ValueInfoProto {
-        name: name.into(),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor)),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
+fn info(name: &str, dtype: DType, dims: &[i64]) -> ValueInfoProto {
+    ValueInfoProto::tensor(name, dtype, Some("N"), dims)
 }
 
 impl OnnxBuilder {
     /// A graph with the input `latent` of these dimensions behind the batch.
     pub(crate) fn new(seed: u64, latent: &[i64]) -> Self {
-        let dims: Vec<i64> = [-1].iter().chain(latent).copied().collect();
         let graph = GraphProto {
             name: "generator".into(),
-            input: vec![info("latent", DataType::Float, &dims)],
+            input: vec![info("latent", DType::F32, latent)],
             ..Default::default()
         };
         Self {
@@ -95,7 +36,7 @@ impl OnnxBuilder {
     }
 
     pub(crate) fn class(&mut self) -> &'static str {
-        let class = info("class", DataType::Int64, &[-1]);
+        let class = info("class", DType::I64, &[]);
         self.graph.input.push(class);
         "class"
     }
@@ -120,25 +61,15 @@ impl OnnxBuilder {
 
     pub(crate) fn floats(&mut self, dims: &[i64], values: &[f32]) -> String {
         let name = self.name("floats");
-        self.graph.initializer.push(TensorProto {
-            name: name.clone(),
-            dims: dims.to_vec(),
-            data_type: DataType::Float as i32,
-            raw_data: values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            ..Default::default()
-        });
+        let tensor = TensorProto::f32s(&name, dims, values);
+        self.graph.initializer.push(tensor);
         name
     }
 
     pub(crate) fn ints(&mut self, values: &[i64]) -> String {
         let name = self.name("ints");
-        self.graph.initializer.push(TensorProto {
-            name: name.clone(),
-            dims: vec![values.len() as i64],
-            data_type: DataType::Int64 as i32,
-            int64_data: values.to_vec(),
-            ..Default::default()
-        });
+        let tensor = TensorProto::i64s(&name, &[values.len() as i64], values);
+        self.graph.initializer.push(tensor);
         name
     }
 
@@ -149,17 +80,12 @@ impl OnnxBuilder {
         attributes: Vec<(&str, Attr)>,
     ) -> String {
         let output = self.name(&op.to_lowercase());
-        self.graph.node.push(NodeProto {
-            name: format!("make_{output}"),
-            op_type: op.into(),
-            input: inputs.iter().map(|name| (*name).into()).collect(),
-            output: vec![output.clone()],
-            attribute: attributes
-                .into_iter()
-                .map(|(name, value)| attribute(name, value))
-                .collect(),
-            ..Default::default()
-        });
+        let attributes = attributes
+            .into_iter()
+            .map(|(name, value)| AttributeProto::new(name, value));
+        let name = format!("make_{output}");
+        let node = NodeProto::new(name, op, inputs.iter().copied(), &output, attributes);
+        self.graph.node.push(node);
         output
     }
 
@@ -190,18 +116,8 @@ impl OnnxBuilder {
 
     /// The file, with `output` as its output, of these dimensions behind the batch.
     pub(crate) fn file(mut self, output: &str, image: &[i64]) -> Vec<u8> {
-        let dims: Vec<i64> = [-1].iter().chain(image).copied().collect();
-        self.graph.output = vec![info(output, DataType::Float, &dims)];
-        ModelProto {
-            ir_version: 8,
-            opset_import: vec![OperatorSetIdProto {
-                domain: String::new(),
-                version: self.opset,
-            }],
-            graph: Some(self.graph),
-            ..Default::default()
-        }
-        .encode_to_vec()
+        self.graph.output = vec![info(output, DType::F32, image)];
+        ModelProto::new(8, self.opset, self.graph).encode_to_vec()
     }
 }
 

@@ -28,15 +28,6 @@ pub(crate) struct BatchIndices<'a> {
 
 /// Batches of image indices, without end. Every epoch has its own order, which depends on the seed
 /// and the epoch's number only; images that do not fill a last batch are left out of that epoch.
-///
-/// ```
-/// use dreamlet_trainer::data::Batches;
-/// let mut run = Batches::new(42, 1000, 64)?;
-/// (0..20).for_each(|_| drop(run.next_batch()));
-/// let mut resumed = Batches::resume(42, 1000, 64, run.position())?;
-/// assert_eq!(resumed.next_batch(), run.next_batch());
-/// # Ok::<(), dreamlet_trainer::data::DataError>(())
-/// ```
 #[derive(Clone, Debug)]
 pub(crate) struct Batches {
     seed: u64,
@@ -133,6 +124,14 @@ mod tests {
         (0..batches.per_epoch())
             .flat_map(|_| batches.next_batch().indices.to_vec())
             .collect()
+    }
+
+    #[test]
+    fn a_resumed_order_goes_on_where_the_first_was() {
+        let mut run = Batches::new(42, 1000, 64).unwrap();
+        (0..20).for_each(|_| drop(run.next_batch()));
+        let mut resumed = Batches::resume(42, 1000, 64, run.position()).unwrap();
+        assert_eq!(resumed.next_batch(), run.next_batch());
     }
 
     #[test]

@@ -4,17 +4,6 @@
 //! and with the channels that the options say. [`Batches`] says which images come next: a pure
 //! function of a seed and a position. [`Augment`] changes them: a pure function of seed, epoch and
 //! image.
-//!
-//! ```
-//! use dreamlet_trainer::data::{self, Batches, DataSpec, LoadOptions};
-//! let options = LoadOptions { limit: Some(100), ..LoadOptions::default() };
-//! let data = data::load(&DataSpec::Glyphs, &options)?;
-//! assert_eq!((data.channels, data.height, data.width), (1, 28, 28));
-//! let mut batches = Batches::new(7, data.train.len(), 32)?;
-//! let batch = batches.next_batch();
-//! assert_eq!(batch.indices.len(), 32);
-//! # Ok::<(), data::DataError>(())
-//! ```
 
 mod augment;
 mod batches;

@@ -8,14 +8,6 @@ use super::error::{DataError, VALID_SPECS};
 use crate::suggest::distance;
 
 /// Which data set is meant: what `--data` says, parsed.
-///
-/// ```
-/// use dreamlet_trainer::data::DataSpec;
-/// let spec: DataSpec = "folder:images/cats".parse()?;
-/// assert_eq!(spec, DataSpec::Folder("images/cats".into()));
-/// assert_eq!(spec.to_string(), "folder:images/cats");
-/// # Ok::<(), dreamlet_trainer::data::DataError>(())
-/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DataSpec {
     /// Digits drawn by the program: 28x28 grey, 60,000 to train and 10,000 to test.
@@ -126,6 +118,13 @@ fn unknown(text: &str, kind: &str) -> DataError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_named_as_it_is_written() {
+        let spec: DataSpec = "folder:images/cats".parse().unwrap();
+        assert_eq!(spec, DataSpec::Folder("images/cats".into()));
+        assert_eq!(spec.to_string(), "folder:images/cats");
+    }
 
     #[test]
     fn specs_are_read_back_as_they_print() {

@@ -101,3 +101,11 @@ fn images_are_varied_centred_and_black_at_the_border() {
     }
     assert!(f64::abs(sum_x) < 500.0 && f64::abs(sum_y) < 500.0);
 }
+
+#[test]
+fn batches_are_of_the_training_images() {
+    let data = load(&options()).unwrap();
+    assert_eq!((data.channels, data.height, data.width), (1, 28, 28));
+    let mut batches = crate::data::Batches::new(7, data.train.len(), 32).unwrap();
+    assert_eq!(batches.next_batch().indices.len(), 32);
+}
