@@ -129,7 +129,9 @@ mod tests {
     #[test]
     fn a_resumed_order_goes_on_where_the_first_was() {
         let mut run = Batches::new(42, 1000, 64).unwrap();
-        (0..20).for_each(|_| drop(run.next_batch()));
+        for _ in 0..20 {
+            run.next_batch();
+        }
         let mut resumed = Batches::resume(42, 1000, 64, run.position()).unwrap();
         assert_eq!(resumed.next_batch(), run.next_batch());
     }
