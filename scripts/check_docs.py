@@ -1,6 +1,6 @@
 """Checks every *.md of the repository; scripts/check-docs.sh calls it.
 
-check_docs.py                   links, anchors, code blocks, the book's table of contents
+check_docs.py                   links, anchors, code blocks, empty pages, the book's table of contents
 check_docs.py --run DREAMLET    runs the blocks that are marked `<!-- run -->` with that program
 
 A block of commands begins with ```sh. The line before it says what happens to it: `<!-- run -->`, or `<!-- not run: reason -->`.
@@ -143,6 +143,8 @@ def check_book(pages, files):
     summary = pages.get(BOOK / "SUMMARY.md")
     listed = {(BOOK / target).resolve() for _, target in summary.links()} if summary else set()
     for path in pages:
+        if not path.read_text(encoding="utf-8").strip():
+            yield path, 1, "the page is empty"
         if path.is_relative_to(BOOK) and path != BOOK / "SUMMARY.md" and path not in listed:
             yield path, 1, "the page is not in docs/SUMMARY.md"
     for copy in (path for path in files if path.parent == BOOK / "images"):
