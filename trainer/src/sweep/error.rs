@@ -106,7 +106,7 @@ pub(crate) enum SweepError {
     #[error("another process works on the sweep in {}; stop it first", folder.display())]
     Busy { folder: PathBuf },
     #[error(
-        "the run {} wrote no figure named \"{metric}\"{}",
+        "the run {} wrote no metric named \"{metric}\"{}",
         run.display(),
         metrics_there(metric, found)
     )]
@@ -131,7 +131,9 @@ pub(crate) enum SweepError {
         folder.display()
     )]
     NoTrial { found: String, folder: PathBuf },
-    #[error("none of the {trials} trials came to a figure; the first failed with: {reason}")]
+    #[error(
+        "none of the {trials} trials gave a value of the metric; the first failed with: {reason}"
+    )]
     AllFailed { trials: usize, reason: String },
 }
 

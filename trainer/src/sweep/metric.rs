@@ -82,7 +82,7 @@ fn lines(path: &Path) -> Result<Vec<Value>, SweepError> {
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(SweepError::file(path, "reading the figures in")(e)),
+        Err(e) => Err(SweepError::file(path, "reading the metrics in")(e)),
     }
 }
 

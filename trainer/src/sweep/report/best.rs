@@ -13,7 +13,7 @@ use crate::sweep::trial::Trial;
 /// [`SweepError::Trial`] or [`SweepError::Config`].
 pub(crate) fn best_toml(sweep: &Sweep, trial: &Trial) -> Result<String, SweepError> {
     let config = sweep.spec.config(trial.trial)?;
-    let figure = trial.last().map_or_else(String::new, |r| {
+    let value = trial.last().map_or_else(String::new, |r| {
         format!(
             ": {} {} at step {}",
             sweep.spec.metric.name(),
@@ -22,7 +22,7 @@ pub(crate) fn best_toml(sweep: &Sweep, trial: &Trial) -> Result<String, SweepErr
         )
     });
     Ok(format!(
-        "# Trial {} of a sweep, the best of {}{figure}.\n{}",
+        "# Trial {} of a sweep, the best of {}{value}.\n{}",
         trial.trial,
         sweep.trials.len(),
         config.to_toml()?

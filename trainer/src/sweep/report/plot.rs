@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::table::figure;
+use super::table::rounded;
 use crate::chart::{Axis, MarkedAxis, Panel, Point, Symbol, panels};
 use crate::sweep::folder::Sweep;
 use crate::sweep::parameter::{Parameter, Range};
@@ -57,7 +57,7 @@ fn mark(value: f64) -> String {
         let text = format!("{value:.3}");
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
-        format!("{:e}", figure(value).parse().unwrap_or(value))
+        format!("{:e}", rounded(value).parse().unwrap_or(value))
     }
 }
 
@@ -127,7 +127,7 @@ fn circle(sweep: &Sweep, trial: usize, rung: usize, value: f64, best: bool) -> S
         fill: COLOURS.get(shade).copied().unwrap_or("#000000"),
         stroke,
         stroke_width,
-        title: format!("trial {trial}: {}", figure(value)),
+        title: format!("trial {trial}: {}", rounded(value)),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn short_name(sweep: &Sweep, path: &'static str) -> &'static str {
 }
 
 /// A metric with five digits.
-pub(super) fn figure(value: f64) -> String {
+pub(super) fn rounded(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
         "0".to_owned()
@@ -65,7 +65,7 @@ pub(crate) fn table(sweep: &Sweep, most: usize) -> String {
         let last = trial.last();
         row.push(last.map_or_else(|| "-".to_owned(), |r| (r.rung + 1).to_string()));
         row.push(last.map_or_else(|| "-".to_owned(), |r| r.step.to_string()));
-        row.push(last.map_or_else(|| "-".to_owned(), |r| figure(r.value)));
+        row.push(last.map_or_else(|| "-".to_owned(), |r| rounded(r.value)));
         row.push(standing(sweep, trial).to_owned());
         rows.push(row);
     }
@@ -127,7 +127,7 @@ pub(crate) fn csv(sweep: &Sweep) -> String {
             inside.display().to_string()
         });
         let last = [run, trial.reason.clone().unwrap_or_default()];
-        let figures: Vec<[String; 3]> = if trial.reached.is_empty() {
+        let values: Vec<[String; 3]> = if trial.reached.is_empty() {
             vec![<[String; 3]>::default()]
         } else {
             let reached = trial.reached.iter();
@@ -141,8 +141,8 @@ pub(crate) fn csv(sweep: &Sweep) -> String {
                 })
                 .collect()
         };
-        for figures in figures {
-            text += &row(first.iter().cloned().chain(figures).chain(last.clone()));
+        for values in values {
+            text += &row(first.iter().cloned().chain(values).chain(last.clone()));
         }
     }
     text
@@ -174,7 +174,7 @@ mod tests {
             (1.234_567e-7, "1.2346e-7"),
             (12_345_678.0, "1.2346e7"),
         ] {
-            assert_eq!(figure(value), text);
+            assert_eq!(rounded(value), text);
         }
     }
 
