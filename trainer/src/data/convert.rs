@@ -7,7 +7,7 @@ use image::{ImageBuffer, Luma, Rgb, RgbImage};
 
 use super::error::DataError;
 use super::parallel;
-use super::progress::{Progress, Silent, Unit};
+use super::progress::{Progress, Unit};
 use super::shape::Shape;
 use crate::atomic_file::try_zeros;
 
@@ -54,9 +54,6 @@ pub(super) fn convert(
     let len = count.saturating_mul(to.image_len());
     let mut out = try_zeros(len).ok_or(DataError::Memory { needed: len as u64 })?;
     let images: Vec<&[u8]> = pixels.chunks_exact(from.image_len().max(1)).collect();
-    // Copies of channels are made at once.
-    let resizes = [from.height, from.width] != [to.height, to.width];
-    let progress = if resizes { progress } else { &Silent };
     progress.start("resizing", Some(count as u64), Unit::Images);
     parallel::fill_items(
         &mut out,
@@ -224,6 +221,7 @@ fn convert_rgb(image: &RgbImage, shape: Shape, out: &mut [u8]) -> Result<(), Str
 
 #[cfg(test)]
 mod tests {
+    use super::super::progress::Silent;
     use super::*;
 
     fn shape(channels: usize, height: usize, width: usize) -> Shape {

@@ -1,6 +1,6 @@
 //! Images to train on: built-in glyphs, MNIST and Fashion-MNIST, IDX files, folders of images.
 //!
-//! [`load`] reads a whole data set into memory as bytes, planar (channel, row, column), in the size
+//! [`load`](fn@load) reads a whole data set into memory as bytes, planar (channel, row, column), in the size
 //! and with the channels that the options say. [`Batches`] says which images come next: a pure
 //! function of a seed and a position. [`Augment`] changes them: a pure function of seed, epoch and
 //! image.

@@ -11,7 +11,7 @@ use super::broken::{note_broken, refuse_many_broken};
 use super::decode::read;
 use super::scan::{self, Listing};
 
-/// The images of a folder, in the order of [`load`](crate::data::load): training and test images
+/// The images of a folder, in the order of [`load`](fn@crate::data::load): training and test images
 /// alike, decoded when they are wanted.
 #[derive(Debug)]
 pub(crate) struct FolderImages {

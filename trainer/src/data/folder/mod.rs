@@ -1,6 +1,6 @@
 //! `--data folder:DIR`: PNG, JPEG and BMP files, with sub-folders as classes.
 //!
-//! [`scan`] lists the files and says what belongs where, and [`decode`] makes an image of one.
+//! `scan` lists the files and says what belongs where, and `decode` makes an image of one.
 //! [`images`] gives the images part after part and keeps nothing, for images that are only
 //! measured.
 

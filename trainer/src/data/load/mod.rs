@@ -7,7 +7,7 @@ use super::convert;
 use super::dataset::{Dataset, Split};
 use super::error::DataError;
 use super::options::LoadOptions;
-use super::progress::Unit;
+use super::progress::{Progress, Silent, Unit};
 use super::raw::{Raw, RawSplit};
 use super::shape::Shape;
 use super::spec::DataSpec;
@@ -20,10 +20,14 @@ use super::{glyphs, idx_folder, mnist};
 /// to do.
 pub fn load(spec: &DataSpec, options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
     let mut data = match spec {
-        DataSpec::Glyphs => fit(draw_glyphs(options)?, options)?,
-        DataSpec::Mnist => fit(mnist::MNIST.load(options)?, options)?,
-        DataSpec::FashionMnist => fit(mnist::FASHION_MNIST.load(options)?, options)?,
-        DataSpec::Idx(folder) => fit(idx_folder::load(folder)?, options)?,
+        DataSpec::Glyphs => fit(draw_glyphs(options)?, options, &Silent)?,
+        DataSpec::Mnist => fit(mnist::MNIST.load(options)?, options, options.progress)?,
+        DataSpec::FashionMnist => fit(
+            mnist::FASHION_MNIST.load(options)?,
+            options,
+            options.progress,
+        )?,
+        DataSpec::Idx(folder) => fit(idx_folder::load(folder)?, options, options.progress)?,
         DataSpec::Folder(folder) => files::load(folder, options)?,
     };
     if let Some(limit) = options.limit {
@@ -33,7 +37,7 @@ pub fn load(spec: &DataSpec, options: &LoadOptions<'_>) -> Result<Dataset, DataE
     Ok(data)
 }
 
-/// Glyphs are drawn at the size that nets get, and need no resizing.
+/// Glyphs are drawn at the size that nets get: they need no resizing, only channels.
 fn draw_glyphs(options: &LoadOptions<'_>) -> Result<Raw, DataError> {
     let size = Shape::square(1, glyphs::SIZE)
         .wanted(options.size, options.channels)?
@@ -48,7 +52,11 @@ fn draw_glyphs(options: &LoadOptions<'_>) -> Result<Raw, DataError> {
 }
 
 /// Brings a data set to the shape that nets get.
-fn fit(mut raw: Raw, options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
+fn fit(
+    mut raw: Raw,
+    options: &LoadOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<Dataset, DataError> {
     let shape = raw.shape.wanted(options.size, options.channels)?;
     if let Some(limit) = options.limit {
         raw.train
@@ -59,13 +67,7 @@ fn fit(mut raw: Raw, options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
         }
     }
     let split = |half: RawSplit| {
-        let pixels = convert::convert(
-            half.pixels,
-            raw.shape,
-            shape,
-            options.threads,
-            options.progress,
-        )?;
+        let pixels = convert::convert(half.pixels, raw.shape, shape, options.threads, progress)?;
         Split::new(pixels, half.labels, shape.image_len())
     };
     Ok(Dataset {

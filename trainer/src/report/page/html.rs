@@ -59,4 +59,24 @@ mod tests {
         );
         assert!(table(&["<a>"], &[vec!["<b>".into()]]).contains("<th>&lt;a&gt;</th>"));
     }
+
+    #[test]
+    fn images_are_in_the_base64_of_rfc_4648_with_padding() {
+        let source = |png: &[u8]| {
+            let element = image(png, "", "");
+            let (_, rest) = element.split_once(";base64,").unwrap();
+            rest.split_once('"').unwrap().0.to_owned()
+        };
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(source(plain.as_bytes()), coded);
+        }
+        assert_eq!(source(&[0xfb, 0xff, 0xfe]), "+//+");
+    }
 }

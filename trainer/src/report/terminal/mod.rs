@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | kitty graphics protocol | kitty, Ghostty, Konsole | as it is |
 //! | sixel | foot, mlterm, WezTerm, iTerm2, mintty, contour | 64 greys or 216 colours |
-//! | half blocks | every other one that is not `dumb` | two pixels a character, in 24-bit colour or 256 |
+//! | half blocks | all others but `dumb` | two pixels a character, in 24-bit colour or 256 |
 
 mod blocks;
 mod kitty;
