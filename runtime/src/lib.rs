@@ -21,7 +21,7 @@
 //! let mut rows = [[0; 28]; 28];
 //! engine.generate_rows(&latent, Some(7), &mut scratch, |y, row| rows[y].copy_from_slice(row))?;
 //!
-//! // The whole image, rows from the top, channels side by side.
+//! // The whole image, as HWC.
 //! let mut image = [0; 28 * 28];
 //! engine.generate_u8(&latent, Some(7), &mut scratch, &mut image)?;
 //! assert_eq!(image, rows.as_flattened());

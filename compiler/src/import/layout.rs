@@ -73,7 +73,7 @@ pub(super) fn concat(
         let shape = reader.net.shape(part.id);
         (shape.height, shape.width)
     };
-    // Stored as channels side by side; where each element is then follows, whatever the axis.
+    // Stored as HWC; where each element is then follows, whatever the axis.
     let alike = |reader: &Reader, parts: &[PlacedTensor]| {
         parts
             .iter()

@@ -11,7 +11,7 @@ use crate::ir::{Net, Op, ValueId, len};
 pub(crate) enum Order {
     /// In the same order.
     Same,
-    /// The tensor has channels after one another (CHW), the value side by side.
+    /// The tensor is CHW, the value HWC.
     Planar,
     /// Tensor element `i` is value element `positions[i]`.
     Other(Rc<[u32]>),

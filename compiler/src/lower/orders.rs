@@ -5,7 +5,7 @@ use dreamlet_runtime::engine::compiled::format::HwcShape;
 use crate::import::value::planar_position;
 use crate::ir::len;
 
-/// Whether element `i` comes from where channels after one another have it.
+/// Whether element `i` comes from where CHW has it.
 pub(super) fn is_planar(positions: &[u32], from: HwcShape) -> bool {
     let pairs = positions.iter().enumerate();
     positions.len() == len(from)
@@ -14,12 +14,12 @@ pub(super) fn is_planar(positions: &[u32], from: HwcShape) -> bool {
             .all(|(i, &at)| at as usize == planar_position(from, i))
 }
 
-/// Whether the result is channels side by side of channels after one another.
+/// Whether the result is HWC of CHW.
 pub(super) fn is_interleaved(positions: &[u32], to: HwcShape) -> bool {
     (0..positions.len()).all(|i| positions[planar_position(to, i)] as usize == i)
 }
 
-/// Whether the order is that of channels after one another in both shapes.
+/// Whether the order is CHW in both shapes.
 pub(super) fn is_transposition(positions: &[u32], from: HwcShape, to: HwcShape) -> bool {
     (0..positions.len())
         .all(|i| positions[planar_position(to, i)] as usize == planar_position(from, i))

@@ -50,7 +50,7 @@ pub(super) fn binary(x: &mut [f32], other: &[f32], kind: BinaryKind, broadcast: 
     }
 }
 
-/// The pixel at `row`, `column` of an image with channels side by side.
+/// The pixel at `row`, `column` of an HWC image.
 fn pixel<T>(x: &[T], shape: HwcShape, row: usize, column: usize) -> &[T] {
     let channels = shape.channels as usize;
     let at = (row * shape.width as usize + column) * channels;
@@ -215,7 +215,7 @@ pub(super) fn concat_channels<T: Copy>(
     }
 }
 
-/// Channels side by side to channels after one another.
+/// HWC to CHW.
 pub(super) fn hwc_to_chw<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     let channels = (shape.channels as usize).max(1);
     let pixels = (x.len() / channels).max(1);
@@ -229,7 +229,7 @@ pub(super) fn hwc_to_chw<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     }
 }
 
-/// Channels after one another to channels side by side.
+/// CHW to HWC.
 pub(super) fn chw_to_hwc<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
     let channels = (shape.channels as usize).max(1);
     let pixels = (x.len() / channels).max(1);

@@ -43,7 +43,7 @@ impl<'m> Engine<'m> {
 
     /// Makes one image. `latent` has [`Model::latent_len`] elements, `scratch` at least
     /// [`Model::scratch_len`] bytes at any address, `image` receives [`Model::image_len`] elements,
-    /// channels after one another (CHW), within [`Model::range`].
+    /// CHW, within [`Model::range`].
     ///
     /// # Errors
     /// [`GenerateError`], one variant for each way a call can be wrong; `image` is then

@@ -35,7 +35,7 @@ impl Engine<'_> {
     }
 
     /// Makes one image, one row after another from the top: `row` receives its number and
-    /// `width * channels` bytes, channels side by side (as [`to_hwc_u8`](crate::image::to_hwc_u8)
+    /// `width * channels` u8, HWC (as [`to_hwc_u8`](crate::image::to_hwc_u8)
     /// makes them). `scratch` has at least [`Self::rows_scratch_len`] bytes. Where the last layer
     /// is a convolution with few output channels, as in a DCGAN, no frame is ever in memory.
     ///
@@ -192,7 +192,7 @@ const fn rows_room(layers: usize, shape: Shape, frame: usize) -> usize {
     layers.saturating_add(frame).saturating_add(row_room(shape))
 }
 
-/// One row of bytes, channels side by side, from planes of an image that begin with the row.
+/// One row of u8, HWC, from planes of an image that begin with the row.
 fn row_to_hwc_u8(
     planes: &[u8],
     dtype: DType,

@@ -37,13 +37,13 @@ pub enum BufferRef {
     None,
     /// The caller's latent vector, [`DType::F32`].
     Latent,
-    /// The caller's image, [`DType::F32`] or [`DType::U8`], channels after one another (CHW).
+    /// The caller's image, [`DType::F32`] or [`DType::U8`], CHW.
     Image,
     /// Scratch memory, from this byte on, a multiple of 4.
     Scratch(u32),
 }
 
-/// Shape of a tensor in a buffer: rows, columns, channels, channels side by side (HWC). A vector is
+/// Shape of a tensor in a buffer: rows, columns, channels (HWC). A vector is
 /// `1 x 1 x n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HwcShape {
@@ -169,7 +169,7 @@ pub struct Convolution {
     pub groups: u32,
     /// Whether it is a transposed convolution.
     pub transposed: bool,
-    /// Whether channels of the result lie after one another (CHW); [`Op::Col2ImConv`] only, which
+    /// Whether the result is CHW; [`Op::Col2ImConv`] only, which
     /// needs it for more than one output channel.
     pub planar: bool,
 }
@@ -276,10 +276,10 @@ pub enum Op {
     /// Copies all channels of the input into the output's channels from this one on. The output's
     /// other channels stay.
     ConcatChannels(u32),
-    /// Channels side by side (HWC, the input's shape) to channels after one another (CHW); the
+    /// HWC (the input's shape) to CHW; the
     /// output's shape is a vector.
     HwcToChw,
-    /// Channels after one another (CHW, a vector) to channels side by side (HWC, the output's
+    /// CHW (a vector) to HWC (the output's
     /// shape).
     ChwToHwc,
     /// The row of a table that belongs to the class. Weights `[classes][n]`, not padded.

@@ -1,4 +1,4 @@
-//! Convolutions and transposed convolutions of one group, channels side by side.
+//! Convolutions and transposed convolutions of one group, HWC.
 
 use super::activate::{activate_vector, store_some};
 use super::microkernel::{MAX_SUMS, Operands, Sums, multiply};
