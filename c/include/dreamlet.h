@@ -39,11 +39,11 @@ enum {
   DREAMLET_DAMAGED = 5,        /* the file is not as long as it says, or its checksum is another */
   DREAMLET_UNALIGNED = 6,      /* the file does not begin at a multiple of 4 bytes */
   DREAMLET_INVALID = 7,        /* a field of the header or of a layer has a value that cannot be */
-  DREAMLET_LATENT_LENGTH = 8,  /* the latent vector has not dreamlet_latent_len() numbers */
+  DREAMLET_LATENT_LENGTH = 8,  /* the latent does not have dreamlet_latent_len() elements */
   DREAMLET_LATENT_NUMBER = 9,  /* the latent vector holds a NaN or an infinity */
   DREAMLET_CLASS = 10,         /* the class does not exist, or is missing, or the model has none */
   DREAMLET_SCRATCH_LENGTH = 11, /* the scratch memory has fewer than dreamlet_scratch_len() bytes */
-  DREAMLET_IMAGE_LENGTH = 12,  /* the image has not dreamlet_image_len() bytes */
+  DREAMLET_IMAGE_LENGTH = 12,  /* the image does not have dreamlet_image_len() bytes */
   DREAMLET_ENGINE = 13,        /* a defect of this library */
   DREAMLET_LEFT_OUT = 14       /* the model has f32 layers, and the library no feature `f32` */
 };

@@ -1,9 +1,11 @@
 //! Element types, and tensors whose elements are known.
 
+use std::fmt;
+
 use crate::proto::tensor_proto::DataType;
 
 /// Element types that generators use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum DType {
     /// IEEE binary32.
     F32,
@@ -17,6 +19,20 @@ pub enum DType {
     I64,
     /// A byte, 0 or 1.
     Bool,
+}
+
+/// The name that ONNX and its exporters use, for messages.
+impl fmt::Debug for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "float32",
+            Self::F64 => "float64",
+            Self::F16 => "float16",
+            Self::I32 => "int32",
+            Self::I64 => "int64",
+            Self::Bool => "bool",
+        })
+    }
 }
 
 impl DType {

@@ -88,7 +88,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             .distribution()
             .fill(seed, options.truncation, latent);
     }
-    // A conditional generator without a class asked for makes them in turn: each seed has its own,
+    // A conditional generator without a class makes them in turn: each seed has its own,
     // as in `dreamlet sample`.
     let classes: Option<Vec<usize>> = match (generator.classes(), options.class) {
         (0, None) => None,

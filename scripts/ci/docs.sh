@@ -5,6 +5,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=scripts/ci/env.sh
 . scripts/ci/env.sh
 
-stage "documentation of the crates" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps "${shared[@]}"
+export RUSTDOCFLAGS="-D warnings"
+stage "documentation of the crates" cargo doc --no-deps "${shared[@]}" --exclude dreamlet-trainer
+# It is a program: its documentation is for those who work on it.
+stage "documentation of the program" cargo doc --no-deps "${shared[@]}" --document-private-items \
+  --exclude dreamlet-onnx --exclude dreamlet-runtime --exclude dreamlet-compiler --exclude dreamlet-tests
 stage "book" scripts/check-docs.sh
 stage_report

@@ -7,6 +7,7 @@
 
 #![allow(
     missing_docs,
+    rustdoc::private_intra_doc_links,
     reason = "a program; what the tests need is named in `testing`"
 )]
 

@@ -371,7 +371,9 @@ impl Lowering<'_> {
             return Err(CompileError::Node {
                 node: node.origin.clone(),
                 reason: format!(
-                    "transpositions and reshapes before it move numbers between {from:?} and {to:?} in an order that no layer makes"
+                    "transpositions and reshapes before it move elements between {} and {} in an order that no layer makes",
+                    sizes(from),
+                    sizes(to)
                 ),
             });
         }
@@ -407,4 +409,9 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// A shape as messages show it.
+fn sizes(shape: HwcShape) -> String {
+    format!("{}x{}x{}", shape.height, shape.width, shape.channels)
 }

@@ -24,7 +24,7 @@ pub enum WalkError {
         /// Room the caller gave.
         found: usize,
     },
-    /// A latent vector of no numbers, or of so many that four of them cannot be counted.
+    /// A latent vector of no elements, or of so many that four of them cannot be counted.
     LatentLength {
         /// The length requested.
         found: usize,

@@ -58,9 +58,7 @@ pub enum OnnxFileError {
         graph: String,
     },
     /// Something that neither the file nor the caller says.
-    #[error(
-        "the file does not say {fact}: give it (--{assumption} of the program dreamlet, Assumptions::{assumption} in Rust)"
-    )]
+    #[error("the file does not say {fact}: give --{assumption}")]
     Missing {
         /// The fact.
         fact: &'static str,

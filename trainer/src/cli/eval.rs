@@ -54,7 +54,7 @@ pub(crate) struct EvalArgs {
     /// The run's best checkpoint instead of its newest
     #[arg(long)]
     best: bool,
-    /// The run's generator itself instead of its moving average
+    /// The run's generator itself instead of its EMA
     #[arg(long)]
     raw: bool,
     /// The first stage alone of a run that trained a two-stage VAE

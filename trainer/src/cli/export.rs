@@ -31,7 +31,7 @@ pub(crate) struct ExportArgs {
     /// Take the checkpoint with the best score instead of the newest
     #[arg(long)]
     best: bool,
-    /// Take the generator itself instead of its moving average
+    /// Take the generator itself instead of its EMA
     #[arg(long)]
     raw: bool,
     /// Take the first stage alone of a two-stage VAE

@@ -48,7 +48,7 @@ enum Verb {
     Report(report::ReportArgs),
     /// The whole path on the built-in data: train, export, verify, sample
     Quickstart(quickstart::QuickstartArgs),
-    /// Measure training steps on this machine
+    /// Time training steps and images on this machine
     Bench(bench::BenchArgs),
     /// List the presets, or print one
     Presets(presets::PresetsArgs),
@@ -66,8 +66,13 @@ enum Verb {
 #[must_use]
 pub fn main() -> std::process::ExitCode {
     crate::logger::init();
-    // The old name of a flag, for one version.
-    if std::env::args().any(|word| word.starts_with("--bound-pictures")) {
+    let old = std::env::args_os()
+        .take_while(|word| word != "--")
+        .any(|word| {
+            word == "--bound-pictures" || word.to_string_lossy().starts_with("--bound-pictures=")
+        });
+    if old {
+        // For one version.
         log::warn!("note: --bound-pictures is called --bound-images now");
     }
     let result = match Cli::parse().verb {

@@ -171,11 +171,13 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
                 request.latents.count()
             );
         }
-        Some(Output::Folder(path)) => log::info!(
-            "wrote {} files in {}",
-            request.latents.count(),
-            path.display()
-        ),
+        Some(Output::Folder(path)) => {
+            log::info!(
+                "wrote {} files in {}",
+                request.latents.count(),
+                path.display()
+            )
+        }
         None => {}
     }
     match terminal::show(&sheet, choice, &environment, &mut std::io::stdout().lock()) {

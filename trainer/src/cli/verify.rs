@@ -20,7 +20,7 @@ pub(crate) struct VerifyArgs {
     /// Compare with the run's best checkpoint instead of its newest
     #[arg(long, requires = "run")]
     best: bool,
-    /// Compare with the generator itself instead of its moving average
+    /// Compare with the generator itself instead of its EMA
     #[arg(long, requires = "run")]
     raw: bool,
     /// Compare with the first stage alone of a two-stage VAE

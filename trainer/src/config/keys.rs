@@ -32,10 +32,12 @@ impl fmt::Display for ValueKind {
                 let names: Vec<_> = words.iter().map(|w| format!("\"{}\"", w.name)).collect();
                 write!(f, "one of {}", names.join(", "))
             }
-            Self::Integers(low, high) => write!(
-                f,
-                "a list of one to eight whole numbers from {low} to {high}"
-            ),
+            Self::Integers(low, high) => {
+                write!(
+                    f,
+                    "a list of one to eight whole numbers from {low} to {high}"
+                )
+            }
             Self::Flag => write!(f, "true or false"),
         }
     }

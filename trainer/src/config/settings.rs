@@ -97,7 +97,7 @@ gan: Option<GanConfig> = GanConfig {
     /// share of the discriminator's features that are dropped in a step
     dropout: f64 = 0.0, Number(0.0, 0.9),
         change "0.2 to 0.4 where the discriminator overfits and augmentation does not help", cost "none";
-    /// what the exported average of the generator keeps of itself at each step, 0 for no average
+    /// what the exported EMA of the generator keeps of itself at each step, 0 for no EMA
     average: f64 = 0.999, Number(0.0, 0.999_999),
         change "EMA: 0.999 for about 1000 steps, 0.9999 for runs of 100,000 steps, 0 for none", cost "2 %";
     /// R1 penalty on the discriminator's gradient at real images, by an estimate of its derivative,

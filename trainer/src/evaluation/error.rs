@@ -61,7 +61,7 @@ pub enum EvaluationError {
     Generate { reason: String },
     /// A net's numbers are NaN or infinite.
     #[error(
-        "{what} of image {image} hold a number that is NaN or infinite, so that no metric can be made of them"
+        "{what} of image {image} hold a value that is NaN or infinite, so that no metric can be made of them"
     )]
     NotFinite { what: &'static str, image: usize },
     #[error("cannot write {}: {reason}", path.display())]

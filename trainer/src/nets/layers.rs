@@ -1,5 +1,5 @@
 //! Feature maps on their way through a net: by burn's modules or, on the CPU in training, by the
-//! operations of [`cpu`](super::cpu).
+//! operations of [`cpu`].
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};

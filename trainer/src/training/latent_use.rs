@@ -36,7 +36,7 @@ pub(crate) fn divergences(
     let length = (channels * side * side).max(1);
     if split.image_len() != length {
         return Err(format!(
-            "the data set's images have {} numbers each, the generator's {length}",
+            "the data set's images have {} values each, the generator's {length}",
             split.image_len()
         ));
     }

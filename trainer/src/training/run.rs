@@ -233,7 +233,9 @@ pub(crate) fn environment(device: &str) -> serde_json::Value {
         "cpu": cpu,
         "threads": rayon::current_num_threads(),
         "device": device,
-        "command": std::env::args().collect::<Vec<_>>(),
+        "command": std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect::<Vec<_>>(),
     })
 }
 

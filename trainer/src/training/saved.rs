@@ -147,7 +147,7 @@ impl Saved {
         let z = self.config.model.latent;
         if latents.len() != rows * z {
             return Err(format!(
-                "{rows} latents of {z} numbers are {} numbers, found {}",
+                "{rows} latents of {z} elements are {} elements, found {}",
                 rows * z,
                 latents.len()
             ));

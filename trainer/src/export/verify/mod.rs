@@ -232,7 +232,7 @@ fn compare(
             let expected = batch * subject.image.iter().product::<usize>();
             if made.len() != expected {
                 return Err(failed(format!(
-                    "{} numbers, expected {expected}",
+                    "{} values, expected {expected}",
                     made.len()
                 )));
             }
@@ -241,7 +241,7 @@ fn compare(
                 .enumerate()
                 .find(|(_, number)| !number.is_finite())
             {
-                return Err(failed(format!("the number {number} at position {at}")));
+                return Err(failed(format!("the value {number} at position {at}")));
             }
             images.push(made);
         }

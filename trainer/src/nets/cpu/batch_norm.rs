@@ -243,7 +243,7 @@ pub(super) fn forward(
     )
 }
 
-/// Of each channel, what [`through`] needs.
+/// Of each channel, what the way back needs.
 struct Columns {
     mean: Vec<f32>,
     inverse: Vec<f32>,

@@ -237,7 +237,7 @@ fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
     for (seed, pixels) in generated.chunks_exact(length).enumerate() {
         let found = nearest(pixels, &data.train).ok_or_else(|| {
             format!(
-                "the training images have {} numbers each, the generator's {length}",
+                "the training images have {} values each, the generator's {length}",
                 data.train.image_len()
             )
         })?;
@@ -288,7 +288,7 @@ pub(super) fn first(nets: &Nets, split: &Split, count: usize) -> Result<Vec<f32>
     let length = nets.image_len();
     if split.image_len() != length {
         return Err(format!(
-            "the data set's images have {} numbers each, the generator's {length}",
+            "the data set's images have {} values each, the generator's {length}",
             split.image_len()
         ));
     }

@@ -89,7 +89,7 @@ impl Lowering<'_> {
     /// A tensor of one element, repeated; its shape must not depend on the batch.
     pub(super) fn full(&mut self, out: &TensorIr, value: f64) -> Result<(), ExportError> {
         let what = || ExportError::BatchDependent {
-            what: "a tensor filled with one number".into(),
+            what: "a tensor filled with one value".into(),
         };
         let extents = self.extents(out).into_iter();
         let shape: Vec<_> = extents
