@@ -9,6 +9,6 @@ export RUSTDOCFLAGS="-D warnings"
 stage "documentation of the crates" cargo doc --no-deps "${shared[@]}" --exclude dreamlet-trainer
 # It is a program: its documentation is for those who work on it.
 stage "documentation of the program" cargo doc --no-deps "${shared[@]}" --document-private-items \
-  --exclude dreamlet-onnx --exclude dreamlet-runtime --exclude dreamlet-compiler --exclude dreamlet-tests
+  --exclude dreamlet-onnx --exclude dreamlet-runtime --exclude dreamlet-compiler
 stage "book" scripts/check-docs.sh
 stage_report
