@@ -9,12 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) use dreamlet_compiler::atomic_file::{
     rename_synced, sync_folder, write_atomic, write_atomic_parts, write_synced,
 };
-use sha2::{Digest, Sha256};
-
-/// SHA-256 of `bytes` in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
+pub(crate) use dreamlet_runtime::card::sha256;
 
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {

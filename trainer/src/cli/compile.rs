@@ -9,7 +9,7 @@ use dreamlet_compiler::cli::CliResult;
 
 /// Arguments of `dreamlet compile`.
 #[derive(Debug, Args)]
-pub(crate) struct CompileArgs {
+pub(crate) struct CompileVerbArgs {
     #[command(flatten)]
     compiler: cli::CompileArgs,
     /// Measure the Fréchet distance of an int8 model to these images, and keep layers in f32 where
@@ -23,7 +23,7 @@ pub(crate) struct CompileArgs {
 }
 
 /// Compiles and writes, as `dreamlet-compile` does.
-pub(crate) fn run(args: &CompileArgs) -> CliResult {
+pub(crate) fn run(args: &CompileVerbArgs) -> CliResult {
     if args.data.is_some() && args.compiler.precision() != Precision::Int8 {
         return Err("--data is for --precision int8: `dreamlet eval` measures others".into());
     }

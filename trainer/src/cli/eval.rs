@@ -64,8 +64,11 @@ pub(crate) struct EvalArgs {
     #[arg(long, default_value_t = 50)]
     draws: usize,
     /// Test images of the importance-weighted bound
-    #[arg(long, alias = "bound-pictures", default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     bound_images: usize,
+    /// The old name of --bound-images, for one version
+    #[arg(long, hide = true, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    bound_pictures: Option<usize>,
     /// One JSON object instead of the table
     #[arg(long)]
     json: bool,
@@ -92,6 +95,9 @@ enum EvalSubject {
 
 /// Runs the verb.
 pub(crate) fn run(args: &EvalArgs) -> CliResult {
+    if args.bound_pictures.is_some() {
+        log::warn!("note: --bound-pictures is called --bound-images now");
+    }
     let bar = Bar::default();
     if args.out.is_some() && !wants(args, Metric::Memorization) {
         return Err("--out is for the metric memorization: add it to --metrics".into());
@@ -152,7 +158,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     {
         let options = BoundOptions {
             draws: args.draws,
-            images: args.bound_images,
+            images: args.bound_pictures.unwrap_or(args.bound_images),
             seed: args.seed,
             progress: &bar,
         };

@@ -35,7 +35,7 @@ enum Verb {
     /// Write a run's generator as one ONNX file with its card, then verify it
     Export(export::ExportArgs),
     /// Compile an ONNX file into one flat file for devices without an operating system
-    Compile(compile::CompileArgs),
+    Compile(compile::CompileVerbArgs),
     /// Compare what burn, tract and onnxruntime make of a file
     Verify(verify::VerifyArgs),
     /// Measure how good a generator's images are
@@ -66,15 +66,6 @@ enum Verb {
 #[must_use]
 pub fn main() -> std::process::ExitCode {
     crate::logger::init();
-    let old = std::env::args_os()
-        .take_while(|word| word != "--")
-        .any(|word| {
-            word == "--bound-pictures" || word.to_string_lossy().starts_with("--bound-pictures=")
-        });
-    if old {
-        // For one version.
-        log::warn!("note: --bound-pictures is called --bound-images now");
-    }
     let result = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
         Verb::Export(args) => export::run(&args),
