@@ -1,10 +1,6 @@
 //! Compiled models make their golden images at every level of vector instructions, here and on ARM;
 //! `tests/firmware` runs the same on microcontrollers and in WebAssembly.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

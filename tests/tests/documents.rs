@@ -1,10 +1,6 @@
 //! Every path that a document names in its text or in a command is in the repository; links are
 //! checked by `scripts/check_docs.py`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,6 @@
 //! Drawing: a generated image lands on a display where it should, in one transfer, and the same on
 //! every target.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use dreamlet_runtime::card::sha256;
 use dreamlet_runtime::draw::{Picture, Sheet};

@@ -1,10 +1,6 @@
 //! The ONNX engine makes the images that the formula says, one by one and in batches, with a card
 //! and without.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use dreamlet_onnx::Limits;
 use dreamlet_runtime::card::{CARD_KEY, Card, Golden, GoldenMatch, Latent};

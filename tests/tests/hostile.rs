@@ -1,9 +1,5 @@
 //! Files from strangers: refused with a reason, or run; never a panic, never for long.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,5 @@
 //! Images: the same bytes on every target, from the generator's numbers to the display's bits.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use dreamlet_runtime::card::{Golden, GoldenMatch, Tolerance, sha256};
 use dreamlet_runtime::image::{

@@ -1,9 +1,5 @@
 //! The seed contract: the same bits on every target. The hashes are published; they never change.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use dreamlet_runtime::latent::{Distribution, Walk, fill_normal, fill_uniform, lerp, slerp};
 use dreamlet_tests::hash_of_bits;

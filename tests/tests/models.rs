@@ -1,9 +1,5 @@
 //! Every model that is kept in `models/` makes the images of its card on this target.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,6 @@
 //! Both crates together, on the host only: what `dreamlet sample` makes of a file is what a device
 //! makes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test's helpers may fail as the test itself may"
-)]
+#![cfg(test)]
 
 use std::path::PathBuf;
 

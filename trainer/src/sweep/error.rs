@@ -23,13 +23,13 @@ pub(crate) enum SweepError {
     Syntax { origin: String, message: String },
     #[error(
         "{origin}: there is no key \"{key}\"{} Valid here: {}",
-        suggestion(*nearest),
+        suggestion(nearest.as_deref()),
         valid.join(", ")
     )]
     UnknownKey {
         origin: String,
         key: String,
-        nearest: Option<&'static str>,
+        nearest: Option<String>,
         valid: &'static [&'static str],
     },
     #[error("{origin}: the key \"{key}\" is missing; write {help}")]
@@ -125,7 +125,6 @@ pub(crate) enum SweepError {
     Launch { program: String, source: io::Error },
     #[error("{command} failed: {message}")]
     Scheduler { command: String, message: String },
-    /// The worker was not told which trial is its own.
     #[error(
         "there is no trial {found} in {}; `dreamlet sweep` starts the workers itself",
         folder.display()
@@ -146,6 +145,13 @@ impl SweepError {
             path: path.to_owned(),
             doing,
             source,
+        }
+    }
+
+    pub(crate) fn damaged(path: &Path, message: impl ToString) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            message: message.to_string(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The sweep folder: the sweep file, one JSON file for each trial, and the run folders.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::SweepError;
+use super::read::parse;
 use super::schedule;
 use super::spec::{Spec, Unit};
 use super::trial::Trial;
@@ -11,7 +13,6 @@ use crate::atomic_file::{folders, write_atomic};
 use crate::config::Source;
 use crate::training::Learner;
 
-/// An open sweep.
 #[derive(Debug)]
 pub(crate) struct Sweep {
     /// The sweep file, as it is in the folder.
@@ -35,10 +36,9 @@ impl Sweep {
     /// is wrong with the file.
     pub(crate) fn create(file: &Path, folder: &Path) -> Result<(Self, SweepLock), SweepError> {
         let new = Spec::read(file)?;
-        let doing = "making the sweep folder";
-        for name in ["trials", "runs"] {
-            let inner = folder.join(name);
-            fs::create_dir_all(&inner).map_err(SweepError::file(&inner, doing))?;
+        for inner in ["trials", "runs"].map(|name| folder.join(name)) {
+            let failed = SweepError::file(&inner, "making the sweep folder");
+            fs::create_dir_all(&inner).map_err(failed)?;
         }
         let lock = lock(folder)?;
         let copy = folder.join("sweep.toml");
@@ -65,20 +65,14 @@ impl Sweep {
             }
             let bytes =
                 fs::read(&path).map_err(SweepError::file(&path, "reading the trial's file"))?;
-            let trial: Trial = serde_json::from_slice(&bytes).map_err(|e| SweepError::Damaged {
-                path: path.clone(),
-                message: e.to_string(),
-            })?;
-            if trial.trial != number || trial.rung >= rungs.len() {
-                return Err(SweepError::Damaged {
-                    path,
-                    message: format!(
-                        "it says trial {} on rung {}, and must say {number} and a rung below {}",
-                        trial.trial,
-                        trial.rung,
-                        rungs.len()
-                    ),
-                });
+            let trial: Trial =
+                serde_json::from_slice(&bytes).map_err(|e| SweepError::damaged(&path, e))?;
+            let (said, rung, rungs) = (trial.trial, trial.rung, rungs.len());
+            if said != number || rung >= rungs {
+                let message = format!(
+                    "it says trial {said} on rung {rung}, and must say {number} and a rung below {rungs}"
+                );
+                return Err(SweepError::damaged(&path, message));
             }
             trials.push(trial);
         }
@@ -93,11 +87,8 @@ impl Sweep {
     /// Writes the file of one trial.
     pub(crate) fn save(&self, trial: &Trial) -> Result<(), SweepError> {
         let path = trial_file(&self.path, trial.trial);
-        let json = serde_json::to_vec_pretty(trial).map_err(|e| SweepError::Damaged {
-            path: path.clone(),
-            message: e.to_string(),
-        })?;
-        write_atomic(&path, &json).map_err(SweepError::file(&path, "writing"))
+        let json = serde_json::to_vec_pretty(trial).map_err(|e| SweepError::damaged(&path, e))?;
+        write(&path, &json)
     }
 
     /// Training steps of trial number `trial` at the end of `rung`: of a budget in images, as many
@@ -133,17 +124,23 @@ pub(super) fn run_in(out: &Path) -> Option<PathBuf> {
         .rfind(|p| p.join("config.toml").is_file() && p.join("export").is_dir())
 }
 
+pub(super) fn open_to_append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).read(true).open(path)
+}
+
+/// Writes a file that is whole or not there.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), SweepError> {
+    write_atomic(path, bytes).map_err(SweepError::file(path, "writing"))
+}
+
 fn trial_file(folder: &Path, trial: usize) -> PathBuf {
     folder.join("trials").join(format!("{trial:05}.json"))
 }
 
 fn lock(folder: &Path) -> Result<SweepLock, SweepError> {
     let path = folder.join("sweep.lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(SweepError::file(&path, "opening"))?;
+    let file = open_to_append(&path).map_err(SweepError::file(&path, "opening"))?;
     match file.try_lock() {
         Err(fs::TryLockError::WouldBlock) => Err(SweepError::Busy {
             folder: folder.to_owned(),
@@ -156,23 +153,14 @@ fn lock(folder: &Path) -> Result<SweepLock, SweepError> {
 /// Copies the sweep file and the configuration it names, which may change or go away later.
 fn write_copy(file: &Path, spec: &Spec, folder: &Path) -> Result<(), SweepError> {
     let read = |path: &Path| fs::read_to_string(path).map_err(SweepError::file(path, "reading"));
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        write_atomic(&path, text.as_bytes()).map_err(SweepError::file(&path, "writing"))
-    };
-    let text = read(file)?;
-    let Source::File(config) = &spec.source else {
-        return write("sweep.toml", &text);
-    };
-    write("base.toml", &read(config)?)?;
-    let mut table: toml::Table = text
-        .parse()
-        .map_err(|e: toml::de::Error| SweepError::Syntax {
-            origin: file.display().to_string(),
-            message: e.to_string(),
-        })?;
-    table.insert("config".to_owned(), "base.toml".into());
-    write("sweep.toml", &table.to_string())
+    let mut text = read(file)?;
+    if let Source::File(config) = &spec.source {
+        write(&folder.join("base.toml"), read(config)?.as_bytes())?;
+        let mut table = parse(&file.display().to_string(), &text)?;
+        table.insert("config".to_owned(), "base.toml".into());
+        text = table.to_string();
+    }
+    write(&folder.join("sweep.toml"), text.as_bytes())
 }
 
 #[cfg(test)]

@@ -29,30 +29,22 @@ pub(crate) fn value_at(run: &Path, metric: &Metric, step: u64) -> Result<Option<
         run: run.to_owned(),
         found,
     };
-    let name = match metric {
+    match metric {
         Metric::Score => {
-            return match checkpoint::newest(run) {
-                Ok((Some((_, state)), _)) => {
-                    let sign = if state.larger_is_better { -1.0 } else { 1.0 };
-                    Ok(state.score.filter(|s| s.is_finite()).map(|s| sign * s))
-                }
-                _ => Err(missing(fields(run)?)),
-            };
-        }
-        Metric::Field(name) => name,
-    };
-    for file in FILES {
-        let mut last = None;
-        for line in lines(&run.join(file))? {
-            let at = line.get("step").and_then(Value::as_u64);
-            if let (Some(at), Some(value)) = (at, line.get(name))
-                && at <= step
-            {
-                last = Some(value.as_f64().filter(|v| v.is_finite()));
+            if let Ok((Some((_, state)), _)) = checkpoint::newest(run) {
+                let sign = if state.larger_is_better { -1.0 } else { 1.0 };
+                return Ok(state.score.filter(|s| s.is_finite()).map(|s| sign * s));
             }
         }
-        if let Some(value) = last {
-            return Ok(value);
+        Metric::Field(name) => {
+            for file in FILES {
+                let lines = lines(&run.join(file))?;
+                let early = |line: &&Value| line["step"].as_u64().is_some_and(|at| at <= step);
+                let mut values = lines.iter().filter(early).filter_map(|line| line.get(name));
+                if let Some(value) = values.next_back() {
+                    return Ok(value.as_f64().filter(|v| v.is_finite()));
+                }
+            }
         }
     }
     Err(missing(fields(run)?))
@@ -77,10 +69,10 @@ fn fields(run: &Path) -> Result<Vec<String>, SweepError> {
 /// file.
 fn lines(path: &Path) -> Result<Vec<Value>, SweepError> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()),
+        Ok(text) => {
+            let lines = text.lines().map(serde_json::from_str);
+            Ok(lines.filter_map(Result::ok).collect())
+        }
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(e) => Err(SweepError::file(path, "reading the metrics in")(e)),
     }
@@ -143,14 +135,11 @@ mod tests {
             "stats.jsonl",
             b"{\"step\":20,\"seconds\":1,\"recall\":0.5}\n",
         );
-        let message = value_at(&run.0, &field("recal"), 20)
-            .unwrap_err()
-            .to_string();
+        let refused = |metric| value_at(&run.0, &metric, 20).unwrap_err().to_string();
+        let message = refused(field("recal"));
         assert!(message.contains("did you mean \"recall\"?"), "{message}");
         assert!(!message.contains("seconds"), "{message}");
-        let message = value_at(&run.0, &Metric::Score, 20)
-            .unwrap_err()
-            .to_string();
+        let message = refused(Metric::Score);
         assert!(message.contains("\"score\""), "{message}");
     }
 }

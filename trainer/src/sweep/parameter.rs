@@ -31,7 +31,6 @@ pub(crate) enum Range {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Parameter {
     pub key: &'static Key,
-    /// Where its values come from.
     pub range: Range,
 }
 
@@ -49,8 +48,7 @@ impl Parameter {
     /// [`SweepError::OutOfRange`] or, for a choice that the key does not allow,
     /// [`SweepError::Config`].
     pub(crate) fn read(origin: &str, key: &'static Key, value: &Value) -> Result<Self, SweepError> {
-        let reader = Reader { origin, key, value };
-        let range = reader.range()?;
+        let range = Reader { origin, key, value }.range()?;
         Ok(Self { key, range })
     }
 
@@ -60,11 +58,10 @@ impl Parameter {
     pub(crate) fn sample(&self, seed: u64, trial: u64) -> Value {
         let mut stream = Stream::at(seed, DOMAIN, trial, key_number(self.key.path));
         match &self.range {
-            Range::Uniform(low, high) => Value::Float(short(
-                low + uniform(&mut stream) * (high - low),
-                *low,
-                *high,
-            )),
+            Range::Uniform(low, high) => {
+                let drawn = low + uniform(&mut stream) * (high - low);
+                Value::Float(short(drawn, *low, *high))
+            }
             Range::Log(low, high) => {
                 Value::Float(short(between_logs(&mut stream, *low, *high), *low, *high))
             }
@@ -76,9 +73,7 @@ impl Parameter {
             Range::LogInteger(low, high) => {
                 // Half a unit more on both sides, so that the ends are as likely as their
                 // neighbours.
-                #[allow(clippy::cast_precision_loss)]
                 let (from, to) = (*low as f64 - 0.5, *high as f64 + 0.5);
-                #[allow(clippy::cast_possible_truncation)]
                 let drawn = between_logs(&mut stream, from, to).round() as i64;
                 Value::Integer(drawn.clamp(*low, *high))
             }
@@ -99,7 +94,6 @@ fn key_number(path: &str) -> u64 {
 }
 
 /// A number in [0, 1) with 53 random bits.
-#[allow(clippy::cast_precision_loss)]
 fn uniform(stream: &mut Stream) -> f64 {
     (stream.next_u64() >> 11) as f64 / 9_007_199_254_740_992.0
 }
@@ -142,16 +136,17 @@ impl Reader<'_> {
         match form.as_str() {
             "choice" => self.choice(ends),
             "uniform" if number => self.numbers(ends).map(|(a, b)| Range::Uniform(a, b)),
-            "log" if number => {
-                let (low, high) = self.numbers(ends)?;
-                self.above_zero(low)?;
-                Ok(Range::Log(low, high))
-            }
-            "log" if whole => {
-                let (low, high) = self.integers(ends)?;
-                #[allow(clippy::cast_precision_loss)]
-                self.above_zero(low as f64)?;
-                Ok(Range::LogInteger(low, high))
+            "log" if number || whole => {
+                let range = match number {
+                    true => self.numbers(ends).map(|(a, b)| Range::Log(a, b))?,
+                    false => self.integers(ends).map(|(a, b)| Range::LogInteger(a, b))?,
+                };
+                match range {
+                    Range::Log(..=0.0, _) | Range::LogInteger(..=0, _) => {
+                        Err(self.empty("is logarithmic and must begin above 0"))
+                    }
+                    _ => Ok(range),
+                }
             }
             "integer" if whole || number => {
                 let (low, high) = self.integers(ends)?;
@@ -183,34 +178,28 @@ impl Reader<'_> {
         Ok(Range::Choice(values.clone()))
     }
 
-    fn pair<'v>(&self, ends: &'v Value) -> Result<(&'v Value, &'v Value), SweepError> {
-        match ends.as_array().map(Vec::as_slice) {
-            Some([low, high]) => Ok((low, high)),
-            _ => Err(self.bad("a range of two numbers, [low, high]")),
-        }
-    }
-
     fn numbers(&self, ends: &Value) -> Result<(f64, f64), SweepError> {
-        #[allow(clippy::cast_precision_loss)]
         let number = |v: &Value| match v {
             Value::Float(x) if x.is_finite() => Some(*x),
             Value::Integer(n) => Some(*n as f64),
             _ => None,
         };
-        let (low, high) = self.pair(ends)?;
-        let (Some(low), Some(high)) = (number(low), number(high)) else {
-            return Err(self.bad("a range of two numbers, [low, high]"));
+        let ends = match ends.as_array().map(Vec::as_slice) {
+            Some([low, high]) => number(low).zip(number(high)),
+            _ => None,
         };
+        let (low, high) = ends.ok_or_else(|| self.bad("a range of two numbers, [low, high]"))?;
         self.inside(low, high)?;
         Ok((low, high))
     }
 
     fn integers(&self, ends: &Value) -> Result<(i64, i64), SweepError> {
-        let (low, high) = self.pair(ends)?;
-        let (Some(low), Some(high)) = (low.as_integer(), high.as_integer()) else {
-            return Err(self.bad("a range of two whole numbers, [low, high]"));
+        let ends = match ends.as_array().map(Vec::as_slice) {
+            Some([low, high]) => low.as_integer().zip(high.as_integer()),
+            _ => return Err(self.bad("a range of two numbers, [low, high]")),
         };
-        #[allow(clippy::cast_precision_loss)]
+        let whole = "a range of two whole numbers, [low, high]";
+        let (low, high) = ends.ok_or_else(|| self.bad(whole))?;
         self.inside(low as f64, high as f64)?;
         Ok((low, high))
     }
@@ -220,29 +209,18 @@ impl Reader<'_> {
         if low >= high {
             return Err(self.empty("must begin below its end; for one value write it in [set]"));
         }
-        #[allow(clippy::cast_precision_loss)]
         let (least, most) = match self.key.kind {
             ValueKind::Integer(a, b) => (a as f64, b as f64),
             ValueKind::Number(a, b) => (a, b),
             _ => return Ok(()),
         };
-        for end in [low, high] {
-            if end < least || end > most {
-                return Err(SweepError::OutOfRange {
-                    origin: self.origin.to_owned(),
-                    key: self.key,
-                    found: end,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn above_zero(&self, low: f64) -> Result<(), SweepError> {
-        if low > 0.0 {
-            Ok(())
-        } else {
-            Err(self.empty("is logarithmic and must begin above 0"))
+        match [low, high].into_iter().find(|&x| x < least || x > most) {
+            Some(found) => Err(SweepError::OutOfRange {
+                origin: self.origin.to_owned(),
+                key: self.key,
+                found,
+            }),
+            None => Ok(()),
         }
     }
 
@@ -270,6 +248,10 @@ mod tests {
     use super::*;
     use crate::config::find;
 
+    const RATE: &str = "optimizer.learning_rate";
+    const BETA1: &str = "optimizer.beta1";
+    const BATCH: &str = "optimizer.batch";
+
     fn read(path: &str, range: &str) -> Result<Parameter, SweepError> {
         let table: toml::Table = format!("range = {range}").parse().unwrap();
         Parameter::read("test.toml", find(path).unwrap(), &table["range"])
@@ -278,15 +260,10 @@ mod tests {
     #[test]
     fn values_are_a_function_of_seed_key_and_trial_and_lie_in_range() {
         for (path, range, low, high) in [
-            (
-                "optimizer.learning_rate",
-                "{ log = [1e-5, 1e-2] }",
-                1e-5,
-                1e-2,
-            ),
-            ("optimizer.beta1", "{ uniform = [0.0, 0.9] }", 0.0, 0.9),
+            (RATE, "{ log = [1e-5, 1e-2] }", 1e-5, 1e-2),
+            (BETA1, "{ uniform = [0.0, 0.9] }", 0.0, 0.9),
             ("model.latent", "{ integer = [16, 128] }", 16.0, 128.0),
-            ("optimizer.batch", "{ log = [16, 512] }", 16.0, 512.0),
+            (BATCH, "{ log = [16, 512] }", 16.0, 512.0),
             ("vae.beta", "{ integer = [1, 4] }", 1.0, 4.0),
         ] {
             let parameter = read(path, range).unwrap();
@@ -295,10 +272,8 @@ mod tests {
                 let value = parameter.sample(7, trial);
                 assert_eq!(value, parameter.sample(7, trial));
                 check_value("test", parameter.key, &value).unwrap();
-                let value = value
-                    .as_float()
-                    .or(value.as_integer().map(|n| n as f64))
-                    .unwrap();
+                let whole = value.as_integer().map(|n| n as f64);
+                let value = value.as_float().or(whole).unwrap();
                 assert!((low..=high).contains(&value), "{path}: {value}");
                 drawn.push(value);
             }
@@ -316,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_settings_of_a_seed_never_change() {
-        let rate = read("optimizer.learning_rate", "{ log = [1e-5, 1e-2] }").unwrap();
+        let rate = read(RATE, "{ log = [1e-5, 1e-2] }").unwrap();
         let drawn: Vec<String> = (0..3).map(|t| rate.sample(0, t).to_string()).collect();
         assert_eq!(drawn, GOLDEN);
     }
@@ -347,50 +322,18 @@ mod tests {
     #[test]
     fn a_bad_range_names_the_key_and_what_it_allows() {
         for (path, range, expected) in [
-            (
-                "optimizer.learning_rate",
-                "{ log = [1e-5, 10.0] }",
-                "reaches to 10",
-            ),
-            (
-                "optimizer.learning_rate",
-                "{ log = [1e-5, 10.0] }",
-                "from 0.00000001 to 1",
-            ),
-            ("optimizer.beta1", "{ log = [0.0, 0.5] }", "above 0"),
-            (
-                "optimizer.beta1",
-                "{ uniform = [0.5, 0.1] }",
-                "below its end",
-            ),
-            (
-                "optimizer.batch",
-                "{ uniform = [16, 64] }",
-                "integer = [low, high]",
-            ),
-            (
-                "optimizer.batch",
-                "{ integer = [1, 64] }",
-                "from 2 to 65536",
-            ),
-            ("optimizer.batch", "{ choice = [1, 64] }", "from 2 to 65536"),
-            ("optimizer.batch", "{ choice = [] }", "one value or more"),
-            (
-                "optimizer.batch",
-                "{ integer = [16] }",
-                "two whole numbers|two numbers",
-            ),
-            ("optimizer.batch", "64", "choice = [a, b, ...]"),
-            (
-                "optimizer.batch",
-                "{ lgo = [16, 64] }",
-                "choice = [a, b, ...]",
-            ),
-            (
-                "optimizer.batch",
-                "{ log = [16, 64], step = 2 }",
-                "only integers",
-            ),
+            (RATE, "{ log = [1e-5, 10.0] }", "reaches to 10"),
+            (RATE, "{ log = [1e-5, 10.0] }", "from 0.00000001 to 1"),
+            (BETA1, "{ log = [0.0, 0.5] }", "above 0"),
+            (BETA1, "{ uniform = [0.5, 0.1] }", "below its end"),
+            (BATCH, "{ uniform = [16, 64] }", "integer = [low, high]"),
+            (BATCH, "{ integer = [1, 64] }", "from 2 to 65536"),
+            (BATCH, "{ choice = [1, 64] }", "from 2 to 65536"),
+            (BATCH, "{ choice = [] }", "one value or more"),
+            (BATCH, "{ integer = [16] }", "two whole numbers|two numbers"),
+            (BATCH, "64", "choice = [a, b, ...]"),
+            (BATCH, "{ lgo = [16, 64] }", "choice = [a, b, ...]"),
+            (BATCH, "{ log = [16, 64], step = 2 }", "only integers"),
             ("model.net", "{ integer = [1, 2] }", "take { choice"),
         ] {
             let message = read(path, range).unwrap_err().to_string();

@@ -1,11 +1,25 @@
 //! Typed access to the tables of a sweep file, with messages that name the key.
 
+use std::collections::HashSet;
+
 use toml::{Table, Value};
 
 use super::error::SweepError;
 use crate::config::keys::Key;
 use crate::config::{ConfigError, find};
 use crate::suggest::nearest;
+
+/// The tables of a sweep file that has `text`.
+pub(super) fn parse(origin: &str, text: &str) -> Result<Table, SweepError> {
+    text.parse()
+        .map_err(|e: toml::de::Error| SweepError::Syntax {
+            origin: origin.to_owned(),
+            message: e.to_string(),
+        })
+}
+
+/// The highest number of a file.
+pub(super) const HIGHEST: u64 = i64::MAX.unsigned_abs();
 
 /// One table of the file, with the keys it may have.
 pub(super) struct Section<'a> {
@@ -26,8 +40,7 @@ impl<'a> Section<'a> {
             Some(key) => Err(SweepError::UnknownKey {
                 origin: origin.to_owned(),
                 key: format!("{prefix}{key}"),
-                nearest: nearest(key, valid.iter().copied())
-                    .and_then(|near| valid.iter().copied().find(|v| *v == near)),
+                nearest: nearest(key, valid.iter().copied()).map(str::to_owned),
                 valid,
             }),
             None => Ok(Self {
@@ -55,28 +68,29 @@ impl<'a> Section<'a> {
         key: &str,
         words: &[&'static str],
     ) -> Result<Option<&'a str>, SweepError> {
-        let found = self.table.get(key);
-        match found.and_then(Value::as_str) {
-            Some(word) if words.contains(&word) => Ok(Some(word)),
-            None if found.is_none() => Ok(None),
-            _ => Err(self.bad(key, &format!("one of \"{}\"", words.join("\", \"")))),
+        match self.table.get(key) {
+            None => Ok(None),
+            Some(Value::String(word)) if words.contains(&word.as_str()) => Ok(Some(word)),
+            Some(_) => Err(self.bad(key, &format!("one of \"{}\"", words.join("\", \"")))),
         }
     }
 
     pub(super) fn integer(
         &self,
         key: &str,
-        low: i64,
-        high: i64,
-    ) -> Result<Option<i64>, SweepError> {
-        match self.table.get(key) {
-            None => Ok(None),
-            Some(Value::Integer(n)) if (low..=high).contains(n) => Ok(Some(*n)),
-            Some(_) if high == i64::MAX => {
-                Err(self.bad(key, &format!("a whole number, {low} or more")))
-            }
-            Some(_) => Err(self.bad(key, &format!("a whole number from {low} to {high}"))),
-        }
+        low: u64,
+        high: u64,
+    ) -> Result<Option<u64>, SweepError> {
+        let Some(value) = self.table.get(key) else {
+            return Ok(None);
+        };
+        let number = value.as_integer().and_then(|n| u64::try_from(n).ok());
+        let fits = number.filter(|n| (low..=high).contains(n));
+        let expected = match high {
+            HIGHEST => format!("a whole number, {low} or more"),
+            _ => format!("a whole number from {low} to {high}"),
+        };
+        fits.map(Some).ok_or_else(|| self.bad(key, &expected))
     }
 
     pub(super) fn table(&self, key: &str) -> Result<Option<&'a Table>, SweepError> {
@@ -122,7 +136,7 @@ pub(super) fn flatten<'a>(
             })
         })
     };
-    let mut found = Vec::new();
+    let mut found: Vec<(&Key, &Value)> = Vec::new();
     for (name, value) in table.into_iter().flatten() {
         match (find(name), value) {
             (Some(key), value) => found.push((key, value)),
@@ -134,21 +148,16 @@ pub(super) fn flatten<'a>(
             (None, _) => found.push((known(name)?, value)),
         }
     }
-    for (index, (key, _)) in found.iter().enumerate() {
-        if found
-            .iter()
-            .skip(index + 1)
-            .any(|(k, _)| k.path == key.path)
-        {
-            return Err(SweepError::BadValue {
-                origin: origin.to_owned(),
-                key: key.path.to_owned(),
-                expected: "there once".to_owned(),
-                found: "it twice, with and without quotes".to_owned(),
-            });
-        }
+    let mut seen = HashSet::new();
+    match found.iter().find(|(key, _)| !seen.insert(key.path)) {
+        Some((key, _)) => Err(SweepError::BadValue {
+            origin: origin.to_owned(),
+            key: key.path.to_owned(),
+            expected: "there once".to_owned(),
+            found: "it twice, with and without quotes".to_owned(),
+        }),
+        None => Ok(found),
     }
-    Ok(found)
 }
 
 fn is_section(name: &str) -> bool {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::error::SweepError;
 use super::folder::Sweep;
-use super::launcher::{Ended, Job, Launcher, Outcome};
+use super::launcher::{Job, Launcher, Outcome};
 use super::schedule::{Next, next};
 use super::trial::{Reached, State, Trial};
 use crate::training::StopFlag;
@@ -50,15 +50,9 @@ pub(crate) fn run(
     stop: &StopFlag,
     watch: &mut Watch<'_>,
 ) -> Result<Ending, SweepError> {
-    let mut in_flight = Vec::new();
-    let left: Vec<Job> = sweep
-        .trials
-        .iter()
-        .filter(|t| t.state == State::Running)
-        .map(|t| Job::of(sweep, t))
-        .collect();
-    let mut waiting = Vec::new();
-    for job in left {
+    let (mut in_flight, mut waiting) = (Vec::new(), Vec::new());
+    for trial in sweep.trials.iter().filter(|t| t.state == State::Running) {
+        let job = Job::of(sweep, trial);
         if launcher.adopt(&job)? {
             in_flight.push(job.trial);
         } else {
@@ -84,10 +78,9 @@ fn go(
 ) -> Result<Ending, SweepError> {
     let mut stopping = false;
     loop {
-        for ended in launcher.poll()? {
-            in_flight.retain(|t| *t != ended.trial);
-            let again = record(sweep, &ended, stopping, watch)?;
-            waiting.extend(again);
+        for (trial, outcome) in launcher.poll()? {
+            in_flight.retain(|t| *t != trial);
+            waiting.extend(record(sweep, trial, outcome, stopping, watch)?);
         }
         if stop.load(Ordering::Relaxed) && !stopping {
             stopping = true;
@@ -99,10 +92,9 @@ fn go(
             }
         } else {
             let mut jobs = Vec::new();
-            while in_flight.len() < launcher.slots() {
-                let Some(job) = pick(sweep, waiting)? else {
-                    break;
-                };
+            while in_flight.len() < launcher.slots()
+                && let Some(job) = pick(sweep, waiting)?
+            {
                 in_flight.push(job.trial);
                 jobs.push(job);
             }
@@ -150,19 +142,20 @@ fn pick(sweep: &mut Sweep, waiting: &mut Vec<Job>) -> Result<Option<Job>, SweepE
 /// Writes down how a trial ended; returns the job that resumes it, if it must be.
 fn record(
     sweep: &mut Sweep,
-    ended: &Ended,
+    number: usize,
+    outcome: Outcome,
     stopping: bool,
     watch: &mut Watch<'_>,
 ) -> Result<Option<Job>, SweepError> {
-    let Some(mut trial) = sweep.trials.get(ended.trial).cloned() else {
+    let Some(mut trial) = sweep.trials.get(number).cloned() else {
         return Ok(None);
     };
-    let event = match &ended.outcome {
-        Outcome::Reached { value } => {
+    let event = match outcome {
+        Outcome::Reached(value) => {
             let reached = Reached {
                 rung: trial.rung,
                 step: trial.target,
-                value: twelve_digits(*value),
+                value: twelve_digits(value),
             };
             trial.state = State::Ended;
             trial.reached.push(reached);
@@ -170,35 +163,30 @@ fn record(
             trial.reason = None;
             Event::Reached(reached)
         }
-        Outcome::Failed { reason } => {
-            trial.state = State::Failed;
-            trial.reason = Some(reason.clone());
-            Event::Failed(reason.clone())
-        }
+        Outcome::Failed(reason) => Event::Failed(reason),
         // It was asked to stop, and left a checkpoint: no fault of its own.
         Outcome::Died { .. } if stopping => return Ok(None),
         Outcome::Died { reason, step } => {
-            trial.deaths = if *step > trial.died_at {
-                1
-            } else {
-                trial.deaths + 1
-            };
-            trial.died_at = *step;
-            if trial.deaths >= MOST_DEATHS {
-                let reason =
-                    format!("its process died {MOST_DEATHS} times at step {step}: {reason}");
-                trial.state = State::Failed;
-                trial.reason = Some(reason.clone());
-                Event::Failed(reason)
-            } else {
-                trial.reason = Some(reason.clone());
-                Event::Died(reason.clone())
+            let further = step > trial.died_at;
+            trial.deaths = if further { 1 } else { trial.deaths + 1 };
+            trial.died_at = step;
+            match trial.deaths {
+                MOST_DEATHS.. => Event::Failed(format!(
+                    "its process died {MOST_DEATHS} times at step {step}: {reason}"
+                )),
+                _ => Event::Died(reason),
             }
         }
     };
+    if let Event::Failed(reason) | Event::Died(reason) = &event {
+        trial.reason = Some(reason.clone());
+    }
+    if let Event::Failed(_) = event {
+        trial.state = State::Failed;
+    }
     let again = matches!(event, Event::Died(_)).then(|| Job::of(sweep, &trial));
     put(sweep, trial)?;
-    watch(sweep, ended.trial, &event)?;
+    watch(sweep, number, &event)?;
     Ok(again)
 }
 
@@ -218,18 +206,17 @@ fn put(sweep: &mut Sweep, trial: Trial) -> Result<(), SweepError> {
 
 /// Lets failed trials go on from where they stand.
 pub(crate) fn retry_failed(sweep: &mut Sweep) -> Result<usize, SweepError> {
-    let failed: Vec<Trial> = sweep
-        .trials
-        .iter()
-        .filter(|t| t.state == State::Failed)
-        .cloned()
-        .collect();
+    let mut failed = sweep.trials.clone();
+    failed.retain(|t| t.state == State::Failed);
     let count = failed.len();
-    for mut trial in failed {
-        trial.state = State::Running;
-        trial.deaths = 0;
-        trial.reason = None;
-        put(sweep, trial)?;
+    for trial in failed {
+        let again = Trial {
+            state: State::Running,
+            deaths: 0,
+            reason: None,
+            ..trial
+        };
+        put(sweep, again)?;
     }
     Ok(count)
 }

@@ -3,9 +3,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use super::super::launcher::Ended;
 use super::super::report;
 use super::super::spec::{Goal, Settings};
-use super::super::trial::best;
+use super::super::trial::{best, ranked};
 use super::*;
 use crate::atomic_file::TestFolder;
 
@@ -26,6 +27,7 @@ struct Simulated {
 
 impl Simulated {
     fn new(sweep: &Sweep, slots: usize, curve: fn(&Settings, u64) -> Option<f64>) -> Self {
+        let done = sweep.trials.iter();
         Self {
             curve,
             settings: (0..sweep.spec.trials)
@@ -33,9 +35,7 @@ impl Simulated {
                 .collect(),
             slots,
             running: Vec::new(),
-            done: sweep
-                .trials
-                .iter()
+            done: done
                 .filter_map(|t| Some((t.trial, t.last()?.step)))
                 .collect(),
             trained: 0,
@@ -66,9 +66,8 @@ impl Launcher for Simulated {
     fn poll(&mut self) -> Result<Vec<Ended>, SweepError> {
         if let Some(left) = &mut self.polls_left {
             if *left == 0 {
-                return Err(SweepError::Busy {
-                    folder: "killed".into(),
-                });
+                let folder = "killed".into();
+                return Err(SweepError::Busy { folder });
             }
             *left -= 1;
         }
@@ -82,24 +81,17 @@ impl Launcher for Simulated {
         self.trained += time * (over.len() + on.len()) as u64;
         self.running = on;
         let end = |(job, _): (Job, u64)| {
-            let outcome = match (
-                self.dying,
-                (self.curve)(&self.settings[job.trial], job.target),
-            ) {
+            let value = (self.curve)(&self.settings[job.trial], job.target);
+            let outcome = match (self.dying, value) {
                 (Some((trial, step)), _) if trial == job.trial => Outcome::Died {
                     reason: "signal 9".to_owned(),
                     step,
                 },
-                (_, Some(value)) => Outcome::Reached { value },
-                (_, None) => Outcome::Failed {
-                    reason: "the loss is no longer finite".to_owned(),
-                },
+                (_, Some(value)) => Outcome::Reached(value),
+                (_, None) => Outcome::Failed("the loss is no longer finite".to_owned()),
             };
             self.done.insert(job.trial, job.target);
-            Ended {
-                trial: job.trial,
-                outcome,
-            }
+            (job.trial, outcome)
         };
         Ok(over.into_iter().map(end).collect())
     }
@@ -144,11 +136,8 @@ MORE
 "#;
 
 fn open(folder: &Path, algorithm: &str, trials: usize, seed: u64) -> Sweep {
-    let more = if algorithm == "asha" {
-        "min = 30\neta = 3"
-    } else {
-        ""
-    };
+    let asha = algorithm == "asha";
+    let more = if asha { "min = 30\neta = 3" } else { "" };
     let text = SWEEP
         .replace("TRIALS", &trials.to_string())
         .replace("SEED", &seed.to_string())
@@ -158,6 +147,28 @@ fn open(folder: &Path, algorithm: &str, trials: usize, seed: u64) -> Sweep {
     let file = folder.join("file.toml");
     fs::write(&file, text).unwrap();
     Sweep::create(&file, &folder.join("sweep")).unwrap().0
+}
+
+/// Runs the trials in `folder` to the end, `slots` at a time.
+fn finished(
+    folder: &Path,
+    algorithm: &str,
+    trials: usize,
+    seed: u64,
+    slots: usize,
+) -> (Sweep, Simulated) {
+    let mut sweep = open(folder, algorithm, trials, seed);
+    let mut launcher = Simulated::new(&sweep, slots, curve);
+    assert_eq!(finish(&mut sweep, &mut launcher), Ending::Finished);
+    (sweep, launcher)
+}
+
+fn failed(sweep: &Sweep) -> usize {
+    sweep
+        .trials
+        .iter()
+        .filter(|t| t.state == State::Failed)
+        .count()
 }
 
 fn quiet(_: &Sweep, _: usize, _: &Event) -> Result<(), SweepError> {
@@ -183,12 +194,8 @@ fn halving_finds_what_random_search_finds_with_far_fewer_steps() {
     let folder = TestFolder::new();
     for seed in 0..5 {
         let here = folder.0.join(seed.to_string());
-        let mut random = open(&here.join("random"), "random", 54, seed);
-        let mut all = Simulated::new(&random, 4, curve);
-        assert_eq!(finish(&mut random, &mut all), Ending::Finished);
-        let mut asha = open(&here.join("asha"), "asha", 54, seed);
-        let mut halved = Simulated::new(&asha, 4, curve);
-        assert_eq!(finish(&mut asha, &mut halved), Ending::Finished);
+        let (random, all) = finished(&here.join("random"), "random", 54, seed, 4);
+        let (asha, halved) = finished(&here.join("asha"), "asha", 54, seed, 4);
         assert_eq!(all.trained, 54 * 810);
         assert!(
             halved.trained * 3 < all.trained,
@@ -208,21 +215,13 @@ fn halving_finds_what_random_search_finds_with_far_fewer_steps() {
 #[test]
 fn a_trial_that_diverges_is_marked_and_ranks_last() {
     let folder = TestFolder::new();
-    let mut sweep = open(&folder.0, "random", 40, 2);
-    let mut launcher = Simulated::new(&sweep, 3, curve);
-    finish(&mut sweep, &mut launcher);
-    let failed: Vec<&Trial> = sweep
-        .trials
-        .iter()
-        .filter(|t| t.state == State::Failed)
-        .collect();
-    assert!(!failed.is_empty() && failed.len() < 10, "{}", failed.len());
-    let ranked = super::super::trial::ranked(&sweep.trials, Goal::Min);
-    assert!(
-        ranked[40 - failed.len()..]
-            .iter()
-            .all(|t| t.state == State::Failed)
-    );
+    let (sweep, _) = finished(&folder.0, "random", 40, 2, 3);
+    let failed = failed(&sweep);
+    assert!((1..10).contains(&failed), "{failed}");
+    let mut last = ranked(&sweep.trials, Goal::Min)
+        .into_iter()
+        .skip(40 - failed);
+    assert!(last.all(|t| t.state == State::Failed));
     assert!(report::table(&sweep, 99).contains("no longer finite"));
 }
 
@@ -230,10 +229,7 @@ fn a_trial_that_diverges_is_marked_and_ranks_last() {
 fn a_sweep_killed_again_and_again_ends_with_the_table_of_an_undisturbed_one() {
     for (algorithm, slots) in [("asha", 1), ("random", 3)] {
         let folder = TestFolder::new();
-        let mut calm = open(&folder.0.join("calm"), algorithm, 27, 2);
-        let mut launcher = Simulated::new(&calm, slots, curve);
-        finish(&mut calm, &mut launcher);
-
+        let (calm, _) = finished(&folder.0.join("calm"), algorithm, 27, 2, slots);
         let rough = folder.0.join("rough");
         let mut kills = 0;
         let sweep = loop {
@@ -258,9 +254,7 @@ fn a_sweep_killed_again_and_again_ends_with_the_table_of_an_undisturbed_one() {
 #[test]
 fn more_trials_later_change_nothing_of_the_first() {
     let folder = TestFolder::new();
-    let mut few = open(&folder.0, "random", 5, 3);
-    let mut launcher = Simulated::new(&few, 2, curve);
-    finish(&mut few, &mut launcher);
+    let (few, _) = finished(&folder.0, "random", 5, 3, 2);
     let mut more = open(&folder.0, "random", 9, 3);
     assert_eq!(more.trials, few.trials);
     let mut launcher = Simulated::new(&more, 2, curve);
@@ -297,9 +291,7 @@ fn a_trial_whose_process_keeps_dying_at_one_step_fails_and_the_others_finish() {
 fn the_best_settings_are_a_configuration_that_trains() {
     use crate::config::{Overrides, Source, resolve};
     let folder = TestFolder::new();
-    let mut sweep = open(&folder.0, "asha", 12, 5);
-    let mut launcher = Simulated::new(&sweep, 2, curve);
-    finish(&mut sweep, &mut launcher);
+    let (sweep, _) = finished(&folder.0, "asha", 12, 5, 2);
     report::write(&sweep).unwrap();
     let trial = best(&sweep.trials, Goal::Min).unwrap();
     let file = Source::File(sweep.path.join("best.toml"));
@@ -309,22 +301,14 @@ fn the_best_settings_are_a_configuration_that_trains() {
     assert_eq!(config.optimizer.beta1, beta);
     // The printed command says the same.
     let command = report::train_command(&sweep, trial);
-    let sets = command
-        .split(" --set ")
-        .skip(1)
-        .map(|s| s.trim_matches('\'').to_owned());
+    let sets = command.split(" --set ").skip(1);
     let overrides = Overrides {
-        sets: sets.collect(),
+        sets: sets.map(|s| s.trim_matches('\'').to_owned()).collect(),
         ..Overrides::default()
     };
     let typed = resolve(&Source::Preset("vae-dense".into()), &overrides).unwrap();
     assert_eq!(typed, config);
     // A panel for each setting, and a mark for each trial in each panel.
     let svg = fs::read_to_string(sweep.path.join("sweep.svg")).unwrap();
-    let failed = sweep
-        .trials
-        .iter()
-        .filter(|t| t.state == State::Failed)
-        .count();
-    assert_eq!(svg.matches("<circle").count(), 2 * (12 - failed));
+    assert_eq!(svg.matches("<circle").count(), 2 * (12 - failed(&sweep)));
 }

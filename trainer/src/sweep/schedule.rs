@@ -15,24 +15,17 @@ pub(crate) fn rungs(algorithm: Algorithm, budget: u64) -> Vec<u64> {
     let Algorithm::Asha { min, eta } = algorithm else {
         return vec![budget];
     };
-    let mut rungs = Vec::new();
-    let mut next = min;
-    while next < budget {
-        rungs.push(next);
-        next = next.saturating_mul(eta.max(2));
-    }
-    rungs.push(budget);
-    rungs
+    let all = std::iter::successors(Some(min), |rung| Some(rung.saturating_mul(eta.max(2))));
+    all.take_while(|rung| *rung < budget)
+        .chain([budget])
+        .collect()
 }
 
 /// How many trials it takes until one is sure to get all of the budget: ηᵏ for k + 1 rungs.
 pub(crate) fn trials_for_all_rungs(algorithm: Algorithm, rungs: usize) -> u64 {
     match algorithm {
         Algorithm::Random => 1,
-        Algorithm::Asha { eta, .. } => {
-            let above = u32::try_from(rungs.saturating_sub(1)).unwrap_or(u32::MAX);
-            eta.saturating_pow(above)
-        }
+        Algorithm::Asha { eta, .. } => eta.saturating_pow(rungs.saturating_sub(1) as u32),
     }
 }
 
@@ -63,10 +56,8 @@ pub(crate) fn next(
         let eta = usize::try_from(eta).unwrap_or(usize::MAX).max(2);
         for rung in (0..rungs.saturating_sub(1)).rev() {
             if let Some(trial) = promotable(trials, rung, eta, goal) {
-                return Next::Promote {
-                    trial,
-                    rung: rung + 1,
-                };
+                let rung = rung + 1;
+                return Next::Promote { trial, rung };
             }
         }
     }
@@ -92,11 +83,8 @@ fn promotable(trials: &[Trial], rung: usize, eta: usize, goal: Goal) -> Option<u
         }
         .then_with(|| s.trial.cmp(&t.trial))
     });
-    let best = there.len() / eta;
-    there
-        .into_iter()
-        .take(best)
-        .find(|(_, t)| t.state == State::Ended && t.rung == rung)
+    let mut best = there.iter().take(there.len() / eta);
+    best.find(|(_, t)| t.state == State::Ended && t.rung == rung)
         .map(|(_, t)| t.trial)
 }
 
@@ -111,12 +99,9 @@ mod tests {
         let mut t = Trial::new(trial, &Vec::new(), 1);
         t.state = State::Ended;
         t.rung = values.len() - 1;
-        for (rung, value) in values.iter().enumerate() {
-            t.reached.push(Reached {
-                rung,
-                step: 1,
-                value: *value,
-            });
+        for (rung, &value) in values.iter().enumerate() {
+            let step = 1;
+            t.reached.push(Reached { rung, step, value });
         }
         t
     }
@@ -151,11 +136,8 @@ mod tests {
 
     #[test]
     fn a_higher_rung_comes_first() {
-        let mut trials: Vec<Trial> = [3.0, 2.0, 1.0]
-            .iter()
-            .enumerate()
-            .map(|(i, v)| ended(i, &[*v, *v]))
-            .collect();
+        let best = [3.0, 2.0, 1.0].into_iter().enumerate();
+        let mut trials: Vec<Trial> = best.map(|(i, v)| ended(i, &[v, v])).collect();
         trials.extend((3..12).map(|i| ended(i, &[9.0])));
         let highest = Next::Promote { trial: 2, rung: 2 };
         assert_eq!(next(&trials, ASHA, 3, Goal::Min, 99), highest);
@@ -178,13 +160,8 @@ mod tests {
     #[test]
     fn random_search_only_begins() {
         let trials = vec![ended(0, &[5.0]), ended(1, &[4.0]), ended(2, &[6.0])];
-        assert_eq!(
-            next(&trials, Algorithm::Random, 1, Goal::Min, 4),
-            Next::Begin(3)
-        );
-        assert_eq!(
-            next(&trials, Algorithm::Random, 1, Goal::Min, 3),
-            Next::Nothing
-        );
+        let next = |total| next(&trials, Algorithm::Random, 1, Goal::Min, total);
+        assert_eq!(next(4), Next::Begin(3));
+        assert_eq!(next(3), Next::Nothing);
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::error::SweepError;
 use super::parameter::Parameter;
-use super::read::{Section, flatten};
+use super::read::{HIGHEST, Section, flatten, parse};
 use crate::config::{self, Config, Overrides, Source, check_value};
 use crate::data::DataSpec;
 
@@ -77,14 +77,11 @@ pub(crate) struct Spec {
     /// `--data` of the trials.
     pub data: Option<String>,
     pub metric: Metric,
-    /// Which end of it is good.
     pub goal: Goal,
     pub trials: usize,
     /// Fixes what the trials draw.
     pub seed: u64,
-    /// How trials are given their budget.
     pub algorithm: Algorithm,
-    /// In what the budget is counted.
     pub unit: Unit,
     /// Budget of one trial at most.
     pub budget: u64,
@@ -116,7 +113,7 @@ const BUDGET_KEYS: &[&str] = &["steps", "images", "min", "eta"];
 const SLURM_KEYS: &[&str] = &["options"];
 
 /// More trials than anybody waits for; also bounds the memory of a mistyped number.
-const MOST_TRIALS: i64 = 10_000;
+const MOST_TRIALS: u64 = 10_000;
 
 impl Spec {
     /// Reads and checks a sweep file. `config = "FILE"` in it is relative to the file's folder.
@@ -132,19 +129,11 @@ impl Spec {
 
     /// [`Spec::read`] of a text; `folder` is where a `config` lies.
     pub(crate) fn parse(origin: &str, text: &str, folder: &Path) -> Result<Self, SweepError> {
-        let table: Table = text
-            .parse()
-            .map_err(|e: toml::de::Error| SweepError::Syntax {
-                origin: origin.to_owned(),
-                message: e.to_string(),
-            })?;
+        let table = parse(origin, text)?;
         let top = Section::new(origin, "", &table, KEYS)?;
-        let budget = top.table("budget")?.ok_or_else(|| {
-            top.missing(
-                "budget",
-                "[budget] with steps = 2000 or images = 200000 for each trial",
-            )
-        })?;
+        let help = "[budget] with steps = 2000 or images = 200000 for each trial";
+        let budget = top.table("budget")?;
+        let budget = budget.ok_or_else(|| top.missing("budget", help))?;
         let budget = Section::new(origin, "budget.", budget, BUDGET_KEYS)?;
         let (unit, most) = budget_of(&budget)?;
         let spec = Self {
@@ -158,18 +147,14 @@ impl Spec {
                 Some("max") => Goal::Max,
                 _ => Goal::Min,
             },
-            trials: top
-                .integer("trials", 1, MOST_TRIALS)?
-                .and_then(|n| usize::try_from(n).ok())
-                .ok_or_else(|| {
-                    top.missing(
-                        "trials",
-                        "how many sets of settings to try, such as trials = 20",
-                    )
-                })?,
-            seed: top
-                .integer("seed", 0, i64::MAX)?
-                .map_or(0, i64::unsigned_abs),
+            trials: match top.integer("trials", 1, MOST_TRIALS)? {
+                Some(trials) => trials as usize,
+                None => {
+                    let help = "how many sets of settings to try, such as trials = 20";
+                    return Err(top.missing("trials", help));
+                }
+            },
+            seed: top.integer("seed", 0, HIGHEST)?.unwrap_or(0),
             algorithm: algorithm(&top, &budget, most)?,
             unit,
             budget: most,
@@ -178,21 +163,18 @@ impl Spec {
             slurm: slurm(origin, &top)?,
         };
         if spec.goal == Goal::Max && spec.metric == Metric::Score {
-            return Err(top.bad(
-                "goal",
-                "\"min\" with metric = \"score\": a small score is good",
-            ));
+            let expected = "\"min\" with metric = \"score\": a small score is good";
+            return Err(top.bad("goal", expected));
         }
         if let Some(data) = &spec.data {
             data.parse::<DataSpec>()?;
         }
-        for parameter in &spec.parameters {
-            if spec.fixed.iter().any(|(key, _)| key == parameter.key.path) {
-                return Err(SweepError::Twice {
-                    origin: origin.to_owned(),
-                    key: parameter.key.path.to_owned(),
-                });
-            }
+        let fixed = |p: &&Parameter| spec.fixed.iter().any(|(key, _)| key == p.key.path);
+        if let Some(twice) = spec.parameters.iter().find(fixed) {
+            return Err(SweepError::Twice {
+                origin: origin.to_owned(),
+                key: twice.key.path.to_owned(),
+            });
         }
         for trial in 0..spec.trials {
             spec.config(trial)?;
@@ -248,17 +230,15 @@ impl Spec {
             (self.seed == old.seed, "seed"),
             (self.algorithm == old.algorithm, "algorithm, min or eta"),
             (
-                (self.unit, self.budget) == (old.unit, old.budget),
+                self.unit == old.unit && self.budget == old.budget,
                 "[budget]",
             ),
             (self.fixed == old.fixed, "[set]"),
             (self.parameters == old.parameters, "[parameters]"),
             (self.trials >= old.trials, "and larger number of trials"),
         ];
-        match same.into_iter().find(|(same, _)| !same) {
-            Some((_, what)) => Err(what),
-            None => Ok(()),
-        }
+        let other = same.into_iter().find(|(same, _)| !same);
+        other.map_or(Ok(()), |(_, what)| Err(what))
     }
 }
 
@@ -266,10 +246,10 @@ impl Spec {
 fn same_source(a: &Source, b: &Source) -> bool {
     match (a, b) {
         (Source::Preset(a), Source::Preset(b)) => a == b,
-        (Source::File(a), Source::File(b)) => match (std::fs::read(a), std::fs::read(b)) {
-            (Ok(a), Ok(b)) => a == b,
-            _ => false,
-        },
+        (Source::File(a), Source::File(b)) => {
+            let read = |path| std::fs::read(path).ok();
+            read(a).is_some_and(|a| read(b) == Some(a))
+        }
         _ => false,
     }
 }
@@ -284,11 +264,8 @@ pub(crate) fn plain(value: &Value) -> String {
 
 /// `key = value, key = value`.
 pub(crate) fn describe(settings: &[(&'static str, Value)]) -> String {
-    let parts: Vec<String> = settings
-        .iter()
-        .map(|(key, value)| format!("{key} = {}", plain(value)))
-        .collect();
-    parts.join(", ")
+    let parts = settings.iter().map(|(k, v)| format!("{k} = {}", plain(v)));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn source(top: &Section<'_>, folder: &Path) -> Result<Source, SweepError> {
@@ -304,75 +281,51 @@ fn source(top: &Section<'_>, folder: &Path) -> Result<Source, SweepError> {
 }
 
 fn budget_of(budget: &Section<'_>) -> Result<(Unit, u64), SweepError> {
-    let number = |key| {
-        budget
-            .integer(key, 1, i64::MAX)
-            .map(|n| n.map(i64::unsigned_abs))
-    };
+    let number = |key| budget.integer(key, 1, HIGHEST);
     match (number("steps")?, number("images")?) {
         (Some(n), None) => Ok((Unit::Steps, n)),
         (None, Some(n)) => Ok((Unit::Images, n)),
         (Some(_), Some(_)) => {
             Err(budget.bad("images", "absent where there are steps: take one of them"))
         }
-        (None, None) => Err(budget.missing(
-            "budget.steps",
-            "steps = 2000 or images = 200000: what one trial gets at most",
-        )),
+        (None, None) => {
+            let help = "steps = 2000 or images = 200000: what one trial gets at most";
+            Err(budget.missing("budget.steps", help))
+        }
     }
 }
 
 fn algorithm(top: &Section<'_>, budget: &Section<'_>, most: u64) -> Result<Algorithm, SweepError> {
-    let asha = match top.word("algorithm", &["random", "asha"])? {
-        Some("asha") => true,
-        Some(_) => false,
-        None => return Err(top.missing("algorithm", "algorithm = \"random\" or \"asha\"")),
+    let Some(word) = top.word("algorithm", &["random", "asha"])? else {
+        return Err(top.missing("algorithm", "algorithm = \"random\" or \"asha\""));
     };
-    if !asha {
-        for key in ["min", "eta"] {
-            if budget.has(key) {
-                return Err(budget.bad(
-                    key,
-                    "absent with algorithm = \"random\": it is for \"asha\"",
-                ));
-            }
-        }
-        return Ok(Algorithm::Random);
+    if word == "random" {
+        let expected = "absent with algorithm = \"random\": it is for \"asha\"";
+        let found = ["min", "eta"].into_iter().find(|key| budget.has(key));
+        return found.map_or(Ok(Algorithm::Random), |key| Err(budget.bad(key, expected)));
     }
-    let highest = i64::try_from(most).unwrap_or(i64::MAX);
-    let min = budget
-        .integer("min", 1, highest)?
-        .ok_or_else(|| {
-            budget.missing(
-                "budget.min",
-                "min = 200: what each trial gets before the first choice",
-            )
-        })?
-        .unsigned_abs();
-    let eta = budget.integer("eta", 2, 100)?.map_or(3, i64::unsigned_abs);
-    Ok(Algorithm::Asha { min, eta })
+    let help = "min = 200: what each trial gets before the first choice";
+    let min = budget.integer("min", 1, most)?;
+    Ok(Algorithm::Asha {
+        min: min.ok_or_else(|| budget.missing("budget.min", help))?,
+        eta: budget.integer("eta", 2, 100)?.unwrap_or(3),
+    })
 }
 
-/// Settings that the sweep sets, and what to do instead.
-fn reserved(key: &str) -> Option<&'static str> {
-    match key {
-        "name" => Some("the sweep names its runs"),
-        "training.steps" | "training.epochs" | "training.seconds" => {
-            Some("[budget] says how long a trial trains, in steps or images")
-        }
-        _ => None,
-    }
-}
-
+/// Refuses a setting that the sweep sets, and says what to do instead.
 fn refuse_reserved(origin: &str, key: &str) -> Result<(), SweepError> {
-    match reserved(key) {
-        Some(instead) => Err(SweepError::Reserved {
-            origin: origin.to_owned(),
-            key: key.to_owned(),
-            instead,
-        }),
-        None => Ok(()),
-    }
+    let instead = match key {
+        "name" => "the sweep names its runs",
+        "training.steps" | "training.epochs" | "training.seconds" => {
+            "[budget] says how long a trial trains, in steps or images"
+        }
+        _ => return Ok(()),
+    };
+    Err(SweepError::Reserved {
+        origin: origin.to_owned(),
+        key: key.to_owned(),
+        instead,
+    })
 }
 
 fn fixed(origin: &str, top: &Section<'_>) -> Result<Vec<(String, Value)>, SweepError> {
@@ -404,21 +357,16 @@ fn slurm(origin: &str, top: &Section<'_>) -> Result<Vec<String>, SweepError> {
         return Ok(Vec::new());
     };
     let section = Section::new(origin, "slurm.", table, SLURM_KEYS)?;
-    let wrong = || {
-        section.bad(
-            "options",
-            "a list of arguments for sbatch, such as [\"--partition=gpu\", \"--time=2:00:00\"]",
-        )
-    };
     let Some(options) = table.get("options") else {
         return Ok(Vec::new());
     };
-    options
-        .as_array()
-        .ok_or_else(wrong)?
-        .iter()
-        .map(|v| v.as_str().map(str::to_owned).ok_or_else(wrong))
-        .collect()
+    let words = options.as_array().and_then(|options| {
+        let words = options.iter().map(|v| v.as_str().map(str::to_owned));
+        words.collect()
+    });
+    let expected =
+        "a list of arguments for sbatch, such as [\"--partition=gpu\", \"--time=2:00:00\"]";
+    words.ok_or_else(|| section.bad("options", expected))
 }
 
 #[cfg(test)]

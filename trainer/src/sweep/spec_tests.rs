@@ -47,6 +47,8 @@ fn a_good_file_is_read_whole() {
 
 #[test]
 fn a_bad_file_says_which_key_what_was_found_and_what_to_write() {
+    const PRESET: &str = "preset = \"vae-dense\"";
+    const SET: &str = "\"training.log_every\" = 10";
     for (from, to, expected) in [
         ("trials = 6", "trails = 6", "did you mean \"trials\"?"),
         ("trials = 6", "", "\"trials\" is missing"),
@@ -58,9 +60,9 @@ fn a_bad_file_says_which_key_what_was_found_and_what_to_write() {
         ),
         ("\"asha\"", "\"random\"", "budget.min must be absent"),
         ("goal = \"min\"", "goal = \"max\"", "a small score is good"),
-        ("preset = \"vae-dense\"", "", "\"preset\" is missing"),
+        (PRESET, "", "\"preset\" is missing"),
         (
-            "preset = \"vae-dense\"",
+            PRESET,
             "preset = \"vae-dens\"",
             "did you mean \"vae-dense\"?",
         ),
@@ -78,8 +80,8 @@ fn a_bad_file_says_which_key_what_was_found_and_what_to_write() {
             "budget.eta must be a whole number from 2 to 100, found 1",
         ),
         (
-            "\"optimizer.batch\"",
-            "\"optimizer.bacth\"",
+            "optimizer.batch",
+            "optimizer.bacth",
             "the nearest is \"optimizer.batch\"",
         ),
         (
@@ -87,31 +89,19 @@ fn a_bad_file_says_which_key_what_was_found_and_what_to_write() {
             "model.latnet",
             "the nearest is \"model.latent\"",
         ),
+        ("[16, 128]", "[16, 12800]", "reaches to 12800"),
+        (SET, "\"training.steps\" = 10", "[budget] says"),
         (
-            "integer = [16, 128]",
-            "integer = [16, 12800]",
-            "reaches to 12800",
-        ),
-        (
-            "\"training.log_every\" = 10",
-            "\"training.steps\" = 10",
-            "[budget] says",
-        ),
-        (
-            "\"training.log_every\" = 10",
+            SET,
             "\"optimizer.batch\" = 16",
             "in [set] and in [parameters]",
         ),
         (
-            "\"training.log_every\" = 10",
+            SET,
             "\"training.log_every\" = 0",
             "from 1 to 1000000, found 0",
         ),
-        (
-            "\"training.log_every\" = 10",
-            "\"gan.label_smoothing\" = 0.9",
-            "trial 0 would have",
-        ),
+        (SET, "\"gan.label_smoothing\" = 0.9", "trial 0 would have"),
         (
             "[budget]",
             "[slurm]\noptions = 3\n[budget]",
@@ -148,15 +138,11 @@ fn a_sweep_goes_on_with_more_trials_and_with_nothing_else_changed() {
 #[test]
 fn the_example_files_are_good_and_their_trials_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("presets/sweeps");
-    let mut read = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        // Beside them lie the tables of what they found.
-        if path.extension().is_none_or(|e| e != "toml") {
-            continue;
-        }
-        Spec::read(&path).unwrap_or_else(|e| panic!("{e}"));
-        read += 1;
-    }
-    assert!(read >= 2);
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path());
+    // Beside them lie the tables of what they found.
+    let files = files.filter(|path| path.extension().is_some_and(|e| e == "toml"));
+    let read = files.map(|path| Spec::read(&path).unwrap_or_else(|e| panic!("{e}")));
+    assert!(read.count() >= 2);
 }

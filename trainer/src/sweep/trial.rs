@@ -54,7 +54,7 @@ impl Trial {
             trial,
             settings: settings
                 .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
+                .map(|(k, v)| ((*k).into(), v.clone()))
                 .collect(),
             state: State::Running,
             rung: 0,
@@ -66,17 +66,14 @@ impl Trial {
         }
     }
 
-    /// The last metric it came to.
     pub(crate) fn last(&self) -> Option<Reached> {
         self.reached.last().copied()
     }
 
     /// Its metric at `rung`.
     pub(crate) fn at(&self, rung: usize) -> Option<f64> {
-        self.reached
-            .iter()
-            .find(|r| r.rung == rung)
-            .map(|r| r.value)
+        let found = self.reached.iter().find(|r| r.rung == rung);
+        found.map(|r| r.value)
     }
 }
 

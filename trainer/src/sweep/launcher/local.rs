@@ -1,14 +1,14 @@
 //! Child processes on this machine.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use super::{Ended, Exit, Job, Launcher, outcome};
+use super::{Ended, Exit, Job, Launcher};
 use crate::sweep::error::SweepError;
-use crate::sweep::folder::run_in;
+use crate::sweep::folder::{open_to_append, run_in};
 
 /// Trains a number of trials at a time, each in a process `dreamlet train` of its own.
 #[derive(Debug)]
@@ -17,14 +17,14 @@ pub(crate) struct Local {
     device: String,
     slots: usize,
     threads: usize,
-    children: Vec<Running>,
-    adopted: Vec<Job>,
+    running: Vec<Running>,
 }
 
 #[derive(Debug)]
 struct Running {
     job: Job,
-    child: Child,
+    /// `None` of a process that an earlier sweep started.
+    child: Option<Child>,
     /// Where this process's words begin in the log.
     log_from: u64,
 }
@@ -46,28 +46,19 @@ impl Local {
             device,
             slots,
             threads: (cores / slots).max(1),
-            children: Vec::new(),
-            adopted: Vec::new(),
+            running: Vec::new(),
         }
     }
 
     fn start(&self, job: &Job) -> Result<Running, SweepError> {
         fs::create_dir_all(&job.out).map_err(SweepError::file(&job.out, "making"))?;
-        let path = job.out.join(LOG);
-        let file = |e| SweepError::file(&path, "opening")(e);
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(file)?;
-        let log_from = log.metadata().map_err(file)?.len();
-        let path = job.out.join(LOCK);
-        let lock = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(&path)
-            .map_err(SweepError::file(&path, "opening"))?;
+        let open = |name| {
+            let path = job.out.join(name);
+            let file = open_to_append(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+            file.map_err(SweepError::file(&path, "opening"))
+        };
+        let (log_from, log) = open(LOG)?;
+        let (_, lock) = open(LOCK)?;
         // A file system without locks: go on without.
         let _ = lock.try_lock();
         let mut command = Command::new(&self.program);
@@ -87,9 +78,23 @@ impl Local {
         })?;
         Ok(Running {
             job: job.clone(),
-            child,
+            child: Some(child),
             log_from,
         })
+    }
+}
+
+impl Running {
+    /// How it ended, if it did.
+    fn exit(&mut self) -> Option<Exit> {
+        let Some(child) = &mut self.child else {
+            let ended = !is_locked(&self.job.out);
+            return ended.then(|| Exit::Gone("its process ended".to_owned()));
+        };
+        match child.try_wait() {
+            Ok(status) => Some(exit_of(status?, &self.job.out.join(LOG), self.log_from)),
+            Err(e) => Some(Exit::Gone(e.to_string())),
+        }
     }
 }
 
@@ -100,8 +105,7 @@ impl Launcher for Local {
 
     fn submit(&mut self, jobs: &[Job]) -> Result<(), SweepError> {
         for job in jobs {
-            let running = self.start(job)?;
-            self.children.push(running);
+            self.running.push(self.start(job)?);
         }
         Ok(())
     }
@@ -109,60 +113,38 @@ impl Launcher for Local {
     fn adopt(&mut self, job: &Job) -> Result<bool, SweepError> {
         let under_way = is_locked(&job.out);
         if under_way {
-            self.adopted.push(job.clone());
+            self.running.push(Running {
+                job: job.clone(),
+                child: None,
+                log_from: 0,
+            });
         }
         Ok(under_way)
     }
 
     fn poll(&mut self) -> Result<Vec<Ended>, SweepError> {
-        let mut ended = Vec::new();
-        let mut children = std::mem::take(&mut self.children).into_iter();
-        while let Some(mut running) = children.next() {
-            let over = match running.child.try_wait() {
-                Ok(None) => {
-                    self.children.push(running);
-                    continue;
-                }
-                Ok(Some(status)) => exit_of(status, &running.job.out.join(LOG), running.log_from),
-                Err(e) => Exit::Gone(e.to_string()),
-            };
-            match outcome(&running.job, &over) {
-                Ok(outcome) => ended.push(Ended {
-                    trial: running.job.trial,
-                    outcome,
-                }),
-                Err(e) => {
-                    self.children.extend(children);
-                    return Err(e);
-                }
+        let mut over = Vec::new();
+        self.running.retain_mut(|running| match running.exit() {
+            Some(exit) => {
+                over.push((running.job.clone(), exit));
+                false
             }
-        }
-        let adopted = std::mem::take(&mut self.adopted);
-        for job in adopted {
-            if is_locked(&job.out) {
-                self.adopted.push(job);
-            } else {
-                let outcome = outcome(&job, &Exit::Gone("its process ended".to_owned()))?;
-                ended.push(Ended {
-                    trial: job.trial,
-                    outcome,
-                });
-            }
-        }
-        Ok(ended)
+            None => true,
+        });
+        over.iter().map(|(job, exit)| job.ended(exit)).collect()
     }
 
     fn stop(&mut self) {
         // What an earlier process started is not asked: it goes on, and the next sweep takes it
         // over again.
-        self.adopted.clear();
-        for running in &mut self.children {
-            ask_to_stop(&mut running.child);
+        self.running.retain(|running| running.child.is_some());
+        for child in self.running.iter_mut().flat_map(|r| &mut r.child) {
+            ask_to_stop(child);
         }
     }
 
     fn ends_with_us(&self) -> bool {
-        !self.children.is_empty()
+        self.running.iter().any(|running| running.child.is_some())
     }
 
     fn pause(&self) -> Duration {

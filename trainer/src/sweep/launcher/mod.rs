@@ -1,21 +1,21 @@
 //! What trains the trials: processes on this machine, or a cluster.
 
 mod local;
-mod outcome;
 mod slurm;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use local::Local;
-pub(crate) use outcome::{Exit, outcome};
-pub(crate) use slurm::{Slurm, WorkerResult, result_file};
+pub(crate) use slurm::{Slurm, WorkerResult};
 
 use super::error::SweepError;
 use super::folder::{Sweep, run_in};
+use super::metric;
 use super::spec::Metric;
 use super::trial::Trial;
 use crate::config::Source;
+use crate::training::checkpoint;
 
 /// One piece of work: a trial, up to the end of its rung.
 #[derive(Clone, Debug)]
@@ -37,17 +37,11 @@ impl Job {
             Source::Preset(name) => vec![name.clone()],
             Source::File(path) => vec!["--config".to_owned(), path.display().to_string()],
         };
-        begin.extend(
-            sweep
-                .spec
-                .data
-                .iter()
-                .flat_map(|d| ["--data".to_owned(), d.clone()]),
-        );
+        let data = sweep.spec.data.iter();
+        begin.extend(data.flat_map(|d| ["--data".to_owned(), d.clone()]));
         let mut sets = sweep.spec.sets(trial.trial);
         // A first rung shorter than the distance between two lines of metrics would have none.
-        let every = sweep.spec.config(trial.trial).ok();
-        if let Some(config) = every
+        if let Ok(config) = sweep.spec.config(trial.trial)
             && let Ok(first) = sweep.steps(trial.trial, 0)
             && config.training.log_every > first
         {
@@ -89,15 +83,51 @@ impl Job {
         arguments.extend(["--device".to_owned(), device.to_owned()]);
         arguments
     }
+
+    /// What became of it when its process ended so. The run folder has the last word: a run that
+    /// stands at the target is there, however its process ended.
+    ///
+    /// # Errors
+    /// [`SweepError::NoMetric`] when the run is there and has no such metric.
+    fn ended(&self, exit: &Exit) -> Result<Ended, SweepError> {
+        let ended = |outcome| Ok((self.trial, outcome));
+        if let Exit::Error(reason) = exit {
+            return ended(Outcome::Failed(reason.clone()));
+        }
+        let run = run_in(&self.out);
+        let newest = run.as_deref().and_then(|r| checkpoint::newest(r).ok()?.0);
+        let step = newest.map_or(0, |(_, state)| state.step);
+        if let Some(run) = run.filter(|_| step >= self.target) {
+            let value = metric::value_at(&run, &self.metric, self.target)?;
+            return ended(value.map(Outcome::Reached).unwrap_or_else(|| {
+                let (metric, step) = (self.metric.name(), self.target);
+                Outcome::Failed(format!("{metric} is not a finite number at step {step}"))
+            }));
+        }
+        let reason = match exit {
+            Exit::Gone(reason) => reason.clone(),
+            _ => format!("it stopped at step {step} of {}", self.target),
+        };
+        ended(Outcome::Died { reason, step })
+    }
+}
+
+/// The end of a process.
+enum Exit {
+    /// It said that all is well.
+    Well,
+    /// It gave up, with a message.
+    Error(String),
+    /// It was killed, or nobody knows.
+    Gone(String),
 }
 
 /// What became of a job.
-#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
-    /// The run came to the job's target.
-    Reached { value: f64 },
-    /// The run cannot go on.
-    Failed { reason: String },
+    /// The run came to the job's target, with this value of the metric.
+    Reached(f64),
+    /// The run cannot go on, for this reason.
+    Failed(String),
     /// The process ended before the target; the run can be resumed.
     Died {
         /// What is known of its end.
@@ -107,12 +137,8 @@ pub(crate) enum Outcome {
     },
 }
 
-/// A job that is over.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Ended {
-    pub trial: usize,
-    pub outcome: Outcome,
-}
+/// A job that is over: its trial, and what became of it.
+pub(crate) type Ended = (usize, Outcome);
 
 /// Something that trains.
 pub(crate) trait Launcher {

@@ -6,7 +6,7 @@
 //! on the login node: `dreamlet sweep` may be stopped, its tasks go on, and the same command
 //! collects what they came to.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ended, Exit, Job, Launcher, outcome};
+use super::{Ended, Exit, Job, Launcher};
 use crate::atomic_file::sha256;
 use crate::sweep::error::SweepError;
+use crate::sweep::folder::{open_to_append, write};
 
 /// Submits trials with `sbatch` and follows them with `squeue`.
 #[derive(Debug)]
@@ -39,6 +40,13 @@ struct Task {
     unseen: u32,
 }
 
+impl Task {
+    fn new(job: &Job, id: TaskId) -> Self {
+        let (job, unseen) = (job.clone(), 0);
+        Self { job, id, unseen }
+    }
+}
+
 /// An array's job number and a task's place in it.
 type TaskId = (String, usize);
 
@@ -58,8 +66,17 @@ pub(crate) struct WorkerResult {
     pub error: Option<String>,
 }
 
+impl WorkerResult {
+    /// Leaves it for the sweep in `folder`.
+    pub(crate) fn save(&self, folder: &Path, trial: usize) -> Result<(), SweepError> {
+        let path = result_file(folder, trial);
+        let json = serde_json::to_vec(self).map_err(|e| SweepError::damaged(&path, e))?;
+        write(&path, &json)
+    }
+}
+
 /// Where the worker of a trial leaves its result.
-pub(crate) fn result_file(folder: &Path, trial: usize) -> PathBuf {
+fn result_file(folder: &Path, trial: usize) -> PathBuf {
     folder.join("slurm").join(format!("{trial:05}.result.json"))
 }
 
@@ -71,12 +88,15 @@ const MOST_UNSEEN: u32 = 2;
 const MOST_SILENT: u32 = 30;
 
 impl Slurm {
-    /// Tasks for the sweep in `folder`, `slots` in the queue at a time. `options` go to `sbatch`.
+    /// Tasks for the sweep in `folder`, `slots` in the queue at a time, with `pause` between two
+    /// looks at it. `options` go to `sbatch`.
     pub(crate) fn new(
         folder: &Path,
         program: PathBuf,
         device: String,
         options: Vec<String>,
+        slots: usize,
+        pause: Duration,
     ) -> Self {
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let hash = sha256(folder.display().to_string().as_bytes());
@@ -86,23 +106,11 @@ impl Slurm {
             program,
             device,
             options,
-            slots: 16,
-            pause: Duration::from_secs(10),
+            slots,
+            pause,
             tasks: Vec::new(),
             silent: 0,
         }
-    }
-
-    /// How many trials are in the queue at a time.
-    pub(crate) fn slots(mut self, slots: usize) -> Self {
-        self.slots = slots.max(1);
-        self
-    }
-
-    /// How long to wait between two looks at the queue.
-    pub(crate) fn pause(mut self, pause: Duration) -> Self {
-        self.pause = pause;
-        self
     }
 
     /// The name of its jobs in the queue.
@@ -151,10 +159,7 @@ impl Slurm {
     }
 
     fn remember(&self, array: &Array) -> io::Result<()> {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.folder.join("slurm/jobs.jsonl"))?;
+        let mut file = open_to_append(&self.folder.join("slurm/jobs.jsonl"))?;
         writeln!(file, "{}", serde_json::to_string(array)?)?;
         file.sync_all()
     }
@@ -176,11 +181,10 @@ impl Launcher for Slurm {
         fs::create_dir_all(&logs).map_err(SweepError::file(&logs, "making"))?;
         for job in jobs {
             let stale = result_file(&self.folder, job.trial);
-            match fs::remove_file(&stale) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    return Err(SweepError::file(&stale, "removing")(e));
-                }
-                _ => {}
+            if let Err(e) = fs::remove_file(&stale)
+                && e.kind() != io::ErrorKind::NotFound
+            {
+                return Err(SweepError::file(&stale, "removing")(e));
             }
         }
         let array = format!("--array=0-{}", jobs.len().saturating_sub(1));
@@ -190,33 +194,23 @@ impl Launcher for Slurm {
         arguments.extend(self.options.iter().map(String::as_str));
         let answer = call("sbatch", &arguments, &self.script(jobs))?;
         // The job's number, and the cluster's name where there are several.
-        let id = answer
-            .trim()
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let answer = answer.trim();
+        let id = answer.split(';').next().unwrap_or_default();
         if id.is_empty() || !id.bytes().all(|b| b.is_ascii_digit()) {
             return Err(SweepError::Scheduler {
                 command: "sbatch --parsable".to_owned(),
-                message: format!(
-                    "it must answer with a job's number, found \"{}\"",
-                    answer.trim()
-                ),
+                message: format!("it must answer with a job's number, found \"{answer}\""),
             });
         }
         let array = Array {
-            job: id.clone(),
+            job: id.to_owned(),
             trials: jobs.iter().map(|j| j.trial).collect(),
         };
         self.remember(&array)
             .map_err(SweepError::file(&logs, "writing jobs.jsonl in"))?;
+        let tasks = jobs.iter().enumerate();
         self.tasks
-            .extend(jobs.iter().enumerate().map(|(place, job)| Task {
-                job: job.clone(),
-                id: (id.clone(), place),
-                unseen: 0,
-            }));
+            .extend(tasks.map(|(place, job)| Task::new(job, (id.to_owned(), place))));
         Ok(())
     }
 
@@ -229,11 +223,7 @@ impl Launcher for Slurm {
         let queued = self.queue()?.is_none_or(|queue| queue.contains(&id));
         let under_way = queued || self.result(job).is_some();
         if under_way {
-            self.tasks.push(Task {
-                job: job.clone(),
-                id,
-                unseen: 0,
-            });
+            self.tasks.push(Task::new(job, id));
         }
         Ok(under_way)
     }
@@ -248,11 +238,7 @@ impl Launcher for Slurm {
         let mut ended = Vec::new();
         for mut task in std::mem::take(&mut self.tasks) {
             let exit = match self.result(&task.job) {
-                Some(WorkerResult { error: None, .. }) => Some(Exit::Well),
-                Some(WorkerResult {
-                    error: Some(reason),
-                    ..
-                }) => Some(Exit::Error(reason)),
+                Some(result) => Some(result.error.map_or(Exit::Well, Exit::Error)),
                 None => {
                     let gone = queue.as_ref().is_some_and(|q| !q.contains(&task.id));
                     task.unseen = if gone { task.unseen + 1 } else { 0 };
@@ -261,10 +247,7 @@ impl Launcher for Slurm {
             };
             match exit {
                 None => self.tasks.push(task),
-                Some(exit) => ended.push(Ended {
-                    trial: task.job.trial,
-                    outcome: outcome(&task.job, &exit)?,
-                }),
+                Some(exit) => ended.push(task.job.ended(&exit)?),
             }
         }
         Ok(ended)
@@ -286,15 +269,10 @@ impl Launcher for Slurm {
 /// accounts.
 fn farewell((job, place): &TaskId) -> String {
     let task = format!("{job}_{place}");
-    let known = call("sacct", &["-X", "-n", "-P", "-o", "State", "-j", &task], "").ok();
-    let state = known
-        .as_deref()
-        .and_then(|text| text.lines().next())
-        .map(str::trim)
-        .filter(|s| !s.is_empty());
-    match state {
+    let known = call("sacct", &["-X", "-n", "-P", "-o", "State", "-j", &task], "");
+    match known.unwrap_or_default().lines().next().map(str::trim) {
+        None | Some("") => format!("Slurm's task {task} left the queue without a result"),
         Some(state) => format!("Slurm's task {task} ended as {state}"),
-        None => format!("Slurm's task {task} left the queue without a result"),
     }
 }
 
@@ -323,25 +301,24 @@ fn call(program: &str, arguments: &[&str], input: &str) -> Result<String, SweepE
         .stderr(Stdio::piped())
         .spawn()
         .map_err(launch)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        match stdin.write_all(input.as_bytes()) {
-            // A command that refuses its arguments reads nothing; its words say why.
-            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => return Err(launch(e)),
-            _ => {}
-        }
+    // A command that refuses its arguments reads nothing; its words say why.
+    if let Some(mut stdin) = child.stdin.take()
+        && let Err(e) = stdin.write_all(input.as_bytes())
+        && e.kind() != io::ErrorKind::BrokenPipe
+    {
+        return Err(launch(e));
     }
     let output = child.wait_with_output().map_err(launch)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let message = match String::from_utf8_lossy(&output.stderr).trim() {
+        "" => output.status.to_string(),
+        words => words.to_owned(),
+    };
     Err(SweepError::Scheduler {
         command: format!("{program} {}", arguments.join(" ")),
-        message: if words.is_empty() {
-            output.status.to_string()
-        } else {
-            words
-        },
+        message,
     })
 }
 

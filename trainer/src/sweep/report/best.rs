@@ -13,19 +13,13 @@ use crate::sweep::trial::Trial;
 /// [`SweepError::Trial`] or [`SweepError::Config`].
 pub(crate) fn best_toml(sweep: &Sweep, trial: &Trial) -> Result<String, SweepError> {
     let config = sweep.spec.config(trial.trial)?;
+    let (number, all, metric) = (trial.trial, sweep.trials.len(), sweep.spec.metric.name());
     let value = trial.last().map_or_else(String::new, |r| {
-        format!(
-            ": {} {} at step {}",
-            sweep.spec.metric.name(),
-            r.value,
-            r.step
-        )
+        format!(": {metric} {} at step {}", r.value, r.step)
     });
+    let toml = config.to_toml()?;
     Ok(format!(
-        "# Trial {} of a sweep, the best of {}{value}.\n{}",
-        trial.trial,
-        sweep.trials.len(),
-        config.to_toml()?
+        "# Trial {number} of a sweep, the best of {all}{value}.\n{toml}"
     ))
 }
 
@@ -36,20 +30,11 @@ pub(crate) fn train_command(sweep: &Sweep, trial: &Trial) -> String {
         Source::Preset(name) => words.push(name.clone()),
         Source::File(path) => words.push(format!("--config {}", word(&path.display().to_string()))),
     }
-    words.extend(
-        sweep
-            .spec
-            .data
-            .iter()
-            .map(|data| format!("--data {}", word(data))),
-    );
-    let fixed = sweep.spec.fixed.iter().map(|(k, v)| (k.as_str(), v));
-    let own = trial.settings.iter().map(|(k, v)| (k.as_str(), v));
-    words.extend(
-        fixed
-            .chain(own)
-            .map(|(key, value)| format!("--set {}", word(&format!("{key}={}", plain(value))))),
-    );
+    let data = sweep.spec.data.iter();
+    words.extend(data.map(|data| format!("--data {}", word(data))));
+    let fixed = sweep.spec.fixed.iter().map(|(k, v)| (k, v));
+    let sets = fixed.chain(&trial.settings);
+    words.extend(sets.map(|(k, v)| format!("--set {}", word(&format!("{k}={}", plain(v))))));
     words.join(" ")
 }
 

@@ -9,17 +9,13 @@ pub(crate) use plot::svg;
 pub(crate) use table::{csv, table};
 
 use super::error::SweepError;
-use super::folder::Sweep;
+use super::folder::{self, Sweep};
 use super::trial::best;
-use crate::atomic_file::write_atomic;
 
 /// Writes `results.csv`, `sweep.svg` and, when a trial came to a metric, `best.toml` into the sweep
 /// folder.
 pub(crate) fn write(sweep: &Sweep) -> Result<(), SweepError> {
-    let put = |name: &str, text: String| {
-        let path = sweep.path.join(name);
-        write_atomic(&path, text.as_bytes()).map_err(SweepError::file(&path, "writing"))
-    };
+    let put = |name, text: String| folder::write(&sweep.path.join(name), text.as_bytes());
     put("results.csv", csv(sweep))?;
     put("sweep.svg", svg(sweep))?;
     match best(&sweep.trials, sweep.spec.goal) {

@@ -7,7 +7,7 @@ use crate::chart::{Axis, MarkedAxis, Panel, Point, Symbol, panels};
 use crate::sweep::folder::Sweep;
 use crate::sweep::parameter::{Parameter, Range};
 use crate::sweep::spec::{Goal, plain};
-use crate::sweep::trial::{State, Trial, best};
+use crate::sweep::trial::{Reached, State, Trial, best};
 
 /// From the lowest rung to the highest.
 const COLOURS: [&str; 5] = ["#b8c4d6", "#8ba6cc", "#5c88c0", "#2f67ac", "#0d3b78"];
@@ -17,7 +17,6 @@ const FAILED: &str = "#d18f2c";
 /// One panel for each searched setting, a circle for each trial at the last metric it came to: the
 /// darker, the higher its rung. The best trial has a red ring, and failed trials are crosses at the
 /// bad end. Both axes are logarithmic where the numbers ask for it.
-#[must_use]
 pub(crate) fn svg(sweep: &Sweep) -> String {
     let reached = sweep.trials.iter().filter_map(Trial::last);
     let values: Vec<f64> = reached.map(|reached| reached.value).collect();
@@ -74,25 +73,23 @@ fn points(
     };
     let across = |trial| part_across(trial, parameter, horizontal);
     let best = best(&sweep.trials, sweep.spec.goal).map(|t| t.trial);
-    let (mut crosses, mut circles, mut last) = (Vec::new(), Vec::new(), Vec::new());
+    let mut points: Vec<(u8, Point)> = Vec::new();
     for trial in &sweep.trials {
         let is_best = Some(trial.trial) == best;
-        match (trial.state, trial.last()) {
-            (State::Failed, _) => crosses.push(Point {
-                at: (across(trial), bad_end),
-                symbol: Symbol::Cross { colour: FAILED },
-            }),
-            (_, None) => {}
-            (_, Some(reached)) => {
-                let point = Point {
-                    at: (across(trial), vertical.part(reached.value)),
-                    symbol: circle(sweep, trial.trial, reached.rung, reached.value, is_best),
-                };
-                if is_best { &mut last } else { &mut circles }.push(point);
-            }
-        }
+        let (layer, height, symbol) = match (trial.state, trial.last()) {
+            (State::Failed, _) => (0, bad_end, Symbol::Cross { colour: FAILED }),
+            (_, None) => continue,
+            (_, Some(reached)) => (
+                if is_best { 2 } else { 1 },
+                vertical.part(reached.value),
+                circle(sweep, trial.trial, reached, is_best),
+            ),
+        };
+        let at = (across(trial), height);
+        points.push((layer, Point { at, symbol }));
     }
-    crosses.into_iter().chain(circles).chain(last).collect()
+    points.sort_by_key(|(layer, _)| *layer);
+    points.into_iter().map(|(_, point)| point).collect()
 }
 
 /// The part of the horizontal axis where a trial's setting is.
@@ -112,11 +109,9 @@ fn part_across(trial: &Trial, parameter: &Parameter, axis: &MarkedAxis) -> f64 {
     axis.part(number)
 }
 
-fn circle(sweep: &Sweep, trial: usize, rung: usize, value: f64, best: bool) -> Symbol {
-    let rungs = sweep.rungs.len().saturating_sub(1);
-    let shade = (rung * (COLOURS.len() - 1))
-        .checked_div(rungs)
-        .unwrap_or(COLOURS.len() - 1);
+fn circle(sweep: &Sweep, trial: usize, reached: Reached, best: bool) -> Symbol {
+    let (rungs, darkest) = (sweep.rungs.len().saturating_sub(1), COLOURS.len() - 1);
+    let shade = (reached.rung * darkest).checked_div(rungs);
     let (radius, stroke, stroke_width) = if best {
         (5.5, BEST, 2.5)
     } else {
@@ -124,10 +119,13 @@ fn circle(sweep: &Sweep, trial: usize, rung: usize, value: f64, best: bool) -> S
     };
     Symbol::Circle {
         radius,
-        fill: COLOURS.get(shade).copied().unwrap_or("#000000"),
+        fill: COLOURS
+            .get(shade.unwrap_or(darkest))
+            .copied()
+            .unwrap_or("#000000"),
         stroke,
         stroke_width,
-        title: format!("trial {trial}: {}", rounded(value)),
+        title: format!("trial {trial}: {}", rounded(reached.value)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::sweep::folder::Sweep;
 use crate::sweep::spec::plain;
-use crate::sweep::trial::{State, Trial, ranked};
+use crate::sweep::trial::{Reached, State, Trial, ranked};
 
 /// How a trial stands, in one word.
 fn standing(sweep: &Sweep, trial: &Trial) -> &'static str {
@@ -16,13 +16,10 @@ fn standing(sweep: &Sweep, trial: &Trial) -> &'static str {
 }
 
 /// The key's last part, where no other searched key ends so.
-pub(super) fn short_name(sweep: &Sweep, path: &'static str) -> &'static str {
+fn short_name(sweep: &Sweep, path: &'static str) -> &'static str {
     let last = |path: &'static str| path.rsplit('.').next().unwrap_or(path);
-    let same = sweep
-        .spec
-        .parameters
-        .iter()
-        .filter(|p| last(p.key.path) == last(path));
+    let all = sweep.spec.parameters.iter();
+    let same = all.filter(|p| last(p.key.path) == last(path));
     if same.count() > 1 { path } else { last(path) }
 }
 
@@ -41,31 +38,19 @@ pub(super) fn rounded(value: f64) -> String {
 
 /// The trials in order of merit, at most `most` of them, then why trials failed.
 pub(crate) fn table(sweep: &Sweep, most: usize) -> String {
-    let names = sweep
-        .spec
-        .parameters
-        .iter()
-        .map(|p| short_name(sweep, p.key.path).to_owned());
-    let mut rows = vec![
-        ["trial".to_owned()]
-            .into_iter()
-            .chain(names)
-            .chain(["rung", "steps", sweep.spec.metric.name(), "state"].map(str::to_owned))
-            .collect::<Vec<String>>(),
-    ];
+    let paths = paths(sweep);
+    let mut head = vec!["trial"];
+    head.extend(paths.iter().map(|path| short_name(sweep, path)));
+    head.extend(["rung", "steps", sweep.spec.metric.name(), "state"]);
+    let mut rows = vec![head.into_iter().map(str::to_owned).collect()];
     let all = ranked(&sweep.trials, sweep.spec.goal);
     for trial in all.iter().take(most) {
         let mut row = vec![trial.trial.to_string()];
-        row.extend(sweep.spec.parameters.iter().map(|p| {
-            trial
-                .settings
-                .get(p.key.path)
-                .map_or_else(String::new, plain)
-        }));
-        let last = trial.last();
-        row.push(last.map_or_else(|| "-".to_owned(), |r| (r.rung + 1).to_string()));
-        row.push(last.map_or_else(|| "-".to_owned(), |r| r.step.to_string()));
-        row.push(last.map_or_else(|| "-".to_owned(), |r| rounded(r.value)));
+        row.extend(settings(trial, &paths));
+        row.extend(match trial.last() {
+            Some(last) => cells(last, rounded),
+            None => ["-"; 3].map(str::to_owned),
+        });
         row.push(standing(sweep, trial).to_owned());
         rows.push(row);
     }
@@ -81,26 +66,38 @@ pub(crate) fn table(sweep: &Sweep, most: usize) -> String {
     lines.join("\n")
 }
 
+/// The names of the searched settings.
+fn paths(sweep: &Sweep) -> Vec<&'static str> {
+    sweep.spec.parameters.iter().map(|p| p.key.path).collect()
+}
+
+fn settings(trial: &Trial, paths: &[&str]) -> impl Iterator<Item = String> {
+    let values = paths.iter().map(|path| trial.settings.get(*path));
+    values.map(|value| value.map_or_else(String::new, plain))
+}
+
+/// The rung from 1, the step and the metric.
+fn cells(reached: Reached, metric: impl Fn(f64) -> String) -> [String; 3] {
+    let (rung, step) = (reached.rung + 1, reached.step);
+    [rung.to_string(), step.to_string(), metric(reached.value)]
+}
+
 /// Columns, to the right but for the last.
 fn aligned(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|c| {
-            rows.iter()
-                .filter_map(|row| row.get(c))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
+    let mut widths = vec![0; columns];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    widths.pop();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(c, (cell, &w))| {
-            if c + 1 == columns {
-                cell.clone()
-            } else {
-                format!("{cell:>w$}")
-            }
-        });
+        let widths = widths.iter().copied().chain([0]);
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, w)| format!("{cell:>w$}"));
         cells.collect::<Vec<_>>().join("  ")
     };
     rows.iter().map(line).collect()
@@ -110,37 +107,24 @@ fn aligned(rows: &[Vec<String>]) -> Vec<String> {
 /// Columns: `trial`, `state`, the settings by their full names, `rung` (from 1), `step`, the
 /// metric, `run`, `reason`.
 pub(crate) fn csv(sweep: &Sweep) -> String {
-    let paths: Vec<&str> = sweep.spec.parameters.iter().map(|p| p.key.path).collect();
+    let paths = paths(sweep);
     let mut header = vec!["trial", "state"];
     header.extend(&paths);
     header.extend(["rung", "step", sweep.spec.metric.name(), "run", "reason"]);
     let mut text = row(header.into_iter().map(str::to_owned));
     for trial in &sweep.trials {
         let mut first = vec![trial.trial.to_string(), standing(sweep, trial).to_owned()];
-        first.extend(
-            paths
-                .iter()
-                .map(|path| trial.settings.get(*path).map_or_else(String::new, plain)),
-        );
+        first.extend(settings(trial, &paths));
         let run = sweep.run(trial.trial).map_or_else(String::new, |run| {
             let inside = run.strip_prefix(&sweep.path).unwrap_or(&run);
             inside.display().to_string()
         });
         let last = [run, trial.reason.clone().unwrap_or_default()];
-        let values: Vec<[String; 3]> = if trial.reached.is_empty() {
-            vec![<[String; 3]>::default()]
-        } else {
-            let reached = trial.reached.iter();
-            reached
-                .map(|r| {
-                    [
-                        (r.rung + 1).to_string(),
-                        r.step.to_string(),
-                        r.value.to_string(),
-                    ]
-                })
-                .collect()
-        };
+        let reached = trial.reached.iter();
+        let mut values: Vec<_> = reached.map(|r| cells(*r, |v| v.to_string())).collect();
+        if values.is_empty() {
+            values.push(Default::default());
+        }
         for values in values {
             text += &row(first.iter().cloned().chain(values).chain(last.clone()));
         }
