@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::chart::Series;
 
@@ -36,13 +36,7 @@ impl Log {
             if line.trim().is_empty() {
                 continue;
             }
-            let fields = match serde_json::from_str(line) {
-                Ok(Value::Object(fields)) => fields,
-                _ => {
-                    log.broken.push(number);
-                    continue;
-                }
-            };
+            let fields: Map<String, Value> = serde_json::from_str(line).unwrap_or_default();
             let Some(step) = fields.get("step").and_then(Value::as_u64) else {
                 log.broken.push(number);
                 continue;
@@ -63,13 +57,10 @@ impl Log {
             }
         }
         log.seconds = seconds.into_iter().collect();
-        log.series = series
-            .into_iter()
-            .map(|(name, points)| Series {
-                name,
-                points: points.into_iter().collect(),
-            })
-            .collect();
+        for (name, points) in series {
+            let points = points.into_iter().collect();
+            log.series.push(Series { name, points });
+        }
         log
     }
 

@@ -60,10 +60,10 @@ pub(crate) struct RunFiles {
 }
 
 /// Most sample sheets in a report.
-pub(crate) const MAX_SHEETS: usize = 60;
+const MAX_SHEETS: usize = 60;
 /// Most bytes of them together, so that a page of large colour images still opens on a phone. The
 /// first and the last stay whatever they weigh.
-pub(crate) const MAX_SHEET_BYTES: u64 = 12 << 20;
+const MAX_SHEET_BYTES: u64 = 12 << 20;
 
 impl RunFiles {
     /// Reads a run folder.
@@ -77,10 +77,9 @@ impl RunFiles {
             source,
         };
         fs::read_dir(path).map_err(folder)?;
-        let any = ["config.toml", "stats.jsonl", "samples", "checkpoints"]
-            .iter()
-            .any(|name| path.join(name).exists());
-        if !any {
+        let file = |name| path.join(name);
+        let parts = ["config.toml", "stats.jsonl", "samples", "checkpoints"];
+        if !parts.into_iter().any(|name| file(name).exists()) {
             return Err(ReportError::NotARun {
                 path: path.to_owned(),
             });
@@ -90,61 +89,56 @@ impl RunFiles {
             .unwrap_or_else(|_| path.to_owned())
             .file_name()
             .map_or_else(|| "run".to_owned(), |n| n.to_string_lossy().into_owned());
-        let (samples, samples_found, samples_broken) = samples(&path.join("samples"));
+        let there = |name| Some(file(name)).filter(|file| file.exists());
+        let log = |file: PathBuf| bytes(&file).map(|b| Log::read(&b));
+        let config_text = bytes(&file("config.toml"));
+        let (samples, samples_found, samples_broken) = samples(&file("samples"));
         Ok(Self {
             path: path.to_owned(),
             name,
-            config_text: bytes(path, "config.toml")
-                .map(|b| String::from_utf8_lossy(&b).into_owned()),
+            config_text: config_text.map(|b| String::from_utf8_lossy(&b).into_owned()),
             config: read_config(path).map_err(|e| e.to_string()),
-            environment: json(path, "environment.json"),
-            stats: bytes(path, "stats.jsonl").map(|b| Log::read(&b)),
-            metrics: if_there(path, "metrics.jsonl")
-                .then(|| bytes(path, "metrics.jsonl").map(|b| Log::read(&b))),
-            provenance: json(path, "metrics.stamp.json").ok(),
-            evaluation: if_there(path, "eval.json").then(|| json(path, "eval.json")),
+            environment: json(&file("environment.json")),
+            stats: log(file("stats.jsonl")),
+            metrics: there("metrics.jsonl").map(log),
+            provenance: json(&file("metrics.stamp.json")).ok(),
+            evaluation: there("eval.json").map(|file| json(&file)),
             samples,
             samples_found,
             samples_broken,
-            reals: sheet(&path.join("reals.png"), 0),
+            reals: sheet(&file("reals.png"), 0),
             checkpoints: checkpoints(path),
         })
     }
 
     pub(crate) fn state(&self) -> Option<&State> {
-        self.checkpoints
-            .iter()
-            .rev()
-            .find_map(|c| c.state.as_ref().ok())
+        let newest_first = self.checkpoints.iter().rev();
+        newest_first.flat_map(|c| &c.state).next()
     }
 }
 
-fn if_there(path: &Path, name: &str) -> bool {
-    path.join(name).exists()
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
-fn bytes(path: &Path, name: &str) -> Result<Vec<u8>, String> {
-    fs::read(path.join(name)).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => format!("The run has no {name}."),
-        _ => format!("{name} cannot be read: {e}."),
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => format!("The run has no {}.", name_of(path)),
+        _ => format!("{} cannot be read: {e}.", name_of(path)),
     })
 }
 
-fn json(path: &Path, name: &str) -> Result<Value, String> {
-    serde_json::from_slice(&bytes(path, name)?).map_err(|e| format!("{name} is damaged: {e}."))
+fn json(path: &Path) -> Result<Value, String> {
+    let value = serde_json::from_slice(&bytes(path)?);
+    value.map_err(|e| format!("{} is damaged: {e}.", name_of(path)))
 }
 
 fn sheet(path: &Path, step: u64) -> Result<SheetFile, String> {
-    let name = path
-        .file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let png = fs::read(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => format!("The run has no {name}."),
-        _ => format!("{name} cannot be read: {e}."),
-    })?;
+    let png = bytes(path)?;
     // Decoded whole: a browser shows half an image of a damaged file without a word.
     let image = image::load_from_memory_with_format(&png, image::ImageFormat::Png)
-        .map_err(|e| format!("{name} is damaged: {e}."))?;
+        .map_err(|e| format!("{} is damaged: {e}.", name_of(path)))?;
     Ok(SheetFile {
         step,
         width: image.width(),
@@ -172,10 +166,8 @@ fn samples(folder: &Path) -> (Vec<SheetFile>, usize, Vec<String>) {
     let mean = (bytes / (found as u64).max(1)).max(1);
     let affordable = usize::try_from(MAX_SHEET_BYTES / mean).unwrap_or(MAX_SHEETS);
     let (mut sheets, mut broken) = (Vec::new(), Vec::new());
-    for index in evenly_spread(found, affordable.clamp(2, MAX_SHEETS)) {
-        let Some((step, path, _)) = files.get(index) else {
-            continue;
-        };
+    let shown = evenly_spread(found, affordable.clamp(2, MAX_SHEETS)).into_iter();
+    for (step, path, _) in shown.filter_map(|index| files.get(index)) {
         match sheet(path, *step) {
             Ok(sheet) => sheets.push(sheet),
             Err(message) => broken.push(message),

@@ -1,28 +1,20 @@
 //! What the other half of the model knows: the encoder's use of each dimension, or the
 //! discriminator's opinion.
 
-use super::html::{missing, note};
+use super::html::note;
 use super::latent::{first, generated};
 use super::nets::Nets;
 use crate::chart::{bars, histogram, number};
-use crate::data::{Dataset, Split};
+use crate::data::Dataset;
 use crate::training::latent_use::{UNUSED, how_many};
 
 /// Images of each kind that the discriminator sees.
 const JUDGED: usize = 512;
 
-/// The class of each image of a split, 0 where there are none.
-fn labels(split: &Split) -> impl Fn(usize) -> usize {
-    |index| split.label(index).map_or(0, usize::from)
-}
-
 /// The section on the encoder.
 pub(super) fn encoder(divergences: &[f64]) -> String {
-    let mut sorted: Vec<(String, f64)> = divergences
-        .iter()
-        .enumerate()
-        .map(|(i, v)| (format!("z{i}"), *v))
-        .collect();
+    let named = divergences.iter().enumerate();
+    let mut sorted: Vec<(String, f64)> = named.map(|(i, v)| (format!("z{i}"), *v)).collect();
     sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
     let sum: f64 = divergences.iter().sum();
     let count = how_many(divergences);
@@ -37,29 +29,24 @@ pub(super) fn encoder(divergences: &[f64]) -> String {
     )
 }
 
-/// The section on the discriminator.
-pub(super) fn discriminator(nets: &Nets, data: Option<&Dataset>) -> String {
-    try_discriminator(nets, data).unwrap_or_else(|reason| missing(&reason))
-}
-
-fn try_discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, String> {
+/// The section on the discriminator, or why there is none.
+pub(super) fn discriminator(nets: &Nets, data: Option<&Dataset>) -> Result<String, String> {
     let mut sets = Vec::new();
-    for (name, split) in data
-        .into_iter()
-        .flat_map(|d| [("training", &d.train), ("test", &d.test)])
-        .filter(|(_, split)| !split.is_empty())
-    {
-        let images = first(nets, split, JUDGED)?;
-        sets.push((name, nets.logits(&images, labels(split))?));
+    let splits = data.map(|d| [("training", &d.train), ("test", &d.test)]);
+    for (name, split) in splits.into_iter().flatten() {
+        if !split.is_empty() {
+            let images = first(nets, split, JUDGED)?;
+            let class = |index| split.label(index).map_or(0, usize::from);
+            sets.push((name, nets.logits(&images, class)?));
+        }
     }
     let images = generated(nets, JUDGED as u64)?;
     sets.push(("generated", nets.logits(&images, |i| i)?));
     let chart = histogram("Logits of the discriminator", "logit", &sets)
         .ok_or("The discriminator's logits are NaN or infinite.")?;
-    let statistics = if nets.has_batch_norm() {
-        ", with the running statistics of batch normalization"
-    } else {
-        ""
+    let statistics = match nets.has_batch_norm() {
+        true => ", with the running statistics of batch normalization",
+        false => "",
     };
     Ok(format!(
         "{}<div class=\"charts one\">{chart}</div>",

@@ -24,26 +24,24 @@ pub(super) fn or_missing(drawn: Result<String, String>, what: &str) -> String {
     drawn.unwrap_or_else(|reason| missing(&format!("The {what} could not be drawn: {reason}.")))
 }
 
-/// A folded-in note under a heading.
+/// A note under a heading.
 pub(super) fn note(sentence: &str) -> String {
     format!("<p class=\"note\">{}</p>", escape(sentence))
 }
 
 /// A table; `head` and the cells are text.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let cells = |row: &[String], tag: &str| -> String {
-        row.iter()
-            .map(|cell| format!("<{tag}>{}</{tag}>", escape(cell)))
-            .collect()
-    };
-    let head: Vec<String> = head.iter().map(|h| (*h).to_owned()).collect();
-    let body: String = rows
+    let head: String = head
         .iter()
-        .map(|row| format!("<tr>{}</tr>", cells(row, "td")))
+        .map(|h| format!("<th>{}</th>", escape(h)))
         .collect();
+    let mut body = String::new();
+    for row in rows {
+        let cells = row.iter().map(|cell| format!("<td>{}</td>", escape(cell)));
+        body += &format!("<tr>{}</tr>", cells.collect::<String>());
+    }
     format!(
-        "<div class=\"wide\"><table><thead><tr>{}</tr></thead><tbody>{body}</tbody></table></div>",
-        cells(&head, "th")
+        "<div class=\"wide\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use dreamlet_runtime::latent::{fill_normal, slerp};
 
-use super::html::{image, note, or_missing};
+use super::html::{image, note};
 use super::nearest::nearest;
 use super::nets::Nets;
 use super::slideshow::{Frame, display_width, slideshow};
@@ -27,52 +27,56 @@ const COLUMNS: usize = 10;
 /// Images beside their neighbours.
 const NEIGHBOURS: u64 = 16;
 
-/// Bytes `height * width * channels` of planar images that follow each other.
-fn images(nets: &Nets, planar: &[u8]) -> Vec<Vec<u8>> {
-    planar
-        .chunks_exact(nets.image_len())
-        .map(|chw| chw_to_hwc(chw, nets.shape()))
-        .collect()
-}
-
-/// Some images as one sheet in PNG, and its width.
+/// Planar images that follow each other as one sheet in PNG, and its width.
 fn sheet(nets: &Nets, planar: &[u8], columns: usize) -> Result<(Vec<u8>, u32), String> {
-    let sheet =
-        grid(&images(nets, planar), nets.shape(), Some(columns), 1).map_err(|e| e.to_string())?;
+    let images = planar.chunks_exact(nets.image_len());
+    let images: Vec<_> = images.map(|chw| chw_to_hwc(chw, nets.shape())).collect();
+    let sheet = grid(&images, nets.shape(), Some(columns), 1).map_err(|e| e.to_string())?;
     Ok((png(&sheet).map_err(|e| e.to_string())?, sheet.width()))
 }
 
-fn latents(nets: &Nets, seeds: impl Iterator<Item = u64>) -> Vec<f32> {
-    seeds
-        .flat_map(|seed| {
-            let mut latent = vec![0.0; nets.latent_len()];
-            fill_normal(seed, None, &mut latent);
-            latent
-        })
-        .collect()
+/// A sheet as an image of the page about `wanted` wide, and its width in CSS pixels.
+fn picture(
+    nets: &Nets,
+    planar: &[u8],
+    columns: usize,
+    wanted: u32,
+    alt: &str,
+) -> Result<(String, u32), String> {
+    let (png, width) = sheet(nets, planar, columns)?;
+    let width = display_width(width, wanted);
+    let style = format!("style=\"width:{width}px\"");
+    Ok((image(&png, alt, &style), width))
+}
+
+/// Images of latents that follow each other, as bytes.
+fn bytes(nets: &Nets, latents: &[f32], class: impl Fn(usize) -> usize) -> Result<Vec<u8>, String> {
+    Ok(nets.bytes_of(&nets.generate(latents, class)?))
+}
+
+fn latents(nets: &Nets, seeds: impl IntoIterator<Item = u64>) -> Vec<f32> {
+    let mut all = Vec::new();
+    for seed in seeds {
+        let mut latent = vec![0.0; nets.latent_len()];
+        fill_normal(seed, None, &mut latent);
+        all.extend(latent);
+    }
+    all
 }
 
 /// The fixed latent with one of its numbers replaced, once for each stop.
 fn line(nets: &Nets, dimension: usize, stops: &[f32]) -> Vec<f32> {
-    stops
-        .iter()
-        .flat_map(|stop| {
-            let mut latent = latents(nets, [TRAVERSAL_SEED].into_iter());
-            if let Some(number) = latent.get_mut(dimension) {
-                *number = *stop;
-            }
-            latent
-        })
-        .collect()
+    let mut all = latents(nets, stops.iter().map(|_| TRAVERSAL_SEED));
+    let numbers = all.iter_mut().skip(dimension).step_by(nets.latent_len());
+    for (number, stop) in numbers.zip(stops) {
+        *number = *stop;
+    }
+    all
 }
 
 /// Rows of images along single dimensions: those with the largest `divergences`, or else with the
 /// largest effect on the image.
-pub(super) fn traversals(nets: &Nets, divergences: Option<&[f64]>) -> String {
-    or_missing(try_traversals(nets, divergences), "traversals")
-}
-
-fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, String> {
+pub(super) fn traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, String> {
     let measure = match divergences {
         Some(values) => values.to_vec(),
         None => effects(nets)?,
@@ -83,30 +87,24 @@ fn try_traversals(nets: &Nets, divergences: Option<&[f64]>) -> Result<String, St
     order.truncate(DIMENSIONS);
     let (mut rows, mut wide) = (String::new(), 0);
     for dimension in &order {
-        let values = nets.generate(&line(nets, *dimension, &STOPS), |_| 0)?;
-        let (png, width) = sheet(nets, &nets.bytes_of(&values), STOPS.len())?;
-        wide = display_width(width, 560);
+        let bytes = bytes(nets, &line(nets, *dimension, &STOPS), |_| 0)?;
+        let alt = format!("latent dimension {dimension} from −3 to 3");
+        let (picture, width) = picture(nets, &bytes, STOPS.len(), 560, &alt)?;
+        wide = width;
         let _ = write!(
             rows,
-            "<div class=\"row\"><span><b>z{dimension}</b> <small>{}</small></span>{}</div>",
-            number(value(*dimension)),
-            image(
-                &png,
-                &format!("latent dimension {dimension} from −3 to 3"),
-                &format!("style=\"width:{wide}px\"")
-            )
+            "<div class=\"row\"><span><b>z{dimension}</b> <small>{}</small></span>{picture}</div>",
+            number(value(*dimension))
         );
     }
-    let how = if divergences.is_some() {
-        "the most information (KL in nats)"
-    } else {
-        "the largest effect on the image (mean change from −3 to 3, in levels of 0 to 255)"
+    let how = match divergences {
+        Some(_) => "the most information (KL in nats)",
+        None => "the largest effect on the image (mean change from −3 to 3, in levels of 0 to 255)",
     };
     let all = nets.latent_len();
-    let which = if order.len() == all {
-        format!("All {all} dimensions, those with {how} first")
-    } else {
-        format!("The {} of {all} dimensions with {how}", order.len())
+    let which = match order.len() {
+        shown if shown == all => format!("All {all} dimensions, those with {how} first"),
+        shown => format!("The {shown} of {all} dimensions with {how}"),
     };
     Ok(format!(
         "{}<div class=\"rows\"><div class=\"row head\"><span></span><div style=\"width:{wide}px\"><i>−3</i><i>0</i><i>3</i></div></div>{rows}</div>",
@@ -121,34 +119,23 @@ fn effects(nets: &Nets) -> Result<Vec<f64>, String> {
     let length = nets.image_len();
     let mut effects = Vec::new();
     for dimension in 0..nets.latent_len().min(MEASURED) {
-        let bytes = nets.bytes_of(&nets.generate(&line(nets, dimension, &[-3.0, 3.0]), |_| 0)?);
-        let (low, high) = bytes.split_at(length.min(bytes.len()));
-        let sum: u64 = low
-            .iter()
-            .zip(high)
-            .map(|(a, b)| u64::from(a.abs_diff(*b)))
-            .sum();
+        let bytes = bytes(nets, &line(nets, dimension, &[-3.0, 3.0]), |_| 0)?;
+        let changes = bytes.iter().zip(bytes.iter().skip(length));
+        let sum: u64 = changes.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
         effects.push(sum as f64 / length as f64);
     }
     Ok(effects)
 }
 
-/// A walk through several seeds as a slideshow, and rows from one seed to the next.
-pub(super) fn interpolations(nets: &Nets) -> String {
-    or_missing(try_interpolations(nets), "interpolations")
-}
-
 fn between(nets: &Nets, from: u64, to: u64, t: f32) -> Result<Vec<f32>, String> {
-    let (a, b) = (
-        latents(nets, [from].into_iter()),
-        latents(nets, [to].into_iter()),
-    );
+    let [a, b] = [from, to].map(|seed| latents(nets, [seed]));
     let mut out = vec![0.0; a.len()];
     slerp(&a, &b, t, &mut out).map_err(|e| e.to_string())?;
     Ok(out)
 }
 
-fn try_interpolations(nets: &Nets) -> Result<String, String> {
+/// A walk through several seeds as a slideshow, and rows from one seed to the next.
+pub(super) fn interpolations(nets: &Nets) -> Result<String, String> {
     let mut rows = String::new();
     for row in 0..ROWS {
         let (from, to) = (2 * row, 2 * row + 1);
@@ -158,17 +145,12 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
             along.extend(between(nets, from, to, t)?);
         }
         // A conditional generator shows one class in a row.
-        let class = usize::try_from(row).unwrap_or(0);
-        let bytes = nets.bytes_of(&nets.generate(&along, |_| class)?);
-        let (png, width) = sheet(nets, &bytes, COLUMNS)?;
+        let bytes = bytes(nets, &along, |_| row as usize)?;
+        let alt = format!("from seed {from} to seed {to}");
+        let (picture, _) = picture(nets, &bytes, COLUMNS, 600, &alt)?;
         let _ = write!(
             rows,
-            "<div class=\"row\"><span><b>{from} → {to}</b></span>{}</div>",
-            image(
-                &png,
-                &format!("from seed {from} to seed {to}"),
-                &format!("style=\"width:{}px\"", display_width(width, 600))
-            )
+            "<div class=\"row\"><span><b>{from} → {to}</b></span>{picture}</div>"
         );
     }
     Ok(format!(
@@ -185,10 +167,9 @@ fn try_interpolations(nets: &Nets) -> Result<String, String> {
 fn walk(nets: &Nets) -> Result<String, String> {
     const LEGS: u64 = 4;
     // Large images make large slideshows.
-    let (side, steps) = if nets.image_len() <= 4096 {
-        (4, 10)
-    } else {
-        (2, 6)
+    let (side, steps) = match nets.image_len() {
+        ..=4096 => (4, 10),
+        _ => (2, 6),
     };
     let cells = (side * side) as u64;
     let mut files = Vec::new();
@@ -201,36 +182,22 @@ fn walk(nets: &Nets) -> Result<String, String> {
                 let seed = |leg: u64| 100 + cell + cells * (leg % LEGS);
                 all.extend(between(nets, seed(leg), seed(leg + 1), t)?);
             }
-            let (png, wide) = sheet(
-                nets,
-                &nets.bytes_of(&nets.generate(&all, |cell| cell)?),
-                side,
-            )?;
-            width = wide;
+            let (png, wide) = sheet(nets, &bytes(nets, &all, |cell| cell)?, side)?;
+            width = display_width(wide, 380);
             files.push(png);
         }
     }
-    let frames: Vec<Frame<'_>> = (1..)
-        .zip(&files)
-        .map(|(i, png)| Frame {
-            png,
-            label: format!("{i} of {}", files.len()),
-        })
-        .collect();
-    Ok(slideshow(
-        "a walk through the latent space",
-        &frames,
-        display_width(width, 380),
-    ))
+    let frames = (1..).zip(&files).map(|(i, png)| Frame {
+        png,
+        label: format!("{i} of {}", files.len()),
+    });
+    let frames: Vec<_> = frames.collect();
+    Ok(slideshow("a walk through the latent space", &frames, width))
 }
 
 /// Generated images beside the training images nearest to them.
-pub(super) fn neighbours(nets: &Nets, data: &Dataset) -> String {
-    or_missing(try_neighbours(nets, data), "neighbours")
-}
-
-fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
-    let generated = nets.bytes_of(&nets.generate(&latents(nets, 0..NEIGHBOURS), |i| i)?);
+pub(super) fn neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
+    let generated = bytes(nets, &latents(nets, 0..NEIGHBOURS), |i| i)?;
     let length = nets.image_len();
     let mut pairs = String::new();
     let mut distances = Vec::new();
@@ -243,23 +210,18 @@ fn try_neighbours(nets: &Nets, data: &Dataset) -> Result<String, String> {
         })?;
         let mut both = pixels.to_vec();
         both.extend(data.train.image(found.index).unwrap_or_default());
-        let (png, width) = sheet(nets, &both, 2)?;
+        let alt = format!("seed {seed} and training image {}", found.index);
+        let (picture, _) = picture(nets, &both, 2, 130, &alt)?;
         distances.push(found.distance);
         let _ = write!(
             pairs,
-            "<figure>{}<figcaption>seed {seed}<br><small>{}</small></figcaption></figure>",
-            image(
-                &png,
-                &format!("seed {seed} and training image {}", found.index),
-                &format!("style=\"width:{}px\"", display_width(width, 130))
-            ),
+            "<figure>{picture}<figcaption>seed {seed}<br><small>{}</small></figcaption></figure>",
             escape(&number(found.distance))
         );
     }
-    let real: Vec<f64> = (0..data.test.len().min(distances.len()))
-        .filter_map(|i| nearest(data.test.image(i)?, &data.train))
-        .map(|n| n.distance)
-        .collect();
+    let real = (0..data.test.len().min(distances.len()))
+        .filter_map(|i| Some(nearest(data.test.image(i)?, &data.train)?.distance));
+    let real: Vec<f64> = real.collect();
     let scale = match mean(&real) {
         Some(real) => format!(
             " Mean distance {} levels; for real test images it is {}. Much smaller would mean that training images were copied.",

@@ -17,7 +17,7 @@ mod tests;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use self::html::missing;
+use self::html::{missing, or_missing};
 use self::nets::Nets;
 use super::ReportError;
 use super::run_files::RunFiles;
@@ -41,13 +41,8 @@ pub(crate) fn load_data(run: &RunFiles) -> Result<Dataset, String> {
     load(&spec, &options).map_err(|e| e.to_string())
 }
 
-/// One part of the page.
-struct Section {
-    /// Its place in the address, `#curves`.
-    id: &'static str,
-    title: &'static str,
-    body: String,
-}
+/// One part of the page: its place in the address, `#curves`, its title and its body.
+type Section = (&'static str, &'static str, String);
 
 /// The page of a run as HTML. `data` are the images it was trained on, or why there are none. The
 /// nets are those of the newest checkpoint that is whole, or with `best` of the one with the best
@@ -58,34 +53,29 @@ pub(crate) fn build(run: &RunFiles, data: Result<&Dataset, &str>, best: bool) ->
     } else {
         Nets::open(&run.path, best)
     };
-    let section = |id, title, body| Section { id, title, body };
-    let mut all = vec![
-        section("samples", "Samples over time", sections::samples(run)),
-        section("curves", "Curves", sections::curves(run)),
+    let mut all: Vec<Section> = vec![
+        ("samples", "Samples over time", sections::samples(run)),
+        ("curves", "Curves", sections::curves(run)),
     ];
     match &nets {
         Ok(nets) => all.extend(of_the_nets(nets, data)),
         Err(reason) => {
             let reason =
                 format!("Traversals, interpolations and neighbours need a checkpoint. {reason}");
-            all.push(section("latent", "Latent space", missing(&reason)));
+            all.push(("latent", "Latent space", missing(&reason)));
         }
     }
     let metrics = run.evaluation.as_ref().map(sections::evaluation);
     if let Some(body) = metrics.or_else(|| sections::measured(run)) {
-        all.push(section("metrics", "Metrics", body));
+        all.push(("metrics", "Metrics", body));
     }
-    let (checkpoints, configuration) = (sections::checkpoints(run), sections::configuration(run));
-    all.push(section("checkpoints", "Checkpoints", checkpoints));
-    all.push(section("configuration", "Configuration", configuration));
-    let drawn = nets.as_ref().map_or_else(
-        |_| String::new(),
-        |nets| {
-            let step = sections::step_text(nets.step());
-            format!("; its own images are of the checkpoint at {step}")
-        },
-    );
-    document(run, &sections::facts(run, nets.as_ref().ok()), &drawn, &all)
+    all.push(("checkpoints", "Checkpoints", sections::checkpoints(run)));
+    all.push((
+        "configuration",
+        "Configuration",
+        sections::configuration(run),
+    ));
+    document(run, nets.as_ref().ok(), &all)
 }
 
 /// The sections that need a checkpoint.
@@ -99,49 +89,43 @@ fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
         Ok(data) => nets.divergences(data),
         Err(_) => Ok(None),
     };
+    let two_stages = nets.has_second_stage();
     // Traversals go along what the generator takes; of two stages, these are the latents of the
     // other.
-    let known = divergences
-        .as_ref()
-        .ok()
-        .and_then(Option::as_deref)
-        .filter(|_| !nets.has_second_stage());
-    let use_of_latents = if nets.has_second_stage() {
-        "Use of the first stage's latent dimensions"
-    } else {
-        "Use of the latent dimensions"
+    let known = divergences.as_ref().ok().and_then(Option::as_deref);
+    let known = known.filter(|_| !two_stages);
+    let title = match two_stages {
+        true => "Use of the first stage's latent dimensions",
+        false => "Use of the latent dimensions",
     };
     let (title, judged) = match (&divergences, data) {
-        (Ok(Some(values)), _) => (use_of_latents, discriminator::encoder(values)),
-        (Err(reason), _) => (use_of_latents, missing(reason)),
-        (Ok(None), Err(reason)) if nets.is_vae() => (
-            use_of_latents,
-            without("The KL of each dimension needs", reason),
-        ),
-        (Ok(None), data) => (
-            "Discriminator",
-            discriminator::discriminator(nets, data.ok()),
-        ),
+        (Ok(Some(values)), _) => (title, discriminator::encoder(values)),
+        (Err(reason), _) => (title, missing(reason)),
+        (Ok(None), Err(reason)) if nets.is_vae() => {
+            (title, without("The KL of each dimension needs", reason))
+        }
+        (Ok(None), data) => {
+            let logits = discriminator::discriminator(nets, data.ok());
+            ("Discriminator", logits.unwrap_or_else(|e| missing(&e)))
+        }
     };
     let neighbours = match data {
-        Ok(data) => latent::neighbours(nets, data),
+        Ok(data) => or_missing(latent::neighbours(nets, data), "neighbours"),
         Err(reason) => without("The nearest training images need", reason),
     };
-    let (traversals, between) = (
-        latent::traversals(nets, known),
-        latent::interpolations(nets),
-    );
-    let section = |id, title, body| Section { id, title, body };
+    let traversals = or_missing(latent::traversals(nets, known), "traversals");
+    let between = or_missing(latent::interpolations(nets), "interpolations");
     vec![
-        section("traversals", "Latent traversals", traversals),
-        section("interpolations", "Interpolations", between),
-        section("neighbours", "Nearest neighbours", neighbours),
-        section("judge", title, judged),
+        ("traversals", "Latent traversals", traversals),
+        ("interpolations", "Interpolations", between),
+        ("neighbours", "Nearest neighbours", neighbours),
+        ("judge", title, judged),
     ]
 }
 
-fn document(run: &RunFiles, facts: &str, drawn: &str, sections: &[Section]) -> String {
+fn document(run: &RunFiles, nets: Option<&Nets>, sections: &[Section]) -> String {
     let name = escape(&run.name);
+    let facts = sections::facts(run, nets);
     let mut out = String::new();
     // Writing to a string cannot fail. The policy lets nothing in from outside, whatever a run's
     // files say.
@@ -153,16 +137,20 @@ fn document(run: &RunFiles, facts: &str, drawn: &str, sections: &[Section]) -> S
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{name} · dreamlet</title>\n<style>\n{STYLE}</style>\n\
          <script>\n{SCRIPT}</script>\n</head>\n<body>\n<header>\n<p class=\"brand\">dreamlet report</p>\n<h1>{name}</h1>\n{facts}\n<nav>"
     );
-    for section in sections {
-        let _ = write!(out, "<a href=\"#{}\">{}</a>", section.id, section.title);
+    for (id, title, _) in sections {
+        let _ = write!(out, "<a href=\"#{id}\">{title}</a>");
     }
     out.push_str("</nav>\n</header>\n<main>\n");
-    for Section { id, title, body } in sections {
+    for (id, title, body) in sections {
         let _ = writeln!(
             out,
             "<section id=\"{id}\">\n<h2>{title}</h2>\n{body}\n</section>"
         );
     }
+    let drawn = nets.map_or_else(String::new, |nets| {
+        let step = sections::step_text(nets.step());
+        format!("; its own images are of the checkpoint at {step}")
+    });
     let _ = write!(
         out,
         "</main>\n<footer>made by dreamlet {}{drawn}</footer>\n</body>\n</html>\n",

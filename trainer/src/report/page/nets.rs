@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use dreamlet_runtime::image::{PixelRange, Shape};
+use burn::tensor::{Device, Tensor, TensorData};
+use dreamlet_runtime::image::Shape;
 
 use crate::config::DiscriminatorNorm;
 use crate::data::{Dataset, value_of_byte};
@@ -40,17 +40,17 @@ impl Nets {
         let saved = Saved::open(run, which).map_err(|e| e.to_string())?;
         let device = Device::flex();
         let part = |name: &str| {
-            read_part(&folder(&saved.run, saved.state.step), &saved.state, name)
-                .map_err(|e| e.to_string())
+            let folder = folder(&saved.run, saved.state.step);
+            read_part(&folder, &saved.state, name).map_err(|e| e.to_string())
         };
         let second = if saved.config.vae.is_some() {
-            part("encoder")
-                .and_then(|bytes| load_module(Encoder::new(&saved.config, &device), bytes))
-                .map(|net| SecondNet::Encoder(Box::new(net)))
+            let net = Encoder::new(&saved.config, &device);
+            let net = part("encoder").and_then(|bytes| load_module(net, bytes));
+            net.map(|net| SecondNet::Encoder(Box::new(net)))
         } else {
-            part("discriminator")
-                .and_then(|bytes| load_module(Discriminator::new(&saved.config, &device), bytes))
-                .map(|net| SecondNet::Discriminator(Box::new(net)))
+            let net = Discriminator::new(&saved.config, &device);
+            let net = part("discriminator").and_then(|bytes| load_module(net, bytes));
+            net.map(|net| SecondNet::Discriminator(Box::new(net)))
         };
         Ok(Self {
             second: second.unwrap_or_else(SecondNet::Missing),
@@ -101,10 +101,6 @@ impl Nets {
         (shape.channels * shape.height * shape.width).max(1)
     }
 
-    fn range(&self) -> PixelRange {
-        range(&self.saved.config)
-    }
-
     /// Images of latent vectors that follow each other, planar (channel, row, column), in the
     /// generator's range. `class` gives the class of each image of a conditional generator; its
     /// remainder by the number of classes counts.
@@ -131,22 +127,19 @@ impl Nets {
         class: &impl Fn(usize) -> usize,
     ) -> Option<Vec<i64>> {
         let count = self.saved.config.model.classes;
-        (count > 0).then(|| {
-            (first..first + rows)
-                .map(|i| i64::try_from(class(i) % count).unwrap_or(0))
-                .collect()
-        })
+        let classes = (first..first + rows).map(|i| (class(i) % count) as i64);
+        (count > 0).then(|| classes.collect())
     }
 
     /// Values in the generator's range as bytes, in the same order.
     pub(super) fn bytes_of(&self, values: &[f32]) -> Vec<u8> {
-        let range = self.range();
+        let range = range(&self.saved.config);
         values.iter().map(|v| range.to_u8(*v)).collect()
     }
 
     /// Bytes as values in the generator's range, in the same order.
     pub(super) fn pixels_of(&self, bytes: &[u8]) -> Vec<f32> {
-        let range = self.range();
+        let range = range(&self.saved.config);
         bytes.iter().map(|b| value_of_byte(range, *b)).collect()
     }
 
@@ -171,13 +164,21 @@ impl Nets {
         let SecondNet::Discriminator(discriminator) = &self.second else {
             return Err(self.no("discriminator"));
         };
+        let (shape, length, device) = (self.shape(), self.image_len(), Device::flex());
         let mut all = Vec::new();
-        for (batch, classes) in self.batches(images, class) {
-            all.extend(
-                values(discriminator.forward(batch, classes))?
-                    .into_iter()
-                    .map(f64::from),
-            );
+        for (first, some) in (0..).step_by(BATCH).zip(images.chunks(BATCH * length)) {
+            let dims = [
+                some.len() / length,
+                shape.channels,
+                shape.height,
+                shape.width,
+            ];
+            let batch = Tensor::<4>::from_data(TensorData::new(some.to_vec(), dims), &device);
+            let classes = self.classes_of(first, dims[0], &class);
+            let classes = classes.map(|classes| class_tensor(classes, &device));
+            let logits = discriminator.forward(batch, classes).into_data();
+            let logits = logits.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))?;
+            all.extend(logits.into_iter().map(f64::from));
         }
         Ok(all)
     }
@@ -188,32 +189,4 @@ impl Nets {
             _ => format!("The model has no {what}."),
         }
     }
-
-    /// Images, and the classes of a conditional model, as the discriminator takes them.
-    fn batches<'a>(
-        &'a self,
-        images: &'a [f32],
-        class: impl Fn(usize) -> usize + 'a,
-    ) -> impl Iterator<Item = (Tensor<4>, Option<Tensor<1, Int>>)> + 'a {
-        let (shape, length) = (self.shape(), self.image_len());
-        let chunks = images.chunks(BATCH * length).zip((0..).step_by(BATCH));
-        chunks.map(move |(some, first)| {
-            let device = Device::flex();
-            let rows = some.len() / length;
-            let some = some.get(..rows * length).unwrap_or_default().to_vec();
-            let dims = [rows, shape.channels, shape.height, shape.width];
-            let classes = self
-                .classes_of(first, rows, &class)
-                .map(|classes| class_tensor(classes, &device));
-            let images = Tensor::from_data(TensorData::new(some, dims), &device);
-            (images, classes)
-        })
-    }
-}
-
-fn values(tensor: Tensor<2>) -> Result<Vec<f32>, String> {
-    tensor
-        .into_data()
-        .try_to_vec::<f32>()
-        .map_err(|e| format!("{e:?}"))
 }

@@ -1,6 +1,5 @@
 //! The sections that come from the files of a run alone.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -38,27 +37,21 @@ const FIRST: [&str; 6] = [
 /// The number that comes last: it tells about the machine, not about the model.
 const SPEED: &str = "images_per_second";
 
+/// In a table, what is not known.
+const DASH: &str = "–";
+
 /// The tiles under the title.
 pub(super) fn facts(run: &RunFiles, nets: Option<&Nets>) -> String {
     let mut facts: Vec<(&str, String)> = Vec::new();
     if let Ok(config) = &run.config {
         // By their names in the file: whatever nets there will be, they have one.
-        let word = |value: Result<Value, _>| match value {
-            Ok(Value::String(word)) => word,
-            _ => String::new(),
-        };
-        let kind = word(serde_json::to_value(config.model.kind)).to_uppercase();
-        let net = word(serde_json::to_value(config.model.net));
+        let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
+        let kind = word(json!(config.model.kind)).to_uppercase();
+        let net = word(json!(config.model.net));
         let data = &config.data;
         facts.push(("data", data.source.clone()));
-        facts.push((
-            "images",
-            format!(
-                "{0}×{0}, {1}",
-                data.size,
-                if data.channels == 1 { "grey" } else { "RGB" }
-            ),
-        ));
+        let colour = if data.channels == 1 { "grey" } else { "RGB" };
+        facts.push(("images", format!("{0}×{0}, {colour}", data.size)));
         facts.push(("preset", config.name.clone()));
         facts.push(("model", format!("{kind}, {net}")));
         facts.push(("latent", config.model.latent.to_string()));
@@ -69,37 +62,32 @@ pub(super) fn facts(run: &RunFiles, nets: Option<&Nets>) -> String {
     let log = run.stats.as_ref().ok();
     let state = run.state();
     let newest = |of_log: Option<u64>, of_state: Option<u64>| of_log.max(of_state).map(whole);
-    facts.extend(
-        newest(log.and_then(|l| l.step), state.map(|s| s.step)).map(|text| ("steps", text)),
-    );
-    facts.extend(
-        newest(log.and_then(|l| l.images), state.map(|s| s.images)).map(|text| ("images", text)),
-    );
-    let seconds = log
-        .and_then(Log::duration)
-        .into_iter()
-        .chain(state.map(|s| s.seconds))
-        .filter(|s| s.is_finite())
-        .fold(-1.0, f64::max);
+    let steps = newest(log.and_then(|l| l.step), state.map(|s| s.step));
+    let images = newest(log.and_then(|l| l.images), state.map(|s| s.images));
+    facts.extend(steps.map(|text| ("steps", text)));
+    facts.extend(images.map(|text| ("images", text)));
+    let seconds = [log.and_then(Log::duration), state.map(|s| s.seconds)];
+    let known = seconds.into_iter().flatten().filter(|s| s.is_finite());
+    let seconds = known.fold(-1.0, f64::max);
     if let Ok(time) = Duration::try_from_secs_f64(seconds) {
         facts.push(("time", clock(time)));
     }
     if let Ok(config) = &run.config {
         facts.push(("seed", config.training.seed.to_string()));
     }
-    if let Ok(Value::Object(environment)) = &run.environment {
-        let text = |key: &str| environment.get(key).and_then(Value::as_str);
-        facts.extend(text("device").map(|d| ("device", d.to_owned())));
+    if let Ok(environment) = &run.environment {
+        let device = environment["device"].as_str();
+        facts.extend(device.map(|d| ("device", d.to_owned())));
     }
-    let tiles: String = facts
-        .iter()
-        .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(value)))
-        .collect();
-    let mut out = format!("<dl class=\"facts\">{tiles}</dl>");
+    let mut out = "<dl class=\"facts\">".to_owned();
+    for (name, value) in facts {
+        let value = escape(&value);
+        out += &format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
+    }
+    out += "</dl>";
     if let Err(reason) = &run.config {
-        out.push_str(&missing(&format!(
-            "The configuration cannot be used: {reason}."
-        )));
+        let what = format!("The configuration cannot be used: {reason}.");
+        out += &missing(&what);
     }
     out
 }
@@ -113,49 +101,34 @@ pub(super) fn samples(run: &RunFiles) -> String {
             "The run has no sample images yet: it makes the first when it begins, the next after training.sample_every steps.",
         ));
     } else if shown > 0 {
-        let which = if run.samples_found > shown + run.samples_broken.len() {
-            format!(" {shown} of {} sheets, evenly spread.", run.samples_found)
-        } else {
-            String::new()
-        };
-        let how = if shown > 1 {
-            " Play, or move the slider."
-        } else {
-            ""
-        };
-        out.push_str(&note(&format!(
-            "Always the same 64 latents, seeds 0 to 63.{which}{how}"
-        )));
+        let mut how = "Always the same 64 latents, seeds 0 to 63.".to_owned();
+        if run.samples_found > shown + run.samples_broken.len() {
+            how += &format!(" {shown} of {} sheets, evenly spread.", run.samples_found);
+        }
+        if shown > 1 {
+            how += " Play, or move the slider.";
+        }
+        out += &note(&how);
     }
-    for message in &run.samples_broken {
-        out.push_str(&missing(message));
-    }
-    let frames: Vec<Frame<'_>> = run
-        .samples
-        .iter()
-        .map(|sheet| Frame {
-            png: &sheet.png,
-            label: step_text(sheet.step),
-        })
-        .collect();
-    out.push_str("<div class=\"side\">");
+    out.extend(run.samples_broken.iter().map(|message| missing(message)));
+    let frames = run.samples.iter().map(|sheet| Frame {
+        png: &sheet.png,
+        label: step_text(sheet.step),
+    });
+    let frames: Vec<_> = frames.collect();
+    out += "<div class=\"side\">";
     if let Some(last) = run.samples.last() {
         let width = display_width(last.width, SHEET);
-        out.push_str(&titled(
-            "generated",
-            &slideshow("generated images", &frames, width),
-        ));
+        out += &titled("generated", &slideshow("generated images", &frames, width));
     }
-    match &run.reals {
+    out += &match &run.reals {
         Ok(sheet) => {
             let style = format!("style=\"width:{}px\"", display_width(sheet.width, SHEET));
-            let pixels = image(&sheet.png, "real training images", &style);
-            out.push_str(&titled("real", &pixels));
+            titled("real", &image(&sheet.png, "real training images", &style))
         }
-        Err(message) => out.push_str(&missing(message)),
-    }
-    out.push_str("</div>");
-    out
+        Err(message) => missing(message),
+    };
+    out + "</div>"
 }
 
 /// Width of a sheet in CSS pixels, about.
@@ -167,34 +140,29 @@ pub(super) fn step_text(step: u64) -> String {
 }
 
 fn titled(title: &str, body: &str) -> String {
-    format!(
-        "<div class=\"titled\"><h3>{}</h3>{body}</div>",
-        escape(title)
-    )
+    format!("<div class=\"titled\"><h3>{title}</h3>{body}</div>")
 }
 
 /// Charts of everything in `stats.jsonl` and `metrics.jsonl`.
 pub(super) fn curves(run: &RunFiles) -> String {
-    let mut out = String::new();
-    let mut charts = String::new();
-    match &run.stats {
-        Err(message) => out.push_str(&missing(message)),
-        Ok(log) => {
-            out.push_str(&broken("stats.jsonl", log));
-            charts.push_str(&of_log(log));
-            if charts.is_empty() {
-                out.push_str(&missing(
-                    "stats.jsonl has no numbers yet: the run writes them every training.log_every steps.",
-                ));
+    let (mut out, mut charts) = (String::new(), String::new());
+    let files = [
+        ("stats.jsonl", Some(&run.stats)),
+        ("metrics.jsonl", run.metrics.as_ref()),
+    ];
+    for (file, log) in files {
+        match log {
+            None => {}
+            Some(Err(message)) => out += &missing(message),
+            Some(Ok(log)) => {
+                out += &broken(file, log);
+                charts += &of_log(log);
+                if charts.is_empty() && file == "stats.jsonl" {
+                    out += &missing(
+                        "stats.jsonl has no numbers yet: the run writes them every training.log_every steps.",
+                    );
+                }
             }
-        }
-    }
-    match &run.metrics {
-        None => {}
-        Some(Err(message)) => out.push_str(&missing(message)),
-        Some(Ok(log)) => {
-            out.push_str(&broken("metrics.jsonl", log));
-            charts.push_str(&of_log(log));
         }
     }
     format!("{out}<div class=\"charts\">{charts}</div>")
@@ -204,22 +172,18 @@ fn of_log(log: &Log) -> String {
     let mut charts = String::new();
     let mut left: Vec<&Series> = log.series.iter().collect();
     for (title, names) in TOGETHER {
-        let (found, rest): (Vec<&Series>, Vec<&Series>) = left
-            .into_iter()
-            .partition(|s| names.contains(&s.name.as_str()));
-        left = rest;
+        let together = |s: &mut &Series| names.contains(&s.name.as_str());
+        let found: Vec<&Series> = left.extract_if(.., together).collect();
         charts.extend(chart(title, &found));
     }
-    let place = |s: &&Series| {
+    left.sort_by_key(|s| {
         let first = FIRST.iter().position(|name| *name == s.name);
         (s.name == SPEED, first.unwrap_or(FIRST.len()))
-    };
-    left.sort_by_key(place);
+    });
     for series in left {
-        let title = if series.name == SPEED {
-            "Images a second"
-        } else {
-            &series.name
+        let title = match series.name.as_str() {
+            SPEED => "Images a second",
+            name => name,
         };
         charts.extend(chart(title, &[series]));
     }
@@ -239,33 +203,33 @@ fn broken(file: &str, log: &Log) -> String {
 
 /// What `dreamlet eval RUN` wrote: a table of the metrics, and what they were measured on.
 fn metric_tables(report: &Value, metrics: &[Value]) -> String {
-    let rows: Vec<Vec<String>> = metrics
-        .iter()
-        .map(|metric| {
-            let value = match &metric["error"] {
-                Value::Null => leaf(&metric["value"]),
-                error => format!("{} ± {}", leaf(&metric["value"]), leaf(error)),
-            };
-            let on = &metric["stamp"];
-            let of = |key: &str| on[key].as_u64().filter(|n| *n > 0);
-            let counts = [
-                of("fake").map(|n| format!("{n} generated")),
-                of("real").map(|n| format!("{n} {}", leaf(&on["split"]))),
-            ];
-            let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-            vec![
-                leaf(&metric["name"]),
-                value,
-                leaf(&metric["floor"]),
-                match &metric["better"] {
-                    Value::String(word) if word == "floor" => "as real".to_owned(),
-                    other => leaf(other),
-                },
-                format!("{counts}; {}", leaf(&metric["method"])),
-            ]
-        })
-        .collect();
-    let mut out = table(&["metric", "value", "real/real", "better", "how"], &rows);
+    let rows = metrics.iter().map(|metric| {
+        let mut value = leaf(&metric["value"]);
+        if !metric["error"].is_null() {
+            value += &format!(" ± {}", leaf(&metric["error"]));
+        }
+        let on = &metric["stamp"];
+        let of = |key: &str| on[key].as_u64().filter(|n| *n > 0);
+        let counts = [
+            of("fake").map(|n| format!("{n} generated")),
+            of("real").map(|n| format!("{n} {}", leaf(&on["split"]))),
+        ];
+        let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let better = match leaf(&metric["better"]) {
+            word if word == "floor" => "as real".to_owned(),
+            other => other,
+        };
+        let how = format!("{counts}; {}", leaf(&metric["method"]));
+        vec![
+            leaf(&metric["name"]),
+            value,
+            leaf(&metric["floor"]),
+            better,
+            how,
+        ]
+    });
+    let head = ["metric", "value", "real/real", "better", "how"];
+    let mut out = table(&head, &rows.collect::<Vec<_>>());
     let mut measured_on = vec![vec!["model".to_owned(), leaf(&report["model"])]];
     for (key, name) in [
         ("data", "data"),
@@ -279,20 +243,19 @@ fn metric_tables(report: &Value, metrics: &[Value]) -> String {
         }
     }
     let extractor = metrics.iter().map(|metric| &metric["stamp"]["extractor"]);
-    if let Some(Value::Object(fields)) = extractor.into_iter().find(|found| found.is_object()) {
-        for (name, value) in fields {
-            measured_on.push(vec![format!("extractor, {name}"), leaf(value)]);
-        }
+    for (name, value) in extractor
+        .flat_map(Value::as_object)
+        .next()
+        .into_iter()
+        .flatten()
+    {
+        measured_on.push(vec![format!("extractor, {name}"), leaf(value)]);
     }
     for note in report["notes"].as_array().into_iter().flatten() {
         measured_on.push(vec!["note".to_owned(), leaf(note)]);
     }
-    let _ = write!(
-        out,
-        "<h3>measured on</h3>{}",
-        table(&["what", "value"], &measured_on)
-    );
-    out
+    out += "<h3>measured on</h3>";
+    out + &table(&["what", "value"], &measured_on)
 }
 
 /// The last measurement of a run that was never evaluated afterwards, with what it was measured on;
@@ -330,23 +293,17 @@ pub(super) fn evaluation(evaluation: &Result<Value, String>) -> String {
     if let Some(metrics) = value.get("figures").and_then(Value::as_array) {
         return metric_tables(value, metrics);
     }
-    let mut out = String::new();
-    let mut plain = Vec::new();
-    let mut groups: Vec<(String, &Value)> = Vec::new();
-    match value {
-        Value::Object(fields) => {
-            groups.extend(fields.iter().map(|(name, value)| (name.clone(), value)));
-        }
-        Value::Array(items) => {
-            groups.extend((1..).zip(items).map(|(i, value)| (i.to_string(), value)));
-        }
-        other => plain.push(vec!["value".to_owned(), leaf(other)]),
-    }
+    let (mut out, mut plain) = (String::new(), Vec::new());
+    let groups: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(n, v)| (n.clone(), v)).collect(),
+        Value::Array(items) => (1..).zip(items).map(|(i, v)| (format!("{i}"), v)).collect(),
+        other => vec![("value".to_owned(), other)],
+    };
     for (name, value) in groups {
-        if matches!(value, Value::Object(_) | Value::Array(_)) {
+        if value.is_object() || value.is_array() {
             let mut rows = Vec::new();
             flatten("", value, &mut rows);
-            let _ = write!(out, "<h3>{}</h3>{}", escape(&name), pairs(&rows));
+            out += &format!("<h3>{}</h3>{}", escape(&name), pairs(&rows));
         } else {
             plain.push(vec![name, leaf(value)]);
         }
@@ -366,12 +323,9 @@ fn pairs(rows: &[Vec<String>]) -> String {
 
 /// Nested names are joined by dots; serde_json itself refuses what is nested deeper than 128.
 fn flatten(path: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
-    let join = |name: &str| {
-        if path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{path}.{name}")
-        }
+    let join = |name: &str| match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
     };
     match value {
         Value::Object(fields) => {
@@ -393,7 +347,7 @@ fn leaf(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(n) if n.is_f64() => n.as_f64().map_or_else(|| n.to_string(), number),
         Value::Array(items) => items.iter().map(leaf).collect::<Vec<_>>().join(", "),
-        Value::Null => "–".to_owned(),
+        Value::Null => DASH.to_owned(),
         other => other.to_string(),
     }
 }
@@ -405,58 +359,33 @@ pub(super) fn checkpoints(run: &RunFiles) -> String {
             "The run has no checkpoint yet: it saves one every training.checkpoint_every steps and at its end.",
         );
     }
-    let mut names = Vec::new();
-    let rows: Vec<Vec<String>> = run
-        .checkpoints
-        .iter()
-        .map(|checkpoint| match &checkpoint.state {
+    let (mut names, mut rows) = (Vec::new(), Vec::new());
+    for checkpoint in &run.checkpoints {
+        let mut row = vec![whole(checkpoint.step)];
+        match &checkpoint.state {
             Ok(state) => {
-                let direction = if state.larger_is_better {
-                    "larger"
-                } else {
-                    "smaller"
-                };
+                let larger = state.larger_is_better;
+                let direction = if larger { "larger" } else { "smaller" };
                 let name = format!("{}, {direction} is better", state.score_name);
                 if state.score.is_some() && !names.contains(&name) {
                     names.push(name);
                 }
-                let score = state.score.map_or_else(|| "–".to_owned(), number);
-                let time = Duration::try_from_secs_f64(state.seconds)
-                    .map_or_else(|_| "–".to_owned(), clock);
-                vec![
-                    whole(checkpoint.step),
-                    whole(state.epoch),
-                    whole(state.images),
-                    time,
-                    score,
-                    if checkpoint.best { "best" } else { "" }.to_owned(),
-                ]
+                let time = Duration::try_from_secs_f64(state.seconds).ok();
+                row.extend([whole(state.epoch), whole(state.images)]);
+                row.push(time.map_or_else(|| DASH.to_owned(), clock));
+                row.push(state.score.map_or_else(|| DASH.to_owned(), number));
+                row.push(if checkpoint.best { "best" } else { "" }.to_owned());
             }
-            Err(message) => {
-                let dash = || "–".to_owned();
-                vec![
-                    whole(checkpoint.step),
-                    dash(),
-                    dash(),
-                    dash(),
-                    dash(),
-                    message.clone(),
-                ]
-            }
-        })
-        .collect();
-    let what = if names.is_empty() {
-        String::new()
-    } else {
-        note(&format!(
-            "Score, to compare within this run: {}.",
-            names.join("; ")
-        ))
-    };
-    format!(
-        "{what}{}",
-        table(&["step", "epoch", "images", "time", "score", ""], &rows)
-    )
+            Err(message) => row.extend([DASH, DASH, DASH, DASH, message].map(str::to_owned)),
+        }
+        rows.push(row);
+    }
+    let mut out = String::new();
+    if !names.is_empty() {
+        let names = names.join("; ");
+        out = note(&format!("Score, to compare within this run: {names}."));
+    }
+    out + &table(&["step", "epoch", "images", "time", "score", ""], &rows)
 }
 
 /// `config.toml` and `environment.json` as they are.
@@ -468,11 +397,8 @@ pub(super) fn configuration(run: &RunFiles) -> String {
         };
         titled(title, &body)
     };
-    let environment = run
-        .environment
-        .as_ref()
-        .map(|value| serde_json::to_string_pretty(value).unwrap_or_default())
-        .map_err(Clone::clone);
+    let environment = run.environment.clone();
+    let environment = environment.map(|value| format!("{value:#}"));
     format!(
         "<div class=\"side texts\">{}{}</div>",
         block("config.toml", &run.config_text),

@@ -1,7 +1,5 @@
 //! Images that replace each other, with a slider and a play button.
 
-use std::fmt::Write as _;
-
 use super::html::image;
 use crate::chart::escape;
 
@@ -29,28 +27,20 @@ pub(super) fn slideshow(name: &str, frames: &[Frame<'_>], width: u32) -> String 
     for (i, frame) in frames.iter().enumerate() {
         let class = if i == last { "class=\"on\"" } else { "" };
         let attributes = format!("data-label=\"{}\" {class}", escape(&frame.label));
-        let _ = write!(
-            stage,
-            "{}",
-            image(frame.png, &format!("{name}, {}", frame.label), &attributes)
-        );
+        stage += &image(frame.png, &format!("{name}, {}", frame.label), &attributes);
     }
-    let label = frames.last().map_or("", |f| f.label.as_str());
-    let controls = if last == 0 {
-        format!(
-            "<div class=\"controls\"><output>{}</output></div>",
-            escape(label)
-        )
-    } else {
-        format!(
-            "<div class=\"controls\"><button type=\"button\" aria-label=\"Play\"></button>\
-             <input type=\"range\" min=\"0\" max=\"{last}\" value=\"{last}\" aria-label=\"{}\"><output>{}</output></div>",
-            escape(name),
-            escape(label)
-        )
+    let label = frames.last().map_or_else(String::new, |f| escape(&f.label));
+    let slider = match last {
+        0 => String::new(),
+        _ => format!(
+            "<button type=\"button\" aria-label=\"Play\"></button>\
+             <input type=\"range\" min=\"0\" max=\"{last}\" value=\"{last}\" aria-label=\"{}\">",
+            escape(name)
+        ),
     };
     format!(
-        "<div class=\"slideshow\" style=\"width:{width}px\"><div class=\"stage\">{stage}</div>{controls}</div>"
+        "<div class=\"slideshow\" style=\"width:{width}px\"><div class=\"stage\">{stage}</div>\
+         <div class=\"controls\">{slider}<output>{label}</output></div></div>"
     )
 }
 

@@ -20,16 +20,14 @@ fn data() -> Dataset {
 }
 
 fn trained(folder: &TestFolder, preset: &str, sets: &[&str]) -> std::path::PathBuf {
+    let every = [
+        "training.log_every=2",
+        "training.sample_every=4",
+        "optimizer.batch=16",
+    ];
+    let sets = every.iter().chain(sets).map(|s| (*s).to_owned());
     let overrides = Overrides {
-        sets: [
-            "training.log_every=2",
-            "training.sample_every=4",
-            "optimizer.batch=16",
-        ]
-        .iter()
-        .chain(sets)
-        .map(|s| (*s).to_owned())
-        .collect(),
+        sets: sets.collect(),
         steps: Some(8),
         ..Overrides::default()
     };
@@ -43,8 +41,31 @@ fn trained(folder: &TestFolder, preset: &str, sets: &[&str]) -> std::path::PathB
     train(&config, &data(), &options).unwrap().run
 }
 
+/// The page of a run, which holds what every page must.
 fn page(run: &Path, data: Result<&Dataset, &str>) -> String {
-    build(&RunFiles::read(run).unwrap(), data, false)
+    let html = build(&RunFiles::read(run).unwrap(), data, false);
+    check(&html);
+    html
+}
+
+/// The page of a run with these files and `stats.jsonl`.
+fn page_of_files(files: &[(&str, &[u8])]) -> String {
+    let folder = TestFolder::new();
+    folder.write("stats.jsonl", b"");
+    for (name, bytes) in files {
+        folder.write(name, bytes);
+    }
+    page(&folder.0, Err("none"))
+}
+
+fn assert_has(html: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(html.contains(text), "{text}");
+    }
+}
+
+fn assert_nothing_missing(html: &str) {
+    assert!(!html.contains("class=\"missing\""), "something is missing");
 }
 
 /// What every page must hold: unique identifiers, links that lead somewhere, nothing from outside.
@@ -74,32 +95,31 @@ fn a_two_stage_vae_shows_the_curves_of_both_and_measures_what_its_generator_take
     let run = trained(&folder, "vae-two-stage", &sets);
     let data = data();
     let html = page(&run, Ok(&data));
-    check(&html);
-    assert!(!html.contains("class=\"missing\""), "something is missing");
-    for text in [
+    assert_nothing_missing(&html);
+    let texts = [
         "<b>reconstruction</b>",
         "<b>second_reconstruction</b>",
         "All 5 dimensions, those with the largest effect",
         "Use of the first stage's latent dimensions",
-    ] {
-        assert!(html.contains(text), "{text}");
-    }
+    ];
+    assert_has(&html, &texts);
 }
 
 #[test]
 fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
     let folder = TestFolder::new();
-    let run = trained(
-        &folder,
-        "vae-dense",
-        &["model.hidden=[16]", "model.latent=5"],
-    );
+    let sets = ["model.hidden=[16]", "model.latent=5"];
+    let run = trained(&folder, "vae-dense", &sets);
     let data = data();
     let html = page(&run, Ok(&data));
-    check(&html);
-    assert!(!html.contains("class=\"missing\""), "something is missing");
-    assert!(html.contains("All 5 dimensions, those with the most information"));
-    assert!(html.contains("KL of each dimension"));
+    assert_nothing_missing(&html);
+    let most = "All 5 dimensions, those with the most information";
+    let charts = ["<b>loss</b>", "<b>kl</b>", "<b>reconstruction</b>"];
+    assert_has(&html, &charts);
+    assert_has(
+        &html,
+        &[most, "KL of each dimension", "<b>Images a second</b>"],
+    );
     // As the last words of the training have it.
     let saved = Saved::open(&run, Which::default()).unwrap();
     let learner = saved.learner().unwrap().unwrap();
@@ -107,14 +127,6 @@ fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
     assert!(html.contains(&latent_use::how_many(&divergences)));
     assert_eq!(html.matches("from −3 to 3\"").count(), 5);
     assert_eq!(html.matches("and training image").count(), 16);
-    for chart in [
-        "<b>loss</b>",
-        "<b>kl</b>",
-        "<b>reconstruction</b>",
-        "<b>Images a second</b>",
-    ] {
-        assert!(html.contains(chart), "{chart}");
-    }
     // The same run makes the same page.
     assert!(html == page(&run, Ok(&data)));
 }
@@ -129,8 +141,7 @@ fn conditional_models_are_judged_with_the_classes_of_the_images() {
     ] {
         let folder = TestFolder::new();
         let html = page(&trained(&folder, preset, sets), Ok(&data));
-        check(&html);
-        assert!(!html.contains("class=\"missing\""), "{preset}");
+        assert_nothing_missing(&html);
         assert!(html.contains(chart), "{preset}");
     }
 }
@@ -140,12 +151,10 @@ fn a_gan_has_the_logits_of_its_discriminator_with_and_without_data() {
     let folder = TestFolder::new();
     let run = trained(&folder, "dcgan", &["model.width=4", "model.latent=16"]);
     let html = page(&run, Ok(&data()));
-    check(&html);
-    assert!(!html.contains("class=\"missing\""), "something is missing");
+    assert_nothing_missing(&html);
     assert!(html.contains(">training</span>") && html.contains(">generated</span>"));
     assert!(html.contains("All 16 dimensions, those with the largest effect"));
     let html = page(&run, Err("no <b>network</b>"));
-    check(&html);
     assert!(html.contains("Logits of the discriminator"));
     assert!(html.contains("The nearest training images need the data set, which could not be loaded: no &lt;b&gt;network"));
 }
@@ -160,8 +169,7 @@ fn a_run_without_anything_still_has_a_page_that_says_what_is_missing() {
     folder.write("samples/000001.png", b"no image");
     folder.write("checkpoints/00000001/state.json", b"{}");
     let html = page(&folder.0, Err("there is no configuration"));
-    check(&html);
-    for sentence in [
+    let sentences = [
         "Line 2 of stats.jsonl is damaged",
         "The configuration cannot be used",
         "eval.json is damaged",
@@ -169,9 +177,8 @@ fn a_run_without_anything_still_has_a_page_that_says_what_is_missing() {
         "The run has no reals.png.",
         "The run has no environment.json.",
         "need a checkpoint",
-    ] {
-        assert!(html.contains(sentence), "{sentence}");
-    }
+    ];
+    assert_has(&html, &sentences);
     assert!(!html.contains("<script>alert") && !html.contains("fid<img>"));
     assert!(html.contains("fid&lt;img&gt;"));
 }
@@ -182,15 +189,12 @@ fn a_damaged_discriminator_leaves_the_other_sections() {
     let run = trained(&folder, "seed-gan", &["model.hidden=[16]"]);
     let state = run.join("checkpoints/00000008/state.json");
     // The file is gone and the state no longer names it: a checkpoint by another program.
-    let mut value: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
-    value["files"]
-        .as_object_mut()
-        .unwrap()
-        .remove("discriminator.bpk");
+    let json = std::fs::read(&state).unwrap();
+    let mut value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let files = value["files"].as_object_mut().unwrap();
+    files.remove("discriminator.bpk");
     std::fs::write(&state, value.to_string()).unwrap();
     let html = page(&run, Ok(&data()));
-    check(&html);
     assert!(html.contains("The checkpoint has no discriminator to ask"));
     assert!(html.contains("Interpolations") && html.contains("and training image"));
 }
@@ -235,11 +239,8 @@ fn the_metrics_of_an_evaluation_are_a_table_and_their_provenance_another() {
         ],
         notes: vec!["step 9".to_owned()],
     };
-    let folder = TestFolder::new();
-    folder.write("stats.jsonl", b"");
-    folder.write("eval.json", &serde_json::to_vec_pretty(&report).unwrap());
-    let html = page(&folder.0, Err("none"));
-    for cell in [
+    let eval = serde_json::to_vec_pretty(&report).unwrap();
+    let cells = [
         "<td>frechet</td><td>12.35</td><td>2.5",
         "<td>12.35 ± 0.5",
         "<td>200 generated, 100 test; Gaussians fitted to features, f64</td>",
@@ -247,50 +248,34 @@ fn the_metrics_of_an_evaluation_are_a_table_and_their_provenance_another() {
         "<td>fingerprint</td><td>0123</td>",
         "<td>channels, rows, columns</td><td>1, 28, 28</td>",
         "<td>note</td><td>step 9</td>",
-    ] {
-        assert!(html.contains(cell), "{cell}");
-    }
+    ];
+    assert_has(&page_of_files(&[("eval.json", &eval)]), &cells);
 }
 
 #[test]
 fn metrics_of_a_run_that_measured_itself_are_shown_with_their_provenance() {
-    let folder = TestFolder::new();
-    folder.write("stats.jsonl", b"");
-    folder.write(
-        "metrics.jsonl",
-        b"{\"step\":5,\"recall\":0.5,\"loss\":1}\n{\"step\":9,\"recall\":0.75,\"loss\":2}\n",
-    );
-    folder.write(
-        "metrics.stamp.json",
-        br#"{"recall":{"floor":0.9,"better":"floor","method":"balls","stamp":{"data":"glyphs","fake":200,"real":100,"split":"test","extractor":{"sha256":"abc"}}}}"#,
-    );
-    let html = page(&folder.0, Err("none"));
-    for cell in [
+    let metrics =
+        b"{\"step\":5,\"recall\":0.5,\"loss\":1}\n{\"step\":9,\"recall\":0.75,\"loss\":2}\n";
+    let stamp = br#"{"recall":{"floor":0.9,"better":"floor","method":"balls","stamp":{"data":"glyphs","fake":200,"real":100,"split":"test","extractor":{"sha256":"abc"}}}}"#;
+    let html = page_of_files(&[("metrics.jsonl", metrics), ("metrics.stamp.json", stamp)]);
+    let cells = [
         "<td>recall</td><td>0.75</td><td>0.9",
         "<td>as real</td><td>200 generated, 100 test; balls</td>",
         "<td>extractor, sha256</td><td>abc</td>",
         "at step 9",
-    ] {
-        assert!(html.contains(cell), "{cell}");
-    }
+    ];
+    assert_has(&html, &cells);
 }
 
 #[test]
 fn metrics_are_shown_with_their_provenance_whatever_their_shape() {
-    let folder = TestFolder::new();
-    folder.write("stats.jsonl", b"");
-    folder.write(
-        "eval.json",
-        br#"{"seed":7,"frechet":{"value":12.3456,"extractor":{"name":"mlp","sha256":"abc"},"counts":[10,20]}}"#,
-    );
-    let html = page(&folder.0, Err("none"));
-    for cell in [
+    let eval = br#"{"seed":7,"frechet":{"value":12.3456,"extractor":{"name":"mlp","sha256":"abc"},"counts":[10,20]}}"#;
+    let cells = [
         "<td>seed</td><td>7</td>",
         "<h3>frechet</h3>",
         "<td>value</td><td>12.35</td>",
         "<td>extractor.sha256</td><td>abc</td>",
         "<td>counts</td><td>10, 20</td>",
-    ] {
-        assert!(html.contains(cell), "{cell}");
-    }
+    ];
+    assert_has(&page_of_files(&[("eval.json", eval)]), &cells);
 }

@@ -34,31 +34,24 @@ pub(crate) fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportErro
 
 fn events(run: &RunFiles) -> Vec<u8> {
     let clock = Clock::of(run);
-    let mut all = Vec::new();
-    for (prefix, log) in [
-        ("train", run.stats.as_ref().ok()),
-        (
-            "metrics",
-            run.metrics.as_ref().and_then(|m| m.as_ref().ok()),
-        ),
-    ] {
-        all.extend(log.into_iter().flat_map(|log| scalars(prefix, log)));
-    }
+    let mut all: Vec<(u64, Value)> = Vec::new();
+    all.extend(run.stats.iter().flat_map(|log| scalars("train", log)));
+    let metrics = run.metrics.iter().flatten();
+    all.extend(metrics.flat_map(|log| scalars("metrics", log)));
     all.extend(run.samples.iter().map(image_summary));
     // TensorBoard takes a step backwards for a restarted run and drops what came before.
     all.sort_by_key(|(step, _)| *step);
+    let summaries = all.into_iter().map(|(step, value)| {
+        let value = vec![value];
+        (step, What::Summary(Summary { value }))
+    });
+    let version = (0, What::FileVersion("brain.Event:2".to_owned()));
     let mut out = Vec::new();
-    let version = Event {
-        wall_time: clock.at(0),
-        step: 0,
-        what: Some(What::FileVersion("brain.Event:2".to_owned())),
-    };
-    record::append(&mut out, &version.encode_to_vec());
-    for (step, value) in all {
+    for (step, what) in std::iter::once(version).chain(summaries) {
         let event = Event {
             wall_time: clock.at(step),
             step: i64::try_from(step).unwrap_or(i64::MAX),
-            what: Some(What::Summary(Summary { value: vec![value] })),
+            what: Some(what),
         };
         record::append(&mut out, &event.encode_to_vec());
     }
@@ -68,28 +61,23 @@ fn events(run: &RunFiles) -> Vec<u8> {
 fn scalars<'a>(prefix: &'a str, log: &'a Log) -> impl Iterator<Item = (u64, Value)> + 'a {
     log.series.iter().flat_map(move |series| {
         series.points.iter().map(move |(step, value)| {
-            let value = Value {
-                tag: format!("{prefix}/{}", series.name),
-                // The format has single precision.
-                content: Some(Content::Scalar(*value as f32)),
-            };
-            (*step, value)
+            let tag = format!("{prefix}/{}", series.name);
+            // The format has single precision.
+            let content = Some(Content::Scalar(*value as f32));
+            (*step, Value { tag, content })
         })
     })
 }
 
 fn image_summary(sheet: &SheetFile) -> (u64, Value) {
     let image = Image {
-        height: i32::try_from(sheet.height).unwrap_or(i32::MAX),
-        width: i32::try_from(sheet.width).unwrap_or(i32::MAX),
+        height: sheet.height as i32,
+        width: sheet.width as i32,
         colorspace: i32::from(sheet.channels),
         encoded_image_string: sheet.png.clone(),
     };
-    let value = Value {
-        tag: "samples".to_owned(),
-        content: Some(Content::Image(image)),
-    };
-    (sheet.step, value)
+    let (tag, content) = ("samples".to_owned(), Some(Content::Image(image)));
+    (sheet.step, Value { tag, content })
 }
 
 /// When a step was: `stats.jsonl` has the seconds of training, and its last change was at its last
@@ -159,10 +147,8 @@ mod tests {
         let path = write(&run, &out).unwrap();
         assert_eq!(write(&run, &out).unwrap(), path);
         let events = records(&fs::read(&path).unwrap());
-        assert_eq!(
-            events[0].what,
-            Some(What::FileVersion("brain.Event:2".to_owned()))
-        );
+        let version = What::FileVersion("brain.Event:2".to_owned());
+        assert_eq!(events[0].what, Some(version));
         assert!(events.windows(2).all(|w| w[0].step <= w[1].step));
         let mut seen = Vec::new();
         for event in &events[1..] {

@@ -3,17 +3,19 @@
 
 use std::io::Write as _;
 
-use image::{DynamicImage, Rgb, RgbImage};
+use image::{DynamicImage, Rgb};
 
 /// Rows of half blocks, each ended by a reset and a line break. Colours are only written where they
 /// change.
 pub(super) fn encode(image: &DynamicImage, true_color: bool) -> Vec<u8> {
     let image = image.to_rgb8();
+    // `None` below the last row: the terminal's own background.
+    let pixel = |x, y| image.get_pixel_checked(x, y).map(|Rgb(color)| *color);
     let mut out = Vec::new();
     for y in (0..image.height()).step_by(2) {
         let mut shown = (None, None);
         for x in 0..image.width() {
-            let (upper, lower) = (pixel(&image, x, y), pixel(&image, x, y + 1));
+            let (upper, lower) = (pixel(x, y), pixel(x, y + 1));
             if shown.0 != upper {
                 color(&mut out, 38, upper, true_color);
             }
@@ -26,11 +28,6 @@ pub(super) fn encode(image: &DynamicImage, true_color: bool) -> Vec<u8> {
         out.extend_from_slice(b"\x1b[0m\n");
     }
     out
-}
-
-/// `None` below the last row: the terminal's own background.
-fn pixel(image: &RgbImage, x: u32, y: u32) -> Option<[u8; 3]> {
-    image.get_pixel_checked(x, y).map(|Rgb(color)| *color)
 }
 
 /// Selects the foreground (38) or background (48).
@@ -46,25 +43,18 @@ fn color(out: &mut Vec<u8>, ground: u8, color: Option<[u8; 3]>, true_color: bool
 /// The nearest of xterm's 256 colours: 6 by 6 by 6 from 16 on (0, 95, 135, ... 255), 24 greys from
 /// 232 on (8, 18, ... 238).
 fn of_256([r, g, b]: [u8; 3]) -> u8 {
-    let step = |v: u8| {
-        if v < 48 {
-            0
-        } else if v < 115 {
-            1
-        } else {
-            (v - 35) / 40
-        }
+    let step = |v: u8| match v {
+        ..48 => 0,
+        ..115 => 1,
+        _ => (v - 35) / 40,
     };
     let shown = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
     let [sr, sg, sb] = [r, g, b].map(step);
     let mean = ((u16::from(r) + u16::from(g) + u16::from(b)) / 3) as u8;
     let grey = (mean.saturating_sub(3) / 10).min(23);
     let far = |other: [u8; 3]| -> u32 {
-        [r, g, b]
-            .iter()
-            .zip(other)
-            .map(|(a, b)| u32::from(a.abs_diff(b)).pow(2))
-            .sum()
+        let differences = [r, g, b].into_iter().zip(other).map(|(a, b)| a.abs_diff(b));
+        differences.map(|d| u32::from(d).pow(2)).sum()
     };
     if far([8 + 10 * grey; 3]) < far([sr, sg, sb].map(shown)) {
         232 + grey

@@ -43,19 +43,12 @@ mod tests {
         });
         let image = DynamicImage::from(noise);
         let text = String::from_utf8(encode(&image).unwrap()).unwrap();
-        let sequences: Vec<&str> = text
-            .trim_end()
-            .split("\x1b\\")
-            .filter(|s| !s.is_empty())
-            .collect();
+        let sequences: Vec<&str> = text.trim_end().split_terminator("\x1b\\").collect();
         assert!(sequences.len() > 2);
         let mut data = String::new();
         for (i, sequence) in sequences.iter().enumerate() {
-            let (head, body) = sequence
-                .strip_prefix("\x1b_G")
-                .unwrap()
-                .split_once(';')
-                .unwrap();
+            let sequence = sequence.strip_prefix("\x1b_G").unwrap();
+            let (head, body) = sequence.split_once(';').unwrap();
             let last = i + 1 == sequences.len();
             assert_eq!(head.starts_with("a=T,f=100"), i == 0);
             assert!(head.ends_with(if last { "m=0" } else { "m=1" }));

@@ -25,6 +25,18 @@ const CELL_WIDTH: usize = 8;
 /// Small images are enlarged up to this many pixels.
 const COMFORTABLE_WIDTH: usize = 480;
 
+/// Terminals with the kitty graphics protocol, by `TERM` or `TERM_PROGRAM`, and those with sixel.
+const KITTY: [&str; 3] = ["xterm-kitty", "xterm-ghostty", "ghostty"];
+const SIXEL: [&str; 7] = [
+    "foot",
+    "mlterm",
+    "contour",
+    "yaft",
+    "WezTerm",
+    "iTerm.app",
+    "mintty",
+];
+
 /// What the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TerminalChoice {
@@ -44,12 +56,10 @@ pub(crate) enum TerminalChoice {
 /// How an image is written to a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// The kitty graphics protocol, with PNG data.
     Kitty,
     Sixel,
-    /// Upper half blocks: foreground and background are one pixel each.
+    /// In 24-bit colour, else in the 256 of xterm.
     Blocks {
-        /// 24-bit colour, else the 256 of xterm.
         true_color: bool,
     },
 }
@@ -111,22 +121,10 @@ pub(crate) fn protocol(choice: TerminalChoice, environment: &Environment) -> Opt
             Some(blocks)
         }
         TerminalChoice::Auto => {
-            let is = |names: &[&str]| {
-                names
-                    .iter()
-                    .any(|name| term.starts_with(name) || term_program == name)
-            };
-            if *kitty || is(&["xterm-kitty", "xterm-ghostty", "ghostty"]) {
+            let is = |name: &&str| term.starts_with(name) || term_program == name;
+            if *kitty || KITTY.iter().any(is) {
                 Some(Protocol::Kitty)
-            } else if is(&[
-                "foot",
-                "mlterm",
-                "contour",
-                "yaft",
-                "WezTerm",
-                "iTerm.app",
-                "mintty",
-            ]) {
+            } else if SIXEL.iter().any(is) {
                 Some(Protocol::Sixel)
             } else {
                 Some(blocks)
@@ -191,6 +189,8 @@ mod tests {
     use super::*;
     use image::GrayImage;
 
+    const PLAIN: Option<Protocol> = Some(Protocol::Blocks { true_color: false });
+
     fn terminal(term: &str) -> Environment {
         Environment {
             is_terminal: true,
@@ -199,25 +199,22 @@ mod tests {
         }
     }
 
+    fn auto(environment: &Environment) -> Option<Protocol> {
+        protocol(TerminalChoice::Auto, environment)
+    }
+
     #[test]
     fn each_terminal_gets_what_it_understands() {
-        let auto = |e: &Environment| protocol(TerminalChoice::Auto, e);
         assert_eq!(auto(&terminal("xterm-kitty")), Some(Protocol::Kitty));
         assert_eq!(auto(&terminal("xterm-ghostty")), Some(Protocol::Kitty));
         assert_eq!(auto(&terminal("foot-extra")), Some(Protocol::Sixel));
-        assert_eq!(
-            auto(&terminal("xterm-256color")),
-            Some(Protocol::Blocks { true_color: false })
-        );
+        assert_eq!(auto(&terminal("xterm-256color")), PLAIN);
         let program = |name: &str| Environment {
             term_program: name.into(),
             ..terminal("xterm-256color")
         };
         assert_eq!(auto(&program("WezTerm")), Some(Protocol::Sixel));
-        assert_eq!(
-            auto(&program("vscode")),
-            Some(Protocol::Blocks { true_color: false })
-        );
+        assert_eq!(auto(&program("vscode")), PLAIN);
         let colors = Environment {
             color_term: "truecolor".into(),
             ..terminal("xterm-256color")
@@ -227,22 +224,12 @@ mod tests {
 
     #[test]
     fn a_multiplexer_inside_kitty_gets_blocks() {
-        let inside = Environment {
+        let in_kitty = |term| Environment {
             kitty: true,
-            ..terminal("tmux-256color")
+            ..terminal(term)
         };
-        assert_eq!(
-            protocol(TerminalChoice::Auto, &inside),
-            Some(Protocol::Blocks { true_color: false })
-        );
-        let outside = Environment {
-            kitty: true,
-            ..terminal("xterm-256color")
-        };
-        assert_eq!(
-            protocol(TerminalChoice::Auto, &outside),
-            Some(Protocol::Kitty)
-        );
+        assert_eq!(auto(&in_kitty("tmux-256color")), PLAIN);
+        assert_eq!(auto(&in_kitty("xterm-256color")), Some(Protocol::Kitty));
     }
 
     #[test]
@@ -252,16 +239,12 @@ mod tests {
             ..terminal("xterm-kitty")
         };
         for environment in [&piped, &terminal("dumb"), &terminal("")] {
-            assert_eq!(protocol(TerminalChoice::Auto, environment), None);
-            assert_eq!(
-                protocol(TerminalChoice::Sixel, environment),
-                Some(Protocol::Sixel)
-            );
+            assert_eq!(auto(environment), None);
+            let asked = protocol(TerminalChoice::Sixel, environment);
+            assert_eq!(asked, Some(Protocol::Sixel));
         }
-        assert_eq!(
-            protocol(TerminalChoice::Off, &terminal("xterm-kitty")),
-            None
-        );
+        let off = protocol(TerminalChoice::Off, &terminal("xterm-kitty"));
+        assert_eq!(off, None);
         let image = DynamicImage::from(GrayImage::new(4, 4));
         let mut out = Vec::new();
         assert!(!show(&image, TerminalChoice::Auto, &piped, &mut out).unwrap());
@@ -276,22 +259,14 @@ mod tests {
         let size = |image: &DynamicImage| (image.width(), image.height());
         assert_eq!(size(&narrow(&image(200, 100), 80)), (80, 40));
         assert_eq!(size(&narrow(&image(60, 100), 80)), (60, 100));
-        assert_eq!(size(&fit_pixels(&image(100, 50), 80).unwrap()), (400, 200));
-        assert_eq!(
-            size(&fit_pixels(&image(1000, 500), 80).unwrap()),
-            (640, 320)
-        );
+        let fitted = |image| size(&fit_pixels(&image, 80).unwrap());
+        assert_eq!(fitted(image(100, 50)), (400, 200));
+        assert_eq!(fitted(image(1000, 500)), (640, 320));
+        let blocks = Protocol::Blocks { true_color: true };
         for columns in [0, 1, usize::MAX] {
-            for protocol in [
-                Protocol::Kitty,
-                Protocol::Sixel,
-                Protocol::Blocks { true_color: true },
-            ] {
-                assert!(
-                    !encode(&image(30, 20), protocol, columns)
-                        .unwrap()
-                        .is_empty()
-                );
+            for protocol in [Protocol::Kitty, Protocol::Sixel, blocks] {
+                let bytes = encode(&image(30, 20), protocol, columns).unwrap();
+                assert!(!bytes.is_empty());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Sixel graphics (DEC STD 070, chapter 9): bands of six rows, one pass over a band for each colour
 //! in it.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use image::DynamicImage;
@@ -16,32 +17,14 @@ pub(super) fn encode(image: &DynamicImage) -> Vec<u8> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let grey = !image.color().has_color();
     // One register number a pixel.
-    let pixels: Vec<u8> = match grey {
-        true => image
-            .to_luma8()
-            .into_raw()
-            .into_iter()
-            .map(|v| step(v, GREYS))
-            .collect(),
-        false => image
-            .to_rgb8()
-            .pixels()
-            .map(|p| {
-                p.0.iter()
-                    .fold(0, |register, v| register * STEPS as u8 + step(*v, STEPS))
-            })
-            .collect(),
+    let pixels: Vec<u8> = if grey {
+        image.to_luma8().iter().map(|v| step(*v, GREYS)).collect()
+    } else {
+        let add = |register, v: &u8| register * STEPS as u8 + step(*v, STEPS);
+        let colours = image.to_rgb8();
+        colours.pixels().map(|p| p.0.iter().fold(0, add)).collect()
     };
-    let mut used = [false; 256];
-    for register in &pixels {
-        if let Some(used) = used.get_mut(usize::from(*register)) {
-            *used = true;
-        }
-    }
-    let registers: Vec<u8> = (0u8..=255)
-        .zip(used)
-        .filter_map(|(n, used)| used.then_some(n))
-        .collect();
+    let registers: BTreeSet<u8> = pixels.iter().copied().collect();
 
     let mut out = Vec::new();
     // Writing to a vector cannot fail. P2 = 1: pixels that are not drawn stay as they are.
@@ -99,15 +82,9 @@ fn band_of(band: &[u8], width: usize, register: u8) -> Vec<u8> {
 /// Writes columns as sixel characters, runs of four and more as `!COUNT CHARACTER`; what is empty
 /// at the end is left out.
 fn runs(columns: &[u8], out: &mut Vec<u8>) {
-    let end = columns
-        .iter()
-        .rposition(|bits| *bits != 0)
-        .map_or(0, |last| last + 1);
-    for run in columns
-        .get(..end)
-        .unwrap_or_default()
-        .chunk_by(|a, b| a == b)
-    {
+    let mut runs: Vec<&[u8]> = columns.chunk_by(|a, b| a == b).collect();
+    runs.pop_if(|last| last.first() == Some(&0));
+    for run in runs {
         let character = 63 + run.first().copied().unwrap_or(0);
         if run.len() >= 4 {
             let _ = write!(out, "!{}", run.len());
@@ -126,11 +103,8 @@ mod tests {
     /// Reads sixels back: an image of percentages.
     fn decode(bytes: &[u8]) -> (usize, usize, Vec<[u16; 3]>) {
         let text = std::str::from_utf8(bytes).unwrap();
-        let body = text
-            .strip_prefix("\x1bP0;1;0q\"1;1;")
-            .unwrap()
-            .strip_suffix("\x1b\\\n")
-            .unwrap();
+        let body = text.strip_prefix("\x1bP0;1;0q\"1;1;").unwrap();
+        let body = body.strip_suffix("\x1b\\\n").unwrap();
         let mut chars = body.chars().peekable();
         let number = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>| {
             let mut n = 0;
@@ -161,13 +135,9 @@ mod tests {
                     }
                     continue;
                 }
-                '$' => {
+                '$' | '-' => {
                     x = 0;
-                    continue;
-                }
-                '-' => {
-                    x = 0;
-                    y += 6;
+                    y += if c == '-' { 6 } else { 0 };
                     continue;
                 }
                 '!' => {
@@ -217,14 +187,8 @@ mod tests {
 
     #[test]
     fn a_plain_image_is_a_few_bytes() {
-        let bytes = encode(&DynamicImage::from(GrayImage::from_pixel(
-            100,
-            6,
-            image::Luma([255]),
-        )));
-        assert_eq!(
-            bytes,
-            b"\x1bP0;1;0q\"1;1;100;6#63;2;100;100;100#63!100~-\x1b\\\n"
-        );
+        let white = GrayImage::from_pixel(100, 6, image::Luma([255]));
+        let expected = b"\x1bP0;1;0q\"1;1;100;6#63;2;100;100;100#63!100~-\x1b\\\n";
+        assert_eq!(encode(&DynamicImage::from(white)), expected);
     }
 }
