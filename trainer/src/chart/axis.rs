@@ -51,10 +51,11 @@ impl Axis {
         if low > 0.0 && high / low > 10.0 {
             return Self::logarithmic(low / 1.3, high * 1.3);
         }
+        let same = low.abs().max(1e-6) * 0.1;
         let room = if high > low {
             (high - low) * 0.08
         } else {
-            low.abs().max(1e-6) * 0.1
+            same
         };
         Self::exact(low - room, high + room)
     }
@@ -63,22 +64,15 @@ impl Axis {
     pub(super) fn padded(self) -> Self {
         let air = (self.high - self.low) * 0.05;
         // A curve that cannot be negative gets no air below zero.
-        let low = if self.low >= 0.0 {
-            (self.low - air).max(0.0)
-        } else {
-            self.low - air
-        };
-        Self::exact(low, self.high + air)
+        let least = if self.low >= 0.0 { 0.0 } else { f64::MIN };
+        Self::exact((self.low - air).max(least), self.high + air)
     }
 
     /// Place of a value, 0 at `low`, 1 at `high`.
     pub(crate) fn at(self, value: f64) -> f64 {
-        let scale = |x: f64| {
-            if self.logarithmic {
-                x.max(f64::MIN_POSITIVE).ln()
-            } else {
-                x
-            }
+        let scale = |x: f64| match self.logarithmic {
+            true => x.max(f64::MIN_POSITIVE).ln(),
+            false => x,
         };
         (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
     }
@@ -102,11 +96,8 @@ impl Axis {
 fn round_values(Axis { low, high, .. }: Axis, count: f64, steps: &[f64]) -> Vec<f64> {
     let raw = (high - low) / count;
     let power = 10_f64.powf(raw.log10().floor());
-    let step = steps
-        .iter()
-        .map(|m| m * power)
-        .find(|s| *s >= raw * 0.999)
-        .unwrap_or(raw);
+    let mut steps = steps.iter().map(|m| m * power);
+    let step = steps.find(|s| *s >= raw * 0.999).unwrap_or(raw);
     if !(step.is_finite() && step > 0.0) {
         return vec![low];
     }
@@ -122,19 +113,16 @@ fn round_values(Axis { low, high, .. }: Axis, count: f64, steps: &[f64]) -> Vec<
 /// Powers of ten between the ends; where there are fewer than two, 1, 2 and 5 times them.
 fn round_powers(Axis { low, high, .. }: Axis) -> Vec<f64> {
     let decades = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
-    let inside = |x: &f64| *x >= low * 0.999_999 && *x <= high * 1.000_001;
-    let tens: Vec<f64> = decades
-        .clone()
-        .map(|d| 10_f64.powi(d))
-        .filter(inside)
-        .collect();
-    if tens.len() >= 2 {
-        return tens;
+    let times = |factors: &[f64]| -> Vec<f64> {
+        let tens = decades.clone().map(|d| 10_f64.powi(d));
+        tens.flat_map(|ten| factors.iter().map(move |factor| factor * ten))
+            .filter(|x| *x >= low * 0.999_999 && *x <= high * 1.000_001)
+            .collect()
+    };
+    match times(&[1.0]) {
+        tens if tens.len() >= 2 => tens,
+        _ => times(&[1.0, 2.0, 5.0]),
     }
-    decades
-        .flat_map(|d| [1.0, 2.0, 5.0].map(|m| m * 10_f64.powi(d)))
-        .filter(inside)
-        .collect()
 }
 
 #[cfg(test)]

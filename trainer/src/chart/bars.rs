@@ -5,18 +5,14 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::axis::Axis;
-use super::frame::{ChartFrame, PALETTE, SIDE, path, short};
-use super::text::json_script;
+use super::frame::{ChartFrame, PALETTE, SIDE, ends, path, short};
 
 /// How often the values of each set fall into each of 40 bins, as shares of the set.
 pub(crate) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> Option<String> {
     const BINS: usize = 40;
-    let mut all: Vec<f64> = sets
-        .iter()
-        .flat_map(|(_, v)| v.iter().copied().filter(|v| v.is_finite()))
-        .collect();
-    all.sort_by(f64::total_cmp);
-    let x = Axis::new(*all.first()?, *all.last()?);
+    let all = sets.iter().flat_map(|(_, values)| values);
+    let (low, high) = ends(all.copied().filter(|v| v.is_finite()))?;
+    let x = Axis::new(low, high);
     let edge = |bin: usize| x.low + (x.high - x.low) * bin as f64 / BINS as f64;
     let mut lines = Vec::new();
     for (name, values) in sets {
@@ -31,33 +27,27 @@ pub(crate) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
         let shares = counts.map(|c| f64::from(c) / total * 100.0);
         lines.push((*name, shares));
     }
-    let top = lines
-        .iter()
-        .flat_map(|(_, s)| s.iter().copied())
-        .fold(0.0, f64::max);
+    let shares = lines.iter().flat_map(|(_, shares)| shares);
+    let top = shares.copied().fold(0.0, f64::max);
     let y = Axis::new(0.0, top * 1.05);
     let mut drawing = String::new();
     for (i, (_, shares)) in lines.iter().enumerate() {
-        let corners: Vec<(f64, f64)> = shares
-            .iter()
-            .enumerate()
-            .flat_map(|(bin, share)| [(edge(bin), *share), (edge(bin + 1), *share)])
-            .collect();
-        let outline = path(&corners, x, y);
+        let bins = shares.iter().enumerate();
+        let corners = bins.flat_map(|(bin, share)| [bin, bin + 1].map(|b| (edge(b), *share)));
+        let outline = path(&corners.collect::<Vec<_>>(), x, y);
         let _ = write!(
             drawing,
             "<path class=\"area s{0}\" d=\"{outline}L{SIDE},{SIDE}L0,{SIDE}Z\"/><path class=\"line s{0}\" d=\"{outline}\"/>",
             i % PALETTE
         );
     }
-    let centres: Vec<f64> = (0..BINS)
-        .map(|b| short((edge(b) + edge(b + 1)) / 2.0))
-        .collect();
+    let centres = (0..BINS).map(|b| short((edge(b) + edge(b + 1)) / 2.0));
+    let centres: Vec<f64> = centres.collect();
     let hover = json!({
         "unit": unit, "suffix": " %",
         "x0": x.low, "x1": x.high,
         "series": lines.iter().map(|(name, shares)| json!({
-            "name": name, "x": centres, "y": shares.iter().map(|s| short(*s)).collect::<Vec<_>>(),
+            "name": name, "x": centres, "y": shares.map(short).as_slice(),
         })).collect::<Vec<_>>(),
     });
     let chart = ChartFrame {
@@ -69,7 +59,7 @@ pub(crate) fn histogram(title: &str, unit: &str, sets: &[(&str, Vec<f64>)]) -> O
         x: (x, unit),
         names: &[],
         y,
-        hover: &json_script(&hover),
+        hover,
     };
     Some(chart.html())
 }
@@ -107,7 +97,7 @@ pub(crate) fn bars(title: &str, unit: &str, values: &[(String, f64)]) -> String 
         x: (Axis::exact(0.0, count), ""),
         names: if names.len() <= 32 { &names } else { &[] },
         y,
-        hover: &json_script(&hover),
+        hover,
     };
     chart.html()
 }

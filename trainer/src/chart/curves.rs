@@ -1,13 +1,11 @@
 //! Curves over the steps of a run.
 
-use std::fmt::Write as _;
-
 use serde_json::json;
 
 use super::axis::Axis;
-use super::frame::{ChartFrame, PALETTE, path, short};
+use super::frame::{ChartFrame, PALETTE, ends, path, short};
 use super::series::Series;
-use super::text::{json_script, number};
+use super::text::number;
 
 /// Stretches of a curve that keep their peaks.
 const BUCKETS: usize = 300;
@@ -23,26 +21,15 @@ struct Line {
 
 /// A chart of the values of `series` over the steps. `None` when there is no point at all.
 pub(crate) fn curves(title: &str, series: &[&Series]) -> Option<String> {
-    let lines: Vec<Line> = series
-        .iter()
-        .map(|s| Line {
-            name: s.name.clone(),
-            points: s.thin(BUCKETS).into_iter().map(plain).collect(),
-            smooth: moving_average(s),
-        })
-        .collect();
-    let steps = || lines.iter().flat_map(|l| l.points.iter().map(|p| p.0));
-    let (first, last) = (
-        steps().fold(f64::INFINITY, f64::min),
-        steps().fold(f64::NEG_INFINITY, f64::max),
-    );
-    if !first.is_finite() {
-        return None;
-    }
-    let mut values: Vec<f64> = series
-        .iter()
-        .flat_map(|s| s.points.iter().map(|p| p.1))
-        .collect();
+    let lines = series.iter().map(|s| Line {
+        name: s.name.clone(),
+        points: plain(s.thin(BUCKETS)),
+        smooth: moving_average(s),
+    });
+    let lines: Vec<Line> = lines.collect();
+    let (first, last) = ends(lines.iter().flat_map(|l| &l.points).map(|p| p.0))?;
+    let values = series.iter().flat_map(|s| &s.points).map(|p| p.1);
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let (y, cut) = frame(&values);
     let x = Axis::new(first, last);
@@ -54,17 +41,11 @@ pub(crate) fn curves(title: &str, series: &[&Series]) -> Option<String> {
             (_, true) => "",
             (_, false) => " faint",
         };
-        let _ = write!(
-            drawing,
-            "<path class=\"line s{class}{faint}\" d=\"{}\"/>",
-            path(&line.points, x, y)
-        );
+        let points = path(&line.points, x, y);
+        drawing += &format!("<path class=\"line s{class}{faint}\" d=\"{points}\"/>");
         if !line.smooth.is_empty() {
-            let _ = write!(
-                drawing,
-                "<path class=\"line s{class}\" d=\"{}\"/>",
-                path(&line.smooth, x, y)
-            );
+            let smooth = path(&line.smooth, x, y);
+            drawing += &format!("<path class=\"line s{class}\" d=\"{smooth}\"/>");
         }
     }
     let last_values: Vec<String> = series
@@ -91,13 +72,14 @@ pub(crate) fn curves(title: &str, series: &[&Series]) -> Option<String> {
         x: (x, "step"),
         names: &[],
         y,
-        hover: &json_script(&hover),
+        hover,
     };
     Some(chart.html())
 }
 
-fn plain((step, value): (u64, f64)) -> (f64, f64) {
-    (step as f64, value)
+fn plain(points: Vec<(u64, f64)>) -> Vec<(f64, f64)> {
+    let points = points.into_iter();
+    points.map(|(step, value)| (step as f64, value)).collect()
 }
 
 /// The mean over about a twentieth of the curve around each point, less at its ends: centred, so
@@ -119,11 +101,10 @@ fn moving_average(series: &Series) -> Vec<(f64, f64)> {
         // As far to one side as to the other, or the ends would be pulled inwards.
         let reach = (count / 40).max(1).min(i).min(count - 1 - i);
         let (from, to) = (i - reach, i + reach + 1);
-        smooth
-            .points
-            .push((*step, (at(to) - at(from)) / (to - from) as f64));
+        let mean = (at(to) - at(from)) / (to - from) as f64;
+        smooth.points.push((*step, mean));
     }
-    smooth.thin(BUCKETS).into_iter().map(plain).collect()
+    plain(smooth.thin(BUCKETS))
 }
 
 /// The axis of sorted values, and the extremes when it leaves some out: one burst at the start
@@ -148,10 +129,8 @@ mod tests {
     use super::*;
 
     fn series(name: &str, points: Vec<(u64, f64)>) -> Series {
-        Series {
-            name: name.to_owned(),
-            points,
-        }
+        let name = name.to_owned();
+        Series { name, points }
     }
 
     #[test]
@@ -179,18 +158,14 @@ mod tests {
 
     #[test]
     fn a_moving_average_follows_a_line_and_evens_out_noise() {
-        let line = moving_average(&series(
-            "a",
-            (0..100).map(|s| (s, 3.5 * s as f64)).collect(),
-        ));
+        let average = |steps, value: fn(u64) -> f64| {
+            moving_average(&series("a", (0..steps).map(|s| (s, value(s))).collect()))
+        };
+        let line = average(100, |s| 3.5 * s as f64);
         assert!(line.iter().all(|(s, v)| (v - 3.5 * s).abs() < 1e-9));
-        let noise = |s: u64| if s.is_multiple_of(2) { 1.0 } else { -1.0 };
-        let even = moving_average(&series("a", (0..400).map(|s| (s, noise(s))).collect()));
-        assert!(
-            even.iter()
-                .filter(|(s, _)| (20.0..380.0).contains(s))
-                .all(|(_, v)| v.abs() < 0.1)
-        );
-        assert!(moving_average(&series("a", vec![(0, 1.0)])).is_empty());
+        let even = average(400, |s| if s.is_multiple_of(2) { 1.0 } else { -1.0 });
+        let mut inner = even.iter().filter(|(s, _)| (20.0..380.0).contains(s));
+        assert!(inner.all(|(_, v)| v.abs() < 0.1));
+        assert!(average(1, |_| 1.0).is_empty());
     }
 }

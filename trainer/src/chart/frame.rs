@@ -5,8 +5,10 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::axis::Axis;
-use super::text::{escape, number};
+use super::text::{escape, json_script, number};
 
 /// Side of the drawing's own coordinates, which the page stretches to the box.
 pub(super) const SIDE: f64 = 1000.0;
@@ -23,76 +25,50 @@ pub(super) struct ChartFrame<'a> {
     /// Names below evenly spread places on the x axis, instead of numbers.
     pub(super) names: &'a [&'a str],
     pub(super) y: Axis,
-    pub(super) hover: &'a str,
+    /// Data for the page's script.
+    pub(super) hover: Value,
 }
 
 impl ChartFrame<'_> {
     pub(super) fn html(&self) -> String {
         let (mut grid, mut labels) = (String::new(), String::new());
+        let mut label = |class, side, at: f64, text: &str| {
+            let at = at * 100.0;
+            labels += &format!("<span class=\"{class}\" style=\"{side}:{at:.2}%\">{text}</span>");
+        };
         for tick in self.y.ticks() {
             let at = self.y.at(tick);
-            let _ = write!(
-                grid,
-                "<path class=\"grid\" d=\"M0,{0:.1}H{SIDE}\"/>",
-                (1.0 - at) * SIDE
-            );
-            let _ = write!(
-                labels,
-                "<span class=\"y\" style=\"bottom:{:.2}%\">{}</span>",
-                at * 100.0,
-                number(tick)
-            );
+            let height = (1.0 - at) * SIDE;
+            grid += &format!("<path class=\"grid\" d=\"M0,{height:.1}H{SIDE}\"/>");
+            label("y", "bottom", at, &number(tick));
         }
         let (x, unit) = self.x;
-        // Without a unit the places on the axis are names, which the hover line tells.
-        for tick in if unit.is_empty() {
-            Vec::new()
-        } else {
-            x.ticks()
-        } {
+        for tick in x.ticks() {
             let at = x.at(tick);
-            // The axis' name stands at its beginning.
-            if at < 0.07 {
-                continue;
+            // Without a unit the places on the axis are names, which the hover line tells. The
+            // axis' name stands at its beginning.
+            if !unit.is_empty() && at >= 0.07 {
+                let class = if at > 0.93 { "x end" } else { "x" };
+                label(class, "left", at, &number(tick));
             }
-            let class = if at > 0.93 { "x end" } else { "x" };
-            let _ = write!(
-                labels,
-                "<span class=\"{class}\" style=\"left:{:.2}%\">{}</span>",
-                at * 100.0,
-                number(tick)
-            );
         }
         for (i, name) in self.names.iter().enumerate() {
             let at = (i as f64 + 0.5) / self.names.len() as f64;
-            let _ = write!(
-                labels,
-                "<span class=\"x name\" style=\"left:{:.2}%\">{}</span>",
-                at * 100.0,
-                escape(name)
-            );
+            label("x name", "left", at, &escape(name));
         }
+        let mut legend = String::new();
         // One curve needs no legend: the title names it.
-        let legend: String = self
-            .legend
-            .iter()
-            .enumerate()
-            .filter(|_| self.legend.len() > 1)
-            .map(|(i, name)| {
-                format!(
-                    "<span class=\"key s{}\">{}</span>",
-                    i % PALETTE,
-                    escape(name)
-                )
-            })
-            .collect();
-        let aside = if self.aside.is_empty() {
-            String::new()
-        } else {
-            format!("<span class=\"aside\">{}</span>", escape(self.aside))
-        };
+        if self.legend.len() > 1 {
+            for (i, name) in self.legend.iter().enumerate() {
+                let (key, name) = (i % PALETTE, escape(name));
+                legend += &format!("<span class=\"key s{key}\">{name}</span>");
+            }
+        }
+        if !self.aside.is_empty() {
+            legend += &format!("<span class=\"aside\">{}</span>", escape(self.aside));
+        }
         format!(
-            "<figure class=\"chart\"><figcaption><b>{}</b>{legend}{aside}</figcaption>\
+            "<figure class=\"chart\"><figcaption><b>{}</b>{legend}</figcaption>\
          <div class=\"plot\" tabindex=\"0\" role=\"img\" aria-label=\"{}\">\
          <svg viewBox=\"0 0 {SIDE} {SIDE}\" preserveAspectRatio=\"none\" aria-hidden=\"true\">{grid}{}</svg>\
          {labels}<span class=\"unit\">{}</span><i class=\"cursor\"></i><div class=\"tip\"></div></div>{}</figure>\n",
@@ -100,7 +76,7 @@ impl ChartFrame<'_> {
             escape(self.summary),
             self.drawing,
             escape(unit),
-            self.hover
+            json_script(&self.hover)
         )
     }
 }
@@ -118,6 +94,14 @@ pub(super) fn path(points: &[(f64, f64)], x: Axis, y: Axis) -> String {
         out.push_str("h0.1");
     }
     out
+}
+
+/// The smallest and the largest of some numbers, if there are any.
+pub(super) fn ends(numbers: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    numbers.fold(None, |ends, x| {
+        let (low, high) = ends.unwrap_or((x, x));
+        Some((x.min(low), x.max(high)))
+    })
 }
 
 /// Five significant digits are enough to read.

@@ -25,10 +25,8 @@ impl MarkedAxis {
     /// With round numbers, named by `name`.
     pub(crate) fn numbers(axis: Axis, name: impl Fn(f64) -> String) -> Self {
         let marks = axis.marks().into_iter().map(|mark| (mark, name(mark)));
-        Self {
-            axis,
-            marks: marks.collect(),
-        }
+        let marks = marks.collect();
+        Self { axis, marks }
     }
 
     /// Where `value` is, from 0 at the low end to 1 at the high end.
@@ -75,11 +73,8 @@ pub(crate) fn panels(all: &[Panel<'_>]) -> String {
          <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
     );
     for (index, panel) in all.iter().enumerate() {
-        let place = (
-            PANEL.0 * (index % ACROSS) as f64,
-            PANEL.1 * (index / ACROSS) as f64,
-        );
-        panel.draw(place, &mut text);
+        let (column, row) = ((index % ACROSS) as f64, (index / ACROSS) as f64);
+        panel.draw((PANEL.0 * column, PANEL.1 * row), &mut text);
     }
     text += "</svg>\n";
     text
@@ -161,11 +156,9 @@ fn line(text: &mut String, from: (f64, f64), to: (f64, f64), colour: &str) {
 }
 
 fn label(text: &mut String, at: (f64, f64), anchor: &str, words: &str) {
+    let ((x, y), words) = (at, escape(words));
     let _ = writeln!(
         text,
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" fill=\"#333333\">{}</text>",
-        at.0,
-        at.1,
-        escape(words)
+        "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"#333333\">{words}</text>"
     );
 }

@@ -4,18 +4,11 @@ use serde_json::Value;
 
 /// Text that a browser shows as it is, also inside a quoted attribute.
 pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 /// Data for the page's script: no text in it can end the element.
@@ -40,6 +33,7 @@ pub(crate) fn whole(number: u64) -> String {
 /// A number with about four significant digits: `0.0123`, `12.35`, `38,400`, `1.2e-7`.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
+    let minus = if value < 0.0 { "−" } else { "" };
     if value == 0.0 {
         "0".to_owned()
     } else if !value.is_finite() {
@@ -47,17 +41,14 @@ pub(crate) fn number(value: f64) -> String {
     } else if !(1e-4..1e15).contains(&size) {
         format!("{value:.2e}")
     } else if size >= 1000.0 {
-        let rounded = whole(size.round() as u64);
-        format!("{}{rounded}", if value < 0.0 { "−" } else { "" })
+        format!("{minus}{}", whole(size.round() as u64))
     } else {
         let decimals = (3.0 - size.log10().floor()).clamp(0.0, 7.0) as usize;
-        let text = format!("{size:.decimals$}");
-        let text = if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.')
-        } else {
-            &text
-        };
-        format!("{}{text}", if value < 0.0 { "−" } else { "" })
+        let mut text = format!("{size:.decimals$}");
+        if text.contains('.') {
+            text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+        }
+        format!("{minus}{text}")
     }
 }
 

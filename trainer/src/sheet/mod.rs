@@ -100,60 +100,56 @@ pub(crate) fn grid(
         return Err(GridError::Empty);
     }
     if columns == Some(0) {
-        return Err(GridError::Zero {
-            what: "the number of columns",
-        });
+        let what = "the number of columns";
+        return Err(GridError::Zero { what });
     }
-    if let Some((index, image)) = images.iter().enumerate().find(|(_, p)| p.len() != expected) {
-        return Err(GridError::ImageLength {
-            index,
-            expected,
-            found: image.len(),
-        });
+    for (index, image) in images.iter().enumerate() {
+        check_length(index, image, expected)?;
     }
     let count = images.len();
-    let square = (1..=count)
-        .find(|n| n.saturating_mul(*n) >= count)
-        .unwrap_or(count);
+    let square = (count - 1).isqrt() + 1;
     let columns = columns.unwrap_or(square).min(count);
     let rows = count.div_ceil(columns);
     let side = |cells: usize, size: usize| {
         let (cells, size, gap) = (cells as u64, size as u64, gap as u64);
-        cells
-            .saturating_mul(size.saturating_add(gap))
-            .saturating_add(gap)
+        let all = cells.saturating_mul(size.saturating_add(gap));
+        all.saturating_add(gap)
     };
-    let (width, height, mut bytes) = sheet(
-        side(columns, shape.width),
-        side(rows, shape.height),
-        shape.channels,
-    )?;
-    let (row_len, stride) = (
-        shape.width * shape.channels,
-        width as usize * shape.channels,
-    );
+    let channels = shape.channels;
+    let (width, height) = (side(columns, shape.width), side(rows, shape.height));
+    let (width, height, mut bytes) = sheet(width, height, channels)?;
+    let (row_len, stride) = (shape.width * channels, width as usize * channels);
     for (i, image) in images.iter().enumerate() {
         let left = gap + i % columns * (shape.width + gap);
         let top = gap + i / columns * (shape.height + gap);
         for (y, row) in image.chunks_exact(row_len).enumerate() {
-            let at = (top + y) * stride + left * shape.channels;
+            let at = (top + y) * stride + left * channels;
             if let Some(to) = bytes.get_mut(at..at + row_len) {
                 to.copy_from_slice(row);
             }
         }
     }
-    image_of(width, height, shape.channels, bytes)
+    image_of(width, height, channels, bytes)
+}
+
+/// Image number `index` has as many bytes as its shape needs.
+fn check_length(index: usize, image: &[u8], expected: usize) -> Result<(), GridError> {
+    match image.len() {
+        found if found == expected => Ok(()),
+        found => Err(GridError::ImageLength {
+            index,
+            expected,
+            found,
+        }),
+    }
 }
 
 /// Planar bytes (channel, row, column) in row, column, channel order.
 pub(crate) fn chw_to_hwc(chw: &[u8], shape: Shape) -> Vec<u8> {
     let plane = shape.height * shape.width;
-    let byte = |i: usize| {
-        chw.get(i % shape.channels * plane + i / shape.channels)
-            .copied()
-            .unwrap_or(0)
-    };
-    (0..plane * shape.channels).map(byte).collect()
+    let place = |i: usize| i % shape.channels * plane + i / shape.channels;
+    let bytes = (0..plane * shape.channels).map(|i| chw.get(place(i)).copied());
+    bytes.map(Option::unwrap_or_default).collect()
 }
 
 /// Enlarges an image by a whole factor: each pixel becomes a square.
@@ -175,30 +171,19 @@ pub(crate) fn enlarge(image: &DynamicImage, factor: usize) -> Result<DynamicImag
 /// [`GridError`] if the shape is impossible or the image has another length.
 pub(crate) fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridError> {
     let expected = shape.check().map_err(GridError::Shape)?;
-    if bytes.len() != expected {
-        return Err(GridError::ImageLength {
-            index: 0,
-            expected,
-            found: bytes.len(),
-        });
-    }
+    check_length(0, bytes, expected)?;
     // A checked shape has sides of at most 16,384.
-    image_of(
-        shape.width as u32,
-        shape.height as u32,
-        shape.channels,
-        bytes.to_vec(),
-    )
+    let (width, height) = (shape.width as u32, shape.height as u32);
+    image_of(width, height, shape.channels, bytes.to_vec())
 }
 
 /// The bytes of a PNG file.
 pub(crate) fn png(image: &DynamicImage) -> Result<Vec<u8>, GridError> {
     let mut bytes = Cursor::new(Vec::new());
-    image
-        .write_to(&mut bytes, ImageFormat::Png)
-        .map_err(|error| GridError::Encode {
-            reason: error.to_string(),
-        })?;
+    let written = image.write_to(&mut bytes, ImageFormat::Png);
+    written.map_err(|error| GridError::Encode {
+        reason: error.to_string(),
+    })?;
     Ok(bytes.into_inner())
 }
 
@@ -213,6 +198,7 @@ pub(crate) fn save_png(image: &DynamicImage, path: &Path) -> Result<(), GridErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::atomic_file::TestFolder;
 
     const GREY: Shape = Shape {
         channels: 1,
@@ -222,9 +208,8 @@ mod tests {
 
     #[test]
     fn images_stand_where_they_should_with_gaps_between_and_around() {
-        let images: Vec<Vec<u8>> = (0..5)
-            .map(|i| (0..6).map(|p| 10 * i + p).collect())
-            .collect();
+        let images = (0..5).map(|i| (0..6).map(|p| 10 * i + p).collect());
+        let images: Vec<Vec<u8>> = images.collect();
         let sheet = grid(&images, GREY, None, 1).unwrap().into_luma8();
         // Five images: three columns, two rows.
         assert_eq!(sheet.dimensions(), (1 + 3 * 4, 1 + 2 * 3));
@@ -244,34 +229,25 @@ mod tests {
     fn columns_are_as_asked_or_as_many_as_images() {
         let images = vec![vec![0; 6]; 4];
         let size = |columns| grid(&images, GREY, columns, 0).unwrap().width();
-        assert_eq!(
-            (size(Some(1)), size(None), size(Some(4)), size(Some(99))),
-            (3, 6, 12, 12)
-        );
+        let sizes = [Some(1), None, Some(4), Some(99)].map(size);
+        assert_eq!(sizes, [3, 6, 12, 12]);
     }
 
     #[test]
     fn colours_survive_png() {
-        let shape = Shape {
-            channels: 3,
-            height: 2,
-            width: 2,
-        };
+        let shape = Shape::new(3, 2, 2).unwrap();
         let bytes: Vec<u8> = (0..12).map(|i| i * 20).collect();
         let sheet = grid(std::slice::from_ref(&bytes), shape, None, 0).unwrap();
         let read = image::load_from_memory(&png(&sheet).unwrap()).unwrap();
         assert_eq!(read.into_rgb8().into_raw(), bytes);
-        assert_eq!(
-            to_image(&bytes, shape).unwrap().into_rgb8().into_raw(),
-            bytes
-        );
+        let alone = to_image(&bytes, shape).unwrap();
+        assert_eq!(alone.into_rgb8().into_raw(), bytes);
     }
 
     #[test]
     fn enlarging_makes_squares() {
-        let large = enlarge(&to_image(&[1, 2, 3, 4, 5, 6], GREY).unwrap(), 3)
-            .unwrap()
-            .into_luma8();
+        let small = to_image(&[1, 2, 3, 4, 5, 6], GREY).unwrap();
+        let large = enlarge(&small, 3).unwrap().into_luma8();
         assert_eq!(large.dimensions(), (9, 6));
         for (x, y, pixel) in large.enumerate_pixels() {
             assert_eq!(pixel.0, [(1 + y / 3 * 3 + x / 3) as u8]);
@@ -280,25 +256,17 @@ mod tests {
 
     #[test]
     fn a_file_is_written_whole_and_an_impossible_place_is_named() {
-        let folder = std::env::temp_dir().join(format!("dreamlet-grid-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = TestFolder::new();
         let image = to_image(&[9; 6], GREY).unwrap();
-        save_png(&image, &folder.join("one.png")).unwrap();
-        assert_eq!(
-            image::open(folder.join("one.png"))
-                .unwrap()
-                .into_luma8()
-                .into_raw(),
-            [9; 6]
-        );
-        let names: Vec<_> = std::fs::read_dir(&folder)
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
+        let path = folder.0.join("one.png");
+        save_png(&image, &path).unwrap();
+        let read = image::open(path).unwrap().into_luma8();
+        assert_eq!(read.into_raw(), [9; 6]);
+        let files = std::fs::read_dir(&folder.0).unwrap();
+        let names: Vec<_> = files.map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["one.png"]);
-        let error = save_png(&image, &folder.join("no/such.png")).unwrap_err();
+        let error = save_png(&image, &folder.0.join("no/such.png")).unwrap_err();
         assert!(error.to_string().contains("such.png"), "{error}");
-        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
@@ -313,19 +281,13 @@ mod tests {
                 found: 5
             })
         ));
-        assert!(matches!(
-            grid(&[vec![0; 6]], GREY, Some(0), 1),
-            Err(GridError::Zero { .. })
-        ));
-        assert!(matches!(
-            grid(&[vec![0; 6]], GREY, None, usize::MAX),
-            Err(GridError::TooLarge { .. })
-        ));
+        let none = grid(&[vec![0; 6]], GREY, Some(0), 1);
+        assert!(matches!(none, Err(GridError::Zero { .. })));
+        let wide = grid(&[vec![0; 6]], GREY, None, usize::MAX);
+        assert!(matches!(wide, Err(GridError::TooLarge { .. })));
         let image = to_image(&[0; 6], GREY).unwrap();
         assert!(matches!(enlarge(&image, 0), Err(GridError::Zero { .. })));
-        assert!(matches!(
-            enlarge(&image, usize::MAX),
-            Err(GridError::TooLarge { .. })
-        ));
+        let large = enlarge(&image, usize::MAX);
+        assert!(matches!(large, Err(GridError::TooLarge { .. })));
     }
 }
