@@ -21,19 +21,17 @@ struct Affine {
 pub(super) fn fold(graph: &mut GraphBuilder) -> Result<(), ExportError> {
     graph.prune();
     merge_biases(graph);
-    while let Some(at) = graph
-        .nodes
-        .iter()
-        .position(|node| node.op == "BatchNormalization")
-    {
+    let is_norm = |node: &BuilderNode| node.op == "BatchNormalization";
+    while let Some(at) = graph.nodes.iter().position(is_norm) {
         let node = graph.nodes.remove(at);
-        let input = first(&node)?;
         let affine = Affine::of(graph, &node)?;
-        if fold_before(graph, input, at, &affine)? || fold_after(graph, node.output, &affine) {
+        let input = node.inputs.first().copied().unwrap_or_default();
+        let folded = fold_before(graph, input, at, &affine)
+            .or_else(|| fold_after(graph, node.output, &affine));
+        if folded.is_some() {
             graph.replace(node.output, input);
         } else {
-            let rank = 1 + layout_rank(graph, input);
-            spell_out(graph, at, &node, &affine, rank);
+            spell_out(graph, at, input, node.output, &affine);
         }
     }
     graph.prune();
@@ -43,29 +41,16 @@ pub(super) fn fold(graph: &mut GraphBuilder) -> Result<(), ExportError> {
 impl Affine {
     fn of(graph: &GraphBuilder, node: &BuilderNode) -> Result<Self, ExportError> {
         let epsilon = f64::from(node.float("epsilon").unwrap_or(1e-5));
-        let parameters: Option<Vec<&[f32]>> = node
-            .inputs
-            .iter()
-            .skip(1)
-            .map(|id| graph.constants.get(id).and_then(Constant::as_f32s))
-            .collect();
+        let parameters = node.inputs.iter().skip(1).map(|id| floats(graph, *id));
+        let parameters: Option<Vec<_>> = parameters.collect();
         let Some([gamma, beta, mean, variance]) = parameters.as_deref() else {
-            return Err(ExportError::not_lowered(
-                "BatchNorm",
-                "its statistics are not constants",
-            ));
+            let detail = "its statistics are not constants";
+            return Err(ExportError::not_lowered("BatchNorm", detail));
         };
-        let scale: Vec<_> = gamma
-            .iter()
-            .zip(*variance)
-            .map(|(&g, &v)| f64::from(g) / (f64::from(v) + epsilon).sqrt())
-            .collect();
-        let shift = beta
-            .iter()
-            .zip(*mean)
-            .zip(&scale)
-            .map(|((&b, &m), s)| f64::from(b) - f64::from(m) * s)
-            .collect();
+        let scale = gamma.iter().zip(variance);
+        let scale: Vec<_> = scale.map(|(g, v)| g / (v + epsilon).sqrt()).collect();
+        let shift = beta.iter().zip(mean).zip(&scale);
+        let shift = shift.map(|((b, m), s)| b - m * s).collect();
         Ok(Self { scale, shift })
     }
 
@@ -73,9 +58,9 @@ impl Affine {
     /// then shaped into channels.
     fn repeated(&self, repeat: usize) -> Self {
         let repeat_each = |values: &[f64]| {
+            let values = values.iter();
             values
-                .iter()
-                .flat_map(|&value| std::iter::repeat_n(value, repeat))
+                .flat_map(|&x| std::iter::repeat_n(x, repeat))
                 .collect()
         };
         Self {
@@ -85,13 +70,22 @@ impl Affine {
     }
 }
 
-fn first(node: &BuilderNode) -> Result<ValueId, ExportError> {
-    node.inputs
-        .first()
-        .copied()
-        .ok_or_else(|| ExportError::Capture {
-            reason: format!("{} has no input", node.op),
-        })
+/// The elements of a constant.
+fn floats(graph: &GraphBuilder, id: ValueId) -> Option<Vec<f64>> {
+    let elements = graph.constants.get(&id)?.as_f32s()?.iter();
+    Some(elements.map(|&x| f64::from(x)).collect())
+}
+
+/// The bias of a layer with this many outputs.
+fn bias_of(graph: &GraphBuilder, layer: &BuilderNode, outputs: usize) -> Option<Vec<f64>> {
+    match layer.inputs.get(2) {
+        Some(id) => floats(graph, *id),
+        None => Some(vec![0.0; outputs]),
+    }
+}
+
+fn narrow(values: impl IntoIterator<Item = f64>) -> Vec<f32> {
+    values.into_iter().map(|value| value as f32).collect()
 }
 
 /// Gemm(x, w) + constant vector = Gemm(x, w, vector).
@@ -115,17 +109,13 @@ fn merge_bias(graph: &mut GraphBuilder, at: usize) -> Option<()> {
         _ => return None,
     };
     let producer = graph.producer(value)?;
-    let gemm = graph
-        .nodes
-        .get(producer)
-        .filter(|node| node.op == "Gemm" && node.inputs.len() == 2)?;
+    let gemm = graph.nodes.get(producer)?;
+    if gemm.op != "Gemm" || gemm.inputs.len() != 2 {
+        return None;
+    }
     let outputs = *graph.constants.get(gemm.inputs.get(1)?)?.shape.get(1)?;
-    let bias = graph
-        .constants
-        .get(&bias)?
-        .as_f32s()
-        .filter(|bias| bias.len() == outputs)?
-        .to_vec();
+    let bias = graph.constants.get(&bias)?.as_f32s()?;
+    let bias = Some(bias.to_vec()).filter(|bias| bias.len() == outputs)?;
     if graph.consumers(value).len() != 1 || graph.image == value {
         return None;
     }
@@ -137,40 +127,28 @@ fn merge_bias(graph: &mut GraphBuilder, at: usize) -> Option<()> {
 
 /// Folds into the layer that makes `input`, looking through what keeps channels apart. The node
 /// itself has been taken out at position `at`, so nothing may use `input` any more.
-fn fold_before(
-    graph: &mut GraphBuilder,
-    input: ValueId,
-    at: usize,
-    affine: &Affine,
-) -> Result<bool, ExportError> {
+fn fold_before(graph: &mut GraphBuilder, input: ValueId, at: usize, affine: &Affine) -> Option<()> {
     let mut value = input;
     let mut repeat = 1;
     // The node itself is gone; further up, its input's maker is one use.
     let mut uses = 0;
     loop {
         if graph.consumers(value).len() != uses || graph.image == value {
-            return Ok(false);
+            return None;
         }
         uses = 1;
-        let Some(position) = graph.producer(value).filter(|&position| position < at) else {
-            return Ok(false);
-        };
-        let Some(node) = graph.nodes.get(position) else {
-            return Ok(false);
-        };
+        let position = graph.producer(value).filter(|&position| position < at)?;
+        let node = graph.nodes.get(position)?;
         match node.op {
             "Resize" => {}
-            "Reshape" => match channel_span(graph, node, affine.scale.len()) {
-                Some(spread) if repeat == 1 => repeat = spread,
-                _ => return Ok(false),
-            },
+            "Reshape" if repeat == 1 => repeat = channel_span(graph, node, affine.scale.len())?,
             "Conv" | "ConvTranspose" if repeat == 1 => {
-                return Ok(scale_outputs(graph, position, affine).is_some());
+                return scale_outputs(graph, position, affine);
             }
-            "Gemm" => return Ok(scale_outputs(graph, position, &affine.repeated(repeat)).is_some()),
-            _ => return Ok(false),
+            "Gemm" => return scale_outputs(graph, position, &affine.repeated(repeat)),
+            _ => return None,
         }
-        value = first(node)?;
+        value = *node.inputs.first()?;
     }
 }
 
@@ -213,102 +191,55 @@ fn scale_outputs(graph: &mut GraphBuilder, position: usize, affine: &Affine) -> 
     if outputs != channels || kernel == 0 {
         return None;
     }
-    let scaled = weight
-        .as_f32s()?
-        .chunks(kernel)
-        .enumerate()
-        .map(|(block, weights)| {
-            let scale = *affine.scale.get(channel(block)?)?;
-            Some(weights.iter().map(move |&w| (f64::from(w) * scale) as f32))
-        });
-    let scaled: Vec<f32> = scaled
-        .collect::<Option<Vec<_>>>()?
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut scaled = Vec::with_capacity(weight.data.len());
+    for (block, weights) in weight.as_f32s()?.chunks(kernel).enumerate() {
+        let scale = *affine.scale.get(channel(block)?)?;
+        scaled.extend(weights.iter().map(|&w| (f64::from(w) * scale) as f32));
+    }
     let scaled = Constant::f32s(weight.shape.clone(), scaled);
-    let bias = match node.inputs.get(2) {
-        Some(id) => graph.constants.get(id)?.as_f32s()?.to_vec(),
-        None => vec![0.0; channels],
-    };
-    let bias = bias
-        .iter()
-        .zip(&affine.scale)
-        .zip(&affine.shift)
-        .map(|((&b, s), t)| (f64::from(b) * s + t) as f32)
-        .collect();
+    let bias = bias_of(graph, &node, channels)?;
+    let bias = bias.iter().zip(&affine.scale).zip(&affine.shift);
+    let bias = bias.map(|((b, s), t)| b * s + t).collect();
     set_weights(graph, position, scaled, bias)
 }
 
 /// Folds into the one layer that uses `output`: a dense layer, or a convolution without padding
 /// (padding is zero before the shift, not after it).
-fn fold_after(graph: &mut GraphBuilder, output: ValueId, affine: &Affine) -> bool {
+fn fold_after(graph: &mut GraphBuilder, output: ValueId, affine: &Affine) -> Option<()> {
     let [position] = *graph.consumers(output) else {
-        return false;
+        return None;
     };
-    graph.image != output && scale_inputs(graph, position, output, affine).is_some()
-}
-
-fn scale_inputs(
-    graph: &mut GraphBuilder,
-    position: usize,
-    input: ValueId,
-    affine: &Affine,
-) -> Option<()> {
     let node = graph.nodes.get(position)?.clone();
     let plain = match node.op {
         "Gemm" => true,
-        "Conv" => {
-            node.int("group") == Some(1)
-                && node
-                    .ints("pads")
-                    .is_some_and(|pads| pads.iter().all(|&pad| pad == 0))
-        }
+        "Conv" => node.int("group") == Some(1) && node.ints("pads")?.iter().all(|&pad| pad == 0),
         _ => false,
     };
-    if !plain || node.inputs.first() != Some(&input) {
+    if !plain || graph.image == output || node.inputs.first() != Some(&output) {
         return None;
     }
     let weight = graph.constants.get(node.inputs.get(1)?)?;
     let (&[rows, columns], kernel) = weight.shape.split_first_chunk::<2>()?;
     let kernel: usize = kernel.iter().product();
-    let (inputs, outputs) = if node.op == "Gemm" {
-        (rows, columns)
-    } else {
-        (columns, rows)
+    // A dense layer has rows of inputs, a convolution rows of outputs.
+    let in_out = |row, column| match node.op {
+        "Gemm" => (row, column),
+        _ => (column, row),
     };
+    let (inputs, outputs) = in_out(rows, columns);
     if inputs != affine.scale.len() || kernel == 0 {
         return None;
     }
-    let mut bias: Vec<f64> = match node.inputs.get(2) {
-        Some(id) => graph
-            .constants
-            .get(id)?
-            .as_f32s()?
-            .iter()
-            .map(|&b| f64::from(b))
-            .collect(),
-        None => vec![0.0; outputs],
-    };
+    let mut bias = bias_of(graph, &node, outputs)?;
     let mut scaled = Vec::with_capacity(weight.data.len());
     for (block, weights) in weight.as_f32s()?.chunks(kernel).enumerate() {
-        let (row, column) = (block / columns, block % columns);
-        let (input, output) = if node.op == "Gemm" {
-            (row, column)
-        } else {
-            (column, row)
-        };
+        let (input, output) = in_out(block / columns, block % columns);
         let (scale, shift) = (*affine.scale.get(input)?, *affine.shift.get(input)?);
         *bias.get_mut(output)? += shift * weights.iter().map(|&w| f64::from(w)).sum::<f64>();
         scaled.extend(weights.iter().map(|&w| (f64::from(w) * scale) as f32));
     }
     let scaled = Constant::f32s(weight.shape.clone(), scaled);
-    set_weights(
-        graph,
-        position,
-        scaled,
-        bias.into_iter().map(|b| b as f32).collect(),
-    )
+    set_weights(graph, position, scaled, bias)
 }
 
 /// Gives the layer at `position` weights of its own; others may share the old ones.
@@ -316,10 +247,10 @@ fn set_weights(
     graph: &mut GraphBuilder,
     position: usize,
     weight: Constant,
-    bias: Vec<f32>,
+    bias: Vec<f64>,
 ) -> Option<()> {
     let weight = graph.constant(weight);
-    let bias = graph.constant(Constant::f32s(vec![bias.len()], bias));
+    let bias = graph.constant(Constant::f32s(vec![bias.len()], narrow(bias)));
     let inputs = &mut graph.nodes.get_mut(position)?.inputs;
     inputs.truncate(1);
     inputs.extend([weight, bias]);
@@ -336,44 +267,42 @@ fn layout_rank(graph: &GraphBuilder, mut value: ValueId) -> usize {
                 let shape = node.inputs.get(1).and_then(|id| graph.constants.get(id));
                 return shape.map_or(1, |shape| shape.data.len().saturating_sub(1));
             }
-            _ => match node
-                .inputs
-                .iter()
-                .find(|id| !graph.constants.contains_key(id))
-            {
-                Some(&input) => value = input,
-                None => break,
-            },
+            _ => {
+                let mut inputs = node.inputs.iter();
+                match inputs.find(|id| !graph.constants.contains_key(id)) {
+                    Some(&input) => value = input,
+                    None => break,
+                }
+            }
         }
     }
     1
 }
 
-/// The affine map as two operators in the place of `node`; `rank` is that of its input.
+/// The affine map as two operators at position `at`, from `input` to `output`.
 fn spell_out(
     graph: &mut GraphBuilder,
     at: usize,
-    node: &BuilderNode,
+    input: ValueId,
+    output: ValueId,
     affine: &Affine,
-    rank: usize,
 ) {
     let mut shape = vec![affine.scale.len()];
-    shape.resize(rank.saturating_sub(1).max(1), 1);
-    let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
-    let scale = graph.constant(Constant::f32s(shape.clone(), narrow(&affine.scale)));
-    let shift = graph.constant(Constant::f32s(shape, narrow(&affine.shift)));
+    shape.resize(layout_rank(graph, input).max(1), 1);
+    let [scale, shift] = [&affine.scale, &affine.shift].map(|values| {
+        let values = narrow(values.iter().copied());
+        graph.constant(Constant::f32s(shape.clone(), values))
+    });
     let product = graph.value();
-    let input = node.inputs.first().copied().unwrap_or_default();
     let operator = |op, inputs, output| BuilderNode {
         op,
         inputs,
         attributes: vec![],
         output,
     };
-    graph
-        .nodes
-        .insert(at, operator("Mul", vec![input, scale], product));
-    graph
-        .nodes
-        .insert(at + 1, operator("Add", vec![product, shift], node.output));
+    let operators = [
+        operator("Mul", vec![input, scale], product),
+        operator("Add", vec![product, shift], output),
+    ];
+    graph.nodes.splice(at..at, operators);
 }

@@ -6,6 +6,7 @@ use burn::backend::ir::{IrVisitorMut, NumericOperationIr, OperationIr, TensorId,
 use burn::tensor::{Device, Int, Shape, Slice, Tensor, TensorData};
 
 use super::ExportError;
+use super::names::{CLASS, LATENT};
 
 /// The two batch sizes that are recorded: lengths that no other extent is likely to have, since
 /// burn records less where shapes happen to be equal. Nothing is computed, so large ones cost
@@ -47,15 +48,10 @@ pub(super) fn capture(
     classes: Option<usize>,
     forward: impl Fn(&Device, Tensor<2>, Option<Tensor<1, Int>>) -> Tensor<4>,
 ) -> Result<Trace, ExportError> {
-    if latent_len == 0 {
-        return Err(ExportError::EmptyInput {
-            input: super::names::LATENT,
-        });
-    }
-    if classes == Some(0) {
-        return Err(ExportError::EmptyInput {
-            input: super::names::CLASS,
-        });
+    for (input, len) in [(LATENT, Some(latent_len)), (CLASS, classes)] {
+        if len == Some(0) {
+            return Err(ExportError::EmptyInput { input });
+        }
     }
     let [small, large] = BATCHES;
     let a = record(small, latent_len, classes, &forward)?;
@@ -124,20 +120,13 @@ fn compare(a: Recording, b: Recording) -> Result<Trace, ExportError> {
                 what: format!("the operation {}", name(left)),
             });
         }
-        pairs.extend(
-            left.nodes()
-                .into_iter()
-                .cloned()
-                .zip(right.nodes().into_iter().cloned()),
-        );
+        let nodes = left.nodes().into_iter().zip(right.nodes());
+        pairs.extend(nodes.map(|(left, right)| (left.clone(), right.clone())));
     }
-    if live_a.len() != live_b.len() {
+    let (count_a, count_b) = (live_a.len(), live_b.len());
+    if count_a != count_b {
         return Err(ExportError::BatchDependent {
-            what: format!(
-                "the number of operations, {} and {}",
-                live_a.len(),
-                live_b.len()
-            ),
+            what: format!("the number of operations, {count_a} and {count_b}"),
         });
     }
     let mut extents = HashMap::new();
@@ -149,12 +138,9 @@ fn compare(a: Recording, b: Recording) -> Result<Trace, ExportError> {
             });
         }
         let axes = left.shape.iter().zip(right.shape.iter());
-        let axes = axes.map(|(&x, &y)| {
-            if x == y {
-                Extent::Fixed(x)
-            } else {
-                Extent::Batch
-            }
+        let axes = axes.map(|(&x, &y)| match x == y {
+            true => Extent::Fixed(x),
+            false => Extent::Batch,
         });
         extents.insert(left.id, axes.collect());
     }
@@ -171,17 +157,15 @@ fn compare(a: Recording, b: Recording) -> Result<Trace, ExportError> {
 /// The operations that `image` depends on, in order.
 fn live(operations: Vec<OperationIr>, image: TensorId) -> Vec<OperationIr> {
     let mut needed = HashSet::from([image]);
-    let mut kept: Vec<_> = operations
-        .into_iter()
-        .rev()
-        .filter(|operation| {
-            let keep = operation.outputs().any(|out| needed.contains(&out.id));
-            if keep {
-                needed.extend(operation.inputs().map(|input| input.id));
-            }
-            keep
-        })
-        .collect();
+    let mut kept = operations;
+    kept.reverse();
+    kept.retain(|operation| {
+        let keep = operation.outputs().any(|out| needed.contains(&out.id));
+        if keep {
+            needed.extend(operation.inputs().map(|input| input.id));
+        }
+        keep
+    });
     kept.reverse();
     kept
 }
@@ -206,11 +190,9 @@ fn blank(operation: &OperationIr) -> OperationIr {
 pub(super) fn name(operation: &OperationIr) -> String {
     let text = format!("{operation:?}");
     let head = text.split('{').next().unwrap_or_default();
-    let words: Vec<_> = head
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words = head.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     // The last word is the type of the operation's fields, the one before it the variant.
-    let variant = words.len().checked_sub(2).and_then(|at| words.get(at));
-    variant.or(words.first()).copied().unwrap_or("?").to_owned()
+    let variant = words.iter().nth_back(1).or(words.first());
+    variant.copied().unwrap_or("?").to_owned()
 }

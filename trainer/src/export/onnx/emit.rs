@@ -21,34 +21,22 @@ pub(super) fn emit(
     latent_len: usize,
 ) -> Result<ModelProto, ExportError> {
     let names = names(graph)?;
-    let mut initializer = Vec::with_capacity(graph.constants.len());
-    for node in &graph.nodes {
-        for id in &node.inputs {
-            let (Some(constant), Some(name)) = (graph.constants.get(id), names.get(id)) else {
-                continue;
-            };
-            if !initializer
-                .iter()
-                .any(|tensor: &TensorProto| tensor.name == *name)
-            {
-                initializer.push(tensor(name, constant)?);
-            }
+    let mut initializer: Vec<TensorProto> = Vec::with_capacity(graph.constants.len());
+    for id in graph.nodes.iter().flat_map(|node| &node.inputs) {
+        if let (Some(constant), Some(name)) = (graph.constants.get(id), names.get(id))
+            && initializer.iter().all(|tensor| tensor.name != *name)
+        {
+            initializer.push(tensor(name, constant)?);
         }
     }
-    let mut input = vec![signature(
-        LATENT,
-        DType::F32,
-        &[Extent::Batch, Extent::Fixed(latent_len)],
-    )];
+    let latent = [Extent::Batch, Extent::Fixed(latent_len)];
+    let mut input = vec![signature(LATENT, DType::F32, &latent)];
     if graph.class.is_some() {
         input.push(signature(CLASS, DType::I64, &[Extent::Batch]));
     }
+    let nodes = graph.nodes.iter().map(|node| operator(node, &names));
     let graph = GraphProto {
-        node: graph
-            .nodes
-            .iter()
-            .map(|node| operator(node, &names))
-            .collect(),
+        node: nodes.collect(),
         name: "generator".into(),
         initializer,
         input,
@@ -64,14 +52,10 @@ pub(super) fn emit(
 
 /// The image's shape, checked.
 fn image(trace: &Trace) -> Result<Vec<Extent>, ExportError> {
+    use Extent::{Batch, Fixed};
     let extents = trace.extents.get(&trace.image).cloned().unwrap_or_default();
     match extents.as_slice() {
-        [
-            Extent::Batch,
-            Extent::Fixed(1 | 3),
-            Extent::Fixed(height),
-            Extent::Fixed(width),
-        ] if height * width > 0 => Ok(extents),
+        [Batch, Fixed(1 | 3), Fixed(height), Fixed(width)] if height * width > 0 => Ok(extents),
         other => Err(ExportError::Image {
             found: format!("{other:?}"),
         }),
@@ -88,9 +72,8 @@ fn names(graph: &GraphBuilder) -> Result<HashMap<ValueId, String>, ExportError> 
         let label = label(at, node);
         for (position, id) in node.inputs.iter().enumerate() {
             if graph.constants.contains_key(id) {
-                names
-                    .entry(*id)
-                    .or_insert_with(|| format!("{label}_{}", role(node.op, position)));
+                let name = || format!("{label}_{}", role(node.op, position));
+                names.entry(*id).or_insert_with(name);
             }
         }
         names.insert(node.output, label);

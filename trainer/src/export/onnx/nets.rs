@@ -1,5 +1,7 @@
 //! Whole generators of the kinds this project trains, for tests of the export.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
@@ -12,6 +14,7 @@ use dreamlet_onnx::proto::ModelProto;
 
 use super::testing::{agrees, operators, weights};
 use super::{to_bytes, trace};
+use crate::atomic_file::TestFolder;
 
 /// A batch normalization with statistics as after training, not 0 and 1.
 fn trained(salt: u64, channels: usize, device: &Device) -> BatchNorm {
@@ -59,9 +62,8 @@ impl Dcgan {
     /// `flat`: the first normalization is of the dense layer's features, not of channels.
     pub(crate) fn new(flat: bool, device: &Device) -> Self {
         let up = |channels| {
-            ConvTranspose2dConfig::new(channels, [4, 4])
-                .with_stride([2, 2])
-                .with_padding([1, 1])
+            let config = ConvTranspose2dConfig::new(channels, [4, 4]).with_stride([2, 2]);
+            config.with_padding([1, 1])
         };
         Self {
             project: LinearConfig::new(64, 6272).with_bias(false).init(device),
@@ -101,13 +103,11 @@ impl Resize {
         let conv = |channels| {
             Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
         };
+        let twice = Interpolate2dConfig::new().with_scale_factor(Some([2.0, 2.0]));
         Self {
             project: LinearConfig::new(64, 1568).init(device),
             norm0: trained(3, 32, device),
-            resize: Interpolate2dConfig::new()
-                .with_scale_factor(Some([2.0, 2.0]))
-                .with_mode(InterpolateMode::Nearest)
-                .init(),
+            resize: twice.with_mode(InterpolateMode::Nearest).init(),
             conv1: conv([32, 16]).init(device),
             norm1: trained(4, 16, device),
             conv2: conv([16, 3]).init(device),
@@ -116,13 +116,9 @@ impl Resize {
 
     pub(crate) fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [batch, _] = z.dims();
-        let x = relu(
-            self.norm0
-                .forward(self.project.forward(z).reshape([batch, 32, 7, 7])),
-        );
-        let x = self
-            .norm1
-            .forward(self.conv1.forward(self.resize.forward(x)));
+        let x = self.project.forward(z).reshape([batch, 32, 7, 7]);
+        let x = self.resize.forward(relu(self.norm0.forward(x)));
+        let x = self.norm1.forward(self.conv1.forward(x));
         tanh(self.conv2.forward(self.resize.forward(relu(x))))
     }
 }
@@ -148,11 +144,9 @@ impl Conditional {
 
     pub(crate) fn forward(&self, z: Tensor<2>, class: Tensor<1, Int>) -> Tensor<4> {
         let [batch, _] = z.dims();
-        let row = self
-            .table
-            .forward(class.reshape([batch, 1]))
-            .reshape([batch, 8]);
-        let x = relu(self.hidden.forward(Tensor::cat(vec![z, row], 1)));
+        let row = self.table.forward(class.reshape([batch, 1]));
+        let z = Tensor::cat(vec![z, row.reshape([batch, 8])], 1);
+        let x = relu(self.hidden.forward(z));
         sigmoid(self.out.forward(self.norm.forward(x))).reshape([batch, 1, 28, 28])
     }
 }
@@ -177,83 +171,52 @@ impl TestNet {
 /// One of every family.
 pub(crate) fn all() -> Vec<TestNet> {
     let device = Device::flex();
-    let dense = Dense::new(&device);
     let [flat, dcgan] = [true, false].map(|flat| Dcgan::new(flat, &device));
-    let resize = Resize::new(&device);
     let conditional = Conditional::new(&device);
-    let net = |name, latent_len, classes, forward| TestNet {
+    vec![
+        net("dense", 100, Dense::new(&device), Dense::forward),
+        net("dcgan-flat", 64, flat, Dcgan::forward),
+        net("dcgan", 64, dcgan, Dcgan::forward),
+        net("resize", 64, Resize::new(&device), Resize::forward),
+        TestNet {
+            name: "conditional",
+            latent_len: 20,
+            classes: Some(10),
+            forward: Box::new(move |d, z, class| {
+                let net = conditional.valid().to_device(d);
+                net.forward(z, class.unwrap())
+            }),
+        },
+    ]
+}
+
+/// A generator without classes.
+fn net<M: Module + 'static>(
+    name: &'static str,
+    latent_len: usize,
+    module: M,
+    forward: fn(&M, Tensor<2>) -> Tensor<4>,
+) -> TestNet {
+    TestNet {
         name,
         latent_len,
-        classes,
-        forward,
-    };
-    vec![
-        net(
-            "dense",
-            100,
-            None,
-            Box::new(move |d, z, _| dense.valid().to_device(d).forward(z)),
-        ),
-        net(
-            "dcgan-flat",
-            64,
-            None,
-            Box::new(move |d, z, _| flat.valid().to_device(d).forward(z)),
-        ),
-        net(
-            "dcgan",
-            64,
-            None,
-            Box::new(move |d, z, _| dcgan.valid().to_device(d).forward(z)),
-        ),
-        net(
-            "resize",
-            64,
-            None,
-            Box::new(move |d, z, _| resize.valid().to_device(d).forward(z)),
-        ),
-        net(
-            "conditional",
-            20,
-            Some(10),
-            Box::new(move |d, z, class| {
-                conditional.valid().to_device(d).forward(z, class.unwrap())
-            }),
-        ),
-    ]
+        classes: None,
+        forward: Box::new(move |d, z, _| forward(&module.valid().to_device(d), z)),
+    }
 }
 
 #[test]
 fn every_kind_of_generator_agrees_and_keeps_no_batch_normalization() {
-    let expected: [&[&str]; 5] = [
-        &["Gemm", "Relu", "Gemm", "Sigmoid", "Reshape"],
-        &[
-            "Gemm",
-            "Relu",
-            "Reshape",
-            "ConvTranspose",
-            "Relu",
-            "ConvTranspose",
-            "Tanh",
-        ],
-        &[
-            "Gemm",
-            "Reshape",
-            "Relu",
-            "ConvTranspose",
-            "Relu",
-            "ConvTranspose",
-            "Tanh",
-        ],
-        &[
-            "Gemm", "Reshape", "Relu", "Resize", "Conv", "Relu", "Resize", "Conv", "Tanh",
-        ],
-        &[
-            "Reshape", "Gather", "Reshape", "Concat", "Gemm", "Relu", "Gemm", "Sigmoid", "Reshape",
-        ],
+    let expected = [
+        "Gemm Relu Gemm Sigmoid Reshape",
+        "Gemm Relu Reshape ConvTranspose Relu ConvTranspose Tanh",
+        "Gemm Reshape Relu ConvTranspose Relu ConvTranspose Tanh",
+        "Gemm Reshape Relu Resize Conv Relu Resize Conv Tanh",
+        "Reshape Gather Reshape Concat Gemm Relu Gemm Sigmoid Reshape",
     ];
     for (net, expected) in all().iter().zip(expected) {
-        assert_eq!(operators(&net.export()), expected, "{}", net.name);
+        let found = operators(&net.export()).join(" ");
+        assert_eq!(found, expected, "{}", net.name);
     }
 }
 
@@ -274,17 +237,13 @@ fn a_normalization_goes_into_the_convolution_after_it_only_without_padding() {
         (0, ["Reshape", "Tanh", "Conv"].as_slice()),
         (1, &["Reshape", "Tanh", "Mul", "Add", "Conv"]),
     ] {
-        let conv = Conv2dConfig::new([3, 1], [3, 3])
-            .with_padding(PaddingConfig2d::Explicit(
-                padding, padding, padding, padding,
-            ))
-            .init(&device);
+        let padding = PaddingConfig2d::Explicit(padding, padding, padding, padding);
+        let conv = Conv2dConfig::new([3, 1], [3, 3]).with_padding(padding);
+        let conv = conv.init(&device);
         let model = agrees(75, None, &|d, z, _| {
             let [batch, _] = z.dims();
-            let x = norm
-                .valid()
-                .to_device(d)
-                .forward(tanh(z.reshape([batch, 3, 5, 5])));
+            let x = tanh(z.reshape([batch, 3, 5, 5]));
+            let x = norm.valid().to_device(d).forward(x);
             conv.valid().to_device(d).forward(x)
         });
         assert_eq!(operators(&model), expected);
@@ -313,12 +272,8 @@ fn the_signature_is_as_promised() {
     let graph = model.graph.unwrap();
     assert_eq!(model.opset_import[0].version, 17);
     assert!(graph.value_info.is_empty());
-    assert!(
-        graph
-            .initializer
-            .iter()
-            .all(|tensor| !tensor.raw_data.is_empty() && tensor.external_data.is_empty())
-    );
+    let mut tensors = graph.initializer.iter();
+    assert!(tensors.all(|t| !t.raw_data.is_empty() && t.external_data.is_empty()));
     let shape = |info: &dreamlet_onnx::proto::ValueInfoProto| {
         let dreamlet_onnx::proto::type_proto::Value::TensorType(tensor) =
             info.r#type.clone().unwrap().value.unwrap();
@@ -327,17 +282,11 @@ fn the_signature_is_as_promised() {
             Value::DimValue(value) => value.to_string(),
             Value::DimParam(name) => name,
         });
-        (info.name.clone(), dims.collect::<Vec<_>>().join("x"))
+        format!("{} {}", info.name, dims.collect::<Vec<_>>().join("x"))
     };
-    assert_eq!(
-        shape(&graph.input[0]),
-        ("latent".to_owned(), "Nx20".to_owned())
-    );
-    assert_eq!(shape(&graph.input[1]), ("class".to_owned(), "N".to_owned()));
-    assert_eq!(
-        shape(&graph.output[0]),
-        ("image".to_owned(), "Nx1x28x28".to_owned())
-    );
+    assert_eq!(shape(&graph.input[0]), "latent Nx20");
+    assert_eq!(shape(&graph.input[1]), "class N");
+    assert_eq!(shape(&graph.output[0]), "image Nx1x28x28");
 }
 
 /// A normalization whose layer feeds something else too must stay beside it.
@@ -362,24 +311,15 @@ fn the_onnx_checker_accepts_every_kind() {
         eprintln!("skipped: set DREAMLET_PYTHON to a Python with the package onnx");
         return;
     };
-    let folder = std::env::temp_dir().join(format!("dreamlet-checker-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = TestFolder::new();
     let mut command = std::process::Command::new(python);
-    command.arg(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../scripts/check_onnx.py"
-    ));
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/check_onnx.py"));
     for net in all() {
-        let path = folder.join(net.name).with_extension("onnx");
-        std::fs::write(&path, to_bytes(&net.export())).unwrap();
-        command.arg(path);
+        let name = format!("{}.onnx", net.name);
+        command.arg(folder.write(&name, &to_bytes(&net.export())));
     }
     let output = command.output().unwrap();
-    std::fs::remove_dir_all(folder).unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let words = [output.stdout, output.stderr].concat();
+    let words = String::from_utf8_lossy(&words);
+    assert!(output.status.success(), "{words}");
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use dreamlet_onnx::proto::ModelProto;
-use tract_onnx::prelude::*;
+use tract_onnx::prelude::{Tensor as TractTensor, *};
 
 use super::{to_bytes, trace};
 
@@ -27,31 +27,22 @@ pub(crate) fn in_tract(
     let bytes = to_bytes(model);
     let mut inference = onnx().model_for_read(&mut bytes.as_slice()).unwrap();
     let width = latent.len() / batch;
-    inference
-        .set_input_fact(0, f32::fact([batch, width]).into())
-        .unwrap();
-    let mut inputs = tvec![
-        Tensor_::from_shape(&[batch, width], latent)
-            .unwrap()
-            .into_tvalue()
-    ];
+    let mut facts = vec![f32::fact([batch, width])];
+    let latent = TractTensor::from_shape(&[batch, width], latent).unwrap();
+    let mut inputs = tvec![latent.into_tvalue()];
     if let Some(class) = class {
-        inference
-            .set_input_fact(1, i64::fact([batch]).into())
-            .unwrap();
-        inputs.push(Tensor_::from_shape(&[batch], class).unwrap().into_tvalue());
+        facts.push(i64::fact([batch]));
+        let class = TractTensor::from_shape(&[batch], class).unwrap();
+        inputs.push(class.into_tvalue());
+    }
+    for (input, fact) in facts.into_iter().enumerate() {
+        inference.set_input_fact(input, fact.into()).unwrap();
     }
     let plan = inference.into_optimized().unwrap().into_runnable().unwrap();
     let out = plan.run(inputs).unwrap();
-    out[0]
-        .to_plain_array_view::<f32>()
-        .unwrap()
-        .iter()
-        .copied()
-        .collect()
+    let image = out[0].to_plain_array_view::<f32>().unwrap();
+    image.iter().copied().collect()
 }
-
-use tract_onnx::prelude::Tensor as Tensor_;
 
 /// Exports `forward` and checks that tract computes the same at batch 1 and 3.
 pub(crate) fn agrees(
@@ -66,24 +57,17 @@ pub(crate) fn agrees(
         dreamlet_runtime::latent::fill_normal(batch as u64, None, &mut latent);
         let class: Option<Vec<i64>> =
             classes.map(|classes| (0..batch).map(|i| ((i * 7 + 1) % classes) as i64).collect());
-        let expected = forward(
-            &device,
-            Tensor::from_data(
-                TensorData::new(latent.clone(), [batch, latent_len]),
-                &device,
-            ),
-            class
-                .clone()
-                .map(|class| Tensor::from_data(TensorData::new(class, [batch]), &device)),
-        );
-        let expected: Vec<f32> = expected.into_data().try_to_vec().unwrap();
+        let data = TensorData::new(latent.clone(), [batch, latent_len]);
+        let z = Tensor::from_data(data, &device);
+        let labels = class.clone().map(|class| TensorData::new(class, [batch]));
+        let labels = labels.map(|class| Tensor::from_data(class, &device));
+        let expected = forward(&device, z, labels).into_data();
+        let expected: Vec<f32> = expected.try_to_vec().unwrap();
         let found = in_tract(&model, &latent, class.as_deref(), batch);
         assert_eq!(found.len(), expected.len());
         for (at, (x, y)) in expected.iter().zip(&found).enumerate() {
-            assert!(
-                (x - y).abs() <= 1e-5 * x.abs().max(1.0),
-                "batch {batch}, position {at}: burn {x}, tract {y}"
-            );
+            let near = (x - y).abs() <= 1e-5 * x.abs().max(1.0);
+            assert!(near, "batch {batch}, position {at}: burn {x}, tract {y}");
         }
     }
     model
@@ -91,12 +75,6 @@ pub(crate) fn agrees(
 
 /// The operators of a model, in order.
 pub(crate) fn operators(model: &ModelProto) -> Vec<&str> {
-    model
-        .graph
-        .as_ref()
-        .unwrap()
-        .node
-        .iter()
-        .map(|node| node.op_type.as_str())
-        .collect()
+    let nodes = &model.graph.as_ref().unwrap().node;
+    nodes.iter().map(|node| node.op_type.as_str()).collect()
 }

@@ -3,7 +3,7 @@
 use burn::backend::ir::{BinaryOpIr, CastOpIr, ScalarIr, ScalarOpIr, TensorIr, UnaryOpIr};
 use burn::tensor::DType;
 
-use super::lowering::Lowering;
+use super::lowering::{Lowering, is_int};
 use crate::export::ExportError;
 use crate::export::onnx::capture::Extent;
 use dreamlet_onnx::DType as OnnxDType;
@@ -18,8 +18,8 @@ impl Lowering<'_> {
     }
 
     pub(super) fn binary(&mut self, op: &'static str, ir: &BinaryOpIr) -> Result<(), ExportError> {
-        let (lhs, rhs) = (self.read(&ir.lhs)?, self.read(&ir.rhs)?);
-        self.emit(op, &[lhs, rhs], vec![], &ir.out)
+        let inputs = self.read_all([&ir.lhs, &ir.rhs])?;
+        self.emit(op, &inputs, vec![], &ir.out)
     }
 
     pub(super) fn scalar(&mut self, op: &'static str, ir: &ScalarOpIr) -> Result<(), ExportError> {
@@ -77,9 +77,8 @@ impl Lowering<'_> {
             DType::F32 => OnnxDType::F32,
             DType::I64 | DType::I32 => OnnxDType::I64,
             other => {
-                return Err(ExportError::ElementType {
-                    found: format!("{other:?}"),
-                });
+                let found = format!("{other:?}");
+                return Err(ExportError::ElementType { found });
             }
         };
         let to = Attribute::Int(to.code().into());
@@ -88,17 +87,13 @@ impl Lowering<'_> {
 
     /// A tensor of one element, repeated; its shape must not depend on the batch.
     pub(super) fn full(&mut self, out: &TensorIr, value: f64) -> Result<(), ExportError> {
-        let what = || ExportError::BatchDependent {
-            what: "a tensor filled with one value".into(),
-        };
-        let extents = self.extents(out).into_iter();
-        let shape: Vec<_> = extents
-            .map(|extent| match extent {
-                Extent::Fixed(extent) => Some(extent),
-                Extent::Batch => None,
-            })
-            .collect::<Option<_>>()
-            .ok_or_else(what)?;
+        let extents = self.extents(out).into_iter().map(|extent| match extent {
+            Extent::Fixed(extent) => Ok(extent),
+            Extent::Batch => Err(ExportError::BatchDependent {
+                what: "a tensor filled with one value".into(),
+            }),
+        });
+        let shape = extents.collect::<Result<Vec<_>, _>>()?;
         let len = shape.iter().product();
         let data = match is_int(out.dtype)? {
             true => Data::I64(vec![value as i64; len]),
@@ -119,19 +114,7 @@ impl Lowering<'_> {
             true => Data::I64(vec![scalar.elem::<i64>()]),
             false => Data::F32(vec![scalar.elem::<f32>()]),
         };
-        Ok(self.graph.constant(Constant {
-            shape: vec![],
-            data,
-        }))
-    }
-}
-
-fn is_int(dtype: DType) -> Result<bool, ExportError> {
-    match dtype {
-        DType::F32 | DType::F64 => Ok(false),
-        DType::I64 | DType::I32 => Ok(true),
-        other => Err(ExportError::ElementType {
-            found: format!("{other:?}"),
-        }),
+        let shape = vec![];
+        Ok(self.graph.constant(Constant { shape, data }))
     }
 }

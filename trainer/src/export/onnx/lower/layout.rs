@@ -5,12 +5,12 @@ use burn::backend::ir::{
     SwapDimsOpIr, TensorIr,
 };
 
-use super::lowering::{Lowering, ints};
+use super::lowering::{Lowering, int, ints};
 use crate::export::ExportError;
 use crate::export::onnx::capture::Extent;
 use dreamlet_onnx::Constant;
 use dreamlet_onnx::graph::ValueId;
-use dreamlet_onnx::graph_builder::Attribute;
+use dreamlet_onnx::graph_builder::{Attribute, Attributes};
 
 impl Lowering<'_> {
     /// Reshape; the axis that grows with the batch is written as -1.
@@ -21,16 +21,10 @@ impl Lowering<'_> {
             self.write(&ir.out, input);
             return Ok(());
         }
-        if extents
-            .iter()
-            .filter(|&&extent| extent == Extent::Batch)
-            .count()
-            > 1
-        {
-            return Err(ExportError::not_lowered(
-                "Reshape",
-                format!("two axes of {:?} grow with the batch", ir.out.shape),
-            ));
+        let growing = extents.iter().filter(|extent| **extent == Extent::Batch);
+        if growing.count() > 1 {
+            let detail = format!("two axes of {:?} grow with the batch", ir.out.shape);
+            return Err(ExportError::not_lowered("Reshape", detail));
         }
         let shape = self.shape(&extents, -1);
         self.emit("Reshape", &[input, shape], vec![], &ir.out)
@@ -63,7 +57,7 @@ impl Lowering<'_> {
 
     fn shape(&mut self, extents: &[Extent], batch: i64) -> ValueId {
         let shape = extents.iter().map(|extent| match extent {
-            Extent::Fixed(extent) => i64::try_from(*extent).unwrap_or(i64::MAX),
+            Extent::Fixed(extent) => int(*extent),
             Extent::Batch => batch,
         });
         let shape = Constant::i64s(shape.collect());
@@ -103,24 +97,17 @@ impl Lowering<'_> {
             if whole {
                 continue;
             }
+            let refuse = |detail| Err(ExportError::not_lowered("Slice", detail));
             if range.step < 1 {
-                return Err(ExportError::not_lowered(
-                    "Slice",
-                    format!("the step {} is not positive", range.step),
-                ));
+                return refuse(format!("the step {} is not positive", range.step));
             }
             if [from.get(axis), to.get(axis)].contains(&Some(&Extent::Batch)) {
-                return Err(ExportError::not_lowered(
-                    "Slice",
-                    "it takes a part of the batch",
-                ));
+                return refuse("it takes a part of the batch".to_owned());
             }
-            let axis = i64::try_from(axis).unwrap_or(i64::MAX);
-            let row = [range.start as i64, end as i64, axis, range.step as i64];
-            bounds
-                .iter_mut()
-                .zip(row)
-                .for_each(|(bound, value)| bound.push(value));
+            let row = [range.start as i64, end as i64, int(axis), range.step as i64];
+            for (bound, value) in bounds.iter_mut().zip(row) {
+                bound.push(value);
+            }
         }
         let [starts, ..] = &bounds;
         if starts.is_empty() {
@@ -134,37 +121,29 @@ impl Lowering<'_> {
 
     /// Rows of a tensor by their indices.
     pub(super) fn select(&mut self, ir: &SelectOpIr) -> Result<(), ExportError> {
-        let inputs = [self.read(&ir.tensor)?, self.read(&ir.indices)?];
-        let axis = Attribute::Int(i64::try_from(ir.dim).unwrap_or(i64::MAX));
-        self.emit("Gather", &inputs, vec![("axis", axis)], &ir.out)
+        let inputs = self.read_all([&ir.tensor, &ir.indices])?;
+        self.emit("Gather", &inputs, axis(ir.dim), &ir.out)
     }
 
     pub(super) fn embedding(&mut self, ir: &EmbeddingOpIr) -> Result<(), ExportError> {
-        let inputs = [self.read(&ir.weights)?, self.read(&ir.indices)?];
-        self.emit(
-            "Gather",
-            &inputs,
-            vec![("axis", Attribute::Int(0))],
-            &ir.out,
-        )
+        let inputs = self.read_all([&ir.weights, &ir.indices])?;
+        self.emit("Gather", &inputs, axis(0), &ir.out)
     }
 
     pub(super) fn cat(&mut self, ir: &CatOpIr) -> Result<(), ExportError> {
-        let inputs: Vec<_> = ir
-            .tensors
-            .iter()
-            .map(|tensor| self.read(tensor))
-            .collect::<Result<_, _>>()?;
-        let axis = Attribute::Int(i64::try_from(ir.dim).unwrap_or(i64::MAX));
-        self.emit("Concat", &inputs, vec![("axis", axis)], &ir.out)
+        let inputs = self.read_all(&ir.tensors)?;
+        self.emit("Concat", &inputs, axis(ir.dim), &ir.out)
     }
 
     pub(super) fn repeat_dim(&mut self, ir: &RepeatDimOpIr) -> Result<(), ExportError> {
         let input = self.read(&ir.tensor)?;
         let times = (0..ir.tensor.shape.iter().count())
             .map(|axis| if axis == ir.dim { ir.times } else { 1 });
-        let times = Constant::i64s(ints(times));
-        let times = self.graph.constant(times);
+        let times = self.graph.constant(Constant::i64s(ints(times)));
         self.emit("Tile", &[input, times], vec![], &ir.out)
     }
+}
+
+fn axis(axis: usize) -> Attributes {
+    vec![("axis", Attribute::Int(int(axis)))]
 }

@@ -11,7 +11,6 @@ use dreamlet_onnx::{Constant, Data};
 use crate::export::ExportError;
 use crate::export::onnx::capture::{Extent, Trace};
 
-/// The state of one lowering: which value holds which of burn's tensors.
 pub(super) struct Lowering<'a> {
     pub(super) trace: &'a Trace,
     pub(super) graph: GraphBuilder,
@@ -29,18 +28,23 @@ impl Lowering<'_> {
             reason: format!("a tensor of shape {:?} has no source", tensor.shape),
         })?;
         let shape = data.shape().iter().copied().collect();
-        let data = match data.dtype() {
-            DType::F32 | DType::F64 => Data::F32(data.iter::<f32>().collect()),
-            DType::I64 | DType::I32 => Data::I64(data.iter::<i64>().collect()),
-            other => {
-                return Err(ExportError::ElementType {
-                    found: format!("{other:?}"),
-                });
-            }
+        let data = match is_int(data.dtype())? {
+            true => Data::I64(data.iter::<i64>().collect()),
+            false => Data::F32(data.iter::<f32>().collect()),
         };
         let value = self.graph.constant(Constant { shape, data });
         self.values.insert(tensor.id, value);
         Ok(value)
+    }
+
+    pub(super) fn read_all<'t>(
+        &mut self,
+        tensors: impl IntoIterator<Item = &'t TensorIr>,
+    ) -> Result<Vec<ValueId>, ExportError> {
+        tensors
+            .into_iter()
+            .map(|tensor| self.read(tensor))
+            .collect()
     }
 
     pub(super) fn write(&mut self, tensor: &TensorIr, value: ValueId) {
@@ -62,20 +66,26 @@ impl Lowering<'_> {
 
     pub(super) fn extents(&self, tensor: &TensorIr) -> Vec<Extent> {
         let known = self.trace.extents.get(&tensor.id).cloned();
-        known.unwrap_or_else(|| {
-            tensor
-                .shape
-                .iter()
-                .map(|&extent| Extent::Fixed(extent))
-                .collect()
-        })
+        known.unwrap_or_else(|| tensor.shape.iter().copied().map(Extent::Fixed).collect())
     }
 }
 
-/// ONNX integers from sizes.
+/// An ONNX integer from a size.
+pub(super) fn int(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
 pub(super) fn ints(sizes: impl IntoIterator<Item = usize>) -> Vec<i64> {
-    sizes
-        .into_iter()
-        .map(|size| i64::try_from(size).unwrap_or(i64::MAX))
-        .collect()
+    sizes.into_iter().map(int).collect()
+}
+
+/// Whether elements become `i64` in the file, and not `f32`.
+pub(super) fn is_int(dtype: DType) -> Result<bool, ExportError> {
+    match dtype {
+        DType::F32 | DType::F64 => Ok(false),
+        DType::I64 | DType::I32 => Ok(true),
+        other => Err(ExportError::ElementType {
+            found: format!("{other:?}"),
+        }),
+    }
 }

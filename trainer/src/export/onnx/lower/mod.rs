@@ -48,13 +48,11 @@ pub(super) fn lower(trace: &Trace) -> Result<GraphBuilder, ExportError> {
             }
         };
     }
-    lowering.graph.image =
-        *lowering
-            .values
-            .get(&trace.image)
-            .ok_or_else(|| ExportError::Image {
-                found: "a constant".into(),
-            })?;
+    let Some(&image) = lowering.values.get(&trace.image) else {
+        let found = "a constant".into();
+        return Err(ExportError::Image { found });
+    };
+    lowering.graph.image = image;
     Ok(lowering.graph)
 }
 
@@ -67,8 +65,15 @@ impl Lowering<'_> {
             }
             OperationIr::Float(_, op) => self.float(op, operation),
             OperationIr::Int(Int::IntoFloat(op)) => self.cast(op),
-            OperationIr::Module(op) => self.module(op, operation),
-            OperationIr::Activation(op) => self.activation(op, operation),
+            OperationIr::Module(Module::Linear(op)) => self.linear(op),
+            OperationIr::Module(Module::Embedding(op)) => self.embedding(op),
+            OperationIr::Module(Module::Conv2d(op)) => self.conv2d(op),
+            OperationIr::Module(Module::ConvTranspose2d(op)) => self.conv_transpose2d(op),
+            OperationIr::Module(Module::BatchNorm(op)) => self.batch_norm(op),
+            OperationIr::Module(Module::Interpolate(op)) => self.interpolate(op),
+            OperationIr::Activation(Activation::Relu(op)) => self.unary("Relu", op),
+            OperationIr::Activation(Activation::LeakyRelu(op)) => self.leaky_relu(op),
+            OperationIr::Activation(Activation::Sigmoid(op)) => self.unary("Sigmoid", op),
             _ => Err(ExportError::not_lowered(name(operation), "")),
         }
     }
@@ -122,27 +127,6 @@ impl Lowering<'_> {
             Float::PowfScalar(op) => self.scalar("Pow", op),
             Float::IntoInt(op) => self.cast(op),
             Float::Matmul(op) => self.matmul(op),
-            _ => Err(ExportError::not_lowered(name(operation), "")),
-        }
-    }
-
-    fn module(&mut self, op: &Module, operation: &OperationIr) -> Result<(), ExportError> {
-        match op {
-            Module::Linear(op) => self.linear(op),
-            Module::Embedding(op) => self.embedding(op),
-            Module::Conv2d(op) => self.conv2d(op),
-            Module::ConvTranspose2d(op) => self.conv_transpose2d(op),
-            Module::BatchNorm(op) => self.batch_norm(op),
-            Module::Interpolate(op) => self.interpolate(op),
-            _ => Err(ExportError::not_lowered(name(operation), "")),
-        }
-    }
-
-    fn activation(&mut self, op: &Activation, operation: &OperationIr) -> Result<(), ExportError> {
-        match op {
-            Activation::Relu(op) => self.unary("Relu", op),
-            Activation::LeakyRelu(op) => self.leaky_relu(op),
-            Activation::Sigmoid(op) => self.unary("Sigmoid", op),
             _ => Err(ExportError::not_lowered(name(operation), "")),
         }
     }

@@ -47,14 +47,12 @@ pub(super) fn recognize(operations: &[OperationIr]) -> Option<(Softplus<'_>, &[O
     // 2^-21.
     let exact = mask.rhs == cap.value && mask.rhs.elem::<f64>() >= 15.0;
     let same = scale.rhs == unscale.rhs && chained.iter().all(|(a, b)| a.id == b.id);
-    (exact && same).then_some((
-        Softplus {
-            input: &scale.lhs,
-            beta: scale.rhs,
-            out: &choose.out,
-        },
-        rest,
-    ))
+    let softplus = Softplus {
+        input: &scale.lhs,
+        beta: scale.rhs,
+        out: &choose.out,
+    };
+    (exact && same).then_some((softplus, rest))
 }
 
 impl Lowering<'_> {
