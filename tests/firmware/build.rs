@@ -3,7 +3,6 @@
 //! `FIRMWARE_MODEL` names the compiled model, from this folder; its golden images lie beside it
 //! (`.golden`).
 
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -15,11 +14,8 @@ fn main() {
     let model = folder.join(model);
     println!("cargo:rerun-if-changed={}", model.display());
     println!("cargo:rustc-env=FIRMWARE_MODEL_FILE={}", model.display());
-    fs::write(
-        out.join("goldens.rs"),
-        goldens(&model.with_extension("golden")),
-    )
-    .unwrap();
+    let goldens = goldens(&model.with_extension("golden"));
+    fs::write(out.join("goldens.rs"), goldens).unwrap();
 
     let target = env::var("TARGET").unwrap();
     let memory = match target.split('-').next() {
@@ -45,29 +41,17 @@ fn goldens(file: &Path) -> String {
     let text =
         fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let mut code = String::from("pub const GOLDENS: &[Golden] = &[\n");
-    for line in text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.is_empty())
-    {
+    let lines = text.lines();
+    for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
         let (seed, digits) = line.split_once(' ').expect("a seed, a space and digits");
-        if digits.len() == 16 {
-            writeln!(
-                code,
-                "Golden {{ seed: {seed}, image: Expected::Hash(0x{digits}) }},"
-            )
-            .unwrap();
+        let image = if digits.len() == 16 {
+            format!("Hash(0x{digits})")
         } else {
-            let bytes: Vec<u8> = digits
-                .as_bytes()
-                .chunks(2)
-                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-                .collect();
-            writeln!(
-                code,
-                "Golden {{ seed: {seed}, image: Expected::Bytes(&{bytes:?}) }},"
-            )
-            .unwrap();
-        }
+            let pairs = digits.as_bytes().chunks(2);
+            let pairs = pairs.map(|pair| format!("0x{},", str::from_utf8(pair).unwrap()));
+            format!("Bytes(&[{}])", pairs.collect::<String>())
+        };
+        code += &format!("Golden {{ seed: {seed}, image: Expected::{image} }},\n");
     }
     code + "];\n"
 }

@@ -14,7 +14,6 @@ pub struct Aligned {
 
 impl Aligned {
     /// A copy of `file`.
-    #[must_use]
     pub fn new(file: &[u8]) -> Self {
         let mut bytes: Vec<u8> = Vec::with_capacity(file.len() + ALIGNMENT);
         let begin = bytes.as_ptr().align_offset(ALIGNMENT);
@@ -24,7 +23,6 @@ impl Aligned {
     }
 
     /// The bytes.
-    #[must_use]
     pub fn get(&self) -> &[u8] {
         self.bytes.get(self.begin..).unwrap_or_default()
     }
@@ -70,7 +68,6 @@ pub fn is_exact(file: &[u8]) -> Result<bool, Failure> {
 }
 
 /// 64-bit FNV-1a (Fowler, Noll, Vo, "The FNV non-cryptographic hash algorithm", 1991).
-#[must_use]
 pub fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
@@ -79,7 +76,6 @@ pub fn fnv(bytes: &[u8]) -> u64 {
 
 /// What a golden file holds of an image: its [`fnv`] where every processor makes the same image,
 /// else all of its bytes.
-#[must_use]
 pub fn golden(image: &[u8], exact: bool) -> String {
     if exact {
         return format!("{:016x}", fnv(image));

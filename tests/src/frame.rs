@@ -16,7 +16,6 @@ pub struct Frame {
 
 impl Frame {
     /// A black frame.
-    #[must_use]
     pub fn new(width: u32, height: u32) -> Self {
         Self {
             size: Size::new(width, height),
@@ -26,7 +25,6 @@ impl Frame {
     }
 
     /// The bytes of one pixel.
-    #[must_use]
     pub fn pixel(&self, x: usize, y: usize) -> Option<[u8; 3]> {
         let at = (y * self.size.width as usize + x) * 3;
         self.bytes.get(at..at + 3)?.try_into().ok()
@@ -64,10 +62,7 @@ impl DrawTarget for Frame {
         colors: I,
     ) -> Result<(), Self::Error> {
         self.transfers += 1;
-        self.draw_iter(
-            area.points()
-                .zip(colors)
-                .map(|(point, color)| Pixel(point, color)),
-        )
+        let pixels = area.points().zip(colors);
+        self.draw_iter(pixels.map(|(point, color)| Pixel(point, color)))
     }
 }

@@ -9,11 +9,7 @@ pub mod onnx;
 use dreamlet_runtime::card::sha256;
 
 /// SHA-256 of the bits of some numbers, little-endian: equal only where every bit is.
-#[must_use]
 pub fn hash_of_bits(numbers: &[f32]) -> String {
-    let bytes: Vec<u8> = numbers
-        .iter()
-        .flat_map(|x| x.to_bits().to_le_bytes())
-        .collect();
-    sha256(&bytes)
+    let bytes = numbers.iter().flat_map(|x| x.to_le_bytes());
+    sha256(&bytes.collect::<Vec<_>>())
 }

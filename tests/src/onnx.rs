@@ -7,25 +7,21 @@ use dreamlet_onnx::proto::{
 };
 
 /// A tensor of `f32` with a name; `dims` need not fit `values`.
-#[must_use]
 pub fn tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
     TensorProto::f32s(name, dims, values)
 }
 
 /// A vector of `i64` with a name.
-#[must_use]
 pub fn integers(name: &str, values: &[i64]) -> TensorProto {
     TensorProto::i64s(name, &[values.len() as i64], values)
 }
 
 /// A node without attributes.
-#[must_use]
 pub fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
     NodeProto::new(output, operator, inputs.iter().copied(), output, [])
 }
 
 /// An `f32` input or output; 0 in front is the symbol `N`.
-#[must_use]
 pub fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
     match dims {
         [0, rest @ ..] => ValueInfoProto::tensor(name, DType::F32, Some("N"), rest),
@@ -34,7 +30,6 @@ pub fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
 }
 
 /// A file from its parts, with metadata of the model.
-#[must_use]
 pub fn model(
     nodes: &[NodeProto],
     tensors: &[TensorProto],
@@ -50,9 +45,9 @@ pub fn model(
         output: vec![output.clone()],
         ..GraphProto::default()
     };
-    let entry = |(key, value): &(&str, &str)| StringStringEntryProto {
-        key: (*key).into(),
-        value: (*value).into(),
+    let entry = |&(key, value): &(&str, &str)| StringStringEntryProto {
+        key: key.into(),
+        value: value.into(),
     };
     let mut model = ModelProto::new(8, 17, graph);
     model.metadata_props = metadata.iter().map(entry).collect();
@@ -61,7 +56,6 @@ pub fn model(
 
 /// A sound generator of `latent` elements and 1 by 2 by 2 pixels: image = sigmoid(latent · weights
 /// + bias), where `weights` has `latent` rows of 4.
-#[must_use]
 pub fn dense(latent: i64, weights: &[f32], bias: [f32; 4], metadata: &[(&str, &str)]) -> Vec<u8> {
     model(
         &[

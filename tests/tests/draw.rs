@@ -7,7 +7,7 @@ use dreamlet_runtime::draw::{Picture, Sheet};
 use dreamlet_runtime::image::{Bayer, Levels, PixelRange, Shape};
 use dreamlet_runtime::latent::fill_uniform;
 use dreamlet_tests::frame::Frame;
-use embedded_graphics::image::{Image, ImageDrawableExt};
+use embedded_graphics::image::{Image, ImageDrawable, ImageDrawableExt};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
@@ -18,6 +18,17 @@ const SHAPE: Shape = Shape {
     width: 24,
 };
 
+fn picture(values: &[f32]) -> Picture<'_, Rgb888> {
+    Picture::from_chw(values, SHAPE, PixelRange::SIGNED).unwrap()
+}
+
+/// A frame in which something is drawn with its corner at a point.
+fn drawn(image: &impl ImageDrawable<Color = Rgb888>, at: (i32, i32), size: (u32, u32)) -> Frame {
+    let mut frame = Frame::new(size.0, size.1);
+    Image::new(image, at.into()).draw(&mut frame).unwrap();
+    frame
+}
+
 fn noise(seed: u64) -> Vec<f32> {
     let mut values = vec![0.0; 3 * 16 * 24];
     fill_uniform(seed, None, &mut values);
@@ -27,11 +38,7 @@ fn noise(seed: u64) -> Vec<f32> {
 #[test]
 fn a_image_is_one_transfer_of_the_right_pixels() {
     let values = noise(1);
-    let image = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
-    let mut frame = Frame::new(30, 20);
-    Image::new(&image, Point::new(3, 2))
-        .draw(&mut frame)
-        .unwrap();
+    let frame = drawn(&picture(&values), (3, 2), (30, 20));
     assert_eq!(frame.transfers, 1);
     for y in 0..20 {
         for x in 0..30 {
@@ -52,52 +59,35 @@ fn a_image_is_one_transfer_of_the_right_pixels() {
 #[test]
 fn a_image_over_the_edge_is_clipped() {
     let values = noise(2);
-    let image = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
-    let mut whole = Frame::new(24, 16);
-    Image::new(&image, Point::zero()).draw(&mut whole).unwrap();
-    let mut clipped = Frame::new(10, 10);
-    Image::new(&image, Point::new(-7, -4))
-        .draw(&mut clipped)
-        .unwrap();
+    let image = picture(&values);
+    let whole = drawn(&image, (0, 0), (24, 16));
+    let clipped = drawn(&image, (-7, -4), (10, 10));
     for y in 0..10 {
         for x in 0..10 {
             assert_eq!(clipped.pixel(x, y), whole.pixel(x + 7, y + 4));
         }
     }
     let area = Rectangle::new(Point::new(7, 4), Size::new(10, 10));
-    let mut part = Frame::new(10, 10);
-    Image::new(&image.sub_image(&area), Point::zero())
-        .draw(&mut part)
-        .unwrap();
+    let part = drawn(&image.sub_image(&area), (0, 0), (10, 10));
     assert_eq!(part.bytes, clipped.bytes);
 }
 
 #[test]
 fn scaled_dithered_images_and_sheets_are_the_same_everywhere() {
     let values = noise(3);
-    let image = Picture::<Rgb888>::from_chw(&values, SHAPE, PixelRange::SIGNED).unwrap();
-    let dithered = image
-        .scaled(3)
-        .unwrap()
-        .dithered(Bayer::Four, Levels::BINARY);
-    let mut frame = Frame::new(72, 48);
-    Image::new(&dithered, Point::zero())
-        .draw(&mut frame)
-        .unwrap();
+    let scaled = picture(&values).scaled(3).unwrap();
+    let dithered = scaled.dithered(Bayer::Four, Levels::BINARY);
+    let frame = drawn(&dithered, (0, 0), (72, 48));
     assert_eq!(
         sha256(&frame.bytes),
         "c0c5850dfad86a213b45a5b653aa8aee2f2420f628300685fd6e7c4c8240d776"
     );
 
     let all: Vec<Vec<f32>> = (10..15).map(noise).collect();
-    let images: Vec<Picture<'_, Rgb888>> = all
-        .iter()
-        .map(|values| Picture::from_chw(values, SHAPE, PixelRange::SIGNED).unwrap())
-        .collect();
+    let images: Vec<_> = all.iter().map(|values| picture(values)).collect();
     let sheet = Sheet::new(&images, 3, 2, Rgb888::WHITE).unwrap();
     assert_eq!(sheet.size(), Size::new(76, 34));
-    let mut frame = Frame::new(76, 34);
-    Image::new(&sheet, Point::zero()).draw(&mut frame).unwrap();
+    let frame = drawn(&sheet, (0, 0), (76, 34));
     assert_eq!(frame.pixel(25, 0), Some([255; 3]), "a gap");
     assert_eq!(frame.pixel(75, 33), Some([255; 3]), "the cell left over");
     assert_eq!(

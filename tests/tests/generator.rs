@@ -24,24 +24,21 @@ fn weights() -> Vec<f32> {
     weights
 }
 
-fn load(metadata: &[(&str, &str)]) -> OnnxGenerator {
-    let file = dense(LATENT as i64, &weights(), BIAS, metadata);
+fn load(weights: &[f32], metadata: &[(&str, &str)]) -> OnnxGenerator {
+    let file = dense(LATENT as i64, weights, BIAS, metadata);
     OnnxGenerator::from_bytes(&file, &Limits::default(), &Assumptions::default()).unwrap()
 }
 
 /// sigmoid(z · W + b), in f64.
 fn by_hand(latent: &[f32]) -> Vec<f32> {
     let weights = weights();
-    (0..4)
-        .map(|j| {
-            let products = latent
-                .iter()
-                .zip(weights.iter().skip(j).step_by(4))
-                .map(|(z, w)| f64::from(*z) * f64::from(*w));
-            let sum = f64::from(BIAS[j]) + products.sum::<f64>();
-            (1.0 / (1.0 + (-sum).exp())) as f32
-        })
-        .collect()
+    let pixel = |j: usize| {
+        let products = latent.iter().zip(weights.iter().skip(j).step_by(4));
+        let products = products.map(|(z, w)| f64::from(*z) * f64::from(*w));
+        let sum = f64::from(BIAS[j]) + products.sum::<f64>();
+        (1.0 / (1.0 + (-sum).exp())) as f32
+    };
+    (0..4).map(pixel).collect()
 }
 
 fn latent(seed: u64) -> Vec<f32> {
@@ -59,7 +56,7 @@ fn assert_near(found: &[f32], expected: &[f32]) {
 
 #[test]
 fn a_image_is_what_the_formula_says() {
-    let mut generator = load(&[]);
+    let mut generator = load(&weights(), &[]);
     assert_eq!(generator.shape(), SHAPE);
     assert_eq!(generator.range(), PixelRange::UNIT, "after a sigmoid");
     for seed in 0..20 {
@@ -71,14 +68,13 @@ fn a_image_is_what_the_formula_says() {
 
 #[test]
 fn batches_of_every_size_give_the_same_images() {
-    let mut generator = load(&[]);
+    let mut generator = load(&weights(), &[]);
     for count in [1, 3, 8, 32, 45] {
         let latents: Vec<f32> = (0..count).flat_map(latent).collect();
         let expected: Vec<f32> = (0..count).flat_map(|seed| by_hand(&latent(seed))).collect();
         let mut images = vec![0.0; expected.len()];
-        generator
-            .generate_batch(&latents, None, &mut images)
-            .unwrap();
+        let made = generator.generate_batch(&latents, None, &mut images);
+        made.unwrap();
         assert_near(&images, &expected);
     }
 }
@@ -93,73 +89,44 @@ fn a_card_in_the_file_is_read_and_its_golden_images_are_made_again() {
     for seed in 0..5 {
         let mut image = [0; 4];
         to_hwc_u8(&by_hand(&latent(seed)), SHAPE, card.range, &mut image).unwrap();
-        card.golden
-            .push(Golden::of(seed, None, SHAPE, &image).unwrap());
+        let golden = Golden::of(seed, None, SHAPE, &image).unwrap();
+        card.golden.push(golden);
     }
-    let mut generator = load(&[(CARD_KEY, &card.to_json().unwrap())]);
+    let json = card.to_json().unwrap();
+    let mut generator = load(&weights(), &[(CARD_KEY, &json)]);
     assert_eq!(generator.card(), Some(&card));
+    let differs = |found: &GoldenMatch| matches!(found, GoldenMatch::Different { .. });
     let found = generator.check_golden().unwrap();
     assert_eq!(found.len(), 5);
-    assert!(
-        found
-            .iter()
-            .all(|m| !matches!(m, GoldenMatch::Different { .. })),
-        "{found:?}"
-    );
+    assert!(!found.iter().any(differs), "{found:?}");
     // The same card on other weights: the check can fail.
     let mut other = weights();
     other[0] += 3.0;
-    let file = dense(
-        LATENT as i64,
-        &other,
-        BIAS,
-        &[(CARD_KEY, &card.to_json().unwrap())],
-    );
-    let mut generator =
-        OnnxGenerator::from_bytes(&file, &Limits::default(), &Assumptions::default()).unwrap();
-    let found = generator.check_golden().unwrap();
-    assert!(
-        found
-            .iter()
-            .any(|m| matches!(m, GoldenMatch::Different { .. }))
-    );
+    let mut generator = load(&other, &[(CARD_KEY, &json)]);
+    assert!(generator.check_golden().unwrap().iter().any(differs));
 }
 
 #[test]
 fn wrong_calls_are_named_and_do_no_harm() {
-    let mut generator = load(&[]);
+    let mut generator = load(&weights(), &[]);
     let mut image = [0.0; 4];
     let mut call = |latent: &[f32], class, image: &mut [f32]| {
         generator.generate(latent, class, image).unwrap_err()
     };
     let good = latent(1);
-    assert_eq!(
-        call(&good[1..], None, &mut image),
-        GenerateError::LatentLength {
-            expected: 20,
-            found: 19
-        }
-    );
-    assert_eq!(
-        call(&good, None, &mut image[..3]),
-        GenerateError::ImageLength {
-            expected: 4,
-            found: 3
-        }
-    );
-    assert_eq!(
-        call(&good, Some(0), &mut image),
-        GenerateError::ClassOutOfRange {
-            classes: 0,
-            found: 0
-        }
-    );
+    let (expected, found) = (20, 19);
+    let short = GenerateError::LatentLength { expected, found };
+    assert_eq!(call(&good[1..], None, &mut image), short);
+    let (expected, found) = (4, 3);
+    let short = GenerateError::ImageLength { expected, found };
+    assert_eq!(call(&good, None, &mut image[..3]), short);
+    let (classes, found) = (0, 0);
+    let class = GenerateError::ClassOutOfRange { classes, found };
+    assert_eq!(call(&good, Some(0), &mut image), class);
     let mut broken = good.clone();
     broken[7] = f32::NAN;
-    assert_eq!(
-        call(&broken, None, &mut image),
-        GenerateError::NonFiniteLatent { index: 7 }
-    );
+    let nan = GenerateError::NonFiniteLatent { index: 7 };
+    assert_eq!(call(&broken, None, &mut image), nan);
     generator.generate(&good, None, &mut image).unwrap();
     assert_near(&image, &by_hand(&good));
 }

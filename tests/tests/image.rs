@@ -78,9 +78,8 @@ fn dithering_is_the_same_everywhere() {
     let (mut ordered, mut diffused, mut packed) = (Vec::new(), Vec::new(), Vec::new());
     for (y, row) in grey().chunks_exact(37).enumerate() {
         let (mut levels, mut bits) = ([0; 37], [0; 5]);
-        Bayer::Eight
-            .row(row, y, Levels::BINARY, &mut levels)
-            .unwrap();
+        let dithered = Bayer::Eight.row(row, y, Levels::BINARY, &mut levels);
+        dithered.unwrap();
         pack_bits(&levels, &mut bits).unwrap();
         ordered.extend(levels);
         packed.extend(bits);
@@ -106,10 +105,8 @@ fn a_golden_image_forgives_two_levels_and_no_more() {
     let image = bytes();
     let golden = Golden::of(7, None, SHAPE, &image).unwrap();
     let check = |change: u8| {
-        let changed: Vec<u8> = image
-            .iter()
-            .map(|b| if *b < 128 { b + change } else { b - change })
-            .collect();
+        let moved = |b: &u8| if *b < 128 { b + change } else { b - change };
+        let changed: Vec<u8> = image.iter().map(moved).collect();
         golden.check(Tolerance::default(), SHAPE, &changed).unwrap()
     };
     assert_eq!(check(0), GoldenMatch::Exact);

@@ -26,22 +26,14 @@ fn every_model_makes_its_golden_images() {
     for path in models() {
         let mut generator = OnnxGenerator::open(&path).unwrap();
         let card = generator.card().unwrap().clone();
-        assert!(
-            card.tolerance.levels <= 2,
-            "{}: the promise is 2/255",
-            path.display()
-        );
-        assert!(!card.golden.is_empty(), "{}: no golden", path.display());
+        let path = path.display();
+        assert!(card.tolerance.levels <= 2, "{path}: the promise is 2/255");
+        assert!(!card.golden.is_empty(), "{path}: no golden");
         let found = generator.check_golden().unwrap();
         assert_eq!(found.len(), card.golden.len());
         for (golden, found) in card.golden.iter().zip(found) {
             let near = matches!(found, GoldenMatch::Exact | GoldenMatch::Within { .. });
-            assert!(
-                near,
-                "{} at seed {}: {found:?}",
-                path.display(),
-                golden.seed
-            );
+            assert!(near, "{path} at seed {}: {found:?}", golden.seed);
         }
     }
 }

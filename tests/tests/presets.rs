@@ -8,12 +8,31 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dreamlet_trainer::testing::{BATCHES, OnnxRuntime, Options, verify};
-use dreamlet_trainer::testing::{DataSpec, Dataset, LoadOptions, load};
-use dreamlet_trainer::testing::{Overrides, PRESETS, Source, resolve};
-use dreamlet_trainer::testing::{Saved, Which};
-use dreamlet_trainer::testing::{TrainOptions, train};
-use dreamlet_trainer::testing::{generator, save};
+use dreamlet_trainer::testing::{
+    BATCHES, DataSpec, Dataset, LoadOptions, OnnxRuntime, Options, Overrides, PRESETS, Saved,
+    Source, TrainOptions, Which, generator, load, resolve, save, train, verify,
+};
+
+fn glyphs(limit: usize) -> Dataset {
+    let options = LoadOptions {
+        limit: Some(limit),
+        ..LoadOptions::default()
+    };
+    load(&DataSpec::Glyphs, &options).unwrap()
+}
+
+/// Images of the first latents, channel by channel.
+fn images(saved: &Saved, count: usize) -> Vec<f32> {
+    let mut latents = vec![0.0; count * saved.config.model.latent];
+    dreamlet_runtime::latent::fill_normal(1, None, &mut latents);
+    saved.generate(&latents, None, count).unwrap()
+}
+
+fn export(saved: &Saved, name: &str, path: &Path) {
+    let card = generator::card(&saved.config, &saved.state.classes, name).unwrap();
+    let model = generator::graph(&saved.generator, &saved.config).unwrap();
+    save(model, card, path).unwrap();
+}
 
 /// Trains a preset for a few steps, so that no normalization is left at its beginning, and exports
 /// it.
@@ -33,30 +52,23 @@ fn trained(preset: &str, data: &Dataset, out: &Path) -> (Saved, PathBuf) {
     let outcome = train(&config, data, &options).unwrap();
     let saved = Saved::open(&outcome.run, Which::default()).unwrap();
     let path = outcome.run.join("export/model.onnx");
-    let card = generator::card(&saved.config, &saved.state.classes, preset).unwrap();
-    let model = generator::graph(&saved.generator, &saved.config).unwrap();
-    save(model, card, &path).unwrap();
+    export(&saved, preset, &path);
     (saved, path)
 }
 
 #[test]
 fn every_preset_makes_the_same_images_in_every_engine_at_every_batch() {
     let folder = std::env::temp_dir().join(format!("dreamlet-presets-{}", std::process::id()));
-    let options = LoadOptions {
-        limit: Some(256),
-        ..LoadOptions::default()
-    };
-    let data = load(&DataSpec::Glyphs, &options).unwrap();
+    let data = glyphs(256);
     let mut files = Vec::new();
     for preset in PRESETS {
         let (saved, path) = trained(preset.name, &data, &folder);
         let mut in_burn =
             |z: &[f32], classes: Option<&[i64]>, rows: usize| saved.generate(z, classes, rows);
         let options = Options {
-            onnxruntime: if std::env::var_os("ORT_DYLIB_PATH").is_some() {
-                OnnxRuntime::Required
-            } else {
-                OnnxRuntime::Skip
+            onnxruntime: match std::env::var_os("ORT_DYLIB_PATH") {
+                Some(_) => OnnxRuntime::Required,
+                None => OnnxRuntime::Skip,
             },
             ..Options::default()
         };
@@ -66,20 +78,15 @@ fn every_preset_makes_the_same_images_in_every_engine_at_every_batch() {
         assert!(report.batches.starts_with(&BATCHES), "{}", preset.name);
         assert!(report.golden > 0, "{}", preset.name);
         // A generator whose image does not depend on its latent would agree with anything.
-        let mut latents = vec![0.0; 2 * saved.config.model.latent];
-        dreamlet_runtime::latent::fill_normal(1, None, &mut latents);
-        let images = saved.generate(&latents, None, 2).unwrap();
+        let images = images(&saved, 2);
         let (one, other) = images.split_at(images.len() / 2);
         assert_ne!(one, other, "{}", preset.name);
         files.push(path);
     }
     if let Some(python) = std::env::var_os("DREAMLET_PYTHON") {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/check_onnx.py");
-        let checked = Command::new(python)
-            .arg(script)
-            .args(&files)
-            .output()
-            .unwrap();
+        let mut command = Command::new(python);
+        let checked = command.arg(script).args(&files).output().unwrap();
         let words = String::from_utf8_lossy(&checked.stdout);
         assert!(checked.status.success(), "{words}");
         println!("{words}");
@@ -90,28 +97,17 @@ fn every_preset_makes_the_same_images_in_every_engine_at_every_batch() {
 #[test]
 fn both_stages_and_the_first_alone_can_be_opened_and_one_stage_has_no_first() {
     let folder = std::env::temp_dir().join(format!("dreamlet-stages-{}", std::process::id()));
-    let options = LoadOptions {
-        limit: Some(64),
-        ..LoadOptions::default()
-    };
-    let data = load(&DataSpec::Glyphs, &options).unwrap();
+    let data = glyphs(64);
     let first_stage = Which {
         first_stage: true,
         ..Which::default()
     };
     let (both, path) = trained("vae-two-stage", &data, &folder);
     let first = Saved::open(&both.run, first_stage).unwrap();
-    let mut latents = vec![0.0; both.config.model.latent];
-    dreamlet_runtime::latent::fill_normal(1, None, &mut latents);
-    assert_ne!(
-        both.generate(&latents, None, 1).unwrap(),
-        first.generate(&latents, None, 1).unwrap()
-    );
+    assert_ne!(images(&both, 1), images(&first, 1));
     // The second stage is dense layers in front: its weights are in the file.
     let alone = path.with_file_name("first.onnx");
-    let card = generator::card(&first.config, &first.state.classes, "first").unwrap();
-    let model = generator::graph(&first.generator, &first.config).unwrap();
-    save(model, card, &alone).unwrap();
+    export(&first, "first", &alone);
     let size = |path: &Path| path.metadata().unwrap().len();
     let widths = first.config.second_hidden().unwrap();
     let least: usize = widths.windows(2).map(|w| 4 * w[0] * w[1]).sum();

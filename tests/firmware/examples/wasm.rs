@@ -23,20 +23,12 @@ impl Print for NodeMachine {
     }
 }
 
-impl Machine for NodeMachine {
-    fn instructions(&mut self) -> u32 {
-        0
-    }
-
-    fn stack_peak(&mut self) -> u32 {
-        0
-    }
-}
+impl Machine for NodeMachine {}
 
 /// Whether every golden image is right.
 #[unsafe(no_mangle)]
 extern "C" fn check() -> bool {
-    static mut MEMORY: Memory = Memory::new();
+    static mut MEMORY: Memory = Memory::ZERO;
     // SAFETY: node calls this once, nothing else knows of the memory.
     let memory = unsafe { &mut *addr_of_mut!(MEMORY) };
     firmware::check(memory, &mut NodeMachine)

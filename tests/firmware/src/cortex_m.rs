@@ -70,7 +70,7 @@ impl Machine for Board {
 
 #[entry]
 fn main() -> ! {
-    static mut MEMORY: Memory = Memory::new();
+    static mut MEMORY: Memory = Memory::ZERO;
     let mut board = Board::new();
     let right = firmware::check(MEMORY, &mut board);
     board.exit(right)

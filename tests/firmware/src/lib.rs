@@ -41,28 +41,24 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// All zeros, for a static.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            latent: [0.0; MAX_LATENT],
-            scratch: [0; rows_scratch_len(MODEL)],
-        }
-    }
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self::new()
-    }
+    /// For a static.
+    pub const ZERO: Self = Self {
+        latent: [0.0; MAX_LATENT],
+        scratch: [0; rows_scratch_len(MODEL)],
+    };
 }
 
 /// What a machine can do for the program.
 pub trait Machine: Print {
     /// Instructions that have run so far, modulo 2^32; 0 where nothing counts them.
-    fn instructions(&mut self) -> u32;
+    fn instructions(&mut self) -> u32 {
+        0
+    }
+
     /// Most bytes of the stack that have been in use; 0 where nothing tells.
-    fn stack_peak(&mut self) -> u32;
+    fn stack_peak(&mut self) -> u32 {
+        0
+    }
 }
 
 /// Makes the image of every golden seed, compares, and prints what it cost. `false` if anything
@@ -114,11 +110,11 @@ fn one(engine: &Engine<'_>, golden: &Golden, memory: &mut Memory) -> Option<u8> 
     let latent = memory.latent.get_mut(..model.latent_len())?;
     model.distribution().fill(golden.seed, None, latent);
     let class = (model.classes() > 0).then(|| (golden.seed % model.classes() as u64) as usize);
-    let mut hash = Fnv::new();
+    let mut hash = FNV_BASIS;
     let (mut worst, mut pixels) = (0, 0);
     engine
         .generate_rows(latent, class, &mut memory.scratch, |row, bytes| {
-            hash.add(bytes);
+            hash = fnv(hash, bytes);
             pixels += bytes.len();
             if let Expected::Bytes(expected) = golden.image {
                 let expected = expected.iter().skip(row * bytes.len());
@@ -129,22 +125,17 @@ fn one(engine: &Engine<'_>, golden: &Golden, memory: &mut Memory) -> Option<u8> 
         })
         .ok()?;
     match golden.image {
-        Expected::Hash(expected) => (hash.0 == expected).then_some(0),
+        Expected::Hash(expected) => (hash == expected).then_some(0),
         Expected::Bytes(expected) => (pixels == expected.len()).then_some(worst),
     }
 }
 
-/// 64-bit FNV-1a (Fowler, Noll, Vo, "The FNV non-cryptographic hash algorithm", 1991).
-struct Fnv(u64);
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-impl Fnv {
-    const fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
+/// 64-bit FNV-1a (Fowler, Noll, Vo, "The FNV non-cryptographic hash algorithm", 1991), with more
+/// bytes after those of `hash`.
+fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }

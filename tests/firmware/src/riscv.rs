@@ -77,7 +77,7 @@ impl Machine for Board {
 
 #[entry]
 fn main() -> ! {
-    static mut MEMORY: Memory = Memory::new();
+    static mut MEMORY: Memory = Memory::ZERO;
     Board::paint_stack();
     let mut board = Board;
     // SAFETY: `main` runs once, nothing else knows of the memory.

@@ -1,6 +1,6 @@
 //! `dreamlet bench`: training steps of the presets, and images from generators, on this machine.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -16,7 +16,6 @@ use crate::export::{generator, onnx};
 use crate::nets::Generator;
 use dreamlet_compiler::cli::{CliResult, print};
 
-/// Arguments of `dreamlet bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Presets, for their training steps and their generators, or ONNX files; all presets by
@@ -51,29 +50,20 @@ enum Part {
 
 pub(crate) fn run(args: &BenchArgs) -> CliResult {
     if let (Some(engine), [file]) = (&args.cold, args.what.as_slice()) {
-        return print(&serde_json::to_string(&cold::here(
-            engine,
-            Path::new(file),
-        )?)?);
+        let cold = cold::here(engine, Path::new(file))?;
+        return print(&serde_json::to_string(&cold)?);
     }
-    let (files, names): (Vec<_>, Vec<_>) = args
-        .what
-        .iter()
-        .partition(|what| Path::new(what).extension().is_some_and(|e| e == "onnx"));
-    let names: Vec<String> = if args.what.is_empty() {
-        PRESETS.iter().map(|p| p.name.to_owned()).collect()
-    } else {
-        names.into_iter().cloned().collect()
-    };
-    let configs = names
-        .into_iter()
-        .map(|name| resolve(&Source::Preset(name), &Overrides::default()))
-        .collect::<Result<Vec<Config>, _>>()?;
+    let is_file = |what: &&str| Path::new(what).extension().is_some_and(|e| e == "onnx");
+    let what = args.what.iter().map(String::as_str);
+    let (files, mut names): (Vec<_>, Vec<_>) = what.partition(is_file);
+    if args.what.is_empty() {
+        names.extend(PRESETS.iter().map(|p| p.name));
+    }
+    let preset = |name: &str| resolve(&Source::Preset(name.to_owned()), &Overrides::default());
+    let configs: Vec<Config> = names.into_iter().map(preset).collect::<Result<_, _>>()?;
     if let (Some(Part::Training), Some(file)) = (args.only, files.first()) {
-        return Err(format!(
-            "{file} only makes images, it is not trained: leave it out, or --only"
-        )
-        .into());
+        let why = "only makes images, it is not trained: leave it out, or --only";
+        return Err(format!("{file} {why}").into());
     }
     if args.only != Some(Part::Sampling) && !configs.is_empty() {
         bench_training(args, &configs)?;
@@ -109,7 +99,6 @@ fn bench_training(args: &BenchArgs, configs: &[Config]) -> CliResult {
         let batch = config.optimizer.batch;
         let images = crate::training::Learner::batches_per_step(config) * batch as u64;
         let (median, min) = (times.median() * 1e3, times.min() * 1e3);
-        #[allow(clippy::cast_precision_loss)]
         let rate = images as f64 / times.median();
         print(&if args.json {
             json!({"training": config.name, "device": device_name, "threads": threads, "batch": batch,
@@ -125,28 +114,21 @@ fn bench_training(args: &BenchArgs, configs: &[Config]) -> CliResult {
     Ok(())
 }
 
-fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&String]) -> CliResult {
+fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&str]) -> CliResult {
     let mut missing = None;
     let mut models = Vec::new();
     for config in configs {
         let net = Generator::new(config, &burn::tensor::Device::flex());
-        models.push((
-            config.name.clone(),
-            onnx::to_bytes(&generator::graph(&net, config)?),
-        ));
+        let model = onnx::to_bytes(&generator::graph(&net, config)?);
+        models.push((config.name.clone(), model));
     }
     for file in files {
-        let path = PathBuf::from(file);
+        let path = Path::new(file);
         let limits = dreamlet_onnx::Limits::default();
-        let model =
-            dreamlet_onnx::read(&path, &limits).map_err(|error| format!("{file}: {error}"))?;
-        models.push((
-            path.file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            model,
-        ));
+        let model = dreamlet_onnx::read(path, &limits);
+        let model = model.map_err(|error| format!("{file}: {error}"))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        models.push((name.into_owned(), model));
     }
     if !args.json {
         print(&format!(
@@ -188,7 +170,6 @@ fn show(args: &BenchArgs, name: &str, report: &EngineTimes) -> CliResult {
     }
     for row in &report.rows {
         let (median, min) = (row.times.median() * 1e6, row.times.min() * 1e6);
-        #[allow(clippy::cast_precision_loss)]
         let each = median / row.batch as f64;
         let of_floor = each / (report.floor * 1e6);
         let peer = report.rows.iter().find(|peer| {

@@ -11,7 +11,6 @@ use dreamlet_runtime::onnx::OnnxFile;
 
 use dreamlet_compiler::cli::{CliResult, print};
 
-/// Arguments of `dreamlet card`.
 #[derive(Debug, Args)]
 pub(crate) struct CardArgs {
     /// The ONNX file or compiled model

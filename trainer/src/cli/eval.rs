@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dreamlet_compiler::cli::{ForeignModelArgs, parse_range};
-use dreamlet_onnx::{Limits, ModelError, read};
+use dreamlet_onnx::{Limits, read};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
@@ -19,7 +19,6 @@ use crate::training::saved::{Saved, Which};
 use crate::training::{BoundOptions, generator_source, likelihood_metrics};
 use dreamlet_compiler::cli::{CliResult, print};
 
-/// Arguments of `dreamlet eval`.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
     /// A run folder, an ONNX generator, a compiled model, or a folder of images
@@ -93,7 +92,6 @@ enum EvalSubject {
     Folder(PathBuf),
 }
 
-/// Runs the verb.
 pub(crate) fn run(args: &EvalArgs) -> CliResult {
     if args.bound_pictures.is_some() {
         log::warn!("note: --bound-pictures is called --bound-images now");
@@ -115,36 +113,27 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
             folder.insert(FolderSource::open(path, data.height, data.channels)?)
         }
     };
-    let extractor = match &args.extractor {
-        Some(path) => Some(OnnxExtractor::open(path, args.extractor_range)?),
-        None => None,
-    };
+    let extractor = args.extractor.as_ref();
+    let extractor = extractor.map(|path| OnnxExtractor::open(path, args.extractor_range));
+    let extractor = extractor.transpose()?;
     // Said here: the evaluator would miss as many real images first.
-    if let Some(found) = source
-        .available()
-        .filter(|found| *found < evaluation::LEAST)
-    {
+    let available = source.available().unwrap_or(usize::MAX);
+    if available < evaluation::LEAST {
         return Err(EvaluationError::TooFew {
             what: "generated images",
             needed: evaluation::LEAST,
-            found,
+            found: available,
             advice: "put more into the folder",
         }
         .into());
     }
-    let classes = source.classes();
-    refuse_impossible(args, classes, extractor.is_none(), data.height, vae)?;
-    let metrics = metrics(args, &data);
+    refuse_impossible(args, source.classes(), data.height, vae)?;
     let options = EvaluationOptions {
-        samples: args.samples.min(source.available().unwrap_or(usize::MAX)),
+        samples: args.samples.min(available),
         seed: args.seed,
-        metrics,
+        metrics: metrics(args, &data),
         extractor,
-        cache: if args.no_cache {
-            None
-        } else {
-            Some(data::cache_dir()?)
-        },
+        cache: (!args.no_cache).then(data::cache_dir).transpose()?,
         keep: args.dump_features.is_some(),
         progress: &bar,
     };
@@ -153,8 +142,9 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     for note in folder.iter().flat_map(FolderSource::notes) {
         log::warn!("note: {note}");
     }
-    let bounds = if let EvalSubject::Run(saved, _) = &model
+    if let EvalSubject::Run(saved, _) = &model
         && wants(args, Metric::Likelihood)
+        && let Some(learner) = saved.learner()?
     {
         let options = BoundOptions {
             draws: args.draws,
@@ -162,24 +152,12 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
             seed: args.seed,
             progress: &bar,
         };
-        match saved.learner()? {
-            Some(learner) => {
-                likelihood_metrics(&learner, &saved.config, &data, &options, &evaluator)?
-            }
-            None => Vec::new(),
-        }
-    } else {
-        Vec::new()
-    };
-    found.report.metrics.extend(bounds);
+        let bounds = likelihood_metrics(&learner, &saved.config, &data, &options, &evaluator)?;
+        found.report.metrics.extend(bounds);
+    }
     if let EvalSubject::Run(saved, _) = &model {
-        let which = [
-            (args.best, "the best checkpoint"),
-            (args.raw, "not averaged"),
-            (args.first_stage, "the first stage alone"),
-        ];
         let mut note = format!("step {} of the run", saved.state.step);
-        for (_, what) in which.iter().filter(|(is, _)| *is) {
+        for (_, _, what) in of_a_run(args).iter().filter(|(is, _, _)| *is) {
             note += &format!(", {what}");
         }
         found.report.notes.push(note);
@@ -232,24 +210,20 @@ fn joined(former: &Value, mut report: Value) -> Value {
         let (old, new) = (&old["stamp"], &new["stamp"]);
         let same = |key: &str| old[key] == new[key];
         let extractors = [&old["extractor"], &new["extractor"]];
-        ["data", "fingerprint", "shape", "seed"]
-            .into_iter()
-            .all(same)
+        let keys = ["data", "fingerprint", "shape", "seed"];
+        keys.into_iter().all(same)
             && (same("extractor") || extractors.into_iter().any(Value::is_null))
     };
     if former["notes"] == report["notes"]
-        && let (Some(old), Some(new)) = (
-            former["figures"].as_array(),
-            report["figures"].as_array_mut(),
-        )
+        && let Some(old) = former["figures"].as_array()
+        && let Some(new) = report["figures"].as_array_mut()
     {
         let measured = new.clone();
-        let others = old.iter().filter(|old| {
-            measured
-                .iter()
-                .all(|new| old["key"] != new["key"] && agree(old, new))
-        });
-        new.extend(others.cloned());
+        let other = |old: &&Value| {
+            let mut measured = measured.iter();
+            measured.all(|new| old["key"] != new["key"] && agree(old, new))
+        };
+        new.extend(old.iter().filter(other).cloned());
     }
     report
 }
@@ -286,51 +260,42 @@ fn wants(args: &EvalArgs, metric: Metric) -> bool {
 fn refuse_impossible(
     args: &EvalArgs,
     classes: usize,
-    own: bool,
     size: usize,
     vae: bool,
 ) -> Result<(), EvaluationError> {
-    let asked = |metric| args.metrics.contains(&metric);
-    let missing = [
-        (
-            Metric::InceptionScore,
-            !own,
-            "the classifier's probabilities: leave --extractor out",
-        ),
-        (
-            Metric::ClassAccuracy,
-            classes == 0 || !own,
-            "a conditional generator, and the classifier instead of --extractor",
-        ),
-        (
-            Metric::MsSsim,
-            size < 11,
-            "images of at least 11 pixels a side",
-        ),
-        (
-            Metric::Likelihood,
-            !vae,
-            "a run folder of a VAE: a file holds the decoder alone",
-        ),
-    ];
-    match missing.into_iter().find(|(m, is, _)| *is && asked(*m)) {
-        Some((metric, _, needs)) => Err(EvaluationError::NotPossible {
-            metric: metric.name(),
-            needs,
-        }),
-        None => Ok(()),
+    let foreign = args.extractor.is_some();
+    use Metric::{ClassAccuracy, InceptionScore, Likelihood, MsSsim};
+    let asked = |metric: &Metric| args.metrics.contains(metric);
+    let some = [InceptionScore, ClassAccuracy, MsSsim, Likelihood];
+    for metric in some.into_iter().filter(asked) {
+        let needs = match metric {
+            InceptionScore if foreign => "the classifier's probabilities: leave --extractor out",
+            ClassAccuracy if classes == 0 || foreign => {
+                "a conditional generator, and the classifier instead of --extractor"
+            }
+            MsSsim if size < 11 => "images of at least 11 pixels a side",
+            Likelihood if !vae => "a run folder of a VAE: a file holds the decoder alone",
+            _ => continue,
+        };
+        let metric = metric.name();
+        return Err(EvaluationError::NotPossible { metric, needs });
     }
+    Ok(())
+}
+
+/// The flags for runs: whether they are given, and what they choose.
+fn of_a_run(args: &EvalArgs) -> [(bool, &'static str, &'static str); 3] {
+    [
+        (args.best, "--best", "the best checkpoint"),
+        (args.raw, "--raw", "not averaged"),
+        (args.first_stage, "--first-stage", "the first stage alone"),
+    ]
 }
 
 /// A flag for runs, where there is none.
 fn of_a_run_only(args: &EvalArgs) -> CliResult {
-    let asked = [
-        (args.best, "--best"),
-        (args.raw, "--raw"),
-        (args.first_stage, "--first-stage"),
-    ];
-    match asked.into_iter().find(|(is, _)| *is) {
-        Some((_, flag)) => Err(format!(
+    match of_a_run(args).into_iter().find(|(is, _, _)| *is) {
+        Some((_, flag, _)) => Err(format!(
             "{flag} is for a run folder, which {} is not: leave it out",
             args.model.display()
         )
@@ -344,16 +309,14 @@ fn open(args: &EvalArgs) -> Result<EvalSubject, Box<dyn std::error::Error>> {
     let path = Path::new(path.strip_prefix("folder:").unwrap_or(&path));
     if path.is_dir() && !path.join("config.toml").is_file() && !path.join("state.json").is_file() {
         of_a_run_only(args)?;
-        let runs = crate::atomic_file::folders(path).unwrap_or_default();
-        if let Some(run) = runs
+        let folders = crate::atomic_file::folders(path).unwrap_or_default();
+        let mut runs = folders
             .iter()
-            .rev()
-            .find(|run| run.join("config.toml").is_file())
-        {
+            .filter(|run| run.join("config.toml").is_file());
+        if let Some(run) = runs.next_back() {
+            let (path, run) = (path.display(), run.display());
             return Err(format!(
-                "{} is no run but a folder of runs: name one of them, such as {}",
-                path.display(),
-                run.display()
+                "{path} is no run but a folder of runs: name one of them, such as {run}"
             )
             .into());
         }
@@ -370,10 +333,10 @@ fn open(args: &EvalArgs) -> Result<EvalSubject, Box<dyn std::error::Error>> {
         return Ok(EvalSubject::Run(Box::new(saved), source));
     }
     of_a_run_only(args)?;
-    let named = |error: String| format!("{}: {error}", path.display());
-    let file = read(path, &Limits::default()).map_err(|error: ModelError| error.to_string())?;
+    let file = read(path, &Limits::default()).map_err(|error| error.to_string())?;
     let source = FileSource::new(&file, &args.foreign.assumptions());
-    Ok(EvalSubject::File(source.map_err(|e| named(e.to_string()))?))
+    let named = |error| format!("{}: {error}", path.display());
+    Ok(EvalSubject::File(source.map_err(named)?))
 }
 
 /// The real images, in the shape of the generated ones.
@@ -392,9 +355,8 @@ fn load(
         EvalSubject::Folder(_) => (args.data.clone(), None),
     };
     if shape.is_some() && (args.size.is_some() || args.channels.is_some()) {
-        return Err(
-            "--size and --channels are for a folder of images: a generator has its own".into(),
-        );
+        let why = "--size and --channels are for a folder of images: a generator has its own";
+        return Err(why.into());
     }
     let options = LoadOptions {
         size: shape.map_or(args.size, |[_, height, _]| Some(height)),

@@ -10,8 +10,7 @@ use crate::export::verify::Options;
 use crate::training::saved::{Saved, Which};
 use dreamlet_compiler::cli::{CliResult, print};
 
-/// Arguments of `dreamlet export`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct ExportArgs {
     /// A run folder, or one of its checkpoints
     #[arg(value_name = "RUN|CHECKPOINT")]
@@ -44,32 +43,22 @@ impl ExportArgs {
         Self {
             run,
             out: Some(out),
-            name: None,
-            author: String::new(),
-            license: String::new(),
-            best: false,
-            raw: false,
-            first_stage: false,
-        }
-    }
-
-    fn which(&self) -> Which {
-        Which {
-            best: self.best,
-            raw: self.raw,
-            first_stage: self.first_stage,
+            ..Self::default()
         }
     }
 }
 
 /// Exports and verifies.
 pub(crate) fn run(args: &ExportArgs) -> CliResult {
-    let saved = Saved::open(&args.run, args.which())?;
+    let which = Which {
+        best: args.best,
+        raw: args.raw,
+        first_stage: args.first_stage,
+    };
+    let saved = Saved::open(&args.run, which)?;
     let name = args.name.clone().unwrap_or_else(|| saved.name());
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| saved.run.join("export").join(format!("{name}.onnx")));
+    let default = || saved.run.join("export").join(format!("{name}.onnx"));
+    let out = args.out.clone().unwrap_or_else(default);
     let mut card = export::generator::card(&saved.config, &saved.state.classes, &name)?;
     card.author.clone_from(&args.author);
     card.license.clone_from(&args.license);

@@ -2,11 +2,9 @@
 
 use clap::Args;
 
-use crate::config::KEYS;
-use crate::config::{ConfigError, PRESETS, preset};
+use crate::config::{ConfigError, KEYS, PRESETS, preset};
 use dreamlet_compiler::cli::{CliResult, print};
 
-/// Arguments of `dreamlet presets`.
 #[derive(Debug, Args)]
 pub(crate) struct PresetsArgs {
     /// Print this preset's TOML
@@ -19,13 +17,10 @@ pub(crate) struct PresetsArgs {
 pub(crate) fn run(args: &PresetsArgs) -> CliResult {
     if args.keys {
         for key in KEYS {
-            let default = key
-                .default
-                .map_or_else(String::new, |value| format!(" (default {value})"));
-            print(&format!(
-                "{:<40} {}; {}{default}",
-                key.path, key.help, key.kind
-            ))?;
+            let default = key.default.map(|value| format!(" (default {value})"));
+            let default = default.unwrap_or_default();
+            let line = format!("{:<40} {}; {}{default}", key.path, key.help, key.kind);
+            print(&line)?;
         }
         return Ok(());
     }

@@ -32,42 +32,33 @@ pub(super) fn compile_measured(
         ..LoadOptions::default()
     };
     let data = data::load(spec, &loading)?;
-    let mut evaluator = Evaluator::new(
-        &data,
-        EvaluationOptions {
-            samples,
-            seed: 0,
-            metrics: vec![Metric::Frechet],
-            extractor: None,
-            cache: Some(data::cache_dir()?),
-            keep: false,
-            progress: &bar,
-        },
-    )?;
+    let evaluation = EvaluationOptions {
+        samples,
+        seed: 0,
+        metrics: vec![Metric::Frechet],
+        extractor: None,
+        cache: Some(data::cache_dir()?),
+        keep: false,
+        progress: &bar,
+    };
+    let mut evaluator = Evaluator::new(&data, evaluation)?;
     let mut distance = |source: &mut FileSource| -> Result<f64, EvaluationError> {
         let report = evaluator.evaluate("model", source)?.report;
         let metric = report.metric("frechet_distance");
         Ok(metric.map_or(f64::NAN, |metric| metric.value))
     };
     let expected = distance(&mut original)?;
-    compile_to_quality(
-        compiled,
-        file,
-        options,
-        expected * (1.0 + WORSE),
-        |compiled| {
-            let found = distance(&mut FileSource::new(
-                &compiled.file,
-                &Assumptions::default(),
-            )?)?;
-            let f32_layers = compiled.quantized.as_ref().map_or(0, Quantized::f32_layers);
-            let change = (found / expected - 1.0) * 100.0;
-            print(&format!(
-                "Fréchet distance to {} of {samples} images: {found:.3}, of the ONNX file \
+    let worst = expected * (1.0 + WORSE);
+    compile_to_quality(compiled, file, options, worst, |compiled| {
+        let mut source = FileSource::new(&compiled.file, &Assumptions::default())?;
+        let found = distance(&mut source)?;
+        let f32_layers = compiled.quantized.as_ref().map_or(0, Quantized::f32_layers);
+        let change = (found / expected - 1.0) * 100.0;
+        print(&format!(
+            "Fréchet distance to {} of {samples} images: {found:.3}, of the ONNX file \
              {expected:.3} ({change:+.1} %), with {f32_layers} f32 layers",
-                data.name
-            ))?;
-            Ok(found)
-        },
-    )
+            data.name
+        ))?;
+        Ok(found)
+    })
 }

@@ -12,7 +12,6 @@ use crate::device::DeviceChoice;
 use crate::training::{self, Ending, TrainOptions};
 use dreamlet_compiler::cli::{CliResult, print};
 
-/// Arguments of `dreamlet quickstart`.
 #[derive(Debug, Args)]
 pub(crate) struct QuickstartArgs {
     /// Folder that holds the run folders

@@ -8,7 +8,6 @@ use crate::config::keys::{ConfigSection, Key, ValueKind};
 use crate::config::{KEYS, SECTIONS};
 use dreamlet_compiler::cli::{CliResult, print};
 
-/// Arguments of `dreamlet reference`.
 #[derive(Debug, Args)]
 pub(crate) struct ReferenceArgs {
     /// Which page
@@ -61,43 +60,27 @@ Costs are in processor time of a step. The protocol is in [Settings of GANs](../
             name => name,
         };
         write!(out, "\n## {title}\n\n{}\n", section.about)?;
-        let inside = |key: &&Key| match key.path.split_once('.') {
-            Some((name, _)) => name == section.name,
-            None => section.name.is_empty(),
-        };
-        let keys: Vec<&Key> = KEYS.iter().filter(inside).collect();
-        let values = keys.iter().map(|key| {
+        let of = |key: &Key| key.path.split_once('.').map_or("", |(section, _)| section);
+        let keys = KEYS.iter().filter(|key| of(key) == section.name);
+        let values = keys.clone().map(|key| {
             let default = key.default.map_or_else(String::new, code);
-            [
-                code(key.path),
-                key.kind.to_string(),
-                default,
-                key.help.to_owned(),
-            ]
+            let (path, kind) = (code(key.path), key.kind.to_string());
+            [path, kind, default, key.help.to_owned()]
         });
-        table(
-            &mut out,
-            ["setting", "value", "default", "what it does"],
-            values,
-        )?;
-        let changes = keys
-            .iter()
-            .map(|key| [code(key.path), key.change.to_owned(), key.cost.to_owned()]);
-        table(
-            &mut out,
-            ["setting", "when to change it, by how much", "cost"],
-            changes,
-        )?;
+        let head = ["setting", "value", "default", "what it does"];
+        table(&mut out, head, values)?;
+        let changes = keys.clone();
+        let changes =
+            changes.map(|key| [&*code(key.path), key.change, key.cost].map(str::to_owned));
+        let head = ["setting", "when to change it, by how much", "cost"];
+        table(&mut out, head, changes)?;
         for key in keys {
             if let ValueKind::Choice(words) = key.kind {
-                let rows = words
-                    .iter()
-                    .map(|word| [code(word.name), word.help.to_owned()]);
-                table(
-                    &mut out,
-                    [&code(key.path), "what it means, when to choose it"],
-                    rows,
-                )?;
+                let words = words.iter();
+                let rows = words.map(|word| [code(word.name), word.help.to_owned()]);
+                let path = code(key.path);
+                let head = [path.as_str(), "what it means, when to choose it"];
+                table(&mut out, head, rows)?;
             }
         }
         if !section.note.is_empty() {
@@ -116,18 +99,11 @@ fn table<const N: usize>(
     head: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> fmt::Result {
-    write!(
-        out,
-        "\n| {} |\n| {} |\n",
-        head.join(" | "),
-        ["---"; N].join(" | ")
-    )?;
+    let (head, line) = (head.join(" | "), ["---"; N].join(" | "));
+    write!(out, "\n| {head} |\n| {line} |\n")?;
     for row in rows {
-        writeln!(
-            out,
-            "| {} |",
-            row.map(|cell| cell.replace('|', "\\|")).join(" | ")
-        )?;
+        let cells = row.map(|cell| cell.replace('|', "\\|"));
+        writeln!(out, "| {} |", cells.join(" | "))?;
     }
     Ok(())
 }

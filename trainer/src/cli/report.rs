@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::report::page;
 use crate::report::run_files::RunFiles;
-use crate::report::tensorboard;
+use crate::report::{page, tensorboard};
 use dreamlet_compiler::cli::{CliResult, print};
 
-/// Arguments of `dreamlet report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// A run folder, also one that still trains
@@ -30,7 +28,6 @@ pub(crate) struct ReportArgs {
     tensorboard: Option<PathBuf>,
 }
 
-/// Runs the verb.
 pub(crate) fn run(args: &ReportArgs) -> CliResult {
     let run = RunFiles::read(&args.run)?;
     let data = if args.no_data {
@@ -42,10 +39,8 @@ pub(crate) fn run(args: &ReportArgs) -> CliResult {
         log::warn!("note: without the data set: {reason}");
     }
     let html = page::build(&run, data.as_ref().map_err(String::as_str), args.best);
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| args.run.join("report.html"));
+    let out = args.out.clone();
+    let out = out.unwrap_or_else(|| args.run.join("report.html"));
     page::write(&html, &out)?;
     print(&format!("{}: {} KB", out.display(), html.len() / 1000))?;
     if let Some(folder) = &args.tensorboard {

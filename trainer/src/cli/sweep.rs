@@ -6,12 +6,11 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 
 use super::stopped::{Stopped, stopped};
-use crate::atomic_file::write_atomic;
 use crate::device::DeviceChoice;
-use crate::sweep::launcher::{Job, Launcher, Local, Slurm, WorkerResult, result_file};
+use crate::sweep::launcher::{Job, Launcher, Local, Slurm, WorkerResult};
 use crate::sweep::trial::best;
 use crate::sweep::{
-    Ending, Event, Spec, Sweep, SweepError, describe, report, retry_failed, schedule,
+    Ending, Event, Spec, Sweep, SweepError, Unit, describe, report, retry_failed, schedule,
 };
 use crate::training::TrainError;
 use dreamlet_compiler::cli::{CliResult, print};
@@ -25,7 +24,6 @@ enum LauncherChoice {
     Slurm,
 }
 
-/// Arguments of `dreamlet sweep`.
 #[derive(Debug, Args)]
 #[command(after_long_help = FILE_HELP)]
 pub(crate) struct SweepArgs {
@@ -54,7 +52,6 @@ pub(crate) struct SweepArgs {
     dry_run: bool,
 }
 
-/// Arguments of the hidden `dreamlet sweep-worker`.
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
     /// The sweep's folder
@@ -146,9 +143,9 @@ fn launcher(args: &SweepArgs, sweep: &Sweep) -> Result<Box<dyn Launcher>, SweepE
             Box::new(Local::new(program, device, jobs.unwrap_or(default)))
         }
         LauncherChoice::Slurm => {
-            let slurm = Slurm::new(&sweep.path, program, device, sweep.spec.slurm.clone())
-                .slots(jobs.unwrap_or(16))
-                .pause(Duration::from_secs(args.poll.max(1)));
+            let (slots, options) = (jobs.unwrap_or(16), sweep.spec.slurm.clone());
+            let pause = Duration::from_secs(args.poll.max(1));
+            let slurm = Slurm::new(&sweep.path, program, device, options, slots, pause);
             log::info!(
                 "jobs are named {0}; `squeue --name {0}` shows them, `scancel --name {0}` ends them",
                 slurm.name()
@@ -231,19 +228,14 @@ fn note_rungs(spec: &Spec) {
 /// What the sweep would do.
 fn plan(spec: &Spec) -> CliResult {
     note_rungs(spec);
-    let rungs: Vec<String> = schedule::rungs(spec.algorithm, spec.budget)
-        .iter()
-        .map(u64::to_string)
-        .collect();
+    let rungs = schedule::rungs(spec.algorithm, spec.budget);
+    let rungs: Vec<String> = rungs.iter().map(u64::to_string).collect();
+    let rungs = rungs.join(", then ");
     let unit = match spec.unit {
-        crate::sweep::Unit::Steps => "steps",
-        crate::sweep::Unit::Images => "images",
+        Unit::Steps => "steps",
+        Unit::Images => "images",
     };
-    print(&format!(
-        "{} trials of up to {} {unit}",
-        spec.trials,
-        rungs.join(", then ")
-    ))?;
+    print(&format!("{} trials of up to {rungs} {unit}", spec.trials))?;
     (0..spec.trials).try_for_each(|t| print(&format!("trial {t}: {}", describe(&spec.settings(t)))))
 }
 
@@ -251,31 +243,26 @@ fn plan(spec: &Spec) -> CliResult {
 /// looks for it.
 pub(crate) fn work(args: &WorkerArgs) -> CliResult {
     let sweep = Sweep::open(&args.folder)?;
-    let trial = sweep
-        .trials
-        .get(args.trial)
-        .ok_or_else(|| SweepError::NoTrial {
-            found: args.trial.to_string(),
-            folder: args.folder.clone(),
-        })?;
+    let trial = sweep.trials.get(args.trial);
+    let trial = trial.ok_or_else(|| SweepError::NoTrial {
+        found: args.trial,
+        folder: args.folder.clone(),
+    })?;
     let job = Job::of(&sweep, trial);
     let words = std::iter::once("dreamlet".to_owned()).chain(job.arguments(&args.device));
     let super::train::TrainVerb::Train(train) = super::train::TrainVerb::try_parse_from(words)?;
     let result = super::train::run(&train);
+    let error = result.as_ref().err();
     // Another task trains this run: the result is for that one to write.
-    let busy = result
-        .as_ref()
-        .is_err_and(|e| matches!(e.downcast_ref(), Some(TrainError::Busy { .. })));
-    if !busy {
+    let busy = error.and_then(|e| e.downcast_ref());
+    if !matches!(busy, Some(TrainError::Busy { .. })) {
         // One that was stopped is resumed, as one that died.
-        let failure = result.as_ref().err().filter(|e| !e.is::<Stopped>());
+        let failure = error.filter(|e| !e.is::<Stopped>());
         let left = WorkerResult {
             target: job.target,
             error: failure.map(ToString::to_string),
         };
-        let path = result_file(&sweep.path, job.trial);
-        write_atomic(&path, &serde_json::to_vec(&left)?)
-            .map_err(SweepError::file(&path, "writing"))?;
+        left.save(&sweep.path, job.trial)?;
     }
     result
 }

@@ -20,7 +20,6 @@ pub(crate) enum TrainVerb {
     Train(TrainArgs),
 }
 
-/// Arguments of `dreamlet train`.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["preset", "config", "resume"]))]
 pub(crate) struct TrainArgs {
@@ -85,34 +84,19 @@ pub(crate) struct TrainArgs {
 
 /// Seconds from `90`, `90s`, `10m`, `2h` or `1h30m`.
 fn parse_time(text: &str) -> Result<u64, String> {
-    let wrong = || format!("\"{text}\" is not a time; write 90s, 10m, 2h or 1h30m");
-    let (mut total, mut number) = (0_u64, String::new());
-    for c in text.chars() {
-        let unit = match c {
-            '0'..='9' => {
-                number.push(c);
-                continue;
-            }
-            's' => 1,
+    let seconds = |part: &str| {
+        let unit = match part.chars().next_back()? {
             'm' => 60,
             'h' => 3600,
-            _ => return Err(wrong()),
+            _ => 1,
         };
-        let n: u64 = number.parse().map_err(|_| wrong())?;
-        total = n
-            .checked_mul(unit)
-            .and_then(|s| s.checked_add(total))
-            .ok_or_else(wrong)?;
-        number.clear();
-    }
-    if !number.is_empty() {
-        total = number
-            .parse::<u64>()
-            .ok()
-            .and_then(|n| n.checked_add(total))
-            .ok_or_else(wrong)?;
-    }
-    if total == 0 { Err(wrong()) } else { Ok(total) }
+        let number: u64 = part.trim_end_matches(['s', 'm', 'h']).parse().ok()?;
+        number.checked_mul(unit)
+    };
+    let mut parts = text.split_inclusive(|c: char| !c.is_ascii_digit());
+    let total = parts.try_fold(0_u64, |total, part| total.checked_add(seconds(part)?));
+    let wrong = || format!("\"{text}\" is not a time; write 90s, 10m, 2h or 1h30m");
+    total.filter(|total| *total > 0).ok_or_else(wrong)
 }
 
 pub(crate) fn run(args: &TrainArgs) -> CliResult {
@@ -199,17 +183,14 @@ pub(crate) fn read_data(
     no_cache: bool,
 ) -> Result<Dataset, TrainError> {
     let bar = Bar::default();
-    let (size, channels) = (Some(config.data.size), Some(config.data.channels));
-    let data = load(
-        spec,
-        &LoadOptions {
-            size,
-            channels,
-            no_cache,
-            progress: &bar,
-            ..LoadOptions::default()
-        },
-    )?;
+    let options = LoadOptions {
+        size: Some(config.data.size),
+        channels: Some(config.data.channels),
+        no_cache,
+        progress: &bar,
+        ..LoadOptions::default()
+    };
+    let data = load(spec, &options)?;
     for note in &data.notes {
         log::warn!("note: {note}");
     }
@@ -278,22 +259,20 @@ pub(crate) fn report(outcome: &Outcome, config: &Config) -> CliResult {
             format!("look at {run}/samples, then: dreamlet export {run} --out model.onnx")
         }
     };
-    let latents = outcome.latent_use.as_ref();
-    let latents = latents.map_or_else(String::new, |found| {
-        format!("{}\n", training::latent_use::in_words(found))
-    });
-    let text = format!("{}\n{latents}{next}", summary(outcome));
-    if outcome.ending == Ending::Stopped {
-        stopped(&text)
-    } else {
-        print(&text)
+    let mut text = summary(outcome) + "\n";
+    if let Some(found) = &outcome.latent_use {
+        text += &format!("{}\n", training::latent_use::in_words(found));
+    }
+    text += &next;
+    match outcome.ending {
+        Ending::Stopped => stopped(&text),
+        _ => print(&text),
     }
 }
 
 /// What to do with a run that had come to its limit before it was to go on.
 fn at_its_limit(outcome: &Outcome, config: &Config) -> String {
     let (run, state, t) = (outcome.run.display(), &outcome.state, &config.training);
-    #[allow(clippy::cast_precision_loss)]
     let (limit, more) = if t.seconds > 0 && state.seconds >= t.seconds as f64 {
         let more = format!("--time {}s", t.seconds.saturating_mul(2));
         (format!("training.seconds = {}", t.seconds), more)
@@ -323,35 +302,22 @@ mod tests {
         };
         let mut data = load(&DataSpec::Glyphs, &small).unwrap();
         data.classes.truncate(3);
-        let preset = |name: &str| Source::Preset(name.to_owned());
-        let mut config = resolve(&preset("cgan"), &Overrides::default()).unwrap();
-        take_classes(&mut config, &data);
-        assert_eq!(config.model.classes, 3);
-        let mut config = resolve(&preset("dcgan"), &Overrides::default()).unwrap();
-        take_classes(&mut config, &data);
-        assert_eq!(config.model.classes, 0);
+        for (preset, classes) in [("cgan", 3), ("dcgan", 0)] {
+            let preset = Source::Preset(preset.to_owned());
+            let mut config = resolve(&preset, &Overrides::default()).unwrap();
+            take_classes(&mut config, &data);
+            assert_eq!(config.model.classes, classes);
+        }
     }
 
     #[test]
     fn times_are_read_and_nonsense_is_refused() {
-        for (text, seconds) in [
-            ("90", 90),
-            ("90s", 90),
-            ("10m", 600),
-            ("2h", 7200),
-            ("1h30m", 5400),
-        ] {
+        let times = [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200)];
+        for (text, seconds) in times.into_iter().chain([("1h30m", 5400)]) {
             assert_eq!(parse_time(text), Ok(seconds));
         }
-        for text in [
-            "",
-            "0",
-            "m",
-            "10d",
-            "-1",
-            "99999999999999999999h",
-            "9999999999999999h",
-        ] {
+        let large = ["99999999999999999999h", "9999999999999999h"];
+        for text in ["", "0", "m", "10d", "-1"].into_iter().chain(large) {
             assert!(parse_time(text).is_err(), "{text}");
         }
     }

@@ -129,7 +129,7 @@ pub(crate) enum SweepError {
         "there is no trial {found} in {}; `dreamlet sweep` starts the workers itself",
         folder.display()
     )]
-    NoTrial { found: String, folder: PathBuf },
+    NoTrial { found: usize, folder: PathBuf },
     #[error(
         "none of the {trials} trials gave a value of the metric; the first failed with: {reason}"
     )]
