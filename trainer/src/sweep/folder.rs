@@ -84,7 +84,6 @@ impl Sweep {
         })
     }
 
-    /// Writes the file of one trial.
     pub(crate) fn save(&self, trial: &Trial) -> Result<(), SweepError> {
         let path = trial_file(&self.path, trial.trial);
         let json = serde_json::to_vec_pretty(trial).map_err(|e| SweepError::damaged(&path, e))?;

@@ -182,7 +182,6 @@ impl Spec {
         Ok(spec)
     }
 
-    /// The settings of trial number `trial`.
     pub(crate) fn settings(&self, trial: usize) -> Settings {
         self.parameters
             .iter()

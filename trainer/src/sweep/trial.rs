@@ -70,7 +70,6 @@ impl Trial {
         self.reached.last().copied()
     }
 
-    /// Its metric at `rung`.
     pub(crate) fn at(&self, rung: usize) -> Option<f64> {
         let found = self.reached.iter().find(|r| r.rung == rung);
         found.map(|r| r.value)

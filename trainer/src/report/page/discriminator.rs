@@ -11,7 +11,6 @@ use crate::training::latent_use::{UNUSED, how_many};
 /// Images of each kind that the discriminator sees.
 const JUDGED: usize = 512;
 
-/// The section on the encoder.
 pub(super) fn encoder(divergences: &[f64]) -> String {
     let named = divergences.iter().enumerate();
     let mut sorted: Vec<(String, f64)> = named.map(|(i, v)| (format!("z{i}"), *v)).collect();

@@ -66,13 +66,11 @@ impl Nets {
         self.saved.config.vae.is_some()
     }
 
-    /// Whether the discriminator has batch normalization.
     pub(super) fn has_batch_norm(&self) -> bool {
         let gan = self.saved.config.gan.as_ref();
         gan.is_some_and(|gan| gan.discriminator_norm == DiscriminatorNorm::Batch)
     }
 
-    /// Whether this is a two-stage VAE.
     pub(super) fn has_second_stage(&self) -> bool {
         self.saved.generator.second().is_some()
     }

@@ -352,7 +352,6 @@ fn leaf(value: &Value) -> String {
     }
 }
 
-/// The checkpoints there are, with their scores.
 pub(super) fn checkpoints(run: &RunFiles) -> String {
     if run.checkpoints.is_empty() {
         return missing(
