@@ -45,7 +45,7 @@ fn color(out: &mut Vec<u8>, ground: u8, color: Option<[u8; 3]>, true_color: bool
 fn of_256([r, g, b]: [u8; 3]) -> u8 {
     let step = |v: u8| match v {
         ..48 => 0,
-        ..115 => 1,
+        48..115 => 1,
         _ => (v - 35) / 40,
     };
     let shown = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
