@@ -13,6 +13,7 @@ use crate::atomic_file::write_atomic;
 use crate::config::{Config, TrainingConfig};
 use crate::data::Dataset;
 use crate::evaluation::classifiable;
+use crate::nets::cpu::simd_width;
 
 /// Trains from the first step in a new run folder under `options.out`.
 ///
@@ -31,6 +32,9 @@ pub fn train(
     write_atomic(&file, &environment).map_err(TrainError::file(&file, "writing"))?;
     sample_sheets::draw_reals(data, &run.path().join("reals.png"))?;
     run.log(&format!("new run on {name}"));
+    if name == "cpu" && simd_width() == 1 {
+        run.log("note: this processor has no AVX2 with FMA: training takes many times longer");
+    }
     for note in &data.notes {
         run.log(&format!("note: {note}"));
     }

@@ -340,6 +340,23 @@ fn products_of_matrices_equal_burns_with_their_gradients() {
 }
 
 #[test]
+fn vectors_are_the_widest_of_this_processor() {
+    #[cfg(target_arch = "x86_64")]
+    let expected = match (
+        is_x86_feature_detected!("avx512f"),
+        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+    ) {
+        (true, _) => 16,
+        (false, true) => 8,
+        (false, false) => 1,
+    };
+    #[cfg(target_arch = "aarch64")]
+    let expected = 4;
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    assert_eq!(simd_width(), expected);
+}
+
+#[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let geometry = Geometry {
         kernel: 4,
