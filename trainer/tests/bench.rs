@@ -2,16 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::path::Path;
-use std::process::Command;
 
 fn dreamlet(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_dreamlet"))
-        .args(arguments)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
+    let output = common::dreamlet().args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", common::said(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -7,10 +7,10 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use common::{scratch, write_idx};
+use common::{dreamlet, scratch, write_idx};
 
 /// An IDX folder of two classes, one brighter than the other.
 fn write_data(folder: &Path) {
@@ -25,7 +25,7 @@ fn write_data(folder: &Path) {
 fn peak(folder: &Path, samples: u32) -> u64 {
     let model = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../models/mnist-vae-dense/mnist-vae-dense.onnx");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_dreamlet"))
+    let mut child = dreamlet()
         .current_dir(folder)
         .env("DREAMLET_CACHE_DIR", folder.join("cache"))
         .env("RAYON_NUM_THREADS", "1")
@@ -34,7 +34,6 @@ fn peak(folder: &Path, samples: u32) -> u64 {
         .args(["--data", "idx:.", "--json", "--samples"])
         .arg(samples.to_string())
         .args(["--metrics", "frechet,kernel,inception-score,ms-ssim"])
-        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();

@@ -7,10 +7,10 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{scratch, write_idx};
+use common::{assert_contains, resume, said, scratch, with_sets, write_idx};
 
 /// A small IDX data set: blobs whose place depends on the image's number.
 fn data(folder: &Path) -> String {
@@ -26,41 +26,33 @@ fn data(folder: &Path) -> String {
     format!("idx:{}", folder.display())
 }
 
+/// The program, to which nobody listens.
 fn dreamlet() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let mut command = common::dreamlet();
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
 fn begin(preset: &str, steps: u64, data: &str, out: &Path) -> Command {
     let mut command = dreamlet();
-    command
-        .args([
-            "train",
-            preset,
-            "--data",
-            data,
-            "--size",
-            "16",
-            "--steps",
-            &steps.to_string(),
-            "--out",
-        ])
-        .arg(out);
-    for set in [
+    command.args(["train", preset, "--data", data, "--size", "16"]);
+    command.args(["--steps", &steps.to_string(), "--out"]);
+    command.arg(out);
+    let sets = [
         "batch=16",
         "checkpoint_every=7",
         "sample_every=20",
         "log_every=5",
         "keep=2",
         "seed=3",
-    ] {
-        command.args(["--set", set]);
-    }
+    ];
+    with_sets(&mut command, &sets);
     command
+}
+
+#[track_caller]
+fn succeeds(command: &mut Command) {
+    assert!(command.status().unwrap().success());
 }
 
 fn only_run(out: &Path) -> Option<PathBuf> {
@@ -95,25 +87,20 @@ fn result(run: &Path, steps: u64) -> (Vec<(String, Vec<u8>)>, Vec<String>) {
 }
 
 /// Trains for `steps`, enough for some kills on a fast machine too.
-fn killed_run_equals_undisturbed_run(preset: &str, steps: u64, extra: &[&str]) {
+fn killed_run_equals_undisturbed_run(preset: &str, steps: u64, sets: &[&str]) {
     let folder = scratch(&format!("resume-{preset}"));
     let data = data(&folder);
     let calm = folder.join("calm");
-    assert!(
-        begin(preset, steps, &data, &calm)
-            .args(extra)
-            .status()
-            .unwrap()
-            .success()
-    );
+    succeeds(with_sets(&mut begin(preset, steps, &data, &calm), sets));
 
     let rough = folder.join("rough");
+    let start = || {
+        let mut command = begin(preset, steps, &data, &rough);
+        with_sets(&mut command, sets).spawn().unwrap()
+    };
     let mut kills = 0;
     let mut patience = Duration::from_millis(40);
-    let mut child = begin(preset, steps, &data, &rough)
-        .args(extra)
-        .spawn()
-        .unwrap();
+    let mut child = start();
     let run = loop {
         std::thread::sleep(patience);
         if let Some(status) = child.try_wait().unwrap() {
@@ -133,37 +120,24 @@ fn killed_run_equals_undisturbed_run(preset: &str, steps: u64, extra: &[&str]) {
                 .unwrap(),
             _ => {
                 let _ = fs::remove_dir_all(&rough);
-                begin(preset, steps, &data, &rough)
-                    .args(extra)
-                    .spawn()
-                    .unwrap()
+                start()
             }
         };
         patience += Duration::from_millis(35);
     };
     assert!(kills >= 3, "only {kills} kills: the test does not test");
-    let (expected, found) = (
-        result(&only_run(&calm).unwrap(), steps),
-        result(&run, steps),
-    );
+    let expected = result(&only_run(&calm).unwrap(), steps);
+    let found = result(&run, steps);
     assert!(expected.0.len() >= 2);
-    assert!(
-        expected.0 == found.0,
-        "{preset}: the weights differ after {kills} kills"
-    );
-    assert_eq!(
-        expected.1, found.1,
-        "{preset}: the losses differ after {kills} kills"
-    );
+    let differ = format!("differ after {kills} kills");
+    assert!(expected.0 == found.0, "{preset}: the weights {differ}");
+    assert_eq!(expected.1, found.1, "{preset}: the losses {differ}");
 }
 
 #[test]
 fn a_killed_dcgan_resumes_bit_for_bit() {
-    killed_run_equals_undisturbed_run(
-        "dcgan",
-        100,
-        &["--set", "width=16", "--set", "discriminator_steps=2"],
-    );
+    let sets = ["width=16", "discriminator_steps=2"];
+    killed_run_equals_undisturbed_run("dcgan", 100, &sets);
 }
 
 /// Everything with a state of its own or random numbers of its own, at once.
@@ -185,8 +159,7 @@ fn a_killed_gan_with_all_its_regularizers_resumes_bit_for_bit() {
         "weight_decay=1e-4",
         "schedule=cosine",
     ];
-    let extra: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
-    killed_run_equals_undisturbed_run("dcgan-resize", 60, &extra);
+    killed_run_equals_undisturbed_run("dcgan-resize", 60, &sets);
 }
 
 #[test]
@@ -196,11 +169,8 @@ fn a_killed_vae_resumes_bit_for_bit() {
 
 #[test]
 fn a_killed_two_stage_vae_resumes_bit_for_bit_in_both_stages() {
-    killed_run_equals_undisturbed_run(
-        "vae-two-stage",
-        600,
-        &["--set", "width=8", "--set", "second_hidden=[64]"],
-    );
+    let sets = ["width=8", "second_hidden=[64]"];
+    killed_run_equals_undisturbed_run("vae-two-stage", 600, &sets);
 }
 
 /// A finished run of two steps.
@@ -208,23 +178,8 @@ fn two_steps(name: &str) -> PathBuf {
     let folder = scratch(name);
     let source = data(&folder);
     let out = folder.join("out");
-    assert!(
-        begin("vae-dense", 2, &source, &out)
-            .status()
-            .unwrap()
-            .success()
-    );
+    succeeds(&mut begin("vae-dense", 2, &source, &out));
     only_run(&out).unwrap()
-}
-
-fn resume(run: &Path, more: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
-    command.args(["train", "--resume"]).arg(run).args(more);
-    command.stdin(Stdio::null()).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
 /// By the clock alone, the learner could not know which stage is to learn.
@@ -232,28 +187,20 @@ fn said(output: &Output) -> String {
 fn a_two_stage_vae_keeps_its_steps_when_it_goes_on_for_a_time_and_keeps_new_limits() {
     let folder = scratch("resume-limits");
     let (data, out) = (data(&folder), folder.join("out"));
-    let sets = ["--set", "width=8", "--set", "second_hidden=[64]"];
     let mut first = begin("vae-two-stage", 2, &data, &out);
-    assert!(first.args(sets).status().unwrap().success());
+    succeeds(with_sets(&mut first, &["width=8", "second_hidden=[64]"]));
     let run = only_run(&out).unwrap();
     let config = || fs::read_to_string(run.join("config.toml")).unwrap();
 
     let timed = resume(&run, &["--time", "5000s"]);
     assert!(timed.status.success(), "{}", said(&timed));
-    let words = said(&timed);
-    assert!(
-        words.contains("training.steps = 2") && words.contains("--steps 4"),
-        "{words}"
-    );
+    assert_contains(&said(&timed), &["training.steps = 2", "--steps 4"]);
     assert!(config().contains("\nsteps = 2\nseconds = 5000\n"));
     assert!(resume(&run, &["--steps", "4"]).status.success());
     assert!(run.join("checkpoints/00000004").is_dir());
     assert!(config().contains("\nsteps = 4\nseconds = 0\n"));
     let log = fs::read_to_string(run.join("log.txt")).unwrap();
-    assert!(
-        log.contains("limits: 4 steps, before: 2 steps, 5000 seconds"),
-        "{log}"
-    );
+    assert_contains(&log, &["limits: 4 steps, before: 2 steps, 5000 seconds"]);
 }
 
 #[test]
@@ -267,11 +214,8 @@ fn a_run_whose_checkpoints_are_all_damaged_is_left_as_it_is() {
     let before = files();
     let refused = resume(&run, &["--steps", "4"]);
     assert_eq!(refused.status.code(), Some(1));
-    let words = said(&refused);
-    assert!(
-        words.contains("generator.bpk") && words.contains("dreamlet train --config"),
-        "{words}"
-    );
+    let wanted = ["generator.bpk", "dreamlet train --config"];
+    assert_contains(&said(&refused), &wanted);
     assert!(files() == before);
     fs::write(&part, whole).unwrap();
     assert!(resume(&run, &["--steps", "4"]).status.success());
@@ -287,7 +231,7 @@ fn other_data_are_refused_and_a_relative_path_is_found_from_anywhere() {
     let folder = scratch("resume-data");
     data(&folder);
     let mut first = begin("vae-dense", 2, "idx:.", &folder.join("out"));
-    assert!(first.current_dir(&folder).status().unwrap().success());
+    succeeds(first.current_dir(&folder));
     let run = only_run(&folder.join("out")).unwrap();
     assert!(resume(&run, &["--steps", "3"]).status.success());
     let images = folder.join("train-images-idx3-ubyte");
@@ -298,11 +242,7 @@ fn other_data_are_refused_and_a_relative_path_is_found_from_anywhere() {
     fs::write(&images, bytes).unwrap();
     let refused = resume(&run, &["--steps", "4"]);
     assert_eq!(refused.status.code(), Some(1));
-    let words = said(&refused);
-    assert!(
-        words.contains("idx:/") && words.contains("other pixels"),
-        "{words}"
-    );
+    assert_contains(&said(&refused), &["idx:/", "other pixels"]);
     assert!(!run.join("checkpoints/00000004").exists());
 }
 
@@ -337,12 +277,8 @@ fn training_goes_on_when_nobody_reads_its_words() {
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
     assert!(child.wait().unwrap().success());
-    assert!(
-        only_run(&out)
-            .unwrap()
-            .join("checkpoints/00000002")
-            .is_dir()
-    );
+    let run = only_run(&out).unwrap();
+    assert!(run.join("checkpoints/00000002").is_dir());
 }
 
 /// The losses are those before an update: what a step that went too far made of the nets shows only
@@ -352,16 +288,14 @@ fn a_run_that_diverges_has_no_checkpoint_of_the_nets_that_it_broke() {
     let folder = scratch("diverges");
     let (data, out) = (data(&folder), folder.join("out"));
     let mut command = begin("vae-dense", 200, &data, &out);
-    for set in [
+    let sets = [
         "learning_rate=0.1",
         "likelihood=gaussian",
         "sigma=0.001",
         "checkpoint_every=1",
         "keep=1000",
-    ] {
-        command.args(["--set", set]);
-    }
-    assert!(!command.status().unwrap().success());
+    ];
+    assert!(!with_sets(&mut command, &sets).status().unwrap().success());
     let run = only_run(&out).unwrap();
     let log = fs::read_to_string(run.join("log.txt")).unwrap();
     assert!(log.contains("no longer finite"), "{log}");

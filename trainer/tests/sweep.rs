@@ -11,11 +11,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::scratch;
+use common::{assert_contains, scratch};
 
 fn dreamlet(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
-    command.current_dir(folder).stdin(Stdio::null());
+    let mut command = common::dreamlet();
+    command.current_dir(folder);
     command
 }
 
@@ -69,11 +69,8 @@ fn three_trials_give_a_table_results_and_settings_that_train() {
         let value: f64 = cells[6].parse().unwrap();
         assert!(value.is_finite() && cells[5] == "12", "{line}");
     }
-    assert!(
-        fs::read_to_string(results.join("sweep.svg"))
-            .unwrap()
-            .contains("<circle")
-    );
+    let chart = fs::read_to_string(results.join("sweep.svg")).unwrap();
+    assert_contains(&chart, &["<circle"]);
     let train = dreamlet(&folder)
         .args(["train", "--config", "sweeps/tiny/best.toml", "--steps", "2"])
         .output()
@@ -149,18 +146,14 @@ fn a_trial_that_cannot_train_is_marked_and_a_wrong_metric_ends_the_sweep() {
     fs::write(&file, good.replace("\"loss\"", "\"los\"")).unwrap();
     let output = sweep(&folder, &["--out", "metric"]);
     assert!(!output.status.success());
-    let said = text(&output.stderr);
-    assert!(said.contains("did you mean \"loss\"?"), "{said}");
+    assert_contains(&text(&output.stderr), &["did you mean \"loss\"?"]);
     // Data that is not there: each trial's process says so, and no trial comes to a metric.
     let lost = good.replace("\"glyphs\"", "\"idx:nowhere\"");
     fs::write(&file, lost).unwrap();
     let output = sweep(&folder, &["--out", "data"]);
     assert!(!output.status.success());
-    let said = text(&output.stderr);
-    assert!(
-        said.contains("none of the 2 trials") && said.contains("nowhere"),
-        "{said}"
-    );
+    let wanted = ["none of the 2 trials", "nowhere"];
+    assert_contains(&text(&output.stderr), &wanted);
 }
 
 /// `sbatch` and `squeue` of a cluster that runs each task at once, as Slurm would; the first task
@@ -207,13 +200,10 @@ fn a_cluster_trains_the_trials_and_a_lost_task_is_submitted_again() {
         .unwrap();
     let table = table(&output);
     assert_eq!(table.matches("finished").count(), 3, "{table}");
-    let said = text(&output.stderr);
-    assert!(said.contains("left the queue without a result"), "{said}");
+    let lost = "left the queue without a result";
+    assert_contains(&text(&output.stderr), &[lost]);
     let calls = fs::read_to_string(folder.join("calls")).unwrap();
-    assert!(
-        calls.contains("--array=0-2") && calls.contains("--array=0-0"),
-        "{calls}"
-    );
+    assert_contains(&calls, &["--array=0-2", "--array=0-0"]);
     assert!(
         calls.lines().all(|l| l.contains("--partition=tiny")),
         "{calls}"

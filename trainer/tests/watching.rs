@@ -7,9 +7,9 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use common::write_idx;
+use common::{assert_contains, dreamlet, said, with_sets, write_idx};
 use dreamlet_trainer::testing::{Saved, Which};
 use serde_json::Value;
 
@@ -28,21 +28,14 @@ fn scratch(name: &str, labelled: bool) -> PathBuf {
 
 /// `dreamlet train PRESET` in `folder`, with the data there and `sets`.
 fn train(preset: &str, folder: &Path, sets: &[&str], more: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
-    command.stdin(Stdio::null());
+    let mut command = dreamlet();
     command.env("DREAMLET_CACHE_DIR", folder.join("cache"));
     let data = format!("idx:{}", folder.display());
     command.args(["train", preset, "--data", &data, "--size", "16", "--out"]);
     command.arg(folder.join("out"));
     let common = ["batch=8", "hidden=[16]", "eval_samples=128", "seed=3"];
-    for set in common.iter().chain(sets) {
-        command.args(["--set", set]);
-    }
-    command.args(more).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+    let sets = [&common, sets].concat();
+    with_sets(&mut command, &sets).args(more).output().unwrap()
 }
 
 /// The run of the highest number in `folder`.
@@ -100,13 +93,10 @@ fn any_metric_picks_the_best_checkpoint_by_the_direction_it_has() {
             assert_eq!(state["larger_is_better"], larger, "{name}");
         }
         let (best, last) = (json(&run.join("checkpoints/best.json")), state(&run, 60));
+        let sign = if larger { 1.0 } else { -1.0 };
         let first_best = found.iter().copied().reduce(|best, next| {
-            let better = if larger {
-                next.1 > best.1
-            } else {
-                next.1 < best.1
-            };
-            if better { next } else { best }
+            let gain = sign * (next.1 - best.1);
+            if gain > 0.0 { next } else { best }
         });
         assert_eq!(
             best["step"].as_u64(),
@@ -130,11 +120,8 @@ fn a_metric_of_features_is_refused_at_the_start_without_labels() {
     let more = ["--steps", "2", "--eval-every", "1", "--best-by", "recall"];
     let refused = train("seed-gan", &folder, &[], &more);
     assert_eq!(refused.status.code(), Some(1));
-    let words = said(&refused);
-    assert!(
-        words.contains("training.best_by = \"recall\"") && words.contains("sliced-wasserstein"),
-        "{words}"
-    );
+    let wanted = ["training.best_by = \"recall\"", "sliced-wasserstein"];
+    assert_contains(&said(&refused), &wanted);
     assert!(!folder.join("out").exists());
 }
 
@@ -147,9 +134,9 @@ fn patience_ends_a_run_that_gets_no_better_and_leaves_one_alone_that_does() {
     let ended = train("seed-gan", &folder, &still, &[&often[..], &["3"]].concat());
     let (words, run) = (said(&ended), last_run(&folder));
     assert_eq!(ended.status.code(), Some(0), "{words}");
-    assert!(
-        words.contains("no better for as long as it was to wait") && words.contains("--best"),
-        "{words}"
+    assert_contains(
+        &words,
+        &["no better for as long as it was to wait", "--best"],
     );
     assert!(read(&run.join("log.txt")).contains("Patience at step 4 "));
     assert_eq!(metric(&run, "sliced_wasserstein").len(), 4);
@@ -180,10 +167,7 @@ fn doomed(first: &Path, name: &str, on_collapse: &str) -> PathBuf {
     let rate = "\nlearning_rate = 0.002\n";
     let decay = "\nweight_decay = 0.0\n";
     let what = "\non_collapse = \"ignore\"\n";
-    assert!(
-        config.contains(rate) && config.contains(decay) && config.contains(what),
-        "{config}"
-    );
+    assert_contains(&config, &[rate, decay, what]);
     let config = config.replace(rate, "\nlearning_rate = 0.02\n");
     let config = config.replace(decay, "\nweight_decay = 1.0\n");
     let config = config.replace(what, &format!("\non_collapse = \"{on_collapse}\"\n"));
@@ -192,13 +176,7 @@ fn doomed(first: &Path, name: &str, on_collapse: &str) -> PathBuf {
 }
 
 fn resume(run: &Path, steps: &str) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
-    command.args(["train", "--resume"]).arg(run);
-    let output = command
-        .args(["--steps", steps])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = common::resume(run, &["--steps", steps]);
     let words = said(&output);
     assert_eq!(output.status.code(), Some(0), "{words}");
     words
@@ -274,10 +252,7 @@ fn a_collapse_is_told_ends_the_run_or_takes_it_back_to_its_best_nets() {
 
     let run = doomed(&first, "stop", "stop");
     let words = resume(&run, "1250");
-    assert!(
-        words.contains("the generator collapsed") && words.contains("--best"),
-        "{words}"
-    );
+    assert_contains(&words, &["the generator collapsed", "--best"]);
     assert_eq!(steps_of(&run, "Collapsed at"), [1000]);
 
     // The nets of step 500 are in place again at step 1000, and judged when they are 1000 steps

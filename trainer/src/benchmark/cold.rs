@@ -31,20 +31,19 @@ pub(crate) struct Cold {
 pub(crate) fn here(engine: &str, file: &Path) -> Result<Cold, String> {
     let before = peak_kib();
     let begin = Instant::now();
-    let words = |error: &dyn std::error::Error| error.to_string();
+    let read = || std::fs::read(file).map_err(|error| error.to_string());
     let (loaded, done, allocations) = match engine {
         "compiled" => {
-            let mut generator = CompiledGenerator::open(file).map_err(|error| words(&error))?;
-            images(&mut generator, begin)?
+            let generator = CompiledGenerator::open(file);
+            images(&mut generator.map_err(|error| error.to_string())?, begin)?
         }
         "tract" => {
-            let model = std::fs::read(file).map_err(|error| words(&error))?;
-            let mut generator = open_tract(&model).map_err(|error| words(&error))?;
-            images(&mut generator, begin)?
+            let generator = open_tract(&read()?);
+            images(&mut generator.map_err(|error| error.to_string())?, begin)?
         }
         "onnxruntime" => {
-            let model = std::fs::read(file).map_err(|error| words(&error))?;
-            let mut session = open_onnxruntime(&model, 1).map_err(|error| words(&error))?;
+            let session = open_onnxruntime(&read()?, 1);
+            let mut session = session.map_err(|error| error.to_string())?;
             let loaded = begin.elapsed();
             let latent = vec![LATENT; session.latent_len()];
             session.run(&latent, session.conditional().then_some(&[0][..]), 1)?;

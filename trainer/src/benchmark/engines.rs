@@ -18,11 +18,14 @@ pub(super) fn assumptions() -> Assumptions {
     }
 }
 
+/// A call of an engine: latent vectors and classes of so many images to the images.
+type Call = dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String>;
+
 /// A generator in one engine, on so many threads.
 pub(super) struct Contender {
     pub(super) name: &'static str,
     pub(super) threads: usize,
-    pub(super) engine: Box<dyn Engine>,
+    pub(super) call: Box<Call>,
 }
 
 /// What an engine loads.
@@ -44,32 +47,18 @@ pub(super) struct Contenders {
     pub(super) missing: Option<String>,
 }
 
-/// One of the runtime's engines: latent vectors, classes, images.
-type GenerateBatch = dyn FnMut(&[f32], Option<&[usize]>, &mut [f32]) -> Result<(), String>;
-
-struct OurEngine {
-    name: &'static str,
+/// A call of one of the runtime's engines by its `generate_batch`.
+fn runtime_call<E: ToString>(
     image_len: usize,
-    generate: Box<GenerateBatch>,
-}
-
-impl Engine for OurEngine {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn run(
-        &mut self,
-        latents: &[f32],
-        classes: Option<&[i64]>,
-        batch: usize,
-    ) -> Result<Vec<f32>, String> {
-        let mut images = vec![0.0; batch * self.image_len];
+    mut generate: impl FnMut(&[f32], Option<&[usize]>, &mut [f32]) -> Result<(), E> + 'static,
+) -> Box<Call> {
+    Box::new(move |latents, classes, batch| {
+        let mut images = vec![0.0; batch * image_len];
         // Class 0 throughout: which class it is does not change the time.
         let classes = classes.map(|_| vec![0; batch]);
-        (self.generate)(latents, classes.as_deref(), &mut images)?;
-        Ok(images)
-    }
+        let made = generate(latents, classes.as_deref(), &mut images);
+        made.map(|()| images).map_err(|error| error.to_string())
+    })
 }
 
 /// The precisions that a generator is compiled with.
@@ -79,27 +68,12 @@ const PRECISIONS: [(&str, Precision); 3] = [
     ("int8", Precision::Int8),
 ];
 
-fn compiled(model: &[u8], precision: Precision) -> Result<Compiled, VerifyError> {
-    let options = Options {
-        precision,
-        assumptions: assumptions(),
-        name: "bench".into(),
-        ..Options::default()
-    };
-    compile(model, &options).map_err(failed("compiled"))
-}
-
 fn failed<E: ToString>(engine: &'static str) -> impl Fn(E) -> VerifyError {
     move |error| VerifyError::Engine {
         engine,
         batch: 0,
         reason: error.to_string(),
     }
-}
-
-/// A compiled file, on one thread.
-fn open_compiled(file: &[u8]) -> Result<CompiledGenerator, VerifyError> {
-    CompiledGenerator::from_bytes(file).map_err(failed("compiled"))
 }
 
 pub(super) fn open_tract(model: &[u8]) -> Result<OnnxGenerator, VerifyError> {
@@ -114,33 +88,38 @@ pub(super) fn open_onnxruntime(model: &[u8], threads: usize) -> Result<OnnxRunti
 
 /// All engines on one thread, and those that can on `threads`.
 pub(super) fn contenders(model: &[u8], threads: usize) -> Result<Contenders, VerifyError> {
-    let counts = if threads > 1 {
-        vec![1, threads]
-    } else {
-        vec![1]
-    };
+    let mut counts = vec![1, threads.max(1)];
+    counts.dedup();
     let (mut engines, mut loaded, mut work) = (Vec::new(), Vec::new(), 0);
+    let of_file = |engine| Loaded {
+        engine,
+        compiled: None,
+        scratch: None,
+    };
     for (name, precision) in PRECISIONS {
-        let Compiled { file, report, .. } = compiled(model, precision)?;
+        let options = Options {
+            precision,
+            assumptions: assumptions(),
+            name: "bench".into(),
+            ..Options::default()
+        };
+        let compiled = compile(model, &options).map_err(failed("compiled"))?;
+        let Compiled { file, report, .. } = compiled;
         if precision == Precision::F32 {
             work = report.multiplications();
         }
         let mut scratch = None;
         for &threads in &counts {
-            let mut generator = open_compiled(&file)?.with_threads(threads);
+            let generator = CompiledGenerator::from_bytes(&file).map_err(failed("compiled"))?;
+            let mut generator = generator.with_threads(threads);
             scratch = Some(generator.model().scratch_len());
-            let engine = Box::new(OurEngine {
-                name,
-                image_len: generator.image_len(),
-                generate: Box::new(move |latents, classes, images| {
-                    let made = generator.generate_batch(latents, classes, images);
-                    made.map_err(|error| error.to_string())
-                }),
+            let call = runtime_call(generator.image_len(), move |latents, classes, images| {
+                generator.generate_batch(latents, classes, images)
             });
             engines.push(Contender {
                 name,
                 threads,
-                engine,
+                call,
             });
         }
         loaded.push(Loaded {
@@ -150,42 +129,29 @@ pub(super) fn contenders(model: &[u8], threads: usize) -> Result<Contenders, Ver
         });
     }
     let mut tract = open_tract(model)?;
-    let engine = Box::new(OurEngine {
-        name: "tract",
-        image_len: tract.image_len(),
-        generate: Box::new(move |latents, classes, images| {
-            let made = tract.generate_batch(latents, classes, images);
-            made.map_err(|error| error.to_string())
-        }),
+    let call = runtime_call(tract.image_len(), move |latents, classes, images| {
+        tract.generate_batch(latents, classes, images)
     });
     engines.push(Contender {
         name: "tract",
         threads: 1,
-        engine,
+        call,
     });
-    loaded.push(Loaded {
-        engine: "tract",
-        compiled: None,
-        scratch: None,
-    });
+    loaded.push(of_file("tract"));
     let mut missing = None;
     for &threads in &counts {
         match open_onnxruntime(model, threads) {
-            Ok(engine) => engines.push(Contender {
+            Ok(mut engine) => engines.push(Contender {
                 name: "onnxruntime",
                 threads,
-                engine: Box::new(engine),
+                call: Box::new(move |latents, classes, batch| engine.run(latents, classes, batch)),
             }),
             Err(VerifyError::Library(error)) => missing = Some(error.to_string()),
             Err(error) => return Err(error),
         }
     }
     if missing.is_none() {
-        loaded.push(Loaded {
-            engine: "onnxruntime",
-            compiled: None,
-            scratch: None,
-        });
+        loaded.push(of_file("onnxruntime"));
     }
     Ok(Contenders {
         engines,

@@ -75,16 +75,12 @@ pub(crate) fn images(
         }
         let classes = conditional.then(|| vec![0; batch]);
         let call = |contender: &mut Contender| {
-            let engine = contender.name;
-            contender
-                .engine
-                .run(&latents, classes.as_deref(), batch)
-                .map(drop)
-                .map_err(|reason| VerifyError::Engine {
-                    engine,
-                    batch,
-                    reason,
-                })
+            let images = (contender.call)(&latents, classes.as_deref(), batch);
+            images.map(drop).map_err(|reason| VerifyError::Engine {
+                engine: contender.name,
+                batch,
+                reason,
+            })
         };
         let mut running: Vec<(&mut Contender, Times)> = engines
             .iter_mut()

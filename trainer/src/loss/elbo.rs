@@ -10,8 +10,8 @@
 //! | `gaussian` | −(x − λ)²/2σ² − ½·log 2πσ² with σ as configured | |
 //! | `gaussian-learned` | the same with the σ that suits the batch best, σ² = mean (x − λ)² | Rybkin et al. 2021, section 4 |
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::{log_sigmoid, sigmoid};
-use burn::tensor::{Int, Tensor};
 
 use crate::config::Likelihood;
 use crate::nets::cpu;
@@ -133,11 +133,6 @@ pub(crate) fn beta_at(step: u64, beta: f64, warmup: u64, cycle: u64) -> f64 {
     } else {
         beta
     }
-}
-
-/// Classes repeated for each of `draws` draws.
-pub(crate) fn repeated(classes: Option<Tensor<1, Int>>, draws: usize) -> Option<Tensor<1, Int>> {
-    classes.map(|classes| classes.repeat_dim(0, draws))
 }
 
 #[cfg(test)]

@@ -6,10 +6,20 @@ use burn::nn::{BatchNorm, Linear};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Device, Tensor};
 
-use super::config::ClassifierConfig;
 use super::init::{Init, Scheme};
-use super::layers::{Maps, pyramid};
+use super::layers::{halved, pyramid};
 use crate::random::Purpose;
+
+/// What a [`Classifier`] is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClassifierConfig {
+    pub channels: usize,
+    /// Height and width of an image.
+    pub size: usize,
+    pub classes: usize,
+    /// Seed of the initial weights.
+    pub seed: u64,
+}
 
 /// Halvings by convolution 4x4 with stride 2, batch normalization and LeakyReLU 0.2: the trunk of
 /// [`Discriminator`](super::Discriminator). A dense layer with LeakyReLU, so that no feature dies,
@@ -55,14 +65,8 @@ impl Classifier {
 
     /// Images `[N, C, H, W]` to features `[N, 64]` and logits `[N, classes]`.
     pub(crate) fn forward(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
-        let maps = self
-            .convs
-            .iter()
-            .zip(&self.norms)
-            .fold(Maps::new(x), |maps, (conv, norm)| {
-                maps.conv(conv).batch_norm_leaky_relu(norm)
-            });
-        let features = leaky_relu(self.describe.forward(maps.into_tensor().flatten(1, 3)), 0.2);
+        let maps = halved(x, &self.convs, &self.norms);
+        let features = leaky_relu(self.describe.forward(maps.flatten(1, 3)), 0.2);
         let logits = self.decide.forward(features.clone());
         (features, logits)
     }

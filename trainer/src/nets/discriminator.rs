@@ -6,12 +6,11 @@ use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
-use super::config::DiscriminatorConfig;
 use super::dense::Dense;
 use super::init::{Init, Scheme};
-use super::layers::{Maps, SLOPE, linear, pyramid};
+use super::layers::{Maps, SLOPE, WIDTH, linear, pyramid};
 use super::spectral::Spectral;
-use crate::config::{DiscriminatorNorm, NetKind};
+use crate::config::{Config, DiscriminatorNorm, NetKind};
 use crate::random::Purpose;
 
 /// Any discriminator of this program: features of an image, and what they say.
@@ -59,41 +58,31 @@ fn bind<const D: usize>(weight: &mut Param<Tensor<D>>, bound: Option<Spectral>) 
 
 impl Discriminator {
     /// A new discriminator with weights from the run's seed.
-    pub(crate) fn new(config: impl Into<DiscriminatorConfig>, device: &Device) -> Self {
-        let DiscriminatorConfig {
-            net: config,
-            norm,
-            last_hidden,
-        } = config.into();
-        let mut init = Init::new(
-            config.seed,
-            Purpose::DiscriminatorInit,
-            Scheme::Dcgan,
-            device,
-        );
+    pub(crate) fn new(config: &Config, device: &Device) -> Self {
+        let (model, seed) = (&config.model, config.training.seed);
+        let gan = config.gan.as_ref();
+        let norm = gan.map_or(DiscriminatorNorm::Batch, |gan| gan.discriminator_norm);
+        let last_hidden = gan.map_or(0, |gan| gan.discriminator_hidden);
+        let mut init = Init::new(seed, Purpose::DiscriminatorInit, Scheme::Dcgan, device);
         let spectral = norm == DiscriminatorNorm::Spectral;
-        let (channels, size) = (config.channels, config.size);
+        let (channels, size) = (config.data.channels, config.data.size);
         let mut hidden = None;
-        let (net, judge, features) = match config.kind {
+        let (net, judge, features) = match model.net {
             NetKind::Dense => {
                 let widths: Vec<usize> = [channels * size * size]
                     .into_iter()
-                    .chain(config.hidden.iter().rev().copied())
+                    .chain(model.hidden.iter().rev().copied())
                     .collect();
                 let features = widths.last().copied().unwrap_or(1);
                 let layers = Dense::new(&mut init, widths.iter().copied());
                 let judge = init.linear(features, 1);
-                let bounds = widths.iter().take(widths.len() - 1);
-                let bounds = bounds.filter(|_| spectral).copied().collect::<Vec<_>>();
-                let bounds = bounds
-                    .into_iter()
-                    .map(|rows| Spectral::new(&mut init, rows))
-                    .collect();
+                let bounds = widths.iter().take(widths.len() - 1).filter(|_| spectral);
+                let bounds = bounds.map(|&rows| Spectral::new(&mut init, rows)).collect();
                 let net = DenseDiscriminator { layers, bounds };
                 (DiscriminatorNet::Dense(net), judge, features)
             }
             NetKind::Dcgan | NetKind::DcganResize => {
-                let (edge, mut maps) = pyramid(size, config.width);
+                let (edge, mut maps) = pyramid(size, model.width.unwrap_or(WIDTH));
                 maps.reverse();
                 let batch = norm == DiscriminatorNorm::Batch;
                 let inputs = [channels].into_iter().chain(maps.iter().copied());
@@ -125,7 +114,7 @@ impl Discriminator {
         let hidden_bound = rows
             .filter(|_| spectral)
             .map(|rows| Spectral::new(&mut init, rows));
-        let classes = (config.classes > 0).then(|| init.blank_embedding(config.classes, features));
+        let classes = (model.classes > 0).then(|| init.blank_embedding(model.classes, features));
         Self {
             net,
             hidden,
@@ -183,8 +172,8 @@ impl Discriminator {
                 let mut maps = Maps::new(x);
                 for (i, conv) in net.convs.iter().enumerate() {
                     maps = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
-                        Some(norm) => maps.conv(conv).batch_norm_leaky_relu(norm),
-                        None => maps.conv_leaky_relu(conv),
+                        Some(norm) => maps.conv(conv, 1.0).batch_norm(norm, SLOPE),
+                        None => maps.conv(conv, SLOPE),
                     };
                 }
                 let features: Tensor<2> = maps.into_tensor().flatten(1, 3);

@@ -65,21 +65,14 @@ pub(crate) fn ema_update(average: Generator, current: &Generator, keep: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, Source, resolve};
+    use crate::nets::testing::preset;
     use crate::random::{Purpose, normals};
     use burn::tensor::Device;
 
     #[test]
     fn the_average_moves_by_its_share_and_ends_where_the_generator_is() {
-        let config = |seed: u64| {
-            let overrides = Overrides {
-                seed: Some(seed),
-                ..Overrides::default()
-            };
-            resolve(&Source::Preset("seed-gan".into()), &overrides).unwrap()
-        };
         let device = Device::flex();
-        let (a, b) = (config(1), config(2));
+        let [a, b] = ["seed=1", "seed=2"].map(|seed| preset("seed-gan", &[seed]));
         let current = Generator::new(&b, &device.clone().autodiff());
         let begin = Generator::new(&a, &device);
         let z = normals(1, Purpose::Score, 0, 2, 100, &device);

@@ -5,15 +5,11 @@ use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
-use super::config::EncoderConfig;
 use super::init::{Init, Scheme};
-use super::layers::{Maps, linear, pyramid};
+use super::layers::{CLASS_FEATURES, WIDTH, halved, linear, pyramid, with_class};
 use super::second_stage::LatentEncoder;
-use crate::config::NetKind;
+use crate::config::{Config, NetKind};
 use crate::random::Purpose;
-
-/// Elements that a class adds to the pixels of a conditional encoder.
-const CLASS_FEATURES: usize = 16;
 
 /// Dense layers, or halvings by convolution with batch normalization and LeakyReLU (the decoder
 /// mirrored), with two heads.
@@ -32,23 +28,14 @@ pub(crate) struct Encoder {
 
 impl Encoder {
     /// A new encoder with weights from the run's seed: the decoder's hidden layers mirrored.
-    pub(crate) fn new(config: impl Into<EncoderConfig>, device: &Device) -> Self {
-        let EncoderConfig {
-            net: config,
-            latent,
-            second_stage,
-        } = config.into();
-        let mut init = Init::new(
-            config.seed,
-            Purpose::DiscriminatorInit,
-            Scheme::FanIn,
-            device,
-        );
-        let (channels, size) = (config.channels, config.size);
+    pub(crate) fn new(config: &Config, device: &Device) -> Self {
+        let (model, seed) = (&config.model, config.training.seed);
+        let mut init = Init::new(seed, Purpose::DiscriminatorInit, Scheme::FanIn, device);
+        let (channels, size) = (config.data.channels, config.data.size);
         let mut inputs = channels * size * size;
         let (mut convs, mut norms) = (Vec::new(), Vec::new());
-        if config.kind != NetKind::Dense {
-            let (edge, mut maps) = pyramid(size, config.width);
+        if model.net != NetKind::Dense {
+            let (edge, mut maps) = pyramid(size, model.width.unwrap_or(WIDTH));
             maps.reverse();
             let mut from = channels;
             for &to in &maps {
@@ -60,18 +47,18 @@ impl Encoder {
         }
         let mut hidden = Vec::new();
         let mut classes = None;
-        if config.classes > 0 {
-            classes = Some(init.embedding(config.classes, CLASS_FEATURES));
+        if model.classes > 0 {
+            classes = Some(init.embedding(model.classes, CLASS_FEATURES));
             inputs += CLASS_FEATURES;
         }
-        for &width in config.hidden.iter().rev() {
+        for &width in model.hidden.iter().rev() {
             hidden.push(init.linear(inputs, width));
             inputs = width;
         }
-        let mean = init.linear(inputs, latent);
-        let log_variance = init.linear(inputs, latent);
-        let second = second_stage.as_deref();
-        let second = second.map(|widths| LatentEncoder::new(&mut init, latent, widths));
+        let mean = init.linear(inputs, model.latent);
+        let log_variance = init.linear(inputs, model.latent);
+        let second = config.second_hidden();
+        let second = second.map(|widths| LatentEncoder::new(&mut init, model.latent, widths));
         Self {
             classes,
             convs,
@@ -95,27 +82,13 @@ impl Encoder {
         x: Tensor<4>,
         class: Option<Tensor<1, Int>>,
     ) -> (Tensor<2>, Tensor<2>) {
-        let [rows, ..] = x.dims();
         let x = match self.convs.as_slice() {
             [] => x,
-            convs => convs
-                .iter()
-                .zip(&self.norms)
-                .fold(Maps::new(x), |maps, (conv, norm)| {
-                    maps.conv(conv).batch_norm_leaky_relu(norm)
-                })
-                .into_tensor(),
+            convs => halved(x, convs, &self.norms),
         };
-        let mut input: Tensor<2> = x.flatten(1, 3);
-        if let Some(table) = &self.classes {
-            let class = class.unwrap_or_else(|| Tensor::zeros([rows], &input.device()));
-            let features = table.forward(class.reshape([rows, 1]));
-            input = Tensor::cat(vec![input, features.reshape([rows, CLASS_FEATURES])], 1);
-        }
-        let h = self
-            .hidden
-            .iter()
-            .fold(input, |h, layer| linear(layer, h, 0.0));
+        let input = with_class(x.flatten(1, 3), class, self.classes.as_ref());
+        let layers = self.hidden.iter();
+        let h = layers.fold(input, |h, layer| linear(layer, h, 0.0));
         (
             linear(&self.mean, h.clone(), 1.0),
             linear(&self.log_variance, h, 1.0),

@@ -6,16 +6,14 @@ use burn::nn::conv::ConvTranspose2d;
 use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor, activation::relu};
 
-use super::config::{GeneratorConfig, NetConfig};
 use super::dense::Dense;
-use super::init::Init;
-use super::layers::{Maps, ResizeConv, activate, linear, pyramid};
+use super::init::{Init, Scheme};
+use super::layers::{
+    CLASS_FEATURES, Maps, ResizeConv, WIDTH, activate, linear, pyramid, with_class,
+};
 use super::second_stage::LatentDecoder;
-use crate::config::{NetKind, OutputActivation};
+use crate::config::{Config, ModelKind, NetKind, OutputActivation};
 use crate::random::Purpose;
-
-/// Elements that a class adds to the latent vector of a conditional net.
-const CLASS_FEATURES: usize = 16;
 
 /// Any generator of this program.
 #[derive(Module, Debug)]
@@ -83,8 +81,9 @@ impl Upsample {
 }
 
 impl ConvGenerator {
-    fn new(init: &mut Init<'_>, config: &NetConfig, inputs: usize) -> Self {
-        let (edge, maps) = pyramid(config.size, config.width);
+    fn new(init: &mut Init<'_>, config: &Config, inputs: usize) -> Self {
+        let width = config.model.width.unwrap_or(WIDTH);
+        let (edge, maps) = pyramid(config.data.size, width);
         let first = maps.first().copied().unwrap_or(64);
         let project = init.linear(inputs, first * edge * edge);
         let norms = maps.iter().map(|&m| init.batch_norm(m)).collect();
@@ -92,11 +91,11 @@ impl ConvGenerator {
             .iter()
             .skip(1)
             .map(|&m| (m, false))
-            .chain([(config.channels, true)]);
+            .chain([(config.data.channels, true)]);
         let ups = maps
             .iter()
             .zip(outputs)
-            .map(|(&i, (o, bias))| Upsample::new(init, config.kind, i, o, bias))
+            .map(|(&i, (o, bias))| Upsample::new(init, config.model.net, i, o, bias))
             .collect();
         Self {
             project,
@@ -118,7 +117,7 @@ impl ConvGenerator {
             .iter()
             .zip(&self.ups)
             .fold(Maps::new(start), |x, (norm, up)| {
-                up.forward(x.batch_norm_relu(norm))
+                up.forward(x.batch_norm(norm, 0.0))
             })
             .into_tensor()
     }
@@ -126,34 +125,38 @@ impl ConvGenerator {
 
 impl Generator {
     /// A new generator with weights from the run's seed.
-    pub fn new(config: impl Into<GeneratorConfig>, device: &Device) -> Self {
-        let config = config.into();
-        let net = &config.net;
-        let mut init = Init::new(net.seed, Purpose::GeneratorInit, config.scheme, device);
-        let classes = (net.classes > 0).then(|| init.embedding(net.classes, CLASS_FEATURES));
-        let inputs = config.latent + classes.as_ref().map_or(0, |_| CLASS_FEATURES);
-        let net = match net.kind {
+    pub fn new(config: &Config, device: &Device) -> Self {
+        let (model, seed) = (&config.model, config.training.seed);
+        let scheme = match model.kind {
+            ModelKind::Gan => Scheme::Dcgan,
+            ModelKind::Vae => Scheme::FanIn,
+        };
+        let mut init = Init::new(seed, Purpose::GeneratorInit, scheme, device);
+        let classes = (model.classes > 0).then(|| init.embedding(model.classes, CLASS_FEATURES));
+        let inputs = model.latent + classes.as_ref().map_or(0, |_| CLASS_FEATURES);
+        let net = match model.net {
             NetKind::Dense => {
+                let (channels, size) = (config.data.channels, config.data.size);
                 let widths = [inputs]
                     .into_iter()
-                    .chain(net.hidden.iter().copied())
-                    .chain([net.channels * net.size * net.size]);
+                    .chain(model.hidden.iter().copied())
+                    .chain([channels * size * size]);
                 GeneratorNet::Dense(DenseGenerator {
                     layers: Dense::new(&mut init, widths),
-                    channels: net.channels,
-                    size: net.size,
+                    channels,
+                    size,
                 })
             }
             NetKind::Dcgan | NetKind::DcganResize => {
-                GeneratorNet::Conv(ConvGenerator::new(&mut init, net, inputs))
+                GeneratorNet::Conv(ConvGenerator::new(&mut init, config, inputs))
             }
         };
-        let second = config.second_stage.as_deref();
-        let second = second.map(|widths| LatentDecoder::new(&mut init, config.latent, widths));
+        let second = config.second_hidden();
+        let second = second.map(|widths| LatentDecoder::new(&mut init, model.latent, widths));
         Self {
             classes,
             net,
-            output: config.output,
+            output: model.output,
             second,
         }
     }
@@ -170,22 +173,10 @@ impl Generator {
         self
     }
 
-    /// The net's input: the latent vectors and what the classes add. A conditional generator takes
-    /// class 0 where none is given.
-    fn input(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
-        let Some(table) = &self.classes else {
-            return latent;
-        };
-        let [rows, _] = latent.dims();
-        let class = class.unwrap_or_else(|| Tensor::zeros([rows], &latent.device()));
-        let features = table.forward(class.reshape([rows, 1]));
-        Tensor::cat(vec![latent, features.reshape([rows, CLASS_FEATURES])], 1)
-    }
-
     /// Images before the last activation, `[N, C, H, W]`, from the net's own latents: in a
     /// two-stage VAE those of the first stage.
     pub fn logits(&self, latent: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<4> {
-        let input = self.input(latent, class);
+        let input = with_class(latent, class, self.classes.as_ref());
         match &self.net {
             GeneratorNet::Dense(net) => {
                 let [batch, _] = input.dims();
@@ -214,7 +205,7 @@ impl Generator {
         let GeneratorNet::Conv(net) = &self.net else {
             return;
         };
-        let mut x = net.start(self.input(latent, class));
+        let mut x = net.start(with_class(latent, class, self.classes.as_ref()));
         for (norm, up) in net.norms.iter().zip(&net.ups) {
             let rows = x.clone().swap_dims(0, 1).flatten::<2>(1, 3);
             let mean = rows.clone().mean_dim(1).squeeze_dim(1);
@@ -238,17 +229,12 @@ impl Generator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, Source, resolve};
+    use crate::nets::testing::preset;
     use crate::random::normals;
-    use burn::module::Module;
 
     #[test]
     fn calibrated_statistics_are_those_of_the_batch() {
-        let overrides = Overrides {
-            sets: vec!["width=4".to_owned()],
-            ..Overrides::default()
-        };
-        let config = resolve(&Source::Preset("dcgan".into()), &overrides).unwrap();
+        let config = preset("dcgan", &["width=4"]);
         let device = Device::flex();
         let training = Generator::new(&config, &device.clone().autodiff());
         let z = normals(5, Purpose::Score, 0, 64, config.model.latent, &device);

@@ -3,15 +3,13 @@
 
 use burn::module::{Param, ParamId, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
-use burn::nn::{
-    BatchNorm, BatchNormConfig, Embedding, EmbeddingConfig, Linear, LinearConfig, PaddingConfig2d,
-};
+use burn::nn::{BatchNorm, BatchNormConfig, Embedding, Linear, PaddingConfig2d};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::random::{Purpose, stream};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
+pub(super) enum Scheme {
     /// Weights N(0, 0.02²), batch normalization's scale N(1, 0.02²), biases 0 (Radford et al. 2016,
     /// section 4).
     Dcgan,
@@ -86,13 +84,12 @@ impl<'d> Init<'d> {
 
     fn bias(&mut self, length: usize, fan_in: usize) -> Param<Tensor<1>> {
         match self.scheme {
-            Scheme::Dcgan => self.param([length], |_, _| {}),
+            Scheme::Dcgan => self.zeros([length]),
             Scheme::FanIn => self.uniform([length], fan_in),
         }
     }
 
     fn uniform<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
-        #[allow(clippy::cast_precision_loss)]
         let k = 1.0 / (fan_in.max(1) as f32).sqrt();
         self.param(shape, |stream, values| {
             values
@@ -103,23 +100,23 @@ impl<'d> Init<'d> {
 
     /// A dense layer, `[N, inputs]` to `[N, outputs]`.
     pub(crate) fn linear(&mut self, inputs: usize, outputs: usize) -> Linear {
-        let mut layer = LinearConfig::new(inputs, outputs).init(self.device);
-        layer.weight = self.weight([inputs, outputs], inputs);
-        layer.bias = Some(self.bias(outputs, inputs));
-        layer
+        Linear {
+            weight: self.weight([inputs, outputs], inputs),
+            bias: Some(self.bias(outputs, inputs)),
+        }
     }
 
     /// A dense layer that gives zeros, where the beginning is to be without it.
     pub(super) fn blank_linear(&mut self, inputs: usize, outputs: usize) -> Linear {
-        let mut layer = LinearConfig::new(inputs, outputs).init(self.device);
-        layer.weight = self.param([inputs, outputs], |_, _| {});
-        layer.bias = Some(self.zeros(outputs));
-        layer
+        Linear {
+            weight: self.zeros([inputs, outputs]),
+            bias: Some(self.zeros([outputs])),
+        }
     }
 
-    /// `length` zeros that are trained.
-    pub(super) fn zeros(&mut self, length: usize) -> Param<Tensor<1>> {
-        self.param([length], |_, _| {})
+    /// Zeros that are trained.
+    pub(super) fn zeros<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
+        self.param(shape, |_, _| {})
     }
 
     /// A convolution, `kernel`×`kernel` with `stride` and `padding`.
@@ -170,7 +167,7 @@ impl<'d> Init<'d> {
             stream.fill_normal(values);
             values.iter_mut().for_each(|v| *v = 1.0 + 0.02 * *v);
         });
-        layer.beta = self.param([channels], |_, _| {});
+        layer.beta = self.zeros([channels]);
         let (mean, variance) = (self.number(), self.number());
         layer.running_mean =
             RunningState::with_id(self.id(mean), Tensor::zeros([channels], self.device));
@@ -190,18 +187,17 @@ impl<'d> Init<'d> {
 
     /// A table with a row of `width` N(0, 1) values for each of `classes`.
     pub(crate) fn embedding(&mut self, classes: usize, width: usize) -> Embedding {
-        let mut layer = EmbeddingConfig::new(classes, width).init(self.device);
-        layer.weight = self.param([classes, width], |stream, values| {
+        let weight = self.param([classes, width], |stream, values| {
             stream.fill_normal(values)
         });
-        layer
+        Embedding { weight }
     }
 
     /// A table with a row of `width` zeros for each of `classes`, where nothing is to depend on the
     /// class at first.
     pub(crate) fn blank_embedding(&mut self, classes: usize, width: usize) -> Embedding {
-        let mut layer = EmbeddingConfig::new(classes, width).init(self.device);
-        layer.weight = self.param([classes, width], |_, _| {});
-        layer
+        Embedding {
+            weight: self.zeros([classes, width]),
+        }
     }
 }

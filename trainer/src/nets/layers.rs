@@ -4,9 +4,9 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
-use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
+use burn::nn::{BatchNorm, Embedding, Linear, PaddingConfig2d};
 use burn::tensor::activation::{leaky_relu, relu, sigmoid, tanh};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 
 use super::cpu::{self, Geometry};
 use super::init::Init;
@@ -14,6 +14,12 @@ use crate::config::OutputActivation;
 
 /// The slope of LeakyReLU in discriminators (Radford et al. 2016).
 pub(super) const SLOPE: f64 = 0.2;
+
+/// Feature maps at half the image's size, where the configuration does not say.
+pub(super) const WIDTH: usize = 64;
+
+/// Elements that a class adds to the input of a conditional net.
+pub(super) const CLASS_FEATURES: usize = 16;
 
 /// Nearest ×2, then a 3x3 convolution: no checkerboard (Odena et al. 2016).
 #[derive(Module, Debug)]
@@ -55,11 +61,7 @@ pub(super) fn pyramid(size: usize, width: usize) -> (usize, Vec<usize>) {
 /// The last activation of a generator.
 pub(super) fn activate<const D: usize>(logits: Tensor<D>, output: OutputActivation) -> Tensor<D> {
     if cpu::on_cpu_backend(&logits) {
-        let function = match output {
-            OutputActivation::Sigmoid => cpu::Activation::Sigmoid,
-            OutputActivation::Tanh => cpu::Activation::Tanh,
-        };
-        return cpu::activate(logits, function);
+        return cpu::activate(logits, output);
     }
     match output {
         OutputActivation::Sigmoid => sigmoid(logits),
@@ -100,17 +102,8 @@ impl Maps {
         Self::new(forward(self.into_tensor()))
     }
 
-    pub(super) fn conv(self, layer: &Conv2d) -> Self {
-        self.conv_and_leaky(layer, 1.0)
-    }
-
-    /// A convolution and LeakyReLU of slope 0.2.
-    pub(super) fn conv_leaky_relu(self, layer: &Conv2d) -> Self {
-        self.conv_and_leaky(layer, SLOPE)
-    }
-
     /// A convolution and LeakyReLU of `slope`, 1 for none.
-    fn conv_and_leaky(self, layer: &Conv2d, slope: f64) -> Self {
+    pub(super) fn conv(self, layer: &Conv2d, slope: f64) -> Self {
         let ([kernel, columns], [stride, across]) = (layer.kernel_size, layer.stride);
         let plain = kernel == columns && stride == across && layer.dilation == [1, 1];
         match (self, &layer.padding) {
@@ -163,20 +156,38 @@ impl Maps {
         }
     }
 
-    pub(super) fn batch_norm_relu(self, layer: &BatchNorm) -> Self {
+    /// Batch normalization and LeakyReLU of `slope`, 0 for ReLU.
+    pub(super) fn batch_norm(self, layer: &BatchNorm, slope: f64) -> Self {
         match self {
-            ChannelsFirst(x) => ChannelsFirst(relu(layer.forward(x))),
-            ChannelsLast(x) => batch_norm(layer, x, 0.0),
+            ChannelsFirst(x) => ChannelsFirst(leaky(layer.forward(x), slope)),
+            ChannelsLast(x) => batch_norm(layer, x, slope),
         }
     }
+}
 
-    /// Batch normalization and LeakyReLU of slope 0.2.
-    pub(super) fn batch_norm_leaky_relu(self, layer: &BatchNorm) -> Self {
-        match self {
-            ChannelsFirst(x) => ChannelsFirst(leaky_relu(layer.forward(x), SLOPE)),
-            ChannelsLast(x) => batch_norm(layer, x, SLOPE),
-        }
-    }
+/// Images `[N, C, H, W]` after halvings by convolution, batch normalization and LeakyReLU.
+pub(super) fn halved(x: Tensor<4>, convs: &[Conv2d], norms: &[BatchNorm]) -> Tensor<4> {
+    let layers = convs.iter().zip(norms);
+    let maps = layers.fold(Maps::new(x), |maps, (conv, norm)| {
+        maps.conv(conv, 1.0).batch_norm(norm, SLOPE)
+    });
+    maps.into_tensor()
+}
+
+/// A net's input `[N, inputs]` with what the classes add, where it has a table of that. A
+/// conditional net takes class 0 where none is given.
+pub(super) fn with_class(
+    input: Tensor<2>,
+    class: Option<Tensor<1, Int>>,
+    table: Option<&Embedding>,
+) -> Tensor<2> {
+    let Some(table) = table else {
+        return input;
+    };
+    let [rows, _] = input.dims();
+    let class = class.unwrap_or_else(|| Tensor::zeros([rows], &input.device()));
+    let features = table.forward(class.reshape([rows, 1]));
+    Tensor::cat(vec![input, features.reshape([rows, CLASS_FEATURES])], 1)
 }
 
 /// A dense layer `[N, inputs]` to `[N, outputs]` and LeakyReLU of `slope`: 0 for ReLU, 1 for none.

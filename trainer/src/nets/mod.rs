@@ -1,7 +1,6 @@
 //! Generators, discriminators, encoders and decoders, as burn modules.
 
 mod classifier;
-mod config;
 pub(crate) mod cpu;
 mod dense;
 mod discriminator;
@@ -13,18 +12,33 @@ mod layers;
 mod second_stage;
 mod spectral;
 
-pub(crate) use classifier::Classifier;
-pub(crate) use config::ClassifierConfig;
+pub(crate) use classifier::{Classifier, ClassifierConfig};
 pub(crate) use discriminator::Discriminator;
 pub(crate) use ema::ema_update;
 pub(crate) use encoder::Encoder;
 pub(crate) use generator::Generator;
 
 #[cfg(test)]
+pub(crate) mod testing {
+    //! Configurations for tests.
+
+    use crate::config::{Config, Overrides, Source, resolve};
+
+    /// A preset with some settings changed.
+    pub(crate) fn preset(name: &str, sets: &[&str]) -> Config {
+        let overrides = Overrides {
+            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
+            ..Overrides::default()
+        };
+        resolve(&Source::Preset(name.into()), &overrides).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::layers::pyramid;
+    use super::testing::preset;
     use super::*;
-    use crate::config::{Overrides, Source, resolve};
     use burn::tensor::{Device, Tensor, TensorData};
 
     #[test]
@@ -52,19 +66,16 @@ mod tests {
                 (64, 3),
                 (128, 1),
             ] {
-                let mut sets = vec![format!("size={size}"), format!("channels={channels}")];
+                let [size_set, channels_set, hidden] = [
+                    format!("size={size}"),
+                    format!("channels={channels}"),
+                    format!("discriminator_hidden={hidden}"),
+                ];
+                let mut sets = vec![size_set.as_str(), &channels_set];
                 if net != "seed-gan" {
-                    sets.push("width=4".to_owned());
-                    sets.push(format!("discriminator_hidden={hidden}"));
+                    sets.extend(["width=4", &hidden]);
                 }
-                let config = resolve(
-                    &Source::Preset(net.into()),
-                    &Overrides {
-                        sets,
-                        ..Overrides::default()
-                    },
-                )
-                .unwrap();
+                let config = preset(net, &sets);
                 let z = Tensor::zeros([2, config.model.latent], &device);
                 let x = Generator::new(&config, &device).forward(z, None);
                 assert_eq!(x.dims(), [2, channels, size, size], "{net}");
@@ -83,15 +94,8 @@ mod tests {
         // add up.
         let device = Device::flex();
         let interaction = |hidden: usize| {
-            let overrides = Overrides {
-                sets: vec![
-                    "width=4".to_owned(),
-                    format!("discriminator_hidden={hidden}"),
-                    "discriminator_norm=none".to_owned(),
-                ],
-                ..Overrides::default()
-            };
-            let config = resolve(&Source::Preset("dcgan".into()), &overrides).unwrap();
+            let hidden = format!("discriminator_hidden={hidden}");
+            let config = preset("dcgan", &["width=4", &hidden, "discriminator_norm=none"]);
             let net = Discriminator::new(&config, &device);
             let logit = |top: f32, bottom: f32| {
                 let image = (0..784).map(|i| match i / 28 {

@@ -47,7 +47,7 @@ impl LatentDecoder {
         Self {
             hidden,
             change: init.blank_linear(last, latent),
-            log_variance: init.zeros(1),
+            log_variance: init.zeros([1]),
         }
     }
 

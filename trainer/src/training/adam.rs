@@ -98,7 +98,7 @@ mod tests {
     fn config(decay: f64) -> OptimizerConfig {
         OptimizerConfig {
             weight_decay: decay,
-            ..crate::training::testing::preset("seed-gan", &[]).optimizer
+            ..crate::nets::testing::preset("seed-gan", &[]).optimizer
         }
     }
 

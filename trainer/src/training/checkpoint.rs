@@ -53,11 +53,8 @@ fn write(
 ) -> Result<PathBuf, TrainError> {
     let all = run.join("checkpoints");
     let target = folder(run, state.step);
-    let wrong = |message| TrainError::Checkpoint {
-        path: target.clone(),
-        message,
-    };
-    let parts = learner.parts().map_err(wrong)?;
+    let wrong = TrainError::checkpoint(&target);
+    let parts = learner.parts().map_err(&wrong)?;
     let doing = "writing the checkpoint";
     let _ = fs::remove_dir_all(temporary);
     fs::create_dir_all(temporary).map_err(TrainError::file(temporary, doing))?;
@@ -141,14 +138,8 @@ pub(crate) fn best(run: &Path) -> Option<Best> {
 /// course of the run.
 fn prune(run: &Path, saved: u64, keep: usize) {
     let best = best(run).map(|b| b.step);
-    let mut steps = steps(run);
-    steps.reverse();
-    for step in steps
-        .into_iter()
-        .filter(|step| *step <= saved)
-        .skip(keep.max(1))
-        .filter(|s| Some(*s) != best)
-    {
+    let before = steps(run).into_iter().rev().filter(|step| *step <= saved);
+    for step in before.skip(keep.max(1)).filter(|s| Some(*s) != best) {
         // A checkpoint that cannot be removed costs space, nothing else.
         let _ = fs::remove_dir_all(folder(run, step));
     }
@@ -171,22 +162,19 @@ pub(crate) fn steps(run: &Path) -> Vec<u64> {
 /// # Errors
 /// [`TrainError::Checkpoint`] names the file that is missing or damaged.
 pub(crate) fn read_state(checkpoint: &Path) -> Result<State, TrainError> {
-    let wrong = |message: String| TrainError::Checkpoint {
-        path: checkpoint.to_owned(),
-        message,
-    };
+    let wrong = TrainError::checkpoint(checkpoint);
     let bytes =
         fs::read(checkpoint.join("state.json")).map_err(|e| wrong(format!("state.json: {e}")))?;
     let state: State =
         serde_json::from_slice(&bytes).map_err(|e| wrong(format!("state.json: {e}")))?;
     if state.format != FORMAT {
+        let format = state.format;
         return Err(wrong(format!(
-            "it has format {}, this program reads {FORMAT}",
-            state.format
+            "it has format {format}, this program reads {FORMAT}"
         )));
     }
     for name in state.files.keys() {
-        read_file(checkpoint, &state, name).map_err(wrong)?;
+        read_file(checkpoint, &state, name).map_err(&wrong)?;
     }
     Ok(state)
 }
@@ -216,10 +204,7 @@ pub(crate) fn read_part(
     state: &State,
     part: &str,
 ) -> Result<Vec<u8>, TrainError> {
-    read_file(checkpoint, state, &file_name(part)).map_err(|message| TrainError::Checkpoint {
-        path: checkpoint.to_owned(),
-        message,
-    })
+    read_file(checkpoint, state, &file_name(part)).map_err(TrainError::checkpoint(checkpoint))
 }
 
 pub(crate) fn load(
@@ -229,10 +214,7 @@ pub(crate) fn load(
 ) -> Result<(), TrainError> {
     learner
         .load(&mut |part| read_file(checkpoint, state, &file_name(part)))
-        .map_err(|message| TrainError::Checkpoint {
-            path: checkpoint.to_owned(),
-            message,
-        })
+        .map_err(TrainError::checkpoint(checkpoint))
 }
 
 /// The newest checkpoint that is whole, and messages about damaged newer ones. `None` where there

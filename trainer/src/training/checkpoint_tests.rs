@@ -5,8 +5,8 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::atomic_file::TestFolder;
+use crate::nets::testing::preset;
 use crate::training::saved::{Saved, Which};
-use crate::training::testing::preset;
 
 /// A run folder of a tiny VAE with a checkpoint at each of `scores`, steps 1, 2, …, and the learner
 /// in it.

@@ -186,16 +186,13 @@ impl Diagnostics {
         }
         let mut signs = Vec::new();
         if !missing.is_empty() {
-            let names: Vec<&str> = missing.iter().take(8).map(String::as_str).collect();
-            let more = missing.len() - names.len();
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
+            let names = missing.get(..8).unwrap_or(missing).join(", ");
+            let more = match missing.len().saturating_sub(8) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
             };
             signs.push(format!(
-                "next to no generated image is taken for {}{more} ({} of {classes} classes)",
-                names.join(", "),
+                "next to no generated image is taken for {names}{more} ({} of {classes} classes)",
                 missing.len()
             ));
         }
@@ -205,11 +202,8 @@ impl Diagnostics {
                 recall * 100.0
             ));
         }
-        let message = format!(
-            "{}: mode collapse. {}",
-            signs.join("; "),
-            against_collapse(config)
-        );
+        let (signs, advice) = (signs.join("; "), against_collapse(config));
+        let message = format!("{signs}: mode collapse. {advice}");
         let message = (!self.told_missing).then_some(message);
         self.told_missing = true;
         (message, narrow.is_some() || missing.len() * 2 > classes)
@@ -219,7 +213,7 @@ impl Diagnostics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::testing::preset;
+    use crate::nets::testing::preset;
 
     fn judged(right: f64) -> Judged {
         Judged {
@@ -258,29 +252,19 @@ mod tests {
     fn a_winning_discriminator_is_told_once_and_after_a_while() {
         let config = preset("dcgan", &[]);
         let mut diagnostics = Diagnostics::default();
-        assert_eq!(diagnostics.discriminator(100, judged(0.995), &config), None);
-        assert_eq!(diagnostics.discriminator(400, judged(0.995), &config), None);
-        let message = diagnostics
-            .discriminator(600, judged(0.995), &config)
-            .unwrap();
-        assert!(
-            message.contains("99.5 %")
-                && message.contains("0.0005")
-                && message.contains("(mean logit +8.1 on real, −9.3 on generated images)"),
-            "{message}"
-        );
-        assert_eq!(
-            diagnostics.discriminator(1200, judged(0.999), &config),
-            None
-        );
+        let mut told = |step, right| diagnostics.discriminator(step, judged(right), &config);
+        assert_eq!(told(100, 0.995), None);
+        assert_eq!(told(400, 0.995), None);
+        let message = told(600, 0.995).unwrap();
+        let logits = "(mean logit +8.1 on real, −9.3 on generated images)";
+        for part in ["99.5 %", "0.0005", logits] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert_eq!(told(1200, 0.999), None);
         // It recovers, and wins again.
-        assert_eq!(diagnostics.discriminator(1300, judged(0.8), &config), None);
-        assert_eq!(diagnostics.discriminator(1400, judged(1.0), &config), None);
-        assert!(
-            diagnostics
-                .discriminator(1900, judged(1.0), &config)
-                .is_some()
-        );
+        assert_eq!(told(1300, 0.8), None);
+        assert_eq!(told(1400, 1.0), None);
+        assert!(told(1900, 1.0).is_some());
     }
 
     #[test]
@@ -301,44 +285,32 @@ mod tests {
         assert_eq!(diagnostics.discriminator(100, judged(1.0), &config), None);
         diagnostics.other_nets();
         assert_eq!(diagnostics.discriminator(600, judged(1.0), &config), None);
-        assert!(
-            diagnostics
-                .discriminator(1100, judged(1.0), &config)
-                .is_some()
-        );
+        let told = diagnostics.discriminator(1100, judged(1.0), &config);
+        assert!(told.is_some());
     }
 
     #[test]
     fn missing_classes_are_named_once_and_most_of_them_or_no_recall_are_a_collapse() {
         let config = preset("dcgan", &[]);
         let mut diagnostics = Diagnostics::default();
+        let mut look = |age, recall, missing: &[String]| {
+            diagnostics.coverage(age, Some(recall), missing, 10, &config)
+        };
         let some = ["3", "7"].map(str::to_owned);
         let six: Vec<String> = (0..6).map(|digit| digit.to_string()).collect();
-        assert_eq!(
-            diagnostics.coverage(500, Some(0.0), &six, 10, &config),
-            (None, false)
-        );
-        assert_eq!(
-            diagnostics.coverage(1500, Some(0.5), &[], 10, &config),
-            (None, false)
-        );
-        let (message, collapsed) = diagnostics.coverage(2000, Some(0.5), &some, 10, &config);
+        assert_eq!(look(500, 0.0, &six), (None, false));
+        assert_eq!(look(1500, 0.5, &[]), (None, false));
+        let (message, collapsed) = look(2000, 0.5, &some);
         let message = message.unwrap();
         assert!(
             message.contains("3, 7 (2 of 10 classes)") && !message.contains("recall"),
             "{message}"
         );
         assert!(!collapsed);
-        assert_eq!(
-            diagnostics.coverage(2500, Some(0.5), &six, 10, &config),
-            (None, true)
-        );
+        assert_eq!(look(2500, 0.5, &six), (None, true));
         // It recovers, and narrows again.
-        assert_eq!(
-            diagnostics.coverage(3000, Some(0.5), &[], 10, &config),
-            (None, false)
-        );
-        let (message, collapsed) = diagnostics.coverage(3500, Some(0.004), &[], 10, &config);
+        assert_eq!(look(3000, 0.5, &[]), (None, false));
+        let (message, collapsed) = look(3500, 0.004, &[]);
         assert!(collapsed && message.unwrap().contains("0.4 %"));
     }
 }

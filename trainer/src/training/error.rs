@@ -109,6 +109,14 @@ impl TrainError {
             source,
         }
     }
+
+    pub(crate) fn checkpoint(path: &Path) -> impl Fn(String) -> Self + use<> {
+        let path = path.to_owned();
+        move |message| Self::Checkpoint {
+            path: path.clone(),
+            message,
+        }
+    }
 }
 
 fn advice(error: &io::Error) -> &'static str {

@@ -233,7 +233,7 @@ impl<'a> Evaluating<'a> {
         Some(MetricValue {
             key: self.best.key,
             name: self.best.name.to_owned(),
-            value: learner.negative_bound(test.clone(), 0)?,
+            value: learner.vae()?.negative_bound(test.clone(), 0),
             error: None,
             floor: None,
             better: Better::Lower,

@@ -32,6 +32,8 @@ pub struct Gan {
     discriminator_optimizer: ModuleOptimizer,
     settings: GanConfig,
     config: Config,
+    /// Where the run stands in this step.
+    context: StepContext,
     pub(super) device: Device,
 }
 
@@ -53,43 +55,33 @@ impl ModuleMapper for Clip {
     }
 }
 
-/// How the discriminator sees a batch. What is drawn at random differs between real and generated
-/// images, so each has its own index.
-#[derive(Clone, Copy)]
-struct View {
-    index: u64,
-    context: StepContext,
-}
+/// Images to judge, their classes in a conditional net, and the index of how they are seen: what is
+/// drawn at random differs between real and generated images.
+type Shown = (Tensor<4>, Option<Tensor<1, Int>>, u64);
 
-/// Images to judge, their classes in a conditional net, and how they are seen.
-type Shown = (Tensor<4>, Option<Tensor<1, Int>>, View);
+/// Both losses, the mean logit of real and of generated images, the share of images that the
+/// discriminator got right, and the mean sign of the real images' logits.
+const STATS: &[&str] = &["d_loss", "g_loss", "d_real", "d_fake", "d_right", "d_sign"];
+
+/// The same where the loss has probabilities: `d_real` and `d_fake` are the means of D(x) and
+/// D(G(z)) then, and the mean logits come last.
+const STATS_WITH_LOGITS: &[&str] = &[
+    "d_loss",
+    "g_loss",
+    "d_real",
+    "d_fake",
+    "d_right",
+    "d_sign",
+    "d_logit_real",
+    "d_logit_fake",
+];
 
 impl Gan {
-    /// What [`Gan::step`] returns where the loss has no probabilities: both losses, the mean logit
-    /// of real and of generated images, the share of images that the discriminator got right, and
-    /// the mean sign of the real images' logits.
-    pub const STATS: &'static [&'static str] =
-        &["d_loss", "g_loss", "d_real", "d_fake", "d_right", "d_sign"];
-
-    /// The same where it has: `d_real` and `d_fake` are the means of D(x) and D(G(z)) then, and the
-    /// mean logits come last.
-    pub const STATS_WITH_LOGITS: &'static [&'static str] = &[
-        "d_loss",
-        "g_loss",
-        "d_real",
-        "d_fake",
-        "d_right",
-        "d_sign",
-        "d_logit_real",
-        "d_logit_fake",
-    ];
-
     /// Names of what a step returns.
     pub(super) fn stats_names(&self) -> &'static [&'static str] {
-        if self.has_probabilities() {
-            Self::STATS_WITH_LOGITS
-        } else {
-            Self::STATS
+        match self.has_probabilities() {
+            true => STATS_WITH_LOGITS,
+            false => STATS,
         }
     }
 
@@ -114,15 +106,16 @@ impl Gan {
             discriminator_optimizer: Adam::optimizer(&config.optimizer),
             settings: settings.clone(),
             config: config.clone(),
+            context: StepContext::default(),
             device: device.clone(),
         }
     }
 
     /// The logits of images by a [`Discriminator::normalized`] one, seen through augmentation,
     /// noise and dropout.
-    fn judge(&self, discriminator: &Discriminator, (x, class, view): Shown) -> Tensor<2> {
-        let x = self.seen(x, view);
-        discriminator.judge(self.kept(discriminator.features(x), &[view]), class)
+    fn judge(&self, discriminator: &Discriminator, (x, class, index): Shown) -> Tensor<2> {
+        let x = self.seen(x, index);
+        discriminator.judge(self.kept(discriminator.features(x), &[index]), class)
     }
 
     /// The logits of real and generated images: of both at once where the discriminator looks at
@@ -132,14 +125,17 @@ impl Gan {
         if !discriminator.sees_each_alone() {
             return shown.map(|shown| self.judge(discriminator, shown));
         }
-        let [(real, real_class, real_view), (fake, fake_class, fake_view)] = shown;
+        let [
+            (real, real_class, real_index),
+            (fake, fake_class, fake_index),
+        ] = shown;
         let rows = [real.dims()[0], fake.dims()[0]];
-        let both = vec![self.seen(real, real_view), self.seen(fake, fake_view)];
+        let both = vec![self.seen(real, real_index), self.seen(fake, fake_index)];
         let features = discriminator.features(Tensor::cat(both, 0));
         let class = real_class
             .zip(fake_class)
             .map(|(real, fake)| Tensor::cat(vec![real, fake], 0));
-        let logits = discriminator.judge(self.kept(features, &[real_view, fake_view]), class);
+        let logits = discriminator.judge(self.kept(features, &[real_index, fake_index]), class);
         [
             logits.clone().narrow(0, 0, rows[0]),
             logits.narrow(0, rows[0], rows[1]),
@@ -147,42 +143,33 @@ impl Gan {
     }
 
     /// Images through augmentation and noise.
-    fn seen(&self, x: Tensor<4>, view: View) -> Tensor<4> {
-        let seed = self.config.training.seed;
-        let [rows, channels, height, width] = x.dims();
+    fn seen(&self, mut x: Tensor<4>, index: u64) -> Tensor<4> {
+        let (seed, augment) = (self.config.training.seed, self.context.augment);
+        let shape @ [rows, channels, height, width] = x.dims();
         let (low, high) = self.config.model.output.range();
-        let mut x = x;
-        if view.context.augment > 0.0 {
-            let mut stream = stream(seed, Purpose::Augmentation, view.index);
+        if augment > 0.0 {
+            let mut stream = stream(seed, Purpose::Augmentation, index);
             let side = [height, width];
-            x = Changes::draw(&mut stream, rows, side, high - low, view.context.augment).apply(x);
+            x = Changes::draw(&mut stream, rows, side, high - low, augment).apply(x);
         }
-        let noise = self.settings.instance_noise * (1.0 - view.context.fraction);
+        let noise = self.settings.instance_noise * (1.0 - self.context.fraction);
         if noise > 0.0 {
             let pixels = channels * height * width;
-            let grain = normals(
-                seed,
-                Purpose::InstanceNoise,
-                view.index,
-                rows,
-                pixels,
-                &self.device,
-            );
-            x = x + grain
-                .reshape([rows, channels, height, width])
-                .mul_scalar(noise);
+            let purpose = Purpose::InstanceNoise;
+            let grain = normals(seed, purpose, index, rows, pixels, &self.device);
+            x = x + grain.reshape(shape).mul_scalar(noise);
         }
         x
     }
 
-    /// Features after dropout; as many rows belong to each view.
-    fn kept(&self, features: Tensor<2>, views: &[View]) -> Tensor<2> {
+    /// Features after dropout; as many rows belong to each of `indices`.
+    fn kept(&self, features: Tensor<2>, indices: &[u64]) -> Tensor<2> {
         if self.settings.dropout <= 0.0 {
             return features;
         }
         let [rows, columns] = features.dims();
-        let shape = [rows / views.len().max(1), columns];
-        let masks = views.iter().map(|view| self.mask(shape, view.index));
+        let shape = [rows / indices.len().max(1), columns];
+        let masks = indices.iter().map(|index| self.mask(shape, *index));
         features * Tensor::cat(masks.collect(), 0)
     }
 
@@ -201,25 +188,25 @@ impl Gan {
     }
 
     /// What the penalties add to the discriminator's loss in its turn number `index`.
-    fn penalties(&self, real: &Batch, fake: &Tensor<4>, view: View) -> Option<Tensor<1>> {
+    fn penalties(&self, real: &Batch, fake: &Tensor<4>, index: u64) -> Option<Tensor<1>> {
         let s = &self.settings;
         // A penalty goes backwards on its own first, and what was used on that way cannot be used
         // again: not the weights that others see.
         let judge = |x: Tensor<4>| {
             let discriminator = self.discriminator.normalized();
-            self.judge(&discriminator, (x, real.classes.clone(), view))
+            self.judge(&discriminator, (x, real.classes.clone(), index))
         };
         let mut total = None;
         if s.gradient_penalty > 0.0 {
             let [rows, ..] = real.pixels.dims();
             let mut mix = vec![0.0_f32; rows];
-            let mut stream = stream(self.config.training.seed, Purpose::PenaltyMix, view.index);
+            let mut stream = stream(self.config.training.seed, Purpose::PenaltyMix, index);
             mix.iter_mut().for_each(|m| *m = stream.uniform());
             let mix = Tensor::from_data(TensorData::new(mix, [rows]), &self.device);
             let penalty = gradient_penalty(real.pixels.clone(), fake.clone(), mix, &judge);
             total = Some(penalty.mul_scalar(s.gradient_penalty));
         }
-        if s.r1 > 0.0 && view.index.is_multiple_of(s.r1_every) {
+        if s.r1 > 0.0 && index.is_multiple_of(s.r1_every) {
             let weight = s.r1 * s.r1_every as f64;
             let penalty = r1(real.pixels.clone(), &judge).mul_scalar(weight);
             total = Some(match total {
@@ -238,44 +225,32 @@ impl Gan {
         reals: &mut dyn FnMut() -> Batch,
     ) -> Tensor<1> {
         self.ready.take();
-        let o = &self.config.optimizer;
-        let (loss_kind, classes) = (self.settings.loss, self.config.model.classes > 0);
+        self.context = context;
+        let (o, seed) = (&self.config.optimizer, self.config.training.seed);
+        let (loss_kind, model) = (self.settings.loss, &self.config.model);
         let turns = u64::try_from(self.settings.discriminator_steps.max(1)).unwrap_or(1);
         let factor = o.schedule.factor(context.fraction);
         let mut last = None;
         for turn in 0..turns {
             let mut real = reals();
-            real.classes = real.classes.filter(|_| classes);
+            real.classes = real.classes.filter(|_| model.classes > 0);
             let [rows, ..] = real.pixels.dims();
             let index = step.wrapping_mul(turns).wrapping_add(turn);
-            let view = |salt| View {
-                index: index.wrapping_mul(4).wrapping_add(salt),
-                context,
-            };
-            let latent = normals(
-                self.config.training.seed,
-                Purpose::Latents,
-                index,
-                rows,
-                self.config.model.latent,
-                &self.device,
-            );
+            let salted = |salt| index.wrapping_mul(4).wrapping_add(salt);
+            let purpose = Purpose::Latents;
+            let latent = normals(seed, purpose, index, rows, model.latent, &self.device);
             // Generated images are made in the classes of the real ones.
             let fake = self.generator.forward(latent, real.classes.clone());
             let seen = fake.clone().detach();
             let discriminator = self.discriminator.normalized();
-            let shown = [(&real.pixels, view(0)), (&seen, view(1))];
-            let shown = shown.map(|(x, view)| (x.clone(), real.classes.clone(), view));
+            let shown = [(&real.pixels, salted(0)), (&seen, salted(1))];
+            let shown = shown.map(|(x, index)| (x.clone(), real.classes.clone(), index));
             let [on_real, on_fake] = self.judge_both(&discriminator, shown);
-            let mut loss = discriminator_loss(
-                on_real.clone(),
-                on_fake.clone(),
-                loss_kind,
-                self.settings.label_smoothing,
-            );
+            let smoothing = self.settings.label_smoothing;
+            let mut loss =
+                discriminator_loss(on_real.clone(), on_fake.clone(), loss_kind, smoothing);
             let shown = loss.clone().inner();
-            let counter = View { index, context };
-            if let Some(penalty) = self.penalties(&real, &seen, counter) {
+            if let Some(penalty) = self.penalties(&real, &seen, index) {
                 loss = loss + penalty;
             }
             let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
@@ -288,20 +263,18 @@ impl Gan {
                 self.discriminator = self.discriminator.clone().map(&mut clip);
             }
             let stats = self.stats(shown, on_real.inner(), on_fake.inner());
-            last = Some((fake, real.classes, stats, view(2)));
+            last = Some(((fake, real.classes, salted(2)), stats));
         }
-        let Some((fake, class, mut stats, view)) = last else {
+        let Some((shown, mut stats)) = last else {
             return Tensor::zeros([self.stats_names().len()], &self.device);
         };
         // The generator's turn needs gradients through the discriminator, not of it.
         let frozen = self.discriminator.normalized().no_grad();
-        let loss = generator_loss(self.judge(&frozen, (fake, class, view)), loss_kind);
+        let loss = generator_loss(self.judge(&frozen, shown), loss_kind);
         let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
-        self.generator = self.generator_optimizer.step(
-            o.learning_rate * factor,
-            self.generator.clone(),
-            gradients,
-        );
+        let rate = o.learning_rate * factor;
+        let generator = self.generator.clone();
+        self.generator = self.generator_optimizer.step(rate, generator, gradients);
         if let Some(ema) = self.ema.take() {
             // A young EMA forgets its beginning faster.
             let ramp = (1.0 + step as f64) / (10.0 + step as f64);
@@ -348,31 +321,22 @@ impl Gan {
         };
         let ema = ema.valid();
         let device = self.device.clone().inner();
-        let latent = normals(
-            self.config.training.seed,
-            Purpose::Calibration,
-            0,
-            CALIBRATION,
-            self.config.model.latent,
-            &device,
-        );
-        let class = classes_in_turn(0, CALIBRATION, self.config.model.classes, &device);
+        let (seed, model) = (self.config.training.seed, &self.config.model);
+        let purpose = Purpose::Calibration;
+        let latent = normals(seed, purpose, 0, CALIBRATION, model.latent, &device);
+        let class = classes_in_turn(0, CALIBRATION, model.classes, &device);
         ema.calibrate(latent, class);
         ema
     }
 
     pub(super) fn parts(&self) -> Result<Parts, String> {
+        let [generator, discriminator] =
+            [&self.generator_optimizer, &self.discriminator_optimizer].map(optimizer_bytes);
         let mut parts = vec![
             ("generator", module_bytes(&self.generator)?),
             ("discriminator", module_bytes(&self.discriminator)?),
-            (
-                "generator-optimizer",
-                optimizer_bytes(&self.generator_optimizer)?,
-            ),
-            (
-                "discriminator-optimizer",
-                optimizer_bytes(&self.discriminator_optimizer)?,
-            ),
+            ("generator-optimizer", generator?),
+            ("discriminator-optimizer", discriminator?),
         ];
         if self.ema.is_some() {
             parts.push(("average", module_bytes(&self.ready())?));
@@ -387,14 +351,9 @@ impl Gan {
         self.ready.take();
         self.generator = load_module(self.generator.clone(), read("generator")?)?;
         self.discriminator = load_module(self.discriminator.clone(), read("discriminator")?)?;
-        self.generator_optimizer = load_optimizer(
-            Adam::optimizer(&self.config.optimizer),
-            read("generator-optimizer")?,
-        )?;
-        self.discriminator_optimizer = load_optimizer(
-            Adam::optimizer(&self.config.optimizer),
-            read("discriminator-optimizer")?,
-        )?;
+        let o = &self.config.optimizer;
+        self.generator_optimizer = load_optimizer(o, read("generator-optimizer")?)?;
+        self.discriminator_optimizer = load_optimizer(o, read("discriminator-optimizer")?)?;
         if let Some(ema) = self.ema.take() {
             self.ema = Some(load_module(ema, read("average")?)?);
         }
@@ -410,8 +369,8 @@ mod tests {
     use crate::atomic_file::TestFolder;
     use crate::data::{DataSpec, LoadOptions, load};
     use crate::device::DeviceChoice;
+    use crate::nets::testing::preset;
     use crate::training::saved::{Saved, Which};
-    use crate::training::testing::preset;
     use crate::training::{Learner, TrainOptions, train};
 
     /// Dense nets of 16 units on images of 16x16.

@@ -1,9 +1,8 @@
 //! What a run tells while it trains: its losses, its log, what goes wrong, and the progress.
 
-use std::path::Path;
 use std::time::Instant;
 
-use burn::tensor::Tensor;
+use serde_json::json;
 
 use super::checkpoint;
 use super::clock::Clock;
@@ -11,21 +10,18 @@ use super::diagnostics::{Diagnostics, Judged};
 use super::error::TrainError;
 use super::evaluating::Measured;
 use super::loss_buffer::{LossBuffer, Losses};
-use super::progress::{Standing, TrainingProgress};
+use super::progress::TrainingProgress;
 use super::run::RunFolder;
 use super::state::State;
 use crate::config::Config;
 
-/// Steps between two read-backs of the losses.
-const READ_EVERY: usize = 10;
-
 /// Writes `stats.jsonl`, `metrics.jsonl` and `log.txt`, and shows the progress.
 pub(super) struct Journal<'a> {
     config: &'a Config,
-    run: RunFolder,
-    progress: TrainingProgress,
-    losses: LossBuffer,
-    diagnostics: Diagnostics,
+    pub(super) run: RunFolder,
+    pub(super) progress: TrainingProgress,
+    pub(super) losses: LossBuffer,
+    pub(super) diagnostics: Diagnostics,
     /// When `stats.jsonl` had its last line, and the images used by then.
     last_line: (Instant, u64),
 }
@@ -47,36 +43,16 @@ impl<'a> Journal<'a> {
         self.last_line = (Instant::now(), state.images);
     }
 
-    pub(super) fn run(&self) -> &Path {
-        self.run.path()
-    }
-
-    pub(super) fn log(&mut self, line: &str) {
-        self.run.log(line);
-    }
-
-    /// The losses `stats` of a step, one for each of `names`; they stay on the device.
-    pub(super) fn push(&mut self, step: u64, names: &'static [&'static str], stats: Tensor<1>) {
-        self.losses.push(step, names, stats);
-    }
-
-    /// Whether so many losses are on the device that they should be read back.
-    pub(super) fn is_full(&self) -> bool {
-        self.losses.pending() >= READ_EVERY
-    }
-
     /// Reads the losses back; gives those of each step.
-    pub(super) fn read(&mut self) -> Result<&[Losses], TrainError> {
-        if let Err(bad) = self.losses.read() {
-            return Err(self.not_finite(bad.step, bad.losses.to_string()));
-        }
-        Ok(self.losses.lately())
+    pub(super) fn read(&mut self) -> Result<Vec<Losses>, TrainError> {
+        let found = self.losses.read();
+        found.map_err(|(step, losses)| self.not_finite(step, losses.to_string()))
     }
 
     /// Tells and logs the end of a run whose numbers have become NaN or infinite.
     pub(super) fn not_finite(&mut self, step: u64, losses: String) -> TrainError {
-        self.done();
-        let checkpoint = checkpoint::newest(self.run()).ok();
+        self.progress.done();
+        let checkpoint = checkpoint::newest(self.run.path()).ok();
         let error = TrainError::NonFinite {
             step,
             losses,
@@ -88,15 +64,7 @@ impl<'a> Journal<'a> {
 
     /// Shows where the run stands.
     pub(super) fn show(&mut self, state: &State, clock: &Clock<'_>) {
-        let standing = Standing {
-            step: state.step,
-            epoch: state.epoch,
-            rate: clock.images_per_second(state),
-            losses: &self.losses.means(),
-            fraction: clock.fraction(state),
-            left: clock.left(state),
-        };
-        self.progress.show(&standing);
+        self.progress.show(state, clock, &self.losses.means());
     }
 
     /// Writes a line of `stats.jsonl`, of the steps since the last one, if there are any.
@@ -106,21 +74,22 @@ impl<'a> Journal<'a> {
         }
         let (last, images) = self.last_line;
         let rate = (state.images - images) as f64 / last.elapsed().as_secs_f64().max(1e-9);
-        let mut line = serde_json::Map::new();
-        line.insert("step".into(), state.step.into());
-        line.insert("epoch".into(), state.epoch.into());
-        line.insert("images".into(), state.images.into());
-        line.insert("seconds".into(), state.seconds.into());
-        line.insert("images_per_second".into(), rate.into());
+        let mut line = json!({
+            "step": state.step,
+            "epoch": state.epoch,
+            "images": state.images,
+            "seconds": state.seconds,
+            "images_per_second": rate,
+        });
         let means = self.losses.means();
         for (name, value) in &means {
-            line.insert((*name).to_owned(), (*value).into());
+            line[*name] = (*value).into();
         }
         let gan = self.config.gan.as_ref();
         if gan.is_some_and(|gan| gan.augment_target > 0.0) {
-            line.insert("augment".into(), state.augment.into());
+            line["augment"] = state.augment.into();
         }
-        self.run.stats(&line.into())?;
+        self.run.stats(&line)?;
         if let Some(judged) = Judged::of(&means) {
             let diagnostics = &mut self.diagnostics;
             let message = diagnostics.discriminator(state.step, judged, self.config);
@@ -137,14 +106,12 @@ impl<'a> Journal<'a> {
         state: &State,
         measured: &Measured,
     ) -> Result<(), TrainError> {
-        let mut line = serde_json::Map::new();
-        line.insert("step".into(), state.step.into());
-        line.insert("images".into(), state.images.into());
-        line.insert("seconds".into(), state.seconds.into());
+        let mut line =
+            json!({ "step": state.step, "images": state.images, "seconds": state.seconds });
         for (key, value) in &measured.metrics {
-            line.insert((*key).to_owned(), (*value).into());
+            line[*key] = (*value).into();
         }
-        self.run.metrics(&line.into(), &measured.provenance)?;
+        self.run.metrics(&line, &measured.provenance)?;
         let metrics = measured.metrics.iter();
         let words: Vec<String> = metrics.map(|(k, v)| format!("{k} {v:.4}")).collect();
         self.progress
@@ -182,15 +149,5 @@ impl<'a> Journal<'a> {
         let (message, collapsed) = diagnostics.coverage(age, recall, missing, classes, self.config);
         self.warn(state.step, message);
         collapsed
-    }
-
-    /// Nets of an earlier checkpoint are in place.
-    pub(super) fn other_nets(&mut self) {
-        self.diagnostics.other_nets();
-    }
-
-    /// Takes the progress away.
-    pub(super) fn done(&self) {
-        self.progress.done();
     }
 }

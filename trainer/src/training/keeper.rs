@@ -18,10 +18,11 @@ use crate::data::Dataset;
 /// Times a run goes back to its best checkpoint before it ends.
 const ROLLBACKS: u64 = 3;
 
-/// A model in training and where it stands: what a checkpoint holds.
-pub(super) struct Trainee {
+/// A model in training and where it stands, which a checkpoint holds, and who tells of it.
+pub(super) struct Trainee<'a> {
     pub(super) learner: Learner,
     pub(super) state: State,
+    pub(super) journal: Journal<'a>,
 }
 
 /// Writes checkpoints, and knows which is the best.
@@ -33,7 +34,8 @@ pub(super) struct Keeper<'a> {
     evaluating: Option<Evaluating<'a>>,
     /// The step of the last checkpoint.
     saved: Option<u64>,
-    collapsed: bool,
+    /// Whether the run is to end because the generator has collapsed.
+    pub(super) collapsed: bool,
 }
 
 impl<'a> Keeper<'a> {
@@ -54,48 +56,41 @@ impl<'a> Keeper<'a> {
         })
     }
 
-    /// Whether the run is to end because the generator has collapsed.
-    pub(super) fn has_collapsed(&self) -> bool {
-        self.collapsed
-    }
-
     /// Goes on with the checkpoint in `folder`, which is that of the trainee's state.
-    pub(super) fn load(&mut self, folder: &Path, trainee: &mut Trainee) -> Result<(), TrainError> {
+    pub(super) fn load(
+        &mut self,
+        folder: &Path,
+        trainee: &mut Trainee<'_>,
+    ) -> Result<(), TrainError> {
         checkpoint::load(folder, &trainee.state, &mut trainee.learner)?;
         self.saved = Some(trainee.state.step);
         Ok(())
     }
 
     /// The checkpoint of the trainee's step, written now unless it is there.
-    pub(super) fn last(
-        &mut self,
-        trainee: &mut Trainee,
-        journal: &mut Journal<'_>,
-    ) -> Result<PathBuf, TrainError> {
+    pub(super) fn last(&mut self, trainee: &mut Trainee<'_>) -> Result<PathBuf, TrainError> {
         let step = trainee.state.step;
         if self.saved == Some(step) {
-            Ok(checkpoint::folder(journal.run(), step))
+            Ok(checkpoint::folder(trainee.journal.run.path(), step))
         } else {
-            self.evaluate(trainee, journal)
+            self.evaluate(trainee)
         }
     }
 
     /// Measures quality, where the configuration says so, then saves.
-    pub(super) fn evaluate(
-        &mut self,
-        trainee: &mut Trainee,
-        journal: &mut Journal<'_>,
-    ) -> Result<PathBuf, TrainError> {
+    pub(super) fn evaluate(&mut self, trainee: &mut Trainee<'_>) -> Result<PathBuf, TrainError> {
         let Some(evaluating) = &mut self.evaluating else {
-            return self.save(trainee, journal);
+            return self.save(trainee);
         };
         let measured = evaluating.measure(&trainee.learner, self.config, &self.test)?;
         let classes = evaluating.classes();
-        journal.write_metrics(&trainee.state, &measured)?;
+        trainee.journal.write_metrics(&trainee.state, &measured)?;
         let collapsed = self.config.gan.is_some()
-            && journal.has_little_coverage(&trainee.state, &measured, classes);
-        let back = collapsed && self.go_back(trainee, journal)?;
-        let (score, back) = self.score(trainee, journal, back)?;
+            && trainee
+                .journal
+                .has_little_coverage(&trainee.state, &measured, classes);
+        let back = collapsed && self.go_back(trainee)?;
+        let (score, back) = self.score(trainee, back)?;
         // Of nets that are gone no checkpoint has the metrics.
         let merit = measured.merit.filter(|_| !back);
         let state = &mut trainee.state;
@@ -110,32 +105,27 @@ impl<'a> Keeper<'a> {
             }
             _ => state.stale += 1,
         }
-        self.write(trainee, journal, &score, merit)
+        self.write(trainee, &score, merit)
     }
 
     /// Saves a checkpoint without measuring quality.
-    pub(super) fn save(
-        &mut self,
-        trainee: &mut Trainee,
-        journal: &mut Journal<'_>,
-    ) -> Result<PathBuf, TrainError> {
-        let (score, _) = self.score(trainee, journal, false)?;
-        self.write(trainee, journal, &score, None)
+    pub(super) fn save(&mut self, trainee: &mut Trainee<'_>) -> Result<PathBuf, TrainError> {
+        let (score, _) = self.score(trainee, false)?;
+        self.write(trainee, &score, None)
     }
 
     /// The score of the nets that are in place afterwards, and whether these are others than
     /// before; `back` says whether they are already.
     fn score(
         &mut self,
-        trainee: &mut Trainee,
-        journal: &mut Journal<'_>,
+        trainee: &mut Trainee<'_>,
         back: bool,
     ) -> Result<(Score, bool), TrainError> {
         let found = score::score(&trainee.learner, self.config, &self.test, &self.device);
         let Some(variety) = found.variety.filter(|_| !back) else {
             return Ok((found, back));
         };
-        if journal.has_little_variety(&trainee.state, variety) && self.go_back(trainee, journal)? {
+        if trainee.journal.has_little_variety(&trainee.state, variety) && self.go_back(trainee)? {
             let score = score::score(&trainee.learner, self.config, &self.test, &self.device);
             return Ok((score, true));
         }
@@ -145,12 +135,11 @@ impl<'a> Keeper<'a> {
     /// Writes a checkpoint; where quality is measured, `measured` is what picks the best one.
     fn write(
         &mut self,
-        trainee: &mut Trainee,
-        journal: &mut Journal<'_>,
+        trainee: &mut Trainee<'_>,
         score: &Score,
         measured: Option<Merit>,
     ) -> Result<PathBuf, TrainError> {
-        let state = &mut trainee.state;
+        let (state, journal) = (&mut trainee.state, &mut trainee.journal);
         let [test_images, ..] = self.test.pixels.dims();
         // The losses are those before the last update: what it made of the nets shows here, and
         // must not become the newest checkpoint.
@@ -173,9 +162,9 @@ impl<'a> Keeper<'a> {
         state.larger_is_better = merit.is_some_and(|merit| merit.larger_is_better);
         name.clone_into(&mut state.score_name);
         let (step, keep) = (state.step, self.config.training.keep);
-        let path = checkpoint::save(journal.run(), &trainee.learner, state.clone(), keep)?;
+        let path = checkpoint::save(journal.run.path(), &trainee.learner, state.clone(), keep)?;
         self.saved = Some(step);
-        journal.log(&match value {
+        journal.run.log(&match value {
             Some(value) => format!("checkpoint at step {step}, {name}: {value:.4}"),
             None => format!("checkpoint at step {step}"),
         });
@@ -184,24 +173,24 @@ impl<'a> Keeper<'a> {
 
     /// The generator has collapsed: does what the configuration says. Whether other nets are in
     /// place now.
-    fn go_back(
-        &mut self,
-        trainee: &mut Trainee,
-        journal: &mut Journal<'_>,
-    ) -> Result<bool, TrainError> {
-        let Trainee { learner, state } = trainee;
+    fn go_back(&mut self, trainee: &mut Trainee<'_>) -> Result<bool, TrainError> {
+        let Trainee {
+            learner,
+            state,
+            journal,
+        } = trainee;
         let on_collapse = self.config.training.on_collapse;
         let again = on_collapse == OnCollapse::Rollback && state.rollbacks < ROLLBACKS;
-        let best = checkpoint::best(journal.run()).filter(|best| best.step < state.step);
+        let best = checkpoint::best(journal.run.path()).filter(|best| best.step < state.step);
         let Some(best) = best.filter(|_| again) else {
             self.collapsed = on_collapse != OnCollapse::Ignore;
             return Ok(false);
         };
-        let folder = checkpoint::folder(journal.run(), best.step);
+        let folder = checkpoint::folder(journal.run.path(), best.step);
         let earlier = checkpoint::read_state(&folder)?;
         checkpoint::load(&folder, &earlier, learner)?;
         state.go_back(&earlier);
-        journal.other_nets();
+        journal.diagnostics.other_nets();
         let message = format!(
             "back to the nets of step {}; other latents and images follow than did the first time",
             best.step

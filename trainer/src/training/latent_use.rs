@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::data::{DataSpec, LoadOptions, load};
-    use crate::training::testing::preset;
+    use crate::nets::testing::preset;
 
     #[test]
     fn divergences_are_means_over_all_images_whatever_their_batches() {

@@ -5,11 +5,9 @@ use burn::tensor::{Device, Tensor};
 
 use super::batch::{Batch, StepContext};
 use super::gan::Gan;
-use super::latent_use;
 use super::records::Parts;
 use super::vae::Vae;
-use crate::config::{Config, Likelihood};
-use crate::data::Dataset;
+use crate::config::Config;
 use crate::nets::Generator;
 
 /// A model in training.
@@ -89,31 +87,11 @@ impl Learner {
         }
     }
 
-    /// The negative bound on `x` for a VAE.
-    pub fn negative_bound(&self, x: Batch, index: u64) -> Option<f64> {
+    /// What has a bound: `None` for a GAN.
+    pub fn vae(&self) -> Option<&Vae> {
         match self {
             Self::Gan(_) => None,
-            Self::Vae(vae) => Some(vae.negative_bound(x, index)),
-        }
-    }
-
-    /// KL of each latent dimension of a VAE in nats; `None` for a GAN.
-    pub fn latent_use(&self, config: &Config, data: &Dataset) -> Result<Option<Vec<f64>>, String> {
-        let Self::Vae(vae) = self else {
-            return Ok(None);
-        };
-        let (encoder, device) = (vae.net.encoder.valid(), vae.device.clone().inner());
-        latent_use::divergences(&encoder, config, data, &device).map(Some)
-    }
-
-    /// −log of the importance-weighted bound of each image of `x`, whose pixels are 0 or 1, for a
-    /// VAE with the Bernoulli likelihood; `draws` latents an image.
-    pub fn importance_bound(&self, x: Batch, draws: u64, index: u64) -> Option<Vec<f64>> {
-        match self {
-            Self::Vae(vae) if vae.likelihood() == Likelihood::Bernoulli => {
-                Some(vae.importance_bound(x, draws, index))
-            }
-            Self::Gan(_) | Self::Vae(_) => None,
+            Self::Vae(vae) => Some(vae),
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn likelihood_metrics(
     options: &BoundOptions<'_>,
     evaluator: &Evaluator<'_>,
 ) -> Result<Vec<MetricValue>, EvaluationError> {
-    let Some(vae) = &config.vae else {
+    let (Some(settings), Some(vae)) = (&config.vae, learner.vae()) else {
         return Ok(Vec::new());
     };
     let device = Device::flex();
@@ -65,112 +65,84 @@ pub(crate) fn likelihood_metrics(
         let pixels = data.test.pixels().chunks(BATCH * data.image_len().max(1));
         pixels.zip(0_u64..).take(images.div_ceil(BATCH))
     };
-    let bernoulli = vae.likelihood == Likelihood::Bernoulli;
+    let bernoulli = settings.likelihood == Likelihood::Bernoulli;
     let progress = options.progress;
-    progress.start(
-        "evidence lower bound",
-        Some(data.test.len() as u64),
-        Unit::Images,
-    );
+    let all = Some(data.test.len() as u64);
+    progress.start("evidence lower bound", all, Unit::Images);
     let (mut total, mut total_binarized, mut seen) = (0.0, 0.0, 0);
     for (pixels, index) in batches(data.test.len()) {
         let [rows, ..] = shape(pixels);
-        let bound = |x| learner.negative_bound(batch(x, index), index);
-        total += bound(grey(pixels)).unwrap_or(f64::NAN) * count(rows);
+        let bound = |x| vae.negative_bound(batch(x, index), index) * rows as f64;
+        total += bound(grey(pixels));
         if bernoulli {
-            let bound = bound(binarized(pixels, index));
-            total_binarized += bound.unwrap_or(f64::NAN) * count(rows);
+            total_binarized += bound(binarized(pixels, index));
         }
         seen += rows;
         progress.advance(rows as u64);
     }
     progress.finish();
-    let pixels = match vae.likelihood {
+    let pixels = match settings.likelihood {
         Likelihood::Bernoulli => "Bernoulli".to_owned(),
         Likelihood::ContinuousBernoulli => "continuous Bernoulli".to_owned(),
-        Likelihood::Gaussian => format!("Gaussian, σ {}", vae.sigma),
+        Likelihood::Gaussian => format!("Gaussian, σ {}", settings.sigma),
         Likelihood::GaussianLearned => "Gaussian, σ that suits each batch best".to_owned(),
     };
-    let metric = |key, name: &str, value: f64, error, method, real| MetricValue {
-        key,
-        name: name.to_owned(),
-        value,
-        error,
-        floor: None,
-        better: Better::Lower,
-        method,
-        provenance: evaluator.provenance_on_test(real),
+    let mut found = Vec::new();
+    let mut add = |key, name: &str, value: f64, error, method: String, real| {
+        if !value.is_finite() {
+            return Err(EvaluationError::NotFinite {
+                what: "the bounds",
+                image: 0,
+            });
+        }
+        found.push(MetricValue {
+            key,
+            name: name.to_owned(),
+            value,
+            error,
+            floor: None,
+            better: Better::Lower,
+            method: format!("nats an image, {method}"),
+            provenance: evaluator.provenance_on_test(real),
+        });
+        Ok(())
     };
-    let bound = total / count(seen.max(1));
-    finite(bound)?;
-    let method = format!("nats an image, grey pixels, {pixels}, 1 draw");
-    let mut found = vec![metric(
+    let n = seen.max(1) as f64;
+    let method = format!("grey pixels, {pixels}, 1 draw");
+    add(
         "negative_elbo",
         "negative ELBO",
-        bound,
+        total / n,
         None,
         method,
         seen,
-    )];
+    )?;
     if !bernoulli {
         return Ok(found);
     }
-    let bound = total_binarized / count(seen.max(1));
-    finite(bound)?;
-    found.push(metric(
-        "negative_elbo_binarized",
-        "negative ELBO, binarized",
-        bound,
-        None,
-        "nats an image, binarized pixels, 1 draw".to_owned(),
-        seen,
-    ));
+    let (key, name) = ("negative_elbo_binarized", "negative ELBO, binarized");
+    let method = "binarized pixels, 1 draw".to_owned();
+    add(key, name, total_binarized / n, None, method, seen)?;
     if options.draws == 0 {
         return Ok(found);
     }
     let images = options.images.min(data.test.len());
-    progress.start(
-        "importance-weighted bound",
-        Some(images as u64),
-        Unit::Images,
-    );
+    let name = "importance-weighted bound";
+    progress.start(name, Some(images as u64), Unit::Images);
     let mut all = Vec::new();
     for (pixels, index) in batches(images) {
         let rows = (pixels.len() / data.image_len().max(1)).min(images - all.len());
         let pixels = pixels.get(..rows * data.image_len()).unwrap_or(pixels);
         let x = batch(binarized(pixels, index), index);
-        let bounds = learner.importance_bound(x, options.draws as u64, index);
-        all.extend(bounds.unwrap_or_default());
+        all.extend(vae.importance_bound(x, options.draws as u64, index));
         progress.advance(rows as u64);
     }
     progress.finish();
-    let n = count(all.len().max(1));
+    let n = all.len().max(1) as f64;
     let mean = all.iter().sum::<f64>() / n;
-    finite(mean)?;
     let variance = all.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    let method = format!("nats an image, binarized pixels, {} draws", options.draws);
+    let method = format!("binarized pixels, {} draws", options.draws);
     let error = Some((variance / n).sqrt());
-    found.push(metric(
-        "negative_iwae",
-        "importance-weighted bound",
-        mean,
-        error,
-        method,
-        all.len(),
-    ));
+    add("negative_iwae", name, mean, error, method, all.len())?;
     Ok(found)
-}
-
-fn count(n: usize) -> f64 {
-    n as f64
-}
-
-fn finite(bound: f64) -> Result<(), EvaluationError> {
-    match bound.is_finite() {
-        true => Ok(()),
-        false => Err(EvaluationError::NotFinite {
-            what: "the bounds",
-            image: 0,
-        }),
-    }
 }

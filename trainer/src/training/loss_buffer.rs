@@ -5,13 +5,17 @@ use burn::tensor::Tensor;
 /// Names of the losses of a step.
 type Names = &'static [&'static str];
 
+/// Steps between two read-backs.
+const READ_EVERY: usize = 10;
+
 /// Losses of steps that were not read back yet, and sums of those that were, since the last line of
 /// `stats.jsonl`.
 #[derive(Debug, Default)]
 pub(super) struct LossBuffer {
     pending: Vec<(u64, Names, Tensor<1>)>,
-    sums: Vec<Sum>,
-    lately: Vec<Losses>,
+    /// Of each loss, the sum over the steps that have it and their count: the stages of a run have
+    /// different ones.
+    sums: Vec<(&'static str, f64, u64)>,
 }
 
 /// The losses of one step.
@@ -30,29 +34,12 @@ impl Losses {
 
 impl std::fmt::Display for Losses {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let losses: Vec<String> = self
-            .names
-            .iter()
-            .zip(&self.values)
+        let losses = self.names.iter().zip(&self.values);
+        let losses: Vec<String> = losses
             .map(|(name, value)| format!("{name} {value}"))
             .collect();
         f.write_str(&losses.join(", "))
     }
-}
-
-/// The sum of a loss over the steps that have it: the stages of a run have different ones.
-#[derive(Debug)]
-struct Sum {
-    name: &'static str,
-    sum: f64,
-    count: u64,
-}
-
-/// The first step with a loss that is NaN or infinite.
-#[derive(Debug)]
-pub(super) struct NotFinite {
-    pub(super) step: u64,
-    pub(super) losses: Losses,
 }
 
 impl LossBuffer {
@@ -61,63 +48,54 @@ impl LossBuffer {
         self.pending.push((step, names, stats));
     }
 
-    pub(super) fn pending(&self) -> usize {
-        self.pending.len()
+    /// Whether so many losses are on the device that they should be read back.
+    pub(super) fn is_full(&self) -> bool {
+        self.pending.len() >= READ_EVERY
     }
 
-    /// Reads everything back in one transfer.
-    pub(super) fn read(&mut self) -> Result<(), NotFinite> {
-        self.lately.clear();
+    /// Reads everything back in one transfer; gives the losses of each step.
+    ///
+    /// # Errors
+    /// The first step with a loss that is NaN or infinite, and its losses.
+    pub(super) fn read(&mut self) -> Result<Vec<Losses>, (u64, Losses)> {
         let pending = std::mem::take(&mut self.pending);
         let tensors: Vec<Tensor<1>> = pending.iter().map(|(_, _, t)| t.clone()).collect();
+        let mut lately = Vec::new();
         if tensors.is_empty() {
-            return Ok(());
+            return Ok(lately);
         }
-        let values = Tensor::cat(tensors, 0)
-            .into_data()
-            .try_to_vec::<f32>()
-            .unwrap_or_default();
-        let mut values = values.into_iter().map(f64::from);
+        let values = Tensor::cat(tensors, 0).into_data().try_to_vec::<f32>();
+        let mut values = values.unwrap_or_default().into_iter().map(f64::from);
         for (step, names, _) in pending {
             let losses = Losses {
                 names,
                 values: values.by_ref().take(names.len()).collect(),
             };
             if losses.values.iter().any(|v| !v.is_finite()) {
-                return Err(NotFinite { step, losses });
+                return Err((step, losses));
             }
             self.add(&losses);
-            self.lately.push(losses);
+            lately.push(losses);
         }
-        Ok(())
+        Ok(lately)
     }
 
     fn add(&mut self, losses: &Losses) {
         for (name, value) in losses.names.iter().zip(&losses.values) {
-            match self.sums.iter_mut().find(|sum| sum.name == *name) {
-                Some(sum) => {
-                    sum.sum += value;
-                    sum.count += 1;
+            match self.sums.iter_mut().find(|(known, ..)| known == name) {
+                Some((_, sum, count)) => {
+                    *sum += value;
+                    *count += 1;
                 }
-                None => self.sums.push(Sum {
-                    name,
-                    sum: *value,
-                    count: 1,
-                }),
+                None => self.sums.push((*name, *value, 1)),
             }
         }
     }
 
-    /// The losses of each step that the last [`LossBuffer::read`] brought back.
-    pub(super) fn lately(&self) -> &[Losses] {
-        &self.lately
-    }
-
     /// Names and means since the last [`LossBuffer::clear`].
     pub(super) fn means(&self) -> Vec<(&'static str, f64)> {
-        self.sums
-            .iter()
-            .map(|s| (s.name, s.sum / s.count as f64))
+        let sums = self.sums.iter();
+        sums.map(|(name, sum, count)| (*name, sum / *count as f64))
             .collect()
     }
 
@@ -143,9 +121,9 @@ mod tests {
         buffer.push(1, &["a", "b"], of(&[1.0, 10.0]));
         buffer.push(2, &["a", "b"], of(&[3.0, 20.0]));
         buffer.push(3, &["c"], of(&[7.0]));
-        buffer.read().unwrap();
+        let lately = buffer.read().unwrap();
         assert_eq!(buffer.means(), [("a", 2.0), ("b", 15.0), ("c", 7.0)]);
-        assert_eq!(buffer.lately().last().unwrap().get("c"), Some(7.0));
+        assert_eq!(lately.last().unwrap().get("c"), Some(7.0));
         buffer.clear();
         assert!(buffer.is_empty());
     }
@@ -155,15 +133,9 @@ mod tests {
         let device = Device::flex();
         let mut buffer = LossBuffer::default();
         buffer.push(4, &["a"], Tensor::from_floats([1.0], &device));
-        buffer.push(
-            5,
-            &["b", "c"],
-            Tensor::from_floats([2.0, f32::NAN], &device),
-        );
-        let bad = buffer.read().unwrap_err();
-        assert_eq!(
-            (bad.step, bad.losses.to_string().as_str()),
-            (5, "b 2, c NaN")
-        );
+        let bad = Tensor::from_floats([2.0, f32::NAN], &device);
+        buffer.push(5, &["b", "c"], bad);
+        let (step, losses) = buffer.read().unwrap_err();
+        assert_eq!((step, losses.to_string().as_str()), (5, "b 2, c NaN"));
     }
 }

@@ -40,19 +40,3 @@ pub(crate) use start::resume;
 pub use start::train;
 pub use training_loop::TrainOptions;
 pub(crate) use training_loop::{Ending, Outcome, StopFlag};
-
-#[cfg(test)]
-pub(crate) mod testing {
-    //! Configurations for tests.
-
-    use crate::config::{Config, Overrides, Source, resolve};
-
-    /// A preset with some settings changed.
-    pub(crate) fn preset(name: &str, sets: &[&str]) -> Config {
-        let overrides = Overrides {
-            sets: sets.iter().map(|set| (*set).to_owned()).collect(),
-            ..Overrides::default()
-        };
-        resolve(&Source::Preset(name.into()), &overrides).unwrap()
-    }
-}

@@ -5,20 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How the run stands.
-#[derive(Clone, Debug)]
-pub(crate) struct Standing<'a> {
-    pub step: u64,
-    /// Complete passes over the data.
-    pub epoch: u64,
-    /// Images a second, lately.
-    pub rate: f64,
-    pub losses: &'a [(&'a str, f64)],
-    /// Done so far, from 0 to 1.
-    pub fraction: f64,
-    /// Time to the end, when it can be told.
-    pub left: Option<Duration>,
-}
+use super::clock::Clock;
+use super::state::State;
 
 /// The bar or the lines.
 #[derive(Debug)]
@@ -45,30 +33,25 @@ impl TrainingProgress {
         }
     }
 
-    /// Shows how the run stands.
-    pub(crate) fn show(&mut self, s: &Standing<'_>) {
+    /// Shows how the run stands, and its losses lately.
+    pub(super) fn show(&mut self, state: &State, time: &Clock<'_>, losses: &[(&str, f64)]) {
         if self.quiet || (self.bar.is_none() && self.last.elapsed() < EVERY) {
             return;
         }
         self.last = Instant::now();
-        let losses: Vec<String> = s
-            .losses
-            .iter()
-            .map(|(n, v)| format!("{n} {v:.3}"))
-            .collect();
-        let left = s
-            .left
-            .map_or_else(String::new, |d| format!("  {} left", clock(d)));
+        let losses: Vec<String> = losses.iter().map(|(n, v)| format!("{n} {v:.3}")).collect();
+        let left = time.left(state);
+        let left = left.map_or_else(String::new, |left| format!("  {} left", clock(left)));
         let message = format!(
             "step {}  epoch {}  {:.0} images/s  {}{left}",
-            s.step,
-            s.epoch,
-            s.rate,
+            state.step,
+            state.epoch,
+            time.images_per_second(state),
             losses.join("  ")
         );
         match &self.bar {
             Some(bar) => {
-                bar.set_position((s.fraction.clamp(0.0, 1.0) * 1000.0) as u64);
+                bar.set_position((time.fraction(state).clamp(0.0, 1.0) * 1000.0) as u64);
                 bar.set_message(message);
             }
             None => log::info!("{message}"),

@@ -6,6 +6,9 @@ use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
 use burn_pack::{Reader, Writer};
 
+use super::adam::Adam;
+use crate::config::OptimizerConfig;
+
 /// Names and bytes of everything that a checkpoint must hold.
 pub(super) type Parts = Vec<(&'static str, Vec<u8>)>;
 
@@ -51,10 +54,10 @@ pub(super) fn optimizer_bytes(optimizer: &ModuleOptimizer) -> Result<Vec<u8>, St
 }
 
 pub(super) fn load_optimizer(
-    optimizer: ModuleOptimizer,
+    config: &OptimizerConfig,
     bytes: Vec<u8>,
 ) -> Result<ModuleOptimizer, String> {
-    optimizer
+    Adam::optimizer(config)
         .from_bytes(Bytes::from_bytes_vec(bytes))
         .map_err(|e| e.to_string())
 }

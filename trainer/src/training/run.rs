@@ -36,18 +36,11 @@ impl RunFolder {
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
         let taken = folders(out).map_err(TrainError::file(out, doing))?;
-        let mut number = taken
-            .iter()
-            .filter_map(|p| {
-                p.file_name()?
-                    .to_str()?
-                    .split('-')
-                    .next()?
-                    .parse::<u64>()
-                    .ok()
-            })
-            .max()
-            .map_or(1, |n| n + 1);
+        let numbers = taken.iter().filter_map(|path| {
+            let name = path.file_name()?.to_str()?;
+            name.split('-').next()?.parse::<u64>().ok()
+        });
+        let mut number = numbers.max().map_or(1, |n| n + 1);
         let path = loop {
             let path = out.join(format!("{number:05}-{data}-{}", config.name));
             match fs::create_dir(&path) {
@@ -67,15 +60,7 @@ impl RunFolder {
     /// Opens an existing run for training.
     pub(crate) fn open(path: &Path) -> Result<Self, TrainError> {
         read_config(path)?;
-        let append = |name: &str| {
-            let file = path.join(name);
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&file)
-                .map_err(TrainError::file(&file, "opening"))
-        };
-        let lock = append("run.lock")?;
+        let lock = append(&path.join("run.lock"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -88,8 +73,8 @@ impl RunFolder {
         }
         Ok(Self {
             path: path.to_owned(),
-            log: append("log.txt")?,
-            stats: append("stats.jsonl")?,
+            log: append(&path.join("log.txt"))?,
+            stats: append(&path.join("stats.jsonl"))?,
             _lock: lock,
         })
     }
@@ -124,12 +109,7 @@ impl RunFolder {
         let text = serde_json::to_vec_pretty(provenance).unwrap_or_default();
         write_atomic(&path, &text).map_err(TrainError::file(&path, "writing"))?;
         let path = self.path.join("metrics.jsonl");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(TrainError::file(&path, "opening"))?;
-        writeln!(file, "{line}").map_err(TrainError::file(&path, "writing"))
+        writeln!(append(&path)?, "{line}").map_err(TrainError::file(&path, "writing"))
     }
 
     /// Drops the lines of `stats.jsonl` and `metrics.jsonl` that come after `step`: a resumed run
@@ -141,12 +121,16 @@ impl RunFolder {
         }
         let path = self.path.join("stats.jsonl");
         rewind(&path, step)?;
-        self.stats = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(TrainError::file(&path, "opening"))?;
+        self.stats = append(&path)?;
         Ok(())
     }
+}
+
+/// Opens a file to add to its end, a new one where there is none.
+fn append(file: &Path) -> Result<File, TrainError> {
+    let mut options = OpenOptions::new();
+    let opened = options.create(true).append(true).open(file);
+    opened.map_err(TrainError::file(file, "opening"))
 }
 
 /// Seconds since 1970 as a date and a time of the Gregorian calendar.
@@ -215,16 +199,9 @@ pub(super) fn write_config(path: &Path, config: &Config) -> Result<(), TrainErro
 
 /// What the run was made with, the file `environment.json`.
 pub(crate) fn environment(device: &str) -> serde_json::Value {
-    let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|t| {
-        Some(
-            t.lines()
-                .find(|l| l.starts_with("model name"))?
-                .split_once(':')?
-                .1
-                .trim()
-                .to_owned(),
-        )
-    });
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find(|line| line.starts_with("model name"));
+    let cpu = model.and_then(|line| Some(line.split_once(':')?.1.trim()));
     serde_json::json!({
         "dreamlet": env!("CARGO_PKG_VERSION"),
         "burn": "0.22",

@@ -47,20 +47,12 @@ impl Saved {
             missing: missing.to_owned(),
         };
         let (run, checkpoint, state) = if path.join("state.json").is_file() {
-            let run = path
-                .ancestors()
-                .nth(2)
-                .filter(|p| p.join("config.toml").is_file());
-            let run = run.ok_or_else(|| {
-                missing(
-                    "the checkpoint does not lie in RUN/checkpoints, where RUN has a config.toml",
-                )
-            })?;
-            (
-                run.to_owned(),
-                path.to_owned(),
-                checkpoint::read_state(path)?,
-            )
+            let run = path.ancestors().nth(2);
+            let run = run.filter(|run| run.join("config.toml").is_file());
+            let lost =
+                "the checkpoint does not lie in RUN/checkpoints, where RUN has a config.toml";
+            let run = run.ok_or_else(|| missing(lost))?.to_owned();
+            (run, path.to_owned(), checkpoint::read_state(path)?)
         } else {
             read_config(path)?;
             let (folder, state) = if which.best {
@@ -76,12 +68,11 @@ impl Saved {
                 (folder, state)
             } else {
                 let (newest, damaged) = checkpoint::newest(path)?;
-                damaged
-                    .iter()
-                    .for_each(|message| log::info!("skipped: {message}"));
-                newest.ok_or_else(|| {
-                    missing("it has no checkpoint yet; train it further with --resume")
-                })?
+                for message in damaged {
+                    log::info!("skipped: {message}");
+                }
+                let none = "it has no checkpoint yet; train it further with --resume";
+                newest.ok_or_else(|| missing(none))?
             };
             (path.to_owned(), folder, state)
         };
@@ -94,10 +85,7 @@ impl Saved {
         let bytes = checkpoint::read_part(&checkpoint, &state, part)?;
         let empty = Generator::new(&config, &Device::flex());
         let mut generator =
-            load_module(empty, bytes).map_err(|message| TrainError::Checkpoint {
-                path: checkpoint.clone(),
-                message,
-            })?;
+            load_module(empty, bytes).map_err(TrainError::checkpoint(&checkpoint))?;
         if which.first_stage {
             generator = generator.first_stage();
         }
@@ -126,14 +114,9 @@ impl Saved {
 
     /// Data set and configuration in one word, such as `mnist-dcgan`.
     pub fn name(&self) -> String {
-        let folder = self
-            .run
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        folder
-            .split_once('-')
-            .map_or(folder.clone(), |(_, rest)| rest.to_owned())
+        let folder = self.run.file_name().unwrap_or_default().to_string_lossy();
+        let rest = folder.split_once('-').map(|(_, rest)| rest);
+        rest.unwrap_or(&folder).to_owned()
     }
 
     /// Images of `rows` latents, of a conditional generator with as many classes, flattened
@@ -152,18 +135,14 @@ impl Saved {
                 latents.len()
             ));
         }
-        let latents = Tensor::from_data(
-            TensorData::new(latents.to_vec(), [rows, z]),
-            &Device::flex(),
-        );
+        let device = Device::flex();
+        let latents = TensorData::new(latents.to_vec(), [rows, z]);
+        let latents = Tensor::from_data(latents, &device);
         if let Some(classes) = classes.filter(|classes| classes.len() != rows) {
             return Err(format!("{rows} latents, but {} classes", classes.len()));
         }
-        let classes = classes.map(|classes| class_tensor(classes.iter().copied(), &Device::flex()));
-        self.generator
-            .forward(latents, classes)
-            .into_data()
-            .try_to_vec::<f32>()
-            .map_err(|e| format!("{e:?}"))
+        let classes = classes.map(|classes| class_tensor(classes.iter().copied(), &device));
+        let images = self.generator.forward(latents, classes).into_data();
+        images.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))
     }
 }

@@ -20,9 +20,9 @@ const BATCH: usize = 64;
 /// test images in pixels from 0 to 1, mean over 128 random directions. `test` is `[N, C, H, W]` in
 /// the range of the generator.
 pub(crate) fn score(learner: &Learner, config: &Config, test: &Batch, device: &Device) -> Score {
-    if let Some(bound) = learner.negative_bound(test.clone(), 0) {
+    if let Some(vae) = learner.vae() {
         return Score {
-            value: bound,
+            value: vae.negative_bound(test.clone(), 0),
             name: "negative ELBO on test images, nats",
             variety: None,
         };

@@ -71,9 +71,8 @@ pub(super) struct Session<'a> {
     config: &'a Config,
     data: &'a Dataset,
     stop: &'a StopFlag,
-    trainee: Trainee,
+    trainee: Trainee<'a>,
     feed: Feed<'a>,
-    journal: Journal<'a>,
     keeper: Keeper<'a>,
     sheets: SampleSheets<'a>,
 }
@@ -101,8 +100,11 @@ impl<'a> Session<'a> {
             feed: Feed::new(config, data, &state, training_device)?,
             keeper: Keeper::new(config, data, options.quiet, device.clone())?,
             sheets: SampleSheets::new(config, run.path(), device.clone()),
-            journal: Journal::new(config, run, options.quiet),
-            trainee: Trainee { learner, state },
+            trainee: Trainee {
+                learner,
+                state,
+                journal: Journal::new(config, run, options.quiet),
+            },
         })
     }
 
@@ -115,7 +117,7 @@ impl<'a> Session<'a> {
     pub(super) fn go(mut self) -> Result<Outcome, TrainError> {
         let steps_per_epoch = self.feed.per_epoch() / Learner::batches_per_step(self.config);
         let clock = Clock::start(&self.config.training, steps_per_epoch, &self.trainee.state);
-        self.journal.begin(&self.trainee.state);
+        self.trainee.journal.begin(&self.trainee.state);
         if self.trainee.state.step == 0 {
             self.draw_samples()?;
         }
@@ -126,21 +128,21 @@ impl<'a> Session<'a> {
             }
             self.step(&clock);
             let due = clock.due(&self.trainee.state);
-            if self.journal.is_full() || due.log || due.save || due.sample {
+            if self.trainee.journal.losses.is_full() || due.log || due.save || due.sample {
                 self.read()?;
-                self.journal.show(&self.trainee.state, &clock);
+                self.trainee.journal.show(&self.trainee.state, &clock);
             }
             if due.log || due.save {
                 self.trainee.state.seconds = clock.seconds();
-                self.journal.write_stats(&self.trainee.state)?;
+                self.trainee.journal.write_stats(&self.trainee.state)?;
             }
             if due.sample {
                 self.draw_samples()?;
             }
             if due.evaluate {
-                self.keeper.evaluate(&mut self.trainee, &mut self.journal)?;
+                self.keeper.evaluate(&mut self.trainee)?;
             } else if due.save {
-                self.keeper.save(&mut self.trainee, &mut self.journal)?;
+                self.keeper.save(&mut self.trainee)?;
             }
         };
         self.finish(ending, &clock)
@@ -149,7 +151,7 @@ impl<'a> Session<'a> {
     /// Why the run ends here, if it does.
     fn ending(&self, clock: &Clock<'_>) -> Option<Ending> {
         let (state, patience) = (&self.trainee.state, self.config.training.patience);
-        if self.keeper.has_collapsed() {
+        if self.keeper.collapsed {
             Some(Ending::Collapsed)
         } else if patience > 0 && state.stale >= patience {
             Some(Ending::Patience)
@@ -163,7 +165,11 @@ impl<'a> Session<'a> {
     }
 
     fn step(&mut self, clock: &Clock<'_>) {
-        let Trainee { learner, state } = &mut self.trainee;
+        let Trainee {
+            learner,
+            state,
+            journal,
+        } = &mut self.trainee;
         let context = StepContext {
             fraction: clock.schedule_fraction(state),
             augment: state.augment,
@@ -175,26 +181,26 @@ impl<'a> Session<'a> {
         state.step += 1;
         (state.epoch, state.position) = (position.epoch, position.index);
         state.images += images_per_step(self.config);
-        self.journal.push(state.step, names, stats);
+        journal.losses.push(state.step, names, stats);
     }
 
     /// Reads the losses back, and adapts the augmentation to them.
     fn read(&mut self) -> Result<(), TrainError> {
-        let losses = self.journal.read()?;
-        let augment = adapted_augment(self.config, self.trainee.state.augment, losses);
+        let losses = self.trainee.journal.read()?;
+        let augment = adapted_augment(self.config, self.trainee.state.augment, &losses);
         self.trainee.state.augment = augment;
         Ok(())
     }
 
     fn draw_samples(&self) -> Result<(), TrainError> {
-        let Trainee { learner, state } = &self.trainee;
+        let Trainee { learner, state, .. } = &self.trainee;
         self.sheets.draw(&learner.generator(), state.step)
     }
 
     /// The last losses, checkpoint and samples.
     fn finish(mut self, ending: Ending, clock: &Clock<'_>) -> Result<Outcome, TrainError> {
         self.read()?;
-        let checkpoint = self.keeper.last(&mut self.trainee, &mut self.journal)?;
+        let checkpoint = self.keeper.last(&mut self.trainee)?;
         let step = self.trainee.state.step;
         if !step.is_multiple_of(self.config.training.sample_every) {
             self.draw_samples()?;
@@ -202,23 +208,25 @@ impl<'a> Session<'a> {
         let latent_use = match ending {
             // Who stops a run wants it to end.
             Ending::Stopped => Ok(None),
-            _ => self.trainee.learner.latent_use(self.config, self.data),
+            _ => {
+                let vae = self.trainee.learner.vae();
+                vae.map(|vae| vae.latent_use(self.data)).transpose()
+            }
         };
         let latent_use = latent_use.unwrap_or_else(|reason| {
-            self.journal.log(&format!("use of the latents: {reason}"));
+            let run = &mut self.trainee.journal.run;
+            run.log(&format!("use of the latents: {reason}"));
             None
         });
         if let Some(found) = &latent_use {
-            self.journal.log(&latent_use::in_words(found));
+            self.trainee.journal.run.log(&latent_use::in_words(found));
         }
-        self.journal.done();
-        let state = self.trainee.state;
-        self.journal.log(&format!(
-            "{ending:?} at step {step} after {:.1} s",
-            state.seconds
-        ));
+        self.trainee.journal.progress.done();
+        let (state, mut run) = (self.trainee.state, self.trainee.journal.run);
+        let seconds = state.seconds;
+        run.log(&format!("{ending:?} at step {step} after {seconds:.1} s"));
         Ok(Outcome {
-            run: self.journal.run().to_owned(),
+            run: run.path().to_owned(),
             checkpoint,
             ending,
             latent_use,

@@ -6,12 +6,14 @@ use burn::tensor::{Device, Tensor, activation::log_sigmoid};
 
 use super::adam::Adam;
 use super::batch::{Batch, StepContext};
+use super::latent_use;
 use super::records::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
 use super::second_stage::{self, Stage};
-use crate::config::{Config, Likelihood, VaeConfig};
+use crate::config::{Config, VaeConfig};
+use crate::data::Dataset;
 use crate::loss::elbo::{
     beta_at, divergences, importance_weighted, log_likelihood, log_normal, log_prior_ratio,
-    reparameterize, repeated, with_free_bits,
+    reparameterize, with_free_bits,
 };
 use crate::nets::{Encoder, Generator, cpu};
 use crate::random::{Purpose, normals};
@@ -26,6 +28,9 @@ pub(super) struct Autoencoder {
 /// From where on random numbers of the second stage are for evaluation; before it, an index is a
 /// step.
 const EVALUATION: u64 = 1 << 42;
+
+/// What [`Vae::step`] returns, in nats an image: the negative bound and its two terms.
+const STATS: &[&str] = &["loss", "reconstruction", "kl"];
 
 /// What both bounds are made of.
 struct BoundTerms {
@@ -45,9 +50,6 @@ pub struct Vae {
 }
 
 impl Vae {
-    /// What [`Vae::step`] returns, in nats an image: the negative bound and its two terms.
-    pub const STATS: &'static [&'static str] = &["loss", "reconstruction", "kl"];
-
     pub(super) fn new(config: &Config, settings: &VaeConfig, device: &Device) -> Self {
         let net = Autoencoder {
             encoder: Encoder::new(config, device),
@@ -71,20 +73,11 @@ impl Vae {
         draws: usize,
         purpose: Purpose,
         index: u64,
-        device: &Device,
     ) -> BoundTerms {
-        let (x, class) = (reals.pixels, reals.classes.filter(|_| self.conditional()));
-        let [rows, ..] = x.dims();
-        let draw = || {
-            normals(
-                self.config.training.seed,
-                purpose,
-                index,
-                rows * draws,
-                self.config.model.latent,
-                device,
-            )
-        };
+        let (model, seed) = (&self.config.model, self.config.training.seed);
+        let (x, class) = (reals.pixels, reals.classes.filter(|_| model.classes > 0));
+        let (rows, device) = (x.dims()[0] * draws, x.device());
+        let draw = || normals(seed, purpose, index, rows, model.latent, &device);
         let encode = || net.encoder.forward(x.clone(), class.clone());
         // Numbers are drawn one after the other: meanwhile another thread has the encoder's
         // products.
@@ -102,8 +95,9 @@ impl Vae {
                 x.repeat_dim(0, draws),
             ),
         };
+        let class = class.map(|class| class.repeat_dim(0, draws));
         let z = reparameterize(mean, log_variance.clone(), noise.clone());
-        let logits = net.decoder.logits(z.clone(), repeated(class, draws));
+        let logits = net.decoder.logits(z.clone(), class);
         BoundTerms {
             likelihood: log_likelihood(logits, x, self.settings.likelihood, self.settings.sigma),
             ratio: log_prior_ratio(z.clone(), log_variance, noise),
@@ -112,14 +106,10 @@ impl Vae {
         }
     }
 
-    fn conditional(&self) -> bool {
-        self.config.model.classes > 0
-    }
-
     /// Names of what a step at `context` returns.
     pub(super) fn stats(&self, context: StepContext) -> &'static [&'static str] {
         match Stage::at(context.fraction, self.settings.second_stage) {
-            Stage::First(_) => Self::STATS,
+            Stage::First(_) => STATS,
             Stage::Second(_) => second_stage::STATS,
         }
     }
@@ -140,14 +130,8 @@ impl Vae {
     /// Encoder and decoder of images learn; `fraction` of the first stage is done.
     fn first_step(&mut self, step: u64, fraction: f64, reals: Batch) -> Tensor<1> {
         let s = &self.settings;
-        let terms = self.terms(
-            &self.net,
-            reals,
-            s.samples,
-            Purpose::Reparameterization,
-            step,
-            &self.device,
-        );
+        let purpose = Purpose::Reparameterization;
+        let terms = self.terms(&self.net, reals, s.samples, purpose, step);
         let error = terms.likelihood.clone().mean().neg();
         let kl = terms.divergences.clone().sum();
         let loss = if s.samples > 1 {
@@ -174,12 +158,9 @@ impl Vae {
     /// The second stage's nets learn `z` `[N, z]`, without gradients.
     fn learn_latents(&mut self, step: u64, fraction: f64, z: Tensor<2>) -> Tensor<1> {
         let noise = self.noise(Purpose::SecondStage, step, z.dims());
-        let Some(terms) = second_stage::terms(
-            &self.net.encoder,
-            &self.net.decoder,
-            Tensor::from_inner(z),
-            Tensor::from_inner(noise),
-        ) else {
+        let [z, noise] = [z, noise].map(Tensor::from_inner);
+        let terms = second_stage::terms(&self.net.encoder, &self.net.decoder, z, noise);
+        let Some(terms) = terms else {
             // A stage that is configured is there.
             return Tensor::zeros([second_stage::STATS.len()], &self.device.clone().inner());
         };
@@ -194,11 +175,8 @@ impl Vae {
     fn descend(&mut self, loss: &Tensor<1>, fraction: f64) {
         let gradients = GradientsParams::from_grads(loss.backward(), &self.net);
         let o = &self.config.optimizer;
-        self.net = self.optimizer.step(
-            o.learning_rate * o.schedule.factor(fraction),
-            self.net.clone(),
-            gradients,
-        );
+        let rate = o.learning_rate * o.schedule.factor(fraction);
+        self.net = self.optimizer.step(rate, self.net.clone(), gradients);
     }
 
     /// Standard normals `[N, z]` without gradients.
@@ -222,9 +200,8 @@ impl Vae {
     /// The negative evidence lower bound of `x` in nats an image, with one draw of noise (β does
     /// not count); of both stages where there are two.
     pub(super) fn negative_bound(&self, x: Batch, index: u64) -> f64 {
-        let device = self.device.clone().inner();
         let net = self.net.valid();
-        let terms = self.terms(&net, x, 1, Purpose::Score, index, &device);
+        let terms = self.terms(&net, x, 1, Purpose::Score, index);
         let mut bound = terms.likelihood.mean() - terms.divergences.sum();
         if let Some(gain) = self.gain(&net, terms.z, index) {
             bound = bound + gain.mean();
@@ -237,21 +214,14 @@ impl Vae {
     /// Bernoulli likelihood.
     pub(super) fn importance_bound(&self, x: Batch, draws: u64, index: u64) -> Vec<f64> {
         let (x, class) = (x.pixels, x.classes);
-        let device = self.device.clone().inner();
         let net = self.net.valid();
         let [rows, ..] = x.dims();
         let (mean, log_variance) = net.encoder.forward(x.clone(), class.clone());
         let flat: Tensor<2> = x.flatten(1, 3);
         let mut weights: Vec<Vec<f64>> = vec![Vec::new(); rows];
         for draw in 0..draws {
-            let noise = normals(
-                self.config.training.seed,
-                Purpose::Score,
-                (1 << 41) + index * draws + draw,
-                rows,
-                self.config.model.latent,
-                &device,
-            );
+            let number = (1 << 41) + index * draws + draw;
+            let noise = self.noise(Purpose::Score, number, mean.dims());
             let z = reparameterize(mean.clone(), log_variance.clone(), noise.clone());
             let logits: Tensor<2> = net.decoder.logits(z.clone(), class.clone()).flatten(1, 3);
             // log p(x|z); log p(z) and log q(z|x) without −½ log 2π, which both have.
@@ -261,7 +231,7 @@ impl Vae {
                 .sum_dim(1)
                 .mul_scalar(-0.5);
             let mut weight = (likelihood + prior - posterior).reshape([rows]);
-            if let Some(gain) = self.gain(&net, z, (1 << 41) + index * draws + draw) {
+            if let Some(gain) = self.gain(&net, z, number) {
                 weight = weight + gain;
             }
             let weight = weight.into_data();
@@ -279,14 +249,15 @@ impl Vae {
         weights.into_iter().map(bound).collect()
     }
 
+    /// KL of each latent dimension in nats.
+    pub(crate) fn latent_use(&self, data: &Dataset) -> Result<Vec<f64>, String> {
+        let (encoder, device) = (self.net.encoder.valid(), self.device.clone().inner());
+        latent_use::divergences(&encoder, &self.config, data, &device)
+    }
+
     /// Takes the second stage away.
     pub(super) fn first_stage(&mut self) {
         self.net.decoder = self.net.decoder.clone().first_stage();
-    }
-
-    /// What pixels are under the model.
-    pub(super) fn likelihood(&self) -> Likelihood {
-        self.settings.likelihood
     }
 
     pub(super) fn parts(&self) -> Result<Parts, String> {
@@ -303,8 +274,7 @@ impl Vae {
     ) -> Result<(), String> {
         self.net.decoder = load_module(self.net.decoder.clone(), read("generator")?)?;
         self.net.encoder = load_module(self.net.encoder.clone(), read("encoder")?)?;
-        self.optimizer =
-            load_optimizer(Adam::optimizer(&self.config.optimizer), read("optimizer")?)?;
+        self.optimizer = load_optimizer(&self.config.optimizer, read("optimizer")?)?;
         Ok(())
     }
 }
@@ -312,7 +282,7 @@ impl Vae {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::testing::preset;
+    use crate::nets::testing::preset;
 
     #[test]
     fn one_draw_of_the_importance_bound_is_the_evidence_bound_and_more_draws_are_tighter() {
@@ -414,22 +384,17 @@ mod tests {
         assert_ne!(begin, trained);
         assert_eq!(both(&vae), trained);
 
-        let encoder = vae
-            .net
-            .encoder
-            .valid()
-            .forward(reals().pixels.inner(), None);
+        let means = |vae: &Vae, reals: Batch| {
+            let (mean, _) = vae.net.encoder.valid().forward(reals.pixels.inner(), None);
+            mean.into_data()
+        };
+        let encoded = means(&vae, reals());
         for step in 1..4 {
             let _ = vae.step(step, at(0.5), &mut reals);
         }
         assert_eq!(first(&vae), trained);
         assert_ne!(both(&vae), trained);
-        let after = vae
-            .net
-            .encoder
-            .valid()
-            .forward(reals().pixels.inner(), None);
-        assert_eq!(after.0.into_data(), encoder.0.into_data());
+        assert_eq!(means(&vae, reals()), encoded);
     }
 
     /// With u = z + ε, log N(z; u, 1) + log N(u; 0, 1) − log N(u; z, 1) − log N(z; 0, 1) is ½(z² −

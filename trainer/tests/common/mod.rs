@@ -1,4 +1,4 @@
-//! What the tests of the program share: folders of their own and small data sets.
+//! What the tests of the program share: the program, folders of their own and small data sets.
 
 #![allow(
     dead_code,
@@ -8,6 +8,38 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The program, with nobody who types.
+pub fn dreamlet() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dreamlet"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// `--set` with each of `sets`.
+pub fn with_sets<'a>(command: &'a mut Command, sets: &[&str]) -> &'a mut Command {
+    command.args(sets.iter().flat_map(|set| ["--set", set]))
+}
+
+/// What `dreamlet train --resume` of a run gives.
+pub fn resume(run: &Path, more: &[&str]) -> Output {
+    let mut command = dreamlet();
+    command.args(["train", "--resume"]).arg(run).args(more);
+    command.output().unwrap()
+}
+
+/// All that a program said, on both streams.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+#[track_caller]
+pub fn assert_contains(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
 
 /// A new, empty folder of this name.
 pub fn scratch(name: &str) -> PathBuf {

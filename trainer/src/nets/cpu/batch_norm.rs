@@ -3,30 +3,20 @@
 //!
 //! Channels lie together, `[..., C]`: a row is one pixel, and loops run over the channels of a row.
 
+use core::array::from_fn;
+
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::TensorData;
+use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::storage::{CHUNK, contiguous, elements, owned, tensor, vectorized, zeros};
+use super::activation::leaky;
+use super::operation::{constant_output, input, output};
+use super::storage::{channels, contiguous, elements, owned, tensor, vectorized, zeros};
 
 /// Rows that are summed in single precision, before the sums go on in double: also what one task
 /// does at a time.
 const ROWS: usize = 256;
-
-/// Channels of `[..., C]`.
-fn channels(x: &FlexTensor) -> usize {
-    x.shape().iter().copied().last().unwrap_or(1).max(1)
-}
-
-fn like(shape_of: &FlexTensor, elements: Vec<f32>) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(elements, shape_of.shape()))
-}
-
-#[inline(always)]
-fn leaky(z: f32, slope: f32) -> f32 {
-    if z > 0.0 { z } else { z * slope }
-}
 
 /// Channels that a loop works on together, in arrays whose length the compiler knows.
 const LANES: usize = 16;
@@ -66,143 +56,149 @@ fn store<const L: usize>(elements: &mut [f32], at: usize, values: [f32; L]) {
     }
 }
 
-struct Sum<'a> {
-    rows: &'a [f32],
+/// `K` sums for each channel, over the rows of `R` maps, of what `terms` makes of an element of
+/// each map and the channel's `C` numbers.
+struct Sums<'a, F, const R: usize, const C: usize, const K: usize> {
+    maps: [&'a [f32]; R],
+    numbers: [&'a [f32]; C],
     channels: usize,
-    sum: &'a mut [f32],
+    terms: F,
+    sums: &'a mut [Vec<f32>; K],
 }
 
-impl ChannelLoop for Sum<'_> {
+impl<F, const R: usize, const C: usize, const K: usize> ChannelLoop for Sums<'_, F, R, C, K>
+where
+    F: Fn([f32; R], [f32; C]) -> [f32; K],
+{
     #[inline(always)]
     fn run<const L: usize>(&mut self, at: usize) {
-        let mut sum = [0.0; L];
-        for row in self.rows.chunks_exact(self.channels) {
-            let row = load::<L>(row, at);
+        let numbers = self.numbers.map(|numbers| load::<L>(numbers, at));
+        let mut sums = [[0.0; L]; K];
+        let len = self.maps.first().map_or(0, |map| map.len());
+        for place in (at..len).step_by(self.channels) {
+            let rows = self.maps.map(|map| load::<L>(map, place));
             for i in 0..L {
-                sum[i] += row[i];
+                let terms = (self.terms)(from_fn(|r| rows[r][i]), from_fn(|c| numbers[c][i]));
+                for k in 0..K {
+                    sums[k][i] += terms[k];
+                }
             }
         }
-        store(self.sum, at, sum);
+        for (into, sum) in self.sums.iter_mut().zip(sums) {
+            store(into, at, sum);
+        }
     }
 }
 
-struct Squares<'a> {
-    rows: &'a [f32],
-    channels: usize,
-    mean: &'a [f32],
-    sum: &'a mut [f32],
-}
-
-impl ChannelLoop for Squares<'_> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, at: usize) {
-        let (mean, mut sum) = (load::<L>(self.mean, at), [0.0; L]);
-        for row in self.rows.chunks_exact(self.channels) {
-            let row = load::<L>(row, at);
-            for i in 0..L {
-                sum[i] += (row[i] - mean[i]) * (row[i] - mean[i]);
-            }
-        }
-        store(self.sum, at, sum);
-    }
-}
-
-struct Apply<'a> {
-    rows: &'a [f32],
-    channels: usize,
-    scale: &'a [f32],
-    shift: &'a [f32],
-    slope: f32,
+/// Puts in the place of each element what `function` makes of it, that of `map` and the channel's
+/// `C` numbers.
+struct Apply<'a, F, const C: usize> {
     out: &'a mut [f32],
+    map: &'a [f32],
+    numbers: [&'a [f32]; C],
+    channels: usize,
+    function: F,
 }
 
-impl ChannelLoop for Apply<'_> {
+impl<F: Fn(f32, f32, [f32; C]) -> f32, const C: usize> ChannelLoop for Apply<'_, F, C> {
     #[inline(always)]
     fn run<const L: usize>(&mut self, at: usize) {
-        let (scale, shift) = (load::<L>(self.scale, at), load::<L>(self.shift, at));
-        let rows = self.rows.chunks_exact(self.channels);
-        for (row, out) in rows.zip(self.out.chunks_exact_mut(self.channels)) {
-            let mut row = load::<L>(row, at);
+        let numbers = self.numbers.map(|numbers| load::<L>(numbers, at));
+        for place in (at..self.out.len()).step_by(self.channels) {
+            let (mut out, row) = (load::<L>(self.out, place), load::<L>(self.map, place));
             for i in 0..L {
-                row[i] = leaky(row[i] * scale[i] + shift[i], self.slope);
+                out[i] = (self.function)(out[i], row[i], from_fn(|c| numbers[c][i]));
             }
-            store(out, at, row);
+            store(self.out, place, out);
         }
     }
 }
 
-/// `K` sums for each channel. `add` adds a block of [`ROWS`] rows, which begins at the number
-/// given, to sums that begin at zero. The order of additions does not depend on the number of
-/// threads.
-fn totals<const K: usize>(
-    x: &[f32],
+/// [`Sums`] of whole maps. The order of additions does not depend on the number of threads.
+fn totals<const R: usize, const C: usize, const K: usize>(
+    maps: [&[f32]; R],
+    numbers: [&[f32]; C],
     channels: usize,
-    add: impl Fn(usize, &[f32], &mut [Vec<f32>; K]) + Sync,
+    terms: impl Fn([f32; R], [f32; C]) -> [f32; K] + Copy + Sync,
 ) -> [Vec<f64>; K] {
     let block = ROWS * channels;
-    let sums: Vec<[Vec<f32>; K]> = x
-        .par_chunks(block)
-        .enumerate()
-        .map(|(index, rows)| {
-            let mut sums = core::array::from_fn(|_| vec![0.0; channels]);
-            vectorized(|| add(index * block, rows, &mut sums));
+    let blocks = maps.first().map_or(0, |map| map.len()).div_ceil(block);
+    let sums: Vec<[Vec<f32>; K]> = (0..blocks)
+        .into_par_iter()
+        .map(|index| {
+            let mut sums = from_fn(|_| vec![0.0; channels]);
+            let work = Sums {
+                maps: maps.map(|map| map.chunks(block).nth(index).unwrap_or_default()),
+                numbers,
+                channels,
+                terms,
+                sums: &mut sums,
+            };
+            vectorized(|| for_channels(channels, work));
             sums
         })
         .collect();
-    let mut total = core::array::from_fn(|_| vec![0.0; channels]);
+    let mut total = from_fn(|_| vec![0.0; channels]);
     for sums in &sums {
         for (total, sums) in total.iter_mut().zip(sums) {
-            total
-                .iter_mut()
-                .zip(sums)
-                .for_each(|(total, sum)| *total += f64::from(*sum));
+            let both = total.iter_mut().zip(sums);
+            both.for_each(|(total, sum)| *total += f64::from(*sum));
         }
     }
     total
 }
 
-#[allow(clippy::cast_possible_truncation)]
+/// [`Apply`] to a whole map.
+fn apply<const C: usize>(
+    out: &mut [f32],
+    map: &[f32],
+    numbers: [&[f32]; C],
+    channels: usize,
+    function: impl Fn(f32, f32, [f32; C]) -> f32 + Copy + Sync,
+) {
+    out.par_chunks_mut(ROWS * channels)
+        .zip(map.par_chunks(ROWS * channels))
+        .for_each(|(out, map)| {
+            let work = Apply {
+                out,
+                map,
+                numbers,
+                channels,
+                function,
+            };
+            vectorized(|| for_channels(channels, work));
+        });
+}
+
 fn single(elements: impl Iterator<Item = f64>) -> Vec<f32> {
     elements.map(|n| n as f32).collect()
 }
 
-/// Normalizes `[..., C]` and applies LeakyReLU; gives the output, mean and biased variance.
-pub(super) fn forward(
-    x: &FlexTensor,
-    gamma: &FlexTensor,
-    beta: &FlexTensor,
+/// Rows of a map.
+fn rows(map: &[f32], channels: usize) -> f64 {
+    (map.len() / channels).max(1) as f64
+}
+
+/// Batch normalization of training over `[..., C]` and LeakyReLU of `slope` (0 for ReLU); gives the
+/// output, mean and biased variance, the latter two `[C]` and without gradients.
+pub(in crate::nets) fn batch_norm<const D: usize>(
+    x: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
     epsilon: f64,
     slope: f64,
-) -> (FlexTensor, FlexTensor, FlexTensor) {
-    let channels = channels(x);
-    let (x, gamma, beta) = (contiguous(x), contiguous(gamma), contiguous(beta));
+) -> (Tensor<D>, Tensor<1>, Tensor<1>) {
+    let [(x, x_node), (gamma, gamma_node), (beta, beta_node)] =
+        [input(x), input(gamma), input(beta)];
+    let channels = channels(&x);
+    let [x, gamma, beta] = [x, gamma, beta].map(|tensor| contiguous(&tensor));
     let values = elements(&x);
-    #[allow(clippy::cast_precision_loss)]
-    let count = (values.len() / channels).max(1) as f64;
-    #[allow(clippy::cast_possible_truncation)]
+    let count = rows(values, channels);
     let slope = slope as f32;
-    let [sum] = totals(values, channels, |_, rows, [sum]| {
-        for_channels(
-            channels,
-            Sum {
-                rows,
-                channels,
-                sum,
-            },
-        );
-    });
+    let [sum] = totals([values], [], channels, |[x], []| [x]);
     let mean = single(sum.iter().map(|sum| sum / count));
-    let [squares] = totals(values, channels, |_, rows, [sum]| {
-        let mean = &mean;
-        for_channels(
-            channels,
-            Squares {
-                rows,
-                channels,
-                mean,
-                sum,
-            },
-        );
+    let [squares] = totals([values], [&mean], channels, |[x], [mean]| {
+        [(x - mean) * (x - mean)]
     });
     // Around the mean as it was rounded, corrected by what the rounding took.
     let variance: Vec<f64> = squares
@@ -221,231 +217,66 @@ pub(super) fn forward(
             .zip(sum.iter().zip(&scale))
             .map(|(beta, (sum, scale))| f64::from(*beta) - sum / count * scale),
     );
-    let scale = single(scale.into_iter());
+    let (scale, variance) = (single(scale.into_iter()), single(variance.into_iter()));
     let mut out = zeros(values.len());
-    out.par_chunks_mut(ROWS * channels)
-        .zip(values.par_chunks(ROWS * channels))
-        .for_each(|(out, values)| {
-            let work = Apply {
-                rows: values,
-                channels,
-                scale: &scale,
-                shift: &shift,
-                slope,
-                out,
-            };
-            vectorized(|| for_channels(channels, work));
-        });
-    (
-        like(&x, out),
-        tensor(mean, [channels]),
-        tensor(single(variance.into_iter()), [channels]),
-    )
+    let numbers = [&scale[..], &shift];
+    apply(
+        &mut out,
+        values,
+        numbers,
+        channels,
+        |_, x, [scale, shift]| leaky(x * scale + shift, slope),
+    );
+    let out = FlexTensor::from_data(TensorData::new(out, x.shape()));
+    let statistics = [&mean, &variance].map(|numbers| tensor(numbers.clone(), [channels]));
+    let [mean_output, variance_output] = statistics.map(constant_output);
+    let nodes = [x_node, gamma_node, beta_node];
+    let out = output(nodes, out, move |gradient, _| {
+        let inverse = variance
+            .iter()
+            .map(|v| 1.0 / (f64::from(*v) + epsilon).sqrt());
+        let inverse = single(inverse);
+        let numbers = [&mean[..], &inverse, elements(&gamma), elements(&beta)];
+        backward(&x, numbers, gradient, slope).map(Some)
+    });
+    (out, mean_output, variance_output)
 }
 
-/// Of each channel, what the way back needs.
-struct Columns {
-    mean: Vec<f32>,
-    inverse: Vec<f32>,
-    gamma: Vec<f32>,
-    beta: Vec<f32>,
-}
-
-/// [`Columns`] of `L` channels.
-struct ChannelLanes<const L: usize> {
-    mean: [f32; L],
-    inverse: [f32; L],
-    gamma: [f32; L],
-    beta: [f32; L],
-}
-
-impl Columns {
-    #[inline(always)]
-    fn load<const L: usize>(&self, at: usize) -> ChannelLanes<L> {
-        ChannelLanes {
-            mean: load(&self.mean, at),
-            inverse: load(&self.inverse, at),
-            gamma: load(&self.gamma, at),
-            beta: load(&self.beta, at),
-        }
-    }
-}
-
-impl<const L: usize> ChannelLanes<L> {
-    /// x̂, and the output's gradient through LeakyReLU, of lane `i`.
-    #[inline(always)]
-    fn through(&self, i: usize, v: f32, g: f32, slope: f32) -> (f32, f32) {
-        let normal = (v - self.mean[i]) * self.inverse[i];
-        let positive = normal * self.gamma[i] + self.beta[i] > 0.0;
-        (normal, if positive { g } else { g * slope })
-    }
-}
-
-struct GradientSums<'a> {
-    gradients: &'a [f32],
-    rows: &'a [f32],
-    channels: usize,
-    columns: &'a Columns,
-    slope: f32,
-    grad_beta: &'a mut [f32],
-    grad_gamma: &'a mut [f32],
-}
-
-impl ChannelLoop for GradientSums<'_> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, at: usize) {
-        let columns = self.columns.load::<L>(at);
-        let (mut mean_beta, mut mean_gamma) = ([0.0; L], [0.0; L]);
-        let rows = self.rows.chunks_exact(self.channels);
-        for (row, gradient) in rows.zip(self.gradients.chunks_exact(self.channels)) {
-            let (row, gradient) = (load::<L>(row, at), load::<L>(gradient, at));
-            for i in 0..L {
-                let (normal, g) = columns.through(i, row[i], gradient[i], self.slope);
-                mean_beta[i] += g;
-                mean_gamma[i] += g * normal;
-            }
-        }
-        store(self.grad_beta, at, mean_beta);
-        store(self.grad_gamma, at, mean_gamma);
-    }
-}
-
-struct GradientApply<'a> {
-    gradients: &'a mut [f32],
-    rows: &'a [f32],
-    channels: usize,
-    columns: &'a Columns,
-    slope: f32,
-    mean_beta: &'a [f32],
-    mean_gamma: &'a [f32],
-}
-
-impl ChannelLoop for GradientApply<'_> {
-    #[inline(always)]
-    fn run<const L: usize>(&mut self, at: usize) {
-        let columns = self.columns.load::<L>(at);
-        let (mean_beta, mean_gamma) = (
-            load::<L>(self.mean_beta, at),
-            load::<L>(self.mean_gamma, at),
-        );
-        let rows = self.rows.chunks_exact(self.channels);
-        for (row, out) in rows.zip(self.gradients.chunks_exact_mut(self.channels)) {
-            let (row, mut gradient) = (load::<L>(row, at), load::<L>(out, at));
-            for i in 0..L {
-                let (normal, g) = columns.through(i, row[i], gradient[i], self.slope);
-                gradient[i] = columns.gamma[i]
-                    * columns.inverse[i]
-                    * (g - mean_beta[i] - normal * mean_gamma[i]);
-            }
-            store(out, at, gradient);
-        }
-    }
-}
-
-/// The gradients, by the paper's chain rule. With z = γ·x̂ + β and g = the output's gradient
-/// through LeakyReLU: ∂γ = Σ g·x̂, ∂β = Σ g, ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂)).
-pub(super) fn backward(
+/// The gradients with respect to x, γ and β, by the paper's chain rule, from mean, 1/√(σ² + ε), γ
+/// and β of each channel. With z = γ·x̂ + β and g = the output's gradient through LeakyReLU:
+/// ∂γ = Σ g·x̂, ∂β = Σ g, ∂x = γ/√(σ² + ε) · (g − mean(g) − x̂·mean(g·x̂)).
+fn backward(
     x: &FlexTensor,
-    gamma: &FlexTensor,
-    beta: &FlexTensor,
-    mean: &FlexTensor,
-    variance: &FlexTensor,
+    numbers: [&[f32]; 4],
     gradient: FlexTensor,
-    epsilon: f64,
-    slope: f64,
-) -> (FlexTensor, FlexTensor, FlexTensor) {
+    slope: f32,
+) -> [FlexTensor; 3] {
     let channels = channels(x);
     // The input's gradient takes the place of the output's.
-    let (x, mut gradient) = (contiguous(x), owned(gradient));
-    let out = gradient.storage_mut::<f32>();
-    let values = elements(&x);
-    let [gamma, beta, mean, variance] =
-        [gamma, beta, mean, variance].map(|t| elements(&contiguous(t)).to_vec());
-    let inverse = single(
-        variance
-            .iter()
-            .map(|variance| 1.0 / (f64::from(*variance) + epsilon).sqrt()),
-    );
-    let columns = Columns {
-        mean,
-        inverse,
-        gamma,
-        beta,
+    let mut gradient = owned(gradient);
+    let (values, out) = (elements(x), gradient.storage_mut::<f32>());
+    let count = rows(values, channels);
+    // x̂, and the output's gradient through LeakyReLU.
+    let through = move |g: f32, x: f32, [mean, inverse, gamma, beta]: [f32; 4]| {
+        let normal = (x - mean) * inverse;
+        let positive = normal * gamma + beta > 0.0;
+        (normal, if positive { g } else { g * slope })
     };
-    #[allow(clippy::cast_precision_loss)]
-    let count = (values.len() / channels).max(1) as f64;
-    #[allow(clippy::cast_possible_truncation)]
-    let slope = slope as f32;
-    let [grad_beta, grad_gamma] = totals(
-        out,
-        channels,
-        |begin, gradients, [grad_beta, grad_gamma]| {
-            let work = GradientSums {
-                gradients,
-                rows: values.get(begin..).unwrap_or_default(),
-                channels,
-                columns: &columns,
-                slope,
-                grad_beta,
-                grad_gamma,
-            };
-            for_channels(channels, work);
-        },
-    );
-    let (mean_beta, mean_gamma) = (
-        single(grad_beta.iter().map(|sum| sum / count)),
-        single(grad_gamma.iter().map(|sum| sum / count)),
-    );
-    out.par_chunks_mut(ROWS * channels)
-        .zip(values.par_chunks(ROWS * channels))
-        .for_each(|(gradients, rows)| {
-            let work = GradientApply {
-                gradients,
-                rows,
-                channels,
-                columns: &columns,
-                slope,
-                mean_beta: &mean_beta,
-                mean_gamma: &mean_gamma,
-            };
-            vectorized(|| for_channels(channels, work));
+    let [grad_beta, grad_gamma] =
+        totals([out, values], numbers, channels, move |[g, x], numbers| {
+            let (normal, g) = through(g, x, numbers);
+            [g, g * normal]
         });
-    (
-        gradient,
-        tensor(single(grad_gamma.into_iter()), [channels]),
-        tensor(single(grad_beta.into_iter()), [channels]),
-    )
-}
-
-pub(super) fn leaky_relu(x: FlexTensor, slope: f64) -> FlexTensor {
-    #[allow(clippy::cast_possible_truncation)]
-    let slope = slope as f32;
-    let mut out = owned(x);
-    let elements = out.storage_mut::<f32>();
-    elements.par_chunks_mut(CHUNK).for_each(|out| {
-        vectorized(|| out.iter_mut().for_each(|v| *v = leaky(*v, slope)));
+    let mean_beta = single(grad_beta.iter().map(|sum| sum / count));
+    let mean_gamma = single(grad_gamma.iter().map(|sum| sum / count));
+    let [mean, inverse, gamma, beta] = numbers;
+    let numbers = [mean, inverse, gamma, beta, &mean_beta, &mean_gamma];
+    apply(out, values, numbers, channels, move |g, x, numbers| {
+        let [mean, inverse, gamma, beta, mean_beta, mean_gamma] = numbers;
+        let (normal, g) = through(g, x, [mean, inverse, gamma, beta]);
+        gamma * inverse * (g - mean_beta - normal * mean_gamma)
     });
-    out
-}
-
-/// The gradient of [`leaky_relu`], from its output.
-pub(super) fn leaky_relu_backward(
-    output: &FlexTensor,
-    gradient: FlexTensor,
-    slope: f64,
-) -> FlexTensor {
-    let (output, mut out) = (contiguous(output), owned(gradient));
-    #[allow(clippy::cast_possible_truncation)]
-    let slope = slope as f32;
-    out.storage_mut::<f32>()
-        .par_chunks_mut(CHUNK)
-        .zip(elements(&output).par_chunks(CHUNK))
-        .for_each(|(out, output)| {
-            vectorized(|| {
-                for (g, y) in out.iter_mut().zip(output) {
-                    *g = if *y > 0.0 { *g } else { *g * slope };
-                }
-            });
-        });
-    out
+    let [grad_gamma, grad_beta] =
+        [grad_gamma, grad_beta].map(|sums| tensor(single(sums.into_iter()), [channels]));
+    [gradient, grad_gamma, grad_beta]
 }

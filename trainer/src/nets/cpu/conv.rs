@@ -5,12 +5,50 @@
 //! windows is never made.
 
 use burn::backend::flex::FlexTensor;
+use burn::tensor::Tensor;
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::geometry::{Frame, Geometry, Run};
 use super::matmul_kernel::{Matmul, TransposedMatmul, WindowRows, panel, panels};
-use super::storage::{contiguous, dims_of, elements, tensor, vectorized, zeros};
+use super::operation::{input, output};
+use super::storage::{contiguous, dims_of, elements, tensor, total, vectorized, zeros};
+
+/// A convolution without bias: `big` `[N, H, W, B]` with `weight` `[S, B, rows, columns]` to
+/// `[N, h, w, S]`.
+///
+/// `big` is the map of a convolution with more pixels (its input, or a transposed convolution's
+/// output), `small` the other; a weight is `[small channels, big channels, rows, columns]` in both
+/// cases.
+pub(in crate::nets) fn conv2d(big: Tensor<4>, weight: Tensor<4>, geometry: Geometry) -> Tensor<4> {
+    let ((big, big_node), (weight, weight_node)) = (input(big), input(weight));
+    let small = small_of_big(&big, &weight, &geometry);
+    output([big_node, weight_node], small, move |gradient, wanted| {
+        let [big_wanted, weight_wanted] = wanted;
+        [
+            big_wanted.then(|| big_of_small(&gradient, &weight, &geometry)),
+            weight_wanted.then(|| weight_grad(&big, &gradient, &geometry)),
+        ]
+    })
+}
+
+/// A transposed convolution without bias: `small` `[N, h, w, S]` with `weight` `[S, B, rows,
+/// columns]` to `[N, H, W, B]`; the adjoint of [`conv2d`].
+pub(in crate::nets) fn conv_transpose2d(
+    small: Tensor<4>,
+    weight: Tensor<4>,
+    geometry: Geometry,
+) -> Tensor<4> {
+    let ((small, small_node), (weight, weight_node)) = (input(small), input(weight));
+    let big = big_of_small(&small, &weight, &geometry);
+    output([small_node, weight_node], big, move |gradient, wanted| {
+        let [small_wanted, weight_wanted] = wanted;
+        [
+            small_wanted.then(|| small_of_big(&gradient, &weight, &geometry)),
+            weight_wanted.then(|| weight_grad(&gradient, &small, &geometry)),
+        ]
+    })
+}
 
 /// Channels of the big map from which on the matrix product of a transposed convolution has them
 /// as columns. With fewer most of a vector would be empty, and the taps are columns.
@@ -46,17 +84,30 @@ impl Windows {
             parts: &self.parts,
             len: self.len,
         };
-        let wide = panel();
-        for (index, panel) in self.weight.iter().enumerate() {
-            let begin = index * wide;
-            Arch::new().dispatch(Matmul {
-                rows,
-                panel,
-                out: out.get_mut(begin..).unwrap_or_default(),
-                offsets: self.offsets.get(..count).unwrap_or_default(),
-                columns: wide.min(columns - begin),
-            });
-        }
+        let offsets = self.offsets.get(..count).unwrap_or_default();
+        matmul(rows, &self.weight, columns, offsets, out);
+    }
+}
+
+/// `rows` times a matrix of `columns` columns, as [`panels`]: row m goes to `out` from
+/// `offsets[m]`.
+fn matmul(
+    rows: WindowRows<'_>,
+    panels: &[Vec<f32>],
+    columns: usize,
+    offsets: &[usize],
+    out: &mut [f32],
+) {
+    let wide = panel();
+    for (index, panel) in panels.iter().enumerate() {
+        let begin = index * wide;
+        Arch::new().dispatch(Matmul {
+            rows,
+            panel,
+            out: out.get_mut(begin..).unwrap_or_default(),
+            offsets,
+            columns: wide.min(columns - begin),
+        });
     }
 }
 
@@ -170,8 +221,8 @@ fn weight_from_matrix(matrix: &[f32], small: usize, channels: usize, taps: usize
     out
 }
 
-/// A convolution: `big` `[N, H, W, B]` with `weight` `[S, B, rows, columns]` to `[N, h, w, S]`.
-pub(super) fn conv2d(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
+/// [`conv2d`] on burn-flex tensors.
+fn small_of_big(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
     let [count, _, _, channels] = dims_of(big);
     let [small] = dims_of(weight);
     let [small_height, small_width] = geometry.small();
@@ -203,19 +254,14 @@ pub(super) fn conv2d(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry)
     tensor(out, [count, small_height, small_width, small])
 }
 
-/// A transposed convolution: `small` `[N, h, w, S]` with `weight` `[S, B, rows, columns]` to `[N,
-/// H, W, B]`.
-pub(super) fn conv_transpose2d(
-    small: &FlexTensor,
-    weight: &FlexTensor,
-    geometry: &Geometry,
-) -> FlexTensor {
+/// [`conv_transpose2d`] on burn-flex tensors.
+fn big_of_small(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
     let [count, _, _, small_channels] = dims_of(small);
     let [_, channels] = dims_of(weight);
     let [height, width] = geometry.big;
     let mut out = zeros(count * geometry.big_pixels() * channels);
     if channels < MIN_COLUMN_CHANNELS {
-        conv_transpose2d_few_channels(small, weight, geometry, &mut out);
+        big_of_small_few_channels(small, weight, geometry, &mut out);
     } else {
         let (small, weight) = (contiguous(small), contiguous(weight));
         let frame = geometry.small_frame(small_channels);
@@ -234,31 +280,9 @@ pub(super) fn conv_transpose2d(
     tensor(out, [count, height, width, channels])
 }
 
-/// `x` `[rows, terms]` times a matrix of `columns` columns, as [`panels`], into `out`.
-fn matmul_rows(x: &[f32], terms: usize, panels: &[Vec<f32>], columns: usize, out: &mut [f32]) {
-    let rows = x.len() / terms.max(1);
-    let starts: Vec<usize> = (0..rows).map(|row| row * terms).collect();
-    let offsets: Vec<usize> = (0..rows).map(|row| row * columns).collect();
-    for (index, elements) in panels.iter().enumerate() {
-        let begin = index * panel();
-        Arch::new().dispatch(Matmul {
-            rows: WindowRows {
-                elements: x,
-                starts: &starts,
-                parts: &[0],
-                len: terms,
-            },
-            panel: elements,
-            out: out.get_mut(begin..).unwrap_or_default(),
-            offsets: &offsets,
-            columns: panel().min(columns - begin),
-        });
-    }
-}
-
-/// [`conv_transpose2d`] where the big map has few channels: the product has a column for each tap,
+/// [`big_of_small`] where the big map has few channels: the product has a column for each tap,
 /// and they are added up where they fall.
-fn conv_transpose2d_few_channels(
+fn big_of_small_few_channels(
     small: &FlexTensor,
     weight: &FlexTensor,
     geometry: &Geometry,
@@ -276,19 +300,24 @@ fn conv_transpose2d_few_channels(
     out.par_chunks_mut((each * image_len).max(1))
         .zip(elements(&small).par_chunks((each * small_len).max(1)))
         .for_each(|(out, small)| {
-            let mut given = vec![0.0; small.len() / small_channels.max(1) * columns];
-            matmul_rows(small, small_channels, &panels, columns, &mut given);
+            let pixels = small.len() / small_channels.max(1);
+            let mut given = vec![0.0; pixels * columns];
+            let starts: Vec<usize> = (0..pixels).map(|row| row * small_channels).collect();
+            let offsets: Vec<usize> = (0..pixels).map(|row| row * columns).collect();
+            let rows = WindowRows {
+                elements: small,
+                starts: &starts,
+                parts: &[0],
+                len: small_channels,
+            };
+            matmul(rows, &panels, columns, &offsets, &mut given);
             vectorized(|| fold(&given, channels, geometry, &runs, out));
         });
 }
 
 /// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N,
 /// h, w, S]`.
-pub(super) fn conv2d_weight_grad(
-    big: &FlexTensor,
-    small: &FlexTensor,
-    geometry: &Geometry,
-) -> FlexTensor {
+fn weight_grad(big: &FlexTensor, small: &FlexTensor, geometry: &Geometry) -> FlexTensor {
     let [count, _, _, channels] = dims_of(big);
     let [_, _, _, small_channels] = dims_of(small);
     let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
@@ -326,19 +355,7 @@ pub(super) fn conv2d_weight_grad(
             sum
         })
         .collect();
-    let mut total = vec![0.0; rows * small_channels];
-    let piece = total.len().div_ceil(8).max(1);
-    total
-        .par_chunks_mut(piece)
-        .enumerate()
-        .for_each(|(index, total)| {
-            vectorized(|| {
-                for sum in &sums {
-                    let sum = sum.get(index * piece..).unwrap_or_default();
-                    total.iter_mut().zip(sum).for_each(|(t, s)| *t += s);
-                }
-            });
-        });
+    let total = total(&sums, rows * small_channels);
     let out = weight_from_matrix(&total, small_channels, channels, geometry.taps());
     tensor(
         out,

@@ -34,6 +34,11 @@ pub(super) fn dims_of<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
     dims
 }
 
+/// Channels of `[..., C]`.
+pub(super) fn channels(x: &FlexTensor) -> usize {
+    x.shape().iter().copied().last().unwrap_or(1).max(1)
+}
+
 /// A vector of zeros; a long one is written by all threads, because its memory is new to the
 /// process as often as not.
 pub(super) fn zeros(len: usize) -> Vec<f32> {
@@ -71,3 +76,49 @@ pub(super) fn owned(tensor: FlexTensor) -> FlexTensor {
 
 /// Elements that one task of an operation on single elements works through at a time.
 pub(super) const CHUNK: usize = 1 << 14;
+
+/// A function of each element.
+pub(super) fn each(x: FlexTensor, function: impl Fn(f32) -> f32 + Sync) -> FlexTensor {
+    let mut x = owned(x);
+    x.storage_mut::<f32>()
+        .par_chunks_mut(CHUNK)
+        .for_each(|x| vectorized(|| x.iter_mut().for_each(|x| *x = function(*x))));
+    x
+}
+
+/// A function of each element and that at its place in `other`.
+pub(super) fn each_with(
+    x: FlexTensor,
+    other: &FlexTensor,
+    function: impl Fn(f32, f32) -> f32 + Sync,
+) -> FlexTensor {
+    let (mut x, other) = (owned(x), contiguous(other));
+    x.storage_mut::<f32>()
+        .par_chunks_mut(CHUNK)
+        .zip(elements(&other).par_chunks(CHUNK))
+        .for_each(|(x, other)| {
+            vectorized(|| {
+                for (x, other) in x.iter_mut().zip(other) {
+                    *x = function(*x, *other);
+                }
+            });
+        });
+    x
+}
+
+/// The sum of vectors of `len` elements, added in their order.
+pub(super) fn total(parts: &[Vec<f32>], len: usize) -> Vec<f32> {
+    let mut total = vec![0.0; len];
+    total
+        .par_chunks_mut(CHUNK)
+        .enumerate()
+        .for_each(|(index, total)| {
+            vectorized(|| {
+                for part in parts {
+                    let part = part.get(index * CHUNK..).unwrap_or_default();
+                    total.iter_mut().zip(part).for_each(|(t, p)| *t += p);
+                }
+            });
+        });
+    total
+}

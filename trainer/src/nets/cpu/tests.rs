@@ -1,11 +1,12 @@
 //! Held to burn's own operations, values and gradients.
 
-use burn::nn::conv::{Conv2dConfig, ConvTranspose2dConfig};
-use burn::nn::{BatchNormConfig, PaddingConfig2d};
-use burn::tensor::activation::leaky_relu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::{Param, ParamId};
+use burn::nn::BatchNormConfig;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Device, Tensor, TensorData, activation, module};
 
 use super::*;
+use crate::config::OutputActivation;
 use crate::random::{Purpose, stream};
 
 fn elements<const D: usize>(salt: u64, shape: [usize; D]) -> Tensor<D> {
@@ -40,6 +41,27 @@ fn near<const D: usize>(what: &str, expected: Tensor<D>, found: Tensor<D>) {
     }
 }
 
+/// Values of `expected` and `found` and their gradients with respect to each of `inputs`.
+fn alike<const D: usize, const E: usize>(
+    what: &str,
+    inputs: &[Tensor<D>],
+    [expected, found]: [Tensor<E>; 2],
+) {
+    near(what, expected.clone(), found.clone());
+    let pull = elements(500, expected.dims());
+    let (a, b) = (
+        (expected * pull.clone()).sum().backward(),
+        (found * pull).sum().backward(),
+    );
+    for (at, input) in inputs.iter().enumerate() {
+        near(
+            &format!("{what}, input {at}"),
+            input.grad(&a).unwrap(),
+            input.grad(&b).unwrap(),
+        );
+    }
+}
+
 /// Kernel, stride, padding, big size, big channels, small channels, images.
 type Case = (usize, usize, usize, [usize; 2], usize, usize, usize);
 
@@ -62,51 +84,25 @@ const CASES: [Case; 12] = [
 
 #[test]
 fn convolutions_equal_burns_with_their_gradients() {
-    for (case, (kernel, stride, padding, big, channels, small, count)) in
-        CASES.into_iter().enumerate()
-    {
+    for (case, (kernel, stride, padding, big, channels, small, count)) in (0..).zip(CASES) {
         let geometry = Geometry {
             kernel,
             stride,
             padding,
             big,
         };
-        let x = elements(case as u64, [count, channels, big[0], big[1]]);
-        let weight = elements(100 + case as u64, [small, channels, kernel, kernel]);
-        let config = Conv2dConfig::new([channels, small], [kernel, kernel])
-            .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(
-                padding, padding, padding, padding,
-            ))
-            .with_bias(false);
-        let mut layer = config.init(&x.device());
-        layer.weight = burn::module::Param::from_tensor(weight.clone());
-        let expected = layer.forward(x.clone());
+        let x = elements(case, [count, channels, big[0], big[1]]);
+        let weight = elements(100 + case, [small, channels, kernel, kernel]);
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+        let expected = module::conv2d(x.clone(), weight.clone(), None, options);
         let found = first(conv2d(last(x.clone()), weight.clone(), geometry));
-        near(&format!("case {case}"), expected.clone(), found.clone());
-        let pull = elements(200 + case as u64, expected.dims());
-        let (a, b) = (
-            (expected * pull.clone()).sum().backward(),
-            (found * pull).sum().backward(),
-        );
-        near(
-            &format!("case {case}, input"),
-            x.grad(&a).unwrap(),
-            x.grad(&b).unwrap(),
-        );
-        near(
-            &format!("case {case}, weight"),
-            layer.weight.val().grad(&a).unwrap(),
-            weight.grad(&b).unwrap(),
-        );
+        alike(&format!("case {case}"), &[x, weight], [expected, found]);
     }
 }
 
 #[test]
 fn transposed_convolutions_equal_burns_with_their_gradients() {
-    for (case, (kernel, stride, padding, small_size, channels, small, count)) in
-        CASES.into_iter().enumerate()
-    {
+    for (case, (kernel, stride, padding, small_size, channels, small, count)) in (0..).zip(CASES) {
         let big = small_size.map(|n| ((n - 1) * stride + kernel).saturating_sub(2 * padding));
         let geometry = Geometry {
             kernel,
@@ -115,79 +111,33 @@ fn transposed_convolutions_equal_burns_with_their_gradients() {
             big,
         };
         assert_eq!(geometry.small(), small_size);
-        let x = elements(case as u64, [count, small, small_size[0], small_size[1]]);
-        let weight = elements(100 + case as u64, [small, channels, kernel, kernel]);
-        let config = ConvTranspose2dConfig::new([small, channels], [kernel, kernel])
-            .with_stride([stride, stride])
-            .with_padding([padding, padding])
-            .with_bias(false);
-        let mut layer = config.init(&x.device());
-        layer.weight = burn::module::Param::from_tensor(weight.clone());
-        let expected = layer.forward(x.clone());
+        let x = elements(case, [count, small, small_size[0], small_size[1]]);
+        let weight = elements(100 + case, [small, channels, kernel, kernel]);
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0; 2], [1; 2], 1);
+        let expected = module::conv_transpose2d(x.clone(), weight.clone(), None, options);
         let found = first(conv_transpose2d(last(x.clone()), weight.clone(), geometry));
-        near(&format!("case {case}"), expected.clone(), found.clone());
-        let pull = elements(200 + case as u64, expected.dims());
-        let (a, b) = (
-            (expected * pull.clone()).sum().backward(),
-            (found * pull).sum().backward(),
-        );
-        near(
-            &format!("case {case}, input"),
-            x.grad(&a).unwrap(),
-            x.grad(&b).unwrap(),
-        );
-        near(
-            &format!("case {case}, weight"),
-            layer.weight.val().grad(&a).unwrap(),
-            weight.grad(&b).unwrap(),
-        );
+        alike(&format!("case {case}"), &[x, weight], [expected, found]);
     }
 }
 
 #[test]
 fn normalization_equals_burns_with_its_gradients() {
-    for (case, shape) in [[5, 3, 7, 7], [64, 8, 4, 4], [2, 1, 1, 3]]
-        .into_iter()
-        .enumerate()
-    {
-        let x = elements(300 + case as u64, shape);
-        let [gamma, beta] = [310, 320].map(|salt| elements(salt + case as u64, [shape[1]]));
+    for (case, shape) in (0..).zip([[5, 3, 7, 7], [64, 8, 4, 4], [2, 1, 1, 3]]) {
+        let channels = shape[1];
+        let x = elements(300 + case, shape);
+        let [gamma, beta] = [310, 320].map(|salt| elements(salt + case, [1, channels, 1, 1]));
+        let flat = |numbers: &Tensor<4>| numbers.clone().reshape([channels]);
         for slope in [0.0, 0.2] {
-            let mut layer = BatchNormConfig::new(shape[1]).init(&x.device());
-            layer.gamma = burn::module::Param::from_tensor(gamma.clone());
-            layer.beta = burn::module::Param::from_tensor(beta.clone());
-            let expected = leaky_relu(layer.forward(x.clone()), slope);
-            let (found, _, _) = batch_norm(
-                last(x.clone()),
-                gamma.clone(),
-                beta.clone(),
-                layer.epsilon,
-                slope,
-            );
-            let found = first(found);
+            let mut layer = BatchNormConfig::new(channels).init(&x.device());
+            layer.gamma = Param::initialized(ParamId::new(), flat(&gamma));
+            layer.beta = Param::initialized(ParamId::new(), flat(&beta));
+            let expected = activation::leaky_relu(layer.forward(x.clone()), slope);
+            let (gamma_row, beta_row) = (flat(&gamma), flat(&beta));
+            let (found, _, _) =
+                batch_norm(last(x.clone()), gamma_row, beta_row, layer.epsilon, slope);
+            let inputs = [x.clone(), gamma.clone(), beta.clone()];
             let what = format!("case {case}, slope {slope}");
-            near(&what, expected.clone(), found.clone());
-            let pull = elements(330 + case as u64, shape);
-            let (a, b) = (
-                (expected * pull.clone()).sum().backward(),
-                (found * pull).sum().backward(),
-            );
-            near(
-                &format!("{what}, x"),
-                x.grad(&a).unwrap(),
-                x.grad(&b).unwrap(),
-            );
-            let [own_gamma, own_beta] = [layer.gamma.val(), layer.beta.val()];
-            near(
-                &format!("{what}, gamma"),
-                own_gamma.grad(&a).unwrap(),
-                gamma.grad(&b).unwrap(),
-            );
-            near(
-                &format!("{what}, beta"),
-                own_beta.grad(&a).unwrap(),
-                beta.grad(&b).unwrap(),
-            );
+            alike(&what, &inputs, [expected, first(found)]);
         }
     }
 }
@@ -206,41 +156,15 @@ fn statistics_of_a_batch_far_from_zero_are_right() {
 #[test]
 fn leaky_relu_equals_burns_with_its_gradient() {
     let x = elements(400, [3, 2, 5, 5]);
-    let pull = elements(401, [3, 2, 5, 5]);
-    let (expected, found) = (leaky_relu(x.clone(), 0.2), leaky_relu(x.clone(), 0.2));
-    near("values", expected.clone(), found.clone());
-    let (a, b) = (
-        (expected * pull.clone()).sum().backward(),
-        (found * pull).sum().backward(),
-    );
-    near("gradient", x.grad(&a).unwrap(), x.grad(&b).unwrap());
+    let expected = activation::leaky_relu(x.clone(), 0.2);
+    let found = leaky_relu(x.clone(), 0.2);
+    alike("leaky_relu", &[x], [expected, found]);
 }
 
 #[test]
 fn only_tensors_with_gradients_in_flex_are_meant() {
     assert!(on_cpu_backend(&elements(1, [1])));
     assert!(!on_cpu_backend(&Tensor::<1>::zeros([1], &Device::flex())));
-}
-
-/// Values of `expected` and `found` and their gradients with respect to each of `inputs`.
-fn alike<const D: usize, const E: usize>(
-    what: &str,
-    inputs: &[Tensor<D>],
-    [expected, found]: [Tensor<E>; 2],
-) {
-    near(what, expected.clone(), found.clone());
-    let pull = elements(500, expected.dims());
-    let (a, b) = (
-        (expected * pull.clone()).sum().backward(),
-        (found * pull).sum().backward(),
-    );
-    for (at, input) in inputs.iter().enumerate() {
-        near(
-            &format!("{what}, input {at}"),
-            input.grad(&a).unwrap(),
-            input.grad(&b).unwrap(),
-        );
-    }
 }
 
 #[test]
@@ -253,7 +177,7 @@ fn bias_and_leaky_relu_equal_burns_with_their_gradients() {
             let expected = if slope == 1.0 {
                 sum
             } else {
-                leaky_relu(sum, slope)
+                activation::leaky_relu(sum, slope)
             };
             let found = bias_leaky_relu(x.clone(), bias.clone().reshape([shape[1]]), slope);
             let what = format!("{shape:?}, slope {slope}");
@@ -264,23 +188,28 @@ fn bias_and_leaky_relu_equal_burns_with_their_gradients() {
 
 #[test]
 fn logistic_function_and_tanh_equal_burns_with_their_gradients() {
-    use burn::tensor::activation::{sigmoid, tanh};
     let x = elements(420, [9, 1111]);
-    let logistic = [sigmoid(x.clone()), activate(x.clone(), Activation::Sigmoid)];
+    let logistic = [
+        activation::sigmoid(x.clone()),
+        activate(x.clone(), OutputActivation::Sigmoid),
+    ];
     alike("sigmoid", core::slice::from_ref(&x), logistic);
-    let squashed = [tanh(x.clone()), activate(x.clone(), Activation::Tanh)];
+    let squashed = [
+        activation::tanh(x.clone()),
+        activate(x.clone(), OutputActivation::Tanh),
+    ];
     alike("tanh", &[x], squashed);
 }
 
 #[test]
 fn terms_of_the_evidence_bound_equal_burns_with_their_gradients() {
-    use burn::tensor::activation::log_sigmoid;
     for shape in [[130, 784], [3, 5], [2, 20_000]] {
         let [logits, mean, log_variance] =
             [430, 431, 432].map(|salt| elements(salt, shape).mul_scalar(3.0).detach());
         let [logits, mean, log_variance] = [logits, mean, log_variance].map(|t| t.require_grad());
         let [x, noise] = [433, 434].map(|salt| elements(salt, shape).detach());
-        let expected = (log_sigmoid(logits.clone().neg()) + x.clone() * logits.clone()).sum_dim(1);
+        let expected =
+            (activation::log_sigmoid(logits.clone().neg()) + x.clone() * logits.clone()).sum_dim(1);
         let found = bernoulli(logits.clone(), x);
         let what = |name: &str| format!("{name}, {shape:?}");
         alike(
@@ -375,7 +304,10 @@ fn results_do_not_depend_on_the_number_of_threads() {
                 spectral_norm(dense.clone(), elements(474, [40 * 49]).detach());
             let maps = conv2d(x.clone(), weight.clone(), geometry);
             let y = matmul(maps.reshape([37, 40 * 49]), spectral_norm);
-            let y = activate(bias_leaky_relu(y, bias.clone(), 0.2), Activation::Tanh);
+            let y = activate(
+                bias_leaky_relu(y, bias.clone(), 0.2),
+                OutputActivation::Tanh,
+            );
             let gradients = y.clone().sum().backward();
             let bytes = |t: Option<Tensor<1>>| t.unwrap().into_data();
             [

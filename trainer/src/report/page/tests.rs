@@ -123,7 +123,7 @@ fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
     // As the last words of the training have it.
     let saved = Saved::open(&run, Which::default()).unwrap();
     let learner = saved.learner().unwrap().unwrap();
-    let divergences = learner.latent_use(&saved.config, &data).unwrap().unwrap();
+    let divergences = learner.vae().unwrap().latent_use(&data).unwrap();
     assert!(html.contains(&latent_use::how_many(&divergences)));
     assert_eq!(html.matches("from −3 to 3\"").count(), 5);
     assert_eq!(html.matches("and training image").count(), 16);
