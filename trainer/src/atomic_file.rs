@@ -1,7 +1,16 @@
 //! Files that are either whole or not there, as the compiler writes them, and hashes of files.
+//!
+//! Caches are sealed files:
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 8 | name of the format |
+//! | 32 | key: SHA-256 of all that the content depends on |
+//! | ... | content |
+//! | 32 | SHA-256 of everything before |
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 #[cfg(test)]
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +19,7 @@ pub(crate) use dreamlet_compiler::atomic_file::{
     rename_synced, sync_folder, write_atomic, write_atomic_parts, write_synced,
 };
 pub(crate) use dreamlet_runtime::card::sha256;
+use sha2::{Digest, Sha256};
 
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -29,12 +39,55 @@ pub(crate) fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A vector of `len` zeros, or `None` when there is no room for it.
-pub(crate) fn try_zeros(len: usize) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).ok()?;
-    bytes.resize(len, 0);
-    Some(bytes)
+/// Writes a sealed file; its content comes in parts.
+pub(crate) fn write_sealed(
+    path: &Path,
+    format: &[u8; 8],
+    key: &[u8; 32],
+    content: &[&[u8]],
+) -> io::Result<()> {
+    let parts = [&[&format[..], key], content].concat();
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| hash.update(part));
+    let sum = hash.finalize();
+    write_atomic_parts(path, &[&parts[..], &[&sum]].concat())
+}
+
+/// The content of a sealed file of this format; `None` if it has another key.
+///
+/// # Errors
+/// As reading; [`io::ErrorKind::InvalidData`] of a file that is not what was written.
+pub(crate) fn read_sealed(
+    mut file: File,
+    format: &[u8; 8],
+    key: &[u8; 32],
+) -> io::Result<Option<Vec<u8>>> {
+    let damaged = || io::Error::from(io::ErrorKind::InvalidData);
+    let mut head = [0; 40];
+    file.read_exact(&mut head)?;
+    if !head.starts_with(format) {
+        return Err(damaged());
+    }
+    if !head.ends_with(key) {
+        return Ok(None);
+    }
+    let mut content = Vec::new();
+    file.read_to_end(&mut content)?;
+    let end = content.len().checked_sub(32).ok_or_else(damaged)?;
+    let mut hash = Sha256::new_with_prefix(head);
+    hash.update(&content[..end]);
+    if hash.finalize()[..] != content[end..] {
+        return Err(damaged());
+    }
+    content.truncate(end);
+    Ok(Some(content))
+}
+
+/// Takes a little-endian `u64` from the front of bytes.
+pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<usize> {
+    let (number, rest) = bytes.split_first_chunk::<8>()?;
+    *bytes = rest;
+    usize::try_from(u64::from_le_bytes(*number)).ok()
 }
 
 /// A fresh folder for a test, removed when dropped.

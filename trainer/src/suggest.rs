@@ -1,6 +1,5 @@
 //! Slips of the pen: the word that was probably meant.
 
-use strsim::levenshtein;
 pub(crate) use strsim::levenshtein as distance;
 
 /// The word of `words` with the smallest edit distance to `word`, if it is near enough to be a
@@ -8,7 +7,7 @@ pub(crate) use strsim::levenshtein as distance;
 pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     words
         .into_iter()
-        .map(|w| (levenshtein(word, w), w))
+        .map(|w| (distance(word, w), w))
         .filter(|(distance, w)| *distance <= w.len().max(word.len()) / 2)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, w)| w)
@@ -20,10 +19,10 @@ mod tests {
 
     #[test]
     fn edit_distances_are_those_of_the_definition() {
-        assert_eq!(levenshtein("kitten", "sitting"), 3);
-        assert_eq!(levenshtein("", "abc"), 3);
-        assert_eq!(levenshtein("abc", ""), 3);
-        assert_eq!(levenshtein("same", "same"), 0);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("same", "same"), 0);
     }
 
     #[test]

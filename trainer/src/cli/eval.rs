@@ -9,10 +9,10 @@ use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
 use super::sample::range_note;
-use crate::data::{self, Bar, DataSpec, Dataset, LoadOptions};
+use crate::data::{self, Bar, DataSpec, Dataset, FolderImages, LoadOptions};
 use crate::evaluation::{
-    self, Evaluation, EvaluationError, EvaluationOptions, Evaluator, FileSource, FolderSource,
-    ImageSource, Metric, OnnxExtractor,
+    self, Evaluation, EvaluationError, EvaluationOptions, Evaluator, FileSource, ImageSource,
+    Metric, OnnxExtractor,
 };
 use crate::sheet::{chw_to_hwc, enlarge, grid, save_png};
 use crate::training::saved::{Saved, Which};
@@ -110,7 +110,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     let source: &mut dyn ImageSource = match &mut model {
         EvalSubject::Run(_, source) | EvalSubject::File(source) => source,
         EvalSubject::Folder(path) => {
-            folder.insert(FolderSource::open(path, data.height, data.channels)?)
+            folder.insert(FolderImages::open(path, data.height, data.channels)?)
         }
     };
     let extractor = args.extractor.as_ref();
@@ -139,7 +139,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
     };
     let mut evaluator = Evaluator::new(&data, options)?;
     let mut found = evaluator.evaluate(&args.model.display().to_string(), source)?;
-    for note in folder.iter().flat_map(FolderSource::notes) {
+    for note in folder.iter().flat_map(FolderImages::notes) {
         log::warn!("note: {note}");
     }
     if let EvalSubject::Run(saved, _) = &model
@@ -242,14 +242,15 @@ fn metrics(args: &EvalArgs, data: &Dataset) -> Vec<Metric> {
         return args.metrics.clone();
     }
     if args.extractor.is_some() || evaluation::classifiable(data) {
-        return Metric::ALL.to_vec();
+        return Metric::all().collect();
     }
     log::warn!(
         "note: {} has no labels to train a classifier on, so these are the metrics of pixels; --extractor FILE.onnx gives the others, and so does a sub-folder for each class",
         data.name
     );
-    let all = Metric::ALL.into_iter();
-    all.filter(|metric| !metric.needs_features()).collect()
+    Metric::all()
+        .filter(|metric| !metric.needs_features())
+        .collect()
 }
 
 fn wants(args: &EvalArgs, metric: Metric) -> bool {

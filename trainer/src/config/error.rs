@@ -9,7 +9,7 @@ use super::keys::Key;
 use super::settings::{KEYS, find};
 use crate::suggest::nearest;
 
-/// One variant for each way a configuration can be wrong.
+/// One variant for each way a configuration can be wrong. An `origin` is a file, preset or option.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -18,69 +18,43 @@ pub enum ConfigError {
         preset_meant(.name),
         PRESETS.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
     )]
-    UnknownPreset {
-        /// The name as written.
-        name: String,
-    },
-    /// The file cannot be read.
+    UnknownPreset { name: String },
     #[error("cannot read the configuration {}: {source}", .path.display())]
     Read {
         path: PathBuf,
-        /// Why.
         source: std::io::Error,
     },
-    /// The text is not TOML.
     #[error("{origin} is not valid TOML: {message}")]
     Syntax {
-        /// File, preset or option.
         origin: String,
         /// The parser's words, with line and column.
         message: String,
     },
-    /// A key that does not exist.
     #[error("{origin}: there is no key \"{key}\"; {}", key_meant(.key))]
-    UnknownKey {
-        /// File, preset or option.
-        origin: String,
-        /// The key as written.
-        key: String,
-    },
+    UnknownKey { origin: String, key: String },
     /// A key that exists in several sections was given without its section.
     #[error("\"{key}\" could be {}: write the section too", .candidates.join(" or "))]
     AmbiguousKey {
-        /// The key as written.
         key: String,
         /// The full names it could mean.
         candidates: Vec<&'static str>,
     },
-    /// The value has the wrong type or is out of range.
     #[error("{origin}: {} must be {}, found {found} ({})", .key.path, .key.kind, .key.help)]
     BadValue {
-        /// File, preset or option.
         origin: String,
         key: &'static Key,
-        /// What was found there.
         found: String,
     },
-    /// A key that the configuration needs is not there.
     #[error(
         "the key \"{}\" is missing: {} ({}). Set it, or begin the file with preset = \"dcgan\" to take the rest from a preset",
         .key.path, .key.kind, .key.help
     )]
     Missing { key: &'static Key },
-    /// Two settings do not go together: which, why and what to do.
+    /// `message` says which settings do not go together, why, and what to do.
     #[error("{message}")]
-    Conflict {
-        /// Which, why and what to do.
-        message: String,
-    },
-    /// `--set` without `=`.
+    Conflict { message: String },
     #[error("--set takes KEY=VALUE, such as --set optimizer.batch=32; found \"{text}\"")]
-    BadSet {
-        /// The option as written.
-        text: String,
-    },
-    /// The configuration cannot be written as TOML.
+    BadSet { text: String },
     #[error("the configuration cannot be written as TOML: {0}")]
     Write(String),
 }

@@ -44,9 +44,6 @@ impl Config {
     }
 
     /// SHA-256 of the resolved TOML, in hexadecimal: the same for the same settings.
-    ///
-    /// # Errors
-    /// As [`Config::to_toml`].
     pub fn hash(&self) -> Result<String, ConfigError> {
         Ok(sha256(self.to_toml()?.as_bytes()))
     }

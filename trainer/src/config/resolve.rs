@@ -68,28 +68,19 @@ pub fn resolve(source: &Source, overrides: &Overrides) -> Result<Config, ConfigE
         ("training.steps", overrides.steps),
         ("training.seconds", overrides.seconds),
     ];
-    let of = |key| {
-        let found = table.get("training").and_then(|t| t.get(key));
-        let found = found.and_then(Value::as_integer);
+    let former = ["training.epochs", "training.steps"].map(|path| {
+        let found = get(&table, path).and_then(Value::as_integer);
         found.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
-    };
-    let former = [of("epochs"), of("steps")];
+    });
+    let integer = |n: u64| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX));
     let only_time = overrides.epochs.is_none() && overrides.steps.is_none();
     if limits.iter().any(|(_, v)| v.is_some()) {
         for (path, value) in limits {
-            put(
-                &mut table,
-                path,
-                Value::Integer(i64::try_from(value.unwrap_or(0)).unwrap_or(i64::MAX)),
-            );
+            put(&mut table, path, integer(value.unwrap_or(0)));
         }
     }
     if let Some(seed) = overrides.seed {
-        put(
-            &mut table,
-            "training.seed",
-            Value::Integer(i64::try_from(seed).unwrap_or(i64::MAX)),
-        );
+        put(&mut table, "training.seed", integer(seed));
     }
     check("the configuration", &table)?;
     let mut config = complete(table)?;
@@ -126,16 +117,13 @@ pub(crate) fn with_limits(
 }
 
 /// Whether the user's file or `--set` says what `path` is, and not only a preset.
-///
-/// # Errors
-/// As [`resolve`].
 pub(crate) fn is_given(
     source: &Source,
     overrides: &Overrides,
     path: &str,
 ) -> Result<bool, ConfigError> {
     if let Source::File(file) = source
-        && has(&file_table(file)?.1, path)
+        && get(&file_table(file)?.1, path).is_some()
     {
         return Ok(true);
     }
@@ -148,9 +136,6 @@ pub(crate) fn is_given(
 }
 
 /// Parses a `config.toml` that a run wrote.
-///
-/// # Errors
-/// As [`resolve`].
 pub(crate) fn from_text(origin: &str, text: &str) -> Result<Config, ConfigError> {
     let table = parse(origin, text)?;
     check(origin, &table)?;
@@ -196,20 +181,25 @@ fn merge(base: &mut Table, own: Table) {
     }
 }
 
-fn put(table: &mut Table, path: &str, value: Value) {
+fn get<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
     match path.split_once('.') {
-        None => {
-            table.insert(path.to_owned(), value);
-        }
-        Some((section, rest)) => {
-            let below = table
-                .entry(section)
-                .or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(below) = below {
-                put(below, rest, value);
+        None => table.get(path),
+        Some((section, name)) => table.get(section)?.get(name),
+    }
+}
+
+fn put(table: &mut Table, path: &str, value: Value) {
+    let (table, name) = match path.split_once('.') {
+        None => (table, path),
+        Some((section, name)) => {
+            let section = table.entry(section);
+            match section.or_insert_with(|| Value::Table(Table::new())) {
+                Value::Table(below) => (below, name),
+                _ => return,
             }
         }
-    }
+    };
+    table.insert(name.to_owned(), value);
 }
 
 /// The two sides of a `--set`; the key may lack its section.
@@ -240,9 +230,8 @@ fn key_and_value(text: &str) -> Result<(&'static Key, &str), ConfigError> {
 
 fn set(table: &mut Table, text: &str) -> Result<(), ConfigError> {
     let (key, value) = key_and_value(text)?;
-    let text_value = matches!(key.kind, ValueKind::Text | ValueKind::Choice(_))
-        && !value.starts_with(['"', '\'']);
-    let parsed = if text_value {
+    let is_text = matches!(key.kind, ValueKind::Text | ValueKind::Choice(_));
+    let parsed = if is_text && !value.starts_with(['"', '\'']) {
         Value::String(value.to_owned())
     } else {
         literal(value).map_err(|_| ConfigError::BadValue {
@@ -265,23 +254,20 @@ fn literal(text: &str) -> Result<Value, ConfigError> {
 }
 
 fn check(origin: &str, table: &Table) -> Result<(), ConfigError> {
-    for (name, value) in table {
-        let unknown = |key: String| ConfigError::UnknownKey {
+    let check = |path: String, value| match find(&path) {
+        Some(key) => check_value(origin, key, value),
+        None => Err(ConfigError::UnknownKey {
             origin: origin.to_owned(),
-            key,
-        };
-        match value {
-            Value::Table(section) => {
-                for (inner, value) in section {
-                    let path = format!("{name}.{inner}");
-                    check_value(origin, find(&path).ok_or_else(|| unknown(path))?, value)?;
-                }
+            key: path,
+        }),
+    };
+    for (name, value) in table {
+        if let Value::Table(section) = value {
+            for (inner, value) in section {
+                check(format!("{name}.{inner}"), value)?;
             }
-            value => check_value(
-                origin,
-                find(name).ok_or_else(|| unknown(name.clone()))?,
-                value,
-            )?,
+        } else {
+            check(name.clone(), value)?;
         }
     }
     Ok(())
@@ -301,64 +287,42 @@ pub(crate) fn check_value(
         (ValueKind::Choice(words), Value::String(word)) => words.iter().any(|w| w.name == word),
         (ValueKind::Integer(low, high), Value::Integer(n)) => (low..=high).contains(n),
         (ValueKind::Number(low, high), Value::Float(x)) => (low..=high).contains(x),
-        #[allow(clippy::cast_precision_loss)]
         (ValueKind::Number(low, high), Value::Integer(n)) => (low..=high).contains(&(*n as f64)),
         (ValueKind::Integers(low, high), Value::Array(items)) => {
+            let mut numbers = items.iter().map(Value::as_integer);
             (1..=8).contains(&items.len())
-                && items
-                    .iter()
-                    .all(|v| v.as_integer().is_some_and(|n| (low..=high).contains(&n)))
+                && numbers.all(|n| n.is_some_and(|n| (low..=high).contains(&n)))
         }
         (ValueKind::Flag, Value::Boolean(_)) => true,
         _ => false,
     };
     if fits {
-        Ok(())
-    } else {
-        Err(ConfigError::BadValue {
-            origin: origin.to_owned(),
-            key,
-            found: value.to_string(),
-        })
+        return Ok(());
     }
-}
-
-fn has(table: &Table, path: &str) -> bool {
-    match path.split_once('.') {
-        None => table.contains_key(path),
-        Some((section, rest)) => table
-            .get(section)
-            .and_then(Value::as_table)
-            .is_some_and(|t| has(t, rest)),
-    }
+    Err(ConfigError::BadValue {
+        origin: origin.to_owned(),
+        key,
+        found: value.to_string(),
+    })
 }
 
 /// With the defaults of what is not set.
 fn complete(mut table: Table) -> Result<Config, ConfigError> {
     // TOML writes 1 where 1.0 is meant; both are numbers to a person.
-    for key in KEYS
-        .iter()
-        .filter(|k| matches!(k.kind, ValueKind::Number(..)))
-    {
-        if let Some((section, name)) = key.path.split_once('.')
-            && let Some(Value::Table(t)) = table.get_mut(section)
-            && let Some(Value::Integer(n)) = t.get(name).cloned()
-        {
-            #[allow(clippy::cast_precision_loss)]
-            t.insert(name.to_owned(), Value::Float(n as f64));
+    let is_number = |key: &&Key| matches!(key.kind, ValueKind::Number(..));
+    for key in KEYS.iter().filter(is_number) {
+        if let Some(Value::Integer(n)) = get(&table, key.path) {
+            let number = *n as f64;
+            put(&mut table, key.path, Value::Float(number));
         }
     }
-    let kind = table
-        .get("model")
-        .and_then(|m| m.get("kind"))
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let dense = table
-        .get("model")
-        .and_then(|m| m.get("net"))
-        .and_then(Value::as_str)
-        == Some("dense");
+    let word = |path| {
+        get(&table, path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let kind = word("model.kind").to_owned();
+    let dense = word("model.net") == "dense";
     for key in KEYS {
         let section = key.path.split('.').next().unwrap_or_default();
         let other_kind = matches!(section, "gan" | "vae") && section != kind;
@@ -368,14 +332,12 @@ fn complete(mut table: Table) -> Result<Config, ConfigError> {
             "model.width" => !dense,
             _ => !(other_kind || gan_only && kind == "vae"),
         };
-        if needed && !has(&table, key.path) {
-            let default = key
-                .default
-                .map(literal)
-                .ok_or(ConfigError::Missing { key })?;
-            put(&mut table, key.path, default?);
+        let given = get(&table, key.path).is_some();
+        if needed && !given {
+            let default = key.default.ok_or(ConfigError::Missing { key })?;
+            put(&mut table, key.path, literal(default)?);
         }
-        if !needed && has(&table, key.path) {
+        if !needed && given {
             let message = format!(
                 "{} has no meaning for model.kind = \"{kind}\" with this model.net: remove it",
                 key.path

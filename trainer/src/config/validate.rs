@@ -74,16 +74,11 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             return conflict("gan.loss = \"wasserstein\" is a distance only for a bounded discriminator: set gan.gradient_penalty (10 is usual), gan.weight_clip (0.01) or gan.discriminator_norm = \"spectral\"".to_owned());
         }
     }
-    if config.name.is_empty()
-        || !config
-            .name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        || config.name.starts_with('.')
-    {
+    let name = &config.name;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || !name.chars().all(is_plain) || name.starts_with('.') {
         return conflict(format!(
-            "name must be letters, digits, '-', '_' and '.', not beginning with '.'; found \"{}\"",
-            config.name
+            "name must be letters, digits, '-', '_' and '.', not beginning with '.'; found \"{name}\""
         ));
     }
     let vae = config.vae.as_ref();
@@ -112,10 +107,8 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     if t.best_by == BestBy::Likelihood && config.model.kind != ModelKind::Vae {
         return conflict("training.best_by = \"likelihood\" is a bound that only model.kind = \"vae\" has: take \"sliced-wasserstein\", or \"frechet\" where the data has labels".to_owned());
     }
-    if let Some(name) = by_steps(config)
-        && t.epochs == 0
-        && t.steps == 0
-    {
+    let by_steps = by_steps(config);
+    if let Some(name) = by_steps.filter(|_| t.epochs == 0 && t.steps == 0) {
         return conflict(format!(
             "{name} goes by steps, so that the clock changes no image: set training.epochs or training.steps beside the time"
         ));

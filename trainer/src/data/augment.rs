@@ -27,7 +27,7 @@ pub(crate) struct Augment {
 }
 
 /// What happens to one image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Change {
     flip: bool,
     down: i64,
@@ -37,11 +37,7 @@ struct Change {
 impl Augment {
     fn change(self, seed: u64, epoch: u64, index: u32) -> Change {
         if !self.flip && self.shift == 0 {
-            return Change {
-                flip: false,
-                down: 0,
-                right: 0,
-            };
+            return Change::default();
         }
         let mut stream = Stream::at(seed, DOMAIN, u64::from(index), epoch);
         // Drawn always, so that one setting does not change what the other does.
@@ -72,11 +68,8 @@ pub(crate) fn gather(
     range: PixelRange,
     out: &mut Vec<f32>,
 ) -> usize {
-    let mut table = [0.0f32; 256];
-    for (value, byte) in table.iter_mut().zip(0u8..) {
-        *value = value_of_byte(range, byte);
-    }
-    let number = |byte: u8| table.get(usize::from(byte)).copied().unwrap_or(range.low);
+    let table: [f32; 256] = std::array::from_fn(|byte| value_of_byte(range, byte as u8));
+    let number = |byte: u8| table[usize::from(byte)];
     out.clear();
     let mut images = 0;
     for index in batch.indices {
@@ -86,7 +79,7 @@ pub(crate) fn gather(
         images += 1;
         let begin = out.len();
         let change = augment.change(seed, batch.epoch, *index);
-        if !change.flip && change.down == 0 && change.right == 0 {
+        if change == Change::default() {
             out.extend(image.iter().map(|byte| number(*byte)));
         } else {
             let image = changed(image, [data.height, data.width], change);
@@ -128,7 +121,7 @@ mod tests {
     use super::super::dataset::Split;
     use super::*;
 
-    const UNIT: PixelRange = PixelRange {
+    const BYTES: PixelRange = PixelRange {
         low: 0.0,
         high: 255.0,
     };
@@ -137,22 +130,18 @@ mod tests {
     fn data() -> Dataset {
         let image = [0, 1, 2, 10, 11, 12, 20, 21, 22, 30, 31, 32];
         Dataset {
-            name: String::new(),
             channels: 2,
             height: 2,
             width: 3,
-            classes: Vec::new(),
             train: Split::new(image.repeat(40), None, 12).unwrap(),
-            test: Split::new(Vec::new(), None, 12).unwrap(),
-            notes: Vec::new(),
-            broken: Vec::new(),
+            ..Dataset::default()
         }
     }
 
     fn run(augment: Augment, seed: u64, epoch: u64, indices: &[u32]) -> Vec<Vec<f32>> {
         let mut out = Vec::new();
         let batch = BatchIndices { epoch, indices };
-        let images = gather(&data(), &batch, augment, seed, UNIT, &mut out);
+        let images = gather(&data(), &batch, augment, seed, BYTES, &mut out);
         assert_eq!(images * 12, out.len());
         out.chunks(12).map(<[f32]>::to_vec).collect()
     }
@@ -164,14 +153,9 @@ mod tests {
             epoch: 0,
             indices: &[3, 40],
         };
-        let range = PixelRange {
-            low: -1.0,
-            high: 1.0,
-        };
-        assert_eq!(
-            gather(&data(), &batch, Augment::default(), 0, range, &mut out),
-            1
-        );
+        let plain = Augment::default();
+        let images = gather(&data(), &batch, plain, 0, PixelRange::SIGNED, &mut out);
+        assert_eq!(images, 1);
         assert_eq!(out[0], -1.0);
         assert_eq!(out[11], -1.0 + 2.0 * (32.0 / 255.0));
     }
@@ -237,14 +221,10 @@ mod tests {
             binarize: true,
             ..Augment::default()
         };
-        let range = PixelRange {
-            low: -1.0,
-            high: 1.0,
-        };
         let indices: Vec<u32> = (0..40).collect();
         let run = |epoch: u64, indices: &[u32]| {
             let (batch, mut out) = (BatchIndices { epoch, indices }, Vec::new());
-            gather(&data, &batch, binarize, 4, range, &mut out);
+            gather(&data, &batch, binarize, 4, PixelRange::SIGNED, &mut out);
             out
         };
         let (mut dark, mut light) = (0, 0);

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::error::{BrokenFile, DataError};
 
 /// Images of one shape with or without labels. All images are there at once, one byte per channel.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Split {
     pixels: Vec<u8>,
     labels: Option<Vec<u16>>,
@@ -25,17 +25,12 @@ impl Split {
         image_len: usize,
     ) -> Result<Self, DataError> {
         let images = pixels.len().checked_div(image_len).unwrap_or(0);
-        if images.checked_mul(image_len) != Some(pixels.len()) {
-            return Err(DataError::Inconsistent {
-                expected: images.saturating_mul(image_len),
-                found: pixels.len(),
-            });
-        }
-        if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != images) {
-            return Err(DataError::Inconsistent {
-                expected: images,
-                found: labels.len(),
-            });
+        let pairs = [
+            (images.saturating_mul(image_len), pixels.len()),
+            (images, labels.as_ref().map_or(images, Vec::len)),
+        ];
+        if let Some((expected, found)) = pairs.into_iter().find(|(a, b)| a != b) {
+            return Err(DataError::Inconsistent { expected, found });
         }
         Ok(Self {
             pixels,
@@ -88,6 +83,15 @@ impl Split {
         }
     }
 
+    /// The same images and labels with the pixels that `change` makes of these.
+    pub(super) fn with_pixels(
+        self,
+        image_len: usize,
+        change: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, DataError>,
+    ) -> Result<Self, DataError> {
+        Self::new(change(self.pixels)?, self.labels, image_len)
+    }
+
     fn hash_into(&self, hash: &mut Sha256) {
         hash.update((self.len() as u64).to_le_bytes());
         hash.update(&self.pixels);
@@ -113,7 +117,7 @@ impl std::fmt::Debug for Split {
 }
 
 /// A data set in memory.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Dataset {
     /// Short name: `glyphs`, `mnist`, `fashion-mnist`, or the folder's.
     pub name: String,
@@ -177,6 +181,11 @@ impl Dataset {
         crate::atomic_file::hex(&hash.finalize())
     }
 
+    /// Channels, rows and columns of an image.
+    pub(crate) fn shape(&self) -> [usize; 3] {
+        [self.channels, self.height, self.width]
+    }
+
     /// Bytes (and generator outputs) of one image: channels x rows x columns.
     pub fn image_len(&self) -> usize {
         self.train.image_len()
@@ -196,8 +205,7 @@ mod tests {
             classes: vec!["a".into(), "b".into()],
             train: Split::new(vec![1, 2, 3, 4], Some(vec![0, 1]), 2).unwrap(),
             test: Split::new(vec![5, 6], None, 2).unwrap(),
-            notes: Vec::new(),
-            broken: Vec::new(),
+            ..Dataset::default()
         }
     }
 

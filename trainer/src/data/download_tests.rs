@@ -1,7 +1,7 @@
 use std::io::BufRead;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use super::super::progress::Silent;
 use super::*;
@@ -9,7 +9,7 @@ use crate::atomic_file::TestFolder;
 
 /// How the server behaves, one answer after the other; the last one is repeated.
 #[derive(Clone, Copy, Debug)]
-enum Answer {
+pub(in crate::data) enum Answer {
     /// The whole file, or the range asked for.
     Good,
     /// As `Good`, but the connection is closed after so many bytes of the body.
@@ -26,14 +26,14 @@ enum Answer {
     Huge,
 }
 
-/// A server of one file on this machine.
-struct Server {
-    url: String,
+/// A server on this machine, of the file that a function makes of a path.
+pub(in crate::data) struct Server {
+    pub(in crate::data) url: String,
     ranges: Arc<Mutex<Vec<Option<usize>>>>,
 }
 
 impl Server {
-    fn start(answers: &'static [Answer], file: &'static [u8]) -> Self {
+    pub(in crate::data) fn start(answers: &'static [Answer], file: fn(&str) -> Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/set/", listener.local_addr().unwrap());
         let ranges = Arc::new(Mutex::new(Vec::new()));
@@ -55,20 +55,23 @@ impl Server {
 }
 
 /// Answers one call; returns where the range asked for begins.
-fn serve(mut stream: TcpStream, answer: Answer, file: &[u8]) -> Option<usize> {
-    let mut range = None;
+fn serve(mut stream: TcpStream, answer: Answer, file: fn(&str) -> Vec<u8>) -> Option<usize> {
+    let (mut range, mut body) = (None, Vec::new());
     for line in io::BufReader::new(&stream).lines().map_while(Result::ok) {
         if line.is_empty() {
             break;
+        }
+        if let Some(path) = line.strip_prefix("GET ") {
+            body = file(path.split(' ').next().unwrap());
         }
         let line = line.to_ascii_lowercase();
         if let Some(from) = line.strip_prefix("range: bytes=") {
             range = from.trim_end_matches('-').parse().ok();
         }
     }
-    let mut body = file.to_vec();
+    let whole = body.len();
     let mut send = body.len();
-    let mut start = range.unwrap_or(0).min(file.len());
+    let mut start = range.unwrap_or(0).min(whole);
     let mut status = if range.is_some() { 206 } else { 200 };
     match answer {
         Answer::Good => {}
@@ -82,7 +85,7 @@ fn serve(mut stream: TcpStream, answer: Answer, file: &[u8]) -> Option<usize> {
             return range;
         }
     }
-    if range.is_some_and(|from| from >= file.len()) && status == 206 {
+    if range.is_some_and(|from| from >= whole) && status == 206 {
         (status, send) = (416, 0);
     }
     let body = &body[start..];
@@ -91,7 +94,7 @@ fn serve(mut stream: TcpStream, answer: Answer, file: &[u8]) -> Option<usize> {
         if status < 300 { body.len() } else { 0 }
     );
     if status == 206 {
-        let (last, total) = (file.len() - 1, file.len());
+        let (last, total) = (whole - 1, whole);
         head += &format!("Content-Range: bytes {start}-{last}/{total}\r\n");
     }
     let _ = stream.write_all(format!("{head}\r\n").as_bytes());
@@ -99,19 +102,15 @@ fn serve(mut stream: TcpStream, answer: Answer, file: &[u8]) -> Option<usize> {
     range
 }
 
-const FILE: &[u8] = &{
-    let mut bytes = [0u8; 300_000];
-    let mut i = 0;
-    while i < bytes.len() {
-        bytes[i] = (i % 251) as u8;
-        i += 1;
-    }
-    bytes
-};
+static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| (0..300_000).map(|i| (i % 251) as u8).collect());
+
+fn server(answers: &'static [Answer]) -> Server {
+    Server::start(answers, |_| FILE.to_vec())
+}
 
 fn verify(path: &Path) -> Result<(), DataError> {
     let found = fs::read(path).unwrap();
-    if found == FILE {
+    if found == *FILE {
         return Ok(());
     }
     Err(DataError::Checksum {
@@ -121,21 +120,29 @@ fn verify(path: &Path) -> Result<(), DataError> {
     })
 }
 
-fn get(folder: &TestFolder, mirrors: &[String]) -> Result<(), DataError> {
-    fetch(
-        &Request {
-            name: "file.gz",
-            mirrors,
-            path: &folder.0.join("file.gz"),
-            verify: &verify,
-        },
-        &Silent,
-    )
+/// Fetches from servers with these `answers`, one server each, and gives the servers back.
+fn get<const N: usize>(
+    folder: &TestFolder,
+    answers: [&'static [Answer]; N],
+) -> (Result<(), DataError>, [Server; N]) {
+    let servers = answers.map(server);
+    let mirrors = servers.each_ref().map(|server| server.url.as_str());
+    (get_from(folder, &mirrors), servers)
+}
+
+fn get_from(folder: &TestFolder, mirrors: &[&str]) -> Result<(), DataError> {
+    fetch(&Request {
+        name: "file.gz",
+        mirrors,
+        path: &folder.0.join("file.gz"),
+        verify: &verify,
+        progress: &Silent,
+    })
 }
 
 /// The file is there and nothing else.
 fn assert_complete(folder: &TestFolder) {
-    assert_eq!(fs::read(folder.0.join("file.gz")).unwrap(), FILE);
+    assert_eq!(fs::read(folder.0.join("file.gz")).unwrap(), *FILE);
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
 }
 
@@ -149,8 +156,8 @@ fn reasons(result: Result<(), DataError>) -> String {
 #[test]
 fn a_good_file_arrives_whole() {
     let folder = TestFolder::new();
-    let server = Server::start(&[Answer::Good], FILE);
-    get(&folder, std::slice::from_ref(&server.url)).unwrap();
+    let (got, [server]) = get(&folder, [&[Answer::Good]]);
+    got.unwrap();
     assert_complete(&folder);
     assert_eq!(server.ranges(), [None]);
 }
@@ -158,15 +165,13 @@ fn a_good_file_arrives_whole() {
 #[test]
 fn a_broken_transfer_goes_on_where_it_stopped() {
     let folder = TestFolder::new();
-    let server = Server::start(
-        &[
-            Answer::CutAfter(100_000),
-            Answer::CutAfter(50_000),
-            Answer::Good,
-        ],
-        FILE,
-    );
-    get(&folder, std::slice::from_ref(&server.url)).unwrap();
+    let cut = &[
+        Answer::CutAfter(100_000),
+        Answer::CutAfter(50_000),
+        Answer::Good,
+    ];
+    let (got, [server]) = get(&folder, [cut]);
+    got.unwrap();
     assert_complete(&folder);
     assert_eq!(server.ranges(), [None, Some(100_000), Some(150_000)]);
 }
@@ -175,8 +180,8 @@ fn a_broken_transfer_goes_on_where_it_stopped() {
 fn a_part_left_by_an_earlier_program_is_continued() {
     let folder = TestFolder::new();
     folder.write("file.gz.part", &FILE[..1234]);
-    let server = Server::start(&[Answer::Good], FILE);
-    get(&folder, std::slice::from_ref(&server.url)).unwrap();
+    let (got, [server]) = get(&folder, [&[Answer::Good]]);
+    got.unwrap();
     assert_complete(&folder);
     assert_eq!(server.ranges(), [Some(1234)]);
 }
@@ -185,8 +190,7 @@ fn a_part_left_by_an_earlier_program_is_continued() {
 fn a_server_that_ignores_ranges_starts_the_file_again() {
     let folder = TestFolder::new();
     folder.write("file.gz.part", &FILE[..200_000]);
-    let server = Server::start(&[Answer::IgnoreRange], FILE);
-    get(&folder, std::slice::from_ref(&server.url)).unwrap();
+    get(&folder, [&[Answer::IgnoreRange]]).0.unwrap();
     assert_complete(&folder);
 }
 
@@ -195,24 +199,24 @@ fn a_part_of_something_else_is_thrown_away() {
     for part in [vec![9; 5000], vec![9; FILE.len() + 7]] {
         let folder = TestFolder::new();
         folder.write("file.gz.part", &part);
-        let server = Server::start(&[Answer::Good], FILE);
-        get(&folder, std::slice::from_ref(&server.url)).unwrap();
+        let (got, [server]) = get(&folder, [&[Answer::Good]]);
+        got.unwrap();
         assert_complete(&folder);
         assert_eq!(server.ranges(), [Some(part.len()), None]);
     }
     let folder = TestFolder::new();
     folder.write("file.gz.part", &FILE[..10]);
-    let server = Server::start(&[Answer::OtherRange, Answer::Good], FILE);
-    get(&folder, std::slice::from_ref(&server.url)).unwrap();
+    let answers = &[Answer::OtherRange, Answer::Good];
+    get(&folder, [answers]).0.unwrap();
     assert_complete(&folder);
 }
 
 #[test]
 fn a_whole_part_is_not_fetched_twice_in_vain() {
     let folder = TestFolder::new();
-    folder.write("file.gz.part", FILE);
-    let server = Server::start(&[Answer::Good], FILE);
-    get(&folder, std::slice::from_ref(&server.url)).unwrap();
+    folder.write("file.gz.part", &FILE);
+    let (got, [server]) = get(&folder, [&[Answer::Good]]);
+    got.unwrap();
     assert_complete(&folder);
     assert!(server.ranges().len() <= 2);
 }
@@ -220,8 +224,8 @@ fn a_whole_part_is_not_fetched_twice_in_vain() {
 #[test]
 fn a_wrong_file_is_refused_and_not_kept() {
     let folder = TestFolder::new();
-    let server = Server::start(&[Answer::Wrong], FILE);
-    let text = reasons(get(&folder, std::slice::from_ref(&server.url)));
+    let (got, [server]) = get(&folder, [&[Answer::Wrong]]);
+    let text = reasons(got);
     assert!(text.contains("SHA-256 right expected"), "{text}");
     assert!(text.contains("DREAMLET_DATA_DIR"), "{text}");
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
@@ -231,9 +235,8 @@ fn a_wrong_file_is_refused_and_not_kept() {
 #[test]
 fn the_next_mirror_is_asked_when_one_has_nothing() {
     let folder = TestFolder::new();
-    let none = Server::start(&[Answer::Status(404)], FILE);
-    let good = Server::start(&[Answer::Good], FILE);
-    get(&folder, &[none.url.clone(), good.url.clone()]).unwrap();
+    let (got, [none, good]) = get(&folder, [&[Answer::Status(404)], &[Answer::Good]]);
+    got.unwrap();
     assert_complete(&folder);
     assert_eq!((none.ranges().len(), good.ranges().len()), (1, 1));
 }
@@ -241,25 +244,18 @@ fn the_next_mirror_is_asked_when_one_has_nothing() {
 #[test]
 fn statuses_and_silence_are_named_with_what_to_do() {
     let folder = TestFolder::new();
-    let missing = Server::start(&[Answer::Status(404)], FILE);
-    let busy = Server::start(&[Answer::Status(503)], FILE);
-    let huge = Server::start(&[Answer::Huge], FILE);
+    let missing = server(&[Answer::Status(404)]);
+    let busy = server(&[Answer::Status(503)]);
+    let huge = server(&[Answer::Huge]);
     // A port that nobody listens on.
-    let nobody = "http://127.0.0.1:1/".to_owned();
-    let text = reasons(get(
-        &folder,
-        &[
-            missing.url.clone(),
-            busy.url.clone(),
-            huge.url,
-            nobody.clone(),
-        ],
-    ));
+    let nobody = "http://127.0.0.1:1/";
+    let mirrors = [&missing.url, &busy.url, &huge.url, nobody];
+    let text = reasons(get_from(&folder, &mirrors));
     for expected in [
         "status 404",
         "status 503",
         "larger than",
-        &nobody,
+        nobody,
         "put the four files into",
         &folder.0.display().to_string(),
         "DREAMLET_DATA_DIR",
@@ -274,8 +270,7 @@ fn statuses_and_silence_are_named_with_what_to_do() {
 #[test]
 fn a_transfer_that_breaks_every_time_keeps_what_has_come() {
     let folder = TestFolder::new();
-    let server = Server::start(&[Answer::CutAfter(1000)], FILE);
-    let text = reasons(get(&folder, std::slice::from_ref(&server.url)));
+    let text = reasons(get(&folder, [&[Answer::CutAfter(1000)]]).0);
     assert!(text.contains("broke after 4000 of 300000 bytes"), "{text}");
     let part = fs::read(folder.0.join("file.gz.part")).unwrap();
     assert_eq!(part, FILE[..4000]);
@@ -285,11 +280,7 @@ fn a_transfer_that_breaks_every_time_keeps_what_has_come() {
 fn a_folder_that_cannot_be_written_is_the_error() {
     let folder = TestFolder::new();
     folder.write("file.gz.part/x", b"a folder in the way");
-    let server = Server::start(&[Answer::Good], FILE);
-    match get(&folder, std::slice::from_ref(&server.url)) {
-        Err(error @ DataError::CacheUnwritable { .. }) => {
-            assert!(error.to_string().contains("DREAMLET_CACHE_DIR"));
-        }
-        other => panic!("{other:?}"),
-    }
+    let error = get(&folder, [&[Answer::Good]]).0.unwrap_err();
+    assert!(matches!(error, DataError::CacheUnwritable { .. }));
+    assert!(error.to_string().contains("DREAMLET_CACHE_DIR"));
 }

@@ -31,7 +31,6 @@ pub enum DataError {
         /// The valid name most like it, if one is near enough to be a slip.
         nearest: Option<&'static str>,
     },
-    /// `idx:` or `folder:` without a folder after the colon.
     #[error("{scheme}: needs a folder: write --data {scheme}:DIR")]
     NoFolderNamed { scheme: &'static str },
     #[error("image size {found} is not possible: choose a multiple of 4 from 16 to 128")]

@@ -4,142 +4,125 @@ use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::latent::Stream;
 
+use super::dataset::{Dataset, Split};
 use super::error::DataError;
-use super::idx;
-use super::raw::{Images, Raw, RawSplit};
-use super::shape::Shape;
+use super::idx::{self, Items};
+use super::shape::{Shape, image_len};
 
 /// Reads the folder. Without test images, a tenth of the training images is held back, always the
 /// same one.
-pub(super) fn load(folder: &Path) -> Result<Raw, DataError> {
+pub(super) fn load(folder: &Path) -> Result<Dataset, DataError> {
     check_folder(folder)?;
-    let path =
-        find(folder, &TRAIN_IMAGES).ok_or_else(|| missing(folder, "train-images-idx3-ubyte"))?;
-    let images = idx::read_images(&path)?;
-    let labels = find(folder, &TRAIN_LABELS)
-        .map(|path| read_labels(&path, images.len()))
-        .transpose()?;
-    let train = (images, labels);
-    let Some(path) = find(folder, &TEST_IMAGES) else {
-        return Ok(hold_back(train));
+    let half = |images: &Path, labels: &[&str]| {
+        let images = idx::read_images(images)?;
+        let labels = find(folder, labels).map(|path| idx::read_labels(&path));
+        Half::of(images, labels.transpose()?)
     };
-    let images = idx::read_images(&path)?;
-    let labels = find(folder, &TEST_LABELS)
-        .map(|path| read_labels(&path, images.len()))
-        .transpose()?;
-    join(train, (images, labels), &path)
+    let path = find(folder, &TRAIN_IMAGES).ok_or_else(|| DataError::FilesMissing {
+        folder: folder.to_owned(),
+        file: "train-images-idx3-ubyte".to_owned(),
+    })?;
+    let train = half(&path, &TRAIN_LABELS)?;
+    match find(folder, &TEST_IMAGES) {
+        Some(path) => join(train, half(&path, &TEST_LABELS)?),
+        None => hold_back(train),
+    }
 }
 
 /// A path that is there and is a folder.
 pub(super) fn check_folder(path: &Path) -> Result<(), DataError> {
+    let owned = || path.to_owned();
     match path.metadata() {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(DataError::NotAFolder {
-            path: path.to_owned(),
-        }),
+        Ok(_) => Err(DataError::NotAFolder { path: owned() }),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-            Err(DataError::FolderMissing {
-                path: path.to_owned(),
-            })
+            Err(DataError::FolderMissing { path: owned() })
         }
         Err(cause) => Err(DataError::io("open", path, 0, cause)),
     }
 }
 
-/// Reads as many labels as there are images.
-pub(super) fn read_labels(path: &Path, images: usize) -> Result<Vec<u16>, DataError> {
-    let labels = idx::read_labels(path)?;
-    if labels.len() == images {
-        Ok(labels)
-    } else {
-        Err(DataError::LabelCount {
-            path: path.to_owned(),
-            images,
-            labels: labels.len(),
-        })
+/// The training or the test images.
+pub(super) struct Half {
+    path: PathBuf,
+    shape: Shape,
+    split: Split,
+}
+
+impl Half {
+    /// Of images and as many labels.
+    pub(super) fn of(images: Items, labels: Option<Items>) -> Result<Self, DataError> {
+        let count = images.len();
+        if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != count) {
+            return Err(DataError::LabelCount {
+                path: labels.path.clone(),
+                images: count,
+                labels: labels.len(),
+            });
+        }
+        let labels = labels.map(|labels| labels.bytes.into_iter().map(u16::from).collect());
+        let path = images.path.clone();
+        let (shape, pixels) = images.planar();
+        let split = Split::new(pixels, labels, image_len(shape))?;
+        Ok(Self { path, shape, split })
     }
 }
 
-/// Puts the two halves of a data set together; `path` is the file of the test images.
-pub(super) fn join(
-    (train, train_labels): (Images, Option<Vec<u16>>),
-    (test, test_labels): (Images, Option<Vec<u16>>),
-    path: &Path,
-) -> Result<Raw, DataError> {
+/// Puts the two halves of a data set together.
+pub(super) fn join(train: Half, test: Half) -> Result<Dataset, DataError> {
     if train.shape != test.shape {
-        let list = |s: Shape| [s.channels, s.height, s.width];
         return Err(DataError::ShapeMismatch {
-            path: path.to_owned(),
-            expected: list(train.shape),
-            found: list(test.shape),
+            path: test.path,
+            expected: train.shape,
+            found: test.shape,
         });
     }
-    let classes = class_names(train_labels.iter().chain(&test_labels));
-    Ok(Raw {
-        shape: train.shape,
-        train: RawSplit {
-            pixels: train.pixels,
-            labels: train_labels,
-        },
-        test: RawSplit {
-            pixels: test.pixels,
-            labels: test_labels,
-        },
-        classes,
-        notes: Vec::new(),
-    })
+    Ok(data_set(train.shape, train.split, test.split))
 }
 
-fn class_names<'a>(labels: impl Iterator<Item = &'a Vec<u16>>) -> Vec<String> {
-    labels
-        .flatten()
-        .max()
-        .map(|max| (0..=*max).map(|class| class.to_string()).collect())
-        .unwrap_or_default()
+fn data_set([channels, height, width]: Shape, train: Split, test: Split) -> Dataset {
+    let labels = [&train, &test].into_iter().filter_map(Split::labels);
+    let last = labels.flatten().max().copied();
+    let names = last.map(|last| (0..=last).map(|class| class.to_string()).collect());
+    Dataset {
+        channels,
+        height,
+        width,
+        classes: names.unwrap_or_default(),
+        train,
+        test,
+        ..Dataset::default()
+    }
 }
 
 /// Seed of the split, fixed so that everyone holds back the same images.
 const SPLIT_SEED: u64 = 0;
 
-fn hold_back((images, labels): (Images, Option<Vec<u16>>)) -> Raw {
-    let count = images.len();
+fn hold_back(all: Half) -> Result<Dataset, DataError> {
+    let count = all.split.len();
     let held = if count < 2 { 0 } else { (count / 10).max(1) };
     let mut order: Vec<usize> = (0..count).collect();
     Stream::new(SPLIT_SEED, "idx-split", count as u64).shuffle(&mut order);
     let mut is_test = vec![false; count];
     for index in order.iter().take(held) {
-        if let Some(flag) = is_test.get_mut(*index) {
-            *flag = true;
-        }
+        is_test[*index] = true;
     }
-    let classes = class_names(labels.iter());
-    let part = |test: bool| RawSplit {
-        pixels: images
-            .pixels
-            .chunks_exact(images.shape.image_len().max(1))
-            .zip(&is_test)
-            .filter(|(_, flag)| **flag == test)
-            .flat_map(|(image, _)| image)
-            .copied()
-            .collect(),
-        labels: labels.as_ref().map(|labels| {
-            labels
-                .iter()
-                .zip(&is_test)
-                .filter(|(_, flag)| **flag == test)
-                .map(|(label, _)| *label)
-                .collect()
-        }),
+    let part = |test: bool| {
+        let indices = || (0..count).filter(|index| is_test[*index] == test);
+        let images = indices().filter_map(|index| all.split.image(index));
+        let labels = all.split.labels();
+        let labels = labels.map(|labels| indices().map(|index| labels[index]).collect());
+        Split::new(
+            images.collect::<Vec<_>>().concat(),
+            labels,
+            image_len(all.shape),
+        )
     };
-    Raw {
-        shape: images.shape,
-        train: part(false),
-        test: part(true),
-        classes,
-        notes: vec![format!(
-            "no test images in the folder: {held} of the {count} training images are held back for the test"
-        )],
-    }
+    let mut data = data_set(all.shape, part(false)?, part(true)?);
+    data.notes = vec![format!(
+        "no test images in the folder: {held} of the {count} training images are held back for the test"
+    )];
+    Ok(data)
 }
 
 const TRAIN_IMAGES: [&str; 4] = [
@@ -172,32 +155,19 @@ pub(super) fn find(folder: &Path, names: &[&str]) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn missing(folder: &Path, file: &str) -> DataError {
-    DataError::FilesMissing {
-        folder: folder.to_owned(),
-        file: file.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::idx::tests::idx;
     use super::*;
     use crate::atomic_file::TestFolder;
 
     fn images(count: u32, edge: u32) -> Vec<u8> {
-        let mut bytes = vec![0, 0, 8, 3];
-        for dim in [count, edge, edge] {
-            bytes.extend(dim.to_be_bytes());
-        }
-        bytes.extend((0..count).flat_map(|i| vec![i as u8; (edge * edge) as usize]));
-        bytes
+        let pixels = (0..count).flat_map(|i| vec![i as u8; (edge * edge) as usize]);
+        idx(&[count, edge, edge], &pixels.collect::<Vec<u8>>())
     }
 
     fn labels(labels: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0, 0, 8, 1];
-        bytes.extend((labels.len() as u32).to_be_bytes());
-        bytes.extend(labels);
-        bytes
+        idx(&[labels.len() as u32], labels)
     }
 
     #[test]
@@ -209,8 +179,8 @@ mod tests {
         folder.write("t10k-labels-idx1-ubyte", &labels(&[3, 0]));
         let raw = load(&folder.0).unwrap();
         assert_eq!(raw.classes, ["0", "1", "2", "3"]);
-        assert_eq!(raw.train.pixels.len(), 3 * 16);
-        assert_eq!(raw.test.labels, Some(vec![3, 0]));
+        assert_eq!(raw.train.pixels().len(), 3 * 16);
+        assert_eq!(raw.test.labels(), Some(&[3, 0][..]));
         assert!(raw.notes.is_empty());
     }
 
@@ -221,53 +191,41 @@ mod tests {
         let all: Vec<u8> = (0..50).collect();
         folder.write("train-labels-idx1-ubyte", &labels(&all));
         let raw = load(&folder.0).unwrap();
-        let (train, test) = (raw.train.labels.unwrap(), raw.test.labels.unwrap());
+        let (train, test) = (raw.train.labels().unwrap(), raw.test.labels().unwrap());
         assert_eq!((train.len(), test.len()), (45, 5));
-        let mut joined: Vec<u16> = train.iter().chain(&test).copied().collect();
+        let mut joined: Vec<u16> = train.iter().chain(test).copied().collect();
         joined.sort_unstable();
         assert_eq!(joined, (0..50).collect::<Vec<u16>>());
-        let pixels: Vec<u16> = raw
-            .test
-            .pixels
-            .iter()
-            .step_by(4)
-            .map(|p| u16::from(*p))
-            .collect();
+        let pixels = raw.test.pixels().iter().step_by(4);
+        let pixels: Vec<u16> = pixels.map(|p| u16::from(*p)).collect();
         assert_eq!(pixels, test);
-        assert_eq!(load(&folder.0).unwrap().test.labels.unwrap(), test);
+        assert_eq!(load(&folder.0).unwrap().test.labels().unwrap(), test);
         assert_eq!(raw.notes.len(), 1);
     }
 
     #[test]
     fn every_way_to_be_wrong_has_its_error() {
         let folder = TestFolder::new();
-        assert!(matches!(
-            load(&folder.0.join("none")),
-            Err(DataError::FolderMissing { .. })
-        ));
-        assert!(matches!(
-            load(&folder.0),
-            Err(DataError::FilesMissing { .. })
-        ));
+        let found = load(&folder.0.join("none"));
+        assert!(matches!(found, Err(DataError::FolderMissing { .. })));
+        let found = load(&folder.0);
+        assert!(matches!(found, Err(DataError::FilesMissing { .. })));
         let file = folder.write("train-images-idx3-ubyte", &images(3, 4));
         assert!(matches!(load(&file), Err(DataError::NotAFolder { .. })));
         folder.write("train-labels-idx1-ubyte", &labels(&[1, 2]));
-        assert!(matches!(
-            load(&folder.0),
-            Err(DataError::LabelCount {
-                images: 3,
-                labels: 2,
-                ..
-            })
-        ));
+        let Err(DataError::LabelCount {
+            images: 3,
+            labels: 2,
+            ..
+        }) = load(&folder.0)
+        else {
+            panic!("labels of other images are taken");
+        };
         folder.write("train-labels-idx1-ubyte", &labels(&[1, 2, 3]));
         folder.write("t10k-images-idx3-ubyte", &images(3, 5));
-        assert!(matches!(
-            load(&folder.0),
-            Err(DataError::ShapeMismatch {
-                found: [1, 5, 5],
-                ..
-            })
-        ));
+        let Err(DataError::ShapeMismatch { found, .. }) = load(&folder.0) else {
+            panic!("images of two shapes are taken");
+        };
+        assert_eq!(found, [1, 5, 5]);
     }
 }

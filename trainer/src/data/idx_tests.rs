@@ -6,7 +6,7 @@ use flate2::write::GzEncoder;
 use super::*;
 use crate::atomic_file::TestFolder;
 
-fn idx(dims: &[u32], items: &[u8]) -> Vec<u8> {
+pub(in crate::data) fn idx(dims: &[u32], items: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, UNSIGNED_BYTE, dims.len() as u8];
     for dim in dims {
         bytes.extend(dim.to_be_bytes());
@@ -15,66 +15,57 @@ fn idx(dims: &[u32], items: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn gz(bytes: &[u8]) -> Vec<u8> {
+pub(in crate::data) fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn images(bytes: &[u8]) -> Result<Images, DataError> {
+fn images(bytes: &[u8]) -> Result<(Shape, Vec<u8>), DataError> {
     let folder = TestFolder::new();
-    read_images(&folder.write("images", bytes))
+    read_images(&folder.write("images", bytes)).map(Items::planar)
 }
 
-fn labels(bytes: &[u8]) -> Result<Vec<u16>, DataError> {
+fn labels(bytes: &[u8]) -> Result<Vec<u8>, DataError> {
     let folder = TestFolder::new();
-    read_labels(&folder.write("labels", bytes))
+    read_labels(&folder.write("labels", bytes)).map(|items| items.bytes)
 }
 
 #[test]
 fn plain_and_gzipped_files_read_alike() {
     let file = idx(&[2, 2, 3], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     for bytes in [file.clone(), gz(&file)] {
-        let read = images(&bytes).unwrap();
-        assert_eq!(
-            (read.shape.channels, read.shape.height, read.shape.width),
-            (1, 2, 3)
-        );
-        assert_eq!(read.pixels, (1..=12).collect::<Vec<u8>>());
+        let (shape, pixels) = images(&bytes).unwrap();
+        assert_eq!(shape, [1, 2, 3]);
+        assert_eq!(pixels, (1..=12).collect::<Vec<u8>>());
     }
     assert_eq!(labels(&gz(&idx(&[3], &[7, 0, 255]))).unwrap(), [7, 0, 255]);
 }
 
 #[test]
 fn both_orders_of_rgb_become_planar() {
-    let planar = images(&idx(&[1, 3, 1, 2], &[1, 2, 3, 4, 5, 6])).unwrap();
-    let interleaved = images(&idx(&[1, 4, 4, 3], &(0..48).collect::<Vec<u8>>())).unwrap();
-    assert_eq!(planar.pixels, [1, 2, 3, 4, 5, 6]);
-    assert_eq!(interleaved.shape, Shape::square(3, 4));
-    assert_eq!(interleaved.pixels[..3], [0, 3, 6]);
-    assert_eq!(interleaved.pixels[16..19], [1, 4, 7]);
+    let (_, planar) = images(&idx(&[1, 3, 1, 2], &[1, 2, 3, 4, 5, 6])).unwrap();
+    let interleaved = idx(&[1, 4, 4, 3], &(0..48).collect::<Vec<u8>>());
+    let (shape, interleaved) = images(&interleaved).unwrap();
+    assert_eq!(planar, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(shape, [3, 4, 4]);
+    assert_eq!(interleaved[..3], [0, 3, 6]);
+    assert_eq!(interleaved[16..19], [1, 4, 7]);
 }
 
 #[test]
 fn a_wrong_magic_names_what_was_found() {
-    let label_file = idx(&[12], &[0; 12]);
-    match images(&label_file) {
-        Err(DataError::Magic { found, .. }) => assert_eq!(found, [0, 0, 8, 1]),
+    let magic = |error: DataError| match error {
+        DataError::Magic { found, .. } => found,
         other => panic!("{other:?}"),
-    }
-    assert!(matches!(
-        images(b"\x89PNG...."),
-        Err(DataError::Magic { .. })
-    ));
+    };
+    let of_images = |bytes: &[u8]| magic(images(bytes).unwrap_err());
+    assert_eq!(of_images(&idx(&[12], &[0; 12])), [0, 0, 8, 1]);
+    assert_eq!(of_images(b"\x89PNG...."), *b"\x89PNG");
     // Type 0x0d: 32-bit floats.
-    assert!(matches!(
-        images(&[0, 0, 0x0d, 3, 0, 0]),
-        Err(DataError::Magic { .. })
-    ));
-    assert!(matches!(
-        labels(&idx(&[1, 1, 1], &[0])),
-        Err(DataError::Magic { .. })
-    ));
+    assert_eq!(of_images(&[0, 0, 0x0d, 3, 0, 0]), [0, 0, 0x0d, 3]);
+    let of_labels = magic(labels(&idx(&[1, 1, 1], &[0])).unwrap_err());
+    assert_eq!(of_labels, [0, 0, 8, 3]);
 }
 
 #[test]
@@ -102,10 +93,8 @@ fn every_truncation_is_an_error_with_the_numbers() {
 fn files_that_go_on_after_their_end_are_refused() {
     let file = idx(&[1, 2, 2], &[9; 5]);
     for bytes in [file.clone(), gz(&file)] {
-        assert!(matches!(
-            images(&bytes),
-            Err(DataError::TooLong { expected: 20, .. })
-        ));
+        let read = images(&bytes);
+        assert!(matches!(read, Err(DataError::TooLong { expected: 20, .. })));
     }
 }
 
@@ -133,26 +122,18 @@ fn forged_dimensions_are_refused_without_allocating() {
         }
     }
     // A legal header over no data costs nothing.
-    assert!(matches!(
-        images(&idx(&[60_000_000, 28, 28], &[])),
-        Err(DataError::Truncated { .. })
-    ));
-    assert!(matches!(
-        images(&idx(&[0, 28, 28], &[])),
-        Err(DataError::Empty { .. })
-    ));
-    assert!(matches!(
-        labels(&idx(&[0], &[])),
-        Err(DataError::Empty { .. })
-    ));
+    let read = images(&idx(&[60_000_000, 28, 28], &[]));
+    assert!(matches!(read, Err(DataError::Truncated { .. })));
+    let read = images(&idx(&[0, 28, 28], &[]));
+    assert!(matches!(read, Err(DataError::Empty { .. })));
+    let read = labels(&idx(&[0], &[]));
+    assert!(matches!(read, Err(DataError::Empty { .. })));
 }
 
 #[test]
 fn a_gzip_bomb_stops_at_the_size_its_header_promises() {
     let bomb = gz(&idx(&[1, 4, 4], &vec![0; 64 << 20]));
     assert!(bomb.len() < 1 << 20);
-    assert!(matches!(
-        images(&bomb),
-        Err(DataError::TooLong { expected: 32, .. })
-    ));
+    let read = images(&bomb);
+    assert!(matches!(read, Err(DataError::TooLong { expected: 32, .. })));
 }

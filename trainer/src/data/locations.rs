@@ -5,16 +5,10 @@ use std::path::PathBuf;
 
 use super::error::DataError;
 
-/// The environment variable that names the folder with the user's own copies of data sets.
-pub(crate) const DATA_DIR_VARIABLE: &str = "DREAMLET_DATA_DIR";
-
-/// The environment variable that names the cache folder.
-pub(crate) const CACHE_DIR_VARIABLE: &str = "DREAMLET_CACHE_DIR";
-
 /// The folder with the user's own data sets, one sub-folder each: `DREAMLET_DATA_DIR`, if it is
 /// set.
 pub(crate) fn data_dir() -> Option<PathBuf> {
-    folder_in(|name| env::var_os(name), DATA_DIR_VARIABLE)
+    folder_in(|name| env::var_os(name), "DREAMLET_DATA_DIR")
 }
 
 /// The user's cache folder for dreamlet: `DREAMLET_CACHE_DIR`, or `dreamlet` in the system's place
@@ -34,7 +28,7 @@ fn folder_in(get: impl Fn(&str) -> Option<Variable>, name: &str) -> Option<PathB
 }
 
 fn cache_dir_from(get: impl Fn(&str) -> Option<Variable> + Copy) -> Option<PathBuf> {
-    if let Some(own) = folder_in(get, CACHE_DIR_VARIABLE) {
+    if let Some(own) = folder_in(get, "DREAMLET_CACHE_DIR") {
         return Some(own);
     }
     // The XDG specification says that a relative path there must be ignored.
@@ -55,34 +49,26 @@ fn cache_dir_from(get: impl Fn(&str) -> Option<Variable> + Copy) -> Option<PathB
 mod tests {
     use super::*;
 
-    fn with<'a>(
-        set: &'a [(&'a str, &'a str)],
-    ) -> impl Fn(&str) -> Option<Variable> + Copy + use<'a> {
-        move |name| {
-            set.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| Variable::from(*value))
-        }
-    }
-
     #[test]
     #[cfg(all(unix, not(target_os = "macos")))]
     fn the_most_particular_variable_wins() {
-        let home = ("HOME", "/home/u");
-        let xdg = ("XDG_CACHE_HOME", "/xdg");
-        let own = (CACHE_DIR_VARIABLE, "/own");
-        let found = |set: &[(&str, &str)]| cache_dir_from(with(set));
-        assert_eq!(found(&[]), None);
-        assert_eq!(found(&[home]), Some("/home/u/.cache/dreamlet".into()));
-        assert_eq!(found(&[home, xdg]), Some("/xdg/dreamlet".into()));
-        assert_eq!(found(&[home, xdg, own]), Some("/own".into()));
-        assert_eq!(
-            found(&[home, ("XDG_CACHE_HOME", "relative")]),
-            Some("/home/u/.cache/dreamlet".into())
-        );
-        assert_eq!(
-            found(&[home, (CACHE_DIR_VARIABLE, "")]),
-            Some("/home/u/.cache/dreamlet".into())
-        );
+        let (home, xdg) = (("HOME", "/home/u"), ("XDG_CACHE_HOME", "/xdg"));
+        let relative = ("XDG_CACHE_HOME", "relative");
+        let (own, empty) = (("DREAMLET_CACHE_DIR", "/own"), ("DREAMLET_CACHE_DIR", ""));
+        let in_home = Some("/home/u/.cache/dreamlet");
+        for (set, expected) in [
+            (&[][..], None),
+            (&[home], in_home),
+            (&[home, xdg], Some("/xdg/dreamlet")),
+            (&[home, xdg, own], Some("/own")),
+            (&[home, relative], in_home),
+            (&[home, empty], in_home),
+        ] {
+            let get = |name: &str| {
+                let (_, value) = set.iter().find(|(key, _)| *key == name)?;
+                Some(Variable::from(*value))
+            };
+            assert_eq!(cache_dir_from(get), expected.map(PathBuf::from));
+        }
     }
 }

@@ -1,47 +1,33 @@
 use std::env;
-use std::io::Write;
+use std::path::PathBuf;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
+use super::super::download::tests::{Answer, Server};
+use super::super::idx::tests::{gz, idx};
 use super::super::{DataSpec, load};
 use super::*;
 use crate::atomic_file::TestFolder;
 
-fn gz(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-/// The IDX bytes of two images of 28x28 or of two labels.
-fn idx(name: &str) -> Vec<u8> {
+/// Two images of 28x28 or two labels.
+fn file(name: &str) -> Vec<u8> {
     if name.contains("labels") {
-        vec![0, 0, 8, 1, 0, 0, 0, 2, 3, 9]
-    } else {
-        let mut bytes = vec![0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28];
-        bytes.extend((0..2 * 784).map(|i| (i % 256) as u8));
-        bytes
+        return idx(&[2], &[3, 9]);
     }
+    let pixels: Vec<u8> = (0..2 * 784).map(|i| (i % 256) as u8).collect();
+    idx(&[2, 28, 28], &pixels)
 }
 
-/// A set with the sums of [`idx`], as MNIST's (uncompressed) or Fashion-MNIST's (packed).
+fn leak(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+/// A set with the sums of [`file`], as MNIST's (uncompressed) or Fashion-MNIST's (packed).
 fn tiny(packed: bool) -> Published {
-    let sum = |name: &str| -> Sum {
-        let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
-        if packed {
-            Sum::Gzipped(leak(atomic_file::sha256(&gz(&idx(name)))))
-        } else {
-            Sum::Plain(leak(atomic_file::sha256(&idx(name))))
-        }
-    };
+    let published = |name| if packed { gz(&file(name)) } else { file(name) };
     Published {
         name: "tiny",
         classes: MNIST.classes,
-        files: NAMES.map(|name| PublishedFile {
-            name,
-            sum: sum(name),
-        }),
+        sums: NAMES.map(|name| leak(atomic_file::sha256(&published(name)))),
+        packed,
         mirrors: &[],
     }
 }
@@ -61,19 +47,16 @@ fn the_data_folder_is_looked_into_first_then_the_cache() {
     let folder = TestFolder::new();
     let options = offline(&folder);
     let set = tiny(false);
-    match set.load(&options) {
-        Err(DataError::Offline { looked, .. }) => {
-            assert_eq!(
-                looked,
-                [folder.0.join("data/tiny"), folder.0.join("cache/tiny")]
-            );
-        }
-        other => panic!("{other:?}"),
-    }
+    let Err(DataError::Offline { looked, .. }) = set.load(&options) else {
+        panic!("a set out of nothing");
+    };
+    let expected = ["data/tiny", "cache/tiny"].map(|name| folder.0.join(name));
+    assert_eq!(looked, expected);
     for name in NAMES {
-        folder.write(&format!("cache/tiny/{name}"), &idx(name));
+        folder.write(&format!("cache/tiny/{name}"), &file(name));
     }
-    assert_eq!(set.load(&options).unwrap().train.labels, Some(vec![3, 9]));
+    let data = set.load(&options).unwrap();
+    assert_eq!(data.train.labels(), Some(&[3, 9][..]));
     for name in NAMES {
         folder.write(&format!("data/tiny/{name}.gz"), b"damaged");
     }
@@ -87,23 +70,23 @@ fn a_file_that_is_not_the_published_one_is_refused() {
         let folder = TestFolder::new();
         let set = tiny(packed);
         for name in NAMES {
-            folder.write(&format!("data/tiny/{name}.gz"), &gz(&idx(name)));
+            folder.write(&format!("data/tiny/{name}.gz"), &gz(&file(name)));
         }
         set.load(&offline(&folder)).unwrap();
-        let mut other = idx(NAMES[2]);
+        let mut other = file(NAMES[2]);
         other[20] ^= 1;
         folder.write(&format!("data/tiny/{}.gz", NAMES[2]), &gz(&other));
-        match set.load(&offline(&folder)) {
-            Err(DataError::Checksum {
-                path,
-                expected,
-                found,
-            }) => {
-                assert!(path.ends_with(format!("{}.gz", NAMES[2])));
-                assert_ne!(expected, found);
-            }
-            other => panic!("{other:?}"),
-        }
+        let error = set.load(&offline(&folder)).unwrap_err();
+        let DataError::Checksum {
+            path,
+            expected,
+            found,
+        } = error
+        else {
+            panic!("{error:?}");
+        };
+        assert!(path.ends_with(format!("{}.gz", NAMES[2])));
+        assert_ne!(expected, found);
     }
 }
 
@@ -111,16 +94,11 @@ fn a_file_that_is_not_the_published_one_is_refused() {
 fn an_uncompressed_copy_without_a_published_sum_is_read_with_a_note() {
     let folder = TestFolder::new();
     for name in NAMES {
-        folder.write(&format!("data/tiny/{name}"), &idx(name));
+        folder.write(&format!("data/tiny/{name}"), &file(name));
     }
-    assert!(
-        tiny(false)
-            .load(&offline(&folder))
-            .unwrap()
-            .notes
-            .is_empty()
-    );
-    let notes = tiny(true).load(&offline(&folder)).unwrap().notes;
+    let notes = |packed| tiny(packed).load(&offline(&folder)).unwrap().notes;
+    assert!(notes(false).is_empty());
+    let notes = notes(true);
     assert_eq!(notes.len(), 4);
     assert!(notes[0].contains("not verified"));
 }
@@ -128,39 +106,20 @@ fn an_uncompressed_copy_without_a_published_sum_is_read_with_a_note() {
 #[test]
 fn what_is_missing_or_damaged_in_the_cache_is_downloaded() {
     let folder = TestFolder::new();
-    folder.write(
-        &format!("cache/tiny/{}", NAMES[0]),
-        b"damaged, and found first",
-    );
+    let first = format!("cache/tiny/{}", NAMES[0]);
+    folder.write(&first, b"damaged, and found first");
     folder.write(&format!("cache/tiny/{}.gz", NAMES[1]), &gz(b"damaged"));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut line = String::new();
-            let mut reader = std::io::BufReader::new(stream.try_clone().unwrap());
-            std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
-            let name = line
-                .split_whitespace()
-                .nth(1)
-                .unwrap()
-                .trim_start_matches('/');
-            let body = gz(&idx(name.trim_end_matches(".gz")));
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-                body.len()
-            );
-            stream.write_all(head.as_bytes()).unwrap();
-            stream.write_all(&body).unwrap();
-        }
-    });
+    let server = Server::start(&[Answer::Good], |path| gz(&file(path)));
     let options = LoadOptions {
         offline: false,
-        mirrors: vec![url],
         ..offline(&folder)
     };
-    let raw = tiny(true).load(&options).unwrap();
-    assert_eq!(raw.test.labels, Some(vec![3, 9]));
+    let online = Published {
+        mirrors: Box::leak(Box::new([leak(server.url)])),
+        ..tiny(true)
+    };
+    let data = online.load(&options).unwrap();
+    assert_eq!(data.test.labels(), Some(&[3, 9][..]));
     // The second time the network is not needed.
     tiny(true).load(&offline(&folder)).unwrap();
     let mut names: Vec<_> = fs::read_dir(folder.0.join("cache/tiny"))
@@ -179,7 +138,7 @@ fn mnist_is_mnist() {
         eprintln!("skipped: DREAMLET_DATA_DIR is not set");
         return;
     };
-    if !MNIST.is_complete(&folder.join("mnist")) {
+    if !is_complete(&folder.join("mnist")) {
         eprintln!("skipped: no mnist in DREAMLET_DATA_DIR");
         return;
     }
@@ -196,16 +155,13 @@ fn mnist_is_mnist() {
         data.fingerprint(),
         "fe0c4fd6ad29a0dc480173077bcd8daab8fe9bac661c1b4f1c251bcb482cdc6b"
     );
-    let larger = load(
-        &DataSpec::Mnist,
-        &LoadOptions {
-            size: Some(32),
-            channels: Some(3),
-            limit: Some(10),
-            ..options
-        },
-    )
-    .unwrap();
+    let larger = LoadOptions {
+        size: Some(32),
+        channels: Some(3),
+        limit: Some(10),
+        ..options
+    };
+    let larger = load(&DataSpec::Mnist, &larger).unwrap();
     assert_eq!(larger.train.pixels().len(), 10 * 3 * 32 * 32);
     assert_eq!(larger.test.len(), 10_000);
 }

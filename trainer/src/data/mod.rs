@@ -21,7 +21,6 @@ mod mnist;
 mod options;
 mod parallel;
 mod progress;
-mod raw;
 mod shape;
 mod spec;
 

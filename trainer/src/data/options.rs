@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use super::error::DataError;
 use super::locations::{cache_dir, data_dir};
-use super::progress::{Progress, Silent};
+use super::progress::Progress;
 
 /// Edge length of images from a folder when none is given.
 pub(crate) const DEFAULT_FOLDER_SIZE: usize = 64;
 
 /// How to load a data set. The default asks for the images' own size and channels and looks into
 /// the usual places.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct LoadOptions<'a> {
     /// Edge length in pixels, a multiple of 4 from 16 to 128. `None`: the images' own, or
     /// [`DEFAULT_FOLDER_SIZE`] for a folder.
@@ -27,29 +27,8 @@ pub struct LoadOptions<'a> {
     /// Decode a folder's images afresh and keep nothing.
     pub no_cache: bool,
     pub offline: bool,
-    /// Addresses of folders to download from, instead of the built-in ones.
-    pub mirrors: Vec<String>,
-    /// Number of threads; 0 means one for each core. The result does not depend on it.
-    pub threads: usize,
     /// Hears how far loading has come.
     pub progress: &'a dyn Progress,
-}
-
-impl Default for LoadOptions<'_> {
-    fn default() -> Self {
-        Self {
-            size: None,
-            channels: None,
-            limit: None,
-            data_dir: None,
-            cache_dir: None,
-            no_cache: false,
-            offline: false,
-            mirrors: Vec::new(),
-            threads: 0,
-            progress: &Silent,
-        }
-    }
 }
 
 impl LoadOptions<'_> {

@@ -23,8 +23,30 @@ pub trait Progress: Sync {
     fn finish(&self);
 }
 
+impl dyn Progress + '_ {
+    /// Does a piece of work between its start and its end.
+    pub(crate) fn during<T>(
+        &self,
+        what: &str,
+        total: Option<u64>,
+        unit: Unit,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        self.start(what, total, unit);
+        let done = work();
+        self.finish();
+        done
+    }
+}
+
+impl Default for &dyn Progress {
+    fn default() -> Self {
+        &Silent
+    }
+}
+
 /// Says nothing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Silent;
 
 impl Progress for Silent {

@@ -1,19 +1,12 @@
-//! Files in the user's cache folder that are sound and of the wanted thing, or not used at all.
-//!
-//! | bytes | what |
-//! | --- | --- |
-//! | 8 | `DRMEVA01` |
-//! | 32 | key: SHA-256 of all that the content depends on |
-//! | ... | content |
-//! | 32 | SHA-256 of everything before |
+//! Sealed files in the user's cache folder, of the wanted thing or not used at all.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::matrix::Matrix;
-use crate::atomic_file;
+use crate::atomic_file::{hex, read_sealed, take_number, write_sealed};
 
 const MAGIC: &[u8; 8] = b"DRMEVA01";
 
@@ -37,7 +30,7 @@ impl Slot {
             hash.update(part);
         }
         let key: [u8; 32] = hash.finalize().into();
-        let name: String = atomic_file::hex(&key).chars().take(24).collect();
+        let name = hex(&key[..12]);
         Self {
             path: root.join("evaluation").join(format!("{kind}-{name}")),
             key,
@@ -46,27 +39,17 @@ impl Slot {
 
     /// The content, if it is there and sound.
     pub(super) fn read(&self) -> Option<Vec<u8>> {
-        let mut bytes = fs::read(&self.path).ok()?;
-        let sum = bytes.split_off(bytes.len().checked_sub(32)?);
-        if Sha256::digest(&bytes)[..] != sum[..] {
-            return None;
-        }
-        let (head, content) = bytes.split_at_checked(40)?;
-        (head.starts_with(MAGIC) && head.ends_with(&self.key)).then(|| content.to_vec())
+        let file = File::open(&self.path).ok()?;
+        read_sealed(file, MAGIC, &self.key).ok()?
     }
 
     /// Keeps the content. A cache that cannot be written costs time, nothing else, so that this
     /// says nothing.
     pub(super) fn write(&self, content: &[u8]) {
-        let mut hash = Sha256::new();
-        hash.update(MAGIC);
-        hash.update(self.key);
-        hash.update(content);
-        let sum = hash.finalize();
         if let Some(folder) = self.path.parent()
             && fs::create_dir_all(folder).is_ok()
         {
-            let _ = atomic_file::write_atomic_parts(&self.path, &[MAGIC, &self.key, content, &sum]);
+            let _ = write_sealed(&self.path, MAGIC, &self.key, &[content]);
         }
     }
 
@@ -76,27 +59,15 @@ impl Slot {
         let mut rest = bytes.as_slice();
         let mut found = Vec::new();
         while !rest.is_empty() {
-            let mut number = || {
-                let (head, tail) = rest.split_first_chunk::<8>()?;
-                rest = tail;
-                usize::try_from(u64::from_le_bytes(*head)).ok()
-            };
-            let (rows, width) = (number()?, number()?);
+            let (rows, width) = (take_number(&mut rest)?, take_number(&mut rest)?);
             let len = rows.checked_mul(width)?.checked_mul(4)?;
-            let (values, tail) = rest.split_at_checked(len)?;
-            rest = tail;
-            let values = values
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|b| f32::from_le_bytes(*b))
-                .collect();
+            let values = rest.split_off(..len)?.as_chunks::<4>().0.iter();
+            let values = values.map(|b| f32::from_le_bytes(*b)).collect();
             found.push(Matrix::new(values, width));
         }
         (found.len() == count).then_some(found)
     }
 
-    /// Keeps matrices.
     pub(super) fn write_matrices(&self, matrices: &[&Matrix]) {
         let mut bytes = Vec::new();
         for matrix in matrices {

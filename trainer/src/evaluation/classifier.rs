@@ -13,9 +13,9 @@ use rayon::prelude::*;
 
 use super::cache::Slot;
 use super::error::EvaluationError;
-use super::matrix::{Matrix, PixelRows, ReadRows, count};
+use super::matrix::{ImageRows, Matrix, ReadRows, count};
 use crate::atomic_file::sha256;
-use crate::data::{Augment, BatchIndices, Batches, Dataset, Progress, Split, Unit, gather};
+use crate::data::{Augment, BatchIndices, Batches, Dataset, Progress, Silent, Split, Unit, gather};
 use crate::nets::{Classifier, ClassifierConfig};
 
 /// Version of the net and of how it is trained; a change of either changes it, and with it all
@@ -79,14 +79,10 @@ impl TrainedClassifier {
         {
             return Ok(found);
         }
-        progress.start(
-            &format!("training a classifier of {}", data.name),
-            Some(count_of(steps(data) * BATCH)),
-            Unit::Images,
-        );
-        let net = train(data, progress);
-        progress.finish();
-        let weights = net?
+        let what = format!("training a classifier of {}", data.name);
+        let images = Some((steps(data) * BATCH) as u64);
+        let net = progress.during(&what, images, Unit::Images, || train(data, progress))?;
+        let weights = net
             .valid()
             .into_record()
             .into_bytes()
@@ -104,12 +100,11 @@ impl TrainedClassifier {
     fn open(data: &Dataset, weights: Vec<u8>, accuracy: f64) -> Result<Self, EvaluationError> {
         let sha256 = sha256(&weights);
         let empty = empty(data, &Device::flex());
-        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(weights))
-            .map_err(|error| failed(&error))?;
+        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(weights));
+        let record = record.map_err(|error| failed(&error))?;
+        let net = empty.try_load_record(record);
         Ok(Self {
-            net: empty
-                .try_load_record(record)
-                .map_err(|error| failed(&error))?,
+            net: net.map_err(|error| failed(&error))?,
             channels: data.channels,
             size: data.height,
             sha256,
@@ -118,13 +113,10 @@ impl TrainedClassifier {
     }
 
     fn accuracy_on(&self, split: &Split) -> Result<f64, EvaluationError> {
-        let (_, probabilities) = self.run(split.pixels(), &crate::data::Silent)?;
-        let hits = probabilities
-            .iter()
-            .enumerate()
-            .filter(|(i, row)| split.label(*i).map(usize::from) == likeliest(row))
-            .count();
-        Ok(count(hits) / count(split.len().max(1)))
+        let (_, probabilities) = self.run(split.pixels(), &Silent)?;
+        let rows = probabilities.iter().enumerate();
+        let hits = rows.filter(|(i, row)| split.label(*i).map(usize::from) == likeliest(row));
+        Ok(count(hits.count()) / count(split.len().max(1)))
     }
 
     /// Features `[N, 64]` and class probabilities `[N, classes]` of planar images.
@@ -137,22 +129,16 @@ impl TrainedClassifier {
         progress: &dyn Progress,
     ) -> Result<(Matrix, Matrix), EvaluationError> {
         let width = self.channels * self.size * self.size;
-        let images = PixelRows {
-            bytes: pixels,
-            width,
-        };
-        let blocks: Vec<usize> = (0..images.rows()).step_by(250).collect();
-        let net = &self.net;
-        let found: Result<Vec<_>, EvaluationError> = blocks
-            .into_par_iter()
-            .map(|from| {
-                let to = (from + 250).min(images.rows());
-                let mut values = Vec::with_capacity((to - from) * width);
-                images.read(from, to, &mut values);
-                let shape = [to - from, self.channels, self.size, self.size];
-                let x = Tensor::<4>::from_data(TensorData::new(values, shape), &Device::flex());
-                let (features, logits) = net.forward(x);
-                progress.advance(count_of(to - from));
+        let found: Result<Vec<_>, EvaluationError> = pixels
+            .par_chunks(250 * width)
+            .map(|pixels| {
+                let images = ImageRows::of(pixels, width);
+                let rows = images.rows();
+                let shape = [rows, self.channels, self.size, self.size];
+                let values = TensorData::new(images.read(0, rows), shape);
+                let x = Tensor::<4>::from_data(values, &Device::flex());
+                let (features, logits) = self.net.forward(x);
+                progress.advance(rows as u64);
                 let numbers = |x: Tensor<2>| {
                     x.into_data()
                         .try_into_vec::<f32>()
@@ -162,7 +148,7 @@ impl TrainedClassifier {
             })
             .collect();
         let (features, probabilities): (Vec<_>, Vec<_>) = found?.into_iter().unzip();
-        let rows = images.rows().max(1);
+        let rows = (pixels.len() / width).max(1);
         let matrix = |parts: Vec<Vec<f32>>| {
             let values = parts.concat();
             let width = values.len() / rows;
@@ -221,10 +207,7 @@ fn train(data: &Dataset, progress: &dyn Progress) -> Result<Classifier, Evaluati
     let steps = steps(data);
     for step in 0..steps {
         let next = batches.next_batch();
-        let chosen = next
-            .indices
-            .iter()
-            .filter_map(|i| rest.get(*i as usize).copied());
+        let chosen = next.indices.iter().map(|i| rest[*i as usize]);
         let indices: Vec<u32> = chosen.collect();
         let of = BatchIndices {
             epoch: next.epoch,
@@ -248,13 +231,9 @@ fn train(data: &Dataset, progress: &dyn Progress) -> Result<Classifier, Evaluati
         let done = count(step) / count(steps);
         let rate = LEARNING_RATE * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
         net = optimizer.step(rate, net, gradients);
-        progress.advance(count_of(rows));
+        progress.advance(rows as u64);
     }
     Ok(net)
-}
-
-fn count_of(n: usize) -> u64 {
-    n as u64
 }
 
 fn failed(reason: &impl ToString) -> EvaluationError {
@@ -274,16 +253,12 @@ mod tests {
         let data = glyphs(1200);
         let folder = crate::atomic_file::TestFolder::new();
         let fingerprint = data.fingerprint();
-        let of = |cache| {
-            TrainedClassifier::of(&data, &fingerprint, cache, &crate::data::Silent).unwrap()
-        };
+        let of = |cache| TrainedClassifier::of(&data, &fingerprint, cache, &Silent).unwrap();
         let first = of(Some(folder.0.as_path()));
         assert!(first.accuracy > 0.8, "{}", first.accuracy);
         let cached = of(Some(folder.0.as_path()));
-        assert_eq!(
-            (&cached.sha256, cached.accuracy),
-            (&first.sha256, first.accuracy)
-        );
+        assert_eq!(cached.sha256, first.sha256);
+        assert_eq!(cached.accuracy, first.accuracy);
         assert_eq!(of(None).sha256, first.sha256);
     }
 
@@ -298,7 +273,7 @@ mod tests {
     fn a_set_without_labels_is_told_what_to_do() {
         let mut data = glyphs(100);
         data.train = Split::new(data.train.pixels().to_vec(), None, 784).unwrap();
-        let error = TrainedClassifier::of(&data, "", None, &crate::data::Silent).unwrap_err();
+        let error = TrainedClassifier::of(&data, "", None, &Silent).unwrap_err();
         assert!(error.to_string().contains("--extractor"), "{error}");
     }
 }

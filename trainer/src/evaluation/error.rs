@@ -10,7 +10,6 @@ use crate::data::DataError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EvaluationError {
-    /// The data set cannot be loaded.
     #[error("{0}")]
     Data(#[from] DataError),
     /// Neither `--data` nor a run says what to compare with.
@@ -18,13 +17,11 @@ pub enum EvaluationError {
         "there is nothing to compare with: name the real images with --data, such as --data mnist or --data folder:DIR"
     )]
     NoData,
-    /// The data set has no labels to train the classifier on.
     #[error(
         "the data set {data} has no labels to train a classifier on: name a feature extractor with --extractor FILE.onnx, \
          or put each class in a sub-folder"
     )]
     NoLabels { data: String },
-    /// The images to compare have different channels, rows or columns.
     #[error(
         "the generated images have {} channels and {}x{} pixels, the data set's {} channels and {}x{}: name the data set \
          the generator was trained on",
@@ -34,7 +31,6 @@ pub enum EvaluationError {
         generated: [usize; 3],
         real: [usize; 3],
     },
-    /// Too few images for a metric that means something.
     #[error("there are {found} {what}, these metrics need at least {needed}: {advice}")]
     TooFew {
         what: &'static str,
@@ -59,7 +55,6 @@ pub enum EvaluationError {
     Net { net: &'static str, reason: String },
     #[error("the generator failed: {reason}")]
     Generate { reason: String },
-    /// A net's numbers are NaN or infinite.
     #[error(
         "{what} of image {image} hold a value that is NaN or infinite, so that no metric can be made of them"
     )]

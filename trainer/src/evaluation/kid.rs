@@ -1,6 +1,6 @@
 //! The kernel distance: unbiased squared maximum mean discrepancy with a polynomial kernel.
 
-use super::matrix::{Matrix, count, each_product};
+use super::matrix::{Matrix, count, each_product, mean_and_error};
 
 /// Images in a subset, where there are enough.
 const SUBSET: usize = 1000;
@@ -65,13 +65,10 @@ impl Subsets {
 
     /// The distance over the subsets that came together.
     pub(super) fn distance(&self) -> KernelDistance {
-        let n = count(self.found.len());
-        let mean = self.found.iter().sum::<f64>() / n;
-        let squares = self.found.iter().map(|v| (v - mean).powi(2));
-        let variance = squares.sum::<f64>() / (n - 1.0).max(1.0);
+        let (mean, error) = mean_and_error(&self.found);
         KernelDistance {
             mean,
-            error: (variance / n).sqrt(),
+            error,
             subsets: self.found.len(),
             size: self.size,
         }

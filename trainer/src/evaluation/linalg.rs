@@ -19,6 +19,11 @@ const TOGETHER: usize = 8;
 /// Least numbers of a row for which threads are worth waking at every step of a reduction.
 const WIDE: usize = 256;
 
+/// The fewest rows of so many numbers for a thread: all of them where it is not worth waking.
+fn rows_of_a_thread(width: usize) -> usize {
+    if width < WIDE { usize::MAX } else { 1 }
+}
+
 impl Square {
     pub(super) fn zeros(side: usize) -> Self {
         Self {
@@ -92,13 +97,10 @@ impl Square {
                 row[step] = value;
                 *left -= value * value;
             };
-            if step < WIDE {
-                let rows = factor.values.chunks_exact_mut(side);
-                rows.zip(column.iter().zip(&mut left)).for_each(next);
-            } else {
-                let rows = factor.values.par_chunks_exact_mut(side);
-                rows.zip(column.par_iter().zip(&mut left)).for_each(next);
-            }
+            let rows = factor.values.par_chunks_exact_mut(side);
+            rows.zip(column.par_iter().zip(&mut left))
+                .with_min_len(rows_of_a_thread(step))
+                .for_each(next);
             left[pivot] = 0.0;
         }
         factor
@@ -133,13 +135,12 @@ impl Square {
             }
             let rest = &mut a[first * side..];
             let beta = 2.0 / square;
-            let wide = v.len() >= WIDE;
-            let times_v = |row: &[f64]| beta * dot(&row[first..], &v);
-            let p: Vec<f64> = if wide {
-                rest.par_chunks_exact(side).map(times_v).collect()
-            } else {
-                rest.chunks_exact(side).map(times_v).collect()
-            };
+            let together = rows_of_a_thread(v.len());
+            let p: Vec<f64> = rest
+                .par_chunks_exact(side)
+                .with_min_len(together)
+                .map(|row| beta * dot(&row[first..], &v))
+                .collect();
             let half = beta / 2.0 * dot(&p, &v);
             let w: Vec<f64> = p.iter().zip(&v).map(|(p, v)| p - half * v).collect();
             let reflect = |(row, (own_v, own_w)): (&mut [f64], (&f64, &f64))| {
@@ -147,13 +148,10 @@ impl Square {
                     *value -= own_v * w + own_w * v;
                 }
             };
-            if wide {
-                let rows = rest.par_chunks_exact_mut(side);
-                rows.zip(v.par_iter().zip(&w)).for_each(reflect);
-            } else {
-                let rows = rest.chunks_exact_mut(side);
-                rows.zip(v.iter().zip(&w)).for_each(reflect);
-            }
+            let rows = rest.par_chunks_exact_mut(side);
+            rows.zip(v.par_iter().zip(&w))
+                .with_min_len(together)
+                .for_each(reflect);
         }
         (diagonal, beside)
     }
@@ -243,23 +241,19 @@ mod tests {
     use super::super::matrix::random;
     use super::*;
 
+    /// Sides and ranks.
+    const SIZES: [(usize, usize); 6] = [(1, 1), (2, 2), (7, 7), (33, 33), (32, 5), (300, 40)];
+
     fn covariance(side: usize, rank: usize) -> Square {
         let factors = random(5, side, rank);
-        let values = factors.iter().flat_map(|a| {
-            factors
-                .iter()
-                .map(|b| {
-                    a.iter()
-                        .zip(b)
-                        .map(|(x, y)| f64::from(*x) * f64::from(*y))
-                        .sum()
-                })
-                .collect::<Vec<f64>>()
-        });
-        Square {
-            side,
-            values: values.collect(),
+        let mut all = Square::zeros(side);
+        for (row, a) in all.values.chunks_exact_mut(side).zip(factors.iter()) {
+            for (value, b) in row.iter_mut().zip(factors.iter()) {
+                let products = a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y));
+                *value = products.sum();
+            }
         }
+        all
     }
 
     fn furthest(a: &Square, b: &Square) -> f64 {
@@ -269,28 +263,18 @@ mod tests {
 
     #[test]
     fn a_factor_times_its_transpose_is_the_matrix_whatever_its_rank() {
-        for (side, rank) in [
-            (1, 1),
-            (2, 2),
-            (7, 7),
-            (33, 33),
-            (32, 5),
-            (300, 300),
-            (300, 40),
-        ] {
+        for (side, rank) in SIZES.into_iter().chain([(300, 300)]) {
             let matrix = covariance(side, rank);
             let factor = matrix.factor();
             let again = factor.times(&factor.transposed());
-            assert!(
-                furthest(&again, &matrix) < 1e-12 * matrix.trace(),
-                "{side} {rank}"
-            );
+            let furthest = furthest(&again, &matrix);
+            assert!(furthest < 1e-12 * matrix.trace(), "{side} {rank}");
         }
     }
 
     #[test]
     fn eigenvalues_have_the_matrixs_trace_and_squares_and_as_many_are_zero_as_its_rank_says() {
-        for (side, rank) in [(1, 1), (2, 2), (7, 7), (33, 33), (32, 5), (300, 40)] {
+        for (side, rank) in SIZES {
             let matrix = covariance(side, rank);
             let values = matrix.eigenvalues();
             assert_eq!(values.len(), side);

@@ -82,16 +82,20 @@ pub(super) fn count(n: usize) -> f64 {
     n as f64
 }
 
-fn from_0_to_1(byte: &u8) -> f32 {
-    value_of_byte(PixelRange::UNIT, *byte)
+/// The mean of numbers and its standard error.
+pub(super) fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = count(values.len());
+    let mean = values.iter().sum::<f64>() / n;
+    let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+    (mean, (squares / (n - 1.0).max(1.0) / n).sqrt())
 }
 
 /// Rows that can be had as numbers, some at a time.
 pub(super) trait ReadRows: Sync {
     fn rows(&self) -> usize;
     fn width(&self) -> usize;
-    /// Puts rows `from..to` into `out`.
-    fn read(&self, from: usize, to: usize, out: &mut Vec<f32>);
+    /// Rows `from..to`, one after the other.
+    fn read(&self, from: usize, to: usize) -> Vec<f32>;
 }
 
 impl ReadRows for Matrix {
@@ -103,68 +107,53 @@ impl ReadRows for Matrix {
         self.width
     }
 
-    fn read(&self, from: usize, to: usize, out: &mut Vec<f32>) {
-        out.extend_from_slice(
-            self.values
-                .get(from * self.width..to * self.width)
-                .unwrap_or_default(),
-        );
+    fn read(&self, from: usize, to: usize) -> Vec<f32> {
+        self.values[from * self.width..to * self.width].to_vec()
     }
 }
 
-/// Chosen images of a data set, as numbers from 0 to 1.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ChosenRows<'a> {
-    pub(super) split: &'a Split,
-    pub(super) indices: &'a [usize],
+/// Images of `width` bytes, as numbers from 0 to 1.
+#[derive(Clone, Debug)]
+pub(super) struct ImageRows<'a> {
+    images: Vec<&'a [u8]>,
+    width: usize,
 }
 
-impl ChosenRows<'_> {
-    /// The bytes of the images, one after the other.
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        let images = self.indices.iter().filter_map(|i| self.split.image(*i));
-        images.flatten().copied().collect()
+impl<'a> ImageRows<'a> {
+    /// Of pixels, the images one after the other.
+    pub(super) fn of(pixels: &'a [u8], width: usize) -> Self {
+        let images = pixels.chunks_exact(width.max(1)).collect();
+        Self { images, width }
+    }
+
+    /// Of the images at `indices` that there are.
+    pub(super) fn chosen(split: &'a Split, indices: &[usize]) -> Self {
+        let images = indices.iter().filter_map(|index| split.image(*index));
+        Self {
+            images: images.collect(),
+            width: split.image_len(),
+        }
+    }
+
+    pub(super) fn pixels(&self) -> Vec<u8> {
+        self.images.concat()
     }
 }
 
-impl ReadRows for ChosenRows<'_> {
+impl ReadRows for ImageRows<'_> {
     fn rows(&self) -> usize {
-        self.indices.len()
-    }
-
-    fn width(&self) -> usize {
-        self.split.image_len()
-    }
-
-    fn read(&self, from: usize, to: usize, out: &mut Vec<f32>) {
-        let indices = self.indices.get(from..to).unwrap_or_default();
-        let images = indices.iter().filter_map(|i| self.split.image(*i));
-        out.extend(images.flatten().map(from_0_to_1));
-    }
-}
-
-/// Pixels of images, as numbers from 0 to 1.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PixelRows<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) width: usize,
-}
-
-impl ReadRows for PixelRows<'_> {
-    fn rows(&self) -> usize {
-        self.bytes.len().checked_div(self.width).unwrap_or(0)
+        self.images.len()
     }
 
     fn width(&self) -> usize {
         self.width
     }
 
-    fn read(&self, from: usize, to: usize, out: &mut Vec<f32>) {
-        let bytes = self
-            .bytes
-            .get(from * self.width..to * self.width)
-            .unwrap_or_default();
-        out.extend(bytes.iter().map(from_0_to_1));
+    fn read(&self, from: usize, to: usize) -> Vec<f32> {
+        let bytes = self.images[from..to].iter().copied().flatten();
+        bytes
+            .map(|byte| value_of_byte(PixelRange::UNIT, *byte))
+            .collect()
     }
 }
 
@@ -186,14 +175,10 @@ pub(super) fn each_product<S: Send>(
     let width = a.width();
     let device = Device::flex();
     let load = |rows: &dyn ReadRows, from: usize, to: usize| {
-        let mut values = Vec::with_capacity((to - from) * width);
-        rows.read(from, to, &mut values);
-        if !center.is_empty() {
-            for row in values.chunks_exact_mut(width.max(1)) {
-                for (value, center) in row.iter_mut().zip(center) {
-                    let centered = (f64::from(*value) - center) as f32;
-                    *value = centered;
-                }
+        let mut values = rows.read(from, to);
+        for row in values.chunks_exact_mut(width.max(1)) {
+            for (value, center) in row.iter_mut().zip(center) {
+                *value = (f64::from(*value) - center) as f32;
             }
         }
         let norms: Vec<f32> = values.chunks_exact(width.max(1)).map(norm).collect();

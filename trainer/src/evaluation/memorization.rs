@@ -14,26 +14,19 @@ pub(crate) struct Nearest {
 impl Nearest {
     pub(super) fn of(images: &dyn ReadRows, training: &dyn ReadRows, center: &[f64]) -> Self {
         let mut best = vec![(f32::INFINITY, 0_u32); images.rows()];
-        each_distance(
-            images,
-            training,
-            center,
-            &mut best,
-            |best, _, first, row| {
-                for (distance, index) in row.iter().zip(first..) {
-                    if *distance < best.0 {
-                        *best = (*distance, u32::try_from(index).unwrap_or(u32::MAX));
-                    }
+        let nearer = |best: &mut (f32, u32), _, first: usize, row: &[f32]| {
+            for (distance, index) in row.iter().zip(first..) {
+                if *distance < best.0 {
+                    *best = (*distance, u32::try_from(index).unwrap_or(u32::MAX));
                 }
-            },
-        );
-        Self {
-            distances: best.iter().map(|(square, _)| square.sqrt()).collect(),
-            indices: best.iter().map(|(_, index)| *index).collect(),
-        }
+            }
+        };
+        each_distance(images, training, center, &mut best, nearer);
+        let best = best.into_iter().map(|(square, at)| (square.sqrt(), at));
+        let (distances, indices) = best.unzip();
+        Self { distances, indices }
     }
 
-    /// More images.
     pub(super) fn append(&mut self, mut more: Self) {
         self.distances.append(&mut more.distances);
         self.indices.append(&mut more.indices);
@@ -41,11 +34,8 @@ impl Nearest {
 
     /// As the two rows of a matrix, for the cache; `None` where an index is too large to be exact.
     pub(super) fn to_matrix(&self) -> Option<Matrix> {
-        let indices: Option<Vec<f32>> = self
-            .indices
-            .iter()
-            .map(|index| (*index < 1 << 24).then_some(*index as f32))
-            .collect();
+        let exact = |index: &u32| (*index < 1 << 24).then_some(*index as f32);
+        let indices: Option<Vec<f32>> = self.indices.iter().map(exact).collect();
         let values = [self.distances.clone(), indices?].concat();
         Some(Matrix::new(values, self.distances.len()))
     }
@@ -69,7 +59,6 @@ pub(super) fn mean_image(bytes: &[u8], width: usize) -> Vec<f64> {
             .for_each(|(sum, byte)| *sum += u64::from(*byte));
     }
     let total = (bytes.len() / width.max(1)).max(1) as f64 * 255.0;
-
     sums.iter().map(|sum| *sum as f64 / total).collect()
 }
 
@@ -89,12 +78,9 @@ pub(super) struct Memorization {
 /// Compares the distances of generated and of test images to their nearest training images.
 pub(super) fn memorization(generated: &[f32], test: &[f32]) -> Memorization {
     let threshold = quantile(test, 0.01);
-    let nearer = generated
-        .iter()
-        .filter(|d| f64::from(**d) < threshold)
-        .count();
+    let nearer = generated.iter().filter(|d| f64::from(**d) < threshold);
     Memorization {
-        share: count(nearer) / count(generated.len().max(1)),
+        share: count(nearer.count()) / count(generated.len().max(1)),
         threshold,
         median_ratio: quantile(generated, 0.5) / quantile(test, 0.5).max(f64::MIN_POSITIVE),
     }
@@ -107,9 +93,7 @@ fn quantile(values: &[f32], share: f64) -> f64 {
     let place = share * count(sorted.len().saturating_sub(1));
     let below = place.floor() as usize;
     let at = |index: usize| sorted.get(index).copied().map(f64::from);
-    let Some(low) = at(below) else {
-        return f64::NAN;
-    };
+    let low = at(below).unwrap_or(f64::NAN);
     let high = at(below + 1).unwrap_or(low);
     low + (high - low) * (place - place.floor())
 }
@@ -159,14 +143,8 @@ impl Worst {
 
 #[cfg(test)]
 mod tests {
-    use super::super::matrix::{PixelRows, random};
+    use super::super::matrix::{ImageRows, random};
     use super::*;
-
-    fn in_pixels(images: &[u8], training: &[u8], width: usize) -> Nearest {
-        let rows = |bytes| PixelRows { bytes, width };
-        let mean = mean_image(training, width);
-        Nearest::of(&rows(images), &rows(training), &mean)
-    }
 
     fn in_features(images: &Matrix, training: &Matrix) -> Nearest {
         Nearest::of(images, training, &training.mean())
@@ -175,8 +153,7 @@ mod tests {
     #[test]
     fn copies_are_found_and_named() {
         let training = random(1, 3000, 12);
-        let test = random(2, 500, 12);
-        let fresh = random(3, 500, 12);
+        let (test, fresh) = (random(2, 500, 12), random(3, 500, 12));
         let copied: Vec<usize> = (0..500).map(|i| i * 5 + 1).collect();
         let copies = training.select(&copied);
         let baseline = in_features(&test, &training);
@@ -191,17 +168,10 @@ mod tests {
             "{caught:?}"
         );
         let nearest = in_features(&copies, &training);
-        assert!(
-            nearest
-                .indices
-                .iter()
-                .zip(&copied)
-                .all(|(found, index)| *found as usize == *index)
-        );
-        assert_eq!(
-            Nearest::from_matrix(&nearest.to_matrix().unwrap()).unwrap(),
-            nearest
-        );
+        let mut pairs = nearest.indices.iter().zip(&copied);
+        assert!(pairs.all(|(found, index)| *found as usize == *index));
+        let matrix = nearest.to_matrix().unwrap();
+        assert_eq!(Nearest::from_matrix(&matrix).unwrap(), nearest);
     }
 
     #[test]
@@ -228,15 +198,16 @@ mod tests {
         assert_eq!(found, expected);
         // 7 · 23 mod 40 is 1.
         let second = &worst.0[1];
-        assert_eq!(
-            (second.image, &second.pixels[..], second.training),
-            (23, &[23][..], 3)
-        );
+        assert_eq!((second.image, second.training), (23, 3));
+        assert_eq!(second.pixels, [23]);
     }
 
     #[test]
     fn pixel_distances_are_in_units_of_white() {
-        let nearest = in_pixels(&[0, 0, 255, 255], &[255, 0, 255, 255], 2);
+        let (images, training) = ([0, 0, 255, 255], [255, 0, 255, 255]);
+        let rows = |pixels| ImageRows::of(pixels, 2);
+        let mean = mean_image(&training, 2);
+        let nearest = Nearest::of(&rows(&images), &rows(&training), &mean);
         assert!((nearest.distances[0] - 1.0).abs() < 1e-6);
         assert!(nearest.distances[1] < 1e-3);
         assert_eq!(nearest.indices, [0, 1]);

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::suggest::nearest;
+
 /// What can be measured; `--metrics` takes the names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Metric {
@@ -30,19 +32,23 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
-    /// All of them.
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Frechet,
-        Self::Kernel,
-        Self::InceptionScore,
-        Self::PrecisionRecall,
-        Self::DensityCoverage,
-        Self::SlicedWasserstein,
-        Self::MsSsim,
-        Self::ClassAccuracy,
-        Self::Memorization,
-        Self::Likelihood,
+    /// All of them, with their names on the command line.
+    const NAMES: [(Self, &'static str); 10] = [
+        (Self::Frechet, "frechet"),
+        (Self::Kernel, "kernel"),
+        (Self::InceptionScore, "inception-score"),
+        (Self::PrecisionRecall, "precision-recall"),
+        (Self::DensityCoverage, "density-coverage"),
+        (Self::SlicedWasserstein, "sliced-wasserstein"),
+        (Self::MsSsim, "ms-ssim"),
+        (Self::ClassAccuracy, "class-accuracy"),
+        (Self::Memorization, "memorization"),
+        (Self::Likelihood, "likelihood"),
     ];
+
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::NAMES.into_iter().map(|(metric, _)| metric)
+    }
 
     /// Whether it compares features, so that it needs an extractor. [`Metric::Memorization`] does
     /// not: without one it compares pixels alone.
@@ -53,40 +59,25 @@ impl Metric {
         )
     }
 
-    /// The name on the command line.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Frechet => "frechet",
-            Self::Kernel => "kernel",
-            Self::InceptionScore => "inception-score",
-            Self::PrecisionRecall => "precision-recall",
-            Self::DensityCoverage => "density-coverage",
-            Self::SlicedWasserstein => "sliced-wasserstein",
-            Self::MsSsim => "ms-ssim",
-            Self::ClassAccuracy => "class-accuracy",
-            Self::Memorization => "memorization",
-            Self::Likelihood => "likelihood",
-        }
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES[self as usize].1
     }
 }
 
 /// No metric has this name.
 #[derive(Debug, Error)]
 #[error("{}", self.in_words())]
-pub(crate) struct UnknownMetric {
-    found: String,
-    /// The metric that was probably meant, if it is near enough to be a slip.
-    nearest: Option<&'static str>,
-}
+pub(crate) struct UnknownMetric(String);
 
 impl UnknownMetric {
     fn in_words(&self) -> String {
-        let names = Metric::ALL.map(Metric::name).join(", ");
-        let nearest = self.nearest.map_or(".".to_owned(), |nearest| {
-            format!("; did you mean {nearest}?")
-        });
-        let found = &self.found;
-        format!("there is no metric \"{found}\"{nearest} --metrics takes {names}")
+        let (found, names) = (&self.0, Metric::NAMES.map(|(_, name)| name));
+        let meant = match nearest(found, names) {
+            Some(nearest) => format!("; did you mean {nearest}?"),
+            None => ".".to_owned(),
+        };
+        let names = names.join(", ");
+        format!("there is no metric \"{found}\"{meant} --metrics takes {names}")
     }
 }
 
@@ -94,14 +85,9 @@ impl std::str::FromStr for Metric {
     type Err = UnknownMetric;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let names = Self::ALL.map(Self::name);
-        Self::ALL
-            .into_iter()
-            .find(|metric| metric.name() == text)
-            .ok_or_else(|| UnknownMetric {
-                found: text.to_owned(),
-                nearest: crate::suggest::nearest(text, names),
-            })
+        let mut all = Self::all();
+        all.find(|metric| metric.name() == text)
+            .ok_or_else(|| UnknownMetric(text.to_owned()))
     }
 }
 
@@ -251,11 +237,8 @@ impl fmt::Display for MetricReport {
             }
             writeln!(f, "seed       {}", on.seed)?;
         }
-        let extractor = self
-            .metrics
-            .iter()
-            .find_map(|metric| metric.provenance.extractor.as_ref());
-        if let Some(extractor) = extractor {
+        let mut on = self.metrics.iter().map(|metric| &metric.provenance);
+        if let Some(extractor) = on.find_map(|on| on.extractor.as_ref()) {
             let accuracy = extractor.accuracy.map_or(String::new(), |share| {
                 format!(", test accuracy {:.2} %", share * 100.0)
             });
@@ -278,7 +261,7 @@ mod tests {
 
     #[test]
     fn names_are_read_back_and_a_slip_gives_the_nearest() {
-        for metric in Metric::ALL {
+        for metric in Metric::all() {
             assert_eq!(metric.name().parse::<Metric>().unwrap(), metric);
         }
         let error = "freshet".parse::<Metric>().unwrap_err().to_string();

@@ -31,5 +31,4 @@ pub(crate) use matrix::Matrix;
 pub(crate) use metric::{Better, Metric, MetricReport, MetricValue};
 pub(crate) use onnx::OnnxExtractor;
 pub(crate) use sliced::{sliced_wasserstein, unit_directions};
-pub(crate) use source::FolderSource;
 pub use source::{FileSource, ImageSource};

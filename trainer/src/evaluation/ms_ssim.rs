@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use dreamlet_runtime::latent::Stream;
 use rayon::prelude::*;
 
-use super::matrix::count;
+use super::linalg::add_scaled;
+use super::matrix::{count, mean_and_error};
 
 /// Side and standard deviation of the Gaussian window (Wang et al. 2004, section III B).
 const WINDOW: usize = 11;
@@ -33,13 +34,8 @@ pub(super) fn scales(height: usize, width: usize) -> usize {
 pub(super) fn pairs(images: usize, seed: u64) -> Vec<[usize; 2]> {
     let mut order: Vec<usize> = (0..images).collect();
     Stream::new(seed, "eval.pairs", 0).shuffle(&mut order);
-    order
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .take(PAIRS)
-        .copied()
-        .collect()
+    let (pairs, _) = order.as_chunks::<2>();
+    pairs.iter().take(PAIRS).copied().collect()
 }
 
 /// Mean MS-SSIM over pairs (Odena et al. 2017, section 4.2) and its standard error: 1 when all
@@ -80,11 +76,10 @@ impl Similarities {
         let mut ready = Vec::new();
         for image in pixels.chunks_exact(length.max(1)) {
             if let Some(pair) = self.pair_of.get(&self.seen) {
-                match self.waiting.remove(pair) {
-                    Some(first) => ready.push((*pair, first, image)),
-                    None => {
-                        self.waiting.insert(*pair, image.to_vec());
-                    }
+                if let Some(first) = self.waiting.remove(pair) {
+                    ready.push((*pair, first, image));
+                } else {
+                    self.waiting.insert(*pair, image.to_vec());
                 }
             }
             self.seen += 1;
@@ -98,19 +93,13 @@ impl Similarities {
             })
             .collect();
         for (pair, value) in found {
-            if let Some(place) = self.found.get_mut(pair) {
-                *place = Some(value);
-            }
+            self.found[pair] = Some(value);
         }
     }
 
     /// Mean and standard error over the pairs that were seen whole.
     pub(super) fn mean(&self) -> (f64, f64) {
-        let found: Vec<f64> = self.found.iter().flatten().copied().collect();
-        let n = count(found.len().max(1));
-        let mean = found.iter().sum::<f64>() / n;
-        let variance = found.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-        (mean, (variance / n).sqrt())
+        mean_and_error(&self.found.iter().flatten().copied().collect::<Vec<_>>())
     }
 
     /// How many pairs were seen whole.
@@ -132,11 +121,8 @@ fn similarity(a: &[u8], b: &[u8], height: usize, width: usize) -> f64 {
     for (scale, weight) in WEIGHTS.iter().take(scales).enumerate() {
         let (structure, whole) = terms(&a, &b);
         // Luminance counts at the coarsest scale only.
-        let term = if scale + 1 == scales {
-            whole
-        } else {
-            structure
-        };
+        let coarsest = scale + 1 == scales;
+        let term = if coarsest { whole } else { structure };
         product *= term.max(0.0).powf(weight / total);
         (a, b) = (a.halved(), b.halved());
     }
@@ -163,11 +149,10 @@ fn terms(a: &Plane, b: &Plane) -> (f64, f64) {
 }
 
 fn window() -> [f64; WINDOW] {
-    let mut window = [0.0; WINDOW];
-    for (i, weight) in window.iter_mut().enumerate() {
+    let window: [f64; WINDOW] = std::array::from_fn(|i| {
         let x = count(i) - count(WINDOW / 2);
-        *weight = (-x * x / (2.0 * SIGMA * SIGMA)).exp();
-    }
+        (-x * x / (2.0 * SIGMA * SIGMA)).exp()
+    });
     let sum: f64 = window.iter().sum();
     window.map(|weight| weight / sum)
 }
@@ -197,11 +182,8 @@ impl Plane {
         let rows: Vec<&[f64]> = self.rows().collect();
         let mut values = Vec::with_capacity(width * rows.len() / 2);
         for [above, below] in rows.as_chunks::<2>().0 {
-            let pairs = above
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .zip(below.as_chunks::<2>().0);
+            let [(above, _), (below, _)] = [above, below].map(|row| row.as_chunks::<2>());
+            let pairs = above.iter().zip(below);
             values.extend(pairs.map(|([a, b], [c, d])| (a + b + c + d) / 4.0));
         }
         Self { values, width }
@@ -210,18 +192,14 @@ impl Plane {
     /// The window's mean at each position where it lies inside.
     fn smooth(&self, window: &[f64; WINDOW]) -> Self {
         let weigh = |values: &[f64]| -> f64 { values.iter().zip(window).map(|(v, w)| v * w).sum() };
-        let across: Vec<Vec<f64>> = self
-            .rows()
-            .map(|row| row.windows(WINDOW).map(weigh).collect())
-            .collect();
+        let across = |row: &[f64]| -> Vec<f64> { row.windows(WINDOW).map(weigh).collect() };
+        let across: Vec<_> = self.rows().map(across).collect();
         let width = self.width.saturating_sub(WINDOW - 1);
         let mut values = Vec::with_capacity(width * across.len());
         for rows in across.windows(WINDOW) {
             let mut sum = vec![0.0; width];
             for (row, weight) in rows.iter().zip(window) {
-                sum.iter_mut()
-                    .zip(row)
-                    .for_each(|(sum, v)| *sum += v * weight);
+                add_scaled(&mut sum, row, *weight);
             }
             values.extend(sum);
         }
@@ -285,10 +263,8 @@ mod tests {
         let pixels = [noise(1), noise(1), noise(2), noise(2)].concat();
         let (mean, error) = mean_similarity(&pixels, [1, 28, 28], &[[0, 1], [2, 3]]);
         assert!((mean - 1.0).abs() < 1e-9 && error < 1e-9);
-        let (pairs, mut parts) = (
-            [[0, 2], [1, 3]],
-            Similarities::new([1, 28, 28], &[[0, 2], [1, 3]]),
-        );
+        let pairs = [[0, 2], [1, 3]];
+        let mut parts = Similarities::new([1, 28, 28], &pairs);
         let once = mean_similarity(&pixels, [1, 28, 28], &pairs);
         assert!(once.0 < 0.2);
         // One image after the other, which waits for its pair.

@@ -6,26 +6,24 @@ use super::error::EvaluationError;
 use super::matrix::Matrix;
 use crate::atomic_file::write_atomic_parts;
 
-/// The head of a file of little-endian numbers of type `kind` (`<f4`, `|u1`, …) in row-major order.
-fn head(kind: &str, shape: &[usize]) -> Vec<u8> {
+/// Writes little-endian numbers of type `kind` (`<f4`, `|u1`, …) in row-major order.
+fn write(
+    folder: &Path,
+    name: &str,
+    kind: &str,
+    shape: &[usize],
+    body: &[u8],
+) -> Result<(), EvaluationError> {
     let dims: String = shape.iter().map(|n| format!("{n}, ")).collect();
     let mut text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({dims}), }}");
     // The numbers begin at a multiple of 64, and the head ends with a new line.
     let padding = 63 - (10 + text.len()) % 64;
     text.push_str(&" ".repeat(padding));
     text.push('\n');
-    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
-    [
-        b"\x93NUMPY\x01\x00".as_slice(),
-        &length.to_le_bytes(),
-        text.as_bytes(),
-    ]
-    .concat()
-}
-
-fn write(folder: &Path, name: &str, head: &[u8], body: &[u8]) -> Result<(), EvaluationError> {
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes();
     let path = folder.join(name);
-    write_atomic_parts(&path, &[head, body]).map_err(|error| EvaluationError::Write {
+    let parts = [b"\x93NUMPY\x01\x00", &length[..], text.as_bytes(), body];
+    write_atomic_parts(&path, &parts).map_err(|error| EvaluationError::Write {
         path,
         reason: error.to_string(),
     })
@@ -33,17 +31,9 @@ fn write(folder: &Path, name: &str, head: &[u8], body: &[u8]) -> Result<(), Eval
 
 /// Writes a matrix as `f32`, shape `(rows, width)`.
 pub(super) fn matrix(folder: &Path, name: &str, matrix: &Matrix) -> Result<(), EvaluationError> {
-    let body: Vec<u8> = matrix
-        .values()
-        .iter()
-        .flat_map(|v| v.to_le_bytes())
-        .collect();
-    write(
-        folder,
-        name,
-        &head("<f4", &[matrix.rows(), matrix.width()]),
-        &body,
-    )
+    let body = matrix.values().iter().flat_map(|v| v.to_le_bytes());
+    let shape = [matrix.rows(), matrix.width()];
+    write(folder, name, "<f4", &shape, &body.collect::<Vec<u8>>())
 }
 
 /// Writes images as bytes, shape `(N, C, H, W)`.
@@ -57,7 +47,8 @@ pub(super) fn images(
     write(
         folder,
         name,
-        &head("|u1", &[rows, channels, height, width]),
+        "|u1",
+        &[rows, channels, height, width],
         pixels,
     )
 }
@@ -70,7 +61,7 @@ pub(super) fn indices<const N: usize>(
 ) -> Result<(), EvaluationError> {
     let all = rows.iter().flatten();
     let body: Vec<u8> = all.flat_map(|n| (*n as u64).to_le_bytes()).collect();
-    write(folder, name, &head("<i8", &[rows.len(), N]), &body)
+    write(folder, name, "<i8", &[rows.len(), N], &body)
 }
 
 #[cfg(test)]
@@ -81,12 +72,8 @@ mod tests {
     #[test]
     fn a_file_is_what_numpy_writes() {
         let folder = TestFolder::new();
-        matrix(
-            &folder.0,
-            "a.npy",
-            &Matrix::new(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3),
-        )
-        .unwrap();
+        let numbers = Matrix::new(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3);
+        matrix(&folder.0, "a.npy", &numbers).unwrap();
         let bytes = std::fs::read(folder.0.join("a.npy")).unwrap();
         assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");
         let text = std::str::from_utf8(&bytes[10..128]).unwrap();

@@ -41,7 +41,8 @@ pub(crate) struct OnnxExtractor {
     dims: [Option<usize>; 3],
     /// A fixed batch, if the file has one.
     batch: Option<usize>,
-    range: PixelRange,
+    /// Of the pixels that it is given.
+    pub range: PixelRange,
     /// The file's name.
     pub name: String,
     /// SHA-256 of the file.
@@ -70,16 +71,12 @@ impl OnnxExtractor {
         let bytes = std::fs::read(path).map_err(unreadable)?;
         let model = ModelProto::decode(bytes.as_slice())
             .map_err(|error| wrong("an ONNX file", error.to_string()))?;
-        let graph = model
-            .graph
-            .as_ref()
-            .ok_or_else(|| wrong("an ONNX file", "no graph".into()))?;
+        let graph = model.graph.as_ref();
+        let graph = graph.ok_or_else(|| wrong("an ONNX file", "no graph".into()))?;
         let inputs: Vec<&ValueInfoProto> = graph.real_inputs().collect();
         let &[input] = inputs.as_slice() else {
-            return Err(wrong(
-                "one input [N, C, H, W]",
-                format!("{} inputs", inputs.len()),
-            ));
+            let found = format!("{} inputs", inputs.len());
+            return Err(wrong("one input [N, C, H, W]", found));
         };
         let [batch, channels, height, width] = shape(input)
             .and_then(|dims| <[Option<usize>; 4]>::try_from(dims).ok())
@@ -109,15 +106,10 @@ impl OnnxExtractor {
             range,
             name: path
                 .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+                .map_or(String::new(), |name| name.to_string_lossy().into_owned()),
             sha256: sha256(&bytes),
             engine_name,
         })
-    }
-
-    pub(super) fn range(&self) -> PixelRange {
-        self.range
     }
 
     /// Features of planar images of `shape`; they are scaled bilinearly to what the file takes, and
@@ -132,44 +124,35 @@ impl OnnxExtractor {
         shape: [usize; 3],
         progress: &dyn Progress,
     ) -> Result<Matrix, EvaluationError> {
-        let [channels, height, width] = self.dims;
-        let to = [
-            channels.unwrap_or(shape[0]),
-            height.unwrap_or(shape[1]),
-            width.unwrap_or(shape[2]),
-        ];
+        let to: [usize; 3] = std::array::from_fn(|at| self.dims[at].unwrap_or(shape[at]));
         let batch = self.batch.unwrap_or(BATCH);
-        let (mut features, mut feature_width) = (Vec::new(), None);
-        for images in pixels.chunks(batch * shape.iter().product::<usize>().max(1)) {
-            let rows = images.len() / shape.iter().product::<usize>().max(1);
-            let mut input = Vec::new();
-            for image in images.chunks_exact(shape.iter().product::<usize>().max(1)) {
-                input.extend(convert(image, shape, to, self.range));
-            }
+        let image_len = shape.iter().product::<usize>().max(1);
+        let (mut features, mut feature_width) = (Vec::new(), 0);
+        for images in pixels.chunks(batch * image_len) {
+            let rows = images.len() / image_len;
+            let images = images.chunks_exact(image_len);
+            let converted = images.flat_map(|image| convert(image, shape, to, self.range));
+            let mut input: Vec<f32> = converted.collect();
             // A file with a fixed batch gets it filled up.
             let given = self.batch.unwrap_or(rows);
             input.resize(given * to.iter().product::<usize>(), 0.0);
             let (dims, mut values) = self.call(input, [given, to[0], to[1], to[2]])?;
-            let found = match dims.as_slice() {
-                [n, width, rest @ ..]
-                    if *n == given && *width > 0 && rest.iter().all(|d| *d == 1) =>
-                {
-                    *width
-                }
-                _ => {
-                    return Err(EvaluationError::Extractor {
-                        path: self.path.clone(),
-                        expected: format!("an output [{given}, F]"),
-                        found: format!("{dims:?}"),
-                    });
-                }
+            feature_width = match *dims {
+                [n, width, ref rest @ ..] if n == given && rest.iter().all(|d| *d == 1) => width,
+                _ => 0,
             };
-            values.truncate(rows * found);
+            if feature_width == 0 {
+                return Err(EvaluationError::Extractor {
+                    path: self.path.clone(),
+                    expected: format!("an output [{given}, F]"),
+                    found: format!("{dims:?}"),
+                });
+            }
+            values.truncate(rows * feature_width);
             features.extend(values);
-            feature_width = Some(found);
             progress.advance(rows as u64);
         }
-        Ok(Matrix::new(features, feature_width.unwrap_or(0)))
+        Ok(Matrix::new(features, feature_width))
     }
 
     fn call(
@@ -189,16 +172,11 @@ impl OnnxExtractor {
                 let run = || -> ort::Result<(Vec<usize>, Vec<f32>)> {
                     let tensor = OrtTensor::from_array((shape, input))?;
                     let outputs = session.run(vec![(name.clone(), tensor)])?;
-                    let (_, output) = outputs
-                        .iter()
-                        .next()
-                        .ok_or_else(|| ort::Error::new("no output"))?;
+                    let output = outputs.iter().next();
+                    let (_, output) = output.ok_or_else(|| ort::Error::new("no output"))?;
                     let (dims, values) = output.try_extract_tensor::<f32>()?;
-                    let dims = dims
-                        .iter()
-                        .map(|d| usize::try_from(*d).unwrap_or(0))
-                        .collect();
-                    Ok((dims, values.to_vec()))
+                    let dims = dims.iter().map(|d| usize::try_from(*d).unwrap_or(0));
+                    Ok((dims.collect(), values.to_vec()))
                 };
                 run().map_err(|error| failed(error.to_string()))
             }
@@ -212,17 +190,13 @@ impl OnnxExtractor {
                             model.into_optimized()?.into_runnable()?
                         }
                     };
-                    let outputs =
-                        ready.run(tvec![Tensor::from_shape(&shape, &input)?.into_tvalue()])?;
+                    let input = Tensor::from_shape(&shape, &input)?.into_tvalue();
+                    let outputs = ready.run(tvec![input])?;
                     *plan = Some((shape[0], ready));
-                    let output = outputs
-                        .first()
-                        .ok_or_else(|| TractError::msg("no output"))?;
-                    let values = output
-                        .to_plain_array_view::<f32>()?
-                        .iter()
-                        .copied()
-                        .collect();
+                    let output = outputs.first();
+                    let output = output.ok_or_else(|| TractError::msg("no output"))?;
+                    let values = output.to_plain_array_view::<f32>()?;
+                    let values = values.iter().copied().collect();
                     Ok((output.shape().to_vec(), values))
                 };
                 run().map_err(|error| failed(format!("{error:#}")))
@@ -239,19 +213,12 @@ fn shape(value: &ValueInfoProto) -> Option<Vec<Option<usize>>> {
 }
 
 fn describe(value: &ValueInfoProto) -> String {
-    match shape(value) {
-        Some(dims) => {
-            let dims: Vec<String> = dims
-                .iter()
-                .map(|d| d.map_or("?".into(), |d| d.to_string()))
-                .collect();
-            format!("the input {} [{}]", value.name, dims.join(", "))
-        }
-        None => format!(
-            "the input {} of another type or without a shape",
-            value.name
-        ),
-    }
+    let name = &value.name;
+    let Some(dims) = shape(value) else {
+        return format!("the input {name} of another type or without a shape");
+    };
+    let dims = dims.iter().map(|d| d.map_or("?".into(), |d| d.to_string()));
+    format!("the input {name} [{}]", dims.collect::<Vec<_>>().join(", "))
 }
 
 /// One planar image from one shape to another, with values in `range`.
@@ -264,11 +231,8 @@ fn convert(image: &[u8], from: [usize; 3], to: [usize; 3], range: PixelRange) ->
         .collect();
     if let ([red, green, blue], 1) = (planes.as_slice(), to[0]) {
         // The luma weights of ITU-R BT.601.
-        let grey = red
-            .iter()
-            .zip(green)
-            .zip(blue)
-            .map(|((r, g), b)| 0.299 * r + 0.587 * g + 0.114 * b);
+        let pixels = red.iter().zip(green).zip(blue);
+        let grey = pixels.map(|((r, g), b)| 0.299 * r + 0.587 * g + 0.114 * b);
         planes = vec![grey.collect()];
     }
     (0..to[0])
@@ -283,11 +247,6 @@ fn resize(plane: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
     if from == to {
         return plane.to_vec();
     }
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
     let neighbours = |from: usize, to: usize| -> Vec<(usize, usize, f32)> {
         let scale = from as f32 / to as f32;
         let last = from.saturating_sub(1);
@@ -333,11 +292,10 @@ mod tests {
         let path = folder.write("x.onnx", b"no model");
         let error = OnnxExtractor::open(&path, PixelRange::UNIT).err().unwrap();
         assert!(error.to_string().contains("x.onnx"), "{error}");
-        let generator = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../models/mnist-vae-dense/mnist-vae-dense.onnx");
-        let error = OnnxExtractor::open(&generator, PixelRange::UNIT)
-            .err()
-            .unwrap();
+        let generator = "../models/mnist-vae-dense/mnist-vae-dense.onnx";
+        let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join(generator);
+        let error = OnnxExtractor::open(&generator, PixelRange::UNIT);
+        let error = error.err().unwrap();
         assert!(error.to_string().contains("[N, C, H, W]"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! Precision, recall, density and coverage: how two sets of features overlap, by balls around each
 //! image.
 
-use super::matrix::{Matrix, ReadRows, count, each_distance};
+use super::matrix::{Matrix, count, each_distance};
 
 /// Neighbours that precision and recall reach to (Kynkäänniemi et al. 2019, section 3).
 const PRECISION_K: usize = 3;
@@ -17,28 +17,20 @@ impl Radii {
     /// Of all rows of `set`; infinite where there are not enough rows.
     pub(super) fn of(set: &Matrix) -> Self {
         let mut nearest = vec![[f32::INFINITY; DENSITY_K]; set.rows()];
-        each_distance(
-            set,
-            set,
-            &set.mean(),
-            &mut nearest,
-            |nearest, at, first, row| {
-                for (j, distance) in row.iter().enumerate() {
-                    if first + j != at {
-                        insert(nearest, *distance);
-                    }
+        let keep = |nearest: &mut _, at: usize, first: usize, row: &[f32]| {
+            for (j, distance) in row.iter().enumerate() {
+                if first + j != at {
+                    insert(nearest, *distance);
                 }
-            },
-        );
+            }
+        };
+        each_distance(set, set, &set.mean(), &mut nearest, keep);
         Self(nearest)
     }
 
     /// The squared distances to the `k`-th nearest.
     fn nth(&self, k: usize) -> Vec<f32> {
-        self.0
-            .iter()
-            .map(|nearest| nearest.get(k - 1).copied().unwrap_or(f32::INFINITY))
-            .collect()
+        self.0.iter().map(|nearest| nearest[k - 1]).collect()
     }
 }
 
@@ -77,50 +69,36 @@ pub(super) fn overlap(
     fake_radii: &Radii,
 ) -> Overlap {
     let center = real.mean();
-    let (precise, dense) = (real_radii.nth(PRECISION_K), real_radii.nth(DENSITY_K));
-    let mut of_fakes = vec![(false, 0_u64); fake.rows()];
-    each_distance(
-        fake,
-        real,
-        &center,
-        &mut of_fakes,
-        |(within, balls), _, first, row| {
-            let balls_here = row.iter().zip(dense.iter().skip(first));
-            *balls += balls_here.filter(|(d, radius)| d <= radius).count() as u64;
-            *within |= row
-                .iter()
-                .zip(precise.iter().skip(first))
-                .any(|(d, radius)| d <= radius);
-        },
-    );
-    let reach = fake_radii.nth(PRECISION_K);
+    let [precise, reach] = [real_radii, fake_radii].map(|radii| radii.nth(PRECISION_K));
+    let dense = real_radii.nth(DENSITY_K);
+    // Balls with these squared radii, the first of them number `first`, that hold an image.
+    let held = |row: &[f32], first: usize, radii: &[f32]| {
+        let balls = row.iter().zip(radii.iter().skip(first));
+        balls
+            .filter(|(distance, radius)| distance <= radius)
+            .count()
+    };
+    let mut of_fakes = vec![(false, 0); fake.rows()];
+    let look = |(within, balls): &mut (bool, usize), _, first: usize, row: &[f32]| {
+        *balls += held(row, first, &dense);
+        *within |= held(row, first, &precise) > 0;
+    };
+    each_distance(fake, real, &center, &mut of_fakes, look);
     let mut of_reals = vec![(false, f32::INFINITY); real.rows()];
-    each_distance(
-        real,
-        fake,
-        &center,
-        &mut of_reals,
-        |(within, nearest), _, first, row| {
-            *nearest = row.iter().copied().fold(*nearest, f32::min);
-            *within |= row
-                .iter()
-                .zip(reach.iter().skip(first))
-                .any(|(d, radius)| d <= radius);
-        },
-    );
-    let share = |hits: usize, of: usize| count(hits) / count(of.max(1));
-    let (fakes, reals) = (ReadRows::rows(fake), ReadRows::rows(real));
-    let balls: u64 = of_fakes.iter().map(|(_, balls)| balls).sum();
-    let balls = balls as f64;
-    let covered = of_reals
-        .iter()
-        .zip(&dense)
-        .filter(|((_, nearest), radius)| nearest <= *radius);
+    let look = |(within, nearest): &mut (bool, f32), _, first: usize, row: &[f32]| {
+        *nearest = row.iter().copied().fold(*nearest, f32::min);
+        *within |= held(row, first, &reach) > 0;
+    };
+    each_distance(real, fake, &center, &mut of_reals, look);
+    let (precise, balls): (Vec<_>, Vec<_>) = of_fakes.into_iter().unzip();
+    let (recalled, nearest): (Vec<_>, Vec<f32>) = of_reals.into_iter().unzip();
+    let covered = nearest.iter().zip(&dense).map(|(d, radius)| d <= radius);
+    let share = |of: Vec<bool>| count(of.iter().filter(|is| **is).count()) / count(of.len().max(1));
     Overlap {
-        precision: share(of_fakes.iter().filter(|(within, _)| *within).count(), fakes),
-        recall: share(of_reals.iter().filter(|(within, _)| *within).count(), reals),
-        density: balls / count(DENSITY_K * fakes.max(1)),
-        coverage: share(covered.count(), reals),
+        density: count(balls.iter().sum()) / count(DENSITY_K * balls.len().max(1)),
+        precision: share(precise),
+        recall: share(recalled),
+        coverage: share(covered.collect()),
     }
 }
 
@@ -138,10 +116,8 @@ mod tests {
         // Reals 0..=9: the inner ones have their third neighbour at distance 2, 0 and 9 at 3, 1 and
         // 8 at 2.
         let real = Matrix::new((0..10_u8).map(f32::from).collect(), 1);
-        assert_eq!(
-            Radii::of(&real).nth(3),
-            [9., 4., 4., 4., 4., 4., 4., 4., 4., 9.]
-        );
+        let third = [9., 4., 4., 4., 4., 4., 4., 4., 4., 9.];
+        assert_eq!(Radii::of(&real).nth(3), third);
         // Fakes 2.5, 3.5, 4.5, 5.5 and far away 100: third neighbours at 3, 2, 2, 3 and 96.5.
         let fake = Matrix::new(vec![2.5, 3.5, 4.5, 5.5, 100.0], 1);
         let found = measure(&real, &fake);
@@ -163,30 +139,19 @@ mod tests {
     fn a_set_overlaps_itself_whole_and_a_far_one_not_at_all() {
         let a = random(1, 600, 6);
         let found = measure(&a, &a);
-        assert_eq!(
-            (found.precision, found.recall, found.coverage),
-            (1.0, 1.0, 1.0)
-        );
+        let shares = |of: Overlap| [of.precision, of.recall, of.coverage];
+        assert_eq!(shares(found), [1.0; 3]);
         let far = Matrix::new(a.values().iter().map(|v| v + 100.0).collect(), 6);
         let found = measure(&a, &far);
-        assert_eq!(
-            (found.precision, found.recall, found.coverage),
-            (0.0, 0.0, 0.0)
-        );
+        assert_eq!(shares(found), [0.0; 3]);
         assert_eq!(found.density, 0.0);
     }
 
     #[test]
     fn a_collapsed_set_has_precision_without_recall() {
         let real = random(1, 600, 4);
-        let fake = Matrix::new(
-            random(2, 600, 4)
-                .values()
-                .iter()
-                .map(|v| v * 0.05)
-                .collect(),
-            4,
-        );
+        let fake = random(2, 600, 4);
+        let fake = Matrix::new(fake.values().iter().map(|v| v * 0.05).collect(), 4);
         let found = measure(&real, &fake);
         assert!(
             found.precision > 0.9 && found.recall < 0.1 && found.coverage < 0.5,

@@ -15,13 +15,11 @@ pub(crate) fn unit_directions(width: usize, stream: impl Fn(u64) -> Stream) -> M
     let mut values = vec![0.0_f32; DIRECTIONS * width];
     for (row, index) in values.chunks_exact_mut(width.max(1)).zip(0..) {
         stream(index).fill_normal(row);
-        let norm = row
-            .iter()
-            .map(|v| f64::from(*v).powi(2))
-            .sum::<f64>()
-            .sqrt();
-        row.iter_mut()
-            .for_each(|v| *v = (f64::from(*v) / norm) as f32);
+        let squares = row.iter().map(|v| f64::from(*v).powi(2));
+        let norm = squares.sum::<f64>().sqrt();
+        for v in row {
+            *v = (f64::from(*v) / norm) as f32;
+        }
     }
     Matrix::new(values, width)
 }
@@ -54,7 +52,6 @@ impl Projections {
         all
     }
 
-    /// More images.
     pub(super) fn add(&mut self, images: &dyn ReadRows, directions: &Matrix) {
         let device = Device::flex();
         let width = images.width();
@@ -63,15 +60,9 @@ impl Projections {
         let directions = tensor(directions.values().to_vec(), directions.rows());
         for from in (0..images.rows()).step_by(2048) {
             let to = (from + 2048).min(images.rows());
-            let mut values = Vec::with_capacity((to - from) * width);
-            images.read(from, to, &mut values);
-            let products = directions
-                .clone()
-                .matmul(tensor(values, to - from).transpose());
-            let products = products
-                .into_data()
-                .try_into_vec::<f32>()
-                .unwrap_or_default();
+            let images = tensor(images.read(from, to), to - from);
+            let products = directions.clone().matmul(images.transpose()).into_data();
+            let products = products.try_into_vec::<f32>().unwrap_or_default();
             for (all, row) in self.0.iter_mut().zip(products.chunks_exact(to - from)) {
                 all.extend_from_slice(row);
             }
@@ -80,22 +71,18 @@ impl Projections {
 
     /// The sliced Wasserstein distance to other images, as [`sliced_wasserstein`] has it.
     pub(super) fn distance(&self, other: &Self) -> f64 {
-        let distances: Vec<f64> = self
-            .0
-            .par_iter()
-            .zip(&other.0)
-            .map(|(a, b)| {
-                let rows = a.len().min(b.len());
-                let sorted = |all: &[f32]| {
-                    let mut first = all.get(..rows).unwrap_or_default().to_vec();
-                    first.sort_by(f32::total_cmp);
-                    first
-                };
-                let (a, b) = (sorted(a), sorted(b));
-                let moved = a.iter().zip(&b).map(|(x, y)| f64::from((x - y).abs()));
-                moved.sum::<f64>() / count(rows.max(1))
-            })
-            .collect();
+        let distance = |(a, b): (&Vec<f32>, &Vec<f32>)| {
+            let rows = a.len().min(b.len());
+            let [a, b] = [a, b].map(|all| {
+                let mut first = all[..rows].to_vec();
+                first.sort_by(f32::total_cmp);
+                first
+            });
+            let moved = a.iter().zip(&b).map(|(x, y)| f64::from((x - y).abs()));
+            moved.sum::<f64>() / count(rows.max(1))
+        };
+        let pairs = self.0.par_iter().zip(&other.0);
+        let distances: Vec<f64> = pairs.map(distance).collect();
         distances.iter().sum::<f64>() / count(DIRECTIONS)
     }
 }
@@ -103,7 +90,7 @@ impl Projections {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::matrix::PixelRows;
+    use crate::evaluation::matrix::ImageRows;
 
     #[test]
     fn a_shift_moves_each_projection_by_its_own_part_and_equal_sets_are_at_zero() {
@@ -112,7 +99,7 @@ mod tests {
         let b: Vec<u8> = a.iter().map(|v| v + 51).collect();
         let directions = directions(64);
         let sliced_wasserstein = |a: &[u8], b: &[u8]| {
-            let of = |bytes| Projections::of(&PixelRows { bytes, width: 64 }, &directions);
+            let of = |pixels| Projections::of(&ImageRows::of(pixels, 64), &directions);
             of(a).distance(&of(b))
         };
         assert_eq!(sliced_wasserstein(&a, &a), 0.0);

@@ -1,11 +1,8 @@
 //! Where the images come from that are evaluated.
 
-use std::path::Path;
-
 use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
-use dreamlet_runtime::latent::Distribution;
 use rayon::prelude::*;
 
 use super::error::EvaluationError;
@@ -48,12 +45,10 @@ impl FileSource {
     /// [`EvaluationError::Generate`] if the file is refused or does not say all that is needed.
     pub fn new(file: &[u8], assumptions: &Assumptions) -> Result<Self, EvaluationError> {
         let open = |_| FileGenerator::from_bytes(file, assumptions);
-        let generators: Result<Vec<_>, _> = (0..rayon::current_num_threads()).map(open).collect();
-        Ok(Self {
-            generators: generators.map_err(|error| EvaluationError::Generate {
-                reason: error.to_string(),
-            })?,
-        })
+        let generators = (0..rayon::current_num_threads()).map(open);
+        let generators: Result<_, _> = generators.collect();
+        let generators = generators.map_err(|error| failed(&error))?;
+        Ok(Self { generators })
     }
 
     /// What black and white are by the graph alone; `None` where the file says it itself.
@@ -98,14 +93,17 @@ impl ImageSource for FileSource {
                 let rows = share.min(count - from);
                 let seeds = (first + from as u64..).take(rows);
                 let classes = classes.get(from..from + rows);
-                let distribution = generator.distribution();
-                let latents = latents(distribution, generator.latent_len(), seeds);
+                let latents: Vec<f32> = seeds
+                    .flat_map(|seed| {
+                        let mut latent = vec![0.0; generator.latent_len()];
+                        generator.distribution().fill(seed, None, &mut latent);
+                        latent
+                    })
+                    .collect();
                 let mut images = vec![0.0; rows * generator.image_len()];
                 generator
                     .generate_batch(&latents, classes, &mut images)
-                    .map_err(|error| EvaluationError::Generate {
-                        reason: error.to_string(),
-                    })?;
+                    .map_err(|error| failed(&error))?;
                 let range = generator.range();
                 Ok(images.iter().map(|value| range.to_u8(*value)).collect())
             })
@@ -114,44 +112,20 @@ impl ImageSource for FileSource {
     }
 }
 
-fn latents(distribution: Distribution, len: usize, seeds: impl Iterator<Item = u64>) -> Vec<f32> {
-    seeds
-        .flat_map(|seed| {
-            let mut latent = vec![0.0; len];
-            distribution.fill(seed, None, &mut latent);
-            latent
-        })
-        .collect()
-}
-
-/// The images of a folder, training and test images alike, decoded one after the other.
-#[derive(Debug)]
-pub(crate) struct FolderSource(FolderImages);
-
-impl FolderSource {
-    /// Lists the folder; the images will be squares of `size` pixels with so many `channels`.
-    pub(crate) fn open(
-        folder: &Path,
-        size: usize,
-        channels: usize,
-    ) -> Result<Self, EvaluationError> {
-        let images = FolderImages::open(folder, size, channels);
-        Ok(Self(images.map_err(EvaluationError::Data)?))
-    }
-
-    /// What the user should be told once the images were read. One sentence each.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        self.0.notes()
+fn failed(error: &impl ToString) -> EvaluationError {
+    EvaluationError::Generate {
+        reason: error.to_string(),
     }
 }
 
-impl ImageSource for FolderSource {
+/// Training and test images alike, decoded one after the other.
+impl ImageSource for FolderImages {
     fn shape(&self) -> [usize; 3] {
-        self.0.shape()
+        self.shape()
     }
 
     fn available(&self) -> Option<usize> {
-        Some(self.0.images())
+        Some(self.len())
     }
 
     /// Beyond the last image there are none: the answer is shorter then.
@@ -162,13 +136,10 @@ impl ImageSource for FolderSource {
         _: &[usize],
     ) -> Result<Vec<u8>, EvaluationError> {
         let first = usize::try_from(first).unwrap_or(usize::MAX);
-        if self.0.given() > first {
-            self.0.rewind();
+        if self.given() > first {
+            self.rewind();
         }
-        let skipped = first.saturating_sub(self.0.given());
-        if skipped > 0 {
-            self.0.next_images(skipped).map_err(EvaluationError::Data)?;
-        }
-        self.0.next_images(count).map_err(EvaluationError::Data)
+        self.next_images(first - self.given())?;
+        Ok(self.next_images(count)?)
     }
 }

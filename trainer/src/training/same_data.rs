@@ -51,15 +51,13 @@ mod tests {
             Split::new(pixels.to_vec(), labels, 1).unwrap()
         };
         Dataset {
-            name: String::new(),
             channels: 1,
             height: 1,
             width: 1,
             classes: classes.iter().map(|name| (*name).to_owned()).collect(),
             train: split(pixels),
             test: split(&[7]),
-            notes: Vec::new(),
-            broken: Vec::new(),
+            ..Dataset::default()
         }
     }
 

@@ -7,7 +7,8 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
-use super::super::error::DataError;
+use super::super::error::{BrokenFile, DataError};
+use super::super::idx_folder::check_folder;
 
 /// Endings of the files that are read, in lower case.
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
@@ -16,6 +17,9 @@ const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
 const UNREAD: [&str; 9] = [
     "gif", "webp", "tif", "tiff", "avif", "heic", "jxl", "tga", "svg",
 ];
+
+/// One broken file in so many stops the run.
+const BROKEN_LIMIT: usize = 20;
 
 /// Folders within folders: deeper is a loop of links.
 const MAX_DEPTH: u32 = 16;
@@ -38,13 +42,53 @@ pub(in crate::data) struct ImageFile {
     pub(in crate::data) changed: u128,
 }
 
+/// The index of a file that cannot be decoded, and why.
+pub(in crate::data) type Broken = (usize, String);
+
 /// What a folder holds: training files first. Each half is in the order of the hashes of the
 /// relative paths: the classes are mixed, and the first so many files are a fair sample.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(in crate::data) struct Listing {
+    folder: PathBuf,
     pub(in crate::data) files: Vec<ImageFile>,
     pub(in crate::data) classes: Vec<String>,
     pub(in crate::data) notes: Vec<String>,
+}
+
+impl Listing {
+    pub(in crate::data) fn refuse_many_broken(&self, broken: &[Broken]) -> Result<(), DataError> {
+        if broken.len().saturating_mul(BROKEN_LIMIT) <= self.files.len() {
+            return Ok(());
+        }
+        Err(DataError::TooManyBroken {
+            path: self.folder.clone(),
+            total: self.files.len(),
+            broken: self.name_broken(broken),
+        })
+    }
+
+    pub(in crate::data) fn name_broken(&self, broken: &[Broken]) -> Vec<BrokenFile> {
+        let named = broken.iter().filter_map(|(index, reason)| {
+            Some(BrokenFile {
+                path: self.files.get(*index)?.relative.clone().into(),
+                reason: reason.clone(),
+            })
+        });
+        named.collect()
+    }
+
+    pub(in crate::data) fn note_broken(&self, broken: &[Broken]) -> Option<String> {
+        let (broken, files) = (broken.len(), self.files.len());
+        (broken > 0).then(|| format!("{broken} of {files} files cannot be decoded and are skipped"))
+    }
+}
+
+/// What is found while a folder is listed.
+#[derive(Default)]
+struct Found {
+    /// Each with the name of its class.
+    files: Vec<(Option<String>, ImageFile)>,
+    notes: Vec<String>,
     /// Number of files of each ending in [`UNREAD`].
     unread: BTreeMap<&'static str, usize>,
 }
@@ -52,102 +96,98 @@ pub(in crate::data) struct Listing {
 /// Lists the folder. With sub-folders `train` and `test`, these are the halves; otherwise about a
 /// tenth of the files, chosen by the hash of the relative path, is for the test.
 pub(in crate::data) fn scan(folder: &Path) -> Result<Listing, DataError> {
+    check_folder(folder)?;
     let (train, test) = (folder.join("train"), folder.join("test"));
-    let mut listing = Listing::default();
+    let mut found = Found::default();
     let has_halves = train.is_dir() && test.is_dir();
     if has_halves {
-        list_half(&train, "train/", false, &mut listing)?;
-        list_half(&test, "test/", true, &mut listing)?;
+        list_half(&train, "train/", false, &mut found)?;
+        list_half(&test, "test/", true, &mut found)?;
     } else {
-        list_half(folder, "", false, &mut listing)?;
+        list_half(folder, "", false, &mut found)?;
     }
-    number_classes(&mut listing)?;
-    if !listing.unread.is_empty() {
-        let kinds = listing.unread.iter();
+    let mut notes = found.notes;
+    if !found.unread.is_empty() {
+        let kinds = found.unread.iter();
         let kinds: Vec<String> = kinds.map(|(kind, n)| format!("{n} {kind}")).collect();
-        listing.notes.push(format!(
+        notes.push(format!(
             "images of other kinds than PNG, JPEG and BMP are left out ({}): convert them",
             kinds.join(", ")
         ));
     }
+    let (mut files, classes) = number_classes(found.files)?;
     if !has_halves {
-        hold_back(&mut listing.files);
+        hold_back(&mut files);
     }
-    listing
-        .files
-        .sort_by(|a, b| (a.test, a.hash, &a.relative).cmp(&(b.test, b.hash, &b.relative)));
-    if listing.files.iter().all(|file| file.test) {
+    files.sort_by(|a, b| (a.test, a.hash, &a.relative).cmp(&(b.test, b.hash, &b.relative)));
+    if files.iter().all(|file| file.test) {
         let path = if has_halves { train } else { folder.to_owned() };
         return Err(DataError::NoImages { path });
     }
-    Ok(listing)
+    Ok(Listing {
+        folder: folder.to_owned(),
+        files,
+        classes,
+        notes,
+    })
 }
 
-/// Lists one half. `listing.classes` gets the folder name of every file's class, in the files'
-/// order; they are numbered afterwards.
-fn list_half(
-    folder: &Path,
-    prefix: &str,
-    test: bool,
-    listing: &mut Listing,
-) -> Result<(), DataError> {
-    let mut loose = Vec::new();
-    let mut classed = Vec::new();
-    for (name, path, about) in entries(folder)? {
-        if about.is_dir() {
-            let mut files = Vec::new();
-            let unread = &mut listing.unread;
-            list_class(
-                &path,
-                &format!("{prefix}{name}/"),
-                test,
-                1,
-                &mut files,
-                unread,
-            )?;
-            classed.extend(files.into_iter().map(|file| (name.clone(), file)));
-        } else if is_image(&path) {
-            loose.push(image_file(path, format!("{prefix}{name}"), test, &about));
-        } else {
-            count_unread(&path, &mut listing.unread);
-        }
-    }
+/// Lists one half. Its sub-folders are classes where they have images.
+fn list_half(folder: &Path, prefix: &str, test: bool, found: &mut Found) -> Result<(), DataError> {
+    let mut files = Vec::new();
+    list(folder, prefix, 0, &mut files, &mut found.unread)?;
+    let class = |file: &ImageFile| {
+        let (class, _) = file.relative.strip_prefix(prefix)?.split_once('/')?;
+        Some(class.to_owned())
+    };
+    let files = files.into_iter();
+    let files = files.map(|file| (class(&file), ImageFile { test, ..file }));
+    let (classed, loose): (Vec<_>, Vec<_>) = files.partition(|(class, _)| class.is_some());
     if classed.is_empty() {
-        listing.files.extend(loose);
+        found.files.extend(loose);
         return Ok(());
     }
     if !loose.is_empty() {
-        listing.notes.push(format!(
+        found.notes.push(format!(
             "{} images directly in {} are left out, because its sub-folders are classes",
             loose.len(),
             folder.display()
         ));
     }
-    for (class, mut file) in classed {
-        // A place in `classes` for now; `number_classes` makes it a number.
-        file.class = Some(u16::MAX);
-        listing.classes.push(class);
-        listing.files.push(file);
-    }
+    found.files.extend(classed);
     Ok(())
 }
 
-fn list_class(
+fn list(
     folder: &Path,
     prefix: &str,
-    test: bool,
     depth: u32,
     files: &mut Vec<ImageFile>,
     unread: &mut BTreeMap<&'static str, usize>,
 ) -> Result<(), DataError> {
     for (name, path, about) in entries(folder)? {
+        let relative = format!("{prefix}{name}");
+        let ending = path.extension().unwrap_or_default();
+        let ending = ending.to_string_lossy().to_ascii_lowercase();
         if about.is_dir() && depth < MAX_DEPTH {
-            let prefix = format!("{prefix}{name}/");
-            list_class(&path, &prefix, test, depth + 1, files, unread)?;
-        } else if about.is_file() && is_image(&path) {
-            files.push(image_file(path, format!("{prefix}{name}"), test, &about));
-        } else if about.is_file() {
-            count_unread(&path, unread);
+            list(&path, &format!("{relative}/"), depth + 1, files, unread)?;
+        } else if about.is_file() && ENDINGS.contains(&&*ending) {
+            let modified = about.modified().ok();
+            let changed = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            let digest = Sha256::digest(relative.as_bytes());
+            files.push(ImageFile {
+                path,
+                hash: u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()),
+                relative,
+                class: None,
+                test: false,
+                len: about.len(),
+                changed: changed.map_or(0, |since| since.as_nanos()),
+            });
+        } else if about.is_file()
+            && let Some(kind) = UNREAD.into_iter().find(|kind| **kind == ending)
+        {
+            *unread.entry(kind).or_default() += 1;
         }
     }
     Ok(())
@@ -173,80 +213,37 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, Metadata)>, DataError>
     Ok(found)
 }
 
-/// The part of the name after the last dot, in lower case.
-fn ending(path: &Path) -> Option<String> {
-    Some(path.extension()?.to_string_lossy().to_ascii_lowercase())
-}
-
-fn is_image(path: &Path) -> bool {
-    ending(path).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
-}
-
-fn count_unread(path: &Path, unread: &mut BTreeMap<&'static str, usize>) {
-    let ending = ending(path);
-    let kind = UNREAD
-        .into_iter()
-        .find(|kind| ending.as_deref() == Some(kind));
-    if let Some(kind) = kind {
-        *unread.entry(kind).or_default() += 1;
-    }
-}
-
-fn image_file(path: PathBuf, relative: String, test: bool, about: &Metadata) -> ImageFile {
-    let changed = about
-        .modified()
-        .ok()
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .map_or(0, |since| since.as_nanos());
-    let digest = Sha256::digest(relative.as_bytes());
-    ImageFile {
-        path,
-        hash: u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()),
-        relative,
-        class: None,
-        test,
-        len: about.len(),
-        changed,
-    }
-}
-
-/// Replaces the class names of the files by sorted distinct names and the files' indices among
-/// them.
-fn number_classes(listing: &mut Listing) -> Result<(), DataError> {
-    let names: BTreeSet<&String> = listing.classes.iter().collect();
+/// The files with their classes by number, and the classes' names, sorted.
+fn number_classes(
+    files: Vec<(Option<String>, ImageFile)>,
+) -> Result<(Vec<ImageFile>, Vec<String>), DataError> {
+    let names: BTreeSet<&String> = files.iter().filter_map(|(name, _)| name.as_ref()).collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
-    let mut of_files = listing.classes.iter();
-    for file in listing.files.iter_mut().filter(|file| file.class.is_some()) {
-        let number = of_files
-            .next()
-            .and_then(|name| names.binary_search(name).ok());
-        file.class = number.and_then(|number| u16::try_from(number).ok());
-    }
     if names.len() > usize::from(u16::MAX) {
         return Err(DataError::Inconsistent {
             expected: usize::from(u16::MAX),
             found: names.len(),
         });
     }
-    listing.classes = names;
-    Ok(())
+    let numbered = files.into_iter().map(|(name, file)| {
+        let number = name.and_then(|name| names.binary_search(&name).ok());
+        let class = number.and_then(|number| u16::try_from(number).ok());
+        ImageFile { class, ..file }
+    });
+    Ok((numbered.collect(), names))
 }
 
 /// Marks files whose path's hash falls into the first tenth: adding files does not move the others.
 /// A folder with two files or more has at least one in each half.
 fn hold_back(files: &mut [ImageFile]) {
-    let mut least: Option<(u64, usize)> = None;
-    let mut held = 0;
-    for (index, file) in files.iter_mut().enumerate() {
-        let hash = file.hash;
-        file.test = hash < u64::MAX / 10;
-        held += usize::from(file.test);
-        least = least.min(Some((hash, index))).or(Some((hash, index)));
+    for file in files.iter_mut() {
+        file.test = file.hash < u64::MAX / 10;
     }
+    let held = files.iter().filter(|file| file.test).count();
     let everything_is = held == files.len();
-    if let Some((_, index)) = least.filter(|_| everything_is || (held == 0 && files.len() > 1))
-        && let Some(file) = files.get_mut(index)
+    if (everything_is || (held == 0 && files.len() > 1))
+        && let Some(least) = files.iter_mut().min_by_key(|file| file.hash)
     {
-        file.test = !everything_is;
+        least.test = !everything_is;
     }
 }

@@ -31,10 +31,7 @@ pub(super) struct Point {
 /// What the pen did.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Writing {
-    /// Points of all strokes; `ends` cuts them apart.
-    pub(super) points: Vec<Point>,
-    /// One past the last point of each stroke.
-    pub(super) ends: Vec<usize>,
+    pub(super) strokes: Vec<Vec<Point>>,
     /// Width of the line's edge in pixels of the canvas: 1 is sharp, more is blurred.
     pub(super) softness: f32,
     /// Brightness of the ink, up to 1.
@@ -52,27 +49,27 @@ fn around(stream: &mut Stream, mean: f32, deviation: f32) -> f32 {
 }
 
 /// Writes `digit` with random values of `stream`.
-pub(super) fn write(digit: usize, stream: &mut Stream, writing: &mut Writing) {
-    writing.points.clear();
-    writing.ends.clear();
+pub(super) fn write(digit: usize, stream: &mut Stream) -> Writing {
     let Some(style) = choose(digit, stream) else {
-        return;
+        return Writing::default();
     };
     let shake = between(stream, 0.012, 0.042);
-    for stroke in style.strokes {
-        let knots: Vec<(f32, f32, bool)> = shaken(stroke, shake, stream);
-        curve(&knots, &mut writing.points);
-        writing.ends.push(writing.points.len());
-    }
-    Bend::draw(stream).apply(&mut writing.points);
-    Pose::draw(stream).apply(&mut writing.points);
-    place(stream, &mut writing.points);
-    press(stream, writing);
+    let strokes = style.strokes.iter();
+    let mut strokes: Vec<_> = strokes
+        .map(|stroke| curve(&shaken(stroke, shake, stream)))
+        .collect();
+    bend(stream, &mut strokes);
+    pose(stream, &mut strokes);
+    place(stream, &mut strokes);
+    press(stream, &mut strokes);
     // Blur, most often little.
     let blur = stream.uniform();
-    writing.softness = 1.05 + 0.9 * blur * blur;
     let pale = stream.uniform();
-    writing.ink = 1.0 - 0.3 * pale * pale * pale;
+    Writing {
+        strokes,
+        softness: 1.05 + 0.9 * blur * blur,
+        ink: 1.0 - 0.3 * pale * pale * pale,
+    }
 }
 
 fn choose(digit: usize, stream: &mut Stream) -> Option<&'static Style> {
@@ -111,18 +108,12 @@ fn shaken(stroke: Stroke, shake: f32, stream: &mut Stream) -> Vec<(f32, f32, boo
 
 /// Catmull and Rom's cubic through the knots ("A class of local interpolating splines", 1974), with
 /// a stop at each corner. The radius is left at 0.
-fn curve(knots: &[(f32, f32, bool)], points: &mut Vec<Point>) {
+fn curve(knots: &[(f32, f32, bool)]) -> Vec<Point> {
     let at = |index: usize| knots.get(index).copied();
-    let mut push = |x, y| {
-        points.push(Point { x, y, radius: 0.0 });
-    };
-    if let Some((x, y, _)) = at(0) {
-        push(x, y);
-    }
-    for index in 1..knots.len() {
-        let (Some(from), Some(to)) = (at(index - 1), at(index)) else {
-            return;
-        };
+    let point = |x, y| Point { x, y, radius: 0.0 };
+    let first = knots.iter().take(1);
+    let mut points: Vec<_> = first.map(|(x, y, _)| point(*x, *y)).collect();
+    for (index, [from, to]) in (1_usize..).zip(knots.array_windows::<2>()) {
         // Beyond a corner or an end the curve is continued straight on.
         let before = match index.checked_sub(2).and_then(at) {
             Some(knot) if !from.2 => knot,
@@ -140,86 +131,59 @@ fn curve(knots: &[(f32, f32, bool)], points: &mut Vec<Point>) {
         };
         for piece in 1..=PIECES {
             let t = f32::from(piece) / f32::from(PIECES);
-            push(
+            points.push(point(
                 cubic(before.0, from.0, to.0, after.0, t),
                 cubic(before.1, from.1, to.1, after.1, t),
-            );
+            ));
         }
     }
+    points
 }
 
 /// A slow wave in each direction: bends the digit as a whole.
-struct Bend {
-    waves: [[f32; 3]; 2],
-}
-
-impl Bend {
-    fn draw(stream: &mut Stream) -> Self {
-        let mut wave = || {
-            [
-                around(stream, 0.0, 0.026),
-                between(stream, 0.5, 1.3) * TAU,
-                between(stream, 0.0, TAU),
-            ]
-        };
-        Self {
-            waves: [wave(), wave()],
-        }
-    }
-
-    fn apply(&self, points: &mut [Point]) {
-        let [across, along] = self.waves;
-        let wave = |[height, frequency, phase]: [f32; 3], at: f32| {
-            height * libm::sinf(frequency * at + phase)
-        };
-        for point in points {
-            let (x, y) = (point.x, point.y);
-            point.x = x + wave(across, y);
-            point.y = y + wave(along, x);
-        }
+fn bend(stream: &mut Stream, strokes: &mut [Vec<Point>]) {
+    let mut wave = || {
+        [
+            around(stream, 0.0, 0.026),
+            between(stream, 0.5, 1.3) * TAU,
+            between(stream, 0.0, TAU),
+        ]
+    };
+    let [across, along] = [wave(), wave()];
+    let wave =
+        |[height, frequency, phase]: [f32; 3], at: f32| height * libm::sinf(frequency * at + phase);
+    for point in strokes.iter_mut().flatten() {
+        let (x, y) = (point.x, point.y);
+        point.x = x + wave(across, y);
+        point.y = y + wave(along, x);
     }
 }
 
 /// Slant, rotation and proportions.
-struct Pose {
-    width: f32,
-    slant: f32,
-    sin: f32,
-    cos: f32,
-}
-
-impl Pose {
-    fn draw(stream: &mut Stream) -> Self {
-        let angle = around(stream, 0.0, 0.09);
-        Self {
-            width: libm::expf(around(stream, 0.08, 0.2)),
-            slant: around(stream, 0.14, 0.2),
-            sin: libm::sinf(angle),
-            cos: libm::cosf(angle),
-        }
-    }
-
-    fn apply(&self, points: &mut [Point]) {
-        for point in points {
-            let x = point.x * self.width - point.y * self.slant;
-            let y = point.y;
-            point.x = x * self.cos - y * self.sin;
-            point.y = x * self.sin + y * self.cos;
-        }
+fn pose(stream: &mut Stream, strokes: &mut [Vec<Point>]) {
+    let angle = around(stream, 0.0, 0.09);
+    let width = libm::expf(around(stream, 0.08, 0.2));
+    let slant = around(stream, 0.14, 0.2);
+    let (sin, cos) = (libm::sinf(angle), libm::cosf(angle));
+    for point in strokes.iter_mut().flatten() {
+        let x = point.x * width - point.y * slant;
+        let y = point.y;
+        point.x = x * cos - y * sin;
+        point.y = x * sin + y * cos;
     }
 }
 
 /// Scales the digit and puts it near the middle of the canvas.
-fn place(stream: &mut Stream, points: &mut [Point]) {
+fn place(stream: &mut Stream, strokes: &mut [Vec<Point>]) {
     let mut low = (f32::INFINITY, f32::INFINITY);
     let mut high = (f32::NEG_INFINITY, f32::NEG_INFINITY);
     let mut sum = (0.0, 0.0);
-    for point in points.iter() {
+    for point in strokes.iter().flatten() {
         low = (low.0.min(point.x), low.1.min(point.y));
         high = (high.0.max(point.x), high.1.max(point.y));
         sum = (sum.0 + point.x, sum.1 + point.y);
     }
-    let count = points.len().max(1) as f32;
+    let count = strokes.iter().flatten().count().max(1) as f32;
     let (width, height) = ((high.0 - low.0).max(0.05), (high.1 - low.1).max(0.05));
     let wanted = HEIGHT * around(stream, 0.95, 0.06);
     let scale = (wanted / height).min(MAX_WIDTH / width);
@@ -238,24 +202,20 @@ fn place(stream: &mut Stream, points: &mut [Point]) {
     };
     let right = inside(low.0, high.0, middle.0, shift.0);
     let down = inside(low.1, high.1, middle.1, shift.1);
-    for point in points {
+    for point in strokes.iter_mut().flatten() {
         point.x = point.x * scale + right;
         point.y = point.y * scale + down;
     }
 }
 
 /// Gives every point its radius: pen width, pressure that swells and fades, thinner at the ends.
-fn press(stream: &mut Stream, writing: &mut Writing) {
+fn press(stream: &mut Stream, strokes: &mut [Vec<Point>]) {
     let pen = (1.3 * libm::expf(around(stream, 0.0, 0.27))).clamp(0.75, 2.1);
     let swing = between(stream, 0.0, 0.22);
     let frequency = between(stream, 0.4, 1.4) * TAU;
     let phase = between(stream, 0.0, TAU);
     let taper = [between(stream, 0.6, 1.05), between(stream, 0.5, 1.05)];
-    let mut start = 0;
-    for end in &writing.ends {
-        let Some(stroke) = writing.points.get_mut(start..*end) else {
-            return;
-        };
+    for stroke in strokes {
         let last = stroke.len().saturating_sub(1).max(1) as f32;
         for (index, point) in stroke.iter_mut().enumerate() {
             let t = index as f32 / last;
@@ -265,7 +225,6 @@ fn press(stream: &mut Stream, writing: &mut Writing) {
             let ends = end_width(t, taper[0]) * end_width(1.0 - t, taper[1]);
             point.radius = (pen * wave * ends).max(0.55);
         }
-        start = *end;
     }
 }
 
@@ -275,14 +234,13 @@ mod tests {
 
     #[test]
     fn curves_pass_through_their_knots_and_stop_at_corners() {
-        let mut points = Vec::new();
         let knots = [
             (0.0, 0.0, true),
             (1.0, 0.0, true),
             (1.0, 1.0, false),
             (0.0, 1.0, false),
         ];
-        curve(&knots, &mut points);
+        let points = curve(&knots);
         let pieces = usize::from(PIECES);
         assert_eq!(points.len(), 1 + 3 * pieces);
         for (index, knot) in knots.iter().enumerate() {
@@ -295,12 +253,11 @@ mod tests {
 
     #[test]
     fn the_pen_stays_on_the_canvas() {
-        let mut writing = Writing::default();
         for index in 0..2000 {
             let mut stream = Stream::new(1, "test", index);
-            write(index as usize % 10, &mut stream, &mut writing);
-            assert_eq!(writing.ends.last(), Some(&writing.points.len()));
-            for point in &writing.points {
+            let writing = write(index as usize % 10, &mut stream);
+            assert!(!writing.strokes.is_empty() && !writing.strokes.iter().any(Vec::is_empty));
+            for point in writing.strokes.iter().flatten() {
                 let (x, y, r) = (point.x, point.y, point.radius);
                 assert!(x - r > 0.0 && x + r < CANVAS, "{index}: {point:?}");
                 assert!(y - r > 0.0 && y + r < CANVAS, "{index}: {point:?}");

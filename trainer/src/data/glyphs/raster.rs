@@ -3,25 +3,21 @@
 use super::handwriting::{CANVAS, Point, Writing};
 
 /// Draws `writing` in white on the black square `pixels` of `size` x `size`.
-pub(super) fn draw(writing: &Writing, size: usize, light: &mut Vec<f32>, pixels: &mut [u8]) {
+pub(super) fn draw(writing: &Writing, size: usize, pixels: &mut [u8]) {
     let scale = size as f32 / CANVAS;
-    light.clear();
-    light.resize(pixels.len(), 0.0);
+    let mut light = vec![0.0; pixels.len()];
     let softness = (writing.softness * scale).max(1.0);
-    let mut start = 0;
-    for end in &writing.ends {
-        let stroke = writing.points.get(start..*end).unwrap_or_default();
+    for stroke in &writing.strokes {
         for pair in stroke.array_windows::<2>() {
             let [from, to] = pair.map(|p| Point {
                 x: p.x * scale,
                 y: p.y * scale,
                 radius: p.radius * scale,
             });
-            piece(from, to, softness, size, light);
+            piece(from, to, softness, size, &mut light);
         }
-        start = *end;
     }
-    for (pixel, light) in pixels.iter_mut().zip(light.iter()) {
+    for (pixel, light) in pixels.iter_mut().zip(light) {
         // Within 0..=255.5, so the conversion only drops the fraction.
         *pixel = (light * writing.ink * 255.0 + 0.5) as u8;
     }
@@ -32,14 +28,9 @@ pub(super) fn draw(writing: &Writing, size: usize, light: &mut Vec<f32>, pixels:
 fn piece(from: Point, to: Point, softness: f32, size: usize, light: &mut [f32]) {
     let reach = from.radius.max(to.radius) + softness / 2.0;
     let edge = |value: f32| value.clamp(0.0, size as f32) as usize;
-    let (left, right) = (
-        edge(from.x.min(to.x) - reach),
-        edge(from.x.max(to.x) + reach + 1.0),
-    );
-    let (top, bottom) = (
-        edge(from.y.min(to.y) - reach),
-        edge(from.y.max(to.y) + reach + 1.0),
-    );
+    let span = |a: f32, b: f32| (edge(a.min(b) - reach), edge(a.max(b) + reach + 1.0));
+    let (left, right) = span(from.x, to.x);
+    let (top, bottom) = span(from.y, to.y);
     let (dx, dy) = (to.x - from.x, to.y - from.y);
     let length2 = (dx * dx + dy * dy).max(1e-6);
     let rows = light.chunks_exact_mut(size.max(1)).enumerate();
@@ -63,25 +54,21 @@ fn piece(from: Point, to: Point, softness: f32, size: usize, light: &mut [f32]) 
 mod tests {
     use super::*;
 
-    fn line(from: (f32, f32), to: (f32, f32), radius: f32) -> Writing {
+    fn line(from: (f32, f32), to: (f32, f32), radius: f32) -> Vec<u8> {
         let point = |(x, y)| Point { x, y, radius };
-        Writing {
-            points: vec![point(from), point(to)],
-            ends: vec![2],
+        let writing = Writing {
+            strokes: vec![vec![point(from), point(to)]],
             softness: 1.0,
             ink: 1.0,
-        }
+        };
+        let mut pixels = vec![9; 28 * 28];
+        draw(&writing, 28, &mut pixels);
+        pixels
     }
 
     #[test]
     fn a_horizontal_line_covers_its_rows() {
-        let mut pixels = vec![0; 28 * 28];
-        draw(
-            &line((4.0, 14.0), (24.0, 14.0), 2.0),
-            28,
-            &mut Vec::new(),
-            &mut pixels,
-        );
+        let pixels = line((4.0, 14.0), (24.0, 14.0), 2.0);
         let column: Vec<u8> = pixels.iter().skip(14).step_by(28).copied().collect();
         let mut expected = vec![0; 28];
         expected[12..16].fill(255);
@@ -91,20 +78,9 @@ mod tests {
 
     #[test]
     fn points_outside_the_image_are_cut_off() {
-        let mut pixels = vec![0; 28 * 28];
-        draw(
-            &line((-50.0, -50.0), (80.0, 90.0), 3.0),
-            28,
-            &mut Vec::new(),
-            &mut pixels,
-        );
+        let pixels = line((-50.0, -50.0), (80.0, 90.0), 3.0);
         assert!(pixels.iter().any(|p| *p > 0));
-        draw(
-            &line((-50.0, 0.0), (-50.0, 9.0), 3.0),
-            28,
-            &mut Vec::new(),
-            &mut pixels,
-        );
+        let pixels = line((-50.0, 0.0), (-50.0, 9.0), 3.0);
         assert!(pixels.iter().all(|p| *p == 0));
     }
 }

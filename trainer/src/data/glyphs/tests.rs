@@ -2,20 +2,17 @@ use super::*;
 use crate::atomic_file;
 use crate::data::{DataSpec, Dataset, LoadOptions};
 
-fn load(options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
-    crate::data::load(&DataSpec::Glyphs, options)
-}
-
-fn options() -> LoadOptions<'static> {
-    LoadOptions {
-        limit: Some(1000),
+fn load(limit: usize) -> Dataset {
+    let options = LoadOptions {
+        limit: Some(limit),
         ..LoadOptions::default()
-    }
+    };
+    crate::data::load(&DataSpec::Glyphs, &options).unwrap()
 }
 
 #[test]
 fn the_first_thousand_are_the_same_for_everyone() {
-    let data = load(&options()).unwrap();
+    let data = load(1000);
     let test = data.test.pixels();
     assert_eq!(
         atomic_file::sha256(data.train.pixels()),
@@ -29,7 +26,7 @@ fn the_first_thousand_are_the_same_for_everyone() {
 
 #[test]
 fn all_classes_are_equally_many_in_every_prefix_of_tens() {
-    let data = load(&options()).unwrap();
+    let data = load(1000);
     let labels = data.train.labels().unwrap();
     for block in labels.chunks(10) {
         let mut sorted = block.to_vec();
@@ -43,30 +40,25 @@ fn all_classes_are_equally_many_in_every_prefix_of_tens() {
 
 #[test]
 fn neither_threads_nor_the_limit_change_an_image() {
-    let one = load(&LoadOptions {
-        threads: 1,
-        ..options()
-    })
-    .unwrap();
-    let few = load(&LoadOptions {
-        threads: 3,
-        limit: Some(130),
-        ..options()
-    })
-    .unwrap();
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap()
+    };
+    let one = on(1).install(|| load(1000));
+    let few = on(3).install(|| load(130));
     assert_eq!(&one.train.pixels()[..130 * 784], few.train.pixels());
     assert_eq!(one.test, few.test);
 }
 
 #[test]
 fn rgb_is_the_grey_image_three_times_and_sizes_are_drawn() {
-    let rgb = load(&LoadOptions {
+    let options = LoadOptions {
         channels: Some(3),
         size: Some(64),
         limit: Some(10),
-        ..options()
-    })
-    .unwrap();
+        ..LoadOptions::default()
+    };
+    let rgb = crate::data::load(&DataSpec::Glyphs, &options).unwrap();
     assert_eq!((rgb.channels, rgb.height, rgb.width), (3, 64, 64));
     let image = rgb.train.image(3).unwrap();
     assert_eq!(image[..4096], image[4096..8192]);
@@ -75,7 +67,7 @@ fn rgb_is_the_grey_image_three_times_and_sizes_are_drawn() {
 
 #[test]
 fn images_are_varied_centred_and_black_at_the_border() {
-    let data = load(&options()).unwrap();
+    let data = load(1000);
     let mut seen = std::collections::BTreeSet::new();
     let (mut sum_x, mut sum_y) = (0.0, 0.0);
     for index in 0..1000 {
@@ -104,7 +96,7 @@ fn images_are_varied_centred_and_black_at_the_border() {
 
 #[test]
 fn batches_are_of_the_training_images() {
-    let data = load(&options()).unwrap();
+    let data = load(1000);
     assert_eq!((data.channels, data.height, data.width), (1, 28, 28));
     let mut batches = crate::data::Batches::new(7, data.train.len(), 32).unwrap();
     assert_eq!(batches.next_batch().indices.len(), 32);

@@ -2,23 +2,18 @@
 
 use std::path::Path;
 
-use super::super::convert::{self, Fitted};
 use super::super::dataset::{Dataset, Split};
 use super::super::error::DataError;
-use super::super::folder::{self, ImageFile, Listing};
-use super::super::idx_folder::check_folder;
+use super::super::folder::{self, Decoded, ImageFile, Listing};
 use super::super::options::{DEFAULT_FOLDER_SIZE, LoadOptions};
 use super::super::progress::Unit;
-use super::super::shape::{Shape, check_channels, check_size};
+use super::super::shape::{Shape, image_len, wanted};
 use super::cache::{Cache, Found};
 
 /// Loads the folder. A disk that is too full for the cache costs time at the next start, no more.
 pub(super) fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Dataset, DataError> {
-    let shape = Shape::square(
-        check_channels(options.channels.unwrap_or(3))?,
-        check_size(options.size.unwrap_or(DEFAULT_FOLDER_SIZE))?,
-    );
-    check_folder(path)?;
+    let usual = [3, DEFAULT_FOLDER_SIZE, DEFAULT_FOLDER_SIZE];
+    let shape = wanted(usual, options.size, options.channels)?;
     let listing = folder::scan(path)?;
     let mut notes = listing.notes.clone();
     let mut cache = if options.no_cache {
@@ -39,20 +34,24 @@ pub(super) fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Dataset, Da
         {
             cache = None;
         }
-        let decoded = decode_all(&listing.files, shape, options)?;
-        folder::refuse_many_broken(path, &listing, &decoded.broken)?;
+        let (progress, files) = (options.progress, &listing.files);
+        let count = Some(files.len() as u64);
+        let decoded = progress.during("decoding images", count, Unit::Images, || {
+            folder::decode(files, shape, progress)
+        })?;
+        listing.refuse_many_broken(&decoded.broken)?;
         if let Some(cache) = &cache
             && if_there_is_space(cache.write(&decoded), &mut notes)?.is_some()
             && matches!(found, Found::Damaged)
         {
             notes.push(format!(
                 "the cache {} was damaged and has been made again",
-                cache.path().display()
+                cache.path.display()
             ));
         }
         decoded
     };
-    folder::refuse_many_broken(path, &listing, &decoded.broken)?;
+    listing.refuse_many_broken(&decoded.broken)?;
     sort_out(listing, decoded, shape, notes)
 }
 
@@ -73,60 +72,35 @@ fn if_there_is_space<T>(
     }
 }
 
-fn decode_all(
-    files: &[ImageFile],
-    shape: Shape,
-    options: &LoadOptions<'_>,
-) -> Result<Fitted, DataError> {
-    let progress = options.progress;
-    progress.start("decoding images", Some(files.len() as u64), Unit::Images);
-    let decoded = convert::convert_files(files.len(), shape, options.threads, progress, |index| {
-        folder::read(files, index)
-    });
-    progress.finish();
-    decoded
-}
-
 /// Makes a data set of the listing and the pixels of its good files, the training files first.
 fn sort_out(
     listing: Listing,
-    decoded: Fitted,
+    decoded: Decoded,
     shape: Shape,
     mut notes: Vec<String>,
 ) -> Result<Dataset, DataError> {
-    let broken = folder::name_broken(&listing, &decoded.broken);
-    notes.extend(folder::note_broken(broken.len(), listing.files.len()));
+    notes.extend(listing.note_broken(&decoded.broken));
+    let broken = listing.name_broken(&decoded.broken);
     let mut bad = decoded.broken.iter().map(|(index, _)| *index).peekable();
-    let good: Vec<_> = listing
-        .files
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| bad.next_if_eq(index).is_none())
-        .map(|(_, file)| file)
-        .collect();
-    let train_count = good.iter().filter(|file| !file.test).count();
-    let labels = |test: bool| -> Option<Vec<u16>> {
-        good.iter()
-            .filter(|file| file.test == test)
-            .map(|file| file.class)
-            .collect()
-    };
-    let (train_labels, test_labels) = (labels(false), labels(true));
+    let files = listing.files.iter().enumerate();
+    let good = files.filter(|(index, _)| bad.next_if_eq(index).is_none());
+    let (test, train): (Vec<_>, Vec<_>) = good.map(|(_, file)| file).partition(|file| file.test);
     let mut train_pixels = decoded.pixels;
-    let cut = train_count
-        .saturating_mul(shape.image_len())
-        .min(train_pixels.len());
-    let test_pixels = train_pixels.split_off(cut);
-    let train = Split::new(train_pixels, train_labels, shape.image_len())?;
-    let test = Split::new(test_pixels, test_labels, shape.image_len())?;
+    let cut = train.len().saturating_mul(image_len(shape));
+    let test_pixels = train_pixels.split_off(cut.min(train_pixels.len()));
+    let split = |pixels, files: Vec<&ImageFile>| {
+        let labels = files.iter().map(|file| file.class).collect();
+        Split::new(pixels, labels, image_len(shape))
+    };
+    let [channels, height, width] = shape;
     Ok(Dataset {
         name: String::new(),
-        channels: shape.channels,
-        height: shape.height,
-        width: shape.width,
+        channels,
+        height,
+        width,
+        train: split(train_pixels, train)?,
+        test: split(test_pixels, test)?,
         classes: listing.classes,
-        train,
-        test,
         notes,
         broken,
     })

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::latent::Stream;
 
-use super::dump::{self, Dump};
 use super::features::{Described, Features};
 use super::generated::{Generated, Kept};
 use super::measure::{Measure, Measurement};
@@ -14,8 +13,8 @@ use crate::data::{Dataset, Progress, Unit};
 use crate::evaluation::classifier::{hold_out, likeliest};
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::frechet::Gaussian;
-use crate::evaluation::matrix::{ChosenRows, Matrix, count};
-use crate::evaluation::memorization::{Match, Memorization, Nearest, memorization};
+use crate::evaluation::matrix::{ImageRows, Matrix, count};
+use crate::evaluation::memorization::{Match, Nearest, memorization};
 use crate::evaluation::metric::{
     Better, ExtractorProvenance, Metric, MetricReport, MetricValue, Provenance,
 };
@@ -23,6 +22,7 @@ use crate::evaluation::onnx::OnnxExtractor;
 use crate::evaluation::prdc::Radii;
 use crate::evaluation::sliced::{self, Projections};
 use crate::evaluation::source::ImageSource;
+use crate::evaluation::{ms_ssim, npy};
 
 /// The fewest images on each side.
 pub(crate) const LEAST: usize = 50;
@@ -49,15 +49,14 @@ pub(crate) struct EvaluationOptions<'a> {
 /// What one evaluation gives.
 pub(crate) struct Evaluation {
     pub report: MetricReport,
-    /// For each generated image the nearest training image in pixels, if memorization was measured.
-    pub nearest: Option<Nearest>,
-    /// The same in features, where there are any.
-    pub nearest_in_features: Option<Nearest>,
     /// The 16 generated images that are nearest to training images, nearest first; empty if
     /// memorization was not measured.
     pub worst: Vec<Match>,
     /// How many of the generated images the classifier takes for each class; `None` without it.
     pub class_counts: Option<Vec<usize>>,
+    /// For each generated image the nearest training image in pixels and in features; empty where
+    /// it was not looked for.
+    nearest: [Nearest; 2],
     kept: Kept,
 }
 
@@ -65,7 +64,6 @@ pub(crate) struct Evaluation {
 pub(crate) struct Evaluator<'a> {
     data: &'a Dataset,
     samples: usize,
-    keep: bool,
     progress: &'a dyn Progress,
     features: Features<'a>,
     reference: Reference,
@@ -98,17 +96,13 @@ impl<'a> Evaluator<'a> {
                 advice,
             });
         }
-        let features = Features::new(
-            data,
-            options.extractor,
-            &options.metrics,
-            options.cache,
-            options.progress,
-        )?;
+        let (metrics, progress) = (options.metrics, options.progress);
+        let features = Features::new(data, options.extractor, &metrics, options.cache, progress)?;
         let reference = Reference {
-            metrics: options.metrics,
+            metrics,
             seed: options.seed,
-            shape: [data.channels, data.height, data.width],
+            keep: options.keep,
+            shape: data.shape(),
             by_classifier: features.by_classifier(),
             directions: sliced::directions(data.image_len()),
             real: Real::default(),
@@ -116,8 +110,7 @@ impl<'a> Evaluator<'a> {
         let mut evaluator = Self {
             data,
             samples: options.samples,
-            keep: options.keep,
-            progress: options.progress,
+            progress,
             features,
             reference,
             training: None,
@@ -127,10 +120,8 @@ impl<'a> Evaluator<'a> {
         let chosen = choose(evaluator.reference.seed, "eval.real", data.test.len(), rows);
         let hits = evaluator.describe_real(chosen)?;
         evaluator.measure_floor(rows)?;
-        if let Some(hits) = hits {
-            let share = count(hits) / count(rows);
-            evaluator.floor.push(accuracy(share));
-        }
+        let share = hits.map(|hits| accuracy(count(hits) / count(rows)));
+        evaluator.floor.extend(share);
         if evaluator.reference.wants(Metric::Memorization) {
             let (real, features) = (&evaluator.reference.real, &mut evaluator.features);
             evaluator.training = Some(TrainingImages::of(data, real, features)?);
@@ -151,18 +142,15 @@ impl<'a> Evaluator<'a> {
         });
         let features = found.features;
         let wants = |metric| self.reference.wants(metric);
-        let wants_overlap = self.reference.wants_overlap();
+        let overlap = self.reference.wants_overlap();
         let singly =
-            wants_overlap || wants(Metric::Kernel) || wants(Metric::Memorization) || self.keep;
-        let images = ChosenRows {
-            split: test,
-            indices: &indices,
-        };
+            overlap || wants(Metric::Kernel) || wants(Metric::Memorization) || self.reference.keep;
+        let images = ImageRows::chosen(test, &indices);
         let directions = &self.reference.directions;
         self.reference.real = Real {
             width: features.width(),
             gaussian: wants(Metric::Frechet).then(|| Gaussian::of(&features)),
-            radii: wants_overlap.then(|| Radii::of(&features)),
+            radii: overlap.then(|| Radii::of(&features)),
             projections: wants(Metric::SlicedWasserstein)
                 .then(|| Projections::of(&images, directions)),
             features: if singly { features } else { Matrix::default() },
@@ -187,16 +175,13 @@ impl<'a> Evaluator<'a> {
         let mut measure = Measure::new(&self.reference, indices.len());
         let mut first = 0;
         for indices in indices.chunks(self.features.part()) {
-            let images = ChosenRows {
-                split: train,
-                indices,
-            };
+            let pixels = ImageRows::chosen(train, indices).pixels();
             let range: Vec<usize> = (first..first + indices.len()).collect();
             let part = Described {
                 features: found.features.select(&range),
                 probabilities: found.probabilities.as_ref().map(|all| all.select(&range)),
             };
-            measure.add(&self.reference, &images.bytes(), &part);
+            measure.add(&self.reference, &pixels, &part);
             first += indices.len();
         }
         self.floor = measure.values(&self.reference);
@@ -227,12 +212,11 @@ impl<'a> Evaluator<'a> {
             None => self.reference.seed,
         };
         let progress = self.progress;
-        let mut found = Generated::new(&self.reference, total, self.keep);
-        progress.start("generated images", Some(total as u64), Unit::Images);
-        let (features, training) = (&mut self.features, self.training.as_ref());
-        let made = found.make(source, (first, total), &self.reference, features, training);
-        progress.finish();
-        made?;
+        let images = Some(total as u64);
+        let found = progress.during("generated images", images, Unit::Images, || {
+            let (features, training) = (&mut self.features, self.training.as_ref());
+            Generated::make(source, (first, total), &self.reference, features, training)
+        })?;
         let fakes = found.rows;
         if fakes < LEAST {
             return Err(EvaluationError::TooFew {
@@ -242,9 +226,10 @@ impl<'a> Evaluator<'a> {
                 advice: "give more",
             });
         }
-        progress.start("comparing them with real ones", None, Unit::Images);
-        let mut values = found.measure.values(&self.reference);
-        progress.finish();
+        let what = "comparing them with real ones";
+        let mut values = progress.during(what, None, Unit::Images, || {
+            found.measure.values(&self.reference)
+        });
         if self.reference.wants(Metric::ClassAccuracy)
             && source.classes() > 0
             && self.reference.by_classifier
@@ -252,52 +237,33 @@ impl<'a> Evaluator<'a> {
             values.push(accuracy(count(found.hits) / count(fakes)));
         }
         let extractor = self.features.provenance(self.reference.real.width);
-        let value = |measured: Measurement, floor| {
-            self.metric_value(measured, floor, extractor.as_ref(), fakes)
-        };
         let mut metrics = Vec::new();
         for measured in values {
             let floor = self.floor.iter().find(|floor| floor.key == measured.key);
-            let mut metric = value(measured, floor.map(|floor| floor.value));
-            if metric.key == "frechet_distance"
-                && let Some(extractor) = &extractor
-            {
-                metric.name = frechet_name(extractor);
-            }
-            metrics.push(metric);
+            metrics.push((floor.map(|floor| floor.value), measured));
         }
         if let Some(training) = &self.training {
-            for (own, baseline, names, of_features) in [
-                (&found.nearest, &training.in_pixels, PIXEL_NAMES, false),
-                (
-                    &found.nearest_in_features,
-                    &training.in_features,
-                    FEATURE_NAMES,
-                    true,
-                ),
-            ] {
+            let names = MEMORIZATION.iter().zip([false, true]);
+            let nearest = found.nearest.iter().zip(&training.baselines);
+            for ((own, baseline), (names, of_features)) in nearest.zip(names) {
                 if !own.distances.is_empty() {
-                    let compared = memorization(&own.distances, &baseline.distances);
-                    let of = [of_features, true];
-                    for (measured, floor) in memorization_metrics(names, compared, of) {
-                        metrics.push(value(measured, Some(floor)));
-                    }
+                    metrics.extend(memorization_metrics(*names, own, baseline, of_features));
                 }
             }
         }
-        let report = MetricReport {
-            model: model.to_owned(),
-            dreamlet: env!("CARGO_PKG_VERSION"),
-            metrics,
-            notes: Vec::new(),
-        };
-        let some = |nearest: Nearest| (!nearest.distances.is_empty()).then_some(nearest);
+        let metrics = metrics
+            .into_iter()
+            .map(|(floor, measured)| self.metric_value(measured, floor, extractor.as_ref(), fakes));
         Ok(Evaluation {
-            report,
-            nearest: some(found.nearest),
-            nearest_in_features: some(found.nearest_in_features),
+            report: MetricReport {
+                model: model.to_owned(),
+                dreamlet: env!("CARGO_PKG_VERSION"),
+                metrics: metrics.collect(),
+                notes: Vec::new(),
+            },
             worst: found.worst.0,
             class_counts: Some(found.class_counts).filter(|counts| !counts.is_empty()),
+            nearest: found.nearest,
             kept: found.kept.unwrap_or_default(),
         })
     }
@@ -310,14 +276,14 @@ impl<'a> Evaluator<'a> {
         fakes: usize,
     ) -> MetricValue {
         let [of_features, of_reals] = measured.of;
-        let real = if of_reals {
-            self.reference.real.indices.len()
-        } else {
-            0
+        let real = usize::from(of_reals) * self.reference.real.indices.len();
+        let name = match extractor {
+            Some(extractor) if measured.key == "frechet_distance" => frechet_name(extractor),
+            _ => measured.name.to_owned(),
         };
         MetricValue {
             key: measured.key,
-            name: measured.name.to_owned(),
+            name,
             value: measured.value,
             error: measured.error,
             floor,
@@ -337,7 +303,7 @@ impl<'a> Evaluator<'a> {
         Provenance {
             extractor: None,
             data: self.data.name.clone(),
-            fingerprint: self.features.fingerprint().chars().take(16).collect(),
+            fingerprint: self.features.fingerprint.chars().take(16).collect(),
             shape: self.reference.shape,
             split: "test",
             real,
@@ -354,21 +320,39 @@ impl<'a> Evaluator<'a> {
         evaluation: &Evaluation,
         folder: &Path,
     ) -> Result<(), EvaluationError> {
-        let real = ChosenRows {
-            split: &self.data.test,
-            indices: &self.reference.real.indices,
-        };
-        let dump = Dump {
-            kept: &evaluation.kept,
-            with_features: self.features.provenance(0).is_some(),
-            real_pixels: &real.bytes(),
-            training: self.training.as_ref(),
-            nearest: [
-                evaluation.nearest.as_ref(),
-                evaluation.nearest_in_features.as_ref(),
-            ],
-        };
-        dump::write(&dump, &self.reference, folder)
+        std::fs::create_dir_all(folder).map_err(|error| EvaluationError::Write {
+            path: folder.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let (reference, kept) = (&self.reference, &evaluation.kept);
+        let matrix = |name, matrix: &Matrix| npy::matrix(folder, name, matrix);
+        if self.features.provenance(0).is_some() {
+            matrix("real.npy", &reference.real.features)?;
+            matrix("fake.npy", &kept.described.features)?;
+        }
+        if let Some(probabilities) = &kept.described.probabilities {
+            matrix("fake_probabilities.npy", probabilities)?;
+        }
+        let shape = reference.shape;
+        let real = ImageRows::chosen(&self.data.test, &reference.real.indices);
+        npy::images(folder, "real_pixels.npy", &real.pixels(), shape)?;
+        npy::images(folder, "fake_pixels.npy", &kept.pixels, shape)?;
+        matrix("directions.npy", &reference.directions)?;
+        let images = kept.pixels.len() / reference.image_len().max(1);
+        let pairs = ms_ssim::pairs(images, reference.seed);
+        npy::indices(folder, "pairs.npy", &pairs)?;
+        if let Some(training) = &self.training {
+            matrix("train.npy", &training.features)?;
+        }
+        let names = ["nearest_pixels.npy", "nearest_features.npy"];
+        for (name, nearest) in names.into_iter().zip(&evaluation.nearest) {
+            if !nearest.distances.is_empty()
+                && let Some(found) = nearest.to_matrix()
+            {
+                matrix(name, &found)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -385,46 +369,50 @@ fn frechet_name(extractor: &ExtractorProvenance) -> String {
     format!("Fréchet distance (extractor {name})")
 }
 
-const PIXEL_NAMES: [(&str, &str); 2] = [
-    ("memorized_share_pixels", "nearer than new, pixels"),
-    ("memorized_ratio_pixels", "nearest distance ratio, pixels"),
-];
-const FEATURE_NAMES: [(&str, &str); 2] = [
-    ("memorized_share_features", "nearer than new, features"),
-    (
-        "memorized_ratio_features",
-        "nearest distance ratio, features",
-    ),
+/// Keys and names of the share and of the ratio, in pixels and in features.
+const MEMORIZATION: [[(&str, &str); 2]; 2] = [
+    [
+        ("memorized_share_pixels", "nearer than new, pixels"),
+        ("memorized_ratio_pixels", "nearest distance ratio, pixels"),
+    ],
+    [
+        ("memorized_share_features", "nearer than new, features"),
+        (
+            "memorized_ratio_features",
+            "nearest distance ratio, features",
+        ),
+    ],
 ];
 
-/// The share and the ratio of a comparison, and what both are for real images.
+/// The share and the ratio of a comparison, and before each what it is for real images.
 fn memorization_metrics(
-    names: [(&'static str, &'static str); 2],
-    compared: Memorization,
-    of: [bool; 2],
-) -> [(Measurement, f64); 2] {
-    let [share, ratio] = names;
-    let method = format!(
+    [share, ratio]: [(&'static str, &'static str); 2],
+    own: &Nearest,
+    baseline: &Nearest,
+    of_features: bool,
+) -> [(Option<f64>, Measurement); 2] {
+    let compared = memorization(&own.distances, &baseline.distances);
+    let measured = |names, value, method| {
+        Measurement::new(names, value, Better::Floor, method, [of_features, true])
+    };
+    let nearer = format!(
         "nearer to a training image than {:.4}, as 1 % of the test images are",
         compared.threshold
     );
-    let measured = |(key, name), value, method| {
-        Measurement::of(key, name, value, Better::Floor).by(method, of)
-    };
     let median = "median distance to the nearest training image, over that of test images";
     [
-        (measured(share, compared.share, method), 0.01),
+        (Some(0.01), measured(share, compared.share, nearer)),
         (
+            Some(1.0),
             measured(ratio, compared.median_ratio, median.to_owned()),
-            1.0,
         ),
     ]
 }
 
 fn accuracy(value: f64) -> Measurement {
-    let method = "the classifier finds the class that the image was made in";
-    Measurement::of("class_accuracy", "class accuracy", value, Better::Higher)
-        .by(method.to_owned(), [true, false])
+    let names = ("class_accuracy", "class accuracy");
+    let method = "the classifier finds the class that the image was made in".to_owned();
+    Measurement::new(names, value, Better::Higher, method, [true, false])
 }
 
 /// `count` of `from` indices, chosen by the seed, in random order.

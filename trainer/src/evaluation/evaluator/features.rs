@@ -6,7 +6,7 @@ use crate::data::{Dataset, Progress, Split, Unit};
 use crate::evaluation::cache::Slot;
 use crate::evaluation::classifier::{TrainedClassifier, VERSION, classifiable};
 use crate::evaluation::error::EvaluationError;
-use crate::evaluation::matrix::{ChosenRows, Matrix};
+use crate::evaluation::matrix::{ImageRows, Matrix};
 use crate::evaluation::metric::{ExtractorProvenance, Metric};
 use crate::evaluation::onnx::OnnxExtractor;
 
@@ -25,6 +25,15 @@ pub(super) struct Described {
     pub(super) probabilities: Option<Matrix>,
 }
 
+impl Described {
+    pub(super) fn append(&mut self, part: Self) {
+        self.features.append(part.features);
+        if let Some(more) = part.probabilities {
+            self.probabilities.get_or_insert_default().append(more);
+        }
+    }
+}
+
 /// Images that are described together, and most bytes of them.
 const PART: usize = 2048;
 const PART_BYTES: usize = 1 << 26;
@@ -34,7 +43,7 @@ pub(super) struct Features<'a> {
     extractor: Extractor,
     shape: [usize; 3],
     data: String,
-    fingerprint: String,
+    pub(super) fingerprint: String,
     cache: Option<PathBuf>,
     progress: &'a dyn Progress,
 }
@@ -62,16 +71,12 @@ impl<'a> Features<'a> {
         };
         Ok(Self {
             extractor,
-            shape: [data.channels, data.height, data.width],
+            shape: data.shape(),
             data: data.name.clone(),
             fingerprint,
             cache,
             progress,
         })
-    }
-
-    pub(super) fn fingerprint(&self) -> &str {
-        &self.fingerprint
     }
 
     pub(super) fn by_classifier(&self) -> bool {
@@ -116,16 +121,15 @@ impl<'a> Features<'a> {
                 progress.advance((pixels.len() / self.image_len()) as u64);
                 return Ok(Described::default());
             }
-            Extractor::Classifier(net) => net
-                .run(pixels, progress)
-                .map(|(features, probabilities)| (features, Some(probabilities)))?,
+            Extractor::Classifier(net) => {
+                let (features, probabilities) = net.run(pixels, progress)?;
+                (features, Some(probabilities))
+            }
             Extractor::Onnx(file) => (file.run(pixels, self.shape, progress)?, None),
         };
         if let Some(image) = features.first_not_finite() {
-            return Err(EvaluationError::NotFinite {
-                what: "the features",
-                image,
-            });
+            let what = "the features";
+            return Err(EvaluationError::NotFinite { what, image });
         }
         Ok(Described {
             features,
@@ -139,14 +143,12 @@ impl<'a> Features<'a> {
         let extractor = match &self.extractor {
             Extractor::Classifier(net) => format!("{} {VERSION}", net.sha256),
             Extractor::Onnx(file) => {
-                format!("{} {} {:?}", file.sha256, file.engine_name, file.range())
+                format!("{} {} {:?}", file.sha256, file.engine_name, file.range)
             }
             Extractor::None => "pixels".to_owned(),
         };
-        let indices: Vec<u8> = indices
-            .iter()
-            .flat_map(|i| (*i as u64).to_le_bytes())
-            .collect();
+        let indices = indices.iter().flat_map(|i| (*i as u64).to_le_bytes());
+        let indices: Vec<u8> = indices.collect();
         let parts = [self.fingerprint.as_bytes(), extractor.as_bytes(), &indices];
         Some(Slot::new(root, kind, &parts))
     }
@@ -171,36 +173,18 @@ impl<'a> Features<'a> {
                 probabilities: found.next(),
             });
         }
-        let progress = self.progress;
-        progress.start(
-            "features of real images",
-            Some(indices.len() as u64),
-            Unit::Images,
-        );
-        let mut all = Described::default();
-        let mut found = Ok(());
-        for indices in indices.chunks(self.part()) {
-            match self.describe(&ChosenRows { split, indices }.bytes()) {
-                Ok(part) => {
-                    all.features.append(part.features);
-                    if let Some(more) = part.probabilities {
-                        all.probabilities.get_or_insert_default().append(more);
-                    }
-                }
-                Err(error) => {
-                    found = Err(error);
-                    break;
-                }
+        let (what, count) = ("features of real images", Some(indices.len() as u64));
+        let all = self.progress.during(what, count, Unit::Images, || {
+            let mut all = Described::default();
+            for indices in indices.chunks(self.part()) {
+                let part = self.describe(&ImageRows::chosen(split, indices).pixels())?;
+                all.append(part);
             }
-        }
-        progress.finish();
-        found?;
+            Ok::<_, EvaluationError>(all)
+        })?;
         if let Some(slot) = slot {
-            let matrices: Vec<&Matrix> = [&all.features]
-                .into_iter()
-                .chain(&all.probabilities)
-                .collect();
-            slot.write_matrices(&matrices);
+            let matrices = [&all.features].into_iter().chain(&all.probabilities);
+            slot.write_matrices(&matrices.collect::<Vec<_>>());
         }
         Ok(all)
     }

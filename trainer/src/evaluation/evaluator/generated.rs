@@ -1,6 +1,6 @@
 //! Generated images, made and measured part by part.
 
-use super::features::Features;
+use super::features::{Described, Features};
 use super::measure::Measure;
 use super::reference::Reference;
 use super::training_images::TrainingImages;
@@ -14,20 +14,19 @@ use crate::evaluation::source::ImageSource;
 const CALL: usize = 512;
 const CALL_NUMBERS: usize = 1 << 22;
 
-/// All images with their features and, from a classifier, class probabilities.
+/// All images, and what was said of them.
 #[derive(Default)]
 pub(super) struct Kept {
     pub(super) pixels: Vec<u8>,
-    pub(super) features: Matrix,
-    pub(super) probabilities: Option<Matrix>,
+    pub(super) described: Described,
 }
 
 /// What was measured of the generated images.
 pub(super) struct Generated {
     pub(super) rows: usize,
     pub(super) measure: Measure,
-    pub(super) nearest: Nearest,
-    pub(super) nearest_in_features: Nearest,
+    /// The nearest training images, in pixels and in features.
+    pub(super) nearest: [Nearest; 2],
     pub(super) worst: Worst,
     pub(super) class_counts: Vec<usize>,
     /// Images that the classifier takes for the class they were made in.
@@ -37,30 +36,24 @@ pub(super) struct Generated {
 }
 
 impl Generated {
-    /// Nothing yet, of about `total` images.
-    pub(super) fn new(reference: &Reference, total: usize, keep: bool) -> Self {
-        Self {
-            rows: 0,
-            measure: Measure::new(reference, total),
-            nearest: Nearest::default(),
-            nearest_in_features: Nearest::default(),
-            worst: Worst::default(),
-            class_counts: Vec::new(),
-            hits: 0,
-            kept: keep.then(Kept::default),
-        }
-    }
-
     /// Makes `total` images from number `first` on, class i mod n for image i, and measures them
     /// part by part.
     pub(super) fn make(
-        &mut self,
         source: &mut dyn ImageSource,
         (first, total): (u64, usize),
         reference: &Reference,
         features: &mut Features<'_>,
         training: Option<&TrainingImages<'_>>,
-    ) -> Result<(), EvaluationError> {
+    ) -> Result<Self, EvaluationError> {
+        let mut all = Self {
+            rows: 0,
+            measure: Measure::new(reference, total),
+            nearest: Default::default(),
+            worst: Worst::default(),
+            class_counts: Vec::new(),
+            hits: 0,
+            kept: reference.keep.then(Kept::default),
+        };
         let call = CALL.min(CALL_NUMBERS / reference.image_len().max(1)).max(1);
         let part = features.part();
         for begin in (0..total).step_by(part) {
@@ -75,9 +68,9 @@ impl Generated {
                 pixels.extend(source.images(first.wrapping_add(from as u64), rows, &wanted)?);
                 classes.extend(wanted);
             }
-            self.take_in(pixels, &classes, reference, features, training)?;
+            all.take_in(pixels, &classes, reference, features, training)?;
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Measures one part of the generated images.
@@ -101,20 +94,16 @@ impl Generated {
         }
         let length = reference.image_len();
         if let Some(training) = training {
-            let near = training.nearest(&reference.rows(&pixels));
-            self.worst.add(self.rows, &pixels, length, &near);
-            self.nearest.append(near);
-            let near = training.nearest_in_features(&part.features);
-            self.nearest_in_features.append(near);
+            let near = training.nearest(&reference.rows(&pixels), &part.features);
+            self.worst.add(self.rows, &pixels, length, &near[0]);
+            for (all, near) in self.nearest.iter_mut().zip(near) {
+                all.append(near);
+            }
         }
         self.rows += pixels.len() / length.max(1);
         if let Some(kept) = &mut self.kept {
             kept.pixels.extend(pixels);
-            kept.features.append(part.features);
-            if let Some(probabilities) = part.probabilities {
-                let all = kept.probabilities.get_or_insert_default();
-                all.append(probabilities);
-            }
+            kept.described.append(part);
         }
         Ok(())
     }

@@ -24,21 +24,22 @@ pub(super) struct Measurement {
 }
 
 impl Measurement {
-    pub(super) fn of(key: &'static str, name: &'static str, value: f64, better: Better) -> Self {
+    pub(super) fn new(
+        (key, name): (&'static str, &'static str),
+        value: f64,
+        better: Better,
+        method: String,
+        of: [bool; 2],
+    ) -> Self {
         Self {
             key,
             name,
             value,
             error: None,
             better,
-            method: String::new(),
-            of: [false, false],
+            method,
+            of,
         }
-    }
-
-    /// How it was measured, and of what.
-    pub(super) fn by(self, method: String, of: [bool; 2]) -> Self {
-        Self { method, of, ..self }
     }
 
     /// With a standard error.
@@ -109,60 +110,62 @@ impl Measure {
         let mut values = Vec::new();
         let (real, both) = (&reference.real, [true, true]);
         if let (Some(own), Some(real)) = (&self.gaussian, &real.gaussian) {
-            let (name, distance) = ("Fréchet distance", real.frechet_distance(&own.gaussian()));
+            let names = ("frechet_distance", "Fréchet distance");
+            let distance = real.frechet_distance(&own.gaussian());
             let method = "Gaussians fitted to features, f64".to_owned();
-            let of = Measurement::of("frechet_distance", name, distance, Better::Lower);
-            values.push(of.by(method, both));
+            values.push(Measurement::new(
+                names,
+                distance,
+                Better::Lower,
+                method,
+                both,
+            ));
         }
         if let Some(kernel) = &self.kernel {
+            let names = ("kernel_distance", "kernel distance");
             let found = kernel.distance();
             let (subsets, size) = (found.subsets, found.size);
             let method = format!("unbiased MMD², degree 3, {subsets} subsets of {size}");
-            let of = Measurement::of(
-                "kernel_distance",
-                "kernel distance",
-                found.mean,
-                Better::Lower,
-            );
-            values.push(of.by(method, both).within(found.error));
+            let measured = Measurement::new(names, found.mean, Better::Lower, method, both);
+            values.push(measured.within(found.error));
         }
         if let Some(scores) = &self.scores {
+            let names = ("inception_score", "inception score");
             let (mean, deviation) = scores.score();
             let splits = inception::SPLITS;
             let method = format!("{splits} parts of the set, ± is their deviation");
-            let of = Measurement::of("inception_score", "inception score", mean, Better::Higher);
-            values.push(of.by(method, [true, false]).within(deviation));
+            let measured = Measurement::new(names, mean, Better::Higher, method, [true, false]);
+            values.push(measured.within(deviation));
         }
         if let (Some(radii), Some(features)) = (&real.radii, &self.features) {
             let found = overlap(&real.features, radii, features, &Radii::of(features));
-            let three = "balls to the 3rd neighbour";
-            let five = "balls to the 5th neighbour";
-            let all = [
+            let [three, five] = ["balls to the 3rd neighbour", "balls to the 5th neighbour"];
+            for (metric, key, value, method) in [
                 (Metric::PrecisionRecall, "precision", found.precision, three),
                 (Metric::PrecisionRecall, "recall", found.recall, three),
                 (Metric::DensityCoverage, "density", found.density, five),
                 (Metric::DensityCoverage, "coverage", found.coverage, five),
-            ];
-            let wanted = all
-                .into_iter()
-                .filter(|(metric, ..)| reference.wants(*metric));
-            values.extend(wanted.map(|(_, key, value, method)| {
-                Measurement::of(key, key, value, Better::Higher).by(method.to_owned(), both)
-            }));
+            ] {
+                if reference.wants(metric) {
+                    let (names, method) = ((key, key), method.to_owned());
+                    values.push(Measurement::new(names, value, Better::Higher, method, both));
+                }
+            }
         }
         if let (Some(own), Some(real)) = (&self.projections, &real.projections) {
-            let (name, distance) = ("sliced Wasserstein distance", real.distance(own));
+            let names = ("sliced_wasserstein", "sliced Wasserstein distance");
             let method = format!("pixels 0 to 1, {} directions", sliced::DIRECTIONS);
-            let of = Measurement::of("sliced_wasserstein", name, distance, Better::Lower);
-            values.push(of.by(method, [false, true]));
+            let (distance, of) = (real.distance(own), [false, true]);
+            values.push(Measurement::new(names, distance, Better::Lower, method, of));
         }
         if let Some(similarities) = &self.similarities {
+            let names = ("ms_ssim", "MS-SSIM between images");
             let (mean, error) = similarities.mean();
             let scales = ms_ssim::scales(reference.shape[1], reference.shape[2]);
             let pairs = similarities.pairs();
             let method = format!("{pairs} random pairs, {scales} of 5 scales fit");
-            let of = Measurement::of("ms_ssim", "MS-SSIM between images", mean, Better::Floor);
-            values.push(of.by(method, [false, false]).within(error));
+            let measured = Measurement::new(names, mean, Better::Floor, method, [false, false]);
+            values.push(measured.within(error));
         }
         values
     }

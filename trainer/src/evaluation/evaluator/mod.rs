@@ -5,7 +5,6 @@
 //! features for precision, recall, density and coverage, 128 projections for the sliced Wasserstein
 //! distance, and a distance and an index, twice, for memorization.
 
-mod dump;
 #[allow(clippy::module_inception)]
 mod evaluator;
 mod features;

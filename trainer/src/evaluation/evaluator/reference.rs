@@ -1,7 +1,7 @@
 //! The real images that generated ones are compared with, and what is to be measured.
 
 use crate::evaluation::frechet::Gaussian;
-use crate::evaluation::matrix::{Matrix, PixelRows};
+use crate::evaluation::matrix::{ImageRows, Matrix};
 use crate::evaluation::metric::Metric;
 use crate::evaluation::prdc::Radii;
 use crate::evaluation::sliced::Projections;
@@ -23,6 +23,8 @@ pub(super) struct Real {
 pub(super) struct Reference {
     pub(super) metrics: Vec<Metric>,
     pub(super) seed: u64,
+    /// Whether all images and features are kept.
+    pub(super) keep: bool,
     /// Channels, rows and columns of an image.
     pub(super) shape: [usize; 3],
     /// Whether features come from the data set's own classifier.
@@ -47,10 +49,7 @@ impl Reference {
     }
 
     /// Planar images as rows.
-    pub(super) fn rows<'b>(&self, bytes: &'b [u8]) -> PixelRows<'b> {
-        PixelRows {
-            bytes,
-            width: self.image_len(),
-        }
+    pub(super) fn rows<'b>(&self, pixels: &'b [u8]) -> ImageRows<'b> {
+        ImageRows::of(pixels, self.image_len())
     }
 }
