@@ -1,6 +1,7 @@
 //! The model's card: the ONNX file's, or one of what is known; and golden images.
 
-use dreamlet_runtime::card::{Card, Golden, Latent, make_golden};
+use dreamlet_onnx::reference;
+use dreamlet_runtime::card::{Card, Golden, InterfaceCard, Latent, make_golden};
 use dreamlet_runtime::engine::compiled::format::DType;
 use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::onnx::OnnxFile;
@@ -8,24 +9,36 @@ use dreamlet_runtime::onnx::OnnxFile;
 use super::emit::write;
 use super::error::CompileError;
 use super::interpreter;
-use super::ir::Net;
 use super::options::{Options, Precision};
 use super::quantize;
 use super::steps::Lowered;
 
 /// The file's card, or one of what is known.
 ///
-/// Golden images are the interpreter's where that is fast enough, else those of the f32 model. A
+/// Golden images are the reference's where that is fast enough, else those of the f32 model. A
 /// quantized model makes its own later.
 pub(crate) fn card(
     file: &OnnxFile,
-    original: &Net,
     lowered: &Lowered,
     options: &Options,
 ) -> Result<Card, CompileError> {
     if let Some(card) = &file.card {
         return Ok(card.clone());
     }
+    let mut card = described(file, options)?;
+    if options.precision == Precision::Int8 {
+        return Ok(card);
+    }
+    card.golden = if file.graph.inspection.work <= interpreter::MOST_WORK {
+        golden_of_reference(file, &card)?
+    } else {
+        golden_of(&write(lowered, &card, DType::F32)?, &card)?
+    };
+    Ok(card)
+}
+
+/// A card of what is known of a file without one, without golden images.
+fn described(file: &OnnxFile, options: &Options) -> Result<Card, CompileError> {
     let facts = options.assumptions.facts(file)?;
     let latent = Latent {
         len: file.graph.inspection.latent_len,
@@ -33,21 +46,34 @@ pub(crate) fn card(
     };
     let mut card = Card::new(&options.name, latent, facts.shape, facts.range);
     card.classes = (0..facts.classes).map(|class| class.to_string()).collect();
-    if options.precision == Precision::Int8 {
-        return Ok(card);
-    }
-    card.golden = if file.graph.inspection.work <= interpreter::MOST_WORK {
-        golden(&card, |latent, class, image| {
-            let values = interpreter::run(original, latent, class.unwrap_or(0));
-            for (to, from) in image.iter_mut().zip(&values[original.image]) {
-                *to = *from as f32;
-            }
-            Ok(())
-        })?
-    } else {
-        golden_of(&write(lowered, &card, DType::F32)?, &card)?
-    };
+    let interface = InterfaceCard::from(&options.assumptions.interface);
+    card.interface = (interface != InterfaceCard::default()).then_some(interface);
     Ok(card)
+}
+
+/// A card for an ONNX file without one: what the graph and the options say, and golden images by
+/// the definitions of the operators, where that does not take long.
+///
+/// # Errors
+/// [`CompileError::Model`] for a file that is no generator or does not say all that is needed.
+pub fn card_of(file: &[u8], options: &Options) -> Result<Card, CompileError> {
+    let file = OnnxFile::from_bytes(file, &options.assumptions)?;
+    let mut card = described(&file, options)?;
+    if file.graph.inspection.work <= interpreter::MOST_WORK {
+        card.golden = golden_of_reference(&file, &card)?;
+    }
+    Ok(card)
+}
+
+fn golden_of_reference(file: &OnnxFile, card: &Card) -> Result<Vec<Golden>, CompileError> {
+    golden(card, |latent, class, image| {
+        let made = reference::run(&file.graph.graph, latent, class.unwrap_or(0));
+        let made = made.ok_or("the graph cannot be computed")?;
+        for (to, from) in image.iter_mut().zip(made) {
+            *to = from;
+        }
+        Ok(())
+    })
 }
 
 /// Writes a quantized model with golden images that it has made itself.

@@ -2,14 +2,15 @@
 
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::format::{
-    ALIGNMENT, BufferRef, CHECKED_FROM, DType, HEADER_LEN, Header, LAYER_LEN, Layer,
-    Requantization, Weights, checksum,
+    ALIGNMENT, BufferRef, CHECKED_FROM, DType, HEADER_LEN, Header, LAYER_LEN, Layer, OperandRef,
+    Requantization, StridedLayer, StridedOperand, Strides, Weights, checksum,
 };
 
 use super::CompileError;
+use super::ir::{OperandSource, Walk};
 use super::memory_plan::{Plan, plan};
 use super::pack::pack;
-use super::steps::{Lowered, Operand, Packed, Step};
+use super::steps::{Lowered, Operand, Packed, Step, StridedStep};
 
 /// Places the buffers and writes a model; `weights` is what layers multiply with.
 ///
@@ -31,13 +32,18 @@ pub(crate) fn write(
             (None, Some(tensors)) => Some(pack(step, tensors, weights)?),
             (None, None) => None,
         };
-        let layer = layer(step, &plan, packed, &mut section)?;
+        let layer = match &step.strided {
+            Some(work) => strided(step, work, &plan, &mut section)?,
+            None => layer(step, &plan, packed, &mut section)?,
+        };
         let mut record = [0; LAYER_LEN];
         layer.emit(&mut record);
         records.extend_from_slice(&record);
     }
     let begin = (HEADER_LEN + records.len() + json.len()).next_multiple_of(ALIGNMENT);
+    let versions = lowered.steps.iter().map(|step| step.op.version());
     let mut header = Header {
+        version: versions.max().unwrap_or(1),
         file_len: offset("the file", begin + section.len())?,
         checksum: 0,
         scratch_len: plan.len,
@@ -75,6 +81,78 @@ fn offset(what: &'static str, n: usize) -> Result<u32, CompileError> {
     })
 }
 
+/// A layer of general work: its words, with the addresses of its operands, and its constants stand
+/// in the section of weights.
+fn strided(
+    step: &Step,
+    work: &StridedStep,
+    plan: &Plan,
+    section: &mut Vec<u8>,
+) -> Result<Layer, CompileError> {
+    let op = &work.op;
+    let refuse = |what: String| CompileError::Node {
+        node: step.origin.clone(),
+        reason: what,
+    };
+    let walk = |walk: &Walk| {
+        let strides = walk.strides.iter().map(|stride| i32::try_from(*stride));
+        let strides = strides.collect::<Result<Vec<i32>, _>>().ok()?;
+        let first = u32::try_from(walk.first).ok()?;
+        Some(Strides { first, strides })
+    };
+    let far = || refuse("its tensors are too large".into());
+    let mut operands = Vec::new();
+    for ((source, own), place) in op.operands.iter().zip(&work.operands) {
+        let buffer = match (source, *place) {
+            (OperandSource::Constant(floats), _) => {
+                if floats.iter().any(|x| x.is_nan()) {
+                    return Err(CompileError::NonFinite {
+                        layer: step.origin.clone(),
+                    });
+                }
+                let bytes: Vec<u8> = floats.iter().flat_map(|x| x.to_le_bytes()).collect();
+                OperandRef::Weights(add(section, &bytes)?)
+            }
+            (_, Operand::Latent) => OperandRef::Latent,
+            (_, Operand::Buffer { index, offset }) => {
+                OperandRef::Scratch(plan.offsets[index] + offset)
+            }
+            _ => return Err(refuse("one of its operands is nowhere".into())),
+        };
+        operands.push(StridedOperand {
+            buffer,
+            strides: walk(own).ok_or_else(far)?,
+        });
+    }
+    let sizes = op.sizes.iter().map(|size| u32::try_from(*size));
+    let strided = StridedLayer {
+        sizes: sizes.collect::<Result<_, _>>().map_err(|_| far())?,
+        output: walk(&op.output).ok_or_else(far)?,
+        operands,
+        work: op.work.clone(),
+    };
+    let words = strided.emit().map_err(|error| refuse(error.to_string()))?;
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let weights = Weights {
+        dtype: DType::F32,
+        offset: add(section, &bytes)?,
+        bias: None,
+    };
+    Ok(Layer {
+        op: strided.op(offset("words", words.len())?),
+        weights: Some(weights),
+        ..layer(step, plan, None, section)?
+    })
+}
+
+/// Adds bytes to the section of weights; where they begin.
+fn add(section: &mut Vec<u8>, bytes: &[u8]) -> Result<u32, CompileError> {
+    let begin = section.len().next_multiple_of(ALIGNMENT);
+    section.resize(begin, 0);
+    section.extend_from_slice(bytes);
+    offset("the weights", begin)
+}
+
 fn layer(
     step: &Step,
     plan: &Plan,
@@ -87,12 +165,7 @@ fn layer(
         Operand::Image => BufferRef::Image,
         Operand::Buffer { index, offset } => BufferRef::Scratch(plan.offsets[index] + offset),
     };
-    let mut add = |bytes: &[u8]| {
-        let begin = section.len().next_multiple_of(ALIGNMENT);
-        section.resize(begin, 0);
-        section.extend_from_slice(bytes);
-        offset("the weights", begin)
-    };
+    let mut add = |bytes: &[u8]| add(section, bytes);
     let (mut weights, mut requantization) = (None, None);
     if let Some(packed) = packed {
         weights = Some(Weights {

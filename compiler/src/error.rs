@@ -19,7 +19,7 @@ pub enum CompileError {
          dreamlet-runtime's feature `tract`"
     )]
     Node {
-        /// Number, name and operator of the node.
+        /// Name and operator of the node.
         node: String,
         /// What of it cannot be compiled, and what can be.
         reason: String,
@@ -74,6 +74,17 @@ pub enum CompileError {
     Changed {
         /// The largest difference of a value, relative to values above 1.
         difference: f64,
+    },
+    /// The compiled model makes another image than the definitions of the operators do.
+    #[error(
+        "the compiled model's image is wrong: at most {allowed} from the reference were expected, \
+         {found} found; please report this, and run the ONNX file itself meanwhile"
+    )]
+    Differs {
+        /// The largest difference that is allowed, in elements of the output.
+        allowed: f32,
+        /// The largest difference found.
+        found: f32,
     },
     /// The compiled model does not pass the device's check, which is a defect of the compiler.
     #[error("the compiled model does not pass its own check, please report this: {0}")]

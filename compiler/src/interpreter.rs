@@ -5,10 +5,10 @@
 //! activations are found with it.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BinaryKind, Broadcast, Convolution, Coordinates, HwcShape, PadKind,
+    Activation, BinaryKind, Broadcast, Convolution, HwcShape, MapOp, Reduction, Source, StridedWork,
 };
 
-use super::ir::{Net, NetNode, Op, len};
+use super::ir::{Net, NetNode, Op, OperandSource, StridedOp, len};
 
 /// Most multiplications of an image that `compile` runs it for: some tenths of a second.
 pub(crate) const MOST_WORK: u64 = 500_000_000;
@@ -88,11 +88,6 @@ fn compute(net: &Net, node: &NetNode, values: &[Vec<f64>], class: usize) -> Vec<
             .enumerate()
             .map(|(i, x)| x * f64::from(scale[i % scale.len()]) + f64::from(shift[i % shift.len()]))
             .collect(),
-        (Op::Prelu { slopes }, [(x, _)]) => x
-            .iter()
-            .enumerate()
-            .map(|(i, &x)| activate(Activation::LeakyRelu(slopes[i % slopes.len()]), x))
-            .collect(),
         (Op::Binary(kind, broadcast), [(x, _), (y, _)]) => x
             .iter()
             .enumerate()
@@ -127,35 +122,22 @@ fn compute(net: &Net, node: &NetNode, values: &[Vec<f64>], class: usize) -> Vec<
             let factors = [to.height / from.height, to.width / from.width];
             at(x, *from, row / factors[0], column / factors[1], channel)
         }),
-        (Op::Bilinear(coordinates), [(x, from)]) => each(to, |row, column, channel| {
-            let rows = between(*coordinates, row, from.height, to.height);
-            let columns = between(*coordinates, column, from.width, to.width);
-            let mut sum = 0.0;
-            for (row, weight) in rows {
-                for (column, share) in columns {
-                    sum += weight * share * at(x, *from, row, column, channel);
-                }
+        (Op::Strided(works), _) => {
+            let mut made = vec![0.0; len(to)];
+            for work in works {
+                strided(work, &inputs, &mut made);
             }
-            sum
-        }),
-        (Op::DepthToSpace(crd), [(x, from)]) => each(to, |row, column, channel| {
-            let block = to.height / from.height;
-            let within = row % block * block + column % block;
-            let source = if *crd {
-                channel * block * block + within
-            } else {
-                within * to.channels + channel
-            };
-            at(x, *from, row / block, column / block, source)
-        }),
-        (Op::Pad([top, left], kind), [(x, from)]) => each(to, |row, column, channel| {
-            let row = border(*kind, i64::from(row) - i64::from(*top), from.height);
-            let column = border(*kind, i64::from(column) - i64::from(*left), from.width);
-            match (row, column, kind) {
-                (Some(row), Some(column), _) => at(x, *from, row, column, channel),
-                (_, _, PadKind::Constant(fill)) => f64::from(*fill),
-                _ => 0.0,
-            }
+            made
+        }
+        (Op::Pad([top, left], fill), [(x, from)]) => each(to, |row, column, channel| {
+            let row = row.checked_sub(*top).filter(|row| *row < from.height);
+            let column = column
+                .checked_sub(*left)
+                .filter(|column| *column < from.width);
+            let inside = row.zip(column);
+            inside.map_or(f64::from(*fill), |(row, column)| {
+                at(x, *from, row, column, channel)
+            })
         }),
         _ => Vec::new(),
     }
@@ -175,35 +157,144 @@ fn each(shape: HwcShape, f: impl Fn(u32, u32, u32) -> f64) -> Vec<f64> {
     all
 }
 
-/// The two input positions that linear interpolation takes, with their shares (ONNX, operator
-/// Resize).
-fn between(coordinates: Coordinates, to: u32, from: u32, outputs: u32) -> [(u32, f64); 2] {
-    let (x, scale) = (f64::from(to), f64::from(outputs) / f64::from(from));
-    let last = f64::from(from) - 1.0;
-    let place = match coordinates {
-        Coordinates::HalfPixel => (x + 0.5) / scale - 0.5,
-        Coordinates::AlignCorners if outputs == 1 => 0.0,
-        Coordinates::AlignCorners => x * last / (f64::from(outputs) - 1.0),
-        Coordinates::Asymmetric => x / scale,
+/// General work by strides, into a value of which it writes a part or all.
+fn strided(op: &StridedOp, inputs: &[(&[f64], HwcShape)], made: &mut [f64]) {
+    let output = op.output.positions(&op.sizes);
+    let constants = op.operands.iter().map(|(source, _)| match source {
+        OperandSource::Constant(floats) => floats.iter().map(|&x| f64::from(x)).collect(),
+        OperandSource::Input(_) => Vec::new(),
+    });
+    let constants: Vec<Vec<f64>> = constants.collect();
+    let data = |at: usize| match op.operands[at].0 {
+        OperandSource::Input(input) => inputs[input].0,
+        OperandSource::Constant(_) => constants[at].as_slice(),
     };
-    let place = place.clamp(0.0, last);
-    let first = place.floor();
-    let share = place - first;
-    let next = (first + 1.0).min(last);
-    [(first as u32, 1.0 - share), (next as u32, share)]
+    let read = |at: usize| -> Vec<f64> {
+        let positions = op.operands[at].1.positions(&op.sizes);
+        positions
+            .into_iter()
+            .map(|position| data(at)[position])
+            .collect()
+    };
+    match &op.work {
+        StridedWork::Map(program) => {
+            let operands: Vec<Vec<f64>> = (0..op.operands.len()).map(read).collect();
+            let mut results = vec![0.0; program.len()];
+            for (i, &to) in output.iter().enumerate() {
+                for (at, instruction) in program.iter().enumerate() {
+                    let source = |n: usize| match instruction.sources[n] {
+                        Source::Operand(operand) => operands[operand][i],
+                        Source::Result(before) => results[before],
+                        Source::Constant(number) => f64::from(number),
+                    };
+                    results[at] = instructed(instruction.op, source);
+                }
+                made[to] = results[program.len() - 1];
+            }
+        }
+        StridedWork::Reduce(reduction, along) => {
+            let sizes = along.iter().map(|&at| op.sizes[at]);
+            let count: usize = sizes.product();
+            let start = match reduction {
+                Reduction::Sum | Reduction::Mean => 0.0,
+                Reduction::Prod => 1.0,
+                Reduction::Max => f64::NEG_INFINITY,
+                Reduction::Min => f64::INFINITY,
+            };
+            for &to in &output {
+                made[to] = start;
+            }
+            for (&to, x) in output.iter().zip(read(0)) {
+                made[to] = match reduction {
+                    Reduction::Sum => made[to] + x,
+                    Reduction::Mean => made[to] + x / count as f64,
+                    Reduction::Prod => made[to] * x,
+                    Reduction::Max => made[to].max(x),
+                    Reduction::Min => made[to].min(x),
+                };
+            }
+        }
+        StridedWork::Move(fill) => {
+            if let Some(fill) = fill {
+                made.fill(f64::from(*fill));
+            }
+            for (&to, x) in output.iter().zip(read(0)) {
+                made[to] = x;
+            }
+        }
+        StridedWork::MatMul => {
+            for &to in &output {
+                made[to] = 0.0;
+            }
+            for ((&to, a), b) in output.iter().zip(read(0)).zip(read(1)) {
+                made[to] += a * b;
+            }
+        }
+        StridedWork::Resample { axis, taps, .. } => {
+            let stride = op.operands[0].1.strides[*axis];
+            let inner: usize = op.sizes.iter().skip(axis + 1).product();
+            // Where the axis begins, for each output.
+            let mut walk = op.operands[0].1.clone();
+            walk.strides[*axis] = 0;
+            let begins = walk.positions(&op.sizes);
+            for (i, (&to, begin)) in output.iter().zip(begins).enumerate() {
+                let taps = &taps[i / inner % op.sizes[*axis]];
+                let terms = taps.iter().map(|&(position, weight)| {
+                    let at = begin as i64 + i64::from(position) * stride;
+                    f64::from(weight) * data(0)[at as usize]
+                });
+                made[to] = terms.sum();
+            }
+        }
+    }
 }
 
-/// The position that a border's position shows, if it shows one.
-fn border(kind: PadKind, position: i64, side: u32) -> Option<u32> {
-    let last = i64::from(side) - 1;
-    let position = match kind {
-        PadKind::Constant(_) => position,
-        PadKind::Edge => position.clamp(0, last),
-        PadKind::Reflect if position < 0 => -position,
-        PadKind::Reflect if position > last => 2 * last - position,
-        PadKind::Reflect => position,
-    };
-    u32::try_from(position).ok().filter(|&at| at < side)
+/// What an instruction of a map makes.
+fn instructed(op: MapOp, source: impl Fn(usize) -> f64) -> f64 {
+    let truth = |is: bool| f64::from(u8::from(is));
+    let (a, b, c) = (|| source(0), || source(1), || source(2));
+    match op {
+        MapOp::Copy => a(),
+        MapOp::Relu => a().max(0.0),
+        MapOp::Tanh => a().tanh(),
+        MapOp::Sigmoid => 1.0 / (1.0 + (-a()).exp()),
+        MapOp::Softplus => activate(Activation::Softplus, a()),
+        MapOp::Exp => a().exp(),
+        MapOp::Log => a().ln(),
+        MapOp::Sqrt => a().sqrt(),
+        MapOp::Reciprocal => 1.0 / a(),
+        MapOp::Erf => libm::erf(a()),
+        MapOp::Sin => a().sin(),
+        MapOp::Cos => a().cos(),
+        MapOp::Atan => a().atan(),
+        MapOp::Neg => -a(),
+        MapOp::Abs => a().abs(),
+        MapOp::Floor => a().floor(),
+        MapOp::Ceil => a().ceil(),
+        MapOp::Trunc => a().trunc(),
+        MapOp::Round => a().round_ties_even(),
+        MapOp::Sign if a() == 0.0 => 0.0,
+        MapOp::Sign => a().signum(),
+        MapOp::Not => truth(a() == 0.0),
+        MapOp::Add => a() + b(),
+        MapOp::Sub => a() - b(),
+        MapOp::Mul => a() * b(),
+        MapOp::Div => a() / b(),
+        MapOp::Pow => a().powf(b()),
+        MapOp::Max => a().max(b()),
+        MapOp::Min => a().min(b()),
+        MapOp::Mod => a() % b(),
+        MapOp::Equal => truth(a() == b()),
+        MapOp::Less => truth(a() < b()),
+        MapOp::LeakyRelu if a() < 0.0 => b() * a(),
+        MapOp::LeakyRelu => a(),
+        MapOp::Elu if a() < 0.0 => b() * a().exp_m1(),
+        MapOp::Elu => a(),
+        MapOp::MulAdd => a() * b() + c(),
+        MapOp::Select if a() != 0.0 => b(),
+        MapOp::Select => c(),
+        MapOp::Clip => a().max(b()).min(c()),
+    }
 }
 
 /// Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016): output `o` and

@@ -6,7 +6,7 @@
 //! [`Op::Reorder`], which says how.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BinaryKind, Broadcast, Convolution, Coordinates, HwcShape, PadKind,
+    Activation, BinaryKind, Broadcast, Convolution, HwcShape, StridedWork,
 };
 
 /// A value of the network.
@@ -37,18 +37,12 @@ pub(crate) enum Op {
     Activate,
     /// `x * scale + shift`; one of each for each channel, or for each element.
     Affine { scale: Vec<f32>, shift: Vec<f32> },
-    /// `x` above 0, else `slope * x`; slopes for each channel, or for each element.
-    Prelu { slopes: Vec<f32> },
     /// Two values, element by element.
     Binary(BinaryKind, Broadcast),
     /// Each pixel repeated by whole factors.
     Nearest,
-    /// Bilinear interpolation by whole factors.
-    Bilinear(Coordinates),
-    /// Blocks of channels to blocks of pixels; `true` for pixel shuffle (CRD).
-    DepthToSpace(bool),
-    /// A border; so many rows above and columns left.
-    Pad([u32; 2], PadKind),
+    /// A border of this element; so many rows above and columns left.
+    Pad([u32; 2], f32),
     /// The channels of all inputs one after the other.
     Concat,
     /// Output element `i` is input element `positions[i]`. Without positions only the shape
@@ -56,6 +50,47 @@ pub(crate) enum Op {
     Reorder(Option<Vec<u32>>),
     /// The class's row of a table, `[classes][elements]`.
     Lookup { table: Vec<f32> },
+    /// General work by strides, each part into the same value.
+    Strided(Vec<StridedOp>),
+}
+
+/// Work over an index space, see
+/// [`StridedLayer`](dreamlet_runtime::engine::compiled::format::StridedLayer).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StridedOp {
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) output: Walk,
+    pub(crate) operands: Vec<(OperandSource, Walk)>,
+    pub(crate) work: StridedWork,
+}
+
+/// What strided work reads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OperandSource {
+    /// Input number so and so of the node.
+    Input(usize),
+    Constant(Vec<f32>),
+}
+
+/// How a value is walked: its first element, and a distance for each dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Walk {
+    pub(crate) first: i64,
+    pub(crate) strides: Vec<i64>,
+}
+
+impl Walk {
+    /// Positions of all elements, the last dimension fastest.
+    pub(crate) fn positions(&self, sizes: &[usize]) -> Vec<usize> {
+        let mut all = vec![self.first];
+        for (size, stride) in sizes.iter().zip(&self.strides) {
+            let steps = |from: i64| (0..*size as i64).map(move |i| from + i * stride);
+            all = all.into_iter().flat_map(steps).collect();
+        }
+        all.into_iter()
+            .map(|at| usize::try_from(at).unwrap_or(usize::MAX))
+            .collect()
+    }
 }
 
 /// One operation with one result.

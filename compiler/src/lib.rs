@@ -57,10 +57,13 @@ mod steps;
 mod tests;
 mod upsample;
 
+use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::DType;
+use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::latent::Distribution;
 use dreamlet_runtime::onnx::OnnxFile;
 
+pub use card::card_of;
 pub use error::CompileError;
 pub use options::{Options, Precision, QuantizeOptions};
 pub use quality::compile_to_quality;
@@ -79,20 +82,22 @@ pub struct Compiled {
     pub report: CostReport,
     /// What quantizing did, for [`Precision::Int8`].
     pub quantized: Option<Quantized>,
+    /// What was assumed of the file, one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Compiles an ONNX file that is in memory. One file with the same options gives the same bytes.
 ///
 /// The card goes into the model as it is; a file without one gets one of what is known. Its golden
 /// images are made by the definitions of the operators, or by the f32 model where that would take
-/// long. The golden images of a quantized model are its own: where all layers are int8, they are
+/// long; where it would not, an image of the compiled model is compared with them. The golden images of a quantized model are its own: where all layers are int8, they are
 /// the same bytes on every device.
 ///
 /// # Errors
 /// [`CompileError`]: a file that is no generator, a node without a layer, weights beyond the
 /// precision.
 pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError> {
-    let file = OnnxFile::from_bytes(file, &options.limits)?;
+    let file = OnnxFile::from_bytes(file, &options.assumptions)?;
     let facts = options.assumptions.facts(&file)?;
     let original = import::import(&file.graph, facts.classes)?;
     let mut net = original.clone();
@@ -101,7 +106,8 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
         confirm(&original, &net, facts.distribution)?;
     }
     let lowered = lower::lower(&net, options.precision)?;
-    let card = card::card(&file, &original, &lowered, options)?;
+    let card = card::card(&file, &lowered, options)?;
+    let checked = file;
     let (file, quantized, lowered) = match options.precision {
         Precision::F32 => (write(&lowered, &card, DType::F32)?, None, lowered),
         Precision::F16 => (write(&lowered, &card, DType::F16)?, None, lowered),
@@ -112,7 +118,10 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
         }
     };
     // The device's own checks, on the way.
-    let generator = quantize::open(&file)?;
+    let mut generator = quantize::open(&file)?;
+    if quantized.is_none() && checked.graph.inspection.work <= interpreter::MOST_WORK {
+        check_image(&checked, &mut generator, options.precision)?;
+    }
     let sizes = report::Sizes {
         flash: file.len() as u64,
         scratch: generator.model().scratch_len() as u64,
@@ -125,7 +134,58 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
         file,
         report,
         quantized,
+        notes: checked.graph.inspection.notes,
     })
+}
+
+/// How far the compiled model's image may be from the reference, relative to the range of its
+/// elements: weights of 16-bit floats have 11 bits.
+fn allowed(precision: Precision) -> f32 {
+    match precision {
+        Precision::F32 => 1e-3,
+        Precision::F16 | Precision::Int8 => 3e-2,
+    }
+}
+
+/// Compares an image of the compiled model with that of the reference.
+fn check_image(
+    file: &OnnxFile,
+    generator: &mut CompiledGenerator,
+    precision: Precision,
+) -> Result<(), CompileError> {
+    let mut latent = vec![0.0; generator.latent_len()];
+    generator.distribution().fill(0, None, &mut latent);
+    let class = generator.classes().checked_sub(1).map(|last| last / 2);
+    let graph = &file.graph.graph;
+    let expected = dreamlet_onnx::reference::run(graph, &latent, class.unwrap_or(0));
+    let expected = expected.unwrap_or_default();
+    let mut made = vec![0.0; generator.image_len()];
+    let run = generator.generate(&latent, class, &mut made);
+    run.map_err(|error| CompileError::Golden {
+        reason: error.to_string(),
+    })?;
+    let bounds = expected
+        .iter()
+        .fold((0.0f32, 0.0f32), |(l, h), x| (l.min(*x), h.max(*x)));
+    let range = generator.range();
+    let allowed = allowed(precision) * (bounds.1 - bounds.0).max(range.high - range.low);
+    let pairs = made.iter().zip(&expected);
+    // What is finite in neither is the same.
+    let far = pairs.map(|(a, b)| match a.is_finite() || b.is_finite() {
+        true => (a - b).abs(),
+        false => 0.0,
+    });
+    let found = far.fold(0.0f32, |most, x| {
+        if x.is_nan() {
+            f32::INFINITY
+        } else {
+            most.max(x)
+        }
+    });
+    match made.len() == expected.len() && found <= allowed {
+        true => Ok(()),
+        false => Err(CompileError::Differs { allowed, found }),
+    }
 }
 
 /// How far a rewritten network's image may be from the original's, for values around 1. Constants

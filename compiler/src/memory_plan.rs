@@ -34,7 +34,7 @@ pub(crate) fn plan(lowered: &Lowered) -> Result<Plan, CompileError> {
     let count = lowered.buffers.len();
     let mut lives: Vec<Option<Life>> = vec![None; count];
     for (at, step) in lowered.steps.iter().enumerate() {
-        for operand in [step.input, step.second, step.output] {
+        for operand in step.reads().chain([step.output]) {
             if let Operand::Buffer { index, .. } = operand {
                 let life = lives[index].get_or_insert(Life {
                     first: at,

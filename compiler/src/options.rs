@@ -1,6 +1,5 @@
 //! How to compile.
 
-use dreamlet_onnx::Limits;
 use dreamlet_runtime::onnx::Assumptions;
 
 /// What the layers' weights are.
@@ -24,9 +23,7 @@ pub struct Options {
     pub precision: Precision,
     /// How to quantize, for [`Precision::Int8`].
     pub quantize: QuantizeOptions,
-    /// What the ONNX file may cost.
-    pub limits: Limits,
-    /// What is taken as given of a file without a card.
+    /// What is taken as given of a file without a card, and what the file may cost.
     pub assumptions: Assumptions,
     /// Name on the card of a file without one.
     pub name: String,

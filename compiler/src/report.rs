@@ -196,6 +196,7 @@ fn kind(layer: &Layer) -> String {
         Op::Lookup => "class's row".into(),
         Op::Quantize(_) => "quantize".into(),
         Op::Dequantize(_) => "dequantize".into(),
+        Op::Strided(kind, _) => format!("{kind:?}").to_lowercase(),
     };
     match layer.activation {
         Activation::None => name,

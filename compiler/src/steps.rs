@@ -3,7 +3,7 @@
 
 use dreamlet_runtime::engine::compiled::format::{Activation, DType, HwcShape, Op as Layer};
 
-use super::ir::ValueId;
+use super::ir::{StridedOp, ValueId};
 
 /// A tensor of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +40,32 @@ pub(crate) struct Step {
     pub(crate) weights: Option<F32Weights>,
     /// Tensors that are quantized and packed already, in the place of `weights`.
     pub(crate) packed: Option<Packed>,
+    /// What strided work does, in the place of inputs and weights.
+    pub(crate) strided: Option<Box<StridedStep>>,
     /// The value of the network that it makes.
     pub(crate) value: ValueId,
     /// The ONNX node it comes from.
     pub(crate) origin: String,
+}
+
+/// Strided work before its operands have addresses.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StridedStep {
+    pub(crate) op: StridedOp,
+    /// Where each operand is; nowhere for a constant.
+    pub(crate) operands: Vec<Operand>,
+}
+
+impl Step {
+    /// All tensors that it reads.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = Operand> {
+        let strided = self
+            .strided
+            .iter()
+            .flat_map(|strided| &strided.operands)
+            .copied();
+        [self.input, self.second].into_iter().chain(strided)
+    }
 }
 
 /// Layers in the order in which they run, and the sizes of their buffers in bytes.

@@ -56,9 +56,31 @@ pub enum ModelError {
         /// The part: functions, training information, sparse tensors.
         what: &'static str,
     },
-    /// Weights outside the file.
-    #[error("the file keeps weights in other files: export it again with the weights inside")]
+    /// Weights outside the file, where only its bytes are at hand.
+    #[error(
+        "the file keeps weights in other files: read it from its folder, or export it again with the weights inside (torch.onnx.export(..., external_data=False))"
+    )]
     ExternalData,
+    /// Weights outside the file that cannot be read.
+    #[error(
+        "tensor {tensor} is kept in another file: {problem}. Put the files into one folder, or export with the weights inside (torch.onnx.export(..., external_data=False))"
+    )]
+    External {
+        /// Name of the tensor.
+        tensor: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A batch that is fixed at several images, and on which something inside depends.
+    #[error(
+        "the file is for batches of {batch} images, and something inside depends on it ({problem}): export it again with a batch of 1 or a free batch (dynamic_axes or dynamic_shapes in torch.onnx.export)"
+    )]
+    FixedBatch {
+        /// Images of a batch.
+        batch: i64,
+        /// What does not fit one image.
+        problem: String,
+    },
     /// A node with a graph inside: `If`, `Loop`, `Scan`.
     #[error(
         "{node} holds a graph of its own (as If, Loop and Scan do): export the generator for inference, traced"
@@ -107,9 +129,7 @@ pub enum ModelError {
         name: String,
     },
     /// A tensor of a type that generators do not need.
-    #[error(
-        "tensor {tensor} has type {found}, expected float32, float64, float16, int32, int64 or bool"
-    )]
+    #[error("tensor {tensor} has type {found}, expected floats, integers or bool")]
     TensorType {
         /// Name of the tensor.
         tensor: String,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::constant::{Constant, DType};
-use crate::fold;
-use crate::graph::{Op, Part, ValueId};
+use crate::graph::{Binary, Op, Part, Unary, ValueId};
+use crate::reference;
 use crate::shape::broadcast;
 
 /// Two constants whose shapes do not fit together.
@@ -95,7 +95,7 @@ impl BuilderNode {
         Ok(match (self.op, inputs) {
             ("Add" | "Sub" | "Mul" | "Div" | "Pow", [a, b]) => {
                 broadcast(&a.shape, &b.shape).ok_or_else(|| misfit(&b.shape))?;
-                Op::binary(self.op)
+                binary(self.op).map(Op::Binary)
             }
             ("Expand", [a, shape]) => match sizes(shape) {
                 Some(target) => {
@@ -113,10 +113,46 @@ impl BuilderNode {
                 .int("to")
                 .and_then(|to| DType::of(i32::try_from(to).ok()?))
                 .map(Op::Cast),
-            (op, [_]) => Op::unary(op, 0.0),
+            (op, [_]) => unary(op).map(Op::Unary),
             _ => None,
         })
     }
+}
+
+fn binary(op: &str) -> Option<Binary> {
+    Some(match op {
+        "Add" => Binary::Add,
+        "Sub" => Binary::Sub,
+        "Mul" => Binary::Mul,
+        "Div" => Binary::Div,
+        "Pow" => Binary::Pow,
+        _ => return None,
+    })
+}
+
+fn unary(op: &str) -> Option<Unary> {
+    Some(match op {
+        "Relu" => Unary::Relu,
+        "Tanh" => Unary::Tanh,
+        "Sigmoid" => Unary::Sigmoid,
+        "Exp" => Unary::Exp,
+        "Log" => Unary::Log,
+        "Sqrt" => Unary::Sqrt,
+        "Neg" => Unary::Neg,
+        "Abs" => Unary::Abs,
+        _ => return None,
+    })
+}
+
+/// The result of an operator on constants, where it can be computed.
+fn folded(op: &Op, inputs: &[&Constant]) -> Option<Constant> {
+    // What the other inputs say is in the operator.
+    let inputs = match op {
+        Op::Reshape(_) | Op::Expand(_) | Op::Slice(_) => inputs.get(..1)?,
+        _ => inputs,
+    };
+    let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_slice()).collect();
+    reference::evaluate(op, inputs, &op.shape(&shapes)?)
 }
 
 fn usizes(ints: &[i64]) -> Option<Vec<usize>> {
@@ -191,9 +227,7 @@ impl GraphBuilder {
         };
         let known: Option<Vec<_>> = inputs.iter().map(|id| self.constants.get(id)).collect();
         let result = match known {
-            Some(known) => node
-                .canonical(&known)?
-                .and_then(|op| fold::evaluate(&op, &known)),
+            Some(known) => node.canonical(&known)?.and_then(|op| folded(&op, &known)),
             None => None,
         };
         let output = node.output;

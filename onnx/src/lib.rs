@@ -2,25 +2,25 @@
 //! or refused with the reason.
 //!
 //! ```text
-//! bytes ─ scan ─► decode ─► follow shapes, fold short constants ─► signature ─► CheckedGraph
+//! bytes ─ scan ─► decode ─► functions ─► translate ─► canonical graph ─► signature ─► CheckedGraph
 //! ```
 //!
 //! A model file is a program somebody else wrote. [`CheckedGraph::from_bytes`] refuses what a
 //! generator does not need and bounds what it does:
 //!
-//! 1. The scan looks at the protobuf bytes and allocates nothing. It refuses subgraphs, functions,
-//!    external data, and more messages than a generator has.
-//! 2. Decoding makes the messages of [`proto`].
-//! 3. Every shape is followed through the graph, for a batch of one. Attributes, shapes and tensors
-//!    that do not go together are refused, and so is more memory or work than [`Limits`] allow.
-//!    Constants of up to 64 elements are computed on the way, because shapes depend on them.
-//! 4. The signature says which inputs are latent and class, and what the output is
-//!    ([`Inspection`]).
+//! 1. The scan looks at the protobuf bytes and allocates nothing. It refuses what no generator
+//!    has, and more messages than one has.
+//! 2. Decoding makes the messages of [`proto`]. Calls of functions become their nodes.
+//! 3. Every node becomes operators of the canonical graph ([`graph::Op`]): few of them, each with
+//!    one meaning, whatever the operator set of the file. Shapes are followed for a batch of one,
+//!    constants are computed. What does not go together is refused, and so is more memory or work
+//!    than [`Limits`] allow.
+//! 4. The signature says what the inputs are and what the output is ([`Inspection`]);
+//!    [`Interface`] is what a person says of them.
 //!
-//! What comes out serves two sorts of engine. One that takes ONNX gets the cleaned file,
-//! [`CheckedGraph::model`], and runs it at any batch. Others get [`CheckedGraph::graph`]: values by
-//! number with types and shapes, every constant computed, and each operator in one form
-//! ([`graph::Op`]), with no attribute left to interpret.
+//! Every engine gets the canonical graph: values by number with types and shapes. One that takes
+//! ONNX gets it as such ([`graph::Graph::to_onnx`]). [`mod@reference`] runs it by the definitions of its
+//! operators: it is what engines are compared with.
 //!
 //! ```
 //! use dreamlet_onnx::graph::{Op, Unary};
@@ -45,7 +45,7 @@
 //! let checked = CheckedGraph::from_bytes(&file, &Limits::default())?;
 //! assert_eq!(checked.inspection.latent_len, 6);
 //! assert_eq!(checked.inspection.output_dims, [1, 2, 3]);
-//! let graph = checked.graph();
+//! let graph = checked.graph;
 //! assert_eq!(graph.nodes[0].op, Op::Unary(Unary::Tanh));
 //! // -1 has been computed.
 //! assert_eq!(graph.nodes[1].op, Op::Reshape(vec![1, 1, 2, 3]));
@@ -58,52 +58,49 @@
 //! time and 125 MiB beside the file itself (one core of a Zen 4 server). This measures it again,
 //! and fails above 1 s or 256 MiB: `cargo test --release -p dreamlet-runtime --features tract
 //! --test hostile -- --nocapture`
-//!
-//! # Operators
-//! Abs, Add, BatchNormalization, Cast, Celu, Clip, Concat, Constant, ConstantOfShape, Conv,
-//! ConvTranspose, DepthToSpace, Div, Dropout, Elu, Erf, Exp, Expand, Flatten, Floor, Gather, Gelu,
-//! Gemm, HardSigmoid, HardSwish, Identity, InstanceNormalization, LeakyRelu, Log, MatMul, Max, Min,
-//! Mish, Mod, Mul, Neg, PRelu, Pad, Pow, ReduceMean, ReduceSum, Relu, Reshape, Resize, Selu, Shape,
-//! Sigmoid, Slice, Softmax, Softplus, Softsign, Sqrt, Squeeze, Sub, Tanh, Tile, Transpose,
-//! Unsqueeze. Shapes, axes, pads and sizes must be constants or functions of other shapes.
 
+mod build;
 mod constant;
 mod construct;
+mod encode;
 mod error;
-mod fold;
+mod external;
+mod functions;
 pub mod graph;
 pub mod graph_builder;
-mod infer;
+mod interface;
 mod limits;
-mod node_check;
+mod node;
 mod ops;
 pub mod proto;
+pub mod reference;
 pub mod shape;
 mod signature;
 mod tensor;
+mod translate;
 mod wire;
 
 use std::io::Read as _;
 use std::path::Path;
 
-use proto::{Message as _, ModelProto};
+use proto::{Message as _, ModelProto, TensorProto};
 
 pub use constant::{Constant, DType, Data};
 pub use error::ModelError;
-use graph::{Graph, Op};
+use graph::Graph;
+pub use interface::{InputKind, Interface, Layout};
 pub use limits::{Limits, MAX_LATENT_LEN, OPSETS};
-pub use signature::{Inspection, OutputActivation};
+pub use signature::{Input, Inspection};
 
 /// A generator that has passed the check: what is known of it, and its graph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedGraph {
     /// What the check found out.
     pub inspection: Inspection,
-    /// The decoded file, without what other tools have noted in it: for engines that take ONNX, at
-    /// any batch.
-    pub model: ModelProto,
-    /// Without constants of many elements.
-    graph: Graph,
+    /// The canonical graph.
+    pub graph: Graph,
+    /// Keys and values that the file holds for programs and people.
+    pub metadata: Vec<(String, String)>,
 }
 
 /// Checks an ONNX file that is in memory and says what it found out.
@@ -114,11 +111,28 @@ pub fn inspect(file: &[u8], limits: &Limits) -> Result<Inspection, ModelError> {
     CheckedGraph::from_bytes(file, limits).map(|checked| checked.inspection)
 }
 
-/// Reads a file of at most the size that `limits` allow.
+/// Reads a file of at most the size that `limits` allow. What an ONNX file keeps in other files of
+/// its folder is put into it.
 ///
 /// # Errors
-/// [`ModelError::Read`] and [`ModelError::FileSize`].
+/// [`ModelError::Read`], [`ModelError::FileSize`], [`ModelError::External`].
 pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
+    let bytes = read_plain(path, limits)?;
+    if wire::scan(&bytes).is_err() {
+        // Not ONNX: whoever takes the bytes says so.
+        return Ok(bytes);
+    }
+    let Ok(mut model) = ModelProto::decode(bytes.as_slice()) else {
+        return Ok(bytes);
+    };
+    if !has_external(&model) {
+        return Ok(bytes);
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    external::inline(&mut model, folder, limits)
+}
+
+fn read_plain(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     let error = |error: std::io::Error| ModelError::Read {
         path: format!("{}", path.display()),
         message: format!("{error}"),
@@ -139,12 +153,30 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ModelError> {
     Ok(bytes)
 }
 
-impl CheckedGraph {
-    /// Decodes and checks an ONNX file that is in memory.
+fn has_external(model: &ModelProto) -> bool {
+    let graph = model.graph.iter();
+    let mut tensors = graph.flat_map(|graph| {
+        let attributes = graph.node.iter().flat_map(|node| &node.attribute);
+        graph
+            .initializer
+            .iter()
+            .chain(attributes.filter_map(|given| given.t.as_ref()))
+    });
+    tensors.any(|tensor: &TensorProto| external::is_external(tensor))
+}
+
+/// A decoded file that has not been checked: of which its metadata can be read.
+#[derive(Debug)]
+pub struct Model {
+    proto: ModelProto,
+}
+
+impl Model {
+    /// Scans and decodes an ONNX file that is in memory.
     ///
     /// # Errors
-    /// [`ModelError`] with the first thing that is wrong.
-    pub fn from_bytes(file: &[u8], limits: &Limits) -> Result<Self, ModelError> {
+    /// [`ModelError`] for what is no ONNX file, too large, or keeps weights elsewhere.
+    pub fn decode(file: &[u8], limits: &Limits) -> Result<Self, ModelError> {
         if file.len() > limits.file_bytes {
             return Err(ModelError::FileSize {
                 limit: limits.file_bytes,
@@ -152,30 +184,14 @@ impl CheckedGraph {
             });
         }
         wire::scan(file)?;
-        let mut model = ModelProto::decode(file).map_err(|_| ModelError::Protobuf {
+        let proto = ModelProto::decode(file).map_err(|_| ModelError::Protobuf {
             offset: 0,
             problem: "a field of the wrong type, or text that is not UTF-8",
         })?;
-        let opset = opset(&model)?;
-        let Some(pb) = model.graph.as_mut() else {
-            return Err(ModelError::NoGraph);
-        };
-        // Hints of other tools, which engines would have to be shielded from.
-        pb.value_info.clear();
-        // Empty names at the end of a list mean nothing, but engines count them.
-        for node in &mut pb.node {
-            for names in [&mut node.input, &mut node.output] {
-                while names.last().is_some_and(String::is_empty) {
-                    names.pop();
-                }
-            }
+        if has_external(&proto) {
+            return Err(ModelError::ExternalData);
         }
-        let (inspection, graph) = signature::check(pb, opset, limits)?;
-        Ok(Self {
-            inspection,
-            model,
-            graph,
-        })
+        Ok(Self { proto })
     }
 
     /// The text under `key` in the file's metadata, if there is one.
@@ -183,7 +199,7 @@ impl CheckedGraph {
     /// # Errors
     /// [`ModelError::Duplicate`] if there are several.
     pub fn metadata(&self, key: &str) -> Result<Option<&str>, ModelError> {
-        let entries = &self.model.metadata_props;
+        let entries = &self.proto.metadata_props;
         let mut found = entries.iter().filter(|entry| entry.key == key);
         let first = found.next();
         if found.next().is_some() {
@@ -192,53 +208,45 @@ impl CheckedGraph {
         Ok(first.map(|entry| entry.value.as_str()))
     }
 
-    /// The graph with every constant: the tensors of the file, and what depends on them and on
-    /// shapes alone. Only an operator that is left to engines makes a fixed value without one.
-    #[must_use]
-    pub fn graph(&self) -> Graph {
-        let mut graph = self.graph.clone();
-        let Some(pb) = &self.model.graph else {
-            return graph;
+    /// Checks the file and translates its graph.
+    ///
+    /// # Errors
+    /// [`ModelError`] with the first thing that is wrong.
+    pub fn check(self, limits: &Limits, interface: &Interface) -> Result<CheckedGraph, ModelError> {
+        let mut model = self.proto;
+        let opset = opset(&model)?;
+        let nodes = functions::inline(&mut model, opset, limits)?;
+        let Some(pb) = &model.graph else {
+            return Err(ModelError::NoGraph);
         };
-        for (value, tensor) in graph.values.iter_mut().zip(&pb.initializer) {
-            if value.constant.is_none() {
-                value.constant = tensor::constant(tensor);
-            }
-        }
-        for (node, pb) in graph.nodes.iter().zip(&pb.node) {
-            let known = graph.values.get(node.output);
-            if known.is_none_or(|value| !value.fixed || value.constant.is_some()) {
-                continue;
-            }
-            let constant = if node.op == Op::Constant {
-                let mut tensors = pb.attribute.iter().filter_map(|given| given.t.as_ref());
-                tensors.next().and_then(tensor::constant)
-            } else {
-                let inputs = node.inputs.iter().flatten();
-                let inputs: Option<Vec<&Constant>> = inputs
-                    .map(|id| graph.values.get(*id)?.constant.as_ref())
-                    .collect();
-                inputs.and_then(|inputs| fold::evaluate(&node.op, &inputs))
-            };
-            if let Some(value) = graph.values.get_mut(node.output) {
-                value.constant = constant.filter(|constant| constant.shape == value.shape);
-            }
-        }
-        graph
+        let (inspection, graph) = signature::check(pb, &nodes, opset, limits, interface)?;
+        let entries = model.metadata_props.into_iter();
+        Ok(CheckedGraph {
+            inspection,
+            graph,
+            metadata: entries.map(|entry| (entry.key, entry.value)).collect(),
+        })
+    }
+}
+
+impl CheckedGraph {
+    /// Decodes and checks an ONNX file that is in memory, of which nothing is said beside it.
+    ///
+    /// # Errors
+    /// [`ModelError`] with the first thing that is wrong.
+    pub fn from_bytes(file: &[u8], limits: &Limits) -> Result<Self, ModelError> {
+        Model::decode(file, limits)?.check(limits, &Interface::default())
     }
 }
 
 fn opset(model: &ModelProto) -> Result<i64, ModelError> {
-    let mut versions = model
-        .opset_import
-        .iter()
-        .filter(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
-    let found = versions.next().map_or(0, |set| set.version);
-    if versions.next().is_some() {
+    let own = |set: &&proto::OperatorSetIdProto| matches!(set.domain.as_str(), "" | "ai.onnx");
+    if model.opset_import.iter().filter(own).count() > 1 {
         return Err(ModelError::Duplicate {
             name: "ai.onnx (operator set)".into(),
         });
     }
+    let found = functions::version(&model.opset_import).unwrap_or(0);
     if found < OPSETS.0 || found > OPSETS.1 {
         return Err(ModelError::Opset {
             expected: OPSETS,

@@ -10,7 +10,7 @@ pub const MAX_LATENT_LEN: usize = 1 << 16;
 pub struct Limits {
     /// Bytes of the file: 32 MiB.
     pub file_bytes: usize,
-    /// Nodes of the graph: 1024.
+    /// Nodes of the graph: 4096.
     pub nodes: usize,
     /// Bytes of all values between the layers of one image, together: 96 MiB.
     pub value_bytes: u64,
@@ -18,7 +18,7 @@ pub struct Limits {
     pub scratch_bytes: u64,
     /// Multiplications and additions of one image: 8 thousand million.
     pub work: u64,
-    /// The same for all that depends on no input, which engines compute while loading: 64 million.
+    /// The same for all that depends on no input, which engines compute while loading: 256 million.
     pub constant_work: u64,
 }
 
@@ -26,14 +26,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             file_bytes: 32 << 20,
-            nodes: 1024,
+            nodes: 4096,
             value_bytes: 96 << 20,
             scratch_bytes: 64 << 20,
             work: 8_000_000_000,
-            constant_work: 64_000_000,
+            constant_work: 256_000_000,
         }
     }
 }
 
 /// The oldest and newest operator sets that are read.
-pub const OPSETS: (i64, i64) = (9, 22);
+pub const OPSETS: (i64, i64) = (7, 28);

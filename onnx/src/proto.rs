@@ -45,6 +45,12 @@ pub struct FunctionProto {
     /// Its nodes.
     #[prost(message, repeated, tag = "7")]
     pub node: Vec<NodeProto>,
+    /// Operator sets of its nodes.
+    #[prost(message, repeated, tag = "9")]
+    pub opset_import: Vec<OperatorSetIdProto>,
+    /// Attributes with what they are where a call does not give them.
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: Vec<AttributeProto>,
     /// Its domain.
     #[prost(string, tag = "10")]
     pub domain: String,

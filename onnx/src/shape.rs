@@ -33,7 +33,7 @@ fn aligned(shape: &[usize], axis: usize, rank: usize) -> usize {
 }
 
 /// Distances between neighbours along each axis.
-fn strides(shape: &[usize]) -> Vec<usize> {
+pub(crate) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut step = 1usize;
     let mut strides: Vec<usize> = Vec::with_capacity(shape.len());
     for dim in shape.iter().rev() {

@@ -1,7 +1,6 @@
 //! The tensors that a file holds.
 
 use crate::constant::{Constant, DType, Data};
-use crate::graph::Value;
 use crate::proto::TensorProto;
 use crate::proto::tensor_proto::DataType;
 use crate::shape::elements;
@@ -12,11 +11,10 @@ use super::error::{ModelError, proto_name, shorten};
 pub(super) const MAX_RANK: usize = 8;
 /// Each dimension is below this.
 pub(super) const MAX_DIM: usize = 1 << 24;
-/// Values of at most this many elements are computed while shapes are followed: shapes, axes, pads.
-pub(super) const MAX_KNOWN: u64 = 64;
 
-/// Checks a tensor of the file: type, dimensions, length of its data, finite weights.
-pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError> {
+/// A tensor of the file: its type, dimensions and the length of its data are checked, and that its
+/// elements are finite.
+pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<(DType, Constant), ModelError> {
     let name = || shorten(name);
     let Some(dtype) = DType::of(tensor.data_type) else {
         let found = match DataType::try_from(tensor.data_type) {
@@ -32,17 +30,8 @@ pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError
         tensor: name(),
         found: tensor.dims.iter().copied().take(16).collect(),
     };
-    // An empty vector stands for an input that is not given, as Resize's region.
-    let empty = tensor.dims == [0];
-    let shape: Option<Vec<usize>> = tensor
-        .dims
-        .iter()
-        .map(|dim| {
-            usize::try_from(*dim)
-                .ok()
-                .filter(|dim| (empty || *dim > 0) && *dim < MAX_DIM)
-        })
-        .collect();
+    let dim = |dim: &i64| usize::try_from(*dim).ok().filter(|dim| *dim < MAX_DIM);
+    let shape: Option<Vec<usize>> = tensor.dims.iter().map(dim).collect();
     let shape = shape
         .filter(|shape| shape.len() <= MAX_RANK)
         .ok_or_else(dims)?;
@@ -61,7 +50,8 @@ pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError
         DType::F32 => tensor.float_data.len(),
         DType::F64 => tensor.double_data.len(),
         DType::I64 => tensor.int64_data.len(),
-        DType::I32 | DType::Bool | DType::F16 => tensor.int32_data.len(),
+        DType::U32 | DType::U64 => tensor.uint64_data.len(),
+        _ => tensor.int32_data.len(),
     } as u64;
     let raw = tensor.raw_data.len() as u64;
     let length = |expected, found| {
@@ -83,82 +73,86 @@ pub(super) fn load(tensor: &TensorProto, name: &str) -> Result<Value, ModelError
     } else if given != own {
         return length(own, given);
     }
-    if let Some(index) = first_non_finite(tensor, dtype) {
-        return Err(ModelError::NonFinite {
+    let constant = Constant {
+        shape,
+        data: data(tensor, dtype),
+    };
+    match constant.as_f32s().and_then(non_finite) {
+        Some(index) => Err(ModelError::NonFinite {
             tensor: name(),
             index,
-        });
+        }),
+        None => Ok((dtype, constant)),
     }
-    // Shapes and scales, which are needed to go on.
-    let needed = matches!(dtype, DType::F32 | DType::I32 | DType::I64);
-    let constant = if needed && count <= MAX_KNOWN {
-        constant(tensor)
-    } else {
-        None
-    };
-    Ok(Value {
-        fixed: true,
-        constant,
-        ..Value::computed(dtype, shape)
-    })
 }
 
-/// The elements of a tensor; `None` for types and lengths that [`load`] refuses.
-pub(super) fn constant(tensor: &TensorProto) -> Option<Constant> {
-    let dims = tensor.dims.iter();
-    let shape: Vec<usize> = dims
-        .map(|dim| usize::try_from(*dim).ok())
-        .collect::<Option<_>>()?;
-    let ints = tensor.int32_data.iter().copied();
-    let data = match DType::of(tensor.data_type)? {
-        DType::F32 => Data::F32(floats(tensor).collect()),
-        DType::F64 => Data::F32(doubles(tensor).map(|x| x as f32).collect()),
-        DType::F16 => Data::F32(halves(tensor).map(half::f16::to_f32).collect()),
-        DType::I64 => {
-            let typed = tensor.int64_data.iter().copied();
-            Data::I64(raw(tensor).map(i64::from_le_bytes).chain(typed).collect())
+/// The first element that is NaN, or infinite where that is neither a bound, alone, nor a mask, of
+/// which all others are 0.
+fn non_finite(all: &[f32]) -> Option<usize> {
+    let mask = all.len() == 1 || all.iter().all(|x| *x == 0.0 || x.is_infinite());
+    all.iter()
+        .position(|x| x.is_nan() || (x.is_infinite() && !mask))
+}
+
+/// The elements: those of the raw bytes, or of the list of their type; one of the two is empty.
+fn data(tensor: &TensorProto, dtype: DType) -> Data {
+    let small = || tensor.int32_data.iter().copied();
+    let bytes = || tensor.raw_data.iter().copied();
+    let ints = |all: &mut dyn Iterator<Item = i64>| Data::I64(all.collect());
+    match dtype {
+        DType::F32 => {
+            let typed = tensor.float_data.iter().copied();
+            Data::F32(raw(tensor).map(f32::from_le_bytes).chain(typed).collect())
+        }
+        DType::F64 => {
+            let all = raw(tensor).map(f64::from_le_bytes);
+            let all = all.chain(tensor.double_data.iter().copied());
+            Data::F32(all.map(|x| x as f32).collect())
+        }
+        DType::F16 | DType::BF16 => {
+            let bits = raw(tensor).map(u16::from_le_bytes);
+            let bits = bits.chain(small().map(|x| x as u16));
+            let float = match dtype {
+                DType::F16 => |bits| half::f16::from_bits(bits).to_f32(),
+                _ => |bits| half::bf16::from_bits(bits).to_f32(),
+            };
+            Data::F32(bits.map(float).collect())
+        }
+        DType::I8 => ints(
+            &mut bytes()
+                .map(|x| i64::from(x as i8))
+                .chain(small().map(i64::from)),
+        ),
+        DType::U8 | DType::Bool => ints(&mut bytes().map(i64::from).chain(small().map(i64::from))),
+        DType::I16 => {
+            let all = raw(tensor).map(|x| i64::from(i16::from_le_bytes(x)));
+            ints(&mut all.chain(small().map(i64::from)))
+        }
+        DType::U16 => {
+            let all = raw(tensor).map(|x| i64::from(u16::from_le_bytes(x)));
+            ints(&mut all.chain(small().map(i64::from)))
         }
         DType::I32 => {
-            let all = raw(tensor).map(i32::from_le_bytes).chain(ints);
-            Data::I64(all.map(i64::from).collect())
+            let all = raw(tensor).map(|x| i64::from(i32::from_le_bytes(x)));
+            ints(&mut all.chain(small().map(i64::from)))
         }
-        DType::Bool => {
-            let bytes = tensor.raw_data.iter().map(|x| i64::from(*x));
-            Data::I64(bytes.chain(ints.map(i64::from)).collect())
+        DType::U32 => {
+            let all = raw(tensor).map(|x| i64::from(u32::from_le_bytes(x)));
+            ints(&mut all.chain(tensor.uint64_data.iter().map(|x| *x as i64)))
         }
-    };
-    (elements(&shape) == Some(data.len() as u64)).then_some(Constant { shape, data })
+        DType::I64 => {
+            let all = raw(tensor).map(i64::from_le_bytes);
+            ints(&mut all.chain(tensor.int64_data.iter().copied()))
+        }
+        DType::U64 => {
+            let all = raw(tensor).map(i64::from_le_bytes);
+            ints(&mut all.chain(tensor.uint64_data.iter().map(|x| *x as i64)))
+        }
+    }
 }
 
 /// The raw bytes in elements of `N`.
 fn raw<const N: usize>(tensor: &TensorProto) -> impl Iterator<Item = [u8; N]> {
-    tensor
-        .raw_data
-        .chunks_exact(N)
-        .filter_map(|chunk| chunk.try_into().ok())
-}
-
-fn floats(tensor: &TensorProto) -> impl Iterator<Item = f32> {
-    let typed = tensor.float_data.iter().copied();
-    raw(tensor).map(f32::from_le_bytes).chain(typed)
-}
-
-fn doubles(tensor: &TensorProto) -> impl Iterator<Item = f64> {
-    let typed = tensor.double_data.iter().copied();
-    raw(tensor).map(f64::from_le_bytes).chain(typed)
-}
-
-fn halves(tensor: &TensorProto) -> impl Iterator<Item = half::f16> {
-    let typed = tensor.int32_data.iter().map(|x| *x as u16);
-    let bits = raw(tensor).map(u16::from_le_bytes).chain(typed);
-    bits.map(half::f16::from_bits)
-}
-
-fn first_non_finite(tensor: &TensorProto, dtype: DType) -> Option<usize> {
-    match dtype {
-        DType::F32 => floats(tensor).position(|x| !x.is_finite()),
-        DType::F64 => doubles(tensor).position(|x| !x.is_finite()),
-        DType::F16 => halves(tensor).position(|x| !x.is_finite()),
-        DType::I32 | DType::I64 | DType::Bool => None,
-    }
+    let chunks = tensor.raw_data.chunks_exact(N);
+    chunks.filter_map(|chunk| chunk.try_into().ok())
 }

@@ -2,9 +2,8 @@
 //! become?
 //!
 //! Decoding multiplies: two bytes of file can become a kilobyte of empty attribute. This scan
-//! allocates nothing, descends by ONNX's own layout (so its depth is bounded), counts what decoding
-//! would create, and stops at whatever this crate refuses anyway: graphs within nodes, functions,
-//! sparse tensors, external data.
+//! allocates nothing, descends by ONNX's own layout to a bounded depth, counts what decoding would
+//! create, and stops at whatever this crate refuses anyway, such as sparse tensors.
 
 use super::error::{ModelError, shorten};
 
@@ -14,11 +13,14 @@ const MAX_MESSAGES: usize = 32_768;
 const MAX_STRINGS: usize = 65_536;
 /// Most integers in lists; weights as f32 or raw bytes do not count.
 const MAX_INTEGERS: usize = 2_000_000;
+/// Most graphs within one another, as nodes `If` hold them.
+const MAX_GRAPHS: usize = 4;
 
 /// ONNX's message types, as far as the scan tells them apart.
 #[derive(Clone, Copy)]
 enum MessageType {
     Model,
+    Function,
     Graph,
     Node,
     Attribute,
@@ -36,9 +38,6 @@ enum Field {
     Message(MessageType),
     Text,
     Integers,
-    Subgraph,
-    External,
-    Location,
     Refused(&'static str),
     Plain,
 }
@@ -49,7 +48,11 @@ fn field(of: MessageType, number: u64) -> Field {
         (MessageType::Model, 7) => Field::Message(MessageType::Graph),
         (MessageType::Model, 8 | 14) => Field::Message(MessageType::Leaf),
         (MessageType::Model, 20) => Field::Refused("training information"),
-        (MessageType::Model, 25) => Field::Refused("functions"),
+        (MessageType::Model, 25) => Field::Message(MessageType::Function),
+        (MessageType::Function, 7) => Field::Message(MessageType::Node),
+        (MessageType::Function, 9) => Field::Message(MessageType::Leaf),
+        (MessageType::Function, 11) => Field::Message(MessageType::Attribute),
+        (MessageType::Function, 4..=6) => Field::Text,
         (MessageType::Graph, 1) => Field::Message(MessageType::Node),
         (MessageType::Graph, 5) => Field::Message(MessageType::Tensor),
         (MessageType::Graph, 11..=13) => Field::Message(MessageType::ValueInfo),
@@ -62,16 +65,16 @@ fn field(of: MessageType, number: u64) -> Field {
         }
         (MessageType::Node, 5) => Field::Message(MessageType::Attribute),
         (MessageType::Attribute, 5 | 10) => Field::Message(MessageType::Tensor),
-        (MessageType::Attribute, 6 | 11) => Field::Subgraph,
+        (MessageType::Attribute, 6) => Field::Message(MessageType::Graph),
+        (MessageType::Attribute, 11) => Field::Refused("lists of graphs"),
         (MessageType::Attribute, 15) | (MessageType::ValueInfo, 2) => {
             Field::Message(MessageType::Type)
         }
-        (MessageType::Attribute, 8) | (MessageType::Tensor, 1 | 5 | 7 | 11) => Field::Integers,
+        (MessageType::Attribute, 7 | 8) | (MessageType::Tensor, 1 | 5 | 7 | 11) => Field::Integers,
         (MessageType::Tensor, 3) | (MessageType::Shape, 1) | (MessageType::Annotation, 2) => {
             Field::Message(MessageType::Leaf)
         }
-        (MessageType::Tensor, 13) => Field::External,
-        (MessageType::Tensor, 14) => Field::Location,
+        (MessageType::Tensor, 13) => Field::Message(MessageType::Leaf),
         (MessageType::Type, 1) => Field::Message(MessageType::TensorType),
         (MessageType::TensorType, 2) => Field::Message(MessageType::Shape),
         _ => Field::Plain,
@@ -81,7 +84,7 @@ fn field(of: MessageType, number: u64) -> Field {
 /// Scans a whole file.
 pub(super) fn scan(file: &[u8]) -> Result<(), ModelError> {
     let mut counts = Counts::default();
-    message(MessageType::Model, file, 0, &mut counts)
+    message(MessageType::Model, file, 0, 0, &mut counts)
 }
 
 #[derive(Default)]
@@ -109,8 +112,15 @@ fn message(
     of: MessageType,
     bytes: &[u8],
     start: usize,
+    graphs: usize,
     counts: &mut Counts,
 ) -> Result<(), ModelError> {
+    let graphs = graphs + usize::from(matches!(of, MessageType::Graph));
+    if graphs > MAX_GRAPHS {
+        return Err(ModelError::Subgraph {
+            node: "a node".into(),
+        });
+    }
     let mut reader = Reader {
         bytes,
         start,
@@ -121,11 +131,13 @@ fn message(
             (Field::Message(child), WireValue::Bytes(inner)) => {
                 count(&mut counts.messages, 1, MAX_MESSAGES, "messages")?;
                 let offset = start + (reader.at - inner.len());
-                message(child, inner, offset, counts).map_err(|error| match (of, error) {
-                    (MessageType::Graph, ModelError::Subgraph { .. }) => {
-                        ModelError::Subgraph { node: label(inner) }
+                message(child, inner, offset, graphs, counts).map_err(|error| {
+                    match (of, error) {
+                        (MessageType::Graph, ModelError::Subgraph { .. }) => {
+                            ModelError::Subgraph { node: label(inner) }
+                        }
+                        (_, error) => error,
                     }
-                    (_, error) => error,
                 })?;
             }
             (Field::Text, WireValue::Bytes(_)) => {
@@ -140,17 +152,8 @@ fn message(
                     "integers in lists",
                 )?;
             }
-            (Field::Integers, WireValue::Varint(_)) => {
+            (Field::Integers, WireValue::Varint) => {
                 count(&mut counts.integers, 1, MAX_INTEGERS, "integers in lists")?;
-            }
-            (Field::Subgraph, _) => {
-                return Err(ModelError::Subgraph {
-                    node: "a node".into(),
-                });
-            }
-            (Field::External, _) => return Err(ModelError::ExternalData),
-            (Field::Location, WireValue::Varint(location)) if location != 0 => {
-                return Err(ModelError::ExternalData);
             }
             (Field::Refused(what), _) => return Err(ModelError::Unsupported { what }),
             _ => {}
@@ -178,7 +181,7 @@ fn label(node: &[u8]) -> String {
 
 /// A field's value.
 enum WireValue<'a> {
-    Varint(u64),
+    Varint,
     Bytes(&'a [u8]),
     Fixed,
 }
@@ -236,7 +239,7 @@ impl<'a> Reader<'a> {
             return Err(self.error("an impossible field number"));
         }
         let value = match wire {
-            0 => WireValue::Varint(self.varint()?),
+            0 => self.varint().map(|_| WireValue::Varint)?,
             1 => self.take(8).map(|_| WireValue::Fixed)?,
             2 => {
                 let len = self.varint()?;
@@ -290,16 +293,20 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_within_a_node_is_refused_at_the_first_level_and_named() {
-        let mut node = vec![0x1a, 1, b'n', 0x22, 2, b'I', b'f'];
-        node.extend(nested(&[5, 6, 1, 5, 6, 1, 5, 6], vec![]));
-        let error = scan(&nested(&[7, 1], node)).unwrap_err();
+    fn graphs_within_nodes_are_followed_to_a_bounded_depth() {
+        let node = |levels: usize| {
+            let mut node = vec![0x1a, 1, b'n', 0x22, 2, b'I', b'f'];
+            node.extend(nested(&[5, 6, 1].repeat(levels), vec![]));
+            scan(&nested(&[7, 1], node))
+        };
+        assert_eq!(node(3), Ok(()));
         assert_eq!(
-            error,
-            ModelError::Subgraph {
+            node(4),
+            Err(ModelError::Subgraph {
                 node: "node n (If)".into()
-            }
+            })
         );
+        assert!(node(1000).is_err());
     }
 
     #[test]
@@ -339,20 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn external_data_functions_and_sparse_tensors_are_refused() {
-        assert_eq!(
-            scan(&nested(&[7, 5, 13], vec![])),
-            Err(ModelError::ExternalData)
-        );
-        assert_eq!(
-            scan(&nested(&[7, 5], vec![0x70, 1])),
-            Err(ModelError::ExternalData)
-        );
-        assert_eq!(scan(&nested(&[7, 5], vec![0x70, 0])), Ok(()));
-        assert_eq!(
-            scan(&[0xca, 0x01, 0]),
-            Err(ModelError::Unsupported { what: "functions" })
-        );
+    fn sparse_tensors_are_refused() {
         assert_eq!(
             scan(&nested(&[7, 15], vec![])),
             Err(ModelError::Unsupported {

@@ -1,33 +1,42 @@
-//! The typed graph: operators in one form, constants computed.
+//! The canonical graph: operators in one form, constants computed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
 use common::{A, Builder, dcgan, gemm};
-use dreamlet_onnx::graph::{Graph, Node, Op, Part, Window};
+use dreamlet_onnx::graph::{Binary, Graph, Op, Window};
 use dreamlet_onnx::proto::TensorProto;
-use dreamlet_onnx::{CheckedGraph, Constant, DType, Data, Limits};
+use dreamlet_onnx::{CheckedGraph, Constant, DType, Limits};
 
 fn graph(builder: &Builder) -> Graph {
     let checked = CheckedGraph::from_bytes(&builder.bytes(), &Limits::default());
-    checked.unwrap().graph()
+    checked.unwrap().graph
 }
 
-/// The node that makes a value.
-fn node<'a>(graph: &'a Graph, name: &str) -> &'a Node {
-    let made = |node: &&Node| graph.values[node.output].name == name;
-    graph.nodes.iter().find(made).unwrap()
+/// The constants that nodes of the operator take.
+fn constants<'a>(graph: &'a Graph, op_type: &str) -> Vec<&'a Constant> {
+    let nodes = graph.nodes.iter().filter(|node| node.op_type == op_type);
+    let inputs = nodes.flat_map(|node| &node.inputs);
+    inputs
+        .filter_map(|id| graph.values[*id].constant.as_ref())
+        .collect()
 }
 
-fn constant<'a>(graph: &'a Graph, name: &str) -> &'a Constant {
-    let value = graph.values.iter().find(|value| value.name == name);
-    value.unwrap().constant.as_ref().unwrap()
+/// The elements of a value that depends on no input, as f32.
+fn elements(builder: Builder, name: &str) -> Vec<f32> {
+    let mut b = builder
+        .node("Cast", &[name], "as_float", vec![("to", A::Int(1))])
+        .node("Sub", &["latent", "as_float"], "image", vec![]);
+    b.graph().output[0].r#type = None;
+    let graph = graph(&b);
+    let subtracted = constants(&graph, "Sub");
+    subtracted[0].as_f32s().unwrap().to_vec()
 }
 
 #[test]
 fn every_initializer_comes_with_its_elements() {
     let graph = graph(&dcgan(4, 8, 4));
-    let weights = constant(&graph, "x1.w");
+    let weights = constants(&graph, "ConvTranspose")[0];
     assert_eq!(weights.shape, [8, 4, 4, 4]);
     assert_eq!(weights.data.len(), 512);
     assert!(graph.values[graph.latent].constant.is_none());
@@ -42,10 +51,12 @@ fn convolution(op: &str, attributes: Vec<(&str, A)>) -> Window {
         .weights("w", &[2, 2, 3, 4], 24)
         .node(op, &["x", "w"], "image", attributes);
     b.graph().output[0].r#type = None;
-    match &node(&graph(&b), "image").op {
-        Op::Conv(window) | Op::ConvTranspose(window) => window.clone(),
-        op => panic!("{op:?}"),
-    }
+    let graph = graph(&b);
+    let windows = graph.nodes.iter().filter_map(|node| match &node.op {
+        Op::Conv(window) | Op::ConvTranspose(window) => Some(window.clone()),
+        _ => None,
+    });
+    windows.collect::<Vec<_>>().pop().unwrap()
 }
 
 #[test]
@@ -77,65 +88,65 @@ fn pads_are_explicit_whichever_way_they_are_given() {
 #[test]
 fn constants_of_any_size_are_computed_once_and_for_all() {
     let long: Vec<f32> = (0..100).map(|x| x as f32).collect();
-    let b = Builder::new(&[-1, 100], &[-1, 100])
-        .floats("long", &long)
-        .floats("one", &[1.0])
-        .node("Add", &["long", "one"], "sum", vec![])
-        .ints("start", &[-1])
-        .ints("end", &[i64::MIN])
-        .ints("axes", &[0])
-        .ints("sides", &[7, 8, 9])
-        .ints("back", &[-1])
-        .node(
-            "Slice",
-            &["sides", "start", "end", "axes", "back"],
-            "turned",
-            vec![],
-        )
-        .node("Gather", &["turned", "start"], "last", vec![])
-        .node("Shape", &["latent"], "shape", vec![])
-        .node("Add", &["latent", "sum"], "image", vec![]);
-    let graph = graph(&b);
-    let sum = constant(&graph, "sum").as_f32s().unwrap();
-    assert!(sum.iter().zip(&long).all(|(sum, x)| *sum == x + 1.0));
-    assert_eq!(constant(&graph, "turned").data, Data::I64(vec![9, 8, 7]));
-    let turned = Part {
-        first: 2,
-        count: 3,
-        step: -1,
+    let b = || {
+        Builder::new(&[-1, 1], &[-1, 100])
+            .floats("long", &long)
+            .floats("one", &[1.0])
+            .node("Add", &["long", "one"], "sum", vec![])
+            .ints("start", &[-1])
+            .ints("end", &[i64::MIN])
+            .ints("axes", &[0])
+            .ints("sides", &[7, 8, 9])
+            .ints("back", &[-1])
+            .node(
+                "Slice",
+                &["sides", "start", "end", "axes", "back"],
+                "turned",
+                vec![],
+            )
+            .node("Gather", &["turned", "start"], "last", vec![])
+            .node("Shape", &["latent"], "shape", vec![])
     };
-    assert_eq!(node(&graph, "turned").op, Op::Slice(vec![turned]));
-    assert_eq!(constant(&graph, "last").data, Data::I64(vec![7]));
-    assert_eq!(constant(&graph, "shape").data, Data::I64(vec![1, 100]));
-    assert!(!graph.values[graph.image].fixed);
+    let sum = elements(b(), "sum");
+    assert!(sum.iter().zip(&long).all(|(sum, x)| *sum == x + 1.0));
+    assert_eq!(elements(b(), "turned"), [9.0, 8.0, 7.0]);
+    assert_eq!(elements(b(), "last"), [7.0]);
+    assert_eq!(elements(b(), "shape"), [1.0, 1.0]);
+    // Nothing of it is left but the last subtraction.
+    let graph = graph(&b().node("Sub", &["latent", "sum"], "image", vec![]));
+    let [only] = graph.nodes.as_slice() else {
+        panic!("{:?}", graph.nodes);
+    };
+    assert_eq!(only.op, Op::Binary(Binary::Sub));
+    assert!(graph.values[graph.image].constant.is_none());
 }
 
 #[test]
 fn halves_doubles_and_truth_values_are_decoded() {
-    let typed = |name: &str, dtype: DType, bytes: &[u8], count: i64| TensorProto {
-        name: name.into(),
-        dims: vec![count],
-        data_type: dtype.code(),
-        raw_data: bytes.to_vec(),
-        ..TensorProto::default()
+    let typed = |dtype: DType, bytes: &[u8], count: i64| {
+        let mut b = Builder::new(&[-1, 1], &[]);
+        b.graph().initializer.push(TensorProto {
+            name: "typed".into(),
+            dims: vec![count],
+            data_type: dtype.code(),
+            raw_data: bytes.to_vec(),
+            ..TensorProto::default()
+        });
+        elements(b, "typed")
     };
-    let mut b = Builder::new(&[-1, 2], &[-1, 2]).node("Tanh", &["latent"], "image", vec![]);
     let halves = [0x00, 0x3c, 0x01, 0x00];
     let doubles: Vec<u8> = [0.5f64, -2.0]
         .iter()
         .flat_map(|x| x.to_le_bytes())
         .collect();
-    b.graph().initializer.extend([
-        typed("halves", DType::F16, &halves, 2),
-        typed("doubles", DType::F64, &doubles, 2),
-        typed("truth", DType::Bool, &[1, 0, 1], 3),
-    ]);
-    let graph = graph(&b);
     // The second is the smallest subnormal.
+    assert_eq!(typed(DType::F16, &halves, 2), [1.0, 2f32.powi(-24)]);
     assert_eq!(
-        constant(&graph, "halves").data,
-        Data::F32(vec![1.0, 2f32.powi(-24)])
+        typed(DType::BF16, &[0x80, 0x3f, 0x20, 0xc1], 2),
+        [1.0, -10.0]
     );
-    assert_eq!(constant(&graph, "doubles").data, Data::F32(vec![0.5, -2.0]));
-    assert_eq!(constant(&graph, "truth").data, Data::I64(vec![1, 0, 1]));
+    assert_eq!(typed(DType::F64, &doubles, 2), [0.5, -2.0]);
+    assert_eq!(typed(DType::Bool, &[1, 0, 1], 3), [1.0, 0.0, 1.0]);
+    assert_eq!(typed(DType::I8, &[1, 255, 127], 3), [1.0, -1.0, 127.0]);
+    assert_eq!(typed(DType::U16, &[1, 0, 255, 255], 2), [1.0, 65535.0]);
 }

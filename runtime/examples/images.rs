@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ..Assumptions::default()
         };
         let file = read(&path, &limits)?;
-        Box::new(OnnxGenerator::from_bytes(&file, &limits, &assumptions)?)
+        Box::new(OnnxGenerator::from_bytes(&file, &assumptions)?)
     } else {
         Box::new(CompiledGenerator::open(&path)?)
     };

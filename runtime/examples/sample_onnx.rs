@@ -89,7 +89,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         ..Assumptions::default()
     };
     let file = read(&options.model, &limits)?;
-    let mut generator = OnnxGenerator::from_bytes(&file, &limits, &assumptions)?;
+    let mut generator = OnnxGenerator::from_bytes(&file, &assumptions)?;
 
     let count = (options.last - options.first + 1) as usize;
     let mut latents = vec![0.0; count * generator.latent_len()];

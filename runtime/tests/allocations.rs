@@ -9,7 +9,6 @@ mod common;
 use std::alloc::System;
 
 use common::{dcgan, mlp, resize_net};
-use dreamlet_onnx::Limits;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::generator::Generator;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -26,8 +25,7 @@ fn a_call_allocates_the_same_every_time_and_keeps_nothing() {
         ("resize 28x28 (64, 7x7x128)", resize_net(64, 128, 7)),
     ] {
         let file = builder.bytes();
-        let mut generator =
-            OnnxGenerator::from_bytes(&file, &Limits::default(), &Assumptions::default()).unwrap();
+        let mut generator = OnnxGenerator::from_bytes(&file, &Assumptions::default()).unwrap();
         let mut latent = vec![0.0; generator.latent_len()];
         let mut image = vec![0.0; generator.image_len()];
         let mut call = |seed| {

@@ -18,7 +18,6 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{A, Builder, attribute, conditional, dcgan, mlp, resize_net};
-use dreamlet_onnx::Limits;
 use dreamlet_onnx::proto::Message as _;
 use dreamlet_onnx::proto::ModelProto;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
@@ -65,14 +64,12 @@ impl Tally {
             range: Some(PixelRange::UNIT),
             ..Assumptions::default()
         };
-        let result = OnnxGenerator::from_bytes(file, &Limits::default(), &assumptions).and_then(
-            |mut generator| {
-                let latent = vec![0.5; generator.latent_len()];
-                let mut image = vec![0.0; generator.image_len()];
-                let class = (generator.classes() > 0).then_some(&[0usize][..]);
-                generator.generate_batch(&latent, class, &mut image)
-            },
-        );
+        let result = OnnxGenerator::from_bytes(file, &assumptions).and_then(|mut generator| {
+            let latent = vec![0.5; generator.latent_len()];
+            let mut image = vec![0.0; generator.image_len()];
+            let class = (generator.classes() > 0).then_some(&[0usize][..]);
+            generator.generate_batch(&latent, class, &mut image)
+        });
         let took = clock() - start;
         if std::env::var_os("DREAMLET_FUZZ_VERBOSE").is_some() {
             let words = format!("{result:?}").chars().take(150).collect::<String>();

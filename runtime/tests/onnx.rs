@@ -5,7 +5,7 @@
 mod common;
 
 use common::{A, Builder, conditional, dcgan, gemm, mlp, resize_net};
-use dreamlet_onnx::{Limits, ModelError};
+use dreamlet_onnx::ModelError;
 use dreamlet_runtime::card::{Card, Golden, GoldenMatch, Latent};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
 use dreamlet_runtime::generator::{GenerateError, Generator};
@@ -18,7 +18,7 @@ fn load(builder: &Builder) -> OnnxGenerator {
 }
 
 fn with(builder: &Builder, assumptions: &Assumptions) -> Result<OnnxGenerator, OnnxError> {
-    OnnxGenerator::from_bytes(&builder.bytes(), &Limits::default(), assumptions)
+    OnnxGenerator::from_bytes(&builder.bytes(), assumptions)
 }
 
 fn generated(generator: &mut OnnxGenerator, seed: u64, class: Option<usize>) -> Vec<f32> {
@@ -392,7 +392,7 @@ fn a_missing_file_is_named() {
 
 #[test]
 fn a_broken_or_doubled_card_is_refused() {
-    let check = |builder: Builder| OnnxFile::from_bytes(&builder.bytes(), &Limits::default());
+    let check = |builder: Builder| OnnxFile::from_bytes(&builder.bytes(), &Assumptions::default());
     let small = || dcgan(4, 4, 2);
     let key = dreamlet_runtime::card::CARD_KEY;
     assert!(matches!(

@@ -73,8 +73,8 @@ def initialize(model, seed):
     return model.eval()
 
 
-def export(model, arguments, names, exporter="torchscript", fold=False, opset=17):
-    """ONNX of `model`, checked, with a dynamic first axis on every input and on the output `image`.
+def export(model, arguments, names, exporter="torchscript", fold=False, opset=17, batch=True):
+    """ONNX of `model`, checked, with a dynamic first axis on every input and on the output `image`, unless `batch` is false.
 
     `arguments` are samples of the inputs in the order of `names`. `fold` lets the TorchScript exporter fold batch normalization into
     plain convolutions, as it does by default; the exporter over `torch.export` ("dynamo") folds it into every layer, always.
@@ -84,10 +84,10 @@ def export(model, arguments, names, exporter="torchscript", fold=False, opset=17
         common = {"input_names": names, "output_names": ["image"], "opset_version": opset}
         if exporter == "torchscript":
             mode = torch.onnx.TrainingMode.EVAL if fold else torch.onnx.TrainingMode.PRESERVE
-            axes = {name: {0: "batch"} for name in [*names, "image"]}
+            axes = {name: {0: "batch"} for name in [*names, "image"]} if batch else None
             torch.onnx.export(model, arguments, path, dynamo=False, training=mode, dynamic_axes=axes, **common)
         else:
-            shapes = tuple({0: torch.export.Dim("batch")} for _ in names)
+            shapes = tuple({0: torch.export.Dim("batch")} for _ in names) if batch else None
             torch.onnx.export(model, arguments, path, dynamo=True, external_data=False, dynamic_shapes=shapes, **common)
         file = onnx.load(path)
     strip(file)
@@ -131,12 +131,12 @@ def write(folder, name, data):
     return path
 
 
-def arguments(about, models, written):
+def arguments(about, models, written, given=None):
     """The folder to write to and the names of the models that the command line wants; leaves with a message if there is no such model."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=[], metavar="NAME", help=f"of {', '.join(models)}; default: all")
     parser.add_argument("--out", required=True, help=f"folder to write {written} to")
-    args = parser.parse_args()
+    args = parser.parse_args(given)
     unknown = [name for name in args.names if name not in models]
     if unknown:
         parser.error(f"no model {unknown[0]}: choose of {', '.join(models)}")

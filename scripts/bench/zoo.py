@@ -5,15 +5,24 @@
 The weights are drawn from a fixed seed and mean nothing. Each PyTorch model is written by both of its exporters: `script-NAME.onnx` by the
 one over TorchScript, `dynamo-NAME.onnx` by the one over torch.export, both with their default optimizations. `keras_zoo.py` writes the
 models of Keras.
+
+    python scripts/bench/zoo.py --architectures --out DIR [NAME]...
+
+writes the generators of `architectures.py` instead, which are not kept here: for each the files of both exporters, and NAME.npz with inputs
+and PyTorch's images. DIR/zoo.json says how each is drawn; `zoo_table.py` draws, compiles and times them.
 """
 
+import json
+import pathlib
 import sys
 import zlib
 
 import numpy
 import onnx
 import onnxruntime
+import seeds
 import torch
+from architectures import ARCHITECTURES, BATCH_OF_ONE, build
 from export import BEFORE_SQUASHING, Shape, arguments, export, initialize, write
 from torch import nn
 from torch.nn import functional as F
@@ -191,6 +200,10 @@ MODELS = {
     "output-padding": (output_padding, (8,), False),
 }
 EXPORTERS = {"script": ("torchscript", 17), "dynamo": ("dynamo", 18)}
+# Exports besides those: the opset that has Attention.
+NEWER = {"vit": {"dynamo23": ("dynamo", 23)}}
+# Seeds whose images are kept, and the class of all of them.
+SEEDS, CLASS = range(4), 3
 LARGEST = 60_000
 
 
@@ -218,7 +231,88 @@ def check(name, model, data, names, latent, conditional):
     return f"{len(data)} bytes, {found.shape[1:]}, deviation {found.std():.2f}: {operators}"
 
 
+def drawn(inputs, generator, rows):
+    """Inputs of `rows` rows, for calibration and as samples for an exporter."""
+    def one(shape, kind):
+        classes = torch.randint(CLASSES, (rows,), generator=generator)
+        hot = F.one_hot(classes, CLASSES).float()
+        return {"class": classes, "onehot": hot}.get(kind, torch.randn((rows, *shape), generator=generator))
+
+    return tuple(one(shape, kind) for _, shape, kind in inputs)
+
+
+def of_seed(inputs, seed):
+    """The inputs that dreamlet makes of a seed: its latent is cut up among the latent inputs in their order; class `CLASS`."""
+    lengths = [int(numpy.prod(shape)) for _, shape, kind in inputs if kind == "normal"]
+    parts = iter(numpy.split(seeds.latent(seed, sum(lengths)), numpy.cumsum(lengths)[:-1]))
+    hot = numpy.eye(CLASSES, dtype=numpy.float32)[[CLASS]]
+    fixed = {"class": numpy.array([CLASS], numpy.int64), "onehot": hot}
+    return [fixed[kind] if kind in fixed else next(parts).reshape(1, *shape) for _, shape, kind in inputs]
+
+
+def exported(model, inputs, exporter, opset, free, generator):
+    """The file of a model, and whether its batch is free. The exporter over TorchScript gets a sample of one image, as most people export;
+    where it loses a size on the way, a batch of one."""
+    names = [each for each, _, _ in inputs]
+    samples = drawn(inputs, generator, 1 if exporter == "torchscript" or not free else 2)
+    for batch in [True, False] if free else [False]:
+        try:
+            return export(model, samples, names, exporter, fold=True, opset=opset, batch=batch), batch
+        except Exception as error:
+            failed = error
+            if exporter != "torchscript":
+                break
+    raise failed
+
+
+def architecture(out, name, prefix, exporter, opset):
+    """Writes an architecture's file and its images. Returns its entry of zoo.json."""
+    make, inputs, (low, high) = ARCHITECTURES[name]
+    generator, key = torch.Generator().manual_seed(7), zlib.crc32(name.encode()) % 2 ** 31
+    model = build(make, key, drawn(inputs, generator, 64), older=exporter == "torchscript")
+    rows = [of_seed(inputs, seed) for seed in SEEDS]
+    with torch.no_grad():
+        images = numpy.concatenate([model(*map(torch.from_numpy, row)).numpy() for row in rows])
+    if images.std() < 0.1 or abs(images[0] - images[1]).mean() < 0.02:
+        sys.exit(f"{name}: flat images cannot show a fault: deviation {images.std():.3f}")
+    try:
+        data, free = exported(model, inputs, exporter, opset, name not in BATCH_OF_ONE, generator)
+    except Exception as error:
+        print(f"{prefix}-{name}: PyTorch does not export it: {str(error).splitlines()[0]}", file=sys.stderr)
+        return None
+    given = {each: numpy.concatenate([row[number] for row in rows]) for number, (each, _, _) in enumerate(inputs)}
+    numpy.savez(pathlib.Path(out) / f"{prefix}-{name}.npz", image=images, **{f"input:{each}": value for each, value in given.items()})
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    differences = [abs(session.run(["image"], dict(zip(given, row)))[0] - image).max() for row, image in zip(rows, images)]
+    operators = sorted({node.op_type for node in onnx.load_from_string(data).graph.node})
+    about = f"{len(data)} bytes, opset {opset}, batch {'free' if free else 'of one'}, onnxruntime differs by {max(differences):.1e}"
+    print(f"{write(out, f'{prefix}-{name}', data)}: {about}: {' '.join(operators)}", file=sys.stderr)
+    # Inputs that a file does not explain: more than one latent, or a class as numbers.
+    said = {"normal": "normal", "onehot": f"onehot:{CLASSES}", "class": "class"}
+    plain = all(kind != "onehot" for _, _, kind in inputs) and sum(kind == "normal" for _, _, kind in inputs) == 1
+    flags = [] if plain else [part for each, _, kind in inputs for part in ("--inputs", f"{each}={said[kind]}")]
+    return {"file": f"{prefix}-{name}.onnx", "images": f"{prefix}-{name}.npz", "range": [low, high], "seeds": list(SEEDS), "class": CLASS, "flags": flags,
+            "inputs": [{"name": each, "shape": shape, "kind": kind} for each, shape, kind in inputs], "onnxruntime": float(max(differences))}
+
+
+def architectures(names):
+    out, names = arguments(__doc__, ARCHITECTURES, "the files", names)
+    seeds.check()
+    pathlib.Path(out).mkdir(parents=True, exist_ok=True)
+    path = pathlib.Path(out) / "zoo.json"
+    kept = json.loads(path.read_text()) if path.exists() else []
+    for name in names:
+        for prefix, (exporter, opset) in (EXPORTERS | NEWER.get(name, {})).items():
+            entry = architecture(out, name, prefix, exporter, opset)
+            kept = [each for each in kept if each["file"] != f"{prefix}-{name}.onnx"] + ([entry] if entry else [])
+        path.write_text(json.dumps(kept, indent=1) + "\n")
+
+
 def main():
+    given = sys.argv[1:]
+    if "--architectures" in given:
+        given.remove("--architectures")
+        return architectures(given)
     out, names = arguments(__doc__, MODELS, "the files")
     for name in names:
         make, latent, conditional = MODELS[name]

@@ -107,6 +107,7 @@ fn the_kept_files_have_every_operation() {
         Op::Quantize(_) => 17,
         Op::Dequantize(_) => 18,
         Op::UpsampleConv => 19,
+        Op::Strided(kind, _) => 20 + kind as u32,
     };
     let mut seen = BTreeSet::new();
     let kept: Vec<PathBuf> = models()

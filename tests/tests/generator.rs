@@ -2,7 +2,6 @@
 //! and without.
 #![cfg(test)]
 
-use dreamlet_onnx::Limits;
 use dreamlet_runtime::card::{CARD_KEY, Card, Golden, GoldenMatch, Latent};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::generator::{GenerateError, Generator};
@@ -26,7 +25,7 @@ fn weights() -> Vec<f32> {
 
 fn load(weights: &[f32], metadata: &[(&str, &str)]) -> OnnxGenerator {
     let file = dense(LATENT as i64, weights, BIAS, metadata);
-    OnnxGenerator::from_bytes(&file, &Limits::default(), &Assumptions::default()).unwrap()
+    OnnxGenerator::from_bytes(&file, &Assumptions::default()).unwrap()
 }
 
 /// sigmoid(z · W + b), in f64.

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(if cfg!(target_arch = "x86_64") {
 
 fn load(file: &[u8]) -> Result<OnnxGenerator, OnnxError> {
     let start = Instant::now();
-    let result = OnnxGenerator::from_bytes(file, &Limits::default(), &Assumptions::default());
+    let result = OnnxGenerator::from_bytes(file, &Assumptions::default());
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     if let Err(error @ OnnxError::Panicked(_)) = &result {
         panic!("{error:?}");

@@ -5,7 +5,6 @@
 use std::path::PathBuf;
 
 use dreamlet_compiler::{Options, Precision, compile};
-use dreamlet_onnx::Limits;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
@@ -58,8 +57,7 @@ fn the_host_draws_what_a_device_draws() {
     request.truncation = Some(0.8);
     let found = samples(&mut generator, &request).unwrap();
     assert_eq!(found.len(), 42);
-    let mut device =
-        OnnxGenerator::from_bytes(&bytes, &Limits::default(), &Assumptions::default()).unwrap();
+    let mut device = OnnxGenerator::from_bytes(&bytes, &Assumptions::default()).unwrap();
     for sample in found {
         let (mut latent, mut image, mut pixels) = ([0.0; 20], [0.0; 4], [0; 4]);
         fill_normal(sample.number, Some(0.8), &mut latent);

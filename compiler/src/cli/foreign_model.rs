@@ -1,6 +1,7 @@
 //! Flags for generators without a card: what their file does not say.
 
 use clap::{Args, ValueEnum};
+use dreamlet_onnx::{InputKind, Interface, Layout, Limits};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 use dreamlet_runtime::onnx::Assumptions;
@@ -20,6 +21,18 @@ pub struct ForeignModelArgs {
     /// Number of classes, for a generator without a card that does not show it
     #[arg(long, value_name = "COUNT")]
     classes: Option<usize>,
+    /// What inputs take: normal, uniform, class, onehot:COUNT or constant:VALUE
+    #[arg(long, value_name = "NAME=KIND,...", value_delimiter = ',', value_parser = parse_input)]
+    inputs: Vec<(String, InputKind)>,
+    /// The output that is the image, of several
+    #[arg(long, value_name = "NAME")]
+    output: Option<String>,
+    /// Order of the output's dimensions: channels first (chw) or last (hwc, as Keras has them)
+    #[arg(long, value_enum)]
+    layout: Option<LayoutChoice>,
+    /// Largest ONNX file that is read, in MiB, with what it keeps in files beside it
+    #[arg(long, value_name = "MIB")]
+    max_file: Option<usize>,
 }
 
 impl ForeignModelArgs {
@@ -37,8 +50,58 @@ impl ForeignModelArgs {
             distribution: self.latent.map(LatentChoice::distribution),
             shape: self.shape,
             classes: self.classes,
+            interface: Interface {
+                inputs: self.inputs.clone(),
+                output: self.output.clone(),
+                layout: self.layout.map(|layout| match layout {
+                    LayoutChoice::Chw => Layout::Chw,
+                    LayoutChoice::Hwc => Layout::Hwc,
+                }),
+                shape: self
+                    .shape
+                    .map(|shape| [shape.channels, shape.height, shape.width]),
+            },
+            unchecked: false,
+            limits: self.limits(),
         }
     }
+
+    /// What the ONNX file may cost. A larger file may make larger images, so other limits grow with
+    /// it.
+    fn limits(&self) -> Limits {
+        let limits = Limits::default();
+        let Some(bytes) = self.max_file.map(|mib| mib.saturating_mul(1 << 20)) else {
+            return limits;
+        };
+        let times = (bytes / limits.file_bytes).max(1) as u64;
+        Limits {
+            file_bytes: bytes,
+            value_bytes: limits.value_bytes.saturating_mul(times),
+            scratch_bytes: limits.scratch_bytes.saturating_mul(times),
+            work: limits.work.saturating_mul(times),
+            constant_work: limits.constant_work.saturating_mul(times),
+            ..limits
+        }
+    }
+}
+
+/// Order of an image's dimensions, on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LayoutChoice {
+    /// Channels, rows, columns
+    Chw,
+    /// Rows, columns, channels
+    Hwc,
+}
+
+/// An input and what it takes, from text such as `noise=normal`.
+fn parse_input(text: &str) -> Result<(String, InputKind), String> {
+    let (name, kind) = text.split_once('=').ok_or_else(|| {
+        format!(
+            "\"{text}\" names no kind: write NAME=KIND, such as noise=normal or label=onehot:10"
+        )
+    })?;
+    Ok((name.into(), kind.parse()?))
 }
 
 /// What latents are drawn from, on the command line.

@@ -60,7 +60,6 @@ impl CompileArgs {
             },
             assumptions: self.foreign.assumptions(),
             name: name.to_string_lossy().into_owned(),
-            ..Options::default()
         })
     }
 
@@ -91,11 +90,15 @@ pub fn run(
     let options = args.options()?;
     let out = args.out()?;
     let named = |error: &dyn Error| format!("{}: {error}", args.model.display());
-    let file = dreamlet_onnx::read(&args.model, &options.limits).map_err(|error| named(&error))?;
+    let file = dreamlet_onnx::read(&args.model, &options.assumptions.limits)
+        .map_err(|error| named(&error))?;
     let compiled = compile(&file, &options).map_err(|error| named(error.as_ref()))?;
     write(&out, &compiled.file)?;
     if args.report {
         print(&compiled.report.to_string())?;
+    }
+    for note in &compiled.notes {
+        eprintln!("note: {note}");
     }
     if let Some(quantized) = &compiled.quantized {
         print(quantized.to_string().trim_end())?;

@@ -1,13 +1,16 @@
-//! Activations, arithmetic, batch normalization.
+//! Operators on elements.
 
-use dreamlet_onnx::Constant;
-use dreamlet_onnx::graph::Binary;
+use dreamlet_onnx::DType;
+use dreamlet_onnx::graph::{Binary, Unary};
 use dreamlet_onnx::shape::{broadcast, broadcast_positions};
-use dreamlet_runtime::engine::compiled::format::{Activation, BinaryKind, Broadcast};
+use dreamlet_runtime::engine::compiled::format::{
+    Activation, BinaryKind, Broadcast, Instruction, MapOp, Source,
+};
 
 use super::node::NodeReader;
-use super::reader::Reader;
-use super::value::{Known, PlacedTensor};
+use super::reader::{Operand, Reader};
+use super::strided::{instruction, map};
+use super::value::PlacedTensor;
 use crate::CompileError;
 use crate::ir::{Op, len, per_channel};
 
@@ -18,96 +21,119 @@ fn like(reader: &mut Reader, node: &NodeReader<'_>, data: &PlacedTensor, op: Op)
     PlacedTensor { id, ..data.clone() }
 }
 
-pub(super) fn activation(
+fn activation(
     reader: &mut Reader,
     node: &NodeReader<'_>,
+    data: &PlacedTensor,
     activation: Activation,
-) -> Result<Known, CompileError> {
-    let data = node.data(&reader.known, 0)?.clone();
-    let made = like(reader, node, &data, Op::Activate);
+) -> PlacedTensor {
+    let whole = reader.whole(node, data);
+    let made = like(reader, node, &whole, Op::Activate);
     if let Some(last) = reader.net.nodes.last_mut() {
         last.activation = activation;
     }
-    Ok(Known::Tensor(made))
+    made
 }
 
-/// Clip by bounds from attributes or else inputs.
-pub(super) fn clip(
+pub(super) fn unary(
     reader: &mut Reader,
     node: &NodeReader<'_>,
-    [low, high]: [Option<f32>; 2],
-) -> Result<Known, CompileError> {
-    let bound = |at, attribute: Option<f32>| -> Result<Option<f32>, CompileError> {
-        let given = node.constant(at)?;
-        Ok(given.map_or(attribute, |(_, floats)| floats.first().copied()))
+    op: Unary,
+) -> Result<PlacedTensor, CompileError> {
+    let data = reader.data(node, 0)?;
+    let activates = match op {
+        Unary::Relu => Some(Activation::Relu),
+        Unary::LeakyRelu(alpha) => Some(Activation::LeakyRelu(alpha)),
+        Unary::Tanh => Some(Activation::Tanh),
+        Unary::Sigmoid => Some(Activation::Sigmoid),
+        Unary::Softplus => Some(Activation::Softplus),
+        Unary::Elu(alpha) => Some(Activation::Elu(alpha)),
+        Unary::Clip(low, high) => {
+            // Infinite bounds are none.
+            let (low, high) = (low.max(f32::MIN), high.min(f32::MAX));
+            Some(Activation::Clip(low.min(high), high))
+        }
+        _ => None,
     };
-    let low = bound(1, low)?.unwrap_or(f32::MIN);
-    let high = bound(2, high)?.unwrap_or(f32::MAX);
-    if low > high {
-        return Err(node.refuse(format!(
-            "it clips to {low} and above, and to {high} and below"
-        )));
+    if let Some(activates) = activates {
+        return Ok(activation(reader, node, &data, activates));
     }
-    activation(reader, node, Activation::Clip(low, high))
+    let op = match op {
+        Unary::Neg => {
+            let whole = reader.whole(node, &data);
+            let count = len(reader.net.shape(whole.id));
+            let (scale, shift) = (vec![-1.0; count], vec![0.0; count]);
+            return Ok(affine(reader, node, &whole, scale, shift));
+        }
+        Unary::Exp => MapOp::Exp,
+        Unary::Log => MapOp::Log,
+        Unary::Sqrt => MapOp::Sqrt,
+        Unary::Reciprocal => MapOp::Reciprocal,
+        Unary::Erf => MapOp::Erf,
+        Unary::Sin => MapOp::Sin,
+        Unary::Cos => MapOp::Cos,
+        Unary::Atan => MapOp::Atan,
+        Unary::Abs => MapOp::Abs,
+        Unary::Floor => MapOp::Floor,
+        Unary::Ceil => MapOp::Ceil,
+        Unary::Round => MapOp::Round,
+        Unary::Sign => MapOp::Sign,
+        _ => MapOp::Not,
+    };
+    instruction(reader, node, op, &[Operand::Tensor(data)])
+}
+
+/// Between types: everything is f32 on the device.
+pub(super) fn cast(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+    to: DType,
+) -> Result<PlacedTensor, CompileError> {
+    let data = reader.data(node, 0)?;
+    let from = node.value(0).map_or(DType::F32, |value| value.dtype);
+    match (from, to) {
+        (DType::F32, DType::I64) => {
+            instruction(reader, node, MapOp::Trunc, &[Operand::Tensor(data)])
+        }
+        (DType::F32 | DType::I64, DType::Bool) => {
+            let program = vec![
+                Instruction::new(MapOp::Equal, [Source::Operand(0), Source::Constant(0.0)]),
+                Instruction::new(MapOp::Not, [Source::Result(0)]),
+            ];
+            map(reader, node, &[Operand::Tensor(data)], program)
+        }
+        _ => Ok(data),
+    }
+}
+
+pub(super) fn select(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+) -> Result<PlacedTensor, CompileError> {
+    let operands = reader.operands(node)?;
+    instruction(reader, node, MapOp::Select, &operands)
 }
 
 /// The elements of a constant broadcast against `data`: one for each element of the value, in the
-/// value's order. The tensor's dimensions become those of the result.
+/// value's order. The tensor's dimensions become those of the result. `None` where the constant
+/// repeats the value.
 fn broadcast_over(
     reader: &Reader,
-    node: &NodeReader<'_>,
     data: &mut PlacedTensor,
-    (dims, floats): (&[usize], &[f32]),
-) -> Result<Vec<f32>, CompileError> {
+    dims: &[usize],
+    floats: &[f32],
+) -> Option<Vec<f32>> {
     let shape = reader.net.shape(data.id);
-    let result =
-        broadcast(&data.dims, dims).filter(|result| result.iter().product::<usize>() == len(shape));
-    let Some(result) = result else {
-        return Err(node.refuse(format!(
-            "a constant of dimensions {dims:?} repeats a value of {:?}",
-            data.dims
-        )));
-    };
+    let result = broadcast(&data.dims, dims)?;
+    if result.iter().product::<usize>() != len(shape) {
+        return None;
+    }
     let mut all = vec![0.0; len(shape)];
     for (i, from) in broadcast_positions(dims, &result).enumerate() {
         all[data.order.position(shape, i)] = floats.get(from).copied().unwrap_or_default();
     }
     data.dims = result;
-    Ok(all)
-}
-
-pub(super) fn batch_normalization(
-    reader: &mut Reader,
-    node: &NodeReader<'_>,
-    epsilon: f32,
-) -> Result<Known, CompileError> {
-    let mut data = node.data(&reader.known, 0)?.clone();
-    let mut vectors = Vec::new();
-    for at in 1..5 {
-        let (_, floats) = node
-            .constant(at)?
-            .ok_or_else(|| node.refuse(format!("its input {at} is missing")))?;
-        vectors.push(floats);
-    }
-    let epsilon = f64::from(epsilon);
-    let (mut scale, mut shift) = (Vec::new(), Vec::new());
-    // y = scale * (x - mean) / sqrt(variance + epsilon) + bias (Ioffe and Szegedy, 2015, algorithm
-    // 2).
-    if let [gammas, betas, means, variances] = vectors[..] {
-        for (((&gamma, &beta), &mean), &variance) in
-            gammas.iter().zip(betas).zip(means).zip(variances)
-        {
-            let factor = f64::from(gamma) / (f64::from(variance) + epsilon).sqrt();
-            scale.push(factor as f32);
-            shift.push((f64::from(beta) - f64::from(mean) * factor) as f32);
-        }
-    }
-    // Along axis 1.
-    let mut dims = vec![scale.len()];
-    dims.resize(data.dims.len().saturating_sub(1), 1);
-    let scale = broadcast_over(reader, node, &mut data, (&dims, &scale))?;
-    let shift = broadcast_over(reader, node, &mut data, (&dims, &shift))?;
-    Ok(affine(reader, node, &data, scale, shift))
+    Some(all)
 }
 
 fn affine(
@@ -116,7 +142,7 @@ fn affine(
     data: &PlacedTensor,
     scale: Vec<f32>,
     shift: Vec<f32>,
-) -> Known {
+) -> PlacedTensor {
     let shape = reader.net.shape(data.id);
     let (mut scales, mut shifts) = (
         per_channel(scale.clone(), shape),
@@ -129,159 +155,166 @@ fn affine(
         scale: scales,
         shift: shifts,
     };
-    Known::Tensor(like(reader, node, data, op))
-}
-
-pub(super) fn prelu(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known, CompileError> {
-    let mut data = node.data(&reader.known, 0)?.clone();
-    let Some((constant, floats)) = node.constant(1)? else {
-        return Err(node.refuse("its slopes are missing"));
-    };
-    let slopes = broadcast_over(reader, node, &mut data, (&constant.shape, floats))?;
-    let first = slopes.first().copied().unwrap_or_default();
-    if slopes.iter().all(|&slope| slope == first) {
-        let made = like(reader, node, &data, Op::Activate);
-        if let Some(last) = reader.net.nodes.last_mut() {
-            last.activation = Activation::LeakyRelu(first);
-        }
-        return Ok(Known::Tensor(made));
-    }
-    let slopes = per_channel(slopes, reader.net.shape(data.id));
-    Ok(Known::Tensor(like(
-        reader,
-        node,
-        &data,
-        Op::Prelu { slopes },
-    )))
+    like(reader, node, data, op)
 }
 
 pub(super) fn binary(
     reader: &mut Reader,
     node: &NodeReader<'_>,
     op: Binary,
-) -> Result<Known, CompileError> {
-    if !matches!(op, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div) {
-        return Err(node.no_layer());
+) -> Result<PlacedTensor, CompileError> {
+    let floats = node.value(0).is_some_and(|value| value.dtype == DType::F32);
+    let operands = reader.operands(node)?;
+    let [a, b] = operands.as_slice() else {
+        return Err(node.refuse("it has other than two inputs"));
+    };
+    let fast = match (a, b) {
+        (Operand::Tensor(data), Operand::Constant(dims, constant)) if floats => {
+            with_constant(reader, node, op, (data, true), (dims, constant))
+        }
+        (Operand::Constant(dims, constant), Operand::Tensor(data)) if floats => {
+            with_constant(reader, node, op, (data, false), (dims, constant))
+        }
+        (Operand::Tensor(a), Operand::Tensor(b)) if floats => two(reader, node, op, a, b),
+        _ => None,
+    };
+    if let Some(made) = fast {
+        return Ok(made);
     }
-    match (node.fixed(0), node.fixed(1)) {
-        (None, Some(constant)) => with_constant(reader, node, op, 0, constant),
-        (Some(constant), None) => with_constant(reader, node, op, 1, constant),
-        _ => two(reader, node, op),
-    }
+    let code = match op {
+        Binary::Add => MapOp::Add,
+        Binary::Sub => MapOp::Sub,
+        Binary::Mul => MapOp::Mul,
+        Binary::Div => MapOp::Div,
+        Binary::Pow => MapOp::Pow,
+        Binary::Max | Binary::Or => MapOp::Max,
+        Binary::Min | Binary::And => MapOp::Min,
+        Binary::Mod => MapOp::Mod,
+        Binary::Equal | Binary::Xor => MapOp::Equal,
+        Binary::Less => MapOp::Less,
+    };
+    let pair = [Source::Operand(0), Source::Operand(1)];
+    let program = match op {
+        Binary::Xor => vec![
+            Instruction::new(code, pair),
+            Instruction::new(MapOp::Not, [Source::Result(0)]),
+        ],
+        Binary::Div if !floats => vec![
+            Instruction::new(code, pair),
+            Instruction::new(MapOp::Trunc, [Source::Result(0)]),
+        ],
+        // a - b floor(a / b).
+        Binary::Mod if !floats => vec![
+            Instruction::new(MapOp::Div, pair),
+            Instruction::new(MapOp::Floor, [Source::Result(0)]),
+            Instruction::new(MapOp::Mul, [Source::Operand(1), Source::Result(1)]),
+            Instruction::new(MapOp::Sub, [Source::Operand(0), Source::Result(2)]),
+        ],
+        _ => return instruction(reader, node, code, &operands),
+    };
+    map(reader, node, &operands, program)
 }
 
-/// The tensor is input `at`, the constant the other one.
+/// Scaled and shifted by a constant; `None` where that is not what it does.
 fn with_constant(
     reader: &mut Reader,
     node: &NodeReader<'_>,
     op: Binary,
-    at: usize,
-    constant: &Constant,
-) -> Result<Known, CompileError> {
-    let mut data = node.data(&reader.known, at)?.clone();
-    let Some(floats) = constant.as_f32s() else {
-        return Err(node.refuse("it computes with integers"));
-    };
-    let values = broadcast_over(reader, node, &mut data, (&constant.shape, floats))?;
+    (data, first): (&PlacedTensor, bool),
+    (dims, constant): (&[usize], &[f32]),
+) -> Option<PlacedTensor> {
+    if !matches!(op, Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)
+        || (op == Binary::Div && (!first || constant.contains(&0.0)))
+        || constant.iter().any(|x| !x.is_finite())
+    {
+        return None;
+    }
+    let enlarged = broadcast(&data.dims, dims)?;
+    if enlarged.iter().product::<usize>() != data.dims.iter().product::<usize>() {
+        return None;
+    }
+    let mut data = reader.whole(node, data);
+    let values = broadcast_over(reader, &mut data, dims, constant)?;
     let (ones, zeros) = (vec![1.0; values.len()], vec![0.0; values.len()]);
     let turned = |values: &[f32]| -> Vec<f32> { values.iter().map(|x| -x).collect() };
-    let (scale, shift) = match (op, at) {
+    let (scale, shift) = match (op, first) {
         (Binary::Add, _) => (ones, values),
-        (Binary::Sub, 0) => (ones, turned(&values)),
-        (Binary::Sub, _) => (turned(&ones), values),
+        (Binary::Sub, true) => (ones, turned(&values)),
+        (Binary::Sub, false) => (turned(&ones), values),
         (Binary::Mul, _) => (values, zeros),
-        (Binary::Div, 0) if values.iter().all(|&x| x != 0.0) => {
-            (values.iter().map(|x| 1.0 / x).collect(), zeros)
-        }
-        (Binary::Div, 0) => return Err(node.refuse("it divides by 0")),
-        _ => return Err(node.refuse("it divides by a computed value")),
+        _ => (values.iter().map(|x| 1.0 / x).collect(), zeros),
     };
-    Ok(affine(reader, node, &data, scale, shift))
+    Some(affine(reader, node, &data, scale, shift))
 }
 
-/// Both inputs are computed.
-fn two(reader: &mut Reader, node: &NodeReader<'_>, op: Binary) -> Result<Known, CompileError> {
+/// Both are computed, and one has all elements of the result; `None` where no layer of its own does
+/// it.
+fn two(
+    reader: &mut Reader,
+    node: &NodeReader<'_>,
+    op: Binary,
+    a: &PlacedTensor,
+    b: &PlacedTensor,
+) -> Option<PlacedTensor> {
     let kind = match op {
         Binary::Add => BinaryKind::Add,
         Binary::Sub => BinaryKind::Sub,
         Binary::Mul => BinaryKind::Mul,
-        _ => return Err(node.refuse("it divides by a computed value")),
+        _ => return None,
     };
-    let reversed = if kind == BinaryKind::Sub {
-        BinaryKind::ReverseSub
-    } else {
-        kind
+    let reversed = match kind {
+        BinaryKind::Sub => BinaryKind::ReverseSub,
+        kind => kind,
     };
-    let (a, b) = (
-        node.data(&reader.known, 0)?.clone(),
-        node.data(&reader.known, 1)?.clone(),
-    );
     let size = |data: &PlacedTensor| data.dims.iter().product::<usize>();
-    // The larger one first, with the position of each among the inputs.
-    let (mut large, mut small, kind, inputs) = if size(&a) >= size(&b) {
-        (a, b, kind, [0, 1])
-    } else {
-        (b, a, reversed, [1, 0])
+    // The larger one first.
+    let (large, small, kind) = match size(a) >= size(b) {
+        true => (a, b, kind),
+        false => (b, a, reversed),
     };
-    let result = broadcast(&large.dims, &small.dims)
-        .filter(|result| result.iter().product::<usize>() == size(&large));
-    let Some(result) = result else {
-        return Err(node.refuse(format!(
-            "values of {:?} and {:?} repeat each other",
-            large.dims, small.dims
-        )));
+    let result = broadcast(&large.dims, &small.dims)?;
+    if result.iter().product::<usize>() != size(large) {
+        return None;
+    }
+    let how = |reader: &Reader, large: &PlacedTensor, small: &PlacedTensor| {
+        let (shape, few) = (reader.net.shape(large.id), reader.net.shape(small.id));
+        if !large.is_whole(shape) || !small.is_whole(few) {
+            None
+        } else if size(small) == size(large) {
+            (shape == few && large.order == small.order).then_some(Broadcast::Same)
+        } else {
+            by_channel(reader, large, small, &result).then_some(Broadcast::Channel)
+        }
     };
-    let how = if size(&small) == size(&large) {
-        let alike = |large: &PlacedTensor, small: &PlacedTensor, reader: &Reader| {
-            reader.net.shape(large.id) == reader.net.shape(small.id) && large.order == small.order
-        };
-        if !alike(&large, &small, reader) {
-            large = canonical(reader, node, inputs[0])?;
-            small = canonical(reader, node, inputs[1])?;
+    let (mut large, mut small) = (large.clone(), small.clone());
+    let mut found = how(reader, &large, &small);
+    if found.is_none() && large.dims.len() == 4 {
+        // Images are moved to where convolutions want them anyway.
+        let one_each = size(&small) != size(&large);
+        if let Some(map) = large.map(&mut reader.net, &node.label()) {
+            let other = match one_each {
+                true => Some(small.vector(&mut reader.net, &node.label())),
+                false => small.map(&mut reader.net, &node.label()),
+            };
+            if let Some(other) = other {
+                found = how(reader, &map, &other);
+                if found.is_some() {
+                    (large, small) = (map, other);
+                }
+            }
         }
-        if !alike(&large, &small, reader) {
-            return Err(node.refuse(format!(
-                "values of {:?} and {:?} lie in memory in different orders",
-                large.dims, small.dims
-            )));
-        }
-        Broadcast::Same
-    } else {
-        if !by_channel(reader, &large, &small, &result) {
-            large = canonical(reader, node, inputs[0])?;
-            small = reader.vector(node, inputs[1])?.0;
-        }
-        if !by_channel(reader, &large, &small, &result) {
-            return Err(node.refuse(format!(
-                "a value of {:?} is repeated over one of {:?}; only one element for each channel can be",
-                small.dims, large.dims
-            )));
-        }
-        Broadcast::Channel
-    };
+    }
+    let how = found?;
     let shape = reader.net.shape(large.id);
     let op = Op::Binary(kind, how);
     let id = reader
         .net
         .push(op, vec![large.id, small.id], shape, &node.label());
-    Ok(Known::Tensor(PlacedTensor {
+    Some(PlacedTensor {
         id,
         dims: result,
         order: large.order,
-    }))
-}
-
-/// Input `at` in the order that its number of dimensions suggests.
-fn canonical(
-    reader: &mut Reader,
-    node: &NodeReader<'_>,
-    at: usize,
-) -> Result<PlacedTensor, CompileError> {
-    if node.data(&reader.known, at)?.dims.len() == 4 {
-        reader.map(node, at).map(|(data, _)| data)
-    } else {
-        reader.vector(node, at).map(|(data, _)| data)
-    }
+    })
 }
 
 /// Whether `small`, broadcast over `large`, is one element for each channel.

@@ -1,67 +1,57 @@
-//! ONNX file to [network](super::ir).
+//! Canonical ONNX graph to [network](super::ir).
 //!
 //! Constants come computed with the graph, tensors lose the batch's axis, and reshapes and
 //! transpositions only change how a tensor's own order maps to a value's memory ([`value::Order`]):
-//! elements are moved where an operator asks for them in another place.
+//! elements are moved where an operator asks for them in another place. What depends on the class
+//! alone becomes a table. What has no layer of its own becomes strided work ([`strided`]).
 
+mod class;
 mod conv;
-mod dense;
 mod elementwise;
-mod layout;
+mod matmul;
+mod movement;
 mod node;
 mod reader;
-mod resize;
-mod slice;
+mod strided;
 pub(crate) mod value;
 
 use dreamlet_onnx::CheckedGraph;
-use dreamlet_onnx::graph::{self, Unary};
-use dreamlet_runtime::engine::compiled::format::Activation;
+use dreamlet_onnx::graph::Op;
 
 use super::CompileError;
 use super::ir::Net;
+use class::ClassTables;
 use node::NodeReader;
 use reader::Reader;
-use value::{Known, Order, PlacedTensor};
+use value::{Order, PlacedTensor};
 
 /// Reads a model that has been checked; it has `classes` classes.
 ///
 /// # Errors
 /// [`CompileError::Node`] names the first node that has no layer on the device.
 pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, CompileError> {
-    let (graph, found) = (checked.graph(), &checked.inspection);
+    let (graph, found) = (&checked.graph, &checked.inspection);
     let latent_len = u32::try_from(found.latent_len).unwrap_or(u32::MAX);
     let mut reader = Reader {
         net: Net::new(latent_len, classes),
         known: vec![None; graph.values.len()],
+        tables: ClassTables::new(graph, classes)?,
     };
-    let latent = PlacedTensor {
+    let dims = graph.value(graph.latent).map(|latent| latent.shape.clone());
+    reader.known[graph.latent] = Some(PlacedTensor {
         id: reader.net.latent,
-        dims: graph
-            .value(graph.latent)
-            .map(|latent| latent.shape.clone())
-            .unwrap_or_default(),
+        dims: dims.unwrap_or_default(),
         order: Order::Same,
-    };
-    reader.set(Some(graph.latent), Known::Tensor(latent));
-    reader.set(graph.class, Known::Class);
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let made = graph.value(node.output);
-        if made.is_some_and(|value| value.constant.is_some()) {
+    });
+    for node in &graph.nodes {
+        if reader.tables.holds(node.output) {
             continue;
         }
-        let reads = NodeReader {
-            graph: &graph,
-            node,
-            index,
-        };
-        if made.is_some_and(|value| value.fixed) {
-            return Err(reads.refuse("this operator is not computed on constants"));
-        }
+        let reads = NodeReader { graph, node };
         let made = step(&mut reader, &reads)?;
-        reader.set(Some(node.output), made);
+        reader.known[node.output] = Some(made);
     }
-    let Some(Some(Known::Tensor(image))) = reader.known.get(graph.image).cloned() else {
+    let Some(Some(image)) = reader.known.get(graph.image).cloned() else {
         return Err(CompileError::Node {
             node: format!("the output `{}`", found.output_name),
             reason: "it does not depend on the latent vector".into(),
@@ -74,48 +64,24 @@ pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, Comp
 }
 
 /// What a node becomes.
-fn step(reader: &mut Reader, node: &NodeReader<'_>) -> Result<Known, CompileError> {
-    use graph::Op as From;
+fn step(reader: &mut Reader, node: &NodeReader<'_>) -> Result<PlacedTensor, CompileError> {
     match &node.node.op {
-        From::Gemm {
-            alpha,
-            beta,
-            trans_a,
-            trans_b,
-        } => dense::gemm(reader, node, [*alpha, *beta], [*trans_a, *trans_b]),
-        From::MatMul => dense::matmul(reader, node),
-        From::Conv(window) => conv::convolution(reader, node, window, false),
-        From::ConvTranspose(window) => conv::convolution(reader, node, window, true),
-        From::BatchNormalization { epsilon } => {
-            elementwise::batch_normalization(reader, node, *epsilon)
-        }
-        From::Unary(unary) => {
-            let activation = match *unary {
-                Unary::Relu => Activation::Relu,
-                Unary::LeakyRelu(alpha) => Activation::LeakyRelu(alpha),
-                Unary::Tanh => Activation::Tanh,
-                Unary::Sigmoid => Activation::Sigmoid,
-                Unary::Softplus => Activation::Softplus,
-                Unary::Elu(alpha) => Activation::Elu(alpha),
-                Unary::Exp | Unary::Log | Unary::Sqrt | Unary::Neg | Unary::Abs => {
-                    return Err(node.no_layer());
-                }
-            };
-            elementwise::activation(reader, node, activation)
-        }
-        From::Clip { low, high } => elementwise::clip(reader, node, [*low, *high]),
-        From::PRelu => elementwise::prelu(reader, node),
-        From::Binary(binary) => elementwise::binary(reader, node, *binary),
-        From::Identity => node.input(&reader.known, 0).cloned(),
-        From::Cast(to) => layout::cast(reader, node, *to),
-        From::Reshape(shape) => layout::reshape(reader, node, shape),
-        From::Transpose(order) => layout::transpose(reader, node, order),
-        From::Concat(axis) => layout::concat(reader, node, *axis),
-        From::Slice(parts) => slice::slice(reader, node, parts),
-        From::Gather(axis) => layout::gather(reader, node, *axis),
-        From::DepthToSpace { crd, .. } => layout::depth_to_space(reader, node, *crd),
-        From::Pad { begin, end, mode } => layout::pad(reader, node, [begin, end], mode),
-        From::Resize { .. } => resize::resize(reader, node),
-        From::Expand(_) | From::Constant | From::Fill { .. } | From::Other => Err(node.no_layer()),
+        Op::Unary(op) => elementwise::unary(reader, node, *op),
+        Op::Binary(op) => elementwise::binary(reader, node, *op),
+        Op::Select => elementwise::select(reader, node),
+        Op::Cast(to) => elementwise::cast(reader, node, *to),
+        Op::MatMul => matmul::matmul(reader, node),
+        Op::Conv(window) => conv::convolution(reader, node, window, false),
+        Op::ConvTranspose(window) => conv::convolution(reader, node, window, true),
+        Op::MaxPool(window) => conv::max_pool(reader, node, window),
+        Op::Reduce(reduction, axes) => strided::reduce(reader, node, *reduction, axes),
+        Op::Reshape(shape) => movement::reshape(reader, node, shape),
+        Op::Transpose(order) => movement::transpose(reader, node, order),
+        Op::Expand(shape) => movement::expand(reader, node, shape),
+        Op::Concat(axis) => movement::concat(reader, node, *axis),
+        Op::Gather(axis) => movement::gather(reader, node, *axis),
+        Op::Slice(parts) => movement::slice(reader, node, parts),
+        Op::Pad { begin, end, fill } => movement::pad(reader, node, [begin, end], *fill),
+        Op::Resample { axis, taps } => movement::resample(reader, node, *axis, taps),
     }
 }

@@ -69,23 +69,16 @@ pub(crate) struct PlacedTensor {
     pub(crate) order: Order,
 }
 
-/// What a value that depends on an input is.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Known {
-    /// The class, with dimensions of 1.
-    Class,
-    Tensor(PlacedTensor),
-}
-
 impl PlacedTensor {
     /// The same elements as a value of `shape` in `order`, moved there if they do not lie so.
-    fn moved(&self, net: &mut Net, shape: HwcShape, order: Order, origin: &str) -> Self {
+    pub(crate) fn moved(&self, net: &mut Net, shape: HwcShape, order: Order, origin: &str) -> Self {
         let from = net.shape(self.id);
         if from == shape && self.order == order {
             return self.clone();
         }
         let mut positions = vec![0; len(shape)];
-        let mut in_place = true;
+        // The first of more elements are a part, which is taken by its positions.
+        let mut in_place = len(from) == len(shape);
         for i in 0..positions.len() {
             let (to, at) = (order.position(shape, i), self.order.position(from, i));
             in_place &= to == at;
@@ -113,6 +106,87 @@ impl PlacedTensor {
         let shape = map_shape(channels, height, width);
         Some(self.moved(net, shape, Order::planar(shape), origin))
     }
+}
+
+/// Where an operand's elements lie: the first, and distances along each dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) first: i64,
+    pub(crate) strides: Vec<i64>,
+}
+
+impl View {
+    /// Of a tensor in its own order.
+    pub(crate) fn row_major(dims: &[usize]) -> Self {
+        let mut next = 1;
+        let strides = dims.iter().rev().map(|dim| {
+            let stride = next;
+            next *= *dim as i64;
+            stride
+        });
+        let mut strides: Vec<i64> = strides.collect();
+        strides.reverse();
+        Self { first: 0, strides }
+    }
+}
+
+impl PlacedTensor {
+    /// Whether its elements are those of its value, each once.
+    pub(crate) fn is_whole(&self, shape: HwcShape) -> bool {
+        let count: usize = self.dims.iter().product();
+        if count != len(shape) {
+            return false;
+        }
+        let Order::Other(positions) = &self.order else {
+            return true;
+        };
+        let mut seen = vec![false; count];
+        for at in positions.iter() {
+            seen[*at as usize] = true;
+        }
+        seen.iter().all(|seen| *seen)
+    }
+
+    /// Its elements by strides, if they lie so.
+    pub(crate) fn view(&self, shape: HwcShape) -> Option<View> {
+        if self.order == Order::Same {
+            return Some(View::row_major(&self.dims));
+        }
+        let own = View::row_major(&self.dims).strides;
+        let at = |i: usize| self.order.position(shape, i) as i64;
+        let first = at(0);
+        let pairs = self.dims.iter().zip(&own);
+        let strides = pairs.map(|(dim, own)| match dim {
+            0 | 1 => 0,
+            _ => at(*own as usize) - first,
+        });
+        let view = View {
+            first,
+            strides: strides.collect(),
+        };
+        let count: usize = self.dims.iter().product();
+        let lies = |i: usize| {
+            let pairs = self.dims.iter().zip(&own).zip(&view.strides);
+            let steps = pairs.map(|((dim, own), stride)| (i as i64 / own) % *dim as i64 * stride);
+            at(i) == first + steps.sum::<i64>()
+        };
+        (0..count).all(lies).then_some(view)
+    }
+}
+
+/// Where a tensor of such dimensions usually lies: images in the order HWC, others in their own,
+/// with the last dimension as channels.
+pub(crate) fn usual(dims: &[usize]) -> (HwcShape, Order) {
+    if let [1, channels, height, width] = *dims {
+        let shape = map_shape(channels, height, width);
+        return (shape, Order::planar(shape));
+    }
+    let count: usize = dims.iter().product();
+    let last = match dims {
+        [.., _, last] if *last > 0 => *last,
+        _ => count,
+    };
+    (map_shape(last, 1, count / last.max(1)), Order::Same)
 }
 
 /// A shape from sizes that the check has bounded.

@@ -5,15 +5,16 @@ mod orders;
 mod work;
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Broadcast, Convolution, DType, HwcShape, Op as Layer,
+    Activation, Broadcast, Convolution, DType, HwcShape, MAX_RANK, Op as Layer, PadKind,
+    StridedWork,
 };
 use dreamlet_runtime::engine::compiled::{col2im_scratch, upsample_scratch};
 
 use crate::error::CompileError;
-use crate::ir::{Net, NetNode, Op, ValueId, len};
+use crate::ir::{Net, NetNode, Op, OperandSource, StridedOp, ValueId, Walk, len};
 use crate::options::Precision;
 use crate::passes::crop::cut;
-use crate::steps::{F32Weights, Lowered, Operand, Step, bytes};
+use crate::steps::{F32Weights, Lowered, Operand, Step, StridedStep, bytes};
 use crate::upsample::{self, kinds};
 
 use orders::{is_interleaved, is_planar, is_transposition, shuffles};
@@ -116,6 +117,7 @@ impl Lowering<'_> {
             activation: node.activation,
             weights: None,
             packed: None,
+            strided: None,
             value,
             origin: node.origin.clone(),
         }
@@ -136,6 +138,7 @@ impl Lowering<'_> {
                 second: Operand::None,
                 weights: None,
                 packed: None,
+                strided: None,
                 value: self.net.latent,
                 ..step.clone()
             };
@@ -192,12 +195,6 @@ impl Lowering<'_> {
                 step.weights = weights(scale, Some(shift));
                 step
             }
-            Op::Prelu { slopes } => {
-                let mut step = self.step(node, Layer::Prelu, node.output, to);
-                flat(&mut step, slopes.len());
-                step.weights = weights(slopes, None);
-                step
-            }
             Op::Binary(kind, broadcast) => {
                 let mut step = self.step(node, Layer::Binary(*kind, *broadcast), node.output, to);
                 if *broadcast == Broadcast::Same {
@@ -213,11 +210,10 @@ impl Lowering<'_> {
                 step
             }
             Op::Nearest => self.step(node, Layer::Nearest, node.output, to),
-            Op::Bilinear(coordinates) => {
-                self.step(node, Layer::Bilinear(*coordinates), node.output, to)
+            Op::Pad(before, fill) => {
+                let kind = PadKind::Constant(*fill);
+                self.step(node, Layer::Pad(*before, kind), node.output, to)
             }
-            Op::DepthToSpace(crd) => self.step(node, Layer::DepthToSpace(*crd), node.output, to),
-            Op::Pad(before, kind) => self.step(node, Layer::Pad(*before, *kind), node.output, to),
             Op::Lookup { table } => {
                 let mut step = self.step(node, Layer::Lookup, node.output, to);
                 step.weights = weights(table, None);
@@ -225,6 +221,12 @@ impl Lowering<'_> {
             }
             Op::Concat => {
                 self.concat(node, to);
+                return Ok(());
+            }
+            Op::Strided(works) => {
+                for work in works {
+                    self.strided(node, work.clone());
+                }
                 return Ok(());
             }
             Op::Reorder(None) => {
@@ -253,6 +255,7 @@ impl Lowering<'_> {
             activation: Activation::None,
             weights: None,
             packed: None,
+            strided: None,
             value,
             origin: node.origin.clone(),
         });
@@ -368,17 +371,27 @@ impl Lowering<'_> {
             self.push(step);
             step = second;
         } else {
-            return Err(CompileError::Node {
-                node: node.origin.clone(),
-                reason: format!(
-                    "transpositions and reshapes before it move elements between {} and {} in an order that no layer makes",
-                    sizes(from),
-                    sizes(to)
-                ),
-            });
+            self.strided(node, gathered(positions, len(from)));
+            return Ok(());
         }
         self.push(step);
         Ok(())
+    }
+
+    /// A step of general work.
+    fn strided(&mut self, node: &NetNode, op: StridedOp) {
+        let to = self.net.shape(node.output);
+        let kind = op.work.kind();
+        let mut step = self.step(node, Layer::Strided(kind, 0), node.output, to);
+        let operands = op.operands.iter().map(|(source, _)| match source {
+            OperandSource::Input(at) => self.home(node.inputs[*at]),
+            OperandSource::Constant(_) => Operand::None,
+        });
+        let operands = operands.collect();
+        step.strided = Some(Box::new(StridedStep { op, operands }));
+        step.input = Operand::None;
+        step.input_shape = to;
+        self.out.steps.push(step);
     }
 
     /// The last layer writes the image itself; where it cannot, a copy does.
@@ -386,7 +399,7 @@ impl Lowering<'_> {
         let home = self.home(self.net.image);
         let last = self.out.steps.last_mut();
         match last {
-            Some(step) if step.output == home && !matches!(step.op, Layer::ConcatChannels(_)) => {
+            Some(step) if step.output == home && writes_all(step) => {
                 step.output = Operand::Image;
             }
             _ => {
@@ -403,6 +416,7 @@ impl Lowering<'_> {
                     activation: Activation::None,
                     weights: None,
                     packed: None,
+                    strided: None,
                     value: self.net.image,
                     origin: "image".into(),
                 });
@@ -411,7 +425,87 @@ impl Lowering<'_> {
     }
 }
 
-/// A shape as messages show it.
-fn sizes(shape: HwcShape) -> String {
-    format!("{}x{}x{}", shape.height, shape.width, shape.channels)
+/// Whether a step writes every element of its value.
+fn writes_all(step: &Step) -> bool {
+    let parts = step.strided.as_ref().is_some_and(|strided| {
+        let made: usize = strided.op.output.positions(&strided.op.sizes).len();
+        let reduced = matches!(
+            strided.op.work,
+            StridedWork::Reduce(..) | StridedWork::MatMul
+        );
+        !reduced && made as u64 != step.output_shape.len()
+    });
+    !parts && !matches!(step.op, Layer::ConcatChannels(_))
+}
+
+/// A change of order as work by strides: a copy where the positions are such, else each element by
+/// its position.
+fn gathered(positions: &[u32], from: usize) -> StridedOp {
+    let source = OperandSource::Input(0);
+    if let Some((sizes, walk)) = strides_of(positions) {
+        let output = contiguous(&sizes);
+        return StridedOp {
+            sizes,
+            output,
+            operands: vec![(source, walk)],
+            work: StridedWork::Move(None),
+        };
+    }
+    StridedOp {
+        sizes: vec![positions.len()],
+        output: contiguous(&[positions.len()]),
+        operands: vec![(source, contiguous(&[from]))],
+        work: StridedWork::Resample {
+            axis: 0,
+            positions: u32::try_from(from).unwrap_or(u32::MAX),
+            taps: positions.iter().map(|&at| vec![(at, 1.0)]).collect(),
+        },
+    }
+}
+
+fn contiguous(sizes: &[usize]) -> Walk {
+    let mut next = 1;
+    let strides = sizes.iter().rev().map(|&size| {
+        let stride = next;
+        next *= size as i64;
+        stride
+    });
+    let mut strides: Vec<i64> = strides.collect();
+    strides.reverse();
+    Walk { first: 0, strides }
+}
+
+/// The index space in which positions are a walk, if there is one of few dimensions.
+fn strides_of(positions: &[u32]) -> Option<(Vec<usize>, Walk)> {
+    let mut all: Vec<i64> = positions.iter().map(|&at| i64::from(at)).collect();
+    let first = *all.first()?;
+    let (mut sizes, mut strides) = (Vec::new(), Vec::new());
+    while all.len() > 1 {
+        let stride = all[1] - all[0];
+        let steady = all
+            .windows(2)
+            .take_while(|pair| pair[1] - pair[0] == stride)
+            .count()
+            + 1;
+        // The longest run that divides the whole and that every part keeps.
+        let fits = |run: usize| {
+            all.len().is_multiple_of(run)
+                && all.chunks(run).all(|part| {
+                    part.iter()
+                        .enumerate()
+                        .all(|(i, at)| *at == part[0] + i as i64 * stride)
+                })
+        };
+        let run = (2..=steady).rev().find(|&run| fits(run))?;
+        sizes.insert(0, run);
+        strides.insert(0, stride);
+        all = all.into_iter().step_by(run).collect();
+        if sizes.len() > MAX_RANK {
+            return None;
+        }
+    }
+    if sizes.is_empty() {
+        (sizes, strides) = (vec![1], vec![0]);
+    }
+    Some((sizes, Walk { first, strides }))
 }

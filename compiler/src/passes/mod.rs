@@ -8,6 +8,7 @@ mod activation;
 mod affine;
 pub(crate) mod crop;
 mod lookup;
+mod maps;
 mod nearest;
 mod pad;
 mod point;
@@ -19,7 +20,7 @@ use super::ir::Net;
 type Pass = fn(&mut Net) -> bool;
 
 /// All passes by name, in the order in which they are tried.
-pub(crate) const PASSES: [(&str, Pass); 9] = [
+pub(crate) const PASSES: [(&str, Pass); 11] = [
     ("scales and shifts", affine::fold),
     ("activations", activation::fuse),
     ("changes of order", reorder::simplify),
@@ -28,7 +29,9 @@ pub(crate) const PASSES: [(&str, Pass); 9] = [
     ("images of one pixel", point::to_dense),
     ("borders", pad::into_convolution),
     ("cuts", crop::into_convolution),
+    ("enlarging twice", nearest::merge),
     ("enlarging", nearest::fold),
+    ("maps", maps::join),
 ];
 
 /// Applies all passes until none finds anything to change.

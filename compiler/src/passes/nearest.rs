@@ -2,7 +2,7 @@
 //! convolution first.
 
 use dreamlet_runtime::engine::compiled::MAX_KERNEL;
-use dreamlet_runtime::engine::compiled::format::Convolution;
+use dreamlet_runtime::engine::compiled::format::{Activation, Convolution};
 
 use crate::ir::{Net, NetNode, Op};
 
@@ -63,10 +63,26 @@ pub(super) fn fold(net: &mut Net) -> bool {
     false
 }
 
+/// Joins two enlargements, as of rows and of columns.
+pub(super) fn merge(net: &mut Net) -> bool {
+    for at in 0..net.nodes.len() {
+        let Some(before) = net.only_producer(at) else {
+            continue;
+        };
+        let plain = net.nodes[before].activation == Activation::None;
+        if net.nodes[at].op == Op::Nearest && net.nodes[before].op == Op::Nearest && plain {
+            net.nodes[at].inputs = net.nodes[before].inputs.clone();
+            net.nodes.remove(before);
+            return true;
+        }
+    }
+    false
+}
+
 fn enlarge(input: usize, output: usize, origin: String) -> NetNode {
     NetNode {
         op: Op::Nearest,
-        activation: dreamlet_runtime::engine::compiled::format::Activation::None,
+        activation: Activation::None,
         inputs: vec![input],
         output,
         origin,

@@ -1,7 +1,5 @@
 //! Borders of zeros into the convolution after them.
 
-use dreamlet_runtime::engine::compiled::format::PadKind;
-
 use crate::ir::{Net, Op};
 
 /// Largest pad of a compiled convolution.
@@ -20,7 +18,7 @@ pub(super) fn into_convolution(net: &mut Net) -> bool {
         let Some(before) = net.producer(net.nodes[at].inputs[0]) else {
             continue;
         };
-        let Op::Pad([top, left], PadKind::Constant(fill)) = net.nodes[before].op else {
+        let Op::Pad([top, left], fill) = net.nodes[before].op else {
             continue;
         };
         let pad = [geometry.pad[0] + top, geometry.pad[1] + left];

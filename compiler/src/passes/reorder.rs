@@ -64,7 +64,7 @@ fn free(net: &Net, mut value: usize) -> bool {
         }
         match node.op {
             Op::Dense { .. } | Op::Lookup { .. } => return true,
-            Op::Activate | Op::Affine { .. } | Op::Prelu { .. } => value = node.inputs[0],
+            Op::Activate | Op::Affine { .. } => value = node.inputs[0],
             _ => return false,
         }
     }
@@ -133,9 +133,6 @@ fn upwards(net: &mut Net, at: usize, positions: Option<Vec<u32>>) {
             }
             Op::Affine { scale, shift }
         }
-        Op::Prelu { slopes } => Op::Prelu {
-            slopes: per_channel(moved(slopes), to),
-        },
         _ => Op::Activate,
     };
     let merges = matches!(op, Op::Dense { .. } | Op::Lookup { .. });
@@ -177,7 +174,8 @@ fn into_dense_after(net: &mut Net, at: usize) -> bool {
             let mut turned = vec![0.0; weights.len()];
             for (own, new) in weights.chunks(width).zip(turned.chunks_mut(width)) {
                 for (&weight, &from) in own.iter().zip(positions) {
-                    new[from as usize] = weight;
+                    // What is taken several times counts several times.
+                    new[from as usize] += weight;
                 }
             }
             Some(turned)

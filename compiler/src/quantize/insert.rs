@@ -105,6 +105,7 @@ impl Inserting<'_> {
             activation: Activation::None,
             weights: None,
             packed: None,
+            strided: None,
             value: like.value,
             origin: like.origin.clone(),
         });
@@ -196,6 +197,7 @@ impl Inserting<'_> {
             activation: Activation::None,
             weights: None,
             packed: None,
+            strided: None,
             value: step.value,
             origin: step.origin.clone(),
         };
@@ -263,6 +265,17 @@ impl Inserting<'_> {
                 Broadcast::Channel => step.input_shape.channels.into(),
             };
             made.second = self.read(step, step.second, len, Format::F32);
+        }
+        if let Some(strided) = &mut made.strided {
+            for operand in &mut strided.operands {
+                let len = match *operand {
+                    Operand::Buffer { index, offset } => {
+                        self.elements[index] - u64::from(offset / 4)
+                    }
+                    _ => 0,
+                };
+                *operand = self.read(step, *operand, len, Format::F32);
+            }
         }
         self.out.steps.push(made);
     }

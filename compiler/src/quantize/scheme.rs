@@ -148,12 +148,8 @@ impl Scheme {
             if !moves(step) {
                 let int16 = multiplies(step) && is_int8[at] && takes_int16(step);
                 // The second operand of a convolution is memory of its own.
-                let second = if multiplies(step) {
-                    Operand::None
-                } else {
-                    step.second
-                };
-                for from in [step.input, second] {
+                let apart = multiplies(step).then_some(step.second);
+                for from in step.reads().filter(|from| Some(*from) != apart) {
                     if let Some(from) = place(from, image) {
                         groups[roots[from]].read = true;
                         groups[roots[from]].takes_int16 &= int16;

@@ -329,7 +329,14 @@ fn int8_branches_are_joined_and_moved_as_int8() {
     let a = builder.conv(x, 5, false, Activation::Relu);
     let b = builder.conv(x, 3, false, Activation::Tanh);
     let x = builder.push(Op::Concat, vec![a, b], map(4, 8), Activation::None);
-    let x = builder.push(Op::DepthToSpace(true), vec![x], map(8, 2), Activation::None);
+    // Pixel shuffle: blocks of four channels to blocks of pixels.
+    let shuffled = (0..8 * 8 * 2u32).map(|i| {
+        let (row, column, channel) = (i / 16, i / 2 % 8, i % 2);
+        let within = row % 2 * 2 + column % 2;
+        (row / 2 * 4 + column / 2) * 8 + channel * 4 + within
+    });
+    let shuffle = Op::Reorder(Some(shuffled.collect()));
+    let x = builder.push(shuffle, vec![x], map(8, 2), Activation::None);
     let x = builder.conv(x, 1, false, Activation::Clip(-1.0, 1.0));
     let (net, card) = builder.image(x);
     let both = both(&net, &card, FEW);

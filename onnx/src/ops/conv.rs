@@ -1,249 +1,243 @@
-//! Convolutions and transposed convolutions.
+//! Convolutions and transposed convolutions, their pads made explicit.
 
-use super::arith::same_float;
-use super::outcome::Outcome;
+use crate::build::Builder;
 use crate::error::ModelError;
-use crate::graph::{Op, Value, Window};
-use crate::node_check::NodeCheck;
-use crate::shape::elements;
+use crate::graph::{Op, ValueId, Window};
+use crate::node::{Made, OnnxNode};
 
-/// Where the odd one of the pads goes.
+pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made> {
+    Some(match node.pb.op_type.as_str() {
+        "Conv" => conv(node, b),
+        "ConvTranspose" => conv_transpose(node, b),
+        _ => return None,
+    })
+}
+
+/// How the pads follow from the sizes.
 #[derive(Clone, Copy, PartialEq)]
 enum AutoPad {
+    /// They are given.
+    NotSet,
+    Valid,
     SameUpper,
     SameLower,
 }
 
 impl AutoPad {
-    fn split(self, total: usize) -> (usize, usize) {
+    const fn is_same(self) -> bool {
+        matches!(self, Self::SameUpper | Self::SameLower)
+    }
+
+    /// Where the odd one of the pads goes: to the end only by `SAME_UPPER`.
+    const fn split(self, total: usize) -> (usize, usize) {
         let (less, more) = (total / 2, total - total / 2);
         match self {
             Self::SameUpper => (less, more),
-            Self::SameLower => (more, less),
+            _ => (more, less),
         }
     }
 }
 
-/// A convolution along one axis.
-struct WindowAxis {
-    size: usize,
-    /// What the kernel covers, with its dilation.
-    extent: usize,
-    stride: usize,
-    output_padding: usize,
-    pads: (usize, usize),
-    auto_pad: Option<AutoPad>,
+/// The attributes of a convolution or pooling.
+pub(super) struct Sliding {
+    pub(super) window: Window,
+    auto_pad: AutoPad,
 }
 
-impl WindowAxis {
-    /// Outputs of a convolution, and its pads.
-    fn conv(&self) -> (Option<usize>, (usize, usize)) {
-        let Some(auto_pad) = self.auto_pad else {
-            let padded = self.size + self.pads.0 + self.pads.1;
-            let room = padded.checked_sub(self.extent);
-            return (room.map(|room| room / self.stride + 1), self.pads);
-        };
-        let made = self.size.div_ceil(self.stride);
-        let steps = made.saturating_sub(1).saturating_mul(self.stride);
-        let total = steps.saturating_add(self.extent).saturating_sub(self.size);
-        (Some(made), auto_pad.split(total))
-    }
-
-    /// Outputs of a transposed convolution, and its pads.
-    fn conv_transpose(&self) -> (Option<usize>, (usize, usize)) {
-        let steps = self.size.saturating_sub(1).checked_mul(self.stride);
-        let full = steps.and_then(|steps| {
-            steps
-                .checked_add(self.extent)?
-                .checked_add(self.output_padding)
-        });
-        let Some(auto_pad) = self.auto_pad else {
-            let made = full.and_then(|full| full.checked_sub(self.pads.0 + self.pads.1));
-            return (made, self.pads);
-        };
-        let made = self.size.checked_mul(self.stride);
-        let total = full
-            .zip(made)
-            .map_or(0, |(full, made)| full.saturating_sub(made));
-        (made, auto_pad.split(total))
-    }
-}
-
-/// The attributes of a convolution, and how to pad where that follows from the sizes.
-struct Attributes {
-    window: Window,
-    auto_pad: Option<AutoPad>,
-}
-
-impl Attributes {
-    fn of(node: &NodeCheck<'_>) -> Result<Self, ModelError> {
-        let (x, weights) = (node.input(0)?, node.input(1)?);
-        if x.shape.len() < 3 || x.shape.len() > 5 || weights.shape.len() != x.shape.len() {
-            return Err(node.shape_error(
-                "an image and weights of 3 to 5 dimensions",
-                (&x.shape, &weights.shape),
-            ));
-        }
-        let kernel: Vec<usize> = weights.shape.iter().skip(2).copied().collect();
+impl Sliding {
+    /// Those of a node with a kernel of this size.
+    pub(super) fn of(node: &OnnxNode<'_>, kernel: Vec<usize>) -> Result<Self, ModelError> {
         let axes = kernel.len();
-        if node.has("kernel_shape") && node.sizes("kernel_shape", axes, 1, 1)? != kernel {
-            return Err(node.shape_error("the weights to have the kernel_shape", &weights.shape));
-        }
-        let given = node.sizes("pads", 2 * axes, 0, 0)?;
-        let (begin, end) = given.split_at(axes);
-        let mut pads: Vec<(usize, usize)> =
-            begin.iter().copied().zip(end.iter().copied()).collect();
         let auto_pad = match node.text("auto_pad", "NOTSET")? {
-            "NOTSET" => None,
-            // The specification forbids pads beside it; engines would use them all the same.
-            _ if node.has("pads") => {
-                return Err(node.attribute_error(
-                    "pads",
-                    "absent where auto_pad is given",
-                    "present",
-                ));
-            }
-            "VALID" => {
-                pads = vec![(0, 0); axes];
-                None
-            }
-            "SAME_UPPER" => Some(AutoPad::SameUpper),
-            "SAME_LOWER" => Some(AutoPad::SameLower),
+            "NOTSET" | "" => AutoPad::NotSet,
+            "VALID" => AutoPad::Valid,
+            "SAME_UPPER" => AutoPad::SameUpper,
+            "SAME_LOWER" => AutoPad::SameLower,
             other => {
                 return Err(node.attribute_error("auto_pad", "NOTSET, VALID or SAME_...", other));
             }
         };
-        let group = node.int("group", 1)?;
-        let groups = usize::try_from(group)
-            .ok()
-            .filter(|groups| *groups > 0)
-            .ok_or_else(|| node.attribute_error("group", "a positive number", group))?;
+        let negative = |pads: &&[i64]| pads.iter().any(|pad| *pad < 0);
+        if let Some(pads) = node.ints("pads")?.filter(negative) {
+            let expected = "0 or more for each side: cut or widen with a Slice or Pad instead";
+            return Err(node.attribute_error("pads", expected, format!("{pads:?}")));
+        }
+        let given = node.sizes("pads", 2 * axes, 0, 0)?;
+        // The specification forbids pads beside it; some exporters write zeros all the same.
+        if auto_pad != AutoPad::NotSet && given.iter().any(|pad| *pad > 0) {
+            let found = format!("{given:?}");
+            return Err(node.attribute_error("pads", "absent where auto_pad is given", found));
+        }
+        let (begin, end) = given.split_at(axes);
+        let pads = begin.iter().copied().zip(end.iter().copied()).collect();
         let window = Window {
             strides: node.sizes("strides", axes, 1, 1)?,
             dilations: node.sizes("dilations", axes, 1, 1)?,
             output_padding: [0].repeat(axes),
             kernel,
             pads,
-            groups,
+            groups: 1,
         };
         Ok(Self { window, auto_pad })
     }
 
-    /// The axes of a convolution of `x`.
-    fn axes(&self, x: &Value) -> Vec<WindowAxis> {
-        let window = &self.window;
-        let kernels = window.kernel.iter().zip(&window.dilations);
-        let steps = window.strides.iter().zip(&window.output_padding);
-        let sizes = x.shape.iter().skip(2).zip(&window.pads);
-        let axes = sizes.zip(kernels).zip(steps);
-        axes.map(
-            |(((size, pads), (kernel, dilation)), (stride, extra))| WindowAxis {
-                size: *size,
-                extent: kernel.saturating_sub(1).saturating_mul(*dilation) + 1,
-                stride: *stride,
-                output_padding: *extra,
-                pads: *pads,
-                auto_pad: self.auto_pad,
-            },
-        )
-        .collect()
+    /// From the first to the last tap of an axis.
+    fn extent(&self, axis: usize) -> usize {
+        self.window.extent(axis).unwrap_or(usize::MAX)
     }
 
-    fn volume(&self) -> u64 {
-        elements(&self.window.kernel).unwrap_or(u64::MAX)
+    fn stride(&self, axis: usize) -> usize {
+        self.window.strides.get(axis).copied().unwrap_or(1)
     }
-}
 
-fn bias(node: &NodeCheck<'_>, channels: usize) -> Result<(), ModelError> {
-    match node.optional(2) {
-        Some(bias) if bias.shape != [channels] => {
-            Err(node.shape_error(format!("a bias of {channels} elements"), &bias.shape))
+    /// The window that slides over axes of these sizes: by `SAME` one output for each stride.
+    pub(super) fn over(mut self, sizes: &[usize]) -> Window {
+        if self.auto_pad.is_same() {
+            let pads = sizes.iter().enumerate().map(|(axis, size)| {
+                let made = size.div_ceil(self.stride(axis));
+                let steps = made.saturating_sub(1).saturating_mul(self.stride(axis));
+                let needed = steps.saturating_add(self.extent(axis));
+                self.auto_pad.split(needed.saturating_sub(*size))
+            });
+            self.window.pads = pads.collect();
         }
-        _ => Ok(()),
+        self.window
+    }
+
+    /// Elements that a transposed convolution makes of an axis before any is cut off.
+    fn full(&self, axis: usize, size: usize) -> usize {
+        let steps = size.saturating_sub(1).saturating_mul(self.stride(axis));
+        let extra = self.window.output_padding.get(axis).copied().unwrap_or(0);
+        steps
+            .saturating_add(self.extent(axis))
+            .saturating_add(extra)
+    }
+
+    /// The window of a transposed convolution over axes of these sizes. `SAME` cuts off what is
+    /// beyond the size times the stride, and adds nothing where that is less.
+    fn transposed(mut self, sizes: &[usize]) -> Window {
+        if self.auto_pad.is_same() {
+            let pads = sizes.iter().enumerate().map(|(axis, size)| {
+                let wanted = size.saturating_mul(self.stride(axis));
+                self.auto_pad
+                    .split(self.full(axis, *size).saturating_sub(wanted))
+            });
+            self.window.pads = pads.collect();
+        }
+        self.window
+    }
+
+    /// The window of a transposed convolution that makes axes of the sizes that `output_shape`
+    /// names; what is missing is added at the end.
+    fn transposed_to(
+        mut self,
+        node: &OnnxNode<'_>,
+        sizes: &[usize],
+        wanted: &[usize],
+    ) -> Result<Window, ModelError> {
+        let full: Vec<usize> = sizes
+            .iter()
+            .enumerate()
+            .map(|(i, n)| self.full(i, *n))
+            .collect();
+        let pairs = full.iter().zip(wanted);
+        self.window.pads = pairs
+            .clone()
+            .map(|(full, wanted)| self.auto_pad.split(full.saturating_sub(*wanted)))
+            .collect();
+        for (axis, (full, wanted)) in pairs.enumerate() {
+            let missing = wanted.saturating_sub(*full);
+            let most = self.stride(axis).max(self.extent(axis));
+            if let Some(extra) = self.window.output_padding.get_mut(axis) {
+                *extra = extra.saturating_add(missing);
+                if *extra >= most {
+                    let expected = "not larger than the convolution makes it";
+                    return Err(node.attribute_error("output_shape", expected, wanted));
+                }
+            }
+        }
+        Ok(self.window)
     }
 }
 
-fn dim(value: &Value, at: usize) -> usize {
-    value.shape.get(at).copied().unwrap_or(0)
-}
-
-pub(super) fn conv(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
+/// Checks inputs and weights, and reads the attributes of a convolution.
+fn attributes(node: &OnnxNode<'_>, b: &Builder<'_>) -> Result<Sliding, ModelError> {
     node.arity(2, 3)?;
-    let dtype = same_float(node, &[0, 1, 2])?;
-    let mut attributes = Attributes::of(node)?;
-    let (x, weights) = (node.input(0)?, node.input(1)?);
-    let (inputs, outputs, per_group) = (dim(x, 1), dim(weights, 0), dim(weights, 1));
-    let group = attributes.window.groups;
-    if per_group.checked_mul(group) != Some(inputs) || outputs % group != 0 {
-        return Err(node.shape_error(
-            "channels that go with the weights and groups",
-            (&x.shape, &weights.shape, group),
-        ));
+    node.floats_only(b, &[0, 1, 2])?;
+    let (x, weights) = (b.shape(node.input(0)?), b.shape(node.input(1)?));
+    if x.len() < 3 || x.len() > 5 || weights.len() != x.len() {
+        let expected = "an image and weights of 3 to 5 dimensions";
+        return Err(node.shape_error(expected, (x, weights)));
     }
-    bias(node, outputs)?;
-    let (sizes, pads): (Vec<_>, _) = attributes.axes(x).iter().map(WindowAxis::conv).unzip();
-    attributes.window.pads = pads;
-    let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
-    let out = node.bounded(out)?;
-    let pixels = elements(out.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
-    let column = attributes.volume().saturating_mul(inputs as u64);
-    let value = Value::computed(dtype, out);
-    let work = value
-        .len()
-        .saturating_mul(attributes.volume())
-        .saturating_mul(per_group as u64);
-    Ok(Outcome {
-        value,
-        op: Op::Conv(attributes.window),
-        work,
-        scratch: pixels.saturating_mul(column),
-    })
+    let kernel = weights.get(2..).unwrap_or_default().to_vec();
+    if node.has("kernel_shape") && node.sizes("kernel_shape", kernel.len(), 1, 1)? != kernel {
+        return Err(node.shape_error("the weights to have the kernel_shape", weights));
+    }
+    let mut sliding = Sliding::of(node, kernel)?;
+    let group = node.int("group", 1)?;
+    sliding.window.groups = usize::try_from(group)
+        .ok()
+        .filter(|groups| *groups > 0)
+        .ok_or_else(|| node.attribute_error("group", "a positive number", group))?;
+    Ok(sliding)
 }
 
-pub(super) fn conv_transpose(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
-    node.arity(2, 3)?;
-    let dtype = same_float(node, &[0, 1, 2])?;
-    let mut attributes = Attributes::of(node)?;
+/// The inputs, if weights go with channels and the bias with what is made.
+fn inputs(
+    node: &OnnxNode<'_>,
+    b: &Builder<'_>,
+    fits: bool,
+    outputs: usize,
+) -> Result<Vec<ValueId>, ModelError> {
     let (x, weights) = (node.input(0)?, node.input(1)?);
-    let group = attributes.window.groups;
-    let outputs = dim(weights, 1)
-        .checked_mul(group)
-        .filter(|_| dim(weights, 0) == dim(x, 1) && dim(x, 1).is_multiple_of(group));
-    let Some(outputs) = outputs else {
-        return Err(node.shape_error(
-            "channels that go with the weights and groups",
-            (&x.shape, &weights.shape, group),
-        ));
+    if !fits {
+        let found = (b.shape(x), b.shape(weights), node.int("group", 1)?);
+        return Err(node.shape_error("channels that go with the weights and groups", found));
+    }
+    let mut inputs = vec![x, weights];
+    if let Some(bias) = node.optional(2) {
+        if b.shape(bias) != [outputs] {
+            let expected = format!("a bias of {outputs} elements");
+            return Err(node.shape_error(expected, b.shape(bias)));
+        }
+        inputs.push(bias);
+    }
+    Ok(inputs)
+}
+
+fn conv(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Made {
+    let sliding = attributes(node, b)?;
+    let (x, weights) = (node.input(0)?, node.input(1)?);
+    let groups = sliding.window.groups;
+    let outputs = b.dim(weights, 0);
+    let fits = b.dim(weights, 1).checked_mul(groups) == Some(b.dim(x, 1))
+        && outputs.is_multiple_of(groups);
+    let inputs = inputs(node, b, fits, outputs)?;
+    let window = sliding.over(b.shape(x).get(2..).unwrap_or_default());
+    Ok(vec![b.push(Op::Conv(window), &inputs)?])
+}
+
+fn conv_transpose(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Made {
+    let mut sliding = attributes(node, b)?;
+    let (x, weights) = (node.input(0)?, node.input(1)?);
+    let groups = sliding.window.groups;
+    let outputs = b.dim(weights, 1).saturating_mul(groups);
+    let fits = b.dim(weights, 0) == b.dim(x, 1) && b.dim(x, 1).is_multiple_of(groups);
+    let inputs = inputs(node, b, fits, outputs)?;
+    let axes = sliding.window.kernel.len();
+    let output_padding = node.sizes("output_padding", axes, 0, 0)?;
+    for (axis, extra) in output_padding.iter().enumerate() {
+        if *extra >= sliding.stride(axis).max(sliding.extent(axis)) {
+            return Err(node.attribute_error("output_padding", "less than the stride", extra));
+        }
+    }
+    sliding.window.output_padding = output_padding;
+    let sizes = b.shape(x).get(2..).unwrap_or_default();
+    let window = if node.has("output_shape") {
+        let wanted = node.sizes("output_shape", axes, 1, 1)?;
+        sliding.transposed_to(node, sizes, &wanted)?
+    } else {
+        sliding.transposed(sizes)
     };
-    bias(node, outputs)?;
-    if node.has("output_shape") {
-        return Err(node.attribute_error(
-            "output_shape",
-            "absent: give pads and output_padding instead",
-            "present",
-        ));
-    }
-    let window = &mut attributes.window;
-    window.output_padding = node.sizes("output_padding", window.kernel.len(), 0, 0)?;
-    let axes = attributes.axes(x);
-    let beyond = |axis: &&WindowAxis| axis.output_padding >= axis.stride.max(axis.extent);
-    if let Some(axis) = axes.iter().find(beyond) {
-        let found = axis.output_padding;
-        return Err(node.attribute_error("output_padding", "less than the stride", found));
-    }
-    let (sizes, pads): (Vec<_>, _) = axes.iter().map(WindowAxis::conv_transpose).unzip();
-    attributes.window.pads = pads;
-    let out = [vec![Some(dim(x, 0)), Some(outputs)], sizes].concat();
-    let out = node.bounded(out)?;
-    let pixels = elements(x.shape.get(2..).unwrap_or_default()).unwrap_or(u64::MAX);
-    let scratch = pixels
-        .saturating_mul(attributes.volume())
-        .saturating_mul(outputs as u64);
-    let work = scratch.saturating_mul((dim(x, 1) / group) as u64);
-    Ok(Outcome {
-        value: Value::computed(dtype, out),
-        op: Op::ConvTranspose(attributes.window),
-        work,
-        scratch,
-    })
+    Ok(vec![b.push(Op::ConvTranspose(window), &inputs)?])
 }

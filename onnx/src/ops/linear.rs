@@ -1,70 +1,95 @@
-//! Matrix products.
+//! Products of matrices.
 
-use super::arith::same_float;
-use super::outcome::Outcome;
-use crate::error::ModelError;
-use crate::graph::{Op, Value};
-use crate::node_check::NodeCheck;
-use crate::shape::{broadcast, elements};
+use super::arithmetic::Value;
+use super::{attention, einsum};
+use crate::build::Builder;
+use crate::graph::{Binary, ValueId};
+use crate::node::{Made, OnnxNode};
+use crate::shape::broadcast;
 
-pub(super) fn gemm(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
-    node.arity(2, 3)?;
-    let (a, b) = (node.input(0)?, node.input(1)?);
-    let dtype = same_float(node, &[0, 1, 2])?;
-    let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
-    let trans_a = node.int("transA", 0)? != 0;
-    let trans_b = node.int("transB", 0)? != 0;
-    let matrix = |value: &Value, transposed: bool| match (value.shape.as_slice(), transposed) {
-        ([rows, columns], false) | ([columns, rows], true) => Ok((*rows, *columns)),
-        _ => Err(node.shape_error("two matrices", &value.shape)),
+pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made> {
+    let made = match node.pb.op_type.as_str() {
+        "Gemm" => gemm(node, b),
+        "MatMul" => matmul(node, b),
+        "Einsum" => einsum::einsum(node, b),
+        _ => return attention::translate(node, b),
     };
-    let (rows, inner) = matrix(a, trans_a)?;
-    let (inner_b, columns) = matrix(b, trans_b)?;
-    if inner != inner_b {
-        return Err(node.shape_error("matrices that multiply", (&a.shape, &b.shape)));
-    }
-    let out = vec![rows, columns];
-    if let Some(bias) = node.optional(2)
-        && broadcast(&bias.shape, &out).as_ref() != Some(&out)
-    {
-        return Err(node.shape_error("a bias that fits the product", (&bias.shape, &out)));
-    }
-    let value = Value::computed(dtype, out);
-    let work = value.len().saturating_mul(inner as u64);
-    let op = Op::Gemm {
-        alpha,
-        beta,
-        trans_a,
-        trans_b,
-    };
-    Ok(Outcome::of_work(op, value, work))
+    Some(made.map(|id| vec![id]))
 }
 
-pub(super) fn matmul(node: &NodeCheck<'_>) -> Result<Outcome, ModelError> {
+/// `alpha A B + beta C`. A factor goes into what is constant, if it can.
+fn gemm(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+    node.arity(2, 3)?;
+    node.floats_only(b, &[0, 1, 2])?;
+    let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
+    let matrix = |b: &mut Builder<'_>, index, transposed| {
+        let id = node.input(index)?;
+        if b.rank(id) != 2 {
+            return Err(node.shape_error("two matrices", b.shape(id)));
+        }
+        match node.int(transposed, 0)? {
+            0 => Ok(id),
+            _ => b.transposed(id),
+        }
+    };
+    let (x, mut y) = (matrix(b, 0, "transA")?, matrix(b, 1, "transB")?);
+    if b.dim(x, 1) != b.dim(y, 0) {
+        return Err(node.shape_error("matrices that multiply", (b.shape(x), b.shape(y))));
+    }
+    let shape = [b.dim(x, 0), b.dim(y, 1)];
+    let scaled_first = b.known(y).is_some();
+    if scaled_first {
+        y = b.with_number(Binary::Mul, y, alpha)?;
+    }
+    let mut made = b.matmul(x, y)?;
+    if !scaled_first {
+        made = b.with_number(Binary::Mul, made, alpha)?;
+    }
+    let Some(bias) = node.optional(2) else {
+        return Ok(made);
+    };
+    if broadcast(b.shape(bias), &shape).as_deref() != Some(&shape) {
+        return Err(node.shape_error("a bias that fits the product", (b.shape(bias), shape)));
+    }
+    let bias = b.with_number(Binary::Mul, bias, beta)?;
+    b.add_to(made, bias)
+}
+
+fn matmul(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     node.arity(2, 2)?;
-    let (a, b) = (node.input(0)?, node.input(1)?);
-    let dtype = same_float(node, &[0, 1])?;
-    let (Some((inner, rest_a)), Some((columns, rest_b))) =
-        (a.shape.split_last(), b.shape.split_last())
-    else {
-        return Err(node.shape_error("two matrices", (&a.shape, &b.shape)));
+    node.floats_only(b, &[0, 1])?;
+    let (x, y) = (node.input(0)?, node.input(1)?);
+    product(node, b, x, y)
+}
+
+/// The product of two values; one of a single dimension is a row on the left, a column on the right.
+pub(super) fn product(node: &OnnxNode<'_>, b: &mut Builder<'_>, x: ValueId, y: ValueId) -> Value {
+    let shapes = (b.shape(x).to_vec(), b.shape(y).to_vec());
+    let (row, column) = (shapes.0.len() == 1, shapes.1.len() == 1);
+    let left = match shapes.0.as_slice() {
+        &[inner] => b.reshape(x, &[1, inner])?,
+        _ => x,
     };
-    let (Some((rows, batch_a)), Some((inner_b, batch_b))) =
-        (rest_a.split_last(), rest_b.split_last())
-    else {
-        return Err(node.shape_error("two matrices", (&a.shape, &b.shape)));
+    let right = match shapes.1.as_slice() {
+        &[inner] => b.reshape(y, &[inner, 1])?,
+        _ => y,
     };
-    let batch = broadcast(batch_a, batch_b).filter(|_| inner == inner_b);
-    let Some(mut out) = batch else {
-        return Err(node.shape_error("matrices that multiply", (&a.shape, &b.shape)));
+    let fit = match (b.shape(left), b.shape(right)) {
+        ([batch_x @ .., _, inner], [batch_y @ .., other, _]) => {
+            inner == other && broadcast(batch_x, batch_y).is_some()
+        }
+        _ => false,
     };
-    out.extend([*rows, *columns]);
-    let work = elements(&out)
-        .unwrap_or(u64::MAX)
-        .saturating_mul(*inner as u64);
-    Ok(Outcome::of_work(
-        Op::MatMul,
-        Value::computed(dtype, out),
-        work,
-    ))
+    if !fit {
+        return Err(node.shape_error("matrices that multiply", shapes));
+    }
+    let made = b.matmul(left, right)?;
+    let mut shape = b.shape(made).to_vec();
+    if column {
+        shape.pop();
+    }
+    if row {
+        shape.remove(shape.len().saturating_sub(if column { 1 } else { 2 }));
+    }
+    b.reshape(made, &shape)
 }

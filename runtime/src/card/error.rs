@@ -98,6 +98,12 @@ pub enum CardError {
         /// Block means given.
         found: usize,
     },
+    /// The card says of the file's inputs or output what means nothing.
+    #[error("the card's interface: {found}")]
+    Interface {
+        /// What is wrong.
+        found: String,
+    },
     /// An engine failed at a golden image.
     #[error("seed {seed}: {reason}")]
     MakeGolden {

@@ -86,6 +86,24 @@ pub struct Card {
     /// Images by which an engine is checked.
     #[serde(default)]
     pub golden: Vec<Golden>,
+    /// What the file's inputs take and what its output is, where dreamlet did not export it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<InterfaceCard>,
+}
+
+/// What the inputs of a file take and what its output is, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InterfaceCard {
+    /// Name of an input, and `normal`, `uniform`, `class`, `onehot:COUNT` or `constant:VALUE`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<(String, String)>,
+    /// Name of the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// `chw` or `hwc`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
 }
 
 /// A generator's latent vector.
@@ -116,6 +134,7 @@ impl Card {
             license: String::new(),
             tolerance: Tolerance::default(),
             golden: Vec::new(),
+            interface: None,
         }
     }
 

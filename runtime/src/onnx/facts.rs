@@ -3,27 +3,12 @@
 use alloc::format;
 use alloc::string::ToString;
 
-use dreamlet_onnx::{ModelError, OutputActivation};
+use dreamlet_onnx::ModelError;
 
-use super::{OnnxFile, OnnxFileError};
+use super::assumptions::Assumptions;
+use super::file::{OnnxFile, OnnxFileError};
 use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
-
-/// What is taken as given where a file does not say it. A card in the file goes before all of
-/// these.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Assumptions {
-    /// What black and white are. Without it, 0 to 1 where the last activation is Sigmoid and -1 to
-    /// 1 where it is Tanh; anything else is an error.
-    pub range: Option<PixelRange>,
-    /// What latents are drawn from. Without it, normal.
-    pub distribution: Option<Distribution>,
-    /// Shape of the image, for an output that is flat, `[N, values]`. Not needed for `[N, channels,
-    /// height, width]`.
-    pub shape: Option<Shape>,
-    /// Number of classes, for a generator with a class input whose graph does not show it.
-    pub classes: Option<usize>,
-}
 
 /// What an engine must know beside the graph.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,24 +32,19 @@ impl Assumptions {
     pub fn facts(&self, file: &OnnxFile) -> Result<Facts, OnnxFileError> {
         let shape = image_shape(file, self)?;
         shape.check().map_err(|error| ModelError::Signature {
-            expected: "an output [N, C, H, W] with 1 or 3 channels (where channels come last, as Keras has them, convert with tf2onnx --outputs-as-nchw OUTPUT)".into(),
+            expected: "an output [N, C, H, W] or [N, H, W, C] with 1 or 3 channels".into(),
             found: format!(
                 "[N, {}, {}, {}]: {error}",
                 shape.channels, shape.height, shape.width
             ),
         })?;
         let card = file.card.as_ref();
-        let hint = |activation| match activation {
-            OutputActivation::Sigmoid => PixelRange::UNIT,
-            OutputActivation::Tanh => PixelRange::SIGNED,
-        };
-        let range = card.map(|card| card.range).or(self.range).or(file
-            .graph
-            .inspection
-            .output_activation
-            .map(hint));
+        let inspection = &file.graph.inspection;
+        let bounds = inspection.output_range;
+        let bounds = bounds.map(|(low, high)| PixelRange { low, high });
+        let range = card.map(|card| card.range).or(self.range).or(bounds);
         let range = range.ok_or(OnnxFileError::Missing {
-            fact: "what black and white are (the last operator is neither Sigmoid nor Tanh)",
+            fact: "what black and white are (no last operator bounds the output to 0..1, -1..1 or 0..255)",
             assumption: "range",
         })?;
         range.check().map_err(|error| ModelError::Signature {
@@ -72,9 +52,11 @@ impl Assumptions {
             found: error.to_string(),
         })?;
         let classes = class_count(file, self)?;
+        let uniform = inspection.uniform.then_some(Distribution::Uniform);
         let distribution = card
             .map(|card| card.latent.distribution)
             .or(self.distribution)
+            .or(uniform)
             .unwrap_or_default();
         Ok(Facts {
             shape,
@@ -116,7 +98,7 @@ fn image_shape(file: &OnnxFile, assumptions: &Assumptions) -> Result<Shape, Onnx
 
 fn class_count(file: &OnnxFile, assumptions: &Assumptions) -> Result<usize, OnnxFileError> {
     let inspection = &file.graph.inspection;
-    if inspection.class_name.is_none() {
+    if !inspection.conditional {
         return Ok(0);
     }
     let said = match &file.card {

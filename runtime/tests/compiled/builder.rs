@@ -339,7 +339,9 @@ impl Builder {
             layer.emit((&mut file[at..at + LAYER_LEN]).try_into().unwrap());
         }
         file.extend(&self.weights);
+        let versions = layers.iter().map(|layer| layer.op.version());
         let mut header = Header {
+            version: versions.max().unwrap(),
             file_len: file.len() as u32,
             checksum: 0,
             scratch_len: self.scratch as u32,

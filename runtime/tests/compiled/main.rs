@@ -8,4 +8,5 @@ mod int8;
 mod int8_layer;
 mod layers;
 mod small;
+mod strided;
 mod whole;

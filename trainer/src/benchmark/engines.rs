@@ -1,6 +1,5 @@
 //! The engines that images are timed in.
 
-use dreamlet_onnx::Limits;
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::image::PixelRange;
@@ -77,12 +76,16 @@ fn failed<E: ToString>(engine: &'static str) -> impl Fn(E) -> VerifyError {
 }
 
 pub(super) fn open_tract(model: &[u8]) -> Result<OnnxGenerator, VerifyError> {
-    OnnxGenerator::from_bytes(model, &Limits::default(), &assumptions()).map_err(failed("tract"))
+    OnnxGenerator::from_bytes(model, &assumptions()).map_err(failed("tract"))
 }
 
 /// The file in onnxruntime, on so many threads.
 pub(super) fn open_onnxruntime(model: &[u8], threads: usize) -> Result<OnnxRuntime, VerifyError> {
-    let (file, _) = verify::open(model)?;
+    let options = verify::Options {
+        assumptions: assumptions(),
+        ..verify::Options::default()
+    };
+    let (file, _) = verify::open(model, &options)?;
     OnnxRuntime::with_threads(model, &file.graph.inspection, threads)
 }
 

@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use dreamlet_onnx::Limits;
 use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
 use super::Times;
@@ -57,7 +56,7 @@ pub(crate) fn images(
     let seen = |error: OnnxFileError| VerifyError::Signature {
         reason: error.to_string(),
     };
-    let file = OnnxFile::from_bytes(model, &Limits::default()).map_err(seen)?;
+    let file = OnnxFile::from_bytes(model, &assumptions()).map_err(seen)?;
     let facts = assumptions().facts(&file).map_err(seen)?;
     let (latent_len, conditional) = (file.graph.inspection.latent_len, facts.classes > 0);
     let Contenders {

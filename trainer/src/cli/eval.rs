@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dreamlet_compiler::cli::{ForeignModelArgs, parse_range};
-use dreamlet_onnx::{Limits, read};
+use dreamlet_onnx::read;
 use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
@@ -334,8 +334,9 @@ fn open(args: &EvalArgs) -> Result<EvalSubject, Box<dyn std::error::Error>> {
         return Ok(EvalSubject::Run(Box::new(saved), source));
     }
     of_a_run_only(args)?;
-    let file = read(path, &Limits::default()).map_err(|error| error.to_string())?;
-    let source = FileSource::new(&file, &args.foreign.assumptions());
+    let assumptions = args.foreign.assumptions();
+    let file = read(path, &assumptions.limits).map_err(|error| error.to_string())?;
+    let source = FileSource::new(&file, &assumptions);
     let named = |error| format!("{}: {error}", path.display());
     Ok(EvalSubject::File(source.map_err(named)?))
 }

@@ -115,6 +115,9 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         );
     }
     let mut generator = generator_file::open(&file, &assumptions)?;
+    for note in generator.notes() {
+        log::warn!("note: {note}");
+    }
     if (generator.card().is_some() || generator.is_compiled())
         && assumptions != Assumptions::default()
     {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dreamlet_compiler::cli::LatentChoice;
+use dreamlet_compiler::cli::ForeignModelArgs;
 
 use crate::export::verify::{Burn, Options};
 use crate::training::saved::{Saved, Which};
@@ -26,12 +26,8 @@ pub(crate) struct VerifyArgs {
     /// Compare with the first stage alone of a two-stage VAE
     #[arg(long, requires = "run")]
     first_stage: bool,
-    /// Number of classes, for a conditional generator without a card
-    #[arg(long, value_name = "COUNT")]
-    classes: Option<usize>,
-    /// What the latents are drawn from, for a generator without a card
-    #[arg(long, value_enum)]
-    latent: Option<LatentChoice>,
+    #[command(flatten)]
+    foreign: ForeignModelArgs,
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> CliResult {
@@ -47,13 +43,9 @@ pub(crate) fn run(args: &VerifyArgs) -> CliResult {
             Saved::open(path, which)
         })
         .transpose()?;
-    let defaults = Options::default();
     let options = Options {
-        classes: args.classes,
-        distribution: args
-            .latent
-            .map_or(defaults.distribution, LatentChoice::distribution),
-        ..defaults
+        assumptions: args.foreign.assumptions(),
+        ..Options::default()
     };
     verify(&args.model, saved.as_ref(), &options)
 }

@@ -32,7 +32,7 @@ pub(crate) fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportEr
         );
         return Err(wrong("image", reason));
     }
-    if found.class_name.is_some() == card.classes.is_empty() {
+    if found.conditional == card.classes.is_empty() {
         let input = if card.classes.is_empty() { "a" } else { "no" };
         let reason = format!(
             "the graph has {input} class input, the card names {} classes",

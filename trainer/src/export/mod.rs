@@ -13,7 +13,6 @@ pub(crate) mod verify;
 
 use std::path::Path;
 
-use dreamlet_onnx::Limits;
 use dreamlet_onnx::proto::ModelProto;
 use dreamlet_runtime::card::{Card, make_golden};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
@@ -38,8 +37,7 @@ pub fn save(mut model: ModelProto, mut card: Card, path: &Path) -> Result<Card, 
     card.trainer_version = env!("CARGO_PKG_VERSION").into();
     card::attach(&mut model, &card)?;
     let file = onnx::to_bytes(&model);
-    let mut engine = OnnxGenerator::from_bytes(&file, &Limits::default(), &Assumptions::default())
-        .map_err(wrong)?;
+    let mut engine = OnnxGenerator::from_bytes(&file, &Assumptions::default()).map_err(wrong)?;
     card.golden = make_golden(&card, |latent, class, image| {
         engine
             .generate(latent, class, image)

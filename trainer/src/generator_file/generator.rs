@@ -1,6 +1,5 @@
 //! A generator in the engine that its file is for.
 
-use dreamlet_onnx::Limits;
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::MAGIC;
@@ -38,11 +37,19 @@ impl FileGenerator {
                 engine: Engine::Compiled(Box::new(compiled)),
             });
         }
-        let onnx = OnnxGenerator::from_bytes(file, &Limits::default(), assumptions)?;
+        let onnx = OnnxGenerator::from_bytes(file, assumptions)?;
         Ok(Self {
             card: onnx.card().cloned(),
             engine: Engine::Onnx(Box::new(onnx)),
         })
+    }
+
+    /// What was assumed of the file, one sentence each.
+    pub(crate) fn notes(&self) -> &[String] {
+        match &self.engine {
+            Engine::Onnx(engine) => &engine.inspection().notes,
+            Engine::Compiled(_) => &[],
+        }
     }
 
     /// The card, if the file has one.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use dreamlet_onnx::{Limits, read};
+use dreamlet_onnx::read;
 use dreamlet_runtime::engine::tract::Assumptions;
 
 use super::error::{FileError, OpenError};
@@ -58,8 +58,7 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
 /// # Errors
 /// [`OpenError::Model`] if the file is refused or does not say all that is needed.
 pub fn open(path: &Path, assumptions: &Assumptions) -> Result<FileGenerator, OpenError> {
-    let limits = Limits::default();
-    read(path, &limits)
+    read(path, &assumptions.limits)
         .map_err(|error| FileError::Onnx(error.into()))
         .and_then(|file| FileGenerator::from_bytes(&file, assumptions))
         .map_err(|error| OpenError::Model {

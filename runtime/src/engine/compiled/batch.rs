@@ -1,10 +1,11 @@
 //! Several images at once.
 
 use super::engine::{Engine, u8_to_f32};
-use super::format::{ALIGNMENT, BufferRef, DType, Layer, Op};
+use super::format::{ALIGNMENT, BufferRef, DType, Layer, Op, OperandRef};
 use super::kernels::{as_bytes, as_bytes_mut};
 use super::run::{dense, run};
 use super::scratch::second_len;
+use super::strided::parts;
 use crate::generator::GenerateError;
 
 /// Dense layers that follow one another.
@@ -161,6 +162,24 @@ impl Engine<'_> {
         for layer in self.model.layers().skip(from) {
             let Ok(layer) = layer else { return true };
             let meets = |at: BufferRef, bytes: u64| matches!(at, BufferRef::Scratch(at) if u64::from(at) < end && start < u64::from(at) + bytes);
+            if let Op::Strided(kind, words) = layer.op {
+                let Some(strided) = parts(&layer, kind, words, self.model.weights()) else {
+                    return true;
+                };
+                let sizes = strided.read_sizes();
+                let mut operands = strided.operands();
+                if operands.any(|(operand, walk)| match (*operand, walk.reach(&sizes)) {
+                    (OperandRef::Scratch(at), Some((_, last))) => meets(
+                        BufferRef::Scratch(at),
+                        last.saturating_add(1).saturating_mul(4),
+                    ),
+                    _ => false,
+                }) {
+                    return true;
+                }
+                // It may write a part only.
+                continue;
+            }
             let input = layer.input_shape.bytes(layer.input_dtype);
             let second = second_len(&layer).unwrap_or(u64::MAX >> 1);
             if meets(layer.input, input) || meets(layer.second, second) {

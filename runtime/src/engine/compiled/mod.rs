@@ -5,7 +5,7 @@
 // From top to bottom; a file uses only what stands below it, or beside it to its right:
 // - `owned`, `batch`, `generate_rows`, `engine`: what a program calls
 // - `run`: one layer, from its record to the file that computes it
-// - `scanlines`, `upsample`, `f32_layers`, `int8_layers`, `elementwise`: the layers
+// - `scanlines`, `upsample`, `strided`, `f32_layers`, `int8_layers`, `elementwise`: the layers
 // - `context`: what layers run with, their buffers and weights
 // - `model`, `check`, `scratch`: what is looked at once, before anything runs
 // - `kernels`: the arithmetic, for each instruction set
@@ -32,6 +32,7 @@ mod owned;
 mod run;
 mod scanlines;
 mod scratch;
+mod strided;
 mod upsample;
 #[cfg(feature = "std")]
 mod work;

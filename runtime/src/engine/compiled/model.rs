@@ -45,7 +45,7 @@ impl<'m> Model<'m> {
         check_header(&header)?;
         let model = Self::sections(file)?;
         for (index, layer) in model.layers().enumerate() {
-            check(index, &layer?, &header, model.weights.len())?;
+            check(index, &layer?, &header, model.weights)?;
         }
         Ok(model)
     }

@@ -7,6 +7,7 @@ use super::format::{Convolution, Layer, Op};
 use super::int8_layers;
 use super::kernels::{Pod, bytes_as, bytes_as_mut};
 use super::scanlines::Scanlines;
+use super::strided::strided;
 use super::upsample::upsample;
 
 /// Runs `layer`. `image` is the image, `channels * height * width` elements of the last layer's
@@ -41,6 +42,7 @@ pub(super) fn run(
         Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) => {
             f32_layers::in_place(layer, context, buffers)
         }
+        Op::Strided(kind, words) => strided(layer, kind, words, context, scratch, image),
         Op::Bilinear(coordinates) => f32_layers::bilinear(layer, coordinates, buffers),
         Op::Pad(before, kind) => f32_layers::pad(layer, before, kind, buffers),
         Op::Dequantize(scale) => {

@@ -2,8 +2,9 @@
 
 use super::format::{HwcShape, Layer, Op};
 use super::model::Model;
+use super::strided::parts;
 
-/// Multiplications of one image in dense layers and convolutions, padding included.
+/// Multiplications of one image in dense layers, convolutions and strided layers, padding included.
 pub(super) fn products(model: &Model<'_>) -> u64 {
     let of = |layer: &Layer| {
         let pixels = |shape: HwcShape| u64::from(shape.height) * u64::from(shape.width);
@@ -24,6 +25,9 @@ pub(super) fn products(model: &Model<'_>) -> u64 {
             Op::UpsampleConv => pixels(from)
                 .saturating_mul(9 * u64::from(from.channels))
                 .saturating_mul(to.channels.into()),
+            Op::Strided(kind, words) => {
+                parts(layer, kind, words, model.weights()).map_or(0, |strided| strided.work())
+            }
             _ => 0,
         }
     };

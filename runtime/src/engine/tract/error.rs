@@ -22,6 +22,16 @@ pub enum OnnxError {
     /// tract failed at making an image.
     #[error("tract failed: {0}")]
     Run(String),
+    /// tract makes another image than the definitions of the operators do.
+    #[error(
+        "tract's image is wrong: at most {expected} from the reference were expected, {found} found. Compile the file: dreamlet compile checks its result"
+    )]
+    Differs {
+        /// The largest difference that is allowed, in elements of the output.
+        expected: f32,
+        /// The largest difference found.
+        found: f32,
+    },
     /// tract panicked; what it said went to standard error.
     #[error("tract panicked: {0}")]
     Panicked(String),

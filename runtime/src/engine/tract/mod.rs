@@ -14,11 +14,16 @@
 //! ```
 //!
 //! Files written by `dreamlet export` carry a [card](crate::card) and need nothing else. For
-//! others, with an input `[N, z]` or `[N, z, 1, 1]` and an output `[N, channels, height, width]`,
-//! what the file does not say is taken from [`Assumptions`].
+//! others, what the file does not say is taken from [`Assumptions`].
+//!
+//! # What tract is given
+//! Not the file, but its canonical graph ([`dreamlet_onnx::graph`]) for one image: so errors of an
+//! engine in old operator sets, large batches or rare modes cannot make a wrong image. At loading
+//! one image is compared with the [`reference`](mod@dreamlet_onnx::reference), for graphs of up to
+//! [`CHECKED_WORK`] multiplications.
 //!
 //! # What it allocates
-//! Loading optimizes the network for one image at a time and keeps the plan and its state. tract
+//! Loading optimizes the network for one image and keeps the plan and its state. tract
 //! takes no output buffer and allocates the values between layers anew at each call, so a call of
 //! `generate` allocates:
 //!
@@ -44,9 +49,8 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use std::path::Path;
 
-use dreamlet_onnx::proto::Message as _;
-use dreamlet_onnx::{Inspection, Limits};
-use tract_onnx::prelude::*;
+use dreamlet_onnx::graph::Graph;
+use dreamlet_onnx::{Inspection, reference};
 
 use crate::card::{Card, GoldenMatch};
 use crate::generator::{GenerateError, Generator, check_call};
@@ -56,12 +60,13 @@ use crate::onnx::OnnxFile;
 
 pub use crate::onnx::{Assumptions, Facts};
 pub use error::OnnxError;
-use plan::{Plan, guard};
+use plan::Plan;
 
-/// Batch sizes that dense networks are planned for, largest first. Convolutional ones run one image
-/// at a time, which is faster in tract 0.23: its convolutions lose more at larger batches than
-/// calls cost.
-const BATCHES: [usize; 3] = [32, 8, 1];
+/// Most multiplications of an image that loading compares with the reference: some seconds.
+pub const CHECKED_WORK: u64 = 1_000_000_000;
+
+/// How far tract may be from the reference, relative to the range of the image's elements.
+const TOLERANCE: f32 = 1e-3;
 
 /// An ONNX generator, checked, optimized and ready.
 #[derive(Debug)]
@@ -73,88 +78,99 @@ pub struct OnnxGenerator {
     range: PixelRange,
     distribution: Distribution,
     classes: usize,
-    single: Plan,
-    /// The network as it was read, where larger batches may be planned.
-    source: Option<InferenceModel>,
-    batched: Vec<Plan>,
-    batch_limit: usize,
+    plan: Plan,
     last_error: Option<OnnxError>,
 }
 
 impl OnnxGenerator {
-    /// Loads a file with default [`Limits`] and no assumptions.
+    /// Loads a file with no assumptions.
     ///
     /// # Errors
     /// [`OnnxError`] if the file is refused or does not say all that is needed.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OnnxError> {
-        let limits = Limits::default();
-        Self::from_bytes(
-            &dreamlet_onnx::read(path.as_ref(), &limits)?,
-            &limits,
-            &Assumptions::default(),
-        )
+        let assumptions = Assumptions::default();
+        let file = dreamlet_onnx::read(path.as_ref(), &assumptions.limits)?;
+        Self::from_bytes(&file, &assumptions)
     }
 
     /// Loads a file from memory.
     ///
     /// # Errors
     /// [`OnnxError`] if the file is refused or neither it nor `assumptions` say all that is needed.
-    pub fn from_bytes(
-        file: &[u8],
-        limits: &Limits,
-        assumptions: &Assumptions,
-    ) -> Result<Self, OnnxError> {
-        let file = OnnxFile::from_bytes(file, limits)?;
-        Self::from_file(file, limits, assumptions)
+    pub fn from_bytes(file: &[u8], assumptions: &Assumptions) -> Result<Self, OnnxError> {
+        let file = OnnxFile::from_bytes(file, assumptions)?;
+        Self::from_file(file, assumptions)
     }
 
     /// Loads a file that has been checked.
     ///
     /// # Errors
-    /// [`OnnxError`] if neither it nor `assumptions` say all that is needed.
-    pub fn from_file(
-        file: OnnxFile,
-        limits: &Limits,
-        assumptions: &Assumptions,
-    ) -> Result<Self, OnnxError> {
+    /// [`OnnxError`] if neither it nor `assumptions` say all that is needed, or if tract makes
+    /// another image than the reference.
+    pub fn from_file(file: OnnxFile, assumptions: &Assumptions) -> Result<Self, OnnxError> {
         let Facts {
             shape,
             range,
             distribution,
             classes,
         } = assumptions.facts(&file)?;
-        let image_len = shape.len().unwrap_or(0);
-        let OnnxFile { graph, card } = file;
-        let inspection = graph.inspection;
-        let source = guard(|| {
-            let onnx = onnx()
-                .with_ignore_value_info(true)
-                .with_ignore_output_shapes(true);
-            // tract is given what was checked, not the file: it has its own types of the same
-            // messages.
-            let checked = graph.model.encode_to_vec();
-            drop(graph.model);
-            onnx.model_for_read(&mut checked.as_slice())
-                .map_err(|error| OnnxError::load(&error))
-        })?;
-        let single = Plan::new(source.clone(), &inspection, image_len, 1)?;
-        let room = limits.value_bytes / inspection.value_bytes.max(1);
-        let batch_limit = usize::try_from(room).unwrap_or(usize::MAX);
-        let source = (!inspection.convolutional).then_some(source);
-        Ok(Self {
-            inspection,
+        let OnnxFile {
+            graph: checked,
+            card,
+        } = file;
+        let mut generator = Self {
+            plan: Plan::new(&checked.graph)?,
+            inspection: checked.inspection,
             card,
             shape,
-            image_len,
+            image_len: shape.len().unwrap_or(0),
             range,
             distribution,
             classes,
-            single,
-            source,
-            batched: Vec::new(),
-            batch_limit,
             last_error: None,
-        })
+        };
+        if generator.inspection.work <= CHECKED_WORK && !assumptions.unchecked {
+            generator.compare(&checked.graph)?;
+        }
+        Ok(generator)
+    }
+
+    /// Compares one image with the reference.
+    fn compare(&mut self, graph: &Graph) -> Result<(), OnnxError> {
+        let mut latent = [0.0].repeat(self.inspection.latent_len);
+        self.distribution.fill(0, None, &mut latent);
+        let class = self.classes.checked_sub(1).map(|last| last / 2);
+        let expected = reference::run(graph, &latent, class.unwrap_or(0));
+        let expected = expected.ok_or_else(|| OnnxError::Load("no reference".to_string()))?;
+        let mut made = [0.0].repeat(expected.len());
+        self.plan.run(&latent, class, &mut made)?;
+        let bounds = expected.iter().fold((0.0f32, 0.0f32), |(low, high), x| {
+            (low.min(*x), high.max(*x))
+        });
+        let allowed = TOLERANCE * (bounds.1 - bounds.0).max(self.range.high - self.range.low);
+        let pairs = made.iter().zip(&expected);
+        // What is not finite in both is the same.
+        let far = pairs.map(|(a, b)| {
+            if a.is_finite() || b.is_finite() {
+                (a - b).abs()
+            } else {
+                0.0
+            }
+        });
+        let most = far.fold(0.0f32, |most, x| {
+            if x.is_nan() {
+                f32::INFINITY
+            } else {
+                most.max(x)
+            }
+        });
+        match most <= allowed {
+            true => Ok(()),
+            false => Err(OnnxError::Differs {
+                expected: allowed,
+                found: most,
+            }),
+        }
     }
 
     /// What the check found out about the file.
@@ -190,9 +206,6 @@ impl OnnxGenerator {
     /// `images` has room for `n` images in channel, row, column order, and a conditional generator
     /// takes `n` classes.
     ///
-    /// Dense networks run in batches of 32 and 8, planned at the first use; convolutional ones
-    /// image by image, which is faster.
-    ///
     /// # Errors
     /// [`OnnxError::Batch`] if the lengths do not go together, [`OnnxError::Call`] for a
     /// class or latent that the generator does not take, and tract's own errors; `images` is then
@@ -222,33 +235,13 @@ impl OnnxGenerator {
         if let Some(classes) = classes {
             expect("classes", count, classes.len())?;
         }
-        let mut done = 0;
         let pixels = latents
             .chunks_exact(latent_len)
-            .zip(images.chunks_exact(image_len));
+            .zip(images.chunks_exact_mut(image_len));
         for (index, (latent, image)) in pixels.enumerate() {
             let class = classes.and_then(|classes| classes.get(index).copied());
             check_call(self, latent, class, image).map_err(OnnxError::Call)?;
-        }
-        while done < count {
-            let left = count - done;
-            let mut size = self.batch_size(left);
-            if self.plan(size).is_err() {
-                // A graph that fixes its batch inside still makes pixels one by one.
-                self.source = None;
-                size = 1;
-            }
-            let latents = latents
-                .get(done * latent_len..(done + size) * latent_len)
-                .unwrap_or_default();
-            let images = images
-                .get_mut(done * image_len..(done + size) * image_len)
-                .unwrap_or_default();
-            let classes = classes
-                .and_then(|classes| classes.get(done..done + size))
-                .unwrap_or_default();
-            self.plan(size)?.run(latents, classes, images)?;
-            done += size;
+            self.plan.run(latent, class, image)?;
         }
         Ok(())
     }
@@ -278,36 +271,6 @@ impl OnnxGenerator {
         }
         Ok(results)
     }
-
-    /// The largest planned batch that `left` images fill and memory allows.
-    fn batch_size(&self, left: usize) -> usize {
-        if self.source.is_none() {
-            return 1;
-        }
-        BATCHES
-            .into_iter()
-            .find(|size| *size <= left && *size <= self.batch_limit)
-            .unwrap_or(1)
-    }
-
-    fn plan(&mut self, size: usize) -> Result<&mut Plan, OnnxError> {
-        let Some(source) = self.source.as_ref().filter(|_| size > 1) else {
-            return Ok(&mut self.single);
-        };
-        let place = match self.batched.iter().position(|plan| plan.batch == size) {
-            Some(place) => place,
-            None => {
-                self.batched.push(Plan::new(
-                    source.clone(),
-                    &self.inspection,
-                    self.image_len,
-                    size,
-                )?);
-                self.batched.len() - 1
-            }
-        };
-        Ok(self.batched.get_mut(place).unwrap_or(&mut self.single))
-    }
 }
 
 impl Generator for OnnxGenerator {
@@ -334,8 +297,7 @@ impl Generator for OnnxGenerator {
         image: &mut [f32],
     ) -> Result<(), GenerateError> {
         check_call(self, latent, class, image)?;
-        let class = class.as_slice();
-        self.single.run(latent, class, image).map_err(|error| {
+        self.plan.run(latent, class, image).map_err(|error| {
             self.last_error = Some(error);
             GenerateError::Engine
         })

@@ -1,98 +1,62 @@
-//! A network optimized for one batch size, with the state it runs in.
+//! A network optimized for one image, with the state it runs in.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec;
-use alloc::vec::Vec;
 use core::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use dreamlet_onnx::{Inspection, ModelError};
+use dreamlet_onnx::graph::Graph;
+use dreamlet_onnx::proto::Message as _;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::model::typed::TypedSimpleState;
 
 use super::OnnxError;
 
-/// A network optimized for `batch` images at a time.
+/// A network optimized for one image.
 pub(super) struct Plan {
-    pub(super) batch: usize,
-    latent_shape: Vec<usize>,
-    /// Whether the class goes before the latent.
-    class_first: bool,
     plan: Arc<TypedSimplePlan>,
     state: TypedSimpleState,
 }
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan")
-            .field("batch", &self.batch)
-            .finish_non_exhaustive()
+        f.debug_struct("Plan").finish_non_exhaustive()
     }
 }
 
 impl Plan {
-    pub(super) fn new(
-        mut model: InferenceModel,
-        inspection: &Inspection,
-        image_len: usize,
-        batch: usize,
-    ) -> Result<Self, OnnxError> {
-        let mut latent_shape = Vec::from([batch, inspection.latent_len]);
-        latent_shape.resize(inspection.latent_rank, 1);
-        let class_first = position(&model, &inspection.latent_name)? > 0;
+    /// tract is given the canonical graph as ONNX, not the file: so it sees few operators, of one
+    /// operator set, for one image, with every shape known.
+    pub(super) fn new(graph: &Graph) -> Result<Self, OnnxError> {
         let plan = guard(|| {
-            let load = |error: TractError| OnnxError::load(&error);
-            let latent = position(&model, &inspection.latent_name)?;
-            let shape: TVec<usize> = latent_shape.iter().copied().collect();
-            let fact = InferenceFact::dt_shape(f32::datum_type(), shape);
-            model.set_input_fact(latent, fact).map_err(load)?;
-            if let Some(name) = &inspection.class_name {
-                let class = position(&model, name)?;
-                let fact = InferenceFact::dt_shape(i64::datum_type(), tvec![batch]);
-                model.set_input_fact(class, fact).map_err(load)?;
-            }
+            let bytes = graph.to_onnx().encode_to_vec();
+            let model = onnx().model_for_read(&mut bytes.as_slice());
             model
-                .into_optimized()
+                .and_then(|model| model.into_optimized())
                 .and_then(IntoRunnable::into_runnable)
-                .map_err(load)
+                .map_err(|error| OnnxError::load(&error))
         })?;
-        check_output(&plan, image_len, batch)?;
-        let state = guard(|| plan.spawn().map_err(|error| OnnxError::load(&error)))?;
-        Ok(Self {
-            batch,
-            latent_shape,
-            class_first,
-            plan,
-            state,
-        })
+        let state = spawn(&plan)?;
+        Ok(Self { plan, state })
     }
 
-    /// Runs the batch: `latents` and `images` hold `batch` vectors and images, `classes` as many or
-    /// none.
+    /// Makes one image; `class` only for a conditional generator.
     pub(super) fn run(
         &mut self,
-        latents: &[f32],
-        classes: &[usize],
-        images: &mut [f32],
+        latent: &[f32],
+        class: Option<usize>,
+        image: &mut [f32],
     ) -> Result<(), OnnxError> {
         let state = &mut self.state;
-        let (shape, class_first) = (&self.latent_shape, self.class_first);
         let result = guard(|| {
             let run = |error: TractError| OnnxError::run(&error);
-            let mut inputs: TVec<TValue> = tvec![];
-            inputs.push(Tensor::from_shape(shape, latents).map_err(run)?.into());
-            if !classes.is_empty() {
-                let classes: Vec<i64> = classes.iter().map(|class| *class as i64).collect();
-                inputs.push(
-                    Tensor::from_shape(&[classes.len()], &classes)
-                        .map_err(run)?
-                        .into(),
-                );
-                if class_first {
-                    inputs.swap(0, 1);
-                }
+            let latent = Tensor::from_shape(&[1, latent.len()], latent).map_err(run)?;
+            let mut inputs: TVec<TValue> = tvec![latent.into()];
+            if let Some(class) = class {
+                let class = i64::try_from(class).unwrap_or(i64::MAX);
+                inputs.push(Tensor::from_shape(&[1], &[class]).map_err(run)?.into());
             }
             let outputs = state.run(inputs).map_err(run)?;
             let view = outputs
@@ -104,55 +68,27 @@ impl Plan {
                 .as_ref()
                 .and_then(|view| view.as_slice())
             {
-                Some(made) if made.len() == images.len() => {
-                    images.copy_from_slice(made);
+                Some(made) if made.len() == image.len() => {
+                    image.copy_from_slice(made);
                     Ok(())
                 }
                 made => Err(OnnxError::Run(format!(
                     "made {} values, expected {}",
                     made.map_or(0, <[f32]>::len),
-                    images.len()
+                    image.len()
                 ))),
             }
         });
         if result.is_err() {
             // What failed half-way is not run again.
-            self.state = guard(|| self.plan.spawn().map_err(|error| OnnxError::load(&error)))?;
+            self.state = spawn(&self.plan)?;
         }
         result
     }
 }
 
-/// Which input of the network has a name.
-fn position(model: &InferenceModel, name: &str) -> Result<usize, OnnxError> {
-    let outlets = model.inputs.iter();
-    let found = outlets
-        .map(|outlet| model.nodes.get(outlet.node))
-        .position(|node| node.is_some_and(|n| n.name == name));
-    found.ok_or_else(|| OnnxError::Load(format!("the input {name} was lost")))
-}
-
-/// Compares tract's idea of the output with that of the check.
-fn check_output(plan: &TypedSimplePlan, image_len: usize, batch: usize) -> Result<(), OnnxError> {
-    let fact = plan
-        .model()
-        .output_fact(0)
-        .map_err(|error| OnnxError::load(&error))?;
-    let shape = fact.shape.as_concrete();
-    let len = shape.and_then(|shape| {
-        shape
-            .iter()
-            .try_fold(1usize, |product, dim| product.checked_mul(*dim))
-    });
-    if fact.datum_type != f32::datum_type() || len != image_len.checked_mul(batch) || len.is_none()
-    {
-        return Err(ModelError::Signature {
-            expected: format!("{batch} images of {image_len} values"),
-            found: format!("{fact:?}"),
-        }
-        .into());
-    }
-    Ok(())
+fn spawn(plan: &Arc<TypedSimplePlan>) -> Result<TypedSimpleState, OnnxError> {
+    guard(|| plan.spawn().map_err(|error| OnnxError::load(&error)))
 }
 
 /// Runs a piece of tract and catches its panics.

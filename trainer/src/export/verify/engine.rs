@@ -3,6 +3,10 @@
 /// An engine that takes part.
 pub(crate) trait Engine {
     fn name(&self) -> &'static str;
+    /// How many times the tolerance it may be away.
+    fn looseness(&self) -> f32 {
+        1.0
+    }
     /// Images `[batch, C, H, W]`.
     fn run(
         &mut self,

@@ -49,10 +49,10 @@ pub enum VerifyError {
         reason: String,
     },
     /// Two engines make different images.
-    #[error("{}\n{report}", difference(worst, report))]
+    #[error("{}\n{report}", difference(worst))]
     Different {
         /// The pair that differs most.
-        worst: Pair,
+        worst: Box<Pair>,
         /// All that was measured.
         report: Box<Report>,
     },
@@ -65,7 +65,7 @@ fn when(batch: usize) -> String {
     }
 }
 
-fn difference(worst: &Pair, report: &Report) -> String {
+fn difference(worst: &Pair) -> String {
     let Some(at) = &worst.largest else {
         return "the engines differ".into();
     };
@@ -75,7 +75,7 @@ fn difference(worst: &Pair, report: &Report) -> String {
         worst.left,
         worst.right,
         at.difference,
-        report.tolerance,
+        worst.tolerance,
         at.seed,
         at.batch,
         at.left,

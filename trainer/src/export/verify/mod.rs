@@ -1,23 +1,23 @@
 //! The same images from every engine.
 //!
-//! [`verify`] makes images from the same seeds with burn (the trainer), tract (what devices run)
-//! and onnxruntime (what everybody else runs), at batches of 1, 3, 32 and the rest, and compares
-//! each pair. Golden images are made by the runtime's own engine; the batches go to tract as they
-//! are, because that engine would cut them up.
+//! [`verify`] makes images from the same seeds with the reference (the operators' definitions),
+//! burn (the trainer), tract and the compiled engine (what devices run) and onnxruntime (what
+//! everybody else runs), at batches of 1, 3, 32 and the rest, and compares each with the first of
+//! them.
 
+mod compiled;
 mod engine;
 mod error;
 pub(crate) mod locate;
 pub(crate) mod onnxruntime;
+mod reference;
 mod report;
 mod tract;
 
 use std::path::Path;
 
-use dreamlet_onnx::{Inspection, Limits};
 use dreamlet_runtime::card::GoldenMatch;
-use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
-use dreamlet_runtime::latent::Distribution;
+use dreamlet_runtime::engine::tract::{Assumptions, Facts, OnnxGenerator};
 use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
 pub(crate) use engine::Engine;
@@ -49,14 +49,12 @@ pub enum OnnxRuntime {
 pub struct Options {
     /// Number of seeds, from 0.
     pub seeds: usize,
-    /// Largest absolute difference of a value that passes.
+    /// Largest difference of a value that passes, for values from -1 to 1; more for a wider range.
     pub tolerance: f32,
     /// Whether onnxruntime takes part.
     pub onnxruntime: OnnxRuntime,
-    /// Distribution of the latents of a file without a card.
-    pub distribution: Distribution,
-    /// Number of classes of a conditional generator without a card.
-    pub classes: Option<usize>,
+    /// What is taken as given of a file without a card.
+    pub assumptions: Assumptions,
 }
 
 impl Default for Options {
@@ -65,8 +63,7 @@ impl Default for Options {
             seeds: 64,
             tolerance: 1e-4,
             onnxruntime: OnnxRuntime::IfFound,
-            distribution: Distribution::Normal,
-            classes: None,
+            assumptions: Assumptions::default(),
         }
     }
 }
@@ -83,7 +80,8 @@ pub fn verify(
     burn: Option<Burn<'_>>,
     options: &Options,
 ) -> Result<Report, VerifyError> {
-    let bytes = dreamlet_onnx::read(model, &Limits::default()).map_err(VerifyError::Refused)?;
+    let bytes =
+        dreamlet_onnx::read(model, &options.assumptions.limits).map_err(VerifyError::Refused)?;
     verify_bytes(&bytes, burn, options)
 }
 
@@ -96,42 +94,40 @@ pub(crate) fn verify_bytes(
     burn: Option<Burn<'_>>,
     options: &Options,
 ) -> Result<Report, VerifyError> {
-    let (file, image) = open(model)?;
-    let found = &file.graph.inspection;
-    let classes = match (&found.class_name, &file.card) {
-        (None, _) => None,
-        (Some(_), Some(card)) if !card.classes.is_empty() => Some(card.classes.len()),
-        (Some(_), _) => Some(
-            options
-                .classes
-                .filter(|&classes| classes > 0)
-                .ok_or(VerifyError::Classes)?,
-        ),
-    };
-    let tract = tract::Tract::new(model, &file.graph)?;
-    let distribution = file.card.as_ref().map(|card| card.latent.distribution);
+    let (file, facts) = open(model, options)?;
+    let found = file.graph.inspection.clone();
     let subject = Subject {
         latent_len: found.latent_len,
-        distribution: distribution.unwrap_or(options.distribution),
-        classes,
-        image,
+        facts,
     };
-    let golden = check_golden(file.clone())?;
-
+    let failed = |engine, reason: String| VerifyError::Engine {
+        engine,
+        batch: 0,
+        reason,
+    };
     let mut engines: Vec<Box<dyn Engine + '_>> = Vec::new();
-    let compared = burn.is_some();
+    let mut left_out = Vec::new();
+    let seeds = u64::try_from(options.seeds).unwrap_or(u64::MAX);
+    if found.work.saturating_mul(seeds) <= REFERENCE_WORK {
+        engines.push(Box::new(reference::Reference(file.graph.graph.clone())));
+    } else {
+        left_out.push("the reference was left out: it would take long".to_string());
+    }
     if let Some(burn) = burn {
         engines.push(Box::new(InBurn(burn)));
     }
-    engines.push(Box::new(tract));
-    let mut missing = None;
+    let mut tract = OnnxGenerator::from_file(file.clone(), &options.assumptions)
+        .map_err(|error| failed("tract", error.to_string()))?;
+    let golden = check_golden(&mut tract, &file)?;
+    engines.push(Box::new(tract::Tract(tract)));
+    compiled::add(model, &options.assumptions, &mut engines, &mut left_out)?;
     if options.onnxruntime != OnnxRuntime::Skip {
-        match onnxruntime::OnnxRuntime::new(model, found) {
+        match onnxruntime::OnnxRuntime::new(model, &found) {
             Ok(engine) => engines.push(Box::new(engine)),
             Err(error @ VerifyError::Library(_))
-                if options.onnxruntime == OnnxRuntime::IfFound && (compared || golden > 0) =>
+                if options.onnxruntime == OnnxRuntime::IfFound && engines.len() > 1 =>
             {
-                missing = Some(error.to_string());
+                left_out.push(format!("onnxruntime was left out: {error}"));
             }
             Err(error) => return Err(error),
         }
@@ -139,49 +135,43 @@ pub(crate) fn verify_bytes(
     if engines.len() == 1 && golden == 0 {
         return Err(VerifyError::NothingToCompare);
     }
-    let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
-    let report = Report::new(&names, options.tolerance, golden, missing);
+    let wide = (facts.range.high - facts.range.low) / 2.0;
+    let tolerance = options.tolerance * wide.max(1.0);
+    let of = |engine: &dyn Engine| (engine.name(), tolerance * engine.looseness());
+    let engines_of: Vec<_> = engines.iter().map(|engine| of(&**engine)).collect();
+    let report = Report::new(&engines_of, golden, left_out);
     compare(&mut engines, &subject, options.seeds, report)
 }
 
-/// Checks a file and gives it with the channels, rows and columns of its images.
+/// Most multiplications that the reference makes in all: some tens of seconds.
+const REFERENCE_WORK: u64 = 8_000_000_000;
+
+/// Checks a file and gives it with what is known of its images.
 ///
 /// # Errors
-/// [`VerifyError::Refused`]; [`VerifyError::Signature`] for inputs and outputs that not every
-/// engine here takes, and a broken card.
-pub(crate) fn open(model: &[u8]) -> Result<(OnnxFile, [usize; 3]), VerifyError> {
-    let wrong = |reason: String| VerifyError::Signature { reason };
-    let file = OnnxFile::from_bytes(model, &Limits::default()).map_err(|error| match error {
+/// [`VerifyError::Refused`]; [`VerifyError::Signature`] for what neither the file nor the options
+/// say, and a broken card.
+pub(crate) fn open(model: &[u8], options: &Options) -> Result<(OnnxFile, Facts), VerifyError> {
+    let wrong = |error: OnnxFileError| match error {
         OnnxFileError::Graph(error) => VerifyError::Refused(error),
-        error => wrong(error.to_string()),
-    })?;
-    let Inspection {
-        latent_name,
-        latent_len,
-        latent_rank,
-        output_name,
-        output_dims,
-        ..
-    } = &file.graph.inspection;
-    if *latent_rank != 2 {
-        return Err(wrong(format!(
-            "the input `{latent_name}` has dimensions [N, {latent_len}, 1, 1], expected [N, z]"
-        )));
-    }
-    match <[usize; 3]>::try_from(output_dims.as_slice()) {
-        Ok(image) => Ok((file, image)),
-        Err(_) => Err(wrong(format!(
-            "the output `{output_name}` has dimensions {output_dims:?} behind the batch, expected [N, C, H, W]"
-        ))),
-    }
+        OnnxFileError::Missing {
+            assumption: "classes",
+            ..
+        } => VerifyError::Classes,
+        error => VerifyError::Signature {
+            reason: error.to_string(),
+        },
+    };
+    let said = &options.assumptions;
+    let file = OnnxFile::from_bytes(model, said).map_err(wrong)?;
+    let facts = said.facts(&file).map_err(wrong)?;
+    Ok((file, facts))
 }
 
 /// What the engines are compared on.
 struct Subject {
     latent_len: usize,
-    distribution: Distribution,
-    classes: Option<usize>,
-    image: [usize; 3],
+    facts: Facts,
 }
 
 struct InBurn<'a>(Burn<'a>);
@@ -211,9 +201,10 @@ fn compare(
     for batch in batches(seeds) {
         let mut latents = vec![0.0; batch * subject.latent_len];
         for (seed, latent) in (first..).zip(latents.chunks_mut(subject.latent_len)) {
-            subject.distribution.fill(seed as u64, None, latent);
+            subject.facts.distribution.fill(seed as u64, None, latent);
         }
-        let chosen = subject.classes.map(|classes| {
+        let classes = subject.facts.classes;
+        let chosen = (classes > 0).then(|| {
             (first..first + batch)
                 .map(|seed| (seed % classes) as i64)
                 .collect::<Vec<_>>()
@@ -229,7 +220,7 @@ fn compare(
             let made = engine
                 .run(&latents, chosen.as_deref(), batch)
                 .map_err(failed)?;
-            let expected = batch * subject.image.iter().product::<usize>();
+            let expected = batch * subject.facts.shape.len().unwrap_or(0);
             if made.len() != expected {
                 return Err(failed(format!(
                     "{} values, expected {expected}",
@@ -245,7 +236,7 @@ fn compare(
             }
             images.push(made);
         }
-        report.add(&images, first as u64, batch, subject.image);
+        report.add(&images, first as u64, batch, subject.facts.shape);
         first += batch;
     }
     verdict(report)
@@ -255,11 +246,11 @@ fn compare(
 fn verdict(report: Report) -> Result<Report, VerifyError> {
     let worst = report.worst().filter(|pair| {
         let largest = pair.largest.as_ref();
-        largest.is_some_and(|largest| largest.difference > report.tolerance)
+        largest.is_some_and(|largest| largest.difference > pair.tolerance)
     });
     match worst.cloned() {
         Some(worst) => Err(VerifyError::Different {
-            worst,
+            worst: Box::new(worst),
             report: Box::new(report),
         }),
         None => Ok(report),
@@ -280,18 +271,16 @@ fn batches(seeds: usize) -> Vec<usize> {
     batches
 }
 
-/// Makes the card's golden images again with the runtime's engine and gives their number.
-fn check_golden(file: OnnxFile) -> Result<usize, VerifyError> {
-    let Some(card) = file.card.clone() else {
+/// Makes the card's golden images again with tract and gives their number.
+fn check_golden(tract: &mut OnnxGenerator, file: &OnnxFile) -> Result<usize, VerifyError> {
+    let Some(card) = &file.card else {
         return Ok(0);
     };
-    let made = OnnxGenerator::from_file(file, &Limits::default(), &Assumptions::default())
-        .and_then(|mut generator| generator.check_golden())
-        .map_err(|error| VerifyError::Engine {
-            engine: "the runtime's tract",
-            batch: 1,
-            reason: error.to_string(),
-        })?;
+    let made = tract.check_golden().map_err(|error| VerifyError::Engine {
+        engine: "tract",
+        batch: 1,
+        reason: error.to_string(),
+    })?;
     for (golden, found) in card.golden.iter().zip(&made) {
         if let GoldenMatch::Different {
             worst,

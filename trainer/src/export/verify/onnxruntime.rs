@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use dreamlet_onnx::Inspection;
+use dreamlet_onnx::{DType, InputKind, Inspection};
 use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
@@ -77,7 +77,7 @@ impl OnnxRuntime {
 
     /// Whether it takes a class.
     pub(crate) fn conditional(&self) -> bool {
-        self.found.class_name.is_some()
+        self.found.conditional
     }
 
     fn images(
@@ -86,20 +86,113 @@ impl OnnxRuntime {
         classes: Option<&[i64]>,
         batch: usize,
     ) -> ort::Result<Vec<f32>> {
-        let latents = Tensor::from_array(([batch, self.found.latent_len], latents.to_vec()))?;
-        let mut inputs = vec![(
-            self.found.latent_name.clone(),
-            SessionInputValue::from(latents),
-        )];
-        if let (Some(name), Some(classes)) = (&self.found.class_name, classes) {
-            let classes = Tensor::from_array(([batch], classes.to_vec()))?;
-            inputs.push((name.clone(), SessionInputValue::from(classes)));
+        // A file that fixes its batch gets full ones; what is missing repeats the last.
+        let at_once = self.found.batch.unwrap_or(batch).max(1);
+        let mut images = Vec::new();
+        for first in (0..batch).step_by(at_once) {
+            let rows: Vec<usize> = (first..first + at_once)
+                .map(|row| row.min(batch.saturating_sub(1)))
+                .collect();
+            let made = self.rows(latents, classes, &rows)?;
+            let wanted = (batch - first).min(at_once);
+            images.extend(made.into_iter().take(wanted).flatten());
+        }
+        Ok(images)
+    }
+
+    /// The images of these rows of latents.
+    fn rows(
+        &mut self,
+        latents: &[f32],
+        classes: Option<&[i64]>,
+        rows: &[usize],
+    ) -> ort::Result<Vec<Vec<f32>>> {
+        let mut inputs = Vec::new();
+        for input in &self.found.inputs {
+            let class = |row: usize| {
+                classes
+                    .and_then(|classes| classes.get(row))
+                    .copied()
+                    .unwrap_or(0)
+            };
+            let len: usize = input.shape.iter().product();
+            let numbers: Vec<f32> = rows
+                .iter()
+                .flat_map(|&row| match input.kind {
+                    InputKind::Normal | InputKind::Uniform => {
+                        let begin = row * self.found.latent_len + input.offset;
+                        let part = latents.get(begin..begin + len).unwrap_or_default();
+                        let mixed = input.kind == InputKind::Uniform && !self.found.uniform;
+                        let uniform = |x: f32| libm::erff(x * core::f32::consts::FRAC_1_SQRT_2);
+                        part.iter()
+                            .map(|x| if mixed { uniform(*x) } else { *x })
+                            .collect()
+                    }
+                    InputKind::Class => vec![class(row) as f32; len],
+                    InputKind::OneHot(count) => (0..count as i64)
+                        .map(|i| f32::from(u8::from(i == class(row))))
+                        .collect(),
+                    InputKind::Constant(value) => vec![value; len],
+                })
+                .collect();
+            let mut shape = input.shape.clone();
+            if let Some(images) = shape.first_mut() {
+                *images = rows.len();
+            }
+            let value: SessionInputValue<'_> = match input.dtype {
+                DType::F32 => Tensor::from_array((shape, numbers))?.into(),
+                DType::F64 => {
+                    let doubles: Vec<f64> = numbers.iter().map(|x| f64::from(*x)).collect();
+                    Tensor::from_array((shape, doubles))?.into()
+                }
+                DType::I32 => {
+                    let ints: Vec<i32> = numbers.iter().map(|x| *x as i32).collect();
+                    Tensor::from_array((shape, ints))?.into()
+                }
+                DType::I64 => {
+                    let ints: Vec<i64> = numbers.iter().map(|x| *x as i64).collect();
+                    Tensor::from_array((shape, ints))?.into()
+                }
+                other => {
+                    let name = &input.name;
+                    return Err(ort::Error::new(format!("the input {name} is of {other:?}")));
+                }
+            };
+            inputs.push((input.name.clone(), value));
         }
         let outputs = self.session.run(inputs)?;
         let output = outputs
             .get(&self.found.output_name)
             .ok_or_else(|| ort::Error::new("no output of that name"))?;
-        Ok(output.try_extract_tensor::<f32>()?.1.to_vec())
+        let all = match output.try_extract_tensor::<f32>() {
+            Ok((_, all)) => all.to_vec(),
+            Err(_) => {
+                let (_, bytes) = output.try_extract_tensor::<u8>()?;
+                bytes.iter().map(|x| f32::from(*x) / 255.0).collect()
+            }
+        };
+        let len = all.len() / rows.len().max(1);
+        let images = all.chunks(len.max(1));
+        Ok(images
+            .map(|image| channels_first(&self.found, image))
+            .collect())
+    }
+}
+
+/// An image with channels first, as every other engine makes it.
+fn channels_first(found: &Inspection, image: &[f32]) -> Vec<f32> {
+    match (found.channels_last, found.output_dims.as_slice()) {
+        (true, [channels, ..]) => {
+            let of = |channel| {
+                image
+                    .iter()
+                    .skip(channel)
+                    .step_by((*channels).max(1))
+                    .copied()
+            };
+            (0..*channels).flat_map(of).collect()
+        }
+        _ => image.to_vec(),
     }
 }
 

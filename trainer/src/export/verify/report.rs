@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use dreamlet_runtime::image::Shape;
+
 /// A value that two engines see differently.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
@@ -28,61 +30,48 @@ pub struct Pair {
     pub right: &'static str,
     /// Where they differ most, once images have been compared.
     pub largest: Option<Difference>,
+    /// Largest difference that passes.
+    pub tolerance: f32,
     engines: [usize; 2],
 }
 
 /// What [`verify`](super::verify) measured. Prints as a small table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// Every pair of engines.
+    /// The first engine with each other.
     pub pairs: Vec<Pair>,
     /// Sizes of the batches, together the number of seeds.
     pub batches: Vec<usize>,
-    /// Largest difference that passes.
-    pub tolerance: f32,
     /// Golden images of the card that tract made again.
     pub golden: usize,
-    /// Why onnxruntime did not take part, where it was wanted.
-    pub missing: Option<String>,
+    /// What else there is to say, such as why an engine did not take part.
+    pub notes: Vec<String>,
 }
 
 impl Report {
-    pub(super) fn new(
-        names: &[&'static str],
-        tolerance: f32,
-        golden: usize,
-        missing: Option<String>,
-    ) -> Self {
-        let mut pairs = Vec::new();
-        for (i, &left) in names.iter().enumerate() {
-            for (j, &right) in names.iter().enumerate().skip(i + 1) {
-                pairs.push(Pair {
-                    left,
-                    right,
-                    largest: None,
-                    engines: [i, j],
-                });
-            }
-        }
-        Self {
-            pairs,
-            batches: Vec::new(),
+    /// `engines` are names and tolerances.
+    pub(super) fn new(engines: &[(&'static str, f32)], golden: usize, notes: Vec<String>) -> Self {
+        let others = engines.iter().enumerate().skip(1);
+        let pairs = others.map(|(at, &(right, tolerance))| Pair {
+            left: engines.first().map_or("", |first| first.0),
+            right,
+            largest: None,
             tolerance,
+            engines: [0, at],
+        });
+        Self {
+            pairs: pairs.collect(),
+            batches: Vec::new(),
             golden,
-            missing,
+            notes,
         }
     }
 
     /// Compares one batch: the images of each engine, in the order of the names.
-    pub(super) fn add(
-        &mut self,
-        images: &[Vec<f32>],
-        first_seed: u64,
-        batch: usize,
-        [channels, height, width]: [usize; 3],
-    ) {
+    pub(super) fn add(&mut self, images: &[Vec<f32>], first_seed: u64, batch: usize, shape: Shape) {
         self.batches.push(batch);
-        let len = channels * height * width;
+        let (height, width) = (shape.height, shape.width);
+        let len = shape.channels * height * width;
         for pair in &mut self.pairs {
             let [Some(left), Some(right)] = pair.engines.map(|engine| images.get(engine)) else {
                 continue;
@@ -119,7 +108,10 @@ impl Report {
     }
 
     pub(super) fn worst(&self) -> Option<&Pair> {
-        let size = |pair: &Pair| pair.largest.map_or(0.0, |largest| largest.difference);
+        let size = |pair: &Pair| {
+            let largest = pair.largest.map_or(0.0, |largest| largest.difference);
+            largest / pair.tolerance
+        };
         self.pairs.iter().max_by(|a, b| size(a).total_cmp(&size(b)))
     }
 }
@@ -133,7 +125,7 @@ impl fmt::Display for Report {
             let Some(largest) = &pair.largest else {
                 continue;
             };
-            let verdict = if largest.difference <= self.tolerance {
+            let verdict = if largest.difference <= pair.tolerance {
                 "ok"
             } else {
                 "TOO LARGE"
@@ -141,16 +133,16 @@ impl fmt::Display for Report {
             let engines = format!("{} - {}", pair.left, pair.right);
             writeln!(
                 f,
-                "  {engines:<22} {:>9.2e}  of {:.0e}  {verdict}",
-                largest.difference, self.tolerance
+                "  {engines:<24} {:>9.2e}  of {:.0e}  {verdict}",
+                largest.difference, pair.tolerance
             )?;
         }
         if self.golden > 0 {
             writeln!(f, "  {} golden images made again", self.golden)?;
         }
-        match &self.missing {
-            Some(missing) => writeln!(f, "  onnxruntime was left out: {missing}"),
-            None => Ok(()),
+        for note in &self.notes {
+            writeln!(f, "  {note}")?;
         }
+        Ok(())
     }
 }

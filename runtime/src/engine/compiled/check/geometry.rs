@@ -20,7 +20,8 @@ impl Check<'_> {
             | Op::Prelu
             | Op::Binary(..)
             | Op::Quantize(_)
-            | Op::Dequantize(_) => same(input == output),
+            | Op::Dequantize(_)
+            | Op::Strided(..) => same(input == output),
             Op::UpsampleConv => same(
                 u64::from(output.height) == 2 * u64::from(input.height)
                     && u64::from(output.width) == 2 * u64::from(input.width),

@@ -57,6 +57,7 @@ impl Check<'_> {
                 pad(outputs),
             ),
             Op::Affine | Op::Prelu => (Some(outputs), outputs),
+            Op::Strided(_, words) => (Some(words.into()), 0),
             Op::Lookup => (output.len().checked_mul(self.header.classes.into()), 0),
             _ => (Some(0), 0),
         };
@@ -76,7 +77,7 @@ impl Check<'_> {
 
     fn in_weights(&self, what: &'static str, offset: u32, len: u64) -> Result<(), FormatError> {
         let offset = u64::from(offset);
-        if offset % 4 == 0 && offset.saturating_add(len) <= self.weights_len {
+        if offset % 4 == 0 && offset.saturating_add(len) <= self.weights.len() as u64 {
             return Ok(());
         }
         Err(FormatError::Range {
@@ -84,7 +85,7 @@ impl Check<'_> {
             what,
             offset,
             len,
-            section: self.weights_len,
+            section: self.weights.len() as u64,
         })
     }
 
@@ -120,7 +121,10 @@ impl Check<'_> {
                     && input_shape == HwcShape::vector(self.header.latent_len);
                 self.ensure(fits, "latent", input_shape.len())?;
             }
-            BufferRef::None => self.ensure(layer.op == Op::Lookup, "input", u64::from(u32::MAX))?,
+            BufferRef::None => {
+                let none = matches!(layer.op, Op::Lookup | Op::Strided(..));
+                self.ensure(none, "input", u64::from(u32::MAX))?;
+            }
             BufferRef::Image => return Err(self.error("input", 0)),
             BufferRef::Scratch(_) => {}
         }

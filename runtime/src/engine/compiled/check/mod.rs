@@ -2,6 +2,7 @@
 
 mod geometry;
 mod memory;
+mod strided;
 
 use super::context::F32_LAYERS;
 use super::format::{Activation, DType, FormatError, Header, Layer, Op};
@@ -13,7 +14,7 @@ struct Check<'a> {
     index: usize,
     layer: &'a Layer,
     header: &'a Header,
-    weights_len: u64,
+    weights: &'a [u8],
 }
 
 /// Checks layer number `index` of a model: shapes, dtypes, ranges.
@@ -21,13 +22,13 @@ pub(super) fn check(
     index: usize,
     layer: &Layer,
     header: &Header,
-    weights_len: usize,
+    weights: &[u8],
 ) -> Result<(), FormatError> {
     let check = Check {
         index,
         layer,
         header,
-        weights_len: weights_len as u64,
+        weights,
     };
     check.left_out()?;
     check.shapes()?;
@@ -36,7 +37,11 @@ pub(super) fn check(
     check.geometry()?;
     check.sums()?;
     check.weights()?;
-    check.buffers()
+    check.buffers()?;
+    match layer.op {
+        Op::Strided(kind, words) if F32_LAYERS => check.strided(kind, words),
+        _ => Ok(()),
+    }
 }
 
 impl Check<'_> {
@@ -118,6 +123,7 @@ impl Check<'_> {
             | Op::ConcatChannels(_)
             | Op::HwcToChw
             | Op::ChwToHwc => input == output && input != F16 && weights.is_none(),
+            Op::Strided(..) => input == F32 && weights == Some(F32) && output == F32,
             Op::Lookup => weights == Some(output) && matches!(output, F32 | I16 | I8),
             Op::Quantize(scale) => {
                 input == F32

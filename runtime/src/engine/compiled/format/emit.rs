@@ -5,6 +5,7 @@ use super::layer::{
     Layer, Op, PadKind,
 };
 use super::record::{COL2IM_CONV, IMAGE, LATENT, NONE, WORDS, field};
+use super::strided::STRIDED;
 
 impl Layer {
     /// Writes the record.
@@ -141,6 +142,7 @@ impl Op {
             Self::Quantize(scale) => (17, few(&[scale.to_bits()])),
             Self::Dequantize(scale) => (18, few(&[scale.to_bits()])),
             Self::UpsampleConv => (19, few(&[])),
+            Self::Strided(kind, words) => (STRIDED + kind as u32, few(&[words])),
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::latent::Distribution;
 
 /// The first eight bytes of the file.
 pub const MAGIC: [u8; 8] = *b"dreamlet";
-/// The format that is written, and the newest one that is read.
-pub const VERSION: u16 = 1;
+/// The newest format that is written and read.
+pub const VERSION: u16 = 2;
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 64;
 /// Where the checksummed bytes begin.
@@ -35,6 +35,9 @@ pub(super) mod field {
 /// What the header says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Header {
+    /// The format: the first one that has all the file's operations
+    /// ([`Op::version`](super::Op::version)), so that older engines read what they can run.
+    pub version: u16,
     /// Bytes of the whole file.
     pub file_len: u32,
     /// [`checksum`](super::checksum()) of the bytes from 20 to the end.
@@ -61,6 +64,7 @@ impl Header {
     /// Of a model that makes nothing.
     #[cfg(feature = "std")]
     pub(crate) const EMPTY: Self = Self {
+        version: VERSION,
         file_len: 0,
         checksum: 0,
         scratch_len: 0,
@@ -111,6 +115,7 @@ impl Header {
             }
         };
         Ok(Self {
+            version,
             file_len: word(field::FILE_LEN),
             checksum: word(field::CHECKSUM),
             scratch_len: word(field::SCRATCH_LEN),
@@ -135,7 +140,7 @@ impl Header {
     pub fn emit(&self, bytes: &mut [u8; HEADER_LEN]) {
         let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let fields = [
-            (field::VERSION, u32::from(VERSION)),
+            (field::VERSION, u32::from(self.version)),
             (field::FILE_LEN, self.file_len),
             (field::CHECKSUM, self.checksum),
             (field::SCRATCH_LEN, self.scratch_len),

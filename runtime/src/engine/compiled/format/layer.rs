@@ -1,5 +1,7 @@
 //! What a layer is.
 
+use super::strided::StridedKind;
+
 /// Bytes of a record.
 pub const LAYER_LEN: usize = 128;
 
@@ -290,6 +292,21 @@ pub enum Op {
     Quantize(f32),
     /// i8, u8 or i16 to f32: the element times this.
     Dequantize(f32),
+    /// General work over an index space, f32, told by so many words that the weights point to; see
+    /// [`StridedKind`]. The words name what is read: [`Layer::input`] and [`Layer::second`] are
+    /// none, the input's shape is that of the output, and there is no activation.
+    Strided(StridedKind, u32),
+}
+
+impl Op {
+    /// The first version of the format that has it.
+    #[must_use]
+    pub const fn version(self) -> u16 {
+        match self {
+            Self::Strided(..) => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// One layer.

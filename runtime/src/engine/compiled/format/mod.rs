@@ -15,6 +15,9 @@ mod layer;
 mod packing;
 mod parse;
 mod record;
+mod strided;
+#[cfg(feature = "alloc")]
+mod strided_emit;
 
 pub use checksum::checksum;
 pub use error::FormatError;
@@ -26,3 +29,12 @@ pub use layer::{
     LAYER_LEN, Layer, Op, PadKind, Requantization, Weights,
 };
 pub use packing::{ALIGNMENT, BLOCK, padded};
+pub use strided::{
+    MAX_CONSTANTS, MAX_INSTRUCTIONS, MAX_OPERANDS, MAX_RANK, MapOp, OperandRef, REGISTERS,
+    Reduction, StridedKind,
+};
+pub(crate) use strided::{Parts, SourceCode, Strided, Walk};
+#[cfg(feature = "alloc")]
+pub use strided_emit::{
+    Instruction, Source, StridedError, StridedLayer, StridedOperand, StridedWork, Strides,
+};

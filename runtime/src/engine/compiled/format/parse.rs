@@ -6,6 +6,7 @@ use super::layer::{
     LAYER_LEN, Layer, Op, PadKind, Requantization, Weights,
 };
 use super::record::{COL2IM_CONV, IMAGE, LATENT, NONE, WORDS, field};
+use super::strided::{STRIDED, StridedKind};
 
 struct Words {
     layer: usize,
@@ -130,7 +131,13 @@ impl Words {
             17 => Op::Quantize(float(0)),
             18 => Op::Dequantize(float(0)),
             19 => Op::UpsampleConv,
-            found => return Err(self.error("operation", found)),
+            found => {
+                let kind = found.checked_sub(STRIDED);
+                match kind.and_then(|kind| StridedKind::ALL.get(kind as usize)) {
+                    Some(kind) => Op::Strided(*kind, self.value(0)),
+                    None => return Err(self.error("operation", found)),
+                }
+            }
         })
     }
 

@@ -4,6 +4,7 @@ mod sealed {
     pub(in super::super::super) trait Pod: Copy {}
     impl Pod for f32 {}
     impl Pod for i32 {}
+    impl Pod for u32 {}
     impl Pod for i16 {}
     impl Pod for u16 {}
     impl Pod for i8 {}

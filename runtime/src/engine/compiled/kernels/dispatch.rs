@@ -11,6 +11,7 @@ use super::dense::DenseCall;
 ))]
 use super::isa::Isa;
 use super::isa::SimdLevel;
+use super::strided::StridedCall;
 use super::upsample::{Interleave, subtract};
 use super::vector::F32Vector;
 use super::vector::portable::PortableF32x4;
@@ -119,6 +120,19 @@ impl Kernel for (Interleave<'_>, *mut f32) {
     #[inline(always)]
     unsafe fn run<V: F32Vector>(self) {
         unsafe { self.0.run::<V>(self.1) }
+    }
+}
+
+struct RunStrided<'a> {
+    call: &'a StridedCall<'a>,
+    out: &'a mut [f32],
+    done: &'a mut Option<()>,
+}
+
+impl Kernel for RunStrided<'_> {
+    #[inline(always)]
+    unsafe fn run<V: F32Vector>(self) {
+        *self.done = unsafe { self.call.run::<V>(self.out) };
     }
 }
 
@@ -242,4 +256,23 @@ pub(in super::super) fn interleave(
     // SAFETY: every length has been compared.
     call.fits(out)
         .then(|| unsafe { run(level, (call, out.as_mut_ptr())) })
+}
+
+/// A strided layer; `None` if a place is not within its slice, or the words make no layer.
+pub(in super::super) fn strided(
+    level: SimdLevel,
+    call: &StridedCall<'_>,
+    out: &mut [f32],
+) -> Option<()> {
+    let mut done = None;
+    if call.fits(out) {
+        let kernel = RunStrided {
+            call,
+            out,
+            done: &mut done,
+        };
+        // SAFETY: every place has been compared with its slice.
+        unsafe { run(level, kernel) };
+    }
+    done
 }

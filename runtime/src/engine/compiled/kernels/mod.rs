@@ -18,6 +18,7 @@ mod dispatch;
 mod int8;
 mod isa;
 mod microkernel;
+mod strided;
 mod upsample;
 mod vector;
 mod weights;
@@ -27,12 +28,13 @@ pub(super) use col2im::Col2ImCall;
 pub(super) use conv::ConvCall;
 pub(super) use dense::DenseCall;
 pub(super) use dispatch::{
-    activate, col2im_gather, col2im_sums, conv, dense, difference, interleave,
+    activate, col2im_gather, col2im_sums, conv, dense, difference, interleave, strided,
 };
 pub(super) use int8::{
     Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, int8_col2im_gather, int8_col2im_sums,
     int8_conv,
 };
 pub use isa::SimdLevel;
+pub(super) use strided::{Elements, StridedCall};
 pub(super) use upsample::Interleave;
 pub(super) use weights::WeightSlice;

@@ -34,5 +34,10 @@ impl F32Vector for NeonF32x4 {
         div(self: Self, other: Self) -> Self = Self(vdivq_f32(self.0, other.0));
         min(self: Self, other: Self) -> Self = Self(vminq_f32(self.0, other.0));
         max(self: Self, other: Self) -> Self = Self(vmaxq_f32(self.0, other.0));
+        sqrt(self: Self) -> Self = Self(vsqrtq_f32(self.0));
+        power_of_two(self: Self) -> Self = {
+            let biased = vaddq_s32(vcvtq_s32_f32(self.0), vdupq_n_s32(127));
+            Self(vreinterpretq_f32_s32(vshlq_n_s32::<23>(biased)))
+        };
     }
 }

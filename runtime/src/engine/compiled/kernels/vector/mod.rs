@@ -85,6 +85,9 @@ pub(in super::super) trait F32Vector: Copy {
     unsafe fn div(self, other: Self) -> Self;
     unsafe fn min(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
+    unsafe fn sqrt(self) -> Self;
+    /// 2 to the power of this, which is an integer from -126 to 127.
+    unsafe fn power_of_two(self) -> Self;
 }
 
 /// The value of an f16 (IEEE 754 binary16).

@@ -69,4 +69,16 @@ impl F32Vector for PortableF32x4 {
     unsafe fn max(self, other: Self) -> Self {
         self.with(other, |a, b| if a > b { a } else { b })
     }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        self.with(self, |a, _| libm::sqrtf(a))
+    }
+    #[inline(always)]
+    unsafe fn power_of_two(self) -> Self {
+        // In the lowest bits of the sum stands the integer.
+        const MAGIC: f32 = 12_582_912.0;
+        self.with(self, |n, _| {
+            f32::from_bits(((n + MAGIC).to_bits() << 23).wrapping_add(127 << 23))
+        })
+    }
 }

@@ -25,5 +25,8 @@ impl F32Vector for WasmF32x4 {
         div(self: Self, other: Self) -> Self = Self(f32x4_div(self.0, other.0));
         min(self: Self, other: Self) -> Self = Self(f32x4_pmin(self.0, other.0));
         max(self: Self, other: Self) -> Self = Self(f32x4_pmax(self.0, other.0));
+        sqrt(self: Self) -> Self = Self(f32x4_sqrt(self.0));
+        power_of_two(self: Self) -> Self =
+            Self(i32x4_shl(i32x4_add(i32x4_trunc_sat_f32x4(self.0), i32x4_splat(127)), 23));
     }
 }

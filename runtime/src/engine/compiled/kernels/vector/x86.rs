@@ -25,6 +25,11 @@ impl F32Vector for F32x8 {
         div(self: Self, other: Self) -> Self = Self(_mm256_div_ps(self.0, other.0));
         min(self: Self, other: Self) -> Self = Self(_mm256_min_ps(self.0, other.0));
         max(self: Self, other: Self) -> Self = Self(_mm256_max_ps(self.0, other.0));
+        sqrt(self: Self) -> Self = Self(_mm256_sqrt_ps(self.0));
+        power_of_two(self: Self) -> Self = {
+            let biased = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
+            Self(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased)))
+        };
     }
 }
 
@@ -85,5 +90,10 @@ impl F32Vector for F32x16 {
         div(self: Self, other: Self) -> Self = Self(_mm512_div_ps(self.0, other.0));
         min(self: Self, other: Self) -> Self = Self(_mm512_min_ps(self.0, other.0));
         max(self: Self, other: Self) -> Self = Self(_mm512_max_ps(self.0, other.0));
+        sqrt(self: Self) -> Self = Self(_mm512_sqrt_ps(self.0));
+        power_of_two(self: Self) -> Self = {
+            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(self.0), _mm512_set1_epi32(127));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased)))
+        };
     }
 }

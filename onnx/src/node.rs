@@ -1,4 +1,4 @@
-//! One node under check: its attributes and inputs, with errors that name it.
+//! One node of the file: its attributes and inputs, with errors that name it.
 
 use core::fmt::Debug;
 
@@ -6,20 +6,24 @@ use crate::proto::attribute_proto::AttributeType;
 use crate::proto::{AttributeProto, NodeProto};
 
 use super::error::{ModelError, proto_name, shorten};
-use super::tensor::{MAX_DIM, MAX_RANK};
-use crate::graph::Value;
+use super::tensor::MAX_DIM;
+use crate::build::Builder;
+use crate::constant::DType;
+use crate::graph::ValueId;
 
-/// Longest list of integers that an attribute may hold.
-const MAX_LIST: usize = 64;
+/// What an operator makes: one value for each output.
+pub(super) type Made = Result<Vec<ValueId>, ModelError>;
 
-/// A node and what is known of its inputs.
-pub(super) struct NodeCheck<'a> {
+/// A node of the file, its inputs by number.
+pub(super) struct OnnxNode<'a> {
     pub(super) pb: &'a NodeProto,
-    pub(super) inputs: Vec<Option<&'a Value>>,
+    /// `None` for an optional input that is not given.
+    pub(super) inputs: Vec<Option<ValueId>>,
+    /// Version of the operator set.
     pub(super) opset: i64,
 }
 
-impl<'a> NodeCheck<'a> {
+impl<'a> OnnxNode<'a> {
     /// How messages name the node: its own name, or that of its first output.
     pub(super) fn name(&self) -> String {
         name(self.pb)
@@ -61,7 +65,7 @@ impl<'a> NodeCheck<'a> {
     }
 
     /// Input number `index`, which the operator needs.
-    pub(super) fn input(&self, index: usize) -> Result<&'a Value, ModelError> {
+    pub(super) fn input(&self, index: usize) -> Result<ValueId, ModelError> {
         self.optional(index).ok_or_else(|| ModelError::Arity {
             node: self.label(),
             expected: (index + 1, index + 1),
@@ -71,35 +75,76 @@ impl<'a> NodeCheck<'a> {
     }
 
     /// Input number `index`, if it is given.
-    pub(super) fn optional(&self, index: usize) -> Option<&'a Value> {
+    pub(super) fn optional(&self, index: usize) -> Option<ValueId> {
         self.inputs.get(index).copied().flatten()
     }
 
-    /// Checks how many inputs are named (a list may end in empty names) and that there is one
-    /// output.
+    /// Checks how many inputs are named; a list may end in empty names.
     pub(super) fn arity(&self, low: usize, high: usize) -> Result<(), ModelError> {
-        let found = self
-            .inputs
-            .iter()
-            .rposition(Option::is_some)
-            .map_or(0, |last| last + 1);
-        if found < low || found > high {
-            let (node, expected) = (self.label(), (low, high));
-            return Err(ModelError::Arity {
-                node,
-                expected,
-                found,
-                what: "inputs",
-            });
+        let last = self.inputs.iter().rposition(Option::is_some);
+        let found = last.map_or(0, |last| last + 1);
+        if (low..=high).contains(&found) {
+            return Ok(());
         }
-        Ok(())
+        Err(ModelError::Arity {
+            node: self.label(),
+            expected: (low, high),
+            found,
+            what: "inputs",
+        })
     }
 
     /// The integers of an input that must be known.
-    pub(super) fn known(&self, index: usize, what: &'static str) -> Result<&'a [i64], ModelError> {
-        self.input(index)?
-            .ints()
+    pub(super) fn known(
+        &self,
+        b: &Builder<'_>,
+        index: usize,
+        what: &'static str,
+    ) -> Result<Vec<i64>, ModelError> {
+        let constant = b
+            .known(self.input(index)?)
+            .and_then(|constant| constant.as_i64s());
+        constant
+            .map(<[i64]>::to_vec)
             .ok_or_else(|| self.not_constant(what))
+    }
+
+    /// The floating-point numbers of an input that must be known.
+    pub(super) fn known_floats(
+        &self,
+        b: &Builder<'_>,
+        index: usize,
+        what: &'static str,
+    ) -> Result<Vec<f32>, ModelError> {
+        let constant = b
+            .known(self.input(index)?)
+            .and_then(|constant| constant.as_f32s());
+        constant
+            .map(<[f32]>::to_vec)
+            .ok_or_else(|| self.not_constant(what))
+    }
+
+    /// The integers that newer operator sets give as an input and older ones as an attribute.
+    pub(super) fn list(
+        &self,
+        b: &Builder<'_>,
+        index: usize,
+        name: &'static str,
+    ) -> Result<Option<Vec<i64>>, ModelError> {
+        match self.optional(index) {
+            Some(_) => self.known(b, index, name).map(Some),
+            None => Ok(self.ints(name)?.map(<[i64]>::to_vec)),
+        }
+    }
+
+    /// Checks that these inputs, as far as they are given, are of a floating-point type.
+    pub(super) fn floats_only(&self, b: &Builder<'_>, inputs: &[usize]) -> Result<(), ModelError> {
+        let given = inputs.iter().filter_map(|index| self.optional(*index));
+        let types: Vec<DType> = given.map(|id| b.dtype(id)).collect();
+        match types.iter().all(|dtype| dtype.is_float()) {
+            true => Ok(()),
+            false => Err(self.shape_error("inputs of one float type", types)),
+        }
     }
 
     fn attribute(
@@ -124,6 +169,7 @@ impl<'a> NodeCheck<'a> {
                 AttributeType::Int => "INT",
                 AttributeType::Ints => "INTS",
                 AttributeType::Float => "FLOAT",
+                AttributeType::Floats => "FLOATS",
                 AttributeType::String => "STRING",
                 _ => "TENSOR",
             };
@@ -156,6 +202,12 @@ impl<'a> NodeCheck<'a> {
         }
     }
 
+    /// The numbers of an attribute, if it is there.
+    pub(super) fn float_list(&self, name: &str) -> Result<Option<&'a [f32]>, ModelError> {
+        let attribute = self.attribute(name, AttributeType::Floats)?;
+        Ok(attribute.map(|attribute| attribute.floats.as_slice()))
+    }
+
     pub(super) fn text(&self, name: &str, default: &'a str) -> Result<&'a str, ModelError> {
         match self.attribute(name, AttributeType::String)? {
             None => Ok(default),
@@ -179,9 +231,6 @@ impl<'a> NodeCheck<'a> {
         let Some(attribute) = self.attribute(name, AttributeType::Ints)? else {
             return Ok(None);
         };
-        if attribute.ints.len() > MAX_LIST {
-            return Err(self.attribute_error(name, "at most 64 integers", attribute.ints.len()));
-        }
         Ok(Some(&attribute.ints))
     }
 
@@ -254,24 +303,6 @@ impl<'a> NodeCheck<'a> {
             resolved.push(axis);
         }
         Ok(resolved)
-    }
-
-    /// Checks a computed shape: rank and dimensions within bounds.
-    pub(super) fn bounded(&self, shape: Vec<Option<usize>>) -> Result<Vec<usize>, ModelError> {
-        let fits: Option<Vec<usize>> = shape
-            .iter()
-            .map(|dim| dim.filter(|dim| *dim > 0 && *dim < MAX_DIM))
-            .collect();
-        match fits {
-            Some(fits) if fits.len() <= MAX_RANK => Ok(fits),
-            _ => {
-                let found: Vec<i64> = shape
-                    .iter()
-                    .map(|dim| dim.and_then(|d| i64::try_from(d).ok()).unwrap_or(-1))
-                    .collect();
-                Err(self.shape_error("a shape of at most 8 positive dimensions below 2^24", found))
-            }
-        }
     }
 }
 

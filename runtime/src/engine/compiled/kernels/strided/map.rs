@@ -1,0 +1,368 @@
+//! A short program for each element.
+
+use super::math;
+use super::space::{Dims, Elements, copy_run};
+use crate::engine::compiled::format::{
+    Activation, MAX_CONSTANTS, MAX_INSTRUCTIONS, MAX_OPERANDS, MapOp, REGISTERS,
+};
+use crate::engine::compiled::kernels::activate::activate_all;
+use crate::engine::compiled::kernels::vector::F32Vector;
+
+/// Elements that a program runs over at once. A small machine has little room for its stack.
+const LEN: usize = if cfg!(target_pointer_width = "64") {
+    64
+} else {
+    16
+};
+
+type Block = [f32; LEN];
+
+/// Tensors that are walked: the output, then operands.
+pub(super) const WALKS: usize = 1 + MAX_OPERANDS;
+/// What an instruction may read.
+const SOURCES: usize = REGISTERS + MAX_OPERANDS + MAX_CONSTANTS;
+
+/// One instruction. Its sources are numbers of blocks, of which those that it has not are 0.
+#[derive(Clone, Copy)]
+struct Instruction {
+    op: MapOp,
+    register: usize,
+    sources: [usize; 3],
+}
+
+/// A map with its data.
+pub(super) struct MapCall<'a> {
+    dims: Dims<WALKS>,
+    firsts: [isize; WALKS],
+    operands: [Elements<'a>; MAX_OPERANDS],
+    constants: &'a [u32],
+    program: [Instruction; MAX_INSTRUCTIONS],
+    len: usize,
+    /// Operands that there are.
+    count: usize,
+}
+
+/// How a tensor is walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// One element after another.
+    Linear,
+    /// One element for all.
+    Same,
+    /// The same row of the innermost dimension again and again.
+    Periodic,
+    Strided,
+}
+
+/// The blocks of a program.
+struct Blocks {
+    all: [Block; SOURCES],
+    result: Block,
+}
+
+impl<'a> MapCall<'a> {
+    /// `None` for an instruction that is none, or names what there is not. That places are within
+    /// their tensors is for the caller to see to.
+    pub(super) fn new(
+        dims: Dims<WALKS>,
+        firsts: [isize; WALKS],
+        (operands, count): ([Elements<'a>; MAX_OPERANDS], usize),
+        constants: &'a [u32],
+        program: &[[u32; 2]],
+    ) -> Option<Self> {
+        let mut call = Self {
+            dims,
+            firsts,
+            operands,
+            constants,
+            program: [Instruction {
+                op: MapOp::Copy,
+                register: 0,
+                sources: [0; 3],
+            }; MAX_INSTRUCTIONS],
+            len: program.len(),
+            count,
+        };
+        let program = program.iter().zip(&mut call.program);
+        for ([first, second], to) in program {
+            let op = MapOp::from_code(first & 255)?;
+            let [a, b, c, _] = second.to_le_bytes().map(usize::from);
+            *to = Instruction {
+                op,
+                register: (first >> 8) as usize,
+                sources: [a, b, c],
+            };
+            let sources = to.sources.iter();
+            let inside = sources.clone().all(|source| *source < SOURCES);
+            let apart = sources
+                .take(op.arity())
+                .all(|source| *source != to.register);
+            if !inside || !apart || to.register >= REGISTERS {
+                return None;
+            }
+        }
+        (call.len <= MAX_INSTRUCTIONS && constants.len() <= MAX_CONSTANTS).then_some(call)
+    }
+
+    fn order(&self, walk: usize) -> Order {
+        let (mut next, mut linear, mut same, mut periodic) = (1, true, true, true);
+        for (at, dim) in self.dims.get().iter().rev().enumerate() {
+            let stride = dim.strides.get(walk).copied().unwrap_or(0);
+            linear &= stride == next;
+            same &= stride == 0;
+            periodic &= if at == 0 {
+                dim.size <= LEN
+            } else {
+                stride == 0
+            };
+            next *= dim.size.cast_signed();
+        }
+        match (linear, same) {
+            (_, true) => Order::Same,
+            (true, _) => Order::Linear,
+            _ if periodic && walk > 0 => Order::Periodic,
+            _ => Order::Strided,
+        }
+    }
+
+    /// Runs it.
+    ///
+    /// # Safety
+    /// All places of operands and output are within their slices, and the processor has the
+    /// vector's instructions.
+    #[inline(always)]
+    pub(super) unsafe fn run<V: F32Vector>(&self, out: &mut [f32]) {
+        let total = self.dims.count();
+        let out = out.as_mut_ptr();
+        let mut blocks = Blocks {
+            all: [[0.0; LEN]; SOURCES],
+            result: [0.0; LEN],
+        };
+        let all: *mut Block = blocks.all.as_mut_ptr();
+        let result: *mut Block = &raw mut blocks.result;
+        let orders: [Order; WALKS] = core::array::from_fn(|walk| self.order(walk));
+        let mut sources: [*const Block; SOURCES] = [all; SOURCES];
+        unsafe {
+            for (i, source) in sources.iter_mut().enumerate() {
+                *source = all.add(i);
+            }
+            for (i, constant) in self.constants.iter().enumerate() {
+                *all.add(REGISTERS + MAX_OPERANDS + i) = [f32::from_bits(*constant); LEN];
+            }
+            // Elements that are done at once; with periods, a whole number of them.
+            let mut step = LEN;
+            for walk in 1..WALKS.min(1 + self.count) {
+                let from = self
+                    .place(walk, out)
+                    .offset(*self.firsts.get_unchecked(walk));
+                let block = all.add(REGISTERS + walk - 1);
+                if *orders.get_unchecked(walk) == Order::Same {
+                    *block = [*from; LEN];
+                }
+                if let (Order::Periodic, Some(inner)) =
+                    (*orders.get_unchecked(walk), self.dims.get().last())
+                {
+                    let (mut to, mut left): (*mut f32, _) = (block.cast(), LEN);
+                    while left >= inner.size {
+                        copy_run(from, *inner.strides.get_unchecked(walk), to, 1, inner.size);
+                        to = to.add(inner.size);
+                        left -= inner.size;
+                    }
+                    step = LEN - left;
+                }
+            }
+            let mut next = self.dims.walk(self.firsts);
+            let mut done = 0;
+            while done < total {
+                let count = step.min(total - done);
+                let begin = next;
+                for walk in 1..WALKS.min(1 + self.count) {
+                    let place = self.place(walk, out);
+                    let block = all.add(REGISTERS + walk - 1);
+                    match *orders.get_unchecked(walk) {
+                        Order::Same | Order::Periodic => {}
+                        Order::Linear => {
+                            let from = place.offset(*self.firsts.get_unchecked(walk)).add(done);
+                            let apart =
+                                matches!(self.operands.get_unchecked(walk - 1), Elements::Apart(_));
+                            let whole = count == LEN && apart;
+                            *sources.get_unchecked_mut(REGISTERS + walk - 1) =
+                                if whole { from.cast() } else { block };
+                            if !whole {
+                                core::ptr::copy_nonoverlapping(from, block.cast(), count);
+                            }
+                        }
+                        Order::Strided => {
+                            let mut to: *mut f32 = block.cast();
+                            next = begin;
+                            next.runs(count, |at, strides, len| {
+                                copy_run(
+                                    place.offset(*at.get_unchecked(walk)),
+                                    *strides.get_unchecked(walk),
+                                    to,
+                                    1,
+                                    len,
+                                );
+                                to = to.add(len);
+                            });
+                        }
+                    }
+                }
+                // Where the output is written at once, its block is the last result.
+                let linear = orders[0] == Order::Linear;
+                let target = out.offset(self.firsts[0]).wrapping_add(done);
+                let direct = linear && count == LEN;
+                let last = if direct { target.cast() } else { result };
+                let program = self.program.get(..self.len).unwrap_or_default();
+                for (i, instruction) in program.iter().enumerate() {
+                    let to = if i + 1 == program.len() {
+                        last
+                    } else {
+                        all.add(instruction.register)
+                    };
+                    let [a, b, c] = instruction.sources.map(|i| &**sources.get_unchecked(i));
+                    execute::<V>(instruction.op, &mut *to, a, b, c);
+                }
+                if !linear {
+                    let mut from: *const f32 = result.cast();
+                    next = begin;
+                    next.runs(count, |at, strides, len| {
+                        copy_run(from, 1, out.offset(at[0]), strides[0], len);
+                        from = from.add(len);
+                    });
+                } else if !direct {
+                    core::ptr::copy_nonoverlapping(result.cast(), target, count);
+                }
+                done += count;
+            }
+        }
+    }
+
+    /// Where the slice of a walk's operand begins.
+    #[inline(always)]
+    fn place(&self, walk: usize, out: *mut f32) -> *const f32 {
+        match walk.checked_sub(1).and_then(|at| self.operands.get(at)) {
+            Some(Elements::Apart(elements)) => elements.as_ptr(),
+            _ => out,
+        }
+    }
+}
+
+/// `to[i] = f(a[i], b[i], c[i])`.
+#[inline(always)]
+fn each(to: &mut Block, a: &Block, b: &Block, c: &Block, f: impl Fn(f32, f32, f32) -> f32) {
+    for i in 0..LEN {
+        to[i] = f(a[i], b[i], c[i]);
+    }
+}
+
+/// One instruction.
+///
+/// # Safety
+/// The processor has the vector's instructions.
+#[inline(always)]
+unsafe fn execute<V: F32Vector>(op: MapOp, to: &mut Block, a: &Block, b: &Block, c: &Block) {
+    macro_rules! each {
+        ($f:expr) => {
+            each(to, a, b, c, $f)
+        };
+    }
+    macro_rules! vectors {
+        (|$x:ident| $made:expr) => {
+            for i in (0..LEN).step_by(V::LANES) {
+                unsafe {
+                    let $x = V::load(a.as_ptr().add(i));
+                    $made.store(to.as_mut_ptr().add(i));
+                }
+            }
+        };
+    }
+    macro_rules! activate {
+        ($activation:expr) => {{
+            *to = *a;
+            unsafe { activate_all::<V>(to.as_mut_ptr(), LEN, $activation) }
+        }};
+    }
+    match op {
+        MapOp::Copy => *to = *a,
+        MapOp::Relu => each!(|a, _, _| math::max(a, 0.0)),
+        MapOp::Tanh => activate!(Activation::Tanh),
+        MapOp::Sigmoid => activate!(Activation::Sigmoid),
+        MapOp::Softplus => each!(|a, _, _| math::softplus(a)),
+        MapOp::Exp => vectors!(|x| exp(x)),
+        MapOp::Log => each!(|a, _, _| math::log(a)),
+        MapOp::Sqrt => vectors!(|x| V::sqrt(x)),
+        MapOp::Reciprocal => each!(|a, _, _| 1.0 / a),
+        MapOp::Erf => each!(|a, _, _| math::erf(a)),
+        MapOp::Sin => {
+            each!(|a, _, _| math::sin(a));
+            large_angles(to, a, libm::sinf);
+        }
+        MapOp::Cos => {
+            each!(|a, _, _| math::cos(a));
+            large_angles(to, a, libm::cosf);
+        }
+        MapOp::Atan => each!(|a, _, _| libm::atanf(a)),
+        MapOp::Neg => each!(|a, _, _| -a),
+        MapOp::Abs => each!(|a, _, _| a.abs()),
+        MapOp::Floor => each!(|a, _, _| math::floor(a)),
+        MapOp::Ceil => each!(|a, _, _| math::ceil(a)),
+        MapOp::Round => each!(|a, _, _| math::round(a)),
+        MapOp::Trunc => each!(|a, _, _| math::trunc(a)),
+        MapOp::Sign => each!(|a, _, _| math::sign(a)),
+        MapOp::Not => each!(|a, _, _| math::truth(a == 0.0)),
+        MapOp::Add => each!(|a, b, _| a + b),
+        MapOp::Sub => each!(|a, b, _| a - b),
+        MapOp::Mul => each!(|a, b, _| a * b),
+        MapOp::Div => each!(|a, b, _| a / b),
+        MapOp::Pow => each!(|a, b, _| libm::powf(a, b)),
+        MapOp::Max => each!(|a, b, _| math::max(a, b)),
+        MapOp::Min => each!(|a, b, _| math::min(a, b)),
+        MapOp::Mod => each!(|a, b, _| math::remainder(a, b)),
+        MapOp::Equal => each!(|a, b, _| math::truth(a == b)),
+        MapOp::Less => each!(|a, b, _| math::truth(a < b)),
+        MapOp::LeakyRelu => each!(|a, b, _| if a > 0.0 { a } else { a * b }),
+        MapOp::Elu => each!(|a, b, _| if a > 0.0 { a } else { b * math::exp_m1(a) }),
+        MapOp::MulAdd => each!(|a, b, c| a * b + c),
+        MapOp::Select => each!(|a, b, c| if a != 0.0 { b } else { c }),
+        MapOp::Clip => each!(|a, b, c| math::min(math::max(a, b), c)),
+    }
+}
+
+/// `exp(x)`, by the coefficients of Cephes' `expf`; within 2e-7 of it, below -87.3 next to 0.
+///
+/// # Safety
+/// The processor has the vector's instructions.
+#[inline(always)]
+unsafe fn exp<V: F32Vector>(x: V) -> V {
+    /// 1.5 * 2^23: what is added to it is rounded to an integer.
+    const MAGIC: f32 = 12_582_912.0;
+    /// Beyond it the result is infinite.
+    const MOST: f32 = 88.722_83;
+    unsafe {
+        let within = x.min(V::splat(MOST)).max(V::splat(-87.336_54));
+        let n = V::splat(MAGIC).fma(within, V::splat(core::f32::consts::LOG2_E));
+        let n = n.add(V::splat(-MAGIC)).min(V::splat(127.0));
+        // ln 2 in two parts, the first of few bits.
+        let r = within.fma(n, V::splat(-0.693_359_4));
+        let r = r.fma(n, V::splat(2.121_944_4e-4));
+        let mut sum = V::splat(1.987_569_1e-4);
+        for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
+            sum = V::splat(coefficient).fma(sum, r);
+        }
+        let sum = r.fma(sum, r.mul(r)).add(V::splat(1.0));
+        // What the least number gives is taken away: it is lost where it does not count.
+        let value = sum.mul(n.power_of_two()).add(V::splat(-f32::MIN_POSITIVE));
+        let beyond = V::splat(0.0).max(x.add(V::splat(-MOST)));
+        value.fma(beyond, V::splat(f32::MAX))
+    }
+}
+
+/// Angles that are too large for vectors, one by one.
+fn large_angles(to: &mut Block, angles: &Block, f: fn(f32) -> f32) {
+    for (to, angle) in to.iter_mut().zip(angles) {
+        if angle.abs() > math::MOST_ANGLE {
+            *to = f(*angle);
+        }
+    }
+}
