@@ -60,7 +60,7 @@ pub(crate) const fn text(error: i32) -> &'static CStr {
         SCRATCH_LENGTH => c"the scratch memory has fewer bytes than dreamlet_scratch_len()",
         IMAGE_LENGTH => c"the image has another length than dreamlet_image_len()",
         ENGINE => c"the engine failed, which a checked model does not lead to: please report it",
-        LEFT_OUT => c"the model computes in f32, which this library was built without: build it with feature `f32`, or compile the model with `--precision int8`",
+        LEFT_OUT => c"the model has f32 or strided layers, which this library was built without: build it with feature `f32` or `strided`, or compile the model with `--precision int8`",
         _ => c"this number is not an error of dreamlet",
     }
 }

@@ -128,15 +128,17 @@ fn resize_follows_its_coordinate_mode() {
     let thirds = linear("align_corners");
     assert!((thirds[1] - 4.0 / 3.0).abs() < 1e-6, "{thirds:?}");
     // One row is the first.
-    let attributes = vec![
-        text("mode", "linear"),
-        text("coordinate_transformation_mode", "align_corners"),
-    ];
-    let one = case(&[1, 1, 3, 1]).absent().absent();
-    assert_eq!(
-        one.ints("sizes", &[1, 1, 1, 1]).image("Resize", attributes),
-        [1.0]
-    );
+    for (mode, coordinates) in [("linear", "align_corners"), ("cubic", "pytorch_half_pixel")] {
+        let attributes = vec![
+            text("mode", mode),
+            text("coordinate_transformation_mode", coordinates),
+        ];
+        let one = case(&[1, 1, 3, 1]).absent().absent();
+        assert_eq!(
+            one.ints("sizes", &[1, 1, 1, 1]).image("Resize", attributes),
+            [1.0]
+        );
+    }
 }
 
 #[test]

@@ -39,8 +39,8 @@
 //! | `onnx` | checks of ONNX files | feature `onnx` |
 //! | `engine::tract` | runs ONNX files | feature `tract` |
 //!
-//! The default feature `f32` adds f32 layers of compiled models. Without features the crate is
-//! `no_std`, never allocates and has two small dependencies: all that an int8 model needs.
+//! The default features `f32` and `strided` add f32 and strided layers of compiled models. Without
+//! features the crate is `no_std`, never allocates and has two small dependencies: all that an int8 model needs.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #[cfg(feature = "alloc")]

@@ -324,6 +324,7 @@ pub(super) fn resample(
     let own = output.view(shape).unwrap_or_else(|| View::row_major(&to));
     let mut inputs = Vec::new();
     let operand = view(reader, node, &Operand::Tensor(data), &mut inputs);
+    let stride = operand.1.strides.get(axis).copied().unwrap_or(0);
     let mut space = Space {
         sizes: to,
         output: own,
@@ -344,7 +345,7 @@ pub(super) fn resample(
             space.sizes.insert(0, size_of_axis);
             space.output.strides.insert(0, 0);
             for (_, view) in &mut space.operands {
-                view.strides.insert(0, 0);
+                view.strides.insert(0, stride);
             }
             0
         }

@@ -389,11 +389,13 @@ fn random(seed: u64) -> (Vec<u8>, String) {
             }
             10 if h * w < 300 => {
                 let modes = ["half_pixel", "align_corners", "asymmetric"];
-                let scales = onnx.floats(&[4], &[1.0, 1.0, 2.0, 3.0]);
-                let region = onnx.floats(&[0], &[]);
+                // Down to one row or column, too.
+                let to = [1 + below(2 * h as usize), 1 + below(3 * w as usize)];
+                let sizes = onnx.ints(&[1, c, to[0], to[1]]);
+                let none = onnx.floats(&[0], &[]);
                 x = onnx.node(
                     "Resize",
-                    &[&x, &region, &scales],
+                    &[&x, &none, &none, &sizes],
                     vec![
                         ("mode", Attr::Text("linear")),
                         (
@@ -402,7 +404,7 @@ fn random(seed: u64) -> (Vec<u8>, String) {
                         ),
                     ],
                 );
-                (h, w) = (2 * h, 3 * w);
+                [h, w] = to;
             }
             11 => {
                 let groups = [2, 3].into_iter().find(|g| c % g == 0);

@@ -75,7 +75,7 @@ impl Axis {
                 let offset = size / 2.0 * (1.0 - self.made as f64 / made);
                 offset + (at + 0.5) / self.scale - 0.5
             }
-            Coordinates::PytorchHalfPixel if made == 1.0 => -0.5,
+            Coordinates::PytorchHalfPixel if made == 1.0 => 0.0,
             Coordinates::PytorchHalfPixel => (at + 0.5) / self.scale - 0.5,
             Coordinates::AlignCorners if made == 1.0 => 0.0,
             Coordinates::AlignCorners => at * (size - 1.0) / (made - 1.0),

@@ -7,6 +7,8 @@ use super::scratch::second_len;
 /// Whether f32 layers can be run. What stands behind it is always type-checked, and linked only
 /// where it holds.
 pub(super) const F32_LAYERS: bool = cfg!(feature = "f32");
+/// The same for strided layers.
+pub(super) const STRIDED_LAYERS: bool = cfg!(feature = "strided");
 
 /// What all layers of one image share.
 pub(super) struct Context<'a> {

@@ -1,6 +1,6 @@
 //! Runs one layer.
 
-use super::context::{Buffers, Context, F32_LAYERS, buffers, len_of};
+use super::context::{Buffers, Context, F32_LAYERS, STRIDED_LAYERS, buffers, len_of};
 use super::elementwise;
 use super::f32_layers;
 use super::format::{Convolution, Layer, Op};
@@ -42,6 +42,7 @@ pub(super) fn run(
         Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) => {
             f32_layers::in_place(layer, context, buffers)
         }
+        Op::Strided(..) if !STRIDED_LAYERS => None,
         Op::Strided(kind, words) => strided(layer, kind, words, context, scratch, image),
         Op::Bilinear(coordinates) => f32_layers::bilinear(layer, coordinates, buffers),
         Op::Pad(before, kind) => f32_layers::pad(layer, before, kind, buffers),

@@ -60,10 +60,11 @@ impl OnnxError {
     }
 }
 
-/// tract's chain of causes, in one line of bounded length.
+/// tract's chain of causes, in one line of bounded length, without what called what.
 fn text(error: &impl fmt::Debug) -> String {
     let full = format!("{error:?}");
-    let line = full.split_whitespace().flat_map(|word| [word, " "]);
+    let causes = full.split("Stack backtrace:").next().unwrap_or_default();
+    let line = causes.split_whitespace().flat_map(|word| [word, " "]);
     let mut short: String = line.flat_map(str::chars).take(400).collect();
     short.truncate(short.trim_end().len());
     short

@@ -1,4 +1,4 @@
-//! A network optimized for one image, with the state it runs in.
+//! A network for one image, with the state it runs in.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -14,7 +14,7 @@ use tract_onnx::tract_core::model::typed::TypedSimpleState;
 
 use super::OnnxError;
 
-/// A network optimized for one image.
+/// A network for one image.
 pub(super) struct Plan {
     plan: Arc<TypedSimplePlan>,
     state: TypedSimpleState,
@@ -29,12 +29,15 @@ impl fmt::Debug for Plan {
 impl Plan {
     /// tract is given the canonical graph as ONNX, not the file: so it sees few operators, of one
     /// operator set, for one image, with every shape known.
-    pub(super) fn new(graph: &Graph) -> Result<Self, OnnxError> {
+    pub(super) fn new(graph: &Graph, optimized: bool) -> Result<Self, OnnxError> {
         let plan = guard(|| {
             let bytes = graph.to_onnx().encode_to_vec();
             let model = onnx().model_for_read(&mut bytes.as_slice());
             model
-                .and_then(|model| model.into_optimized())
+                .and_then(|model| match optimized {
+                    true => model.into_optimized(),
+                    false => model.into_typed(),
+                })
                 .and_then(IntoRunnable::into_runnable)
                 .map_err(|error| OnnxError::load(&error))
         })?;

@@ -123,10 +123,13 @@ pub(crate) fn verify_bytes(
     compiled::add(model, &options.assumptions, &mut engines, &mut left_out)?;
     if options.onnxruntime != OnnxRuntime::Skip {
         match onnxruntime::OnnxRuntime::new(model, &found) {
-            Ok(engine) => engines.push(Box::new(engine)),
-            Err(error @ VerifyError::Library(_))
-                if options.onnxruntime == OnnxRuntime::IfFound && engines.len() > 1 =>
-            {
+            Ok(mut engine) => {
+                if found.batch.is_none() && !engine.takes_batches() {
+                    left_out.push("onnxruntime takes one image of this file at a time".to_string());
+                }
+                engines.push(Box::new(engine));
+            }
+            Err(error) if options.onnxruntime == OnnxRuntime::IfFound && engines.len() > 1 => {
                 left_out.push(format!("onnxruntime was left out: {error}"));
             }
             Err(error) => return Err(error),

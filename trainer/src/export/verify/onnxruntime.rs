@@ -70,6 +70,19 @@ impl OnnxRuntime {
         })
     }
 
+    /// Whether it makes two images at once. Where it does not, because something inside the file is
+    /// for one image, it makes one at a time from here on.
+    pub(super) fn takes_batches(&mut self) -> bool {
+        let latents = vec![0.5; 2 * self.found.latent_len];
+        let len = self.found.output_dims.iter().product::<usize>();
+        let whole = |made: ort::Result<Vec<f32>>| made.is_ok_and(|made| made.len() == 2 * len);
+        let takes = whole(self.images(&latents, Some(&[0, 0]), 2));
+        if !takes {
+            self.found.batch = Some(1);
+        }
+        takes
+    }
+
     /// Numbers of a latent vector.
     pub(crate) fn latent_len(&self) -> usize {
         self.found.latent_len

@@ -4,7 +4,7 @@ mod geometry;
 mod memory;
 mod strided;
 
-use super::context::F32_LAYERS;
+use super::context::{F32_LAYERS, STRIDED_LAYERS};
 use super::format::{Activation, DType, FormatError, Header, Layer, Op};
 
 /// Most elements of a tensor.
@@ -39,7 +39,7 @@ pub(super) fn check(
     check.weights()?;
     check.buffers()?;
     match layer.op {
-        Op::Strided(kind, words) if F32_LAYERS => check.strided(kind, words),
+        Op::Strided(kind, words) if STRIDED_LAYERS => check.strided(kind, words),
         _ => Ok(()),
     }
 }
@@ -61,14 +61,16 @@ impl Check<'_> {
         }
     }
 
-    /// Layers that make f32 are what feature `f32` adds.
+    /// Layers that make f32 are what feature `f32` adds, strided ones what `strided` adds.
     fn left_out(&self) -> Result<(), FormatError> {
-        if F32_LAYERS || self.layer.output_dtype != DType::F32 {
-            return Ok(());
-        }
+        let feature = match (self.layer.op, self.layer.output_dtype) {
+            (Op::Strided(..), _) if !STRIDED_LAYERS => "strided",
+            (_, DType::F32) if !F32_LAYERS => "f32",
+            _ => return Ok(()),
+        };
         Err(FormatError::LeftOut {
             layer: self.index,
-            feature: "f32",
+            feature,
         })
     }
 
