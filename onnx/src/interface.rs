@@ -15,6 +15,20 @@ pub struct Interface {
     pub layout: Option<Layout>,
     /// Channels, rows and columns of an output that is flat.
     pub shape: Option<[usize; 3]>,
+    /// Values of black and white, needed for an output with alpha whose last operator does not bound
+    /// it.
+    pub range: Option<(f32, f32)>,
+    /// Red, green and blue of what lies behind an output with alpha; without it white.
+    pub background: Option<[u8; 3]>,
+}
+
+/// The fourth channel of a file's output, laid over a colour.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alpha {
+    /// Where it is nothing, and where it is all.
+    pub range: (f32, f32),
+    /// The colour behind, as values of the image.
+    pub background: [f32; 3],
 }
 
 /// What an input takes.

@@ -88,7 +88,7 @@ use proto::{Message as _, ModelProto, TensorProto};
 pub use constant::{Constant, DType, Data};
 pub use error::ModelError;
 use graph::Graph;
-pub use interface::{InputKind, Interface, Layout};
+pub use interface::{Alpha, InputKind, Interface, Layout};
 pub use limits::{Limits, MAX_LATENT_LEN, OPSETS};
 pub use signature::{Input, Inspection};
 

@@ -3,8 +3,8 @@
 use crate::build::Builder;
 use crate::constant::{Constant, DType};
 use crate::error::{ModelError, shorten};
-use crate::graph::{Binary, Graph, Node, Op, Unary, ValueId};
-use crate::interface::{InputKind, Interface, Layout};
+use crate::graph::{Binary, Graph, Node, Op, Unary, Value, ValueId};
+use crate::interface::{Alpha, InputKind, Interface, Layout};
 use crate::limits::{Limits, MAX_LATENT_LEN};
 use crate::proto::{GraphProto, NodeProto, ValueInfoProto};
 use crate::translate::Translator;
@@ -30,6 +30,8 @@ pub struct Inspection {
     pub output_dims: Vec<usize>,
     /// Whether the file has channels last.
     pub channels_last: bool,
+    /// How the fourth channel of the file was laid over a colour; the image has three.
+    pub alpha: Option<Alpha>,
     /// Least and greatest element of the image, where the last operators bound them to 0 to 1, -1
     /// to 1 or 0 to 255.
     pub output_range: Option<(f32, f32)>,
@@ -158,6 +160,7 @@ pub(crate) fn check(
     let mut builder = translator.builder;
     builder.begin(&output_name, "output");
     let (image, channels_last) = image(&mut builder, made, output, interface)?;
+    let (image, alpha) = over(&mut builder, image, interface)?;
     let output_dims = builder.shape(image).iter().skip(1).copied().collect();
     let (work, value_bytes, notes) = (builder.work, builder.value_bytes, builder.notes);
     let mut graph = Graph {
@@ -184,7 +187,11 @@ pub(crate) fn check(
         output_name,
         output_dims,
         channels_last,
-        output_range: output_range(&graph),
+        alpha,
+        output_range: match alpha {
+            Some(alpha) => Some(alpha.range),
+            None => output_range(&graph.values, &graph.nodes, image),
+        },
         inputs,
         work,
         value_bytes,
@@ -445,9 +452,10 @@ fn image(
     image = b.reshape(image, &given)?;
     let flat_len: usize = given.iter().skip(1).product();
     let hwc = match (given.as_slice(), interface.shape) {
-        ([1, h, w, c], _) if said == Some(Layout::Hwc) || (said.is_none() && few(*c)) => {
-            let first = given.get(1).is_some_and(|first| few(*first));
-            (said.is_some() || !first).then_some([*h, *w, *c])
+        ([1, h, w, c], _) => {
+            let last = few(*c) || (*c == 4 && *h != 4);
+            let guessed = said.is_none() && last && !few(*h);
+            (said == Some(Layout::Hwc) || guessed).then_some([*h, *w, *c])
         }
         ([1, _], Some([c, h, w])) if said == Some(Layout::Hwc) && c * h * w == flat_len => {
             Some([h, w, c])
@@ -475,6 +483,41 @@ fn image(
             b.shape(output)
         ))),
     }
+}
+
+/// An image of four channels, the last of them alpha, over a colour.
+fn over(
+    b: &mut Builder<'_>,
+    image: ValueId,
+    interface: &Interface,
+) -> Result<(ValueId, Option<Alpha>), ModelError> {
+    if !matches!(b.shape(image), [1, 4, _, _]) {
+        return Ok((image, None));
+    }
+    let bounds = output_range(&b.values, &b.nodes, image);
+    let Some((low, high)) = interface.range.or(bounds) else {
+        return Err(ModelError::Signature {
+            expected: "the values of black and white of an output with alpha: --range LOW,HIGH"
+                .into(),
+            found: "an output of 4 channels that no last operator bounds".into(),
+        });
+    };
+    if interface.background.is_none() {
+        let note = "the output's fourth channel is taken as alpha, over white; --background RRGGBB says otherwise";
+        b.note(note);
+    }
+    let scale = high - low;
+    let background = interface.background.unwrap_or([255; 3]);
+    let background = background.map(|byte| low + scale * f32::from(byte) / 255.0);
+    let behind = b.floats(&[1, 3, 1, 1], background.to_vec());
+    let colour = b.slice(image, 1, 0, 3)?;
+    let mut alpha = b.slice(image, 1, 3, 1)?;
+    alpha = b.with_number(Binary::Sub, alpha, low)?;
+    alpha = b.with_number(Binary::Div, alpha, scale)?;
+    let before = b.sub(colour, behind)?;
+    let before = b.mul(before, alpha)?;
+    let range = (low, high);
+    Ok((b.add_to(before, behind)?, Some(Alpha { range, background })))
 }
 
 impl Graph {
@@ -506,10 +549,6 @@ impl Graph {
 
     fn depends_on(&self, input: ValueId) -> bool {
         self.nodes.iter().any(|node| node.inputs.contains(&input))
-    }
-
-    fn maker(&self, value: ValueId) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.output == value)
     }
 }
 
@@ -553,16 +592,16 @@ fn class_rows(graph: &Graph, inputs: &[Input]) -> Option<usize> {
     rows
 }
 
-/// What bounds the image, behind operators that only move elements, scale and shift.
-fn output_range(graph: &Graph) -> Option<(f32, f32)> {
+/// What bounds an image, behind operators that only move elements, scale and shift.
+fn output_range(values: &[Value], nodes: &[Node], image: ValueId) -> Option<(f32, f32)> {
     let (mut scale, mut shift) = (1.0f32, 0.0f32);
-    let mut value = graph.image;
+    let mut value = image;
     // Each step goes to an earlier node, so this ends.
     let (low, high) = loop {
-        let node = graph.maker(value)?;
+        let node = nodes.iter().find(|node| node.output == value)?;
         // The operand that is one number, and the other.
         let number = |at: usize| {
-            let all = graph.value(*node.inputs.get(at)?)?.floats()?;
+            let all = values.get(*node.inputs.get(at)?)?.floats()?;
             let first = *all.first()?;
             all.iter().all(|x| *x == first).then_some(first)
         };

@@ -6,7 +6,7 @@ mod common;
 use common::{A, Builder, dcgan, gemm};
 use dreamlet_onnx::graph::{Binary, Graph, Op, Window};
 use dreamlet_onnx::proto::TensorProto;
-use dreamlet_onnx::{CheckedGraph, Constant, DType, Limits};
+use dreamlet_onnx::{CheckedGraph, Constant, DType, Interface, Limits, Model, reference};
 
 fn graph(builder: &Builder) -> Graph {
     let checked = CheckedGraph::from_bytes(&builder.bytes(), &Limits::default());
@@ -149,4 +149,42 @@ fn halves_doubles_and_truth_values_are_decoded() {
     assert_eq!(typed(DType::Bool, &[1, 0, 1], 3), [1.0, 0.0, 1.0]);
     assert_eq!(typed(DType::I8, &[1, 255, 127], 3), [1.0, -1.0, 127.0]);
     assert_eq!(typed(DType::U16, &[1, 0, 255, 255], 2), [1.0, 65535.0]);
+}
+
+/// The pixel 0.2, 0.4, 0.6 with an alpha of 0.5, over a colour.
+#[test]
+fn alpha_is_laid_over_the_background() {
+    let pixel = [0.2, 0.4, 0.6, 0.5];
+    let first: Vec<f32> = pixel.iter().flat_map(|x| [*x; 30]).collect();
+    let last = pixel.repeat(30);
+    for (dims, latent) in [([-1, 4, 5, 6], first), ([-1, 5, 6, 4], last)] {
+        let builder = Builder::new(&[-1, 120], &dims)
+            .ints("shape", &dims)
+            .node("Reshape", &["latent", "shape"], "pixels", vec![])
+            .floats("low", &[0.0])
+            .floats("high", &[1.0])
+            .node("Clip", &["pixels", "low", "high"], "image", vec![]);
+        let over = |background| {
+            let interface = Interface {
+                background,
+                ..Interface::default()
+            };
+            let model = Model::decode(&builder.bytes(), &Limits::default()).unwrap();
+            let checked = model.check(&Limits::default(), &interface).unwrap();
+            let found = &checked.inspection;
+            assert_eq!(found.output_range, Some((0.0, 1.0)));
+            assert_eq!(found.output_dims[0], 3);
+            let says = found.notes.iter().any(|note| note.contains("alpha"));
+            assert_eq!(says, background.is_none());
+            let image = reference::run(&checked.graph, &latent, 0).unwrap();
+            let plane = image.len() / 3;
+            [image[0], image[plane], image[2 * plane]]
+        };
+        let near = |found: [f32; 3], expected: [f32; 3]| {
+            let far = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+            assert!(far.fold(0.0, f32::max) < 1e-6, "{found:?}");
+        };
+        near(over(None), [0.6, 0.7, 0.8]);
+        near(over(Some([0, 255, 0])), [0.1, 0.7, 0.3]);
+    }
 }

@@ -30,6 +30,9 @@ pub struct ForeignModelArgs {
     /// Order of the output's dimensions: channels first (chw) or last (hwc, as Keras has them)
     #[arg(long, value_enum)]
     layout: Option<LayoutChoice>,
+    /// What lies behind an output with alpha, such as 000000 for black; white without it
+    #[arg(long, value_name = "RRGGBB", value_parser = parse_colour)]
+    background: Option<[u8; 3]>,
     /// Largest ONNX file that is read, in MiB, with what it keeps in files beside it
     #[arg(long, value_name = "MIB")]
     max_file: Option<usize>,
@@ -60,6 +63,8 @@ impl ForeignModelArgs {
                 shape: self
                     .shape
                     .map(|shape| [shape.channels, shape.height, shape.width]),
+                range: self.range.map(|range| (range.low, range.high)),
+                background: self.background,
             },
             unchecked: false,
             limits: self.limits(),
@@ -102,6 +107,19 @@ fn parse_input(text: &str) -> Result<(String, InputKind), String> {
         )
     })?;
     Ok((name.into(), kind.parse()?))
+}
+
+/// A colour from text such as `ff8000`.
+fn parse_colour(text: &str) -> Result<[u8; 3], String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    let number = match digits.len() {
+        6 => u32::from_str_radix(digits, 16).ok(),
+        _ => None,
+    };
+    let [_, red, green, blue] = number
+        .ok_or_else(|| format!("\"{text}\" is not a colour: write red, green and blue in hexadecimal, such as ff8000"))?
+        .to_be_bytes();
+    Ok([red, green, blue])
 }
 
 /// What latents are drawn from, on the command line.

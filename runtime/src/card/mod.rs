@@ -104,6 +104,9 @@ pub struct InterfaceCard {
     /// `chw` or `hwc`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
+    /// Red, green and blue of what lies behind an output with alpha; without it white.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background: Option<[u8; 3]>,
 }
 
 /// A generator's latent vector.

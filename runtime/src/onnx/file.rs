@@ -42,7 +42,12 @@ impl OnnxFile {
             }))
         });
         let written = written.transpose()?;
-        let graph = model.check(limits, written.as_ref().unwrap_or(&said.interface))?;
+        let range = card.as_ref().map(|card| card.range).or(said.range);
+        let interface = Interface {
+            range: range.map(|range| (range.low, range.high)),
+            ..written.unwrap_or_else(|| said.interface.clone())
+        };
+        let graph = model.check(limits, &interface)?;
         if let Some(card) = &card {
             agree(card, &graph.inspection)?;
         }

@@ -27,7 +27,8 @@ impl InterfaceCard {
             inputs: inputs.collect::<Result<_, _>>()?,
             output: self.output.clone(),
             layout,
-            shape: None,
+            background: self.background,
+            ..Interface::default()
         })
     }
 }
@@ -44,6 +45,7 @@ impl From<&Interface> for InterfaceCard {
                 Layout::Chw => "chw".into(),
                 Layout::Hwc => "hwc".into(),
             }),
+            background: said.background,
         }
     }
 }

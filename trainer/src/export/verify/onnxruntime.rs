@@ -187,7 +187,7 @@ impl OnnxRuntime {
         let len = all.len() / rows.len().max(1);
         let images = all.chunks(len.max(1));
         Ok(images
-            .map(|image| channels_first(&self.found, image))
+            .map(|image| over(&self.found, channels_first(&self.found, image)))
             .collect())
     }
 }
@@ -196,17 +196,29 @@ impl OnnxRuntime {
 fn channels_first(found: &Inspection, image: &[f32]) -> Vec<f32> {
     match (found.channels_last, found.output_dims.as_slice()) {
         (true, [channels, ..]) => {
-            let of = |channel| {
-                image
-                    .iter()
-                    .skip(channel)
-                    .step_by((*channels).max(1))
-                    .copied()
-            };
-            (0..*channels).flat_map(of).collect()
+            let channels = channels + usize::from(found.alpha.is_some());
+            let of = |channel| image.iter().skip(channel).step_by(channels.max(1)).copied();
+            (0..channels).flat_map(of).collect()
         }
         _ => image.to_vec(),
     }
+}
+
+/// Three channels of four, laid over their background.
+fn over(found: &Inspection, mut image: Vec<f32>) -> Vec<f32> {
+    let Some(alpha) = found.alpha else {
+        return image;
+    };
+    let (low, high) = alpha.range;
+    let plane = image.len() / 4;
+    let (colours, weights) = image.split_at_mut(3 * plane);
+    for (colours, behind) in colours.chunks_mut(plane.max(1)).zip(alpha.background) {
+        for (colour, weight) in colours.iter_mut().zip(weights.iter()) {
+            *colour = behind + (*colour - behind) * (weight - low) / (high - low);
+        }
+    }
+    image.truncate(3 * plane);
+    image
 }
 
 impl Engine for OnnxRuntime {
