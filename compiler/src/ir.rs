@@ -64,6 +64,25 @@ pub(crate) struct StridedOp {
     pub(crate) work: StridedWork,
 }
 
+impl StridedOp {
+    /// Multiplications of one image, or instructions and sums that take as long.
+    pub(crate) fn work(&self) -> u64 {
+        let volume = self.sizes.iter().fold(1u64, |all, size| {
+            all.saturating_mul(u64::try_from(*size).unwrap_or(u64::MAX))
+        });
+        match &self.work {
+            StridedWork::Map(program) => volume.saturating_mul(program.len() as u64),
+            StridedWork::Reduce(..) | StridedWork::MatMul => volume,
+            StridedWork::Move(_) => 0,
+            StridedWork::Resample { taps, .. } => {
+                let each = volume / taps.len().max(1) as u64;
+                let all: usize = taps.iter().map(Vec::len).sum();
+                each.saturating_mul(all as u64)
+            }
+        }
+    }
+}
+
 /// What strided work reads.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum OperandSource {

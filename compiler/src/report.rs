@@ -93,7 +93,10 @@ impl CostReport {
                 origin: step.origin.clone(),
                 input: layer.input_shape,
                 output: layer.output_shape,
-                multiplications: multiplications(&layer),
+                multiplications: match &step.strided {
+                    Some(strided) => strided.op.work(),
+                    None => multiplications(&layer),
+                },
                 weights: weights(step, &layer),
                 int8: layer.requantization.is_some(),
                 scratch: input + output - shared + in_scratch(layer.second, own),
