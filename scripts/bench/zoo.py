@@ -23,7 +23,7 @@ import onnxruntime
 import seeds
 import torch
 from architectures import ARCHITECTURES, BATCH_OF_ONE, build
-from export import BEFORE_SQUASHING, Shape, arguments, export, initialize, write
+from export import BEFORE_SQUASHING, LINEAR, Shape, arguments, export, initialize, write
 from torch import nn
 from torch.nn import functional as F
 
@@ -183,6 +183,150 @@ def output_padding():
     return nn.Sequential(*layers, last(nn.ConvTranspose2d(6, 1, (2, 3), (2, 3), 0, output_padding=(1, 2))), nn.Tanh())
 
 
+def normalizations():
+    """Instance, group, layer and root-mean-square normalization, the last two over channels, as ConvNeXt has them."""
+
+    class OverChannels(nn.Module):
+        def __init__(self, normal):
+            super().__init__()
+            self.normal = normal
+
+        def forward(self, x):
+            return self.normal(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+    class RootMeanSquare(nn.Module):
+        """What the exporter over TorchScript does not know as `nn.RMSNorm`."""
+
+        def __init__(self, channels):
+            super().__init__()
+            self.weight = nn.Parameter(torch.linspace(0.7, 1.3, channels))
+
+        def forward(self, x):
+            return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.weight
+
+    layers = [*seed(8, 12, 5), nn.InstanceNorm2d(12, affine=True), nn.ReLU(), up(12, 8), nn.GroupNorm(4, 8), nn.SiLU(), nn.Conv2d(8, 8, 3, 1, 1)]
+    layers += [OverChannels(nn.LayerNorm(8)), nn.GELU("tanh"), up(8, 6), OverChannels(RootMeanSquare(6))]
+    return nn.Sequential(*layers, last(nn.Conv2d(6, 3, 3, 1, 1)), nn.Tanh())
+
+
+def pixel_norm():
+    """Equalized rates left in the graph, and normalization of each pixel over its channels (Karras et al. 2018)."""
+
+    class Equalized(nn.Module):
+        def __init__(self, inputs, outputs):
+            super().__init__()
+            self.weight, self.scale = nn.Parameter(torch.randn(outputs, inputs, 3, 3)), (inputs * 9) ** -0.5
+
+        def forward(self, x):
+            x = F.leaky_relu(F.conv2d(x, self.weight * self.scale, padding=1), 0.2)
+            return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+    layers = [*seed(8, 10, 4), Equalized(10, 8), nn.Upsample(scale_factor=2), Equalized(8, 8), nn.Upsample(scale_factor=2), Equalized(8, 6)]
+    return nn.Sequential(*layers, last(nn.Conv2d(6, 3, 1)), nn.Tanh())
+
+
+def style():
+    """A learned constant, adaptive instance normalization, then a convolution whose input is scaled and whose output is demodulated
+    (StyleGAN and StyleGAN2, Karras et al. 2019 and 2020), and constant noise."""
+
+    class Style(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.constant, self.noise = nn.Parameter(torch.randn(1, 8, 4, 4)), nn.Parameter(torch.randn(1, 1, 8, 8))
+            self.mapping, self.first, self.second = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(16, 8)
+            self.before, self.weight, self.after = nn.Conv2d(8, 8, 3, 1, 1), nn.Parameter(torch.randn(6, 8, 3, 3) / 9), last(nn.Conv2d(6, 3, 1))
+
+        def forward(self, latent):
+            w = F.leaky_relu(self.mapping(latent), 0.2)
+            scale, shift = self.first(w)[:, :, None, None].chunk(2, 1)
+            x = F.instance_norm(self.before(self.constant.repeat(latent.shape[0], 1, 1, 1))) * (1 + scale) + shift
+            x = F.interpolate(F.leaky_relu(x, 0.2), scale_factor=2, mode="bilinear") + 0.1 * self.noise
+            factor = self.second(w) + 1
+            x = F.conv2d(x * factor[:, :, None, None], self.weight, padding=1)
+            x = x * torch.rsqrt(factor.square() @ self.weight.square().sum((2, 3)).t() + 1e-8)[:, :, None, None]
+            return torch.tanh(self.after(F.leaky_relu(x, 0.2)))
+
+    return Style()
+
+
+def attention():
+    """Attention over pixels (SAGAN, Zhang et al. 2019), then of two heads over tokens, with a dense layer for each token."""
+
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Sequential(*seed(8, 8, 6), nn.ReLU()), last(nn.ConvTranspose2d(8, 3, 2, 2))
+            self.query, self.key, self.value = nn.Conv2d(8, 2, 1), nn.Conv2d(8, 2, 1), nn.Conv2d(8, 8, 1)
+            self.normal, self.all, self.out, self.wide = nn.LayerNorm(8), nn.Linear(8, 24), nn.Linear(8, 8), nn.Linear(8, 8)
+            for layer in (self.query, self.key, self.value, self.all, self.out, self.wide):
+                layer.gain = LINEAR / 2
+
+        def forward(self, latent):
+            x = self.first(latent)
+            query, key, value = (layer(x).flatten(2) for layer in (self.query, self.key, self.value))
+            weights = torch.softmax(query.transpose(1, 2) @ key, 2)
+            x = x + 0.7 * (value @ weights.transpose(1, 2)).view(-1, 8, 6, 6)
+            tokens = x.flatten(2).transpose(1, 2)
+            query, key, value = (part.view(-1, 36, 2, 4).transpose(1, 2) for part in self.all(self.normal(tokens)).chunk(3, 2))
+            tokens = tokens + self.out(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(-1, 36, 8))
+            tokens = tokens + self.wide(F.gelu(tokens))
+            return torch.tanh(self.last(tokens.transpose(1, 2).reshape(-1, 8, 6, 6)))
+
+    return Attention()
+
+
+def excitation():
+    """Squeeze-and-excitation (Hu et al. 2018), gated linear units, and the excitation of skipped layers (FastGAN, Liu et al. 2021)."""
+
+    class Excitation(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.gated, self.up = nn.Sequential(*seed(8, 12, 4)), nn.Conv2d(12, 16, 3, 1, 1), up(8, 8)
+            self.squeeze = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(8, 4, 1), nn.ReLU(), nn.Conv2d(4, 8, 1), nn.Sigmoid())
+            self.skip = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(12, 8, 2), nn.LeakyReLU(0.1), nn.Conv2d(8, 8, 1), nn.Sigmoid())
+            self.last = last(nn.Conv2d(8, 3, 3, 1, 1))
+
+        def forward(self, latent):
+            first = F.relu(self.first(latent))
+            x = self.up(F.glu(self.gated(first), 1))
+            x = x * self.squeeze(x) * self.skip(first)
+            return torch.tanh(self.last(4 * x))
+
+    return Excitation()
+
+
+def coordinates():
+    """An image as a function of its coordinates (SIREN, Sitzmann et al. 2020; CPPN): a grid beside the latent, sines, a flip."""
+
+    class Coordinates(nn.Module):
+        def __init__(self):
+            super().__init__()
+            line = torch.linspace(-1, 1, 12)
+            self.register_buffer("grid", torch.stack(torch.meshgrid(line, line, indexing="ij"))[None])
+            self.first, self.second, self.last = nn.Conv2d(8, 12, 1), nn.Conv2d(12, 12, 1), nn.Conv2d(12, 3, 1)
+
+        def forward(self, latent):
+            rows = latent.shape[0]
+            x = torch.cat([latent[:, :, None, None].expand(-1, -1, 12, 12), self.grid.expand(rows, -1, -1, -1)], 1)
+            x = torch.sin(3 * self.first(x))
+            x = torch.sin(3 * self.second(x) + torch.cos(x).flip(3))
+            return torch.sigmoid(3 * self.last(x))
+
+    return Coordinates()
+
+
+def cubic():
+    """Bicubic and uneven resizing, average and maximum pools, and channels last at the end."""
+
+    class Last(nn.Module):
+        def forward(self, x):
+            return x.permute(0, 2, 3, 1)
+
+    layers = [*seed(8, 10, 5), nn.Upsample(size=(12, 8), mode="bicubic"), nn.Conv2d(10, 8, 3, 1, 1), nn.ELU(), nn.AvgPool2d(3, 1, 1)]
+    layers += [nn.Upsample(scale_factor=2, mode="bicubic", align_corners=True), nn.Conv2d(8, 8, 3, 1, 1), nn.MaxPool2d(3, 1, 1)]
+    return nn.Sequential(*layers, last(nn.Conv2d(8, 3, 3, 1, 1)), nn.Tanh(), Last())
+
+
 # Name: how it is made, the latent's shape after N, whether a class goes in too.
 MODELS = {
     "dcgan": (dcgan, (12, 1, 1), False),
@@ -198,6 +342,13 @@ MODELS = {
     "grouped": (grouped, (6,), False),
     "padding": (padding, (8,), False),
     "output-padding": (output_padding, (8,), False),
+    "normalizations": (normalizations, (8,), False),
+    "pixel-norm": (pixel_norm, (8,), False),
+    "style": (style, (8,), False),
+    "attention": (attention, (8,), False),
+    "excitation": (excitation, (8,), False),
+    "coordinates": (coordinates, (6,), False),
+    "cubic": (cubic, (8,), False),
 }
 EXPORTERS = {"script": ("torchscript", 17), "dynamo": ("dynamo", 18)}
 # Exports besides those: the opset that has Attention.
@@ -319,7 +470,9 @@ def main():
         inputs_of = ["latent", "class"] if conditional else ["latent"]
         for prefix, (exporter, opset) in EXPORTERS.items():
             # A seed by name, so that a new model does not change the others.
-            model = initialize(make(), zlib.crc32(name.encode()))
+            key = zlib.crc32(name.encode())
+            torch.manual_seed(key)
+            model = initialize(make(), key)
             data = export(model, inputs(latent, conditional, 2), inputs_of, exporter, fold=True, opset=opset)
             about = check(f"{prefix}-{name}", model, data, inputs_of, latent, conditional)
             print(f"{write(out, f'{prefix}-{name}', data)}: {about}", file=sys.stderr)
