@@ -14,7 +14,7 @@ pub(crate) type ValueId = usize;
 
 /// What is known of a value.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Value {
+pub(crate) struct ShapedValue {
     /// Rows, columns, channels.
     pub(crate) shape: HwcShape,
 }
@@ -127,7 +127,7 @@ pub(crate) struct NetNode {
 /// A generator for one image. Nodes are in the order in which they run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Net {
-    pub(crate) values: Vec<Value>,
+    pub(crate) values: Vec<ShapedValue>,
     pub(crate) nodes: Vec<NetNode>,
     /// The latent vector.
     pub(crate) latent: ValueId,
@@ -145,7 +145,7 @@ pub(crate) fn len(shape: HwcShape) -> usize {
 impl Net {
     /// A network of a latent vector and nothing else.
     pub(crate) fn new(latent_len: u32, classes: usize) -> Self {
-        let latent = Value {
+        let latent = ShapedValue {
             shape: HwcShape::vector(latent_len),
         };
         Self {
@@ -159,7 +159,7 @@ impl Net {
 
     /// A value that nothing makes yet.
     pub(crate) fn value(&mut self, shape: HwcShape) -> ValueId {
-        self.values.push(Value { shape });
+        self.values.push(ShapedValue { shape });
         self.values.len() - 1
     }
 

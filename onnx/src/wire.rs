@@ -121,7 +121,7 @@ fn message(
             node: "a node".into(),
         });
     }
-    let mut reader = Reader {
+    let mut reader = WireReader {
         bytes,
         start,
         at: 0,
@@ -165,7 +165,7 @@ fn message(
 /// Name and operator of a node that has not been decoded, for a message.
 fn label(node: &[u8]) -> String {
     let (mut name, mut op) = ("", "");
-    let mut reader = Reader {
+    let mut reader = WireReader {
         bytes: node,
         start: 0,
         at: 0,
@@ -187,14 +187,14 @@ enum WireValue<'a> {
 }
 
 /// Reads the fields of one message.
-struct Reader<'a> {
+struct WireReader<'a> {
     bytes: &'a [u8],
     /// Where the message begins in the file.
     start: usize,
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> WireReader<'a> {
     fn error(&self, problem: &'static str) -> ModelError {
         ModelError::Protobuf {
             offset: self.start + self.at,

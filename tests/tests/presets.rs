@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dreamlet_trainer::testing::{
-    BATCHES, DataSpec, Dataset, LoadOptions, OnnxRuntime, Options, Overrides, PRESETS, Saved,
-    Source, TrainOptions, Which, generator, load, resolve, save, train, verify,
+    BATCHES, DataSpec, Dataset, LoadOptions, OnnxRuntime, Overrides, PRESETS, Saved, Source,
+    TrainOptions, VerifyOptions, Which, generator, load, resolve, save, train, verify,
 };
 
 fn glyphs(limit: usize) -> Dataset {
@@ -65,12 +65,12 @@ fn every_preset_makes_the_same_images_in_every_engine_at_every_batch() {
         let (saved, path) = trained(preset.name, &data, &folder);
         let mut in_burn =
             |z: &[f32], classes: Option<&[i64]>, rows: usize| saved.generate(z, classes, rows);
-        let options = Options {
+        let options = VerifyOptions {
             onnxruntime: match std::env::var_os("ORT_DYLIB_PATH") {
                 Some(_) => OnnxRuntime::Required,
                 None => OnnxRuntime::Skip,
             },
-            ..Options::default()
+            ..VerifyOptions::default()
         };
         let report = verify(&path, Some(&mut in_burn), &options)
             .unwrap_or_else(|error| panic!("{}: {error}", preset.name));

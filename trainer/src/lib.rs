@@ -41,7 +41,7 @@ pub mod testing {
     pub use crate::config::{Overrides, PRESETS, Source, resolve};
     pub use crate::data::{DataSpec, Dataset, LoadOptions, load};
     pub use crate::evaluation::{FileSource, ImageSource};
-    pub use crate::export::verify::{BATCHES, OnnxRuntime, Options, verify};
+    pub use crate::export::verify::{BATCHES, OnnxRuntime, VerifyOptions, verify};
     pub use crate::export::{generator, save};
     pub use crate::generator_file::{OpenError, open};
     pub use crate::sampling::{Class, Latents, Request, SamplingError, samples};

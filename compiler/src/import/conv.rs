@@ -4,9 +4,9 @@ use dreamlet_onnx::graph::Window;
 use dreamlet_runtime::engine::compiled::MAX_KERNEL;
 use dreamlet_runtime::engine::compiled::format::{Convolution, MapOp, Reduction, StridedWork};
 
+use super::importer::{Importer, Operand};
 use super::movement::bordered;
 use super::node::NodeReader;
-use super::reader::{Operand, Reader};
 use super::strided::{Space, instruction, view};
 use super::value::{Order, PlacedTensor, View, map_shape};
 use crate::CompileError;
@@ -16,7 +16,7 @@ use crate::ir::{Op, OperandSource};
 const MAX_GEOMETRY: u32 = 1 << 12;
 
 pub(super) fn convolution(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     window: &Window,
     transposed: bool,
@@ -27,7 +27,7 @@ pub(super) fn convolution(
         Some(_) => node.floats(2).map(|(_, bias)| Some(bias)),
     };
     let (Some((constant, floats)), Some(bias)) = (node.floats(1), bias) else {
-        return computed_weights(reader, node, &window, transposed);
+        return computed_weights(importer, node, &window, transposed);
     };
     let dims = node.shape();
     let (Some(&outputs), [first, second, kernel @ ..]) = (dims.get(1), constant.shape.as_slice())
@@ -40,9 +40,9 @@ pub(super) fn convolution(
         true => outputs_first(floats, window.groups, first / window.groups, *second, taps),
         false => floats.to_vec(),
     };
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     let flat = data.dims.len() == 3;
-    let input = image(reader, node, data)?;
+    let input = image(importer, node, data)?;
     let op = Op::Conv {
         geometry,
         weights,
@@ -50,7 +50,7 @@ pub(super) fn convolution(
     };
     let to = as_image(node, &dims)?;
     let shape = map_shape(to[1], to[2], to[3]);
-    let id = reader.net.push(op, vec![input.id], shape, &node.label());
+    let id = importer.net.push(op, vec![input.id], shape, &node.label());
     let made = PlacedTensor {
         id,
         dims: if flat { dims } else { to.to_vec() },
@@ -90,15 +90,15 @@ fn as_image(node: &NodeReader<'_>, dims: &[usize]) -> Result<[usize; 4], Compile
 }
 
 fn image(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     data: PlacedTensor,
 ) -> Result<PlacedTensor, CompileError> {
     if data.dims.len() == 4 {
-        return reader.map(node, 0).map(|(map, _)| map);
+        return importer.map(node, 0).map(|(map, _)| map);
     }
     let dims = as_image(node, &data.dims)?.to_vec();
-    let map = PlacedTensor { dims, ..data }.map(&mut reader.net, &node.label());
+    let map = PlacedTensor { dims, ..data }.map(&mut importer.net, &node.label());
     map.ok_or_else(|| node.refuse("its input is no image"))
 }
 
@@ -142,7 +142,7 @@ fn geometry(
 
 /// A convolution whose weights are computed: a product with the windows of its input.
 fn computed_weights(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     window: &Window,
     transposed: bool,
@@ -156,7 +156,7 @@ fn computed_weights(
     let (&[first, second, ..], groups) = (weights_of.as_slice(), window.groups) else {
         return Err(node.refuse("its weights are missing"));
     };
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     let from = as_image(node, &data.dims)?;
     let data = PlacedTensor {
         dims: from.to_vec(),
@@ -182,7 +182,7 @@ fn computed_weights(
     let channels = from[1];
     let operand = Operand::Tensor(data);
     let mut inputs = Vec::new();
-    let (source, own) = view(reader, node, &operand, &mut inputs);
+    let (source, own) = view(importer, node, &operand, &mut inputs);
     let [_, c, y, x] = own.strides.as_slice() else {
         return Err(node.refuse("its input is no image"));
     };
@@ -212,7 +212,7 @@ fn computed_weights(
     space.join(0, |_| false);
     let op = Op::Strided(vec![space.op(node, StridedWork::Move(Some(0.0)))?]);
     let plane = map_shape(sides[1], channels, sides[0]);
-    let padded = reader.net.push(op, inputs, plane, &node.label());
+    let padded = importer.net.push(op, inputs, plane, &node.label());
     // [channel, row tap, column tap, row, column].
     let pixels = to[2] * to[3];
     let columns_len = channels * kernel[0] * kernel[1] * pixels;
@@ -235,7 +235,7 @@ fn computed_weights(
     };
     space.join(0, |_| false);
     let op = Op::Strided(vec![space.op(node, StridedWork::Move(None))?]);
-    let windows = reader.net.push(
+    let windows = importer.net.push(
         op,
         vec![padded],
         map_shape(pixels, 1, columns_len / pixels),
@@ -243,14 +243,14 @@ fn computed_weights(
     );
     // Weights as [group][output][input channel, row tap, column tap]; three dimensions of inner
     // elements are one where the weights lie in order.
-    let weights = reader.operand(node, 1)?;
+    let weights = importer.operand(node, 1)?;
     let taps = kernel[0] * kernel[1];
     let (outputs, inputs_of) = match transposed {
         true => (second, first / groups),
         false => (first / groups, second),
     };
     let mut inputs = vec![windows];
-    let (source, own) = view(reader, node, &weights, &mut inputs);
+    let (source, own) = view(importer, node, &weights, &mut inputs);
     let [a, b, y, x] = match own.strides.as_slice() {
         [a, b, y, x] => [*a, *b, *y, *x],
         [a, b, x] => [*a, *b, 0, *x],
@@ -279,7 +279,7 @@ fn computed_weights(
     let op = Op::Strided(vec![space.op(node, StridedWork::Move(None))?]);
     let inner = inputs_of * taps;
     let moved: Vec<usize> = inputs.iter().skip(1).copied().collect();
-    let lined = reader.net.push(
+    let lined = importer.net.push(
         op,
         moved,
         map_shape(inner, 1, groups * outputs),
@@ -311,7 +311,7 @@ fn computed_weights(
     space.join(3, |_| false);
     let op = Op::Strided(vec![space.op(node, StridedWork::MatMul)?]);
     let shape = map_shape(pixels, 1, groups * outputs);
-    let made = reader
+    let made = importer
         .net
         .push(op, vec![lined, windows], shape, &node.label());
     let product = PlacedTensor {
@@ -322,7 +322,7 @@ fn computed_weights(
     if node.value(2).is_none() {
         return Ok(product);
     }
-    let bias = match reader.operand(node, 2)? {
+    let bias = match importer.operand(node, 2)? {
         Operand::Tensor(data) => Operand::Tensor(PlacedTensor {
             dims: [vec![groups * outputs], vec![1; window_axes(node)]].concat(),
             ..data
@@ -332,7 +332,12 @@ fn computed_weights(
             floats,
         ),
     };
-    instruction(reader, node, MapOp::Add, &[Operand::Tensor(product), bias])
+    instruction(
+        importer,
+        node,
+        MapOp::Add,
+        &[Operand::Tensor(product), bias],
+    )
 }
 
 fn window_axes(node: &NodeReader<'_>) -> usize {
@@ -350,14 +355,14 @@ fn shifted(source: OperandSource, by: usize) -> OperandSource {
 /// The greatest element of each window: a border that is never the greatest, then a reduction over
 /// windows, which may overlap.
 pub(super) fn max_pool(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     window: &Window,
 ) -> Result<PlacedTensor, CompileError> {
     let dims = node.shape();
     let to = as_image(node, &dims)?;
     let window = two_dimensional(node, window)?;
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     let from = as_image(node, &data.dims)?;
     let data = PlacedTensor {
         dims: from.to_vec(),
@@ -376,10 +381,10 @@ pub(super) fn max_pool(
     let begin = [0, 0, begins[0], begins[1]];
     let map = match padded == from {
         true => data,
-        false => bordered(reader, node, data, &begin, padded.to_vec(), f32::MIN)?,
+        false => bordered(importer, node, data, &begin, padded.to_vec(), f32::MIN)?,
     };
     let mut inputs = Vec::new();
-    let (source, own) = view(reader, node, &Operand::Tensor(map), &mut inputs);
+    let (source, own) = view(importer, node, &Operand::Tensor(map), &mut inputs);
     let [_, c, y, x] = own.strides.as_slice() else {
         return Err(node.refuse("its input is no image"));
     };
@@ -408,7 +413,7 @@ pub(super) fn max_pool(
     let op = Op::Strided(vec![
         space.op(node, StridedWork::Reduce(Reduction::Max, vec![3, 4]))?,
     ]);
-    let id = reader.net.push(op, inputs, shape, &node.label());
+    let id = importer.net.push(op, inputs, shape, &node.label());
     Ok(PlacedTensor {
         id,
         dims,

@@ -7,40 +7,45 @@ use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, Instruction, MapOp, Source,
 };
 
+use super::importer::{Importer, Operand};
 use super::node::NodeReader;
-use super::reader::{Operand, Reader};
 use super::strided::{instruction, map};
 use super::value::PlacedTensor;
 use crate::CompileError;
 use crate::ir::{Op, len, per_channel};
 
 /// A value of `data`'s shape and order, made from it alone.
-fn like(reader: &mut Reader, node: &NodeReader<'_>, data: &PlacedTensor, op: Op) -> PlacedTensor {
-    let shape = reader.net.shape(data.id);
-    let id = reader.net.push(op, vec![data.id], shape, &node.label());
+fn like(
+    importer: &mut Importer,
+    node: &NodeReader<'_>,
+    data: &PlacedTensor,
+    op: Op,
+) -> PlacedTensor {
+    let shape = importer.net.shape(data.id);
+    let id = importer.net.push(op, vec![data.id], shape, &node.label());
     PlacedTensor { id, ..data.clone() }
 }
 
 fn activation(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     data: &PlacedTensor,
     activation: Activation,
 ) -> PlacedTensor {
-    let whole = reader.whole(node, data);
-    let made = like(reader, node, &whole, Op::Activate);
-    if let Some(last) = reader.net.nodes.last_mut() {
+    let whole = importer.whole(node, data);
+    let made = like(importer, node, &whole, Op::Activate);
+    if let Some(last) = importer.net.nodes.last_mut() {
         last.activation = activation;
     }
     made
 }
 
 pub(super) fn unary(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     op: Unary,
 ) -> Result<PlacedTensor, CompileError> {
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     let activates = match op {
         Unary::Relu => Some(Activation::Relu),
         Unary::LeakyRelu(alpha) => Some(Activation::LeakyRelu(alpha)),
@@ -56,14 +61,14 @@ pub(super) fn unary(
         _ => None,
     };
     if let Some(activates) = activates {
-        return Ok(activation(reader, node, &data, activates));
+        return Ok(activation(importer, node, &data, activates));
     }
     let op = match op {
         Unary::Neg => {
-            let whole = reader.whole(node, &data);
-            let count = len(reader.net.shape(whole.id));
+            let whole = importer.whole(node, &data);
+            let count = len(importer.net.shape(whole.id));
             let (scale, shift) = (vec![-1.0; count], vec![0.0; count]);
-            return Ok(affine(reader, node, &whole, scale, shift));
+            return Ok(affine(importer, node, &whole, scale, shift));
         }
         Unary::Exp => MapOp::Exp,
         Unary::Log => MapOp::Log,
@@ -80,50 +85,50 @@ pub(super) fn unary(
         Unary::Sign => MapOp::Sign,
         _ => MapOp::Not,
     };
-    instruction(reader, node, op, &[Operand::Tensor(data)])
+    instruction(importer, node, op, &[Operand::Tensor(data)])
 }
 
 /// Between types: everything is f32 on the device.
 pub(super) fn cast(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     to: DType,
 ) -> Result<PlacedTensor, CompileError> {
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     let from = node.value(0).map_or(DType::F32, |value| value.dtype);
     match (from, to) {
         (DType::F32, DType::I64) => {
-            instruction(reader, node, MapOp::Trunc, &[Operand::Tensor(data)])
+            instruction(importer, node, MapOp::Trunc, &[Operand::Tensor(data)])
         }
         (DType::F32 | DType::I64, DType::Bool) => {
             let program = vec![
                 Instruction::new(MapOp::Equal, [Source::Operand(0), Source::Constant(0.0)]),
                 Instruction::new(MapOp::Not, [Source::Result(0)]),
             ];
-            map(reader, node, &[Operand::Tensor(data)], program)
+            map(importer, node, &[Operand::Tensor(data)], program)
         }
         _ => Ok(data),
     }
 }
 
 pub(super) fn select(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
 ) -> Result<PlacedTensor, CompileError> {
-    let operands = reader.operands(node)?;
-    instruction(reader, node, MapOp::Select, &operands)
+    let operands = importer.operands(node)?;
+    instruction(importer, node, MapOp::Select, &operands)
 }
 
 /// The elements of a constant broadcast against `data`: one for each element of the value, in the
 /// value's order. The tensor's dimensions become those of the result. `None` where the constant
 /// repeats the value.
 fn broadcast_over(
-    reader: &Reader,
+    importer: &Importer,
     data: &mut PlacedTensor,
     dims: &[usize],
     floats: &[f32],
 ) -> Option<Vec<f32>> {
-    let shape = reader.net.shape(data.id);
+    let shape = importer.net.shape(data.id);
     let result = broadcast(&data.dims, dims)?;
     if result.iter().product::<usize>() != len(shape) {
         return None;
@@ -137,13 +142,13 @@ fn broadcast_over(
 }
 
 fn affine(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     data: &PlacedTensor,
     scale: Vec<f32>,
     shift: Vec<f32>,
 ) -> PlacedTensor {
-    let shape = reader.net.shape(data.id);
+    let shape = importer.net.shape(data.id);
     let (mut scales, mut shifts) = (
         per_channel(scale.clone(), shape),
         per_channel(shift.clone(), shape),
@@ -155,27 +160,27 @@ fn affine(
         scale: scales,
         shift: shifts,
     };
-    like(reader, node, data, op)
+    like(importer, node, data, op)
 }
 
 pub(super) fn binary(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     op: Binary,
 ) -> Result<PlacedTensor, CompileError> {
     let floats = node.value(0).is_some_and(|value| value.dtype == DType::F32);
-    let operands = reader.operands(node)?;
+    let operands = importer.operands(node)?;
     let [a, b] = operands.as_slice() else {
         return Err(node.refuse("it has other than two inputs"));
     };
     let fast = match (a, b) {
         (Operand::Tensor(data), Operand::Constant(dims, constant)) if floats => {
-            with_constant(reader, node, op, (data, true), (dims, constant))
+            with_constant(importer, node, op, (data, true), (dims, constant))
         }
         (Operand::Constant(dims, constant), Operand::Tensor(data)) if floats => {
-            with_constant(reader, node, op, (data, false), (dims, constant))
+            with_constant(importer, node, op, (data, false), (dims, constant))
         }
-        (Operand::Tensor(a), Operand::Tensor(b)) if floats => two(reader, node, op, a, b),
+        (Operand::Tensor(a), Operand::Tensor(b)) if floats => two(importer, node, op, a, b),
         _ => None,
     };
     if let Some(made) = fast {
@@ -210,14 +215,14 @@ pub(super) fn binary(
             Instruction::new(MapOp::Mul, [Source::Operand(1), Source::Result(1)]),
             Instruction::new(MapOp::Sub, [Source::Operand(0), Source::Result(2)]),
         ],
-        _ => return instruction(reader, node, code, &operands),
+        _ => return instruction(importer, node, code, &operands),
     };
-    map(reader, node, &operands, program)
+    map(importer, node, &operands, program)
 }
 
 /// Scaled and shifted by a constant; `None` where that is not what it does.
 fn with_constant(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     op: Binary,
     (data, first): (&PlacedTensor, bool),
@@ -233,8 +238,8 @@ fn with_constant(
     if enlarged.iter().product::<usize>() != data.dims.iter().product::<usize>() {
         return None;
     }
-    let mut data = reader.whole(node, data);
-    let values = broadcast_over(reader, &mut data, dims, constant)?;
+    let mut data = importer.whole(node, data);
+    let values = broadcast_over(importer, &mut data, dims, constant)?;
     let (ones, zeros) = (vec![1.0; values.len()], vec![0.0; values.len()]);
     let turned = |values: &[f32]| -> Vec<f32> { values.iter().map(|x| -x).collect() };
     let (scale, shift) = match (op, first) {
@@ -244,13 +249,13 @@ fn with_constant(
         (Binary::Mul, _) => (values, zeros),
         _ => (values.iter().map(|x| 1.0 / x).collect(), zeros),
     };
-    Some(affine(reader, node, &data, scale, shift))
+    Some(affine(importer, node, &data, scale, shift))
 }
 
 /// Both are computed, and one has all elements of the result; `None` where no layer of its own does
 /// it.
 fn two(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     op: Binary,
     a: &PlacedTensor,
@@ -276,28 +281,28 @@ fn two(
     if result.iter().product::<usize>() != size(large) {
         return None;
     }
-    let how = |reader: &Reader, large: &PlacedTensor, small: &PlacedTensor| {
-        let (shape, few) = (reader.net.shape(large.id), reader.net.shape(small.id));
+    let how = |importer: &Importer, large: &PlacedTensor, small: &PlacedTensor| {
+        let (shape, few) = (importer.net.shape(large.id), importer.net.shape(small.id));
         if !large.is_whole(shape) || !small.is_whole(few) {
             None
         } else if size(small) == size(large) {
             (shape == few && large.order == small.order).then_some(Broadcast::Same)
         } else {
-            by_channel(reader, large, small, &result).then_some(Broadcast::Channel)
+            by_channel(importer, large, small, &result).then_some(Broadcast::Channel)
         }
     };
     let (mut large, mut small) = (large.clone(), small.clone());
-    let mut found = how(reader, &large, &small);
+    let mut found = how(importer, &large, &small);
     if found.is_none() && large.dims.len() == 4 {
         // Images are moved to where convolutions want them anyway.
         let one_each = size(&small) != size(&large);
-        if let Some(map) = large.map(&mut reader.net, &node.label()) {
+        if let Some(map) = large.map(&mut importer.net, &node.label()) {
             let other = match one_each {
-                true => Some(small.vector(&mut reader.net, &node.label())),
-                false => small.map(&mut reader.net, &node.label()),
+                true => Some(small.vector(&mut importer.net, &node.label())),
+                false => small.map(&mut importer.net, &node.label()),
             };
             if let Some(other) = other {
-                found = how(reader, &map, &other);
+                found = how(importer, &map, &other);
                 if found.is_some() {
                     (large, small) = (map, other);
                 }
@@ -305,9 +310,9 @@ fn two(
         }
     }
     let how = found?;
-    let shape = reader.net.shape(large.id);
+    let shape = importer.net.shape(large.id);
     let op = Op::Binary(kind, how);
-    let id = reader
+    let id = importer
         .net
         .push(op, vec![large.id, small.id], shape, &node.label());
     Some(PlacedTensor {
@@ -318,8 +323,13 @@ fn two(
 }
 
 /// Whether `small`, broadcast over `large`, is one element for each channel.
-fn by_channel(reader: &Reader, large: &PlacedTensor, small: &PlacedTensor, dims: &[usize]) -> bool {
-    let (shape, few) = (reader.net.shape(large.id), reader.net.shape(small.id));
+fn by_channel(
+    importer: &Importer,
+    large: &PlacedTensor,
+    small: &PlacedTensor,
+    dims: &[usize],
+) -> bool {
+    let (shape, few) = (importer.net.shape(large.id), importer.net.shape(small.id));
     let channels = shape.channels as usize;
     len(few) == channels
         && broadcast_positions(&small.dims, dims)

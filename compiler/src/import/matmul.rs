@@ -3,15 +3,15 @@
 use dreamlet_onnx::shape::broadcast;
 use dreamlet_runtime::engine::compiled::format::{Convolution, HwcShape, StridedWork};
 
+use super::importer::Importer;
 use super::node::NodeReader;
-use super::reader::Reader;
 use super::strided::{Space, repeated, view};
 use super::value::{Order, PlacedTensor, View, map_shape, usual};
 use crate::CompileError;
 use crate::ir::Op;
 
 pub(super) fn matmul(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
 ) -> Result<PlacedTensor, CompileError> {
     let constant = |at: usize| {
@@ -25,23 +25,23 @@ pub(super) fn matmul(
     };
     if let Some((rows, columns, floats)) = constant(1) {
         let weights = transposed(floats, rows, columns);
-        return rows_times(reader, node, weights, columns);
+        return rows_times(importer, node, weights, columns);
     }
     let dims = node.shape();
     if let (Some((outputs, _, floats)), [1, inputs, columns]) =
-        (constant(0), reader.data(node, 1)?.dims.as_slice())
+        (constant(0), importer.data(node, 1)?.dims.as_slice())
     {
         // A constant matrix on the left mixes rows, as a convolution of one tap mixes channels.
         let (inputs, columns) = (*inputs, *columns);
-        let data = reader.data(node, 1)?;
+        let data = importer.data(node, 1)?;
         let turned = PlacedTensor {
             dims: vec![1, inputs, 1, columns],
             ..data
         };
-        let map = turned.map(&mut reader.net, &node.label());
+        let map = turned.map(&mut importer.net, &node.label());
         let map = map.ok_or_else(|| node.refuse("its input is no matrix"))?;
         let shape = map_shape(outputs, 1, columns);
-        let id = reader.net.push(
+        let id = importer.net.push(
             point(floats.to_vec(), outputs),
             vec![map.id],
             shape,
@@ -53,7 +53,7 @@ pub(super) fn matmul(
             order: Order::planar(shape),
         });
     }
-    strided(reader, node)
+    strided(importer, node)
 }
 
 fn transposed(weights: &[f32], rows: usize, columns: usize) -> Vec<f32> {
@@ -83,24 +83,24 @@ fn point(weights: Vec<f32>, outputs: usize) -> Op {
 /// Each row of the left times constant weights `[outputs][inputs]`: a dense layer for one row, else
 /// a convolution of one tap, whose pixels are the rows.
 fn rows_times(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     weights: Vec<f32>,
     outputs: usize,
 ) -> Result<PlacedTensor, CompileError> {
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     let dims = node.shape();
     let inputs = data.dims.last().copied().unwrap_or(1);
     let rows = data.dims.iter().product::<usize>() / inputs.max(1);
     if rows == 1 {
-        let vector = data.vector(&mut reader.net, &node.label());
-        reader.remember(node, 0, &vector);
+        let vector = data.vector(&mut importer.net, &node.label());
+        importer.remember(node, 0, &vector);
         let shape = HwcShape::vector(u32::try_from(outputs).unwrap_or(u32::MAX));
         let op = Op::Dense {
             weights,
             bias: vec![0.0; outputs],
         };
-        let id = reader.net.push(op, vec![vector.id], shape, &node.label());
+        let id = importer.net.push(op, vec![vector.id], shape, &node.label());
         return Ok(PlacedTensor {
             id,
             dims,
@@ -108,7 +108,7 @@ fn rows_times(
         });
     }
     // An image whose channels are the last dimension lies so already.
-    let own = reader.net.shape(data.id);
+    let own = importer.net.shape(data.id);
     let last = PlacedTensor {
         dims: data.dims.clone(),
         order: Order::Same,
@@ -119,13 +119,13 @@ fn rows_times(
         true => (data.id, own),
         false => {
             let shape = map_shape(inputs, 1, rows);
-            let moved = data.moved(&mut reader.net, shape, Order::Same, &node.label());
-            reader.remember(node, 0, &moved);
+            let moved = data.moved(&mut importer.net, shape, Order::Same, &node.label());
+            importer.remember(node, 0, &moved);
             (moved.id, shape)
         }
     };
     let to = map_shape(outputs, shape.height as usize, shape.width as usize);
-    let made = reader
+    let made = importer
         .net
         .push(point(weights, outputs), vec![id], to, &node.label());
     Ok(PlacedTensor {
@@ -142,8 +142,8 @@ fn last_is_channels(data: &PlacedTensor, shape: HwcShape, inputs: usize) -> bool
 }
 
 /// Both are computed, or the constant has several matrices.
-fn strided(reader: &mut Reader, node: &NodeReader<'_>) -> Result<PlacedTensor, CompileError> {
-    let operands = reader.operands(node)?;
+fn strided(importer: &mut Importer, node: &NodeReader<'_>) -> Result<PlacedTensor, CompileError> {
+    let operands = importer.operands(node)?;
     let [a, b] = operands.as_slice() else {
         return Err(node.refuse("it has other than two inputs"));
     };
@@ -174,7 +174,7 @@ fn strided(reader: &mut Reader, node: &NodeReader<'_>) -> Result<PlacedTensor, C
     };
     space.output.strides.push(0);
     for (operand, own, left) in [(a, batch_a, true), (b, batch_b, false)] {
-        let (source, found) = view(reader, node, operand, &mut inputs);
+        let (source, found) = view(importer, node, operand, &mut inputs);
         let depth = own.len();
         let (over, matrix) = found.strides.split_at(depth);
         let over = View {
@@ -191,6 +191,6 @@ fn strided(reader: &mut Reader, node: &NodeReader<'_>) -> Result<PlacedTensor, C
     }
     space.join(3, |_| false);
     let op = Op::Strided(vec![space.op(node, StridedWork::MatMul)?]);
-    let id = reader.net.push(op, inputs, shape, &node.label());
+    let id = importer.net.push(op, inputs, shape, &node.label());
     Ok(PlacedTensor { id, dims, order })
 }

@@ -8,10 +8,10 @@
 mod class;
 mod conv;
 mod elementwise;
+mod importer;
 mod matmul;
 mod movement;
 mod node;
-mod reader;
 mod strided;
 pub(crate) mod value;
 
@@ -21,8 +21,8 @@ use dreamlet_onnx::graph::Op;
 use super::CompileError;
 use super::ir::Net;
 use class::ClassTables;
+use importer::Importer;
 use node::NodeReader;
-use reader::Reader;
 use value::{Order, PlacedTensor};
 
 /// Reads a model that has been checked; it has `classes` classes.
@@ -32,56 +32,56 @@ use value::{Order, PlacedTensor};
 pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, CompileError> {
     let (graph, found) = (&checked.graph, &checked.inspection);
     let latent_len = u32::try_from(found.latent_len).unwrap_or(u32::MAX);
-    let mut reader = Reader {
+    let mut importer = Importer {
         net: Net::new(latent_len, classes),
         known: vec![None; graph.values.len()],
         tables: ClassTables::new(graph, classes)?,
     };
     let dims = graph.value(graph.latent).map(|latent| latent.shape.clone());
-    reader.known[graph.latent] = Some(PlacedTensor {
-        id: reader.net.latent,
+    importer.known[graph.latent] = Some(PlacedTensor {
+        id: importer.net.latent,
         dims: dims.unwrap_or_default(),
         order: Order::Same,
     });
     for node in &graph.nodes {
-        if reader.tables.holds(node.output) {
+        if importer.tables.holds(node.output) {
             continue;
         }
         let reads = NodeReader { graph, node };
-        let made = step(&mut reader, &reads)?;
-        reader.known[node.output] = Some(made);
+        let made = step(&mut importer, &reads)?;
+        importer.known[node.output] = Some(made);
     }
-    let Some(Some(image)) = reader.known.get(graph.image).cloned() else {
+    let Some(Some(image)) = importer.known.get(graph.image).cloned() else {
         return Err(CompileError::Node {
             node: format!("the output `{}`", found.output_name),
             reason: "it does not depend on the latent vector".into(),
         });
     };
     // The image's order is the output's own, CHW.
-    let planar = image.vector(&mut reader.net, "image");
-    reader.net.image = planar.id;
-    Ok(reader.net)
+    let planar = image.vector(&mut importer.net, "image");
+    importer.net.image = planar.id;
+    Ok(importer.net)
 }
 
 /// What a node becomes.
-fn step(reader: &mut Reader, node: &NodeReader<'_>) -> Result<PlacedTensor, CompileError> {
+fn step(importer: &mut Importer, node: &NodeReader<'_>) -> Result<PlacedTensor, CompileError> {
     match &node.node.op {
-        Op::Unary(op) => elementwise::unary(reader, node, *op),
-        Op::Binary(op) => elementwise::binary(reader, node, *op),
-        Op::Select => elementwise::select(reader, node),
-        Op::Cast(to) => elementwise::cast(reader, node, *to),
-        Op::MatMul => matmul::matmul(reader, node),
-        Op::Conv(window) => conv::convolution(reader, node, window, false),
-        Op::ConvTranspose(window) => conv::convolution(reader, node, window, true),
-        Op::MaxPool(window) => conv::max_pool(reader, node, window),
-        Op::Reduce(reduction, axes) => strided::reduce(reader, node, *reduction, axes),
-        Op::Reshape(shape) => movement::reshape(reader, node, shape),
-        Op::Transpose(order) => movement::transpose(reader, node, order),
-        Op::Expand(shape) => movement::expand(reader, node, shape),
-        Op::Concat(axis) => movement::concat(reader, node, *axis),
-        Op::Gather(axis) => movement::gather(reader, node, *axis),
-        Op::Slice(parts) => movement::slice(reader, node, parts),
-        Op::Pad { begin, end, fill } => movement::pad(reader, node, [begin, end], *fill),
-        Op::Resample { axis, taps } => movement::resample(reader, node, *axis, taps),
+        Op::Unary(op) => elementwise::unary(importer, node, *op),
+        Op::Binary(op) => elementwise::binary(importer, node, *op),
+        Op::Select => elementwise::select(importer, node),
+        Op::Cast(to) => elementwise::cast(importer, node, *to),
+        Op::MatMul => matmul::matmul(importer, node),
+        Op::Conv(window) => conv::convolution(importer, node, window, false),
+        Op::ConvTranspose(window) => conv::convolution(importer, node, window, true),
+        Op::MaxPool(window) => conv::max_pool(importer, node, window),
+        Op::Reduce(reduction, axes) => strided::reduce(importer, node, *reduction, axes),
+        Op::Reshape(shape) => movement::reshape(importer, node, shape),
+        Op::Transpose(order) => movement::transpose(importer, node, order),
+        Op::Expand(shape) => movement::expand(importer, node, shape),
+        Op::Concat(axis) => movement::concat(importer, node, *axis),
+        Op::Gather(axis) => movement::gather(importer, node, *axis),
+        Op::Slice(parts) => movement::slice(importer, node, parts),
+        Op::Pad { begin, end, fill } => movement::pad(importer, node, [begin, end], *fill),
+        Op::Resample { axis, taps } => movement::resample(importer, node, *axis, taps),
     }
 }

@@ -6,31 +6,31 @@ use dreamlet_onnx::graph::Part;
 use dreamlet_onnx::shape::{broadcast_positions, slice_positions, transposed_positions};
 use dreamlet_runtime::engine::compiled::format::StridedWork;
 
+use super::importer::{Importer, Operand};
 use super::node::NodeReader;
-use super::reader::{Operand, Reader};
 use super::strided::{Space, by_memory, view};
 use super::value::{Order, PlacedTensor, View, map_shape, usual};
 use crate::CompileError;
 use crate::ir::{Op, len};
 
 pub(super) fn reshape(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     shape: &[usize],
 ) -> Result<PlacedTensor, CompileError> {
     Ok(PlacedTensor {
         dims: shape.to_vec(),
-        ..reader.data(node, 0)?
+        ..importer.data(node, 0)?
     })
 }
 
 pub(super) fn transpose(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     order: &[usize],
 ) -> Result<PlacedTensor, CompileError> {
-    let data = reader.data(node, 0)?;
-    let shape = reader.net.shape(data.id);
+    let data = importer.data(node, 0)?;
+    let shape = importer.net.shape(data.id);
     let positions =
         transposed_positions(&data.dims, order).map(|from| data.order.position(shape, from) as u32);
     Ok(PlacedTensor {
@@ -42,12 +42,12 @@ pub(super) fn transpose(
 
 /// The elements at these positions of input 0, where a tensor of this node's shape usually lies.
 fn picked(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     positions: impl Iterator<Item = usize>,
 ) -> Result<PlacedTensor, CompileError> {
-    let data = reader.data(node, 0)?;
-    let from = reader.net.shape(data.id);
+    let data = importer.data(node, 0)?;
+    let from = importer.net.shape(data.id);
     let positions: Rc<[u32]> = positions
         .map(|at| data.order.position(from, at) as u32)
         .collect();
@@ -57,36 +57,36 @@ fn picked(
         order: Order::Other(positions),
     };
     let (shape, order) = usual(&picked.dims);
-    Ok(picked.moved(&mut reader.net, shape, order, &node.label()))
+    Ok(picked.moved(&mut importer.net, shape, order, &node.label()))
 }
 
 pub(super) fn expand(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     shape: &[usize],
 ) -> Result<PlacedTensor, CompileError> {
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     if shape.iter().product::<usize>() == data.dims.iter().product::<usize>() {
         return Ok(PlacedTensor {
             dims: shape.to_vec(),
             ..data
         });
     }
-    picked(reader, node, broadcast_positions(&data.dims, shape))
+    picked(importer, node, broadcast_positions(&data.dims, shape))
 }
 
 pub(super) fn slice(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     parts: &[Part],
 ) -> Result<PlacedTensor, CompileError> {
-    let dims = reader.data(node, 0)?.dims;
-    picked(reader, node, slice_positions(&dims, parts))
+    let dims = importer.data(node, 0)?.dims;
+    picked(importer, node, slice_positions(&dims, parts))
 }
 
 /// Picked along an axis by constant integers.
 pub(super) fn gather(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     axis: usize,
 ) -> Result<PlacedTensor, CompileError> {
@@ -95,13 +95,13 @@ pub(super) fn gather(
             "it looks up by numbers that are computed from the latent; only the class can be looked up",
         ));
     };
-    let dims = reader.data(node, 0)?.dims;
+    let dims = importer.data(node, 0)?.dims;
     let size = dims.get(axis).copied().unwrap_or(1) as i64;
     let rows = indices
         .iter()
         .map(|at| if *at < 0 { at + size } else { *at });
     let rows: Vec<usize> = rows.map(|at| at.clamp(0, size - 1) as usize).collect();
-    picked(reader, node, along(&dims, axis, &rows))
+    picked(importer, node, along(&dims, axis, &rows))
 }
 
 /// Positions of all elements whose place along an axis is one of `rows`, in their order.
@@ -120,11 +120,11 @@ fn along(dims: &[usize], axis: usize, rows: &[usize]) -> impl Iterator<Item = us
 }
 
 pub(super) fn concat(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     axis: usize,
 ) -> Result<PlacedTensor, CompileError> {
-    let operands = reader.operands(node)?;
+    let operands = importer.operands(node)?;
     let tensors: Option<Vec<PlacedTensor>> = operands
         .iter()
         .map(|operand| match operand {
@@ -132,7 +132,7 @@ pub(super) fn concat(
             Operand::Constant(..) => None,
         })
         .collect();
-    if let Some(made) = tensors.and_then(|parts| by_channels(reader, node, parts, axis)) {
+    if let Some(made) = tensors.and_then(|parts| by_channels(importer, node, parts, axis)) {
         return Ok(made);
     }
     // Each part is copied to where it belongs.
@@ -148,7 +148,7 @@ pub(super) fn concat(
     let mut ops = Vec::new();
     let mut before = 0;
     for operand in &operands {
-        let part = view(reader, node, operand, &mut inputs);
+        let part = view(importer, node, operand, &mut inputs);
         let mut to = own.clone();
         to.first += before * own.strides.get(axis).copied().unwrap_or(0);
         let mut space = Space {
@@ -161,7 +161,7 @@ pub(super) fn concat(
         ops.push(space.op(node, StridedWork::Move(None))?);
         before += operand.dims().get(axis).copied().unwrap_or(0) as i64;
     }
-    let id = reader
+    let id = importer
         .net
         .push(Op::Strided(ops), inputs, shape, &node.label());
     Ok(PlacedTensor { id, ..output })
@@ -170,44 +170,44 @@ pub(super) fn concat(
 /// Parts that lie as images of the same rows and columns: their channels one after another,
 /// whatever the axis; `None` for others.
 fn by_channels(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     mut parts: Vec<PlacedTensor>,
     axis: usize,
 ) -> Option<PlacedTensor> {
     let first = parts.first()?.dims.clone();
-    let sides = |reader: &Reader, part: &PlacedTensor| {
-        let shape = reader.net.shape(part.id);
+    let sides = |importer: &Importer, part: &PlacedTensor| {
+        let shape = importer.net.shape(part.id);
         (shape.height, shape.width)
     };
-    let alike = |reader: &Reader, parts: &[PlacedTensor]| {
+    let alike = |importer: &Importer, parts: &[PlacedTensor]| {
         parts.iter().all(|part| {
-            sides(reader, part) == sides(reader, &parts[0])
-                && part.is_whole(reader.net.shape(part.id))
+            sides(importer, part) == sides(importer, &parts[0])
+                && part.is_whole(importer.net.shape(part.id))
         })
     };
-    if !alike(reader, &parts) {
+    if !alike(importer, &parts) {
         if first.len() == 4 && axis != 1 {
             return None;
         }
         for (at, part) in parts.iter_mut().enumerate() {
-            *part = match part.map(&mut reader.net, &node.label()) {
+            *part = match part.map(&mut importer.net, &node.label()) {
                 Some(map) => map,
                 None if axis == 0 || first.iter().take(axis).all(|dim| *dim == 1) => {
-                    part.vector(&mut reader.net, &node.label())
+                    part.vector(&mut importer.net, &node.label())
                 }
                 None => return None,
             };
-            reader.remember(node, at, part);
+            importer.remember(node, at, part);
         }
     }
-    if !alike(reader, &parts) {
+    if !alike(importer, &parts) {
         return None;
     }
-    let (height, width) = sides(reader, &parts[0]);
+    let (height, width) = sides(importer, &parts[0]);
     let widths: Vec<usize> = parts
         .iter()
-        .map(|part| reader.net.shape(part.id).channels as usize)
+        .map(|part| importer.net.shape(part.id).channels as usize)
         .collect();
     let channels: usize = widths.iter().sum();
     let shape = map_shape(channels, height as usize, width as usize);
@@ -216,7 +216,7 @@ fn by_channels(
     for block in 0..outer {
         let mut before = 0;
         for (part, &own) in parts.iter().zip(&widths) {
-            let from = reader.net.shape(part.id);
+            let from = importer.net.shape(part.id);
             let inner = len(from) / outer.max(1);
             for i in block * inner..(block + 1) * inner {
                 let at = part.order.position(from, i);
@@ -229,7 +229,7 @@ fn by_channels(
         return None;
     }
     let inputs = parts.iter().map(|part| part.id).collect();
-    let id = reader.net.push(Op::Concat, inputs, shape, &node.label());
+    let id = importer.net.push(Op::Concat, inputs, shape, &node.label());
     Some(PlacedTensor {
         id,
         dims: node.shape(),
@@ -238,25 +238,25 @@ fn by_channels(
 }
 
 pub(super) fn pad(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     [begin, end]: [&[usize]; 2],
     fill: f32,
 ) -> Result<PlacedTensor, CompileError> {
     if let (&[0, 0, top, left], &[0, 0, _, _]) = (begin, end)
-        && let Ok((input, _)) = reader.map(node, 0)
+        && let Ok((input, _)) = importer.map(node, 0)
     {
         let before = [top, left].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let op = Op::Pad(before, fill);
-        return Ok(reader.push_map(node, op, vec![input.id]));
+        return Ok(importer.push_map(node, op, vec![input.id]));
     }
-    let data = reader.data(node, 0)?;
-    bordered(reader, node, data, begin, node.shape(), fill)
+    let data = importer.data(node, 0)?;
+    bordered(importer, node, data, begin, node.shape(), fill)
 }
 
 /// A tensor with a border, so many elements before it along each dimension.
 pub(super) fn bordered(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     data: PlacedTensor,
     begin: &[usize],
@@ -274,7 +274,7 @@ pub(super) fn bordered(
         .sum::<i64>();
     let sizes = data.dims.clone();
     let mut inputs = Vec::new();
-    let operand = view(reader, node, &Operand::Tensor(data), &mut inputs);
+    let operand = view(importer, node, &Operand::Tensor(data), &mut inputs);
     let mut space = Space {
         sizes,
         output: to,
@@ -283,17 +283,17 @@ pub(super) fn bordered(
     by_memory(&mut space);
     space.join(0, |_| false);
     let op = Op::Strided(vec![space.op(node, StridedWork::Move(Some(fill)))?]);
-    let id = reader.net.push(op, inputs, shape, &node.label());
+    let id = importer.net.push(op, inputs, shape, &node.label());
     Ok(PlacedTensor { id, ..output })
 }
 
 pub(super) fn resample(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     axis: usize,
     taps: &[Vec<(usize, f32)>],
 ) -> Result<PlacedTensor, CompileError> {
-    let dims = reader.data(node, 0)?.dims;
+    let dims = importer.data(node, 0)?.dims;
     let size = dims.get(axis).copied().unwrap_or(1);
     let only = |taps: &Vec<(usize, f32)>| match taps.as_slice() {
         [(at, 1.0)] => Some(*at),
@@ -307,13 +307,13 @@ pub(super) fn resample(
         let side = dims.len() == 4 && axis >= 2;
         if repeats
             && side
-            && let Ok((input, _)) = reader.map(node, 0)
+            && let Ok((input, _)) = importer.map(node, 0)
         {
-            return Ok(reader.push_map(node, Op::Nearest, vec![input.id]));
+            return Ok(importer.push_map(node, Op::Nearest, vec![input.id]));
         }
-        return picked(reader, node, along(&dims, axis, &rows));
+        return picked(importer, node, along(&dims, axis, &rows));
     }
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     let to = node.shape();
     let (shape, order) = usual(&to);
     let output = PlacedTensor {
@@ -323,7 +323,7 @@ pub(super) fn resample(
     };
     let own = output.view(shape).unwrap_or_else(|| View::row_major(&to));
     let mut inputs = Vec::new();
-    let operand = view(reader, node, &Operand::Tensor(data), &mut inputs);
+    let operand = view(importer, node, &Operand::Tensor(data), &mut inputs);
     let stride = operand.1.strides.get(axis).copied().unwrap_or(0);
     let mut space = Space {
         sizes: to,
@@ -362,6 +362,6 @@ pub(super) fn resample(
         taps: taps.collect(),
     };
     let op = Op::Strided(vec![space.op(node, work)?]);
-    let id = reader.net.push(op, inputs, shape, &node.label());
+    let id = importer.net.push(op, inputs, shape, &node.label());
     Ok(PlacedTensor { id, ..output })
 }

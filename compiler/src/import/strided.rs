@@ -6,8 +6,8 @@ use dreamlet_runtime::engine::compiled::format::{
     Instruction, MAX_RANK, MapOp, Reduction, Source, StridedWork,
 };
 
+use super::importer::{Importer, Operand};
 use super::node::NodeReader;
-use super::reader::{Operand, Reader};
 use super::value::{Order, PlacedTensor, View, usual};
 use crate::CompileError;
 use crate::ir::{Op, OperandSource, StridedOp, ValueId, Walk};
@@ -101,7 +101,7 @@ fn walk(view: &View) -> Walk {
 
 /// An operand by strides along its own dimensions; moved to its usual place if it does not lie so.
 pub(super) fn view(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     operand: &Operand,
     inputs: &mut Vec<ValueId>,
@@ -113,11 +113,11 @@ pub(super) fn view(
         ),
         Operand::Tensor(data) => {
             let mut data = data.clone();
-            let mut view = data.view(reader.net.shape(data.id));
+            let mut view = data.view(importer.net.shape(data.id));
             if view.is_none() {
                 let (shape, order) = usual(&data.dims);
-                data = data.moved(&mut reader.net, shape, order, &node.label());
-                view = data.view(reader.net.shape(data.id));
+                data = data.moved(&mut importer.net, shape, order, &node.label());
+                view = data.view(importer.net.shape(data.id));
             }
             let at = inputs
                 .iter()
@@ -161,7 +161,7 @@ pub(super) fn by_memory(space: &mut Space) {
 
 /// A map of operands, broadcast against each other; `program` has one operand for each, by number.
 pub(super) fn map(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     operands: &[Operand],
     program: Vec<Instruction>,
@@ -172,7 +172,7 @@ pub(super) fn map(
     // Where an operand lies already, if it has all elements.
     let alike = operands.iter().find_map(|operand| match operand {
         Operand::Tensor(data) if data.dims == dims => {
-            let shape = reader.net.shape(data.id);
+            let shape = importer.net.shape(data.id);
             let strided = data.order == Order::Same || data.view(shape).is_some();
             (strided && data.is_whole(shape)).then(|| (shape, data.order.clone()))
         }
@@ -194,7 +194,7 @@ pub(super) fn map(
         operands: Vec::new(),
     };
     for operand in operands {
-        let (source, view) = view(reader, node, operand, &mut inputs);
+        let (source, view) = view(importer, node, operand, &mut inputs);
         let view = repeated(view, operand.dims(), &dims);
         space.operands.push((source, view));
     }
@@ -204,13 +204,13 @@ pub(super) fn map(
         space.join(0, |_| false);
     }
     let op = Op::Strided(vec![space.op(node, StridedWork::Map(program))?]);
-    let id = reader.net.push(op, inputs, shape, &node.label());
+    let id = importer.net.push(op, inputs, shape, &node.label());
     Ok(PlacedTensor { id, ..output })
 }
 
 /// A map with one instruction, of which numbers are constants.
 pub(super) fn instruction(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     op: MapOp,
     operands: &[Operand],
@@ -226,7 +226,7 @@ pub(super) fn instruction(
     });
     let sources: Vec<Source> = sources.collect();
     let rank = node.shape().len();
-    let made = map(reader, node, &kept, vec![Instruction::new(op, sources)])?;
+    let made = map(importer, node, &kept, vec![Instruction::new(op, sources)])?;
     Ok(with_rank(made, rank))
 }
 
@@ -239,17 +239,17 @@ fn with_rank(mut data: PlacedTensor, rank: usize) -> PlacedTensor {
 }
 
 pub(super) fn reduce(
-    reader: &mut Reader,
+    importer: &mut Importer,
     node: &NodeReader<'_>,
     reduction: From,
     axes: &[usize],
 ) -> Result<PlacedTensor, CompileError> {
-    let data = reader.data(node, 0)?;
+    let data = importer.data(node, 0)?;
     let from = data.dims.clone();
     let dims = node.shape();
     let (shape, order) = usual(&dims);
     let mut inputs = Vec::new();
-    let operand = view(reader, node, &Operand::Tensor(data), &mut inputs);
+    let operand = view(importer, node, &Operand::Tensor(data), &mut inputs);
     let output = PlacedTensor {
         id: 0,
         dims: dims.clone(),
@@ -284,6 +284,6 @@ pub(super) fn reduce(
         From::Prod => Reduction::Prod,
     };
     let op = Op::Strided(vec![space.op(node, StridedWork::Reduce(kind, along))?]);
-    let id = reader.net.push(op, inputs, shape, &node.label());
+    let id = importer.net.push(op, inputs, shape, &node.label());
     Ok(PlacedTensor { id, ..output })
 }

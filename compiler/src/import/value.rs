@@ -1,4 +1,4 @@
-//! What the reader knows of each value of the ONNX graph.
+//! What the importer knows of each value of the ONNX graph.
 
 use std::rc::Rc;
 

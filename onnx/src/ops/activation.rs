@@ -1,6 +1,6 @@
 //! Activations: functions of one value, with numbers as attributes.
 
-use super::arithmetic::{Value, float_input};
+use super::arithmetic::{ValueResult, float_input};
 use super::selection;
 use crate::build::Builder;
 use crate::constant::DType;
@@ -41,7 +41,7 @@ pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made
     Some(made.map(|id| vec![id]))
 }
 
-fn plain(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Unary) -> Value {
+fn plain(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Unary) -> ValueResult {
     let x = float_input(node, b)?;
     b.unary(op, x)
 }
@@ -50,19 +50,19 @@ fn with_alpha(
     node: &OnnxNode<'_>,
     b: &mut Builder<'_>,
     default: f32,
-    make: impl Fn(&mut Builder<'_>, ValueId, f32) -> Value,
-) -> Value {
+    make: impl Fn(&mut Builder<'_>, ValueId, f32) -> ValueResult,
+) -> ValueResult {
     let x = float_input(node, b)?;
     let alpha = node.float("alpha", default)?;
     make(b, x, alpha)
 }
 
-fn identity(node: &OnnxNode<'_>) -> Value {
+fn identity(node: &OnnxNode<'_>) -> ValueResult {
     node.arity(1, 1)?;
     node.input(0)
 }
 
-fn relu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn relu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(1, 1)?;
     let x = node.input(0)?;
     match b.dtype(x) {
@@ -73,7 +73,7 @@ fn relu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// `x` from 0 up, else `slope * x`: as a sum, of which one part is always 0.
-fn prelu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn prelu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 2)?;
     node.floats_only(b, &[0, 1])?;
     let (x, slope) = (node.input(0)?, node.input(1)?);
@@ -92,31 +92,31 @@ fn prelu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// `min(max(alpha x + beta, 0), 1)`.
-fn hard(b: &mut Builder<'_>, x: ValueId, alpha: f32, beta: f32) -> Value {
+fn hard(b: &mut Builder<'_>, x: ValueId, alpha: f32, beta: f32) -> ValueResult {
     let scaled = b.with_number(Binary::Mul, x, alpha)?;
     let moved = b.with_number(Binary::Add, scaled, beta)?;
     b.unary(Unary::Clip(0.0, 1.0), moved)
 }
 
-fn hard_sigmoid(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn hard_sigmoid(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     hard(b, x, node.float("alpha", 0.2)?, node.float("beta", 0.5)?)
 }
 
-fn hard_swish(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn hard_swish(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let gate = hard(b, x, 1.0 / 6.0, 0.5)?;
     b.mul(x, gate)
 }
 
-fn softsign(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn softsign(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let size = b.unary(Unary::Abs, x)?;
     let more = b.with_number(Binary::Add, size, 1.0)?;
     b.div(x, more)
 }
 
-fn selu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn selu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let alpha = node.float("alpha", 1.673_263_2)?;
     let gamma = node.float("gamma", 1.050_701)?;
@@ -125,7 +125,7 @@ fn selu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// `max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)`, which is ELU in units of `alpha`.
-fn celu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn celu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let alpha = node.float("alpha", 1.0)?;
     if alpha <= 0.0 {
@@ -136,14 +136,14 @@ fn celu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     b.with_number(Binary::Mul, elu, alpha)
 }
 
-fn thresholded(b: &mut Builder<'_>, x: ValueId, alpha: f32) -> Value {
+fn thresholded(b: &mut Builder<'_>, x: ValueId, alpha: f32) -> ValueResult {
     let (bound, zero) = (b.scalar(x, alpha), b.scalar(x, 0.0));
     let above = b.binary(Binary::Less, bound, x)?;
     b.select(above, x, zero)
 }
 
 /// `x (1 + erf(x / sqrt(2))) / 2`, or its approximation by a hyperbolic tangent.
-fn gelu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn gelu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let curve = match node.choice("approximate", "none", &["none", "tanh"])? {
         Some("none") => {
@@ -169,14 +169,14 @@ fn gelu(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     b.mul(half, more)
 }
 
-fn mish(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn mish(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let softplus = b.unary(Unary::Softplus, x)?;
     let gate = b.unary(Unary::Tanh, softplus)?;
     b.mul(x, gate)
 }
 
-fn swish(b: &mut Builder<'_>, x: ValueId, alpha: f32) -> Value {
+fn swish(b: &mut Builder<'_>, x: ValueId, alpha: f32) -> ValueResult {
     let scaled = b.with_number(Binary::Mul, x, alpha)?;
     let gate = b.unary(Unary::Sigmoid, scaled)?;
     b.mul(x, gate)
@@ -192,7 +192,7 @@ fn bound(node: &OnnxNode<'_>, name: &str, default: f32) -> Result<f32, ModelErro
     }
 }
 
-fn clip(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn clip(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(1, if node.opset >= 11 { 3 } else { 1 })?;
     let x = node.input(0)?;
     if node.opset < 11 {
@@ -248,7 +248,7 @@ fn clip(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     }
 }
 
-fn clip_between(b: &mut Builder<'_>, x: ValueId, low: f32, high: f32) -> Value {
+fn clip_between(b: &mut Builder<'_>, x: ValueId, low: f32, high: f32) -> ValueResult {
     if low == f32::NEG_INFINITY && high == f32::INFINITY {
         return Ok(x);
     }
@@ -256,7 +256,7 @@ fn clip_between(b: &mut Builder<'_>, x: ValueId, low: f32, high: f32) -> Value {
 }
 
 /// Towards 0 by `bias`; 0 up to `lambd` on both sides.
-fn shrink(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn shrink(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let lambd = node.float("lambd", 0.5)?;
     let bias = node.float("bias", 0.0)?;
@@ -285,26 +285,26 @@ fn softmax_axes(
 }
 
 /// The value less its greatest element over these axes, whose exponentials cannot overflow.
-fn below_maximum(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
+fn below_maximum(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> ValueResult {
     let greatest = b.reduce(Reduction::Max, x, axes)?;
     b.sub(x, greatest)
 }
 
 /// Softmax over these axes.
-pub(super) fn softmax_over(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
+pub(super) fn softmax_over(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> ValueResult {
     let low = below_maximum(b, x, axes)?;
     let grown = b.unary(Unary::Exp, low)?;
     let sum = b.reduce(Reduction::Sum, grown, axes)?;
     b.div(grown, sum)
 }
 
-fn softmax(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn softmax(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let axes = softmax_axes(node, b, x)?;
     softmax_over(b, x, &axes)
 }
 
-fn log_softmax(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn log_softmax(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let axes = softmax_axes(node, b, x)?;
     let low = below_maximum(b, x, &axes)?;
@@ -315,7 +315,7 @@ fn log_softmax(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// 1 where the first greatest element is, else 0.
-fn hardmax(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn hardmax(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let axes = softmax_axes(node, b, x)?;
     let shape = b.shape(x).to_vec();

@@ -8,7 +8,7 @@ use crate::node::{Made, OnnxNode};
 use crate::shape::broadcast;
 
 /// One value, or why not.
-pub(super) type Value = Result<ValueId, ModelError>;
+pub(super) type ValueResult = Result<ValueId, ModelError>;
 
 pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made> {
     let made = match node.pb.op_type.as_str() {
@@ -49,18 +49,18 @@ pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made
 }
 
 /// The one input of an operator on numbers of a floating-point type.
-pub(super) fn float_input(node: &OnnxNode<'_>, b: &Builder<'_>) -> Value {
+pub(super) fn float_input(node: &OnnxNode<'_>, b: &Builder<'_>) -> ValueResult {
     node.arity(1, 1)?;
     node.floats_only(b, &[0])?;
     node.input(0)
 }
 
-fn float(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Unary) -> Value {
+fn float(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Unary) -> ValueResult {
     let x = float_input(node, b)?;
     b.unary(op, x)
 }
 
-fn number(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Unary) -> Value {
+fn number(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Unary) -> ValueResult {
     node.arity(1, 1)?;
     let x = node.input(0)?;
     not_bool(node, b, &[x])?;
@@ -130,7 +130,7 @@ fn two(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Result<(ValueId, ValueId), M
     }
 }
 
-fn numeric(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> Value {
+fn numeric(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> ValueResult {
     let (x, y) = two(node, b)?;
     not_bool(node, b, &[x, y])?;
     let made = b.binary(op, x, y)?;
@@ -151,14 +151,14 @@ fn divisor(node: &OnnxNode<'_>, b: &Builder<'_>, y: ValueId) -> Result<(), Model
     }
 }
 
-fn div(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn div(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let (_, y) = two(node, b)?;
     divisor(node, b, y)?;
     numeric(node, b, Binary::Div)
 }
 
 /// The remainder with the sign of the divisor, or, with `fmod`, with that of the dividend.
-fn modulo(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn modulo(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let (x, y) = two(node, b)?;
     not_bool(node, b, &[x, y])?;
     divisor(node, b, y)?;
@@ -192,7 +192,7 @@ fn uniform(b: &Builder<'_>, id: ValueId) -> Option<f32> {
     }
 }
 
-fn pow(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn pow(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 2)?;
     let (x, y) = (node.input(0)?, node.input(1)?);
     not_bool(node, b, &[x, y])?;
@@ -257,7 +257,7 @@ fn short_power(
 }
 
 /// One after another, of one input or more.
-fn variadic(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> Value {
+fn variadic(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> ValueResult {
     node.arity(1, node.inputs.len().max(1))?;
     let count = node.inputs.len();
     let given: Result<Vec<ValueId>, _> = (0..count).map(|index| node.input(index)).collect();
@@ -277,18 +277,18 @@ fn variadic(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> Value {
     Ok(sum)
 }
 
-fn mean(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn mean(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let sum = variadic(node, b, Binary::Add)?;
     b.with_number(Binary::Div, sum, node.inputs.len() as f32)
 }
 
-fn equal(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn equal(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let (x, y) = two(node, b)?;
     b.binary(Binary::Equal, x, y)
 }
 
 /// `or equal` is not the contrary of the opposite: no comparison holds of NaN.
-fn compare(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn compare(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let (x, y) = two(node, b)?;
     not_bool(node, b, &[x, y])?;
     let op = node.pb.op_type.as_str();
@@ -304,7 +304,7 @@ fn compare(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     b.binary(Binary::Or, less, equal)
 }
 
-fn logical(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> Value {
+fn logical(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> ValueResult {
     let (x, y) = two(node, b)?;
     let types = [b.dtype(x), b.dtype(y)];
     match types {
@@ -313,7 +313,7 @@ fn logical(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> Value {
     }
 }
 
-fn not(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn not(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(1, 1)?;
     let x = node.input(0)?;
     match b.dtype(x) {
@@ -322,7 +322,7 @@ fn not(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     }
 }
 
-fn choose(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn choose(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(3, 3)?;
     let (condition, x, y) = (node.input(0)?, node.input(1)?, node.input(2)?);
     if b.dtype(condition) != DType::Bool {

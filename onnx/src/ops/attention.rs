@@ -1,7 +1,7 @@
 //! Attention, and the rotation of embeddings by their positions.
 
 use super::activation::softmax_over;
-use super::arithmetic::Value;
+use super::arithmetic::ValueResult;
 use super::integers::mask;
 use crate::build::Builder;
 use crate::constant::DType;
@@ -29,7 +29,12 @@ fn count(node: &OnnxNode<'_>, name: &'static str) -> Result<Option<usize>, Model
 }
 
 /// `[n, heads, places, size]` of that or of `[n, places, heads * size]`.
-fn by_heads(node: &OnnxNode<'_>, b: &mut Builder<'_>, index: usize, heads: Option<usize>) -> Value {
+fn by_heads(
+    node: &OnnxNode<'_>,
+    b: &mut Builder<'_>,
+    index: usize,
+    heads: Option<usize>,
+) -> ValueResult {
     let x = node.input(index)?;
     match (b.shape(x), heads) {
         (&[_, _, _, _], _) => Ok(x),
@@ -170,14 +175,19 @@ fn bias(
 }
 
 /// 0 where something is true, else minus infinity.
-fn closed_where_false(b: &mut Builder<'_>, open: ValueId) -> Value {
+fn closed_where_false(b: &mut Builder<'_>, open: ValueId) -> ValueResult {
     let zero = b.floats(&[], vec![0.0]);
     let closed = b.floats(&[], vec![f32::NEG_INFINITY]);
     b.select(open, zero, closed)
 }
 
 /// The mask of the file as what is added; keys beyond it are not seen.
-fn given_mask(node: &OnnxNode<'_>, b: &mut Builder<'_>, mask: ValueId, columns: usize) -> Value {
+fn given_mask(
+    node: &OnnxNode<'_>,
+    b: &mut Builder<'_>,
+    mask: ValueId,
+    columns: usize,
+) -> ValueResult {
     let added = match b.dtype(mask) {
         DType::Bool => closed_where_false(b, mask)?,
         DType::F32 => mask,
@@ -198,7 +208,7 @@ fn given_mask(node: &OnnxNode<'_>, b: &mut Builder<'_>, mask: ValueId, columns: 
 }
 
 /// 0 for queries that see no key, whose weights would be NaN.
-fn without_closed_rows(b: &mut Builder<'_>, weights: ValueId, bias: ValueId) -> Value {
+fn without_closed_rows(b: &mut Builder<'_>, weights: ValueId, bias: ValueId) -> ValueResult {
     let axis = b.rank(bias).saturating_sub(1);
     let best = b.reduce(Reduction::Max, bias, &[axis])?;
     let bound = b.floats(&[], vec![f32::NEG_INFINITY]);
@@ -214,7 +224,7 @@ fn without_closed_rows(b: &mut Builder<'_>, weights: ValueId, bias: ValueId) -> 
 }
 
 /// Pairs of elements turned by angles, of which the cosines and sines are given for each place.
-fn rotary(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn rotary(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(3, 4)?;
     node.floats_only(b, &[0, 1, 2])?;
     let x = node.input(0)?;
@@ -246,7 +256,7 @@ fn rotary(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
         true => (every_other(b, x, 0, half)?, every_other(b, x, 1, half)?),
         false => (b.slice(x, 3, 0, half)?, b.slice(x, 3, half, half)?),
     };
-    let mixed = |b: &mut Builder<'_>, op, x, factor_x, y, factor_y| -> Value {
+    let mixed = |b: &mut Builder<'_>, op, x, factor_x, y, factor_y| -> ValueResult {
         let (left, right) = (b.mul(factor_x, x)?, b.mul(factor_y, y)?);
         b.binary(op, left, right)
     };
@@ -272,7 +282,7 @@ fn rotary(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// Cosines or sines, `[n, places, half]`, with an axis for the heads.
-fn angle(node: &OnnxNode<'_>, b: &mut Builder<'_>, index: usize, heads_axis: usize) -> Value {
+fn angle(node: &OnnxNode<'_>, b: &mut Builder<'_>, index: usize, heads_axis: usize) -> ValueResult {
     let mut table = node.input(index)?;
     if let Some(places) = node.optional(3) {
         table = b.push(Op::Gather(0), &[table, places])?;
@@ -286,7 +296,7 @@ fn angle(node: &OnnxNode<'_>, b: &mut Builder<'_>, index: usize, heads_axis: usi
 }
 
 /// Every second element of the last of four axes.
-fn every_other(b: &mut Builder<'_>, x: ValueId, first: usize, count: usize) -> Value {
+fn every_other(b: &mut Builder<'_>, x: ValueId, first: usize, count: usize) -> ValueResult {
     let mut parts: Vec<Part> = b.shape(x).iter().map(|dim| Part::whole(*dim)).collect();
     if let Some(part) = parts.last_mut() {
         *part = Part {

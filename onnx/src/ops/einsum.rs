@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::arithmetic::Value;
+use super::arithmetic::ValueResult;
 use crate::build::Builder;
 use crate::error::ModelError;
 use crate::graph::{Op, Part, Reduction, ValueId};
@@ -36,7 +36,7 @@ impl Operand {
     }
 }
 
-pub(super) fn einsum(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+pub(super) fn einsum(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let count = node.inputs.len();
     node.arity(1, MOST_TERMS)?;
     let all: Vec<usize> = (0..count).collect();
@@ -214,7 +214,7 @@ fn sum(
 }
 
 /// The axes in the order of these labels, all of which it has.
-fn ordered(b: &mut Builder<'_>, operand: &Operand, labels: &[Label]) -> Value {
+fn ordered(b: &mut Builder<'_>, operand: &Operand, labels: &[Label]) -> ValueResult {
     let axis = |label| operand.labels.iter().position(|other| other == label);
     let order: Vec<usize> = labels.iter().filter_map(axis).collect();
     b.transpose(operand.id, &order)

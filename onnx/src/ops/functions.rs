@@ -1,13 +1,13 @@
 //! Functions of one number that are composed of others.
 
-use super::arithmetic::{Value, float_input};
+use super::arithmetic::{ValueResult, float_input};
 use crate::build::Builder;
 use crate::error::ModelError;
 use crate::graph::{Binary, Unary, ValueId};
 use crate::node::{Made, OnnxNode};
 
 pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made> {
-    let made: Value = match node.pb.op_type.as_str() {
+    let made: ValueResult = match node.pb.op_type.as_str() {
         "Tan" => tan(node, b),
         "Asin" => asin(node, b),
         "Acos" => acos(node, b),
@@ -23,7 +23,7 @@ pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made
     Some(made.map(|id| vec![id]))
 }
 
-fn tan(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn tan(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let (sin, cos) = (b.unary(Unary::Sin, x)?, b.unary(Unary::Cos, x)?);
     b.div(sin, cos)
@@ -36,7 +36,7 @@ fn around_one(b: &mut Builder<'_>, x: ValueId) -> Result<(ValueId, ValueId), Mod
 }
 
 /// `atan(x / sqrt((1 - x) (1 + x)))`: at 1 that is the arc tangent of infinity.
-fn asin(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn asin(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let (below, above) = around_one(b, x)?;
     let product = b.mul(below, above)?;
@@ -46,7 +46,7 @@ fn asin(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// `2 atan(sqrt((1 - x) / (1 + x)))`.
-fn acos(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn acos(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let (below, above) = around_one(b, x)?;
     let ratio = b.div(below, above)?;
@@ -56,7 +56,7 @@ fn acos(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// `(exp(x) - exp(-x)) / 2`, or with a sum.
-fn hyperbolic(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> Value {
+fn hyperbolic(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> ValueResult {
     let x = float_input(node, b)?;
     let minus = b.unary(Unary::Neg, x)?;
     let (grown, shrunk) = (b.unary(Unary::Exp, x)?, b.unary(Unary::Exp, minus)?);
@@ -65,7 +65,7 @@ fn hyperbolic(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: Binary) -> Value {
 }
 
 /// `sign(x) ln(|x| + sqrt(x x + 1))`: without the sign, a large negative `x` would cancel.
-fn asinh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn asinh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let (size, sign) = (b.unary(Unary::Abs, x)?, b.unary(Unary::Sign, x)?);
     let square = b.mul(x, x)?;
@@ -77,7 +77,7 @@ fn asinh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// `ln(x + sqrt((x - 1) (x + 1)))`.
-fn acosh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn acosh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let below = b.with_number(Binary::Sub, x, 1.0)?;
     let above = b.with_number(Binary::Add, x, 1.0)?;
@@ -88,7 +88,7 @@ fn acosh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// `ln((1 + x) / (1 - x)) / 2`.
-fn atanh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn atanh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let (below, above) = around_one(b, x)?;
     let ratio = b.div(above, below)?;
@@ -97,13 +97,13 @@ fn atanh(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// NaN alone is not equal to itself.
-fn is_nan(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn is_nan(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let equal = b.binary(Binary::Equal, x, x)?;
     b.unary(Unary::Not, equal)
 }
 
-fn is_inf(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn is_inf(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let x = float_input(node, b)?;
     let positive = node.int("detect_positive", 1)? != 0;
     let negative = node.int("detect_negative", 1)? != 0;

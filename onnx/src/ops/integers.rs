@@ -1,6 +1,6 @@
 //! Operators on bits, of known integers; running sums; triangles.
 
-use super::arithmetic::{Value, wrapped};
+use super::arithmetic::{ValueResult, wrapped};
 use crate::build::Builder;
 use crate::constant::{Constant, DType, Data};
 use crate::error::ModelError;
@@ -9,7 +9,7 @@ use crate::node::{Made, OnnxNode};
 use crate::shape::{broadcast, broadcast_positions};
 
 pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made> {
-    let made: Value = match node.pb.op_type.as_str() {
+    let made: ValueResult = match node.pb.op_type.as_str() {
         "BitShift" => shift(node, b),
         "BitwiseAnd" => bits(node, b, |x, y| x & y),
         "BitwiseOr" => bits(node, b, |x, y| x | y),
@@ -39,7 +39,7 @@ fn known<'b>(
     Ok((&constant.shape, data))
 }
 
-fn bits(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: fn(i64, i64) -> i64) -> Value {
+fn bits(node: &OnnxNode<'_>, b: &mut Builder<'_>, op: fn(i64, i64) -> i64) -> ValueResult {
     node.arity(2, 2)?;
     let ((shape_x, x), (shape_y, y)) = (known(node, b, 0)?, known(node, b, 1)?);
     let Some(shape) = broadcast(shape_x, shape_y) else {
@@ -66,7 +66,7 @@ fn amount(y: i64) -> u32 {
     u32::try_from(y).unwrap_or(u32::MAX)
 }
 
-fn shift(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn shift(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     let left = node.choice("direction", "", &["LEFT", "RIGHT"])?;
     match left {
         Some("LEFT") => bits(node, b, |x, y| x.checked_shl(amount(y)).unwrap_or(0)),
@@ -82,7 +82,7 @@ fn shift(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     }
 }
 
-fn complement(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn complement(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(1, 1)?;
     let (shape, data) = known(node, b, 0)?;
     let data = Data::I64(data.iter().map(|x| !x).collect());
@@ -111,7 +111,7 @@ pub(super) fn windowed_sum(
     x: ValueId,
     axis: usize,
     range: impl Fn(usize) -> (usize, usize),
-) -> Value {
+) -> ValueResult {
     let size = b.dim(x, axis);
     let ranges = (0..size).map(|at| {
         let (first, end) = range(at);
@@ -129,7 +129,7 @@ pub(super) fn windowed_sum(
     b.push(Op::Resample { axis, taps }, &[x])
 }
 
-fn running_sum(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn running_sum(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 2)?;
     let x = node.input(0)?;
     let axis = node.known(b, 1, "axis")?;
@@ -187,7 +187,7 @@ fn known_sums(
     Some(Constant { shape, data })
 }
 
-fn triangle(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn triangle(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(1, 2)?;
     let x = node.input(0)?;
     let upper = node.int("upper", 1)? != 0;
@@ -221,7 +221,7 @@ pub(super) fn mask(
     rows: usize,
     columns: usize,
     holds: impl Fn(usize, usize) -> bool,
-) -> Value {
+) -> ValueResult {
     let count = (rows as u64).saturating_mul(columns as u64);
     if count > MOST {
         return Err(too_many(node, count));

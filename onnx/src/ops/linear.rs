@@ -1,6 +1,6 @@
 //! Products of matrices.
 
-use super::arithmetic::Value;
+use super::arithmetic::ValueResult;
 use super::{attention, einsum};
 use crate::build::Builder;
 use crate::graph::{Binary, ValueId};
@@ -18,7 +18,7 @@ pub(super) fn translate(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Option<Made
 }
 
 /// `alpha A B + beta C`. A factor goes into what is constant, if it can.
-fn gemm(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn gemm(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 3)?;
     node.floats_only(b, &[0, 1, 2])?;
     let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
@@ -55,7 +55,7 @@ fn gemm(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     b.add_to(made, bias)
 }
 
-fn matmul(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn matmul(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 2)?;
     node.floats_only(b, &[0, 1])?;
     let (x, y) = (node.input(0)?, node.input(1)?);
@@ -63,7 +63,12 @@ fn matmul(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// The product of two values; one of a single dimension is a row on the left, a column on the right.
-pub(super) fn product(node: &OnnxNode<'_>, b: &mut Builder<'_>, x: ValueId, y: ValueId) -> Value {
+pub(super) fn product(
+    node: &OnnxNode<'_>,
+    b: &mut Builder<'_>,
+    x: ValueId,
+    y: ValueId,
+) -> ValueResult {
     let shapes = (b.shape(x).to_vec(), b.shape(y).to_vec());
     let (row, column) = (shapes.0.len() == 1, shapes.1.len() == 1);
     let left = match shapes.0.as_slice() {

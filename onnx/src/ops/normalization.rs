@@ -1,6 +1,6 @@
 //! Normalizations: what is known of the file is computed, the rest is means and products.
 
-use super::arithmetic::Value;
+use super::arithmetic::ValueResult;
 use super::integers::windowed_sum;
 use crate::build::Builder;
 use crate::error::ModelError;
@@ -79,7 +79,7 @@ fn for_inference(node: &OnnxNode<'_>) -> Result<(), ModelError> {
     Ok(())
 }
 
-fn batch(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn batch(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(5, 5)?;
     node.floats_only(b, &[0, 1, 2, 3, 4])?;
     let x = node.input(0)?;
@@ -159,19 +159,19 @@ fn affine(
 }
 
 /// `1 / sqrt(variance + epsilon)`.
-fn inverse_deviation(b: &mut Builder<'_>, variance: ValueId, epsilon: f32) -> Value {
+fn inverse_deviation(b: &mut Builder<'_>, variance: ValueId, epsilon: f32) -> ValueResult {
     let more = b.with_number(Binary::Add, variance, epsilon)?;
     let deviation = b.unary(Unary::Sqrt, more)?;
     b.unary(Unary::Reciprocal, deviation)
 }
 
 /// The mean of the squares over these axes.
-fn mean_square(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
+fn mean_square(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> ValueResult {
     let square = b.mul(x, x)?;
     b.reduce(Reduction::Mean, square, axes)
 }
 
-fn instance(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn instance(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(3, 3)?;
     node.floats_only(b, &[0, 1, 2])?;
     let x = node.input(0)?;
@@ -193,7 +193,7 @@ fn by_groups(
     groups: usize,
     by_channel: [ValueId; 2],
     epsilon: f32,
-) -> Value {
+) -> ValueResult {
     let rank = b.rank(x);
     let spatial: Vec<usize> = (2..rank).collect();
     let mean = b.reduce(Reduction::Mean, x, &spatial)?;
@@ -210,7 +210,7 @@ fn by_groups(
 }
 
 /// A value for each channel, `[n, channels, 1, ...]`, becomes the mean of its group.
-fn mean_of_groups(b: &mut Builder<'_>, x: ValueId, groups: usize) -> Value {
+fn mean_of_groups(b: &mut Builder<'_>, x: ValueId, groups: usize) -> ValueResult {
     let shape = b.shape(x).to_vec();
     let (images, channels) = (b.dim(x, 0), b.dim(x, 1));
     let each = channels.checked_div(groups).unwrap_or(1);
@@ -223,7 +223,7 @@ fn mean_of_groups(b: &mut Builder<'_>, x: ValueId, groups: usize) -> Value {
     b.reshape(mean, &shape)
 }
 
-fn group(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn group(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(3, 3)?;
     node.floats_only(b, &[0, 1, 2])?;
     let x = node.input(0)?;
@@ -286,7 +286,7 @@ fn layer(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Made {
     Ok(vec![made, mean, inverse])
 }
 
-fn root_mean_square(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn root_mean_square(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 2)?;
     node.floats_only(b, &[0, 1])?;
     let (x, scale) = (node.input(0)?, node.input(1)?);
@@ -299,7 +299,7 @@ fn root_mean_square(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// Divided by its norm along an axis; 0 where that is 0.
-fn lp(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn lp(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(1, 1)?;
     node.floats_only(b, &[0])?;
     let x = node.input(0)?;
@@ -322,7 +322,7 @@ fn lp(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     b.div(x, norm)
 }
 
-fn mean_variance(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn mean_variance(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(1, 1)?;
     node.floats_only(b, &[0])?;
     let x = node.input(0)?;
@@ -336,7 +336,7 @@ fn mean_variance(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// Divided by `(bias + alpha / size * sum of squares)^beta`, of the channels around each.
-fn local_response(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn local_response(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(1, 1)?;
     node.floats_only(b, &[0])?;
     let x = node.input(0)?;

@@ -1,7 +1,7 @@
 //! Quantized values: integers that are computed as float32, in which those of up to 24 bits are
 //! exact.
 
-use super::arithmetic::Value;
+use super::arithmetic::ValueResult;
 use super::conv::Sliding;
 use super::linear::product;
 use crate::build::Builder;
@@ -75,7 +75,7 @@ impl Range {
 }
 
 /// Integers as float32.
-fn integers(node: &OnnxNode<'_>, b: &mut Builder<'_>, index: usize) -> Value {
+fn integers(node: &OnnxNode<'_>, b: &mut Builder<'_>, index: usize) -> ValueResult {
     let id = node.input(index)?;
     match b.dtype(id) {
         DType::Bool => Err(node.shape_error("quantized values", DType::Bool)),
@@ -146,7 +146,7 @@ fn is_zero(b: &Builder<'_>, id: ValueId) -> bool {
 }
 
 /// What is left without the zero point.
-fn centred(b: &mut Builder<'_>, x: ValueId, zero_point: Option<ValueId>) -> Value {
+fn centred(b: &mut Builder<'_>, x: ValueId, zero_point: Option<ValueId>) -> ValueResult {
     match zero_point {
         Some(zero_point) if !is_zero(b, zero_point) => b.sub(x, zero_point),
         _ => Ok(x),
@@ -154,7 +154,12 @@ fn centred(b: &mut Builder<'_>, x: ValueId, zero_point: Option<ValueId>) -> Valu
 }
 
 /// `round(x) + zero_point`, within the range of the type.
-fn saturated(b: &mut Builder<'_>, x: ValueId, zero_point: Option<ValueId>, range: Range) -> Value {
+fn saturated(
+    b: &mut Builder<'_>,
+    x: ValueId,
+    zero_point: Option<ValueId>,
+    range: Range,
+) -> ValueResult {
     let mut made = b.unary(Unary::Round, x)?;
     if let Some(zero_point) = zero_point.filter(|id| !is_zero(b, *id)) {
         made = b.add_to(made, zero_point)?;
@@ -164,7 +169,7 @@ fn saturated(b: &mut Builder<'_>, x: ValueId, zero_point: Option<ValueId>, range
     Ok(made)
 }
 
-fn quantize_linear(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn quantize_linear(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 3)?;
     node.floats_only(b, &[1])?;
     let x = integers(node, b, 0)?;
@@ -177,7 +182,7 @@ fn quantize_linear(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     saturated(b, scaled, zero_point, range)
 }
 
-fn dequantize_linear(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn dequantize_linear(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 3)?;
     node.floats_only(b, &[1])?;
     let x = integers(node, b, 0)?;
@@ -240,14 +245,14 @@ fn by_axis(
 }
 
 /// A scale that the operator needs.
-fn scale(node: &OnnxNode<'_>, b: &mut Builder<'_>, index: usize, after: usize) -> Value {
+fn scale(node: &OnnxNode<'_>, b: &mut Builder<'_>, index: usize, after: usize) -> ValueResult {
     node.floats_only(b, &[index])?;
     let found = by_axis(node, b, index, after)?;
     found.ok_or_else(|| node.not_constant("scale"))
 }
 
 /// What the scales of inputs and output, in this order, make of a sum of products.
-fn rescaled(b: &mut Builder<'_>, sums: ValueId, [x, y, made]: [ValueId; 3]) -> Value {
+fn rescaled(b: &mut Builder<'_>, sums: ValueId, [x, y, made]: [ValueId; 3]) -> ValueResult {
     let both = b.mul(x, y)?;
     let factor = b.div(both, made)?;
     b.mul(sums, factor)
@@ -260,7 +265,7 @@ fn convolution(
     x: ValueId,
     weights: ValueId,
     bias: Option<ValueId>,
-) -> Value {
+) -> ValueResult {
     let kernel = b.shape(weights).get(2..).unwrap_or_default().to_vec();
     if b.rank(x) < 3 || b.rank(weights) != b.rank(x) {
         let found = (b.shape(x), b.shape(weights));
@@ -282,7 +287,7 @@ fn convolution(
     b.push(Op::Conv(window), &inputs)
 }
 
-fn conv_integer(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn conv_integer(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 4)?;
     let (x, weights) = (integers(node, b, 0)?, integers(node, b, 1)?);
     let zero_point = by_axis(node, b, 2, 0)?;
@@ -295,7 +300,7 @@ fn conv_integer(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 }
 
 /// x, its scale and zero point, weights, theirs, the output's, biases by both scales.
-fn qlinear_conv(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn qlinear_conv(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(8, 9)?;
     let (x, weights) = (integers(node, b, 0)?, integers(node, b, 3)?);
     let zero_point = by_axis(node, b, 2, 0)?;
@@ -321,7 +326,7 @@ fn qlinear_conv(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
 
 /// Zero points and scales of the left matrix are one for all or one for each row, those of the
 /// right one for all or one for each column.
-fn matmul_integer(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn matmul_integer(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(2, 4)?;
     let (x, y) = (integers(node, b, 0)?, integers(node, b, 1)?);
     let zero_point = by_axis(node, b, 2, 1)?;
@@ -333,7 +338,7 @@ fn matmul_integer(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
     Ok(made)
 }
 
-fn qlinear_matmul(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Value {
+fn qlinear_matmul(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> ValueResult {
     node.arity(8, 8)?;
     let (x, y) = (integers(node, b, 0)?, integers(node, b, 3)?);
     let zero_point = by_axis(node, b, 2, 1)?;

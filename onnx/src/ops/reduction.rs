@@ -1,6 +1,6 @@
 //! Sums, means, norms and extremes along axes.
 
-use super::arithmetic::Value;
+use super::arithmetic::ValueResult;
 use super::selection;
 use crate::build::Builder;
 use crate::constant::DType;
@@ -51,8 +51,8 @@ fn axes(node: &OnnxNode<'_>, b: &Builder<'_>, x: ValueId) -> Result<Vec<usize>, 
 fn reduce(
     node: &OnnxNode<'_>,
     b: &mut Builder<'_>,
-    make: impl FnOnce(&mut Builder<'_>, ValueId, &[usize]) -> Value,
-) -> Value {
+    make: impl FnOnce(&mut Builder<'_>, ValueId, &[usize]) -> ValueResult,
+) -> ValueResult {
     node.arity(1, 2)?;
     let x = node.input(0)?;
     let extreme = matches!(node.pb.op_type.as_str(), "ReduceMax" | "ReduceMin");
@@ -74,7 +74,7 @@ fn reduce(
 }
 
 /// Of truth values: whether any or all are true.
-fn extreme(b: &mut Builder<'_>, extreme: Reduction, x: ValueId, axes: &[usize]) -> Value {
+fn extreme(b: &mut Builder<'_>, extreme: Reduction, x: ValueId, axes: &[usize]) -> ValueResult {
     if b.dtype(x) != DType::Bool {
         return b.reduce(extreme, x, axes);
     }
@@ -93,35 +93,35 @@ fn in_floats(
     b: &mut Builder<'_>,
     x: ValueId,
     axes: &[usize],
-    make: impl FnOnce(&mut Builder<'_>, ValueId, &[usize]) -> Value,
-) -> Value {
+    make: impl FnOnce(&mut Builder<'_>, ValueId, &[usize]) -> ValueResult,
+) -> ValueResult {
     let dtype = b.dtype(x);
     let floats = b.cast(x, DType::F32)?;
     let made = make(b, floats, axes)?;
     b.cast(made, dtype)
 }
 
-fn mean(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
+fn mean(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> ValueResult {
     in_floats(b, x, axes, |b, x, axes| b.reduce(Reduction::Mean, x, axes))
 }
 
-fn sum_square(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
+fn sum_square(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> ValueResult {
     let square = b.mul(x, x)?;
     b.reduce(Reduction::Sum, square, axes)
 }
 
-fn l2(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
+fn l2(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> ValueResult {
     let sum = sum_square(b, x, axes)?;
     b.unary(Unary::Sqrt, sum)
 }
 
-fn log_sum(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
+fn log_sum(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> ValueResult {
     let sum = b.reduce(Reduction::Sum, x, axes)?;
     b.unary(Unary::Log, sum)
 }
 
 /// The greatest element goes out of the exponentials and comes back at the end, as a finite number.
-fn log_sum_exp(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
+fn log_sum_exp(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> ValueResult {
     let greatest = b.reduce(Reduction::Max, x, axes)?;
     let greatest = b.unary(Unary::Clip(f32::MIN, f32::MAX), greatest)?;
     let low = b.sub(x, greatest)?;
@@ -131,7 +131,7 @@ fn log_sum_exp(b: &mut Builder<'_>, x: ValueId, axes: &[usize]) -> Value {
 }
 
 /// `(sum |x|^p)^(1/p)`.
-fn norm(b: &mut Builder<'_>, x: ValueId, axes: &[usize], p: f32) -> Value {
+fn norm(b: &mut Builder<'_>, x: ValueId, axes: &[usize], p: f32) -> ValueResult {
     if p == 2.0 {
         return l2(b, x, axes);
     }
@@ -144,8 +144,8 @@ fn norm(b: &mut Builder<'_>, x: ValueId, axes: &[usize], p: f32) -> Value {
 fn global(
     node: &OnnxNode<'_>,
     b: &mut Builder<'_>,
-    make: impl FnOnce(&mut Builder<'_>, ValueId, &[usize]) -> Value,
-) -> Value {
+    make: impl FnOnce(&mut Builder<'_>, ValueId, &[usize]) -> ValueResult,
+) -> ValueResult {
     node.arity(1, 1)?;
     node.floats_only(b, &[0])?;
     let x = node.input(0)?;

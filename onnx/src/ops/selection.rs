@@ -1,6 +1,6 @@
 //! The greatest and least elements of an axis, and where they are.
 
-use super::arithmetic::Value;
+use super::arithmetic::ValueResult;
 use crate::build::Builder;
 use crate::constant::DType;
 use crate::error::ModelError;
@@ -32,7 +32,7 @@ pub(super) fn place_of_extreme(
     axis: usize,
     extreme: Reduction,
     last: bool,
-) -> Value {
+) -> ValueResult {
     let best = b.reduce(extreme, x, &[axis])?;
     let here = b.binary(Binary::Equal, x, best)?;
     let size = b.dim(x, axis);
@@ -53,7 +53,7 @@ fn numbers(node: &OnnxNode<'_>, b: &Builder<'_>, x: ValueId) -> Result<(), Model
     }
 }
 
-fn place(node: &OnnxNode<'_>, b: &mut Builder<'_>, extreme: Reduction) -> Value {
+fn place(node: &OnnxNode<'_>, b: &mut Builder<'_>, extreme: Reduction) -> ValueResult {
     node.arity(1, 1)?;
     let x = node.input(0)?;
     numbers(node, b, x)?;

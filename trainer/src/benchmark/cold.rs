@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::allocations::allocations;
 use super::engines::{open_onnxruntime, open_tract};
-use crate::export::verify::Engine as _;
+use crate::export::verify::ImageEngine as _;
 
 /// What a fresh process took.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::image::PixelRange;
 
 use crate::export::verify::onnxruntime::OnnxRuntime;
-use crate::export::verify::{self, Engine, VerifyError};
+use crate::export::verify::{self, ImageEngine, VerifyError};
 use dreamlet_compiler::{Compiled, Options, Precision, compile};
 
 /// What the generator's pixels and classes are does not change its time.
@@ -81,9 +81,9 @@ pub(super) fn open_tract(model: &[u8]) -> Result<OnnxGenerator, VerifyError> {
 
 /// The file in onnxruntime, on so many threads.
 pub(super) fn open_onnxruntime(model: &[u8], threads: usize) -> Result<OnnxRuntime, VerifyError> {
-    let options = verify::Options {
+    let options = verify::VerifyOptions {
         assumptions: assumptions(),
-        ..verify::Options::default()
+        ..verify::VerifyOptions::default()
     };
     let (file, _) = verify::open(model, &options)?;
     OnnxRuntime::with_threads(model, &file.graph.inspection, threads)

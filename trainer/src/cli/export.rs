@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::verify;
 use crate::export;
-use crate::export::verify::Options;
+use crate::export::verify::VerifyOptions;
 use crate::training::saved::{Saved, Which};
 use dreamlet_compiler::cli::{CliResult, print};
 
@@ -70,5 +70,5 @@ pub(crate) fn run(args: &ExportArgs) -> CliResult {
         std::fs::metadata(&out)?.len(),
         saved.state.step
     ))?;
-    verify::verify(&out, Some(&saved), &Options::default())
+    verify::verify(&out, Some(&saved), &VerifyOptions::default())
 }

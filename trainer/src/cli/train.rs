@@ -9,7 +9,7 @@ use super::stopped::{INTERRUPTED, stopped};
 use crate::config::{Config, Overrides, Source, is_given, resolve, with_limits};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
 use crate::device::DeviceChoice;
-use crate::training::{self, Ending, Outcome, StopFlag, TrainError, TrainOptions};
+use crate::training::{self, Ending, StopFlag, TrainError, TrainOptions, TrainOutcome};
 use dreamlet_compiler::cli::{CliResult, print};
 
 /// `dreamlet train` and nothing else, for tasks that run it.
@@ -234,7 +234,7 @@ pub(crate) fn stop_on_signal() -> StopFlag {
 }
 
 /// How far a run came.
-pub(crate) fn summary(outcome: &Outcome) -> String {
+pub(crate) fn summary(outcome: &TrainOutcome) -> String {
     let (run, state) = (outcome.run.display(), &outcome.state);
     let took = training::clock(std::time::Duration::from_secs_f64(state.seconds.max(0.0)));
     format!(
@@ -244,7 +244,7 @@ pub(crate) fn summary(outcome: &Outcome) -> String {
 }
 
 /// Says where everything is and what comes next.
-pub(crate) fn report(outcome: &Outcome, config: &Config) -> CliResult {
+pub(crate) fn report(outcome: &TrainOutcome, config: &Config) -> CliResult {
     let run = outcome.run.display();
     let next = match outcome.ending {
         Ending::Stopped => format!("stopped; go on with: dreamlet train --resume {run}"),
@@ -271,7 +271,7 @@ pub(crate) fn report(outcome: &Outcome, config: &Config) -> CliResult {
 }
 
 /// What to do with a run that had come to its limit before it was to go on.
-fn at_its_limit(outcome: &Outcome, config: &Config) -> String {
+fn at_its_limit(outcome: &TrainOutcome, config: &Config) -> String {
     let (run, state, t) = (outcome.run.display(), &outcome.state, &config.training);
     let (limit, more) = if t.seconds > 0 && state.seconds >= t.seconds as f64 {
         let more = format!("--time {}s", t.seconds.saturating_mul(2));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dreamlet_compiler::cli::ForeignModelArgs;
 
-use crate::export::verify::{Burn, Options};
+use crate::export::verify::{Burn, VerifyOptions};
 use crate::training::saved::{Saved, Which};
 use dreamlet_compiler::cli::{CliResult, print};
 
@@ -43,15 +43,15 @@ pub(crate) fn run(args: &VerifyArgs) -> CliResult {
             Saved::open(path, which)
         })
         .transpose()?;
-    let options = Options {
+    let options = VerifyOptions {
         assumptions: args.foreign.assumptions(),
-        ..Options::default()
+        ..VerifyOptions::default()
     };
     verify(&args.model, saved.as_ref(), &options)
 }
 
 /// Prints the largest difference of each pair of engines; an error when one is above the tolerance.
-pub(crate) fn verify(model: &Path, saved: Option<&Saved>, options: &Options) -> CliResult {
+pub(crate) fn verify(model: &Path, saved: Option<&Saved>, options: &VerifyOptions) -> CliResult {
     let mut burn = saved.map(|saved| {
         move |latents: &[f32], classes: Option<&[i64]>, rows: usize| {
             saved.generate(latents, classes, rows)

@@ -22,7 +22,7 @@ const BATCH: usize = 32;
 /// Largest file, in bytes: what a protobuf message can have.
 const LIMIT: u64 = 1 << 31;
 
-enum Engine {
+enum NetworkEngine {
     OnnxRuntime {
         session: Box<Session>,
         input: String,
@@ -35,7 +35,7 @@ enum Engine {
 
 /// An extractor from a file.
 pub(crate) struct OnnxExtractor {
-    engine: Engine,
+    engine: NetworkEngine,
     path: PathBuf,
     /// Channels, rows and columns it takes; `None` for any.
     dims: [Option<usize>; 3],
@@ -88,14 +88,14 @@ impl OnnxExtractor {
             Ok(session) => {
                 let input = input.name.clone();
                 let session = Box::new(session);
-                (Engine::OnnxRuntime { session, input }, "onnxruntime")
+                (NetworkEngine::OnnxRuntime { session, input }, "onnxruntime")
             }
             Err(_) => {
                 let model = onnx()
                     .with_ignore_value_info(true)
                     .model_for_read(&mut bytes.as_slice())
                     .map_err(|error| wrong("a file that tract can read", format!("{error:#}")))?;
-                (Engine::Tract { model, plan: None }, "tract")
+                (NetworkEngine::Tract { model, plan: None }, "tract")
             }
         };
         Ok(Self {
@@ -165,7 +165,7 @@ impl OnnxExtractor {
             reason,
         };
         match &mut self.engine {
-            Engine::OnnxRuntime {
+            NetworkEngine::OnnxRuntime {
                 session,
                 input: name,
             } => {
@@ -180,7 +180,7 @@ impl OnnxExtractor {
                 };
                 run().map_err(|error| failed(error.to_string()))
             }
-            Engine::Tract { model, plan } => {
+            NetworkEngine::Tract { model, plan } => {
                 let mut run = || -> TractResult<(Vec<usize>, Vec<f32>)> {
                     let ready = match plan.take().filter(|(batch, _)| *batch == shape[0]) {
                         Some((_, ready)) => ready,

@@ -13,12 +13,12 @@ use super::error::FileError;
 /// A generator in the engine that its file is for.
 #[derive(Debug)]
 pub struct FileGenerator {
-    engine: Engine,
+    engine: GeneratorEngine,
     card: Option<Card>,
 }
 
 #[derive(Debug)]
-enum Engine {
+enum GeneratorEngine {
     Onnx(Box<OnnxGenerator>),
     Compiled(Box<CompiledGenerator>),
 }
@@ -34,21 +34,21 @@ impl FileGenerator {
             let compiled = CompiledGenerator::from_bytes(file)?;
             return Ok(Self {
                 card: compiled.card()?,
-                engine: Engine::Compiled(Box::new(compiled)),
+                engine: GeneratorEngine::Compiled(Box::new(compiled)),
             });
         }
         let onnx = OnnxGenerator::from_bytes(file, assumptions)?;
         Ok(Self {
             card: onnx.card().cloned(),
-            engine: Engine::Onnx(Box::new(onnx)),
+            engine: GeneratorEngine::Onnx(Box::new(onnx)),
         })
     }
 
     /// What was assumed of the file, one sentence each.
     pub(crate) fn notes(&self) -> &[String] {
         match &self.engine {
-            Engine::Onnx(engine) => &engine.inspection().notes,
-            Engine::Compiled(_) => &[],
+            GeneratorEngine::Onnx(engine) => &engine.inspection().notes,
+            GeneratorEngine::Compiled(_) => &[],
         }
     }
 
@@ -59,22 +59,22 @@ impl FileGenerator {
 
     /// Whether it is a compiled model.
     pub const fn is_compiled(&self) -> bool {
-        matches!(self.engine, Engine::Compiled(_))
+        matches!(self.engine, GeneratorEngine::Compiled(_))
     }
 
     /// What latents are drawn from.
     pub(crate) fn distribution(&self) -> Distribution {
         match &self.engine {
-            Engine::Onnx(engine) => engine.distribution(),
-            Engine::Compiled(engine) => engine.distribution(),
+            GeneratorEngine::Onnx(engine) => engine.distribution(),
+            GeneratorEngine::Compiled(engine) => engine.distribution(),
         }
     }
 
     /// Numbers of an image, `channels * height * width`.
     pub(crate) fn image_len(&self) -> usize {
         match &self.engine {
-            Engine::Onnx(engine) => engine.image_len(),
-            Engine::Compiled(engine) => engine.image_len(),
+            GeneratorEngine::Onnx(engine) => engine.image_len(),
+            GeneratorEngine::Compiled(engine) => engine.image_len(),
         }
     }
 
@@ -89,8 +89,8 @@ impl FileGenerator {
         images: &mut [f32],
     ) -> Result<(), FileError> {
         match &mut self.engine {
-            Engine::Onnx(engine) => Ok(engine.generate_batch(latents, classes, images)?),
-            Engine::Compiled(engine) => engine
+            GeneratorEngine::Onnx(engine) => Ok(engine.generate_batch(latents, classes, images)?),
+            GeneratorEngine::Compiled(engine) => engine
                 .generate_batch(latents, classes, images)
                 .map_err(|error| FileError::Compiled(error.into())),
         }
@@ -98,8 +98,8 @@ impl FileGenerator {
 
     fn generator(&self) -> &dyn Generator {
         match &self.engine {
-            Engine::Onnx(engine) => engine.as_ref(),
-            Engine::Compiled(engine) => engine.as_ref(),
+            GeneratorEngine::Onnx(engine) => engine.as_ref(),
+            GeneratorEngine::Compiled(engine) => engine.as_ref(),
         }
     }
 }
@@ -128,8 +128,8 @@ impl Generator for FileGenerator {
         image: &mut [f32],
     ) -> Result<(), GenerateError> {
         match &mut self.engine {
-            Engine::Onnx(engine) => engine.generate(latent, class, image),
-            Engine::Compiled(engine) => engine.generate(latent, class, image),
+            GeneratorEngine::Onnx(engine) => engine.generate(latent, class, image),
+            GeneratorEngine::Compiled(engine) => engine.generate(latent, class, image),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Parameter {
     /// [`SweepError::OutOfRange`] or, for a choice that the key does not allow,
     /// [`SweepError::Config`].
     pub(crate) fn read(origin: &str, key: &'static Key, value: &Value) -> Result<Self, SweepError> {
-        let range = Reader { origin, key, value }.range()?;
+        let range = ParameterReader { origin, key, value }.range()?;
         Ok(Self { key, range })
     }
 
@@ -108,13 +108,13 @@ fn short(x: f64, low: f64, high: f64) -> f64 {
     format!("{x:.3e}").parse().unwrap_or(x).clamp(low, high)
 }
 
-struct Reader<'a> {
+struct ParameterReader<'a> {
     origin: &'a str,
     key: &'static Key,
     value: &'a Value,
 }
 
-impl Reader<'_> {
+impl ParameterReader<'_> {
     fn range(&self) -> Result<Range, SweepError> {
         let table = self.value.as_table().ok_or_else(|| self.bad(FORMS))?;
         let step = match table.get("step") {

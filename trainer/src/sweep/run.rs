@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::error::SweepError;
 use super::folder::Sweep;
-use super::launcher::{Job, Launcher, Outcome};
+use super::launcher::{Job, JobOutcome, Launcher};
 use super::schedule::{Next, next};
 use super::trial::{Reached, State, Trial};
 use crate::training::StopFlag;
@@ -143,7 +143,7 @@ fn pick(sweep: &mut Sweep, waiting: &mut Vec<Job>) -> Result<Option<Job>, SweepE
 fn record(
     sweep: &mut Sweep,
     number: usize,
-    outcome: Outcome,
+    outcome: JobOutcome,
     stopping: bool,
     watch: &mut Watch<'_>,
 ) -> Result<Option<Job>, SweepError> {
@@ -151,7 +151,7 @@ fn record(
         return Ok(None);
     };
     let event = match outcome {
-        Outcome::Reached(value) => {
+        JobOutcome::Reached(value) => {
             let reached = Reached {
                 rung: trial.rung,
                 step: trial.target,
@@ -163,10 +163,10 @@ fn record(
             trial.reason = None;
             Event::Reached(reached)
         }
-        Outcome::Failed(reason) => Event::Failed(reason),
+        JobOutcome::Failed(reason) => Event::Failed(reason),
         // It was asked to stop, and left a checkpoint: no fault of its own.
-        Outcome::Died { .. } if stopping => return Ok(None),
-        Outcome::Died { reason, step } => {
+        JobOutcome::Died { .. } if stopping => return Ok(None),
+        JobOutcome::Died { reason, step } => {
             let further = step > trial.died_at;
             trial.deaths = if further { 1 } else { trial.deaths + 1 };
             trial.died_at = step;

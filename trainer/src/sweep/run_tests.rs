@@ -83,12 +83,12 @@ impl Launcher for Simulated {
         let end = |(job, _): (Job, u64)| {
             let value = (self.curve)(&self.settings[job.trial], job.target);
             let outcome = match (self.dying, value) {
-                (Some((trial, step)), _) if trial == job.trial => Outcome::Died {
+                (Some((trial, step)), _) if trial == job.trial => JobOutcome::Died {
                     reason: "signal 9".to_owned(),
                     step,
                 },
-                (_, Some(value)) => Outcome::Reached(value),
-                (_, None) => Outcome::Failed("the loss is no longer finite".to_owned()),
+                (_, Some(value)) => JobOutcome::Reached(value),
+                (_, None) => JobOutcome::Failed("the loss is no longer finite".to_owned()),
             };
             self.done.insert(job.trial, job.target);
             (job.trial, outcome)

@@ -39,4 +39,4 @@ pub(crate) use records::load_module;
 pub(crate) use start::resume;
 pub use start::train;
 pub use training_loop::TrainOptions;
-pub(crate) use training_loop::{Ending, Outcome, StopFlag};
+pub(crate) use training_loop::{Ending, StopFlag, TrainOutcome};

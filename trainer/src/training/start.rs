@@ -8,7 +8,7 @@ use super::run::{RunFolder, environment, read_config, write_config};
 use super::same_data::difference;
 use super::sample_sheets;
 use super::state::{DataMark, State};
-use super::training_loop::{Outcome, Session, TrainOptions};
+use super::training_loop::{Session, TrainOptions, TrainOutcome};
 use crate::atomic_file::write_atomic;
 use crate::config::{Config, TrainingConfig};
 use crate::data::Dataset;
@@ -23,7 +23,7 @@ pub fn train(
     config: &Config,
     data: &Dataset,
     options: &TrainOptions,
-) -> Result<Outcome, TrainError> {
+) -> Result<TrainOutcome, TrainError> {
     let (device, name) = options.device.open()?;
     check_data(config, data)?;
     let mut run = RunFolder::create(&options.out, config)?;
@@ -71,7 +71,7 @@ pub(crate) fn resume(
     config: &Config,
     data: &Dataset,
     options: &TrainOptions,
-) -> Result<Outcome, TrainError> {
+) -> Result<TrainOutcome, TrainError> {
     let (device, name) = options.device.open()?;
     let former = read_config(path)?;
     let mut run = RunFolder::open(path)?;

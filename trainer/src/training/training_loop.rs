@@ -54,7 +54,7 @@ pub enum Ending {
 
 /// What a run left behind.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct TrainOutcome {
     pub run: PathBuf,
     pub checkpoint: PathBuf,
     pub ending: Ending,
@@ -114,7 +114,7 @@ impl<'a> Session<'a> {
     }
 
     /// Trains to the end.
-    pub(super) fn go(mut self) -> Result<Outcome, TrainError> {
+    pub(super) fn go(mut self) -> Result<TrainOutcome, TrainError> {
         let steps_per_epoch = self.feed.per_epoch() / Learner::batches_per_step(self.config);
         let clock = Clock::start(&self.config.training, steps_per_epoch, &self.trainee.state);
         self.trainee.journal.begin(&self.trainee.state);
@@ -198,7 +198,7 @@ impl<'a> Session<'a> {
     }
 
     /// The last losses, checkpoint and samples.
-    fn finish(mut self, ending: Ending, clock: &Clock<'_>) -> Result<Outcome, TrainError> {
+    fn finish(mut self, ending: Ending, clock: &Clock<'_>) -> Result<TrainOutcome, TrainError> {
         self.read()?;
         let checkpoint = self.keeper.last(&mut self.trainee)?;
         let step = self.trainee.state.step;
@@ -225,7 +225,7 @@ impl<'a> Session<'a> {
         let (state, mut run) = (self.trainee.state, self.trainee.journal.run);
         let seconds = state.seconds;
         run.log(&format!("{ending:?} at step {step} after {seconds:.1} s"));
-        Ok(Outcome {
+        Ok(TrainOutcome {
             run: run.path().to_owned(),
             checkpoint,
             ending,

@@ -29,12 +29,12 @@ fn trained(salt: u64, channels: usize, device: &Device) -> BatchNorm {
 }
 
 #[derive(Module, Debug)]
-pub(crate) struct Dense {
+pub(crate) struct DenseNet {
     hidden: Linear,
     out: Linear,
 }
 
-impl Dense {
+impl DenseNet {
     pub(crate) fn new(device: &Device) -> Self {
         Self {
             hidden: LinearConfig::new(100, 256).init(device),
@@ -174,7 +174,7 @@ pub(crate) fn all() -> Vec<TestNet> {
     let [flat, dcgan] = [true, false].map(|flat| Dcgan::new(flat, &device));
     let conditional = Conditional::new(&device);
     vec![
-        net("dense", 100, Dense::new(&device), Dense::forward),
+        net("dense", 100, DenseNet::new(&device), DenseNet::forward),
         net("dcgan-flat", 64, flat, Dcgan::forward),
         net("dcgan", 64, dcgan, Dcgan::forward),
         net("resize", 64, Resize::new(&device), Resize::forward),

@@ -5,7 +5,7 @@ use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::onnx::Assumptions;
 
-use super::engine::Engine;
+use super::engine::ImageEngine;
 use super::error::VerifyError;
 
 /// Adds the compiled engine with weights of f32 and f16; what int8 differs by is a note, for its
@@ -16,7 +16,7 @@ use super::error::VerifyError;
 pub(super) fn add(
     model: &[u8],
     assumptions: &Assumptions,
-    engines: &mut Vec<Box<dyn Engine + '_>>,
+    engines: &mut Vec<Box<dyn ImageEngine + '_>>,
     notes: &mut Vec<String>,
 ) -> Result<(), VerifyError> {
     for (name, precision, looseness) in [
@@ -71,7 +71,7 @@ struct Compiled {
     looseness: f32,
 }
 
-impl Engine for Compiled {
+impl ImageEngine for Compiled {
     fn name(&self) -> &'static str {
         self.name
     }

@@ -1,7 +1,7 @@
 //! What takes part in a comparison.
 
 /// An engine that takes part.
-pub(crate) trait Engine {
+pub(crate) trait ImageEngine {
     fn name(&self) -> &'static str;
     /// How many times the tolerance it may be away.
     fn looseness(&self) -> f32 {

@@ -20,7 +20,7 @@ use dreamlet_runtime::card::GoldenMatch;
 use dreamlet_runtime::engine::tract::{Assumptions, Facts, OnnxGenerator};
 use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
-pub(crate) use engine::Engine;
+pub(crate) use engine::ImageEngine;
 pub(crate) use error::VerifyError;
 pub(crate) use report::Report;
 
@@ -46,7 +46,7 @@ pub enum OnnxRuntime {
 
 /// How to verify.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct VerifyOptions {
     /// Number of seeds, from 0.
     pub seeds: usize,
     /// Largest difference of a value that passes, for values from -1 to 1; more for a wider range.
@@ -57,7 +57,7 @@ pub struct Options {
     pub assumptions: Assumptions,
 }
 
-impl Default for Options {
+impl Default for VerifyOptions {
     fn default() -> Self {
         Self {
             seeds: 64,
@@ -78,7 +78,7 @@ impl Default for Options {
 pub fn verify(
     model: &Path,
     burn: Option<Burn<'_>>,
-    options: &Options,
+    options: &VerifyOptions,
 ) -> Result<Report, VerifyError> {
     let bytes =
         dreamlet_onnx::read(model, &options.assumptions.limits).map_err(VerifyError::Refused)?;
@@ -92,7 +92,7 @@ pub fn verify(
 pub(crate) fn verify_bytes(
     model: &[u8],
     burn: Option<Burn<'_>>,
-    options: &Options,
+    options: &VerifyOptions,
 ) -> Result<Report, VerifyError> {
     let (file, facts) = open(model, options)?;
     let found = file.graph.inspection.clone();
@@ -105,7 +105,7 @@ pub(crate) fn verify_bytes(
         batch: 0,
         reason,
     };
-    let mut engines: Vec<Box<dyn Engine + '_>> = Vec::new();
+    let mut engines: Vec<Box<dyn ImageEngine + '_>> = Vec::new();
     let mut left_out = Vec::new();
     let seeds = u64::try_from(options.seeds).unwrap_or(u64::MAX);
     if found.work.saturating_mul(seeds) <= REFERENCE_WORK {
@@ -140,7 +140,7 @@ pub(crate) fn verify_bytes(
     }
     let wide = (facts.range.high - facts.range.low) / 2.0;
     let tolerance = options.tolerance * wide.max(1.0);
-    let of = |engine: &dyn Engine| (engine.name(), tolerance * engine.looseness());
+    let of = |engine: &dyn ImageEngine| (engine.name(), tolerance * engine.looseness());
     let engines_of: Vec<_> = engines.iter().map(|engine| of(&**engine)).collect();
     let report = Report::new(&engines_of, golden, left_out);
     compare(&mut engines, &subject, options.seeds, report)
@@ -154,7 +154,10 @@ const REFERENCE_WORK: u64 = 8_000_000_000;
 /// # Errors
 /// [`VerifyError::Refused`]; [`VerifyError::Signature`] for what neither the file nor the options
 /// say, and a broken card.
-pub(crate) fn open(model: &[u8], options: &Options) -> Result<(OnnxFile, Facts), VerifyError> {
+pub(crate) fn open(
+    model: &[u8],
+    options: &VerifyOptions,
+) -> Result<(OnnxFile, Facts), VerifyError> {
     let wrong = |error: OnnxFileError| match error {
         OnnxFileError::Graph(error) => VerifyError::Refused(error),
         OnnxFileError::Missing {
@@ -179,7 +182,7 @@ struct Subject {
 
 struct InBurn<'a>(Burn<'a>);
 
-impl Engine for InBurn<'_> {
+impl ImageEngine for InBurn<'_> {
     fn name(&self) -> &'static str {
         "burn"
     }
@@ -195,7 +198,7 @@ impl Engine for InBurn<'_> {
 }
 
 fn compare(
-    engines: &mut [Box<dyn Engine + '_>],
+    engines: &mut [Box<dyn ImageEngine + '_>],
     subject: &Subject,
     seeds: usize,
     mut report: Report,

@@ -7,7 +7,7 @@ use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
 
-use super::engine::Engine;
+use super::engine::ImageEngine;
 use super::error::VerifyError;
 use super::locate::{self, LibraryError};
 
@@ -221,7 +221,7 @@ fn over(found: &Inspection, mut image: Vec<f32>) -> Vec<f32> {
     image
 }
 
-impl Engine for OnnxRuntime {
+impl ImageEngine for OnnxRuntime {
     fn name(&self) -> &'static str {
         "onnxruntime"
     }

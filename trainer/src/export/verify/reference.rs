@@ -3,12 +3,12 @@
 use dreamlet_onnx::graph::Graph;
 use dreamlet_onnx::reference;
 
-use super::engine::Engine;
+use super::engine::ImageEngine;
 
 /// The canonical graph, run by the definitions of its operators.
 pub(super) struct Reference(pub(super) Graph);
 
-impl Engine for Reference {
+impl ImageEngine for Reference {
     fn name(&self) -> &'static str {
         "reference"
     }

@@ -50,13 +50,13 @@ fn card(net: &nets::TestNet, model: &ModelProto) -> Card {
     card
 }
 
-fn with_classes(classes: Option<usize>) -> Options {
-    Options {
+fn with_classes(classes: Option<usize>) -> VerifyOptions {
+    VerifyOptions {
         assumptions: Assumptions {
             classes,
             ..Assumptions::default()
         },
-        ..Options::default()
+        ..VerifyOptions::default()
     }
 }
 
@@ -69,7 +69,7 @@ fn whole(net: &nets::TestNet) -> Vec<u8> {
     let card = save(model, card, &path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     std::fs::remove_file(path).unwrap();
-    let (written, _) = open(&bytes, &Options::default()).unwrap();
+    let (written, _) = open(&bytes, &VerifyOptions::default()).unwrap();
     assert_eq!(written.card, Some(card));
     bytes
 }
@@ -78,7 +78,8 @@ fn whole(net: &nets::TestNet) -> Vec<u8> {
 fn every_engine_makes_the_same_images_of_every_kind() {
     for net in nets::all() {
         let mut burn = in_burn(&net);
-        let report = verify_bytes(&whole(&net), Some(&mut *burn), &Options::default()).unwrap();
+        let report =
+            verify_bytes(&whole(&net), Some(&mut *burn), &VerifyOptions::default()).unwrap();
         eprintln!("{}: {report}", net.name);
         assert_eq!(report.batches, [1, 3, 32, 28]);
         assert_eq!(report.golden, 8);
@@ -115,9 +116,9 @@ fn a_wrong_image_is_named_by_pair_seed_and_position() {
         }
         Ok(images)
     };
-    let options = Options {
+    let options = VerifyOptions {
         onnxruntime: OnnxRuntime::Skip,
-        ..Options::default()
+        ..VerifyOptions::default()
     };
     let error = verify_bytes(&to_bytes(&net.export()), Some(&mut wrong), &options).unwrap_err();
     let VerifyError::Different { worst, report } = &error else {
@@ -149,7 +150,7 @@ fn a_changed_weight_spoils_the_golden_images() {
         .find(|tensor| tensor.name == "gemm_2_bias")
         .unwrap();
     bias.raw_data = 2.0f32.to_le_bytes().repeat(784);
-    let error = verify_bytes(&to_bytes(&model), None, &Options::default()).unwrap_err();
+    let error = verify_bytes(&to_bytes(&model), None, &VerifyOptions::default()).unwrap_err();
     assert!(
         matches!(error, VerifyError::Golden { seed: 0, .. }),
         "{error}"
@@ -158,7 +159,7 @@ fn a_changed_weight_spoils_the_golden_images() {
 
 #[test]
 fn files_that_are_no_generators_are_refused() {
-    let options = Options::default();
+    let options = VerifyOptions::default();
     assert!(matches!(
         verify(Path::new("nowhere.onnx"), None, &options),
         Err(VerifyError::Refused(_))

@@ -3,12 +3,12 @@
 use dreamlet_runtime::engine::tract::OnnxGenerator;
 use dreamlet_runtime::generator::Generator as _;
 
-use super::engine::Engine;
+use super::engine::ImageEngine;
 
 /// tract.
 pub(super) struct Tract(pub(super) OnnxGenerator);
 
-impl Engine for Tract {
+impl ImageEngine for Tract {
     fn name(&self) -> &'static str {
         "tract"
     }

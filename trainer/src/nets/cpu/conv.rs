@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::geometry::{Frame, Geometry, Run};
+use super::geometry::{Geometry, PaddedFrame, Run};
 use super::matmul_kernel::{Matmul, TransposedMatmul, WindowRows, panel, panels};
 use super::operation::{input, output};
 use super::storage::{contiguous, dims_of, elements, tensor, total, vectorized, zeros};
@@ -61,7 +61,7 @@ fn share(images: usize) -> usize {
 
 /// A product that makes some pixels of each image from windows of framed images.
 struct Windows {
-    frame: Frame,
+    frame: PaddedFrame,
     /// Where a window begins in a block, and where what is made of it goes, for each.
     starts: Vec<usize>,
     offsets: Vec<usize>,
@@ -115,7 +115,7 @@ fn matmul(
 fn run(
     windows: &[Windows],
     images: &[f32],
-    frame: Frame,
+    frame: PaddedFrame,
     columns: usize,
     out: &mut [f32],
     image_len: usize,
@@ -136,7 +136,13 @@ impl Geometry {
     /// The products that make a transposed convolution: pixels of the big map fall into stride x
     /// stride kinds by which taps of the kernel reach them; those of one kind are a convolution of
     /// the small map with these taps, mirrored.
-    fn kinds(&self, frame: Frame, weight: &[f32], channels: usize, images: usize) -> Vec<Windows> {
+    fn kinds(
+        &self,
+        frame: PaddedFrame,
+        weight: &[f32],
+        channels: usize,
+        images: usize,
+    ) -> Vec<Windows> {
         let taps = self.taps();
         let mut kinds = Vec::new();
         for top in 0..self.stride.min(self.kernel) {

@@ -81,7 +81,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// Images `[H, W, channels]` with zeros around them.
 #[derive(Clone, Copy)]
-pub(super) struct Frame {
+pub(super) struct PaddedFrame {
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) channels: usize,
@@ -91,7 +91,7 @@ pub(super) struct Frame {
     pub(super) framed: [usize; 2],
 }
 
-impl Frame {
+impl PaddedFrame {
     pub(super) fn image_len(&self) -> usize {
         self.height * self.width * self.channels
     }
@@ -132,9 +132,9 @@ impl Frame {
 
 impl Geometry {
     /// The big map in its padding.
-    pub(super) fn big_frame(&self, channels: usize) -> Frame {
+    pub(super) fn big_frame(&self, channels: usize) -> PaddedFrame {
         let [height, width] = self.big;
-        Frame {
+        PaddedFrame {
             height,
             width,
             channels,
@@ -144,7 +144,7 @@ impl Geometry {
     }
 
     /// Where the windows of a convolution begin, of `images` images.
-    pub(super) fn starts(&self, frame: &Frame, images: usize) -> Vec<usize> {
+    pub(super) fn starts(&self, frame: &PaddedFrame, images: usize) -> Vec<usize> {
         let [height, width] = self.small();
         let mut starts = Vec::with_capacity(images * height * width);
         for image in 0..images {
@@ -157,18 +157,18 @@ impl Geometry {
     }
 
     /// Where the rows of a convolution's windows are.
-    pub(super) fn parts(&self, frame: &Frame) -> Vec<usize> {
+    pub(super) fn parts(&self, frame: &PaddedFrame) -> Vec<usize> {
         (0..self.kernel).map(|row| row * frame.row_len()).collect()
     }
 
     /// The small map in as many zeros as windows of a transposed convolution see.
-    pub(super) fn small_frame(&self, channels: usize) -> Frame {
+    pub(super) fn small_frame(&self, channels: usize) -> PaddedFrame {
         let [height, width] = self.small();
         let before = self.kernel.div_ceil(self.stride).saturating_sub(1);
         let last = self
             .big
             .map(|n| (n + self.padding).saturating_sub(1) / self.stride + 1);
-        Frame {
+        PaddedFrame {
             height,
             width,
             channels,

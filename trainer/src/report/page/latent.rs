@@ -8,7 +8,7 @@ use dreamlet_runtime::latent::{fill_normal, slerp};
 use super::html::{image, note};
 use super::nearest::nearest;
 use super::nets::Nets;
-use super::slideshow::{Frame, display_width, slideshow};
+use super::slideshow::{Slide, display_width, slideshow};
 use crate::chart::{escape, number, whole};
 use crate::data::{Dataset, Split};
 use crate::sheet::{chw_to_hwc, grid, png};
@@ -187,7 +187,7 @@ fn walk(nets: &Nets) -> Result<String, String> {
             files.push(png);
         }
     }
-    let frames = (1..).zip(&files).map(|(i, png)| Frame {
+    let frames = (1..).zip(&files).map(|(i, png)| Slide {
         png,
         label: format!("{i} of {}", files.len()),
     });

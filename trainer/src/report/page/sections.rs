@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::html::{image, missing, note, table};
 use super::nets::Nets;
-use super::slideshow::{Frame, display_width, slideshow};
+use super::slideshow::{Slide, display_width, slideshow};
 use crate::chart::{Series, curves as chart, escape, number, whole};
 use crate::report::log::Log;
 use crate::report::run_files::RunFiles;
@@ -111,7 +111,7 @@ pub(super) fn samples(run: &RunFiles) -> String {
         out += &note(&how);
     }
     out.extend(run.samples_broken.iter().map(|message| missing(message)));
-    let frames = run.samples.iter().map(|sheet| Frame {
+    let frames = run.samples.iter().map(|sheet| Slide {
         png: &sheet.png,
         label: step_text(sheet.step),
     });

@@ -4,7 +4,7 @@ use super::html::image;
 use crate::chart::escape;
 
 /// One image of a slideshow.
-pub(super) struct Frame<'a> {
+pub(super) struct Slide<'a> {
     pub(super) png: &'a [u8],
     /// What the slider says at it.
     pub(super) label: String,
@@ -19,7 +19,7 @@ pub(super) fn display_width(pixels: u32, wanted: u32) -> u32 {
 
 /// The slideshow, which stands at its last frame until it is moved; `frames` are of one size,
 /// `width` of the first is in CSS pixels.
-pub(super) fn slideshow(name: &str, frames: &[Frame<'_>], width: u32) -> String {
+pub(super) fn slideshow(name: &str, frames: &[Slide<'_>], width: u32) -> String {
     let Some(last) = frames.len().checked_sub(1) else {
         return String::new();
     };
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_last_frame_is_shown_until_the_slider_moves() {
-        let frame = |label: &str| Frame {
+        let frame = |label: &str| Slide {
             png: b"x",
             label: label.to_owned(),
         };

@@ -28,12 +28,12 @@ pub(super) enum What {
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Summary {
     #[prost(message, repeated, tag = "1")]
-    pub(super) value: Vec<Value>,
+    pub(super) value: Vec<SummaryValue>,
 }
 
 /// `tensorflow.Summary.Value`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Value {
+pub(super) struct SummaryValue {
     #[prost(string, tag = "1")]
     pub(super) tag: String,
     #[prost(oneof = "Content", tags = "2, 4")]

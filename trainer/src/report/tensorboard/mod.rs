@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use prost::Message as _;
 
-use self::event::{Content, Event, Image, Summary, Value, What};
+use self::event::{Content, Event, Image, Summary, SummaryValue, What};
 use super::ReportError;
 use super::log::Log;
 use super::run_files::{RunFiles, SheetFile};
@@ -34,7 +34,7 @@ pub(crate) fn write(run: &RunFiles, folder: &Path) -> Result<PathBuf, ReportErro
 
 fn events(run: &RunFiles) -> Vec<u8> {
     let clock = Clock::of(run);
-    let mut all: Vec<(u64, Value)> = Vec::new();
+    let mut all: Vec<(u64, SummaryValue)> = Vec::new();
     all.extend(run.stats.iter().flat_map(|log| scalars("train", log)));
     let metrics = run.metrics.iter().flatten();
     all.extend(metrics.flat_map(|log| scalars("metrics", log)));
@@ -58,18 +58,18 @@ fn events(run: &RunFiles) -> Vec<u8> {
     out
 }
 
-fn scalars<'a>(prefix: &'a str, log: &'a Log) -> impl Iterator<Item = (u64, Value)> + 'a {
+fn scalars<'a>(prefix: &'a str, log: &'a Log) -> impl Iterator<Item = (u64, SummaryValue)> + 'a {
     log.series.iter().flat_map(move |series| {
         series.points.iter().map(move |(step, value)| {
             let tag = format!("{prefix}/{}", series.name);
             // The format has single precision.
             let content = Some(Content::Scalar(*value as f32));
-            (*step, Value { tag, content })
+            (*step, SummaryValue { tag, content })
         })
     })
 }
 
-fn image_summary(sheet: &SheetFile) -> (u64, Value) {
+fn image_summary(sheet: &SheetFile) -> (u64, SummaryValue) {
     let image = Image {
         height: sheet.height as i32,
         width: sheet.width as i32,
@@ -77,7 +77,7 @@ fn image_summary(sheet: &SheetFile) -> (u64, Value) {
         encoded_image_string: sheet.png.clone(),
     };
     let (tag, content) = ("samples".to_owned(), Some(Content::Image(image)));
-    (sheet.step, Value { tag, content })
+    (sheet.step, SummaryValue { tag, content })
 }
 
 /// When a step was: `stats.jsonl` has the seconds of training, and its last change was at its last

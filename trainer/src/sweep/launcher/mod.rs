@@ -92,23 +92,23 @@ impl Job {
     fn ended(&self, exit: &Exit) -> Result<Ended, SweepError> {
         let ended = |outcome| Ok((self.trial, outcome));
         if let Exit::Error(reason) = exit {
-            return ended(Outcome::Failed(reason.clone()));
+            return ended(JobOutcome::Failed(reason.clone()));
         }
         let run = run_in(&self.out);
         let newest = run.as_deref().and_then(|r| checkpoint::newest(r).ok()?.0);
         let step = newest.map_or(0, |(_, state)| state.step);
         if let Some(run) = run.filter(|_| step >= self.target) {
             let value = metric::value_at(&run, &self.metric, self.target)?;
-            return ended(value.map(Outcome::Reached).unwrap_or_else(|| {
+            return ended(value.map(JobOutcome::Reached).unwrap_or_else(|| {
                 let (metric, step) = (self.metric.name(), self.target);
-                Outcome::Failed(format!("{metric} is not a finite number at step {step}"))
+                JobOutcome::Failed(format!("{metric} is not a finite number at step {step}"))
             }));
         }
         let reason = match exit {
             Exit::Gone(reason) => reason.clone(),
             _ => format!("it stopped at step {step} of {}", self.target),
         };
-        ended(Outcome::Died { reason, step })
+        ended(JobOutcome::Died { reason, step })
     }
 }
 
@@ -123,7 +123,7 @@ enum Exit {
 }
 
 /// What became of a job.
-pub(crate) enum Outcome {
+pub(crate) enum JobOutcome {
     /// The run came to the job's target, with this value of the metric.
     Reached(f64),
     /// The run cannot go on, for this reason.
@@ -138,7 +138,7 @@ pub(crate) enum Outcome {
 }
 
 /// A job that is over: its trial, and what became of it.
-pub(crate) type Ended = (usize, Outcome);
+pub(crate) type Ended = (usize, JobOutcome);
 
 /// Something that trains.
 pub(crate) trait Launcher {

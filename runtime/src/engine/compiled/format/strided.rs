@@ -292,9 +292,9 @@ pub(crate) struct Strided<'a> {
 pub(crate) type WordError = (&'static str, u32);
 
 /// Words that are taken from the front.
-struct Reader<'a>(&'a [u32]);
+struct WordReader<'a>(&'a [u32]);
 
-impl<'a> Reader<'a> {
+impl<'a> WordReader<'a> {
     fn word(&mut self) -> Result<u32, WordError> {
         let (&word, rest) = self.0.split_first().ok_or(TOO_FEW)?;
         self.0 = rest;
@@ -341,7 +341,7 @@ const TOO_FEW: WordError = ("words of the layer", 0);
 impl<'a> Strided<'a> {
     /// Cuts `words`; all of them are taken.
     pub(crate) fn parse(kind: StridedKind, words: &'a [u32]) -> Result<Self, WordError> {
-        let mut reader = Reader(words);
+        let mut reader = WordReader(words);
         let rank = reader.number("dimensions", 1, MAX_RANK)?;
         let count = reader.number("operands", 1, MAX_OPERANDS)?;
         let mut sizes = [1; MAX_RANK];

@@ -10,7 +10,7 @@ use crate::CompileError;
 use crate::ir::{Net, Op, ValueId};
 
 /// What is known of the graph so far.
-pub(super) struct Reader {
+pub(super) struct Importer {
     pub(super) net: Net,
     /// By value of the graph; nothing for constants and for what is in the tables.
     pub(super) known: Vec<Option<PlacedTensor>>,
@@ -44,7 +44,7 @@ impl Operand {
     }
 }
 
-impl Reader {
+impl Importer {
     /// Input `at` as something that is computed.
     pub(super) fn data(
         &mut self,
