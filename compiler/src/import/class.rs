@@ -27,15 +27,30 @@ impl ClassTables {
         let Some(class) = graph.class else {
             return Ok(tables);
         };
-        let number = |id: &ValueId| graph.value(*id).is_some_and(|v| v.dtype != DType::F32);
-        let fixed = |id: &ValueId| graph.value(*id).is_some_and(|v| v.constant.is_some());
+        let number = |id: ValueId| graph.value(id).is_some_and(|v| v.dtype != DType::F32);
+        let fixed = |id: ValueId| graph.value(id).is_some_and(|v| v.constant.is_some());
+        let mut alone = vec![false; graph.values.len()];
+        alone[class] = true;
+        for node in &graph.nodes {
+            let mut inputs = node.inputs.iter().filter(|id| !fixed(**id)).peekable();
+            alone[node.output] = inputs.peek().is_some() && inputs.all(|id| alone[*id]);
+        }
+        // Floats that numbers are made of, as where a negative class is turned around.
+        let mut leads = vec![false; graph.values.len()];
+        for node in graph.nodes.iter().rev() {
+            if alone[node.output] && (number(node.output) || leads[node.output]) {
+                for id in &node.inputs {
+                    leads[*id] = true;
+                }
+            }
+        }
         tables.holds[class] = true;
         let mut nodes = Vec::new();
         for node in &graph.nodes {
-            let depends = |id: &ValueId| tables.holds[*id] && number(id);
-            let inputs = || node.inputs.iter().filter(|id| !fixed(id));
-            if inputs().count() > 0 && inputs().all(depends) {
-                tables.holds[node.output] = true;
+            let output = node.output;
+            let of_numbers = || node.inputs.iter().all(|id| fixed(*id) || number(*id));
+            if alone[output] && (number(output) || leads[output] || of_numbers()) {
+                tables.holds[output] = true;
                 nodes.push(node.clone());
             }
         }

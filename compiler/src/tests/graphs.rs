@@ -179,8 +179,21 @@ fn a_class_is_looked_up_joined_and_scales_channels() {
     let row = onnx.gemm(&row, 8, 4);
     let row = onnx.reshape(&row, &[-1, 4, 1, 1]);
     let x = onnx.node("Mul", &[&x, &row], vec![]);
+    // As Keras turns a negative class around: by floats that numbers are made of.
+    let to = |code| vec![("to", Attr::Int(code))];
+    let five = onnx.ints(&[5]);
+    let turned = onnx.node("Add", &[class, &five], vec![]);
+    let float = onnx.node("Cast", &[class], to(1));
+    let zero = onnx.floats(&[1], &[0.0]);
+    let negative = onnx.node("Less", &[&float, &zero], vec![]);
+    let positive = onnx.node("Not", &[&negative], vec![]);
+    let negative = onnx.node("Cast", &[&negative], to(7));
+    let positive = onnx.node("Cast", &[&positive], to(7));
+    let turned = onnx.node("Mul", &[&negative, &turned], vec![]);
+    let straight = onnx.node("Mul", &[class, &positive], vec![]);
+    let index = onnx.node("Add", &[&turned, &straight], vec![]);
     let betas = onnx.weights(&[5, 4], 1);
-    let row = onnx.node("Gather", &[&betas, class], vec![("axis", Attr::Int(0))]);
+    let row = onnx.node("Gather", &[&betas, &index], vec![("axis", Attr::Int(0))]);
     let row = onnx.reshape(&row, &[-1, 4, 1, 1]);
     let x = onnx.node("Sub", &[&row, &x], vec![]);
     let x = onnx.node("Relu", &[&x], vec![]);
