@@ -85,7 +85,7 @@ fn top(node: &OnnxNode<'_>, b: &mut Builder<'_>) -> Made {
         },
         false => node.int("k", -1)?,
     };
-    if count < 1 || count as usize > b.dim(x, axis) {
+    if !usize::try_from(count).is_ok_and(|count| (1..=b.dim(x, axis)).contains(&count)) {
         let found = (count, b.shape(x));
         return Err(node.shape_error("K from 1 to the size of the axis", found));
     }

@@ -30,8 +30,16 @@ pub(super) fn slice(a: &Constant, parts: &[Part]) -> Option<Data> {
     let first = axes.clone().try_fold(0usize, |first, (step, part)| {
         first.checked_add(step.checked_mul(part.first)?)
     })?;
-    let axes = axes.map(|(step, part)| (part.count, [step.wrapping_mul(part.step as usize)]));
-    picked(&a.data, first, axes)
+    let axis = |(stride, part): (&usize, &Part)| {
+        // Of one element there is no next, however far; a step may be too far for a small machine.
+        let step = match part.count {
+            0 | 1 => 0,
+            _ => isize::try_from(part.step).ok()?,
+        };
+        Some((part.count, [stride.wrapping_mul(step.cast_unsigned())]))
+    };
+    let axes: Vec<_> = axes.map(axis).collect::<Option<_>>()?;
+    picked(&a.data, first, axes.into_iter())
 }
 
 pub(super) fn gather(a: &Constant, indices: &Constant, axis: usize) -> Option<Data> {
