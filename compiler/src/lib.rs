@@ -57,11 +57,12 @@ mod steps;
 mod tests;
 mod upsample;
 
+use dreamlet_onnx::CheckedGraph;
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::DType;
 use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::latent::Distribution;
-use dreamlet_runtime::onnx::OnnxFile;
+use dreamlet_runtime::onnx::{Difference, Facts, OnnxFile, ReferenceImage};
 
 pub use card::card_of;
 pub use error::CompileError;
@@ -120,7 +121,7 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     // The device's own checks, on the way.
     let mut generator = quantize::open(&file)?;
     if quantized.is_none() && checked.graph.inspection.work <= interpreter::MOST_WORK {
-        check_image(&checked, &mut generator, options.precision)?;
+        check_image(&checked.graph, &facts, &mut generator, options.precision)?;
     }
     let sizes = report::Sizes {
         flash: file.len() as u64,
@@ -149,43 +150,21 @@ fn allowed(precision: Precision) -> f32 {
 
 /// Compares an image of the compiled model with that of the reference.
 fn check_image(
-    file: &OnnxFile,
+    checked: &CheckedGraph,
+    facts: &Facts,
     generator: &mut CompiledGenerator,
     precision: Precision,
 ) -> Result<(), CompileError> {
-    let mut latent = vec![0.0; generator.latent_len()];
-    generator.distribution().fill(0, None, &mut latent);
-    let class = generator.classes().checked_sub(1).map(|last| last / 2);
-    let graph = &file.graph.graph;
-    let expected = dreamlet_onnx::reference::run(graph, &latent, class.unwrap_or(0));
-    let expected = expected.unwrap_or_default();
+    let failed = |reason: &str| CompileError::Golden {
+        reason: reason.into(),
+    };
+    let reference = ReferenceImage::new(checked, facts);
+    let reference = reference.ok_or_else(|| failed("the graph cannot be computed"))?;
     let mut made = vec![0.0; generator.image_len()];
-    let run = generator.generate(&latent, class, &mut made);
-    run.map_err(|error| CompileError::Golden {
-        reason: error.to_string(),
-    })?;
-    let bounds = expected
-        .iter()
-        .fold((0.0f32, 0.0f32), |(l, h), x| (l.min(*x), h.max(*x)));
-    let range = generator.range();
-    let allowed = allowed(precision) * (bounds.1 - bounds.0).max(range.high - range.low);
-    let pairs = made.iter().zip(&expected);
-    // What is finite in neither is the same.
-    let far = pairs.map(|(a, b)| match a.is_finite() || b.is_finite() {
-        true => (a - b).abs(),
-        false => 0.0,
-    });
-    let found = far.fold(0.0f32, |most, x| {
-        if x.is_nan() {
-            f32::INFINITY
-        } else {
-            most.max(x)
-        }
-    });
-    match made.len() == expected.len() && found <= allowed {
-        true => Ok(()),
-        false => Err(CompileError::Differs { allowed, found }),
-    }
+    let run = generator.generate(&reference.latent, reference.class, &mut made);
+    run.map_err(|error| failed(&error.to_string()))?;
+    let compared = reference.compare(&made, allowed(precision));
+    compared.map_err(|Difference { allowed, found }| CompileError::Differs { allowed, found })
 }
 
 /// How far a rewritten network's image may be from the original's, for values around 1. Constants

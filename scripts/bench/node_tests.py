@@ -416,17 +416,43 @@ def table(results, engines):
 MARKS = "<!-- node tests: written by scripts/bench/node_tests.py --write-docs -->", "<!-- node tests: end -->"
 
 
-def write_docs(lines, skipped):
+def summary(results):
+    """For readers: what is refused, by operator, and why; the rest in one line."""
+    by_operator = collections.defaultdict(list)
+    for result in results:
+        by_operator[result["operator"]].append(result)
+
+    def right(group, engine):
+        return sum(result[engine][0] == "right" for result in group)
+
+    lines = ["| operator | tests | sample | compile | what is refused |", "| --- | ---: | ---: | ---: | --- |"]
+    whole = []
+    for operator, group in sorted(by_operator.items()):
+        reasons = collections.Counter(plain(result[engine][1]) for result in group for engine in ("compile", "sample") if result[engine][0] == "refused")
+        cells = f"{len(group)} | {right(group, 'sample')} | {right(group, 'compile')}"
+        if min(right(group, "sample"), right(group, "compile")) == len(group):
+            whole.append(operator)
+        else:
+            lines.append(f"| {operator} | {cells} | {reasons.most_common(1)[0][0] if reasons else ''} |")
+    lines.append(f"| all | {len(results)} | {right(results, 'sample')} | {right(results, 'compile')} | |")
+    bad = sum(result[engine][0] in ("wrong", "crashed") for result in results for engine in ("sample", "compile"))
+    return [f"Images that are right, of {len(results)} tests; {bad} are wrong.", "", *lines, "", f"Right in both engines, every test: {', '.join(whole)}."]
+
+
+def plain(reason):
+    """The first statement of a refusal, without its node."""
+    reason = re.sub(r"^node \S+?( \(\w+\))?( cannot be compiled)?:? ", "", shorter(reason))
+    return re.split(r"[;.] |: |, expected", reason)[0].replace("|", "\\|")
+
+
+def write_docs(results, skipped):
     page = pathlib.Path(__file__).resolve().parents[2] / "docs/reference/operators.md"
     text = page.read_text(encoding="utf-8")
-    if MARKS[0] not in text:
-        # The first run makes the section.
-        text = text.replace("\n## Attributes\n", f"\n## ONNX's node tests\n\n{MARKS[0]}\n{MARKS[1]}\n\n## Attributes\n", 1)
     if text.count(MARKS[0]) != 1 or text.count(MARKS[1]) != 1:
         sys.exit(f"{page}: the lines '{MARKS[0]}' and '{MARKS[1]}' must stand there once, around the table")
     before, after = text.split(MARKS[0])[0], text.split(MARKS[1])[1]
-    about = f"From PyPI's `onnx` {onnx.__version__}. A wrong image or a crash counts as wrong. Not run: {sum(skipped.values())} tests of other operators and dtypes."
-    page.write_text("\n".join([f"{before}{MARKS[0]}", "", about, "", *lines, "", MARKS[1]]) + after, encoding="utf-8")
+    about = f"From PyPI's `onnx` {onnx.__version__}. A crash counts as wrong. Not run: {sum(skipped.values())} tests of other operators and dtypes."
+    page.write_text("\n".join([f"{before}{MARKS[0]}", "", about, "", *summary(results), "", MARKS[1]]) + after, encoding="utf-8")
 
 
 def main():
@@ -467,7 +493,7 @@ def main():
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if args.write_docs:
-        write_docs(lines, skipped)
+        write_docs(results, skipped)
     sys.exit(1 if bad else 0)
 
 

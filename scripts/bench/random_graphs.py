@@ -10,7 +10,6 @@ Files that differ are written to --keep.
 import argparse
 import collections
 import concurrent.futures
-import importlib.util
 import os
 import pathlib
 import re
@@ -21,10 +20,9 @@ import tempfile
 import numpy
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from zoo_table import onnxruntime_library
 
 OPSETS = range(7, 25)
-# The first IR version that knows an opset.
-IR_VERSIONS = {7: 3, 8: 3, 9: 4, 10: 5, 11: 6, 12: 7, 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 11}
 MOST_CHANNELS, LONGEST_SIDE = 12, 24
 
 
@@ -140,11 +138,13 @@ class Network:
         image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [self.batch, *self.shape])
         latent = helper.make_tensor_value_info("latent", TensorProto.FLOAT, [self.batch, self.latent])
         graph = helper.make_graph(self.nodes, "random", [latent], [image], self.weights)
-        ir_version = IR_VERSIONS[self.opset]
+        opset = helper.make_opsetid("", self.opset)
+        ir_version = helper.find_min_ir_version_for([opset])
+        # Before version 4 weights are inputs, too.
         if ir_version < 4:
             for weight in self.weights:
                 graph.input.append(helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=ir_version)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=ir_version)
         onnx.checker.check_model(model)
         return model
 
@@ -654,17 +654,11 @@ LAYERS = [
 ]
 
 
-def onnxruntime_library():
-    folder = pathlib.Path(importlib.util.find_spec("onnxruntime").origin).parent / "capi"
-    return next((str(file) for file in sorted(folder.glob("libonnxruntime.*")) if "provider" not in file.name), "")
-
-
-def try_one(program, seed, layers, folder):
+def try_one(program, seed, layers, folder, environment):
     """The verdict, with what the graph is and what was said. f16 alone may differ where a random network has a pole near its values."""
     net = Network(seed, layers)
     file = pathlib.Path(folder) / f"{seed}.onnx"
     onnx.save(net.document(), file)
-    environment = {"ORT_DYLIB_PATH": onnxruntime_library(), **os.environ, "RAYON_NUM_THREADS": "1"}
     done = subprocess.run([program, "verify", file], capture_output=True, text=True, errors="replace", env=environment, timeout=120)
     said = done.stdout + done.stderr
     what = f"opset {net.opset}: {', '.join(net.used)}"
@@ -688,9 +682,10 @@ def main():
     parser.add_argument("--only", type=int, help="one graph, by its seed")
     options = parser.parse_args()
     seeds = [options.only] if options.only is not None else range(options.seed, options.seed + options.graphs)
+    environment = {"ORT_DYLIB_PATH": onnxruntime_library(), **os.environ, "RAYON_NUM_THREADS": "1"}
     counts, kinds = collections.Counter(), collections.Counter()
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = {pool.submit(try_one, options.program, seed, options.layers, folder): seed for seed in seeds}
+        made = {pool.submit(try_one, options.program, seed, options.layers, folder, environment): seed for seed in seeds}
         for future in concurrent.futures.as_completed(made):
             verdict, what, said, file = future.result()
             counts[verdict] += 1

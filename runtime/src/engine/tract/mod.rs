@@ -19,7 +19,7 @@
 //! # What tract is given
 //! Not the file, but its canonical graph ([`dreamlet_onnx::graph`]) for one image: so errors of an
 //! engine in old operator sets, large batches or rare modes cannot make a wrong image. At loading
-//! one image is compared with the [`reference`](mod@dreamlet_onnx::reference), for graphs of up to
+//! one image is compared with the [reference](dreamlet_onnx::reference), for graphs of up to
 //! [`CHECKED_WORK`] multiplications.
 //!
 //! # What it allocates
@@ -49,13 +49,13 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use std::path::Path;
 
-use dreamlet_onnx::{CheckedGraph, Inspection, reference};
+use dreamlet_onnx::Inspection;
 
 use crate::card::{Card, GoldenMatch};
 use crate::generator::{GenerateError, Generator, check_call};
 use crate::image::{PixelRange, Shape, to_hwc_u8};
 use crate::latent::Distribution;
-use crate::onnx::OnnxFile;
+use crate::onnx::{Difference, OnnxFile, ReferenceImage};
 
 pub use crate::onnx::{Assumptions, Facts};
 pub use error::OnnxError;
@@ -72,75 +72,10 @@ const TOLERANCE: f32 = 1e-3;
 pub struct OnnxGenerator {
     inspection: Inspection,
     card: Option<Card>,
-    shape: Shape,
+    facts: Facts,
     image_len: usize,
-    range: PixelRange,
-    distribution: Distribution,
-    classes: usize,
     plan: Plan,
     last_error: Option<OnnxError>,
-}
-
-/// An image as the reference makes it, to be compared with tract's.
-struct Sample {
-    latent: Vec<f32>,
-    class: Option<usize>,
-    image: Vec<f32>,
-    /// How far an element may be away.
-    allowed: f32,
-}
-
-impl Sample {
-    fn new(
-        checked: &CheckedGraph,
-        range: PixelRange,
-        distribution: Distribution,
-        classes: usize,
-    ) -> Result<Self, OnnxError> {
-        let mut latent = [0.0].repeat(checked.inspection.latent_len);
-        distribution.fill(0, None, &mut latent);
-        let class = classes.checked_sub(1).map(|last| last / 2);
-        let image = reference::run(&checked.graph, &latent, class.unwrap_or(0));
-        let image = image.ok_or_else(|| OnnxError::Load("no reference".to_string()))?;
-        let bounds = image.iter().fold((0.0f32, 0.0f32), |(low, high), x| {
-            (low.min(*x), high.max(*x))
-        });
-        let allowed = TOLERANCE * (bounds.1 - bounds.0).max(range.high - range.low);
-        Ok(Self {
-            latent,
-            class,
-            image,
-            allowed,
-        })
-    }
-
-    fn check(&self, plan: &mut Plan) -> Result<(), OnnxError> {
-        let mut made = [0.0].repeat(self.image.len());
-        plan.run(&self.latent, self.class, &mut made)?;
-        let pairs = made.iter().zip(&self.image);
-        // What is not finite in both is the same.
-        let far = pairs.map(|(a, b)| {
-            if a.is_finite() || b.is_finite() {
-                (a - b).abs()
-            } else {
-                0.0
-            }
-        });
-        let most = far.fold(0.0f32, |most, x| {
-            if x.is_nan() {
-                f32::INFINITY
-            } else {
-                most.max(x)
-            }
-        });
-        match most <= self.allowed {
-            true => Ok(()),
-            false => Err(OnnxError::Differs {
-                expected: self.allowed,
-                found: most,
-            }),
-        }
-    }
 }
 
 impl OnnxGenerator {
@@ -169,25 +104,23 @@ impl OnnxGenerator {
     /// [`OnnxError`] if neither it nor `assumptions` say all that is needed, or if tract makes
     /// another image than the reference.
     pub fn from_file(file: OnnxFile, assumptions: &Assumptions) -> Result<Self, OnnxError> {
-        let Facts {
-            shape,
-            range,
-            distribution,
-            classes,
-        } = assumptions.facts(&file)?;
+        let facts = assumptions.facts(&file)?;
         let OnnxFile {
             graph: checked,
             card,
         } = file;
-        let sample = match checked.inspection.work <= CHECKED_WORK && !assumptions.unchecked {
-            true => Some(Sample::new(&checked, range, distribution, classes)?),
+        let compares = checked.inspection.work <= CHECKED_WORK && !assumptions.unchecked;
+        let reference = match compares {
+            true => Some(ReferenceImage::new(&checked, &facts).ok_or_else(|| {
+                OnnxError::Load("the reference cannot compute the graph".to_string())
+            })?),
             false => None,
         };
         let planned = |optimized| {
             let mut plan = Plan::new(&checked.graph, optimized)?;
-            sample
-                .iter()
-                .try_for_each(|sample| sample.check(&mut plan))?;
+            if let Some(reference) = &reference {
+                compare(reference, &mut plan)?;
+            }
             Ok::<Plan, OnnxError>(plan)
         };
         // Where tract's optimizer fails, the graph runs as it stands: slower, but right.
@@ -196,11 +129,8 @@ impl OnnxGenerator {
             plan,
             inspection: checked.inspection,
             card,
-            shape,
-            image_len: shape.len().unwrap_or(0),
-            range,
-            distribution,
-            classes,
+            image_len: facts.shape.len().unwrap_or(0),
+            facts,
             last_error: None,
         })
     }
@@ -220,7 +150,7 @@ impl OnnxGenerator {
     /// What latents are drawn from.
     #[must_use]
     pub const fn distribution(&self) -> Distribution {
-        self.distribution
+        self.facts.distribution
     }
 
     /// Values of an image, `channels * height * width`.
@@ -297,12 +227,23 @@ impl OnnxGenerator {
                 .fill(golden.seed, None, &mut latent);
             let class = golden.class.as_ref().map(core::slice::from_ref);
             self.generate_batch(&latent, class, &mut image)?;
-            let check = to_hwc_u8(&image, self.shape, self.range, &mut bytes)
-                .and_then(|()| golden.check(card.tolerance, self.shape, &bytes));
+            let check = to_hwc_u8(&image, self.facts.shape, self.facts.range, &mut bytes)
+                .and_then(|()| golden.check(card.tolerance, self.facts.shape, &bytes));
             results.push(check.map_err(|error| OnnxError::Run(error.to_string()))?);
         }
         Ok(results)
     }
+}
+
+/// Compares one image of tract with the reference's.
+fn compare(reference: &ReferenceImage, plan: &mut Plan) -> Result<(), OnnxError> {
+    let mut made = [0.0].repeat(reference.image.len());
+    plan.run(&reference.latent, reference.class, &mut made)?;
+    let compared = reference.compare(&made, TOLERANCE);
+    compared.map_err(|Difference { allowed, found }| OnnxError::Differs {
+        expected: allowed,
+        found,
+    })
 }
 
 impl Generator for OnnxGenerator {
@@ -311,15 +252,15 @@ impl Generator for OnnxGenerator {
     }
 
     fn shape(&self) -> Shape {
-        self.shape
+        self.facts.shape
     }
 
     fn range(&self) -> PixelRange {
-        self.range
+        self.facts.range
     }
 
     fn classes(&self) -> usize {
-        self.classes
+        self.facts.classes
     }
 
     fn generate(

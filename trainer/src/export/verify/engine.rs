@@ -15,3 +15,17 @@ pub(crate) trait ImageEngine {
         batch: usize,
     ) -> Result<Vec<f32>, String>;
 }
+
+/// Latent vector and class of each image of a batch.
+pub(super) fn rows<'a>(
+    latents: &'a [f32],
+    classes: Option<&'a [i64]>,
+    batch: usize,
+) -> impl Iterator<Item = (&'a [f32], Option<usize>)> {
+    let vectors = latents.chunks((latents.len() / batch.max(1)).max(1));
+    vectors.enumerate().map(move |(i, latent)| {
+        let class = classes.and_then(|classes| classes.get(i));
+        let class = class.map(|class| usize::try_from(*class).unwrap_or(0));
+        (latent, class)
+    })
+}

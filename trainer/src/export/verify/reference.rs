@@ -3,7 +3,7 @@
 use dreamlet_onnx::graph::Graph;
 use dreamlet_onnx::reference;
 
-use super::engine::ImageEngine;
+use super::engine::{ImageEngine, rows};
 
 /// The canonical graph, run by the definitions of its operators.
 pub(super) struct Reference(pub(super) Graph);
@@ -20,13 +20,8 @@ impl ImageEngine for Reference {
         batch: usize,
     ) -> Result<Vec<f32>, String> {
         let mut images = Vec::new();
-        for (i, latent) in latents.chunks(latents.len() / batch.max(1)).enumerate() {
-            let class = classes
-                .and_then(|classes| classes.get(i))
-                .copied()
-                .unwrap_or(0);
-            let class = usize::try_from(class).unwrap_or(0);
-            let made = reference::run(&self.0, latent, class);
+        for (latent, class) in rows(latents, classes, batch) {
+            let made = reference::run(&self.0, latent, class.unwrap_or(0));
             images.extend(made.ok_or("the graph cannot be computed")?);
         }
         Ok(images)

@@ -3,7 +3,7 @@
 use dreamlet_runtime::engine::tract::OnnxGenerator;
 use dreamlet_runtime::generator::Generator as _;
 
-use super::engine::ImageEngine;
+use super::engine::{ImageEngine, rows};
 
 /// tract.
 pub(super) struct Tract(pub(super) OnnxGenerator);
@@ -19,16 +19,13 @@ impl ImageEngine for Tract {
         classes: Option<&[i64]>,
         batch: usize,
     ) -> Result<Vec<f32>, String> {
-        let classes: Option<Vec<usize>> = classes.map(|classes| {
-            let classes = classes
-                .iter()
-                .map(|class| usize::try_from(*class).unwrap_or(0));
-            classes.collect()
-        });
+        let rows = rows(latents, classes, batch);
+        let chosen: Option<Vec<usize>> =
+            classes.map(|_| rows.filter_map(|(_, class)| class).collect());
         let mut images = vec![0.0; batch * self.0.shape().len().unwrap_or(0)];
         let made = self
             .0
-            .generate_batch(latents, classes.as_deref(), &mut images);
+            .generate_batch(latents, chosen.as_deref(), &mut images);
         made.map(|()| images).map_err(|error| error.to_string())
     }
 }
