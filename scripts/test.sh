@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs them all on this machine. Arguments go to `cargo test`, e.g.
-# `scripts/test.sh --test hostile` or `scripts/test.sh -- export`.
+# `scripts/test.sh --test runtime` or `scripts/test.sh -- export`.
 #
 # Some tests compare with onnxruntime and check files with the ONNX checker: both are put into a Python environment of
 # their own, $DREAMLET_VENV or a folder under the target folder. ORT_DYLIB_PATH, DREAMLET_PYTHON and DREAMLET_DATA_DIR are

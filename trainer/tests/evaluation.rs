@@ -59,7 +59,7 @@ fn ten_times_as_many_images_take_no_more_memory_where_the_mathematics_allow_it()
     write_data(&folder);
     // Trains the classifier.
     peak(&folder, 100);
-    let (few, many) = (peak(&folder, 4_000), peak(&folder, 40_000));
-    // The pixels alone of the images are 28 MB, their features 9 MB.
-    assert!(many < few + 8_000, "{few} KiB, {many} KiB");
+    let (few, many) = (peak(&folder, 8_000), peak(&folder, 80_000));
+    // The pixels alone of the images are 56 MB, their features 18 MB; the allocator's share varies by 8.
+    assert!(many < few + 16_000, "{few} KiB, {many} KiB");
 }

@@ -364,10 +364,16 @@ fn some(chance: &mut Chance, rank: usize) -> Vec<bool> {
     (0..rank).map(|_| chance.below(3) == 0).collect()
 }
 
+/// How many random cases run: on other processors than x86-64 an emulator runs them, a hundred
+/// times slower.
+const fn cases(all: u64) -> u64 {
+    if cfg!(target_arch = "x86_64") { all } else { all / 10 }
+}
+
 #[test]
 fn maps_run_their_program_for_each_element() {
     let chance = &mut Chance(1);
-    for case in 0..300 {
+    for case in 0..cases(300) {
         let sizes = sizes(chance, 6);
         let in_place = case % 5 == 0;
         let plain = chance.below(3) == 0;
@@ -496,7 +502,7 @@ fn every_instruction_does_what_its_name_says() {
 #[test]
 fn reductions_put_elements_together() {
     let chance = &mut Chance(3);
-    for case in 0..300 {
+    for case in 0..cases(300) {
         let sizes = sizes(chance, 6);
         let mut reduced = some(chance, sizes.len());
         let any = chance.below(sizes.len());
@@ -580,7 +586,7 @@ fn poolings_and_large_sums_are_reductions() {
 #[test]
 fn moves_copy_with_strides_and_fill() {
     let chance = &mut Chance(5);
-    for case in 0..300 {
+    for case in 0..cases(300) {
         let sizes = sizes(chance, 6);
         let rank = sizes.len();
         let (output, output_len) = strides(chance, &sizes, &none(rank), case % 2 == 0);
@@ -605,7 +611,7 @@ fn moves_copy_with_strides_and_fill() {
 #[test]
 fn products_of_matrices_are_sums_of_products() {
     let chance = &mut Chance(6);
-    for case in 0..250 {
+    for case in 0..cases(250) {
         let batch = chance.below(4);
         let mut sizes: Vec<u32> = (0..batch).map(|_| chance.of(&[1, 2, 3])).collect();
         sizes.extend((0..2).map(|_| chance.of(&[1, 2, 3, 5, 8, 9, 16, 17, 31, 33])));
@@ -644,7 +650,7 @@ fn products_of_matrices_are_sums_of_products() {
 #[test]
 fn resamplings_are_sums_with_weights() {
     let chance = &mut Chance(7);
-    for case in 0..250 {
+    for case in 0..cases(250) {
         let sizes = sizes(chance, 6);
         let rank = sizes.len();
         let axis = chance.below(rank);
@@ -702,7 +708,7 @@ fn words_of(file: &[u8]) -> (usize, usize) {
 fn hostile_words_are_refused_or_run_within_their_buffers() {
     let chance = &mut Chance(8);
     let (mut refused, mut ran) = (0, 0);
-    for case in 0..40 {
+    for case in 0..cases(40) {
         let sizes = vec![2, 3, 4];
         let (output, repeat) = (Strides::contiguous(&[2, 3, 4]), none(3));
         let operand = |chance: &mut Chance| {
@@ -803,7 +809,7 @@ fn hostile_words_are_refused_or_run_within_their_buffers() {
             ran += 1;
         }
     }
-    assert!(refused > 1000 && ran > 1000);
+    assert!(refused.min(ran) * 16 > refused + ran, "{refused}, {ran}");
 }
 
 /// A model of a map over ten elements at byte 0 of scratch memory into `output`.

@@ -1,6 +1,5 @@
 //! Compiled models make their golden images at every level of vector instructions, here and on ARM;
 //! `tests/firmware` runs the same on microcontrollers and in WebAssembly.
-#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! Images: the same bytes on every target, from the generator's numbers to the display's bits.
-#![cfg(test)]
 
 use dreamlet_runtime::card::{Golden, GoldenMatch, Tolerance, sha256};
 use dreamlet_runtime::image::{

@@ -1,6 +1,5 @@
 //! Every path that a document names in its text or in a command is in the repository; links are
 //! checked by `scripts/check_docs.py`.
-#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,5 @@
 //! The ONNX engine makes the images that the formula says, one by one and in batches, with a card
 //! and without.
-#![cfg(test)]
 
 use dreamlet_runtime::card::{CARD_KEY, Card, Golden, GoldenMatch, Latent};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};

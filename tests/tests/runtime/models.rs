@@ -1,5 +1,4 @@
 //! Every model that is kept in `models/` makes the images of its card on this target.
-#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
 //! Files from strangers: refused with a reason, or run; never a panic, never for long.
-#![cfg(test)]
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,5 @@
 //! Drawing: a generated image lands on a display where it should, in one transfer, and the same on
 //! every target.
-#![cfg(test)]
 
 use dreamlet_runtime::card::sha256;
 use dreamlet_runtime::draw::{Picture, Sheet};

@@ -1,6 +1,5 @@
 //! Both crates together, on the host only: what `dreamlet sample` makes of a file is what a device
 //! makes.
-#![cfg(test)]
 
 use std::path::PathBuf;
 

@@ -3,7 +3,6 @@
 //!
 //! onnxruntime takes part where `ORT_DYLIB_PATH` names it, ONNX's own checker where
 //! `DREAMLET_PYTHON` names a Python that has it; `scripts/test.sh` sets both.
-#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,4 @@
 //! The seed contract: the same bits on every target. The hashes are published; they never change.
-#![cfg(test)]
 
 use dreamlet_runtime::latent::{Distribution, Walk, fill_normal, fill_uniform, lerp, slerp};
 use dreamlet_tests::hash_of_bits;
