@@ -142,9 +142,14 @@ cross_cargo() {
   }
   local subcommand=$1
   shift
+  # Rust's own linker is there and quicker than gcc's.
+  local host lld
+  host=$(rustc --print host-tuple)
+  lld=$(rustc --print sysroot)/lib/rustlib/$host/bin/gcc-ld
   # tract picks its kernels from /proc/cpuinfo, which under QEMU is the host's: so it is told.
   env "${bootstrap[@]}" TRACT_CPU_AARCH64_KIND=a72 TRACT_CPU_ARM32_NEON=1 \
     "CARGO_TARGET_${upper}_LINKER=$gcc-gcc" "CARGO_TARGET_${upper}_RUNNER=$runner -L /usr/$gcc" \
+    "CARGO_TARGET_${upper}_RUSTFLAGS=-Clink-arg=-fuse-ld=lld -Clink-arg=-B$lld" \
     "CC_$lower=$gcc-gcc" "AR_$lower=$gcc-ar" \
     cargo "$subcommand" --locked --target "$target" "${flags[@]}" "$@"
 }

@@ -6,7 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . scripts/ci/env.sh
 
 export DREAMLET=$CARGO_TARGET_DIR/release/dreamlet
-quickstart() { cargo run --release --locked -p dreamlet-trainer -- quickstart </dev/null; }
+# The program that the tests built: `cargo run -p dreamlet-trainer` of the README would build the workspace anew with fewer features.
+quickstart() { "$DREAMLET" quickstart </dev/null; }
 
 stage "tests" scripts/test.sh --locked
 stage "quickstart" quickstart

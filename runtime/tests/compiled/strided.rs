@@ -8,6 +8,7 @@ use dreamlet_runtime::engine::compiled::format::{
 use dreamlet_runtime::engine::compiled::{Engine, Model, SimdLevel};
 
 use crate::builder::{AlignedFile, Builder, numbers};
+use crate::cases;
 use crate::layers::{grey, run};
 
 /// Numbers by chance.
@@ -362,12 +363,6 @@ fn none(rank: usize) -> Vec<bool> {
 
 fn some(chance: &mut Chance, rank: usize) -> Vec<bool> {
     (0..rank).map(|_| chance.below(3) == 0).collect()
-}
-
-/// How many random cases run: on other processors than x86-64 an emulator runs them, a hundred
-/// times slower.
-const fn cases(all: u64) -> u64 {
-    if cfg!(target_arch = "x86_64") { all } else { all / 10 }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use dreamlet_runtime::generator::GenerateError;
 use dreamlet_runtime::image::{PixelRange, Shape, to_hwc_u8};
 
 use crate::builder::{AlignedFile, Builder, Conv, numbers, packed_dense, padded_vector};
+use crate::cases;
 
 const SHAPE: Shape = Shape {
     channels: 3,
@@ -262,7 +263,11 @@ fn hostile_tables_are_refused_or_run() {
     let whole = dcgan();
     let mut mix = Mix(7);
     let (mut ran, mut refused) = (0, 0);
-    let tries = if cfg!(miri) { 40 } else { 30_000 };
+    let tries = if cfg!(miri) {
+        40
+    } else {
+        cases(30_000) as usize
+    };
     for _ in 0..tries {
         let mut damaged = whole.clone();
         for _ in 0..=mix.next(2) {
