@@ -12,7 +12,7 @@ target_dir=${CARGO_TARGET_DIR:-$repo/target}
 # Without features the tests need little more than the crate itself. `std` finds the processor's vector instructions.
 tests=(-p dreamlet-runtime --features dreamlet-runtime/std --test compiled)
 # What Miri, some thousand times slower, runs of them: whole images of floats and of bytes, and calls that are wrong.
-some=(whole::rows whole::every_wrong small::images int8::quantize_and)
+some=(whole::every_wrong small::images int8::quantize_and)
 
 address_sanitizer() {
   # The target is named, so that build scripts and procedural macros are built without.
