@@ -8,7 +8,7 @@ use dreamlet_runtime::engine::compiled::format::{
     Activation, BinaryKind, Broadcast, Convolution, HwcShape, MapOp, Reduction, Source, StridedWork,
 };
 
-use super::ir::{Net, NetNode, Op, OperandSource, StridedOp, len};
+use super::ir::{Net, NetNode, Op, OperandSource, StridedOp, Walk, len};
 
 /// Most multiplications of an image that `compile` runs it for: some tenths of a second.
 pub(crate) const MOST_WORK: u64 = 500_000_000;
@@ -228,6 +228,47 @@ fn strided(op: &StridedOp, inputs: &[(&[f64], HwcShape)], made: &mut [f64]) {
             }
             for ((&to, a), b) in output.iter().zip(read(0)).zip(read(1)) {
                 made[to] += a * b;
+            }
+        }
+        StridedWork::Attention(scale) => {
+            let [batch @ .., queries, columns, keys, inner] = op.sizes.as_slice() else {
+                return;
+            };
+            let rank = op.sizes.len();
+            // Positions of a tensor: the batch, then these dimensions.
+            let of = |walk: &Walk, dims: [usize; 2]| {
+                let taken = (0..batch.len()).chain(dims.map(|dim| rank - dim));
+                let (sizes, strides): (Vec<usize>, Vec<i64>) =
+                    taken.map(|dim| (op.sizes[dim], walk.strides[dim])).unzip();
+                let first = walk.first;
+                Walk { first, strides }.positions(&sizes)
+            };
+            let to = of(&op.output, [4, 3]);
+            let read = |at: usize, dims| -> Vec<f64> {
+                let positions = of(&op.operands[at].1, dims).into_iter();
+                positions.map(|position| data(at)[position]).collect()
+            };
+            let (query, key, value) = (read(0, [4, 1]), read(1, [2, 1]), read(2, [2, 3]));
+            let batches = (to
+                .chunks(queries * columns)
+                .zip(query.chunks(queries * inner)))
+            .zip(key.chunks(keys * inner).zip(value.chunks(keys * columns)));
+            for ((to, query), (key, value)) in batches {
+                for (to, query) in to.chunks(*columns).zip(query.chunks(*inner)) {
+                    let products = key.chunks(*inner).map(|key| {
+                        let terms = query.iter().zip(key).map(|(a, b)| a * b);
+                        terms.sum::<f64>() * f64::from(*scale)
+                    });
+                    let products: Vec<f64> = products.collect();
+                    let most = products.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                    let weights: Vec<f64> = products.iter().map(|x| (x - most).exp()).collect();
+                    let sum: f64 = weights.iter().sum();
+                    for (column, &to) in to.iter().enumerate() {
+                        let values = value.chunks(*columns).map(|value| value[column]);
+                        let terms = weights.iter().zip(values).map(|(a, b)| a * b);
+                        made[to] = terms.sum::<f64>() / sum;
+                    }
+                }
             }
         }
         StridedWork::Resample { axis, taps, .. } => {

@@ -73,6 +73,14 @@ impl StridedOp {
         match &self.work {
             StridedWork::Map(program) => volume.saturating_mul(program.len() as u64),
             StridedWork::Reduce(..) | StridedWork::MatMul => volume,
+            StridedWork::Attention(_) => {
+                let without = |behind: usize| {
+                    let dim = self.sizes.len().checked_sub(behind);
+                    let size = dim.and_then(|dim| self.sizes.get(dim)).copied();
+                    volume / size.unwrap_or(1).max(1) as u64
+                };
+                without(3).saturating_add(without(1))
+            }
             StridedWork::Move(_) => 0,
             StridedWork::Resample { taps, .. } => {
                 let each = volume / taps.len().max(1) as u64;

@@ -3,12 +3,12 @@
 use dreamlet_onnx::graph::Reduction as From;
 use dreamlet_onnx::shape::broadcast;
 use dreamlet_runtime::engine::compiled::format::{
-    Instruction, MAX_RANK, MapOp, Reduction, Source, StridedWork,
+    HwcShape, Instruction, MAX_RANK, MapOp, Reduction, Source, StridedWork,
 };
 
 use super::importer::{Importer, Operand};
 use super::node::NodeReader;
-use super::value::{Order, PlacedTensor, View, usual};
+use super::value::{Parts, PlacedTensor, View, common_parts, usual};
 use crate::CompileError;
 use crate::ir::{Op, OperandSource, StridedOp, ValueId, Walk};
 
@@ -119,17 +119,19 @@ pub(super) fn view(
                 data = data.moved(&mut importer.net, shape, order, &node.label());
                 view = data.view(importer.net.shape(data.id));
             }
-            let at = inputs
-                .iter()
-                .position(|id| *id == data.id)
-                .unwrap_or(inputs.len());
-            if at == inputs.len() {
-                inputs.push(data.id);
-            }
             let view = view.unwrap_or_else(|| View::row_major(&data.dims));
-            (OperandSource::Input(at), view)
+            (source(data.id, inputs), view)
         }
     }
+}
+
+/// A value as an input.
+fn source(id: ValueId, inputs: &mut Vec<ValueId>) -> OperandSource {
+    let at = inputs.iter().position(|known| *known == id);
+    OperandSource::Input(at.unwrap_or_else(|| {
+        inputs.push(id);
+        inputs.len() - 1
+    }))
 }
 
 /// A walk over `dims` of what has the dimensions `own`, repeated along those it does not have.
@@ -143,6 +145,74 @@ pub(super) fn repeated(view: View, own: &[usize], dims: &[usize]) -> View {
         first: view.first,
         strides: std::iter::repeat_n(0, missing).chain(strides).collect(),
     }
+}
+
+/// Operands and the output over the same index space, where the output has the dimensions `dims`
+/// or 1 in their place, and so has each operand; with how many dimensions of the space belong to
+/// each of `dims`. Operands lie where they are if that takes few enough dimensions, else they are
+/// moved.
+fn space(
+    importer: &mut Importer,
+    node: &NodeReader<'_>,
+    dims: &[usize],
+    (output, shape): (&PlacedTensor, HwcShape),
+    operands: &[Operand],
+) -> Result<(Space, Vec<usize>, Vec<ValueId>), CompileError> {
+    let own = output
+        .parts(shape)
+        .ok_or_else(|| node.refuse("its result does not lie in memory by strides"))?;
+    let widen = |parts: &Parts, own: &[usize]| {
+        let missing = dims.len().saturating_sub(own.len());
+        let given = own.iter().zip(&parts.dims);
+        let given = given.zip(dims.iter().skip(missing));
+        let given = given.map(|((own, parts), dim)| match own {
+            1 => vec![(*dim, 0)],
+            _ => parts.clone(),
+        });
+        let absent = dims.iter().take(missing).map(|dim| vec![(*dim, 0)]);
+        Parts {
+            first: parts.first,
+            dims: absent.chain(given).collect(),
+        }
+    };
+    for moves in [false, true] {
+        let mut inputs = Vec::new();
+        let mut sources = Vec::new();
+        let mut all = vec![widen(&own, &output.dims)];
+        for operand in operands {
+            let parts = match operand {
+                Operand::Tensor(data) if !moves => {
+                    let parts = data.parts(importer.net.shape(data.id));
+                    sources.push(source(data.id, &mut inputs));
+                    parts
+                }
+                _ => {
+                    let (source, view) = view(importer, node, operand, &mut inputs);
+                    sources.push(source);
+                    Some(Parts::of(&view, operand.dims()))
+                }
+            };
+            all.extend(parts.map(|parts| widen(&parts, operand.dims())));
+        }
+        let common = match all.len() == operands.len() + 1 {
+            true => common_parts(dims, &all),
+            false => None,
+        };
+        let Some((sizes, counts, mut views)) = common else {
+            continue;
+        };
+        if !moves && sizes.iter().filter(|size| **size > 1).count() > MAX_RANK {
+            continue;
+        }
+        let output = views.remove(0);
+        let space = Space {
+            sizes,
+            output,
+            operands: sources.into_iter().zip(views).collect(),
+        };
+        return Ok((space, counts, inputs));
+    }
+    Err(node.refuse("its inputs do not lie in memory by strides"))
 }
 
 /// Puts the dimensions in the order in which the output lies in memory.
@@ -173,31 +243,18 @@ pub(super) fn map(
     let alike = operands.iter().find_map(|operand| match operand {
         Operand::Tensor(data) if data.dims == dims => {
             let shape = importer.net.shape(data.id);
-            let strided = data.order == Order::Same || data.view(shape).is_some();
-            (strided && data.is_whole(shape)).then(|| (shape, data.order.clone()))
+            let lies = data.is_whole(shape) && data.parts(shape).is_some();
+            lies.then(|| (shape, data.order.clone()))
         }
         _ => None,
     });
     let (shape, order) = alike.unwrap_or_else(|| usual(&dims));
-    let mut inputs = Vec::new();
     let output = PlacedTensor {
         id: 0,
         dims: dims.clone(),
         order,
     };
-    let Some(own) = output.view(shape) else {
-        return Err(node.refuse("its result does not lie in memory by strides"));
-    };
-    let mut space = Space {
-        sizes: dims.clone(),
-        output: own,
-        operands: Vec::new(),
-    };
-    for operand in operands {
-        let (source, view) = view(importer, node, operand, &mut inputs);
-        let view = repeated(view, operand.dims(), &dims);
-        space.operands.push((source, view));
-    }
+    let (mut space, _, inputs) = space(importer, node, &dims, (&output, shape), operands)?;
     by_memory(&mut space);
     let sizes = space.sizes.clone();
     if sizes.iter().filter(|size| **size > 1).count() > MAX_RANK {
@@ -248,27 +305,23 @@ pub(super) fn reduce(
     let from = data.dims.clone();
     let dims = node.shape();
     let (shape, order) = usual(&dims);
-    let mut inputs = Vec::new();
-    let operand = view(importer, node, &Operand::Tensor(data), &mut inputs);
     let output = PlacedTensor {
         id: 0,
         dims: dims.clone(),
         order,
     };
-    let own = output.view(shape).unwrap_or_else(|| View::row_major(&dims));
-    let mut space = Space {
-        sizes: from.clone(),
-        output: repeated(own, &dims, &dims),
-        operands: vec![operand],
-    };
-    let reduced: Vec<bool> = (0..from.len()).map(|axis| axes.contains(&axis)).collect();
+    let operand = [Operand::Tensor(data)];
+    let (mut space, counts, inputs) = space(importer, node, &from, (&output, shape), &operand)?;
+    let parts = counts.iter().enumerate();
+    let reduced = parts.flat_map(|(axis, count)| std::iter::repeat_n(axes.contains(&axis), *count));
+    let reduced: Vec<bool> = reduced.collect();
     // In the order in which the input lies.
-    let mut by: Vec<usize> = (0..from.len()).collect();
+    let mut by: Vec<usize> = (0..space.sizes.len()).collect();
     by.sort_by_key(|at| std::cmp::Reverse(space.operands[0].1.strides[*at].abs()));
     let turned = |all: &[i64]| by.iter().map(|at| all[*at]).collect::<Vec<i64>>();
     space.output.strides = turned(&space.output.strides);
     space.operands[0].1.strides = turned(&space.operands[0].1.strides);
-    space.sizes = by.iter().map(|at| from[*at]).collect();
+    space.sizes = by.iter().map(|at| space.sizes[*at]).collect();
     let reduced: Vec<bool> = by.iter().map(|at| reduced[*at]).collect();
     let numbers = space.join(0, |number| reduced[number]);
     let along = numbers

@@ -174,6 +174,120 @@ impl PlacedTensor {
     }
 }
 
+/// Where a tensor's elements lie: the first, and for each dimension the parts that it has in memory,
+/// sizes and strides, the innermost last. A reshaped image has dimensions of several parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) first: i64,
+    pub(crate) dims: Vec<Vec<(usize, i64)>>,
+}
+
+impl Parts {
+    /// One part for each dimension.
+    pub(crate) fn of(view: &View, dims: &[usize]) -> Self {
+        let parts = dims.iter().zip(&view.strides);
+        Self {
+            first: view.first,
+            dims: parts.map(|(dim, stride)| vec![(*dim, *stride)]).collect(),
+        }
+    }
+}
+
+impl PlacedTensor {
+    /// Its elements by strides along parts of its dimensions, if they lie so.
+    pub(crate) fn parts(&self, shape: HwcShape) -> Option<Parts> {
+        if let Some(view) = self.view(shape) {
+            return Some(Parts::of(&view, &self.dims));
+        }
+        let own = View::row_major(&self.dims).strides;
+        let at = |i: usize| self.order.position(shape, i) as i64;
+        let first = at(0);
+        let dims = self.dims.iter().zip(&own).map(|(&dim, &own)| {
+            let mut parts = Vec::new();
+            let (mut unit, mut rest) = (1, dim);
+            while rest > 1 {
+                let place = |i: usize| at(i * unit * own as usize) - first;
+                let stride = place(1);
+                let run = (1..rest).find(|&i| place(i) != i as i64 * stride);
+                let run = run.unwrap_or(rest);
+                let size = (2..=run).rev().find(|size| rest.is_multiple_of(*size))?;
+                parts.insert(0, (size, stride));
+                unit *= size;
+                rest /= size;
+            }
+            Some(parts)
+        });
+        let dims: Vec<Vec<(usize, i64)>> = dims.collect::<Option<_>>()?;
+        // The last dimension fastest, and of each the last part.
+        let mut places = vec![first];
+        for &(size, stride) in dims.iter().flatten() {
+            let steps = |from: i64| (0..size as i64).map(move |i| from + i * stride);
+            places = places.into_iter().flat_map(steps).collect();
+        }
+        let lies = places.iter().enumerate().all(|(i, place)| at(i) == *place);
+        lies.then_some(Parts { first, dims })
+    }
+}
+
+/// Cuts the dimensions of all tensors into the same parts: their sizes, how many parts each
+/// dimension has, and each tensor by strides along them. `None` where parts do not fit each other.
+pub(crate) fn common_parts(
+    dims: &[usize],
+    tensors: &[Parts],
+) -> Option<(Vec<usize>, Vec<usize>, Vec<View>)> {
+    let (mut sizes, mut counts) = (Vec::new(), Vec::new());
+    let mut views: Vec<View> = tensors
+        .iter()
+        .map(|parts| View {
+            first: parts.first,
+            strides: Vec::new(),
+        })
+        .collect();
+    for (at, &dim) in dims.iter().enumerate() {
+        // Elements of the dimension from one index of a part to the next.
+        let mut units = vec![1, dim];
+        for tensor in tensors {
+            let mut unit = 1;
+            for (size, _) in tensor.dims.get(at)?.iter().rev() {
+                unit *= size;
+                units.push(unit);
+            }
+        }
+        units.sort_unstable();
+        units.dedup();
+        if units
+            .windows(2)
+            .any(|pair| !pair[1].is_multiple_of(pair[0]))
+        {
+            return None;
+        }
+        let parts = units.windows(2).rev();
+        let before = sizes.len();
+        sizes.extend(parts.clone().map(|pair| pair[1] / pair[0]));
+        if dim == 1 {
+            sizes.push(1);
+        }
+        counts.push(sizes.len() - before);
+        for (tensor, view) in tensors.iter().zip(&mut views) {
+            let strides = parts.clone().map(|pair| {
+                let mut unit = 1;
+                for (size, stride) in tensor.dims[at].iter().rev() {
+                    if unit * size > pair[0] {
+                        return stride * (pair[0] / unit) as i64;
+                    }
+                    unit *= size;
+                }
+                0
+            });
+            view.strides.extend(strides);
+            if dim == 1 {
+                view.strides.push(0);
+            }
+        }
+    }
+    Some((sizes, counts, views))
+}
+
 /// Where a tensor of such dimensions usually lies: images in the order HWC, others in their own,
 /// with the last dimension as channels.
 pub(crate) fn usual(dims: &[usize]) -> (HwcShape, Order) {

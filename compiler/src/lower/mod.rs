@@ -431,7 +431,7 @@ fn writes_all(step: &Step) -> bool {
         let made: usize = strided.op.output.positions(&strided.op.sizes).len();
         let reduced = matches!(
             strided.op.work,
-            StridedWork::Reduce(..) | StridedWork::MatMul
+            StridedWork::Reduce(..) | StridedWork::MatMul | StridedWork::Attention(_)
         );
         !reduced && made as u64 != step.output_shape.len()
     });

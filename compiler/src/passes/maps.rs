@@ -1,8 +1,8 @@
 //! Element-wise work one after another becomes one map, which reads and writes each element once.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BinaryKind, Broadcast, HwcShape, Instruction, MapOp, Source, StridedLayer,
-    StridedOperand, StridedWork, Strides,
+    Activation, BinaryKind, Broadcast, HwcShape, Instruction, MAX_RANK, MapOp, Source,
+    StridedLayer, StridedOperand, StridedWork, Strides,
 };
 
 use crate::ir::{Net, NetNode, Op, OperandSource, StridedOp, Walk};
@@ -15,8 +15,17 @@ pub(super) fn join(net: &mut Net) -> bool {
             let Some(before) = net.producer(input) else {
                 continue;
             };
-            let one_is_map = is_map(&net.nodes[at]) || is_map(&net.nodes[before]);
-            if !one_is_map || net.uses(input) != 1 {
+            let (first, second) = (&net.nodes[before], &net.nodes[at]);
+            // What both read is read once then.
+            let shared = first
+                .inputs
+                .iter()
+                .any(|value| second.inputs.contains(value) && is_strided(net, *value));
+            let joins = is_map(first) || is_map(second) || shared;
+            // What is done in one instruction may as well be done for each that reads it.
+            let is_last = net.uses(input) == 1;
+            let repeats = is_map(second) && is_short(first);
+            if !joins || !(is_last || repeats) {
                 continue;
             }
             let pair = as_map(net, before).zip(as_map(net, at));
@@ -27,12 +36,62 @@ pub(super) fn join(net: &mut Net) -> bool {
                 net.nodes[at].op = Op::Strided(vec![op]);
                 net.nodes[at].activation = Activation::None;
                 net.nodes[at].inputs = inputs;
-                net.nodes.remove(before);
+                if is_last {
+                    net.nodes.remove(before);
+                }
                 return true;
             }
         }
     }
     false
+}
+
+/// Makes a map of what takes one value twice, such as a square, where a map can become part of it.
+pub(super) fn of_one_value(net: &mut Net) -> bool {
+    for at in 0..net.nodes.len() {
+        let node = &net.nodes[at];
+        let &[a, b] = node.inputs.as_slice() else {
+            continue;
+        };
+        if a != b || !matches!(node.op, Op::Binary(..)) || !is_strided(net, a) {
+            continue;
+        }
+        if let Some((op, _)) = as_map(net, at)
+            && let [(_, first), (_, second)] = op.operands.as_slice()
+            && first == second
+        {
+            let mut op = op;
+            op.operands.truncate(1);
+            if let StridedWork::Map(program) = &mut op.work {
+                let sources = program.iter_mut().flat_map(|one| &mut one.sources);
+                sources
+                    .filter(|source| **source == Source::Operand(1))
+                    .for_each(|source| *source = Source::Operand(0));
+            }
+            let node = &mut net.nodes[at];
+            node.op = Op::Strided(vec![op]);
+            node.activation = Activation::None;
+            node.inputs = vec![a];
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether general work by strides makes a value.
+fn is_strided(net: &Net, value: usize) -> bool {
+    let node = net.producer(value).map(|at| &net.nodes[at]);
+    node.is_some_and(|node| matches!(node.op, Op::Strided(_)))
+}
+
+/// Whether a node is a map of one instruction.
+fn is_short(node: &NetNode) -> bool {
+    match &node.op {
+        Op::Strided(works) => {
+            matches!(works.as_slice(), [work] if matches!(&work.work, StridedWork::Map(program) if program.len() == 1))
+        }
+        _ => false,
+    }
 }
 
 fn is_map(node: &NetNode) -> bool {
@@ -45,7 +104,7 @@ fn is_map(node: &NetNode) -> bool {
 }
 
 /// An element-wise node as a map, and its inputs; `None` for other nodes.
-fn as_map(net: &Net, at: usize) -> Option<(StridedOp, Vec<usize>)> {
+pub(super) fn as_map(net: &Net, at: usize) -> Option<(StridedOp, Vec<usize>)> {
     let node = &net.nodes[at];
     let shape = net.shape(node.output);
     if let (Op::Strided(works), true) = (&node.op, is_map(node)) {
@@ -170,10 +229,21 @@ fn joined(
         .iter()
         .filter(|(source, _)| is_value(source));
     let walks: Vec<&Walk> = read.map(|(_, walk)| walk).collect();
-    let seen = walks.first()?;
-    if walks.iter().any(|walk| walk != seen) {
+    let seen = *walks.first()?;
+    if walks.iter().any(|walk| *walk != seen) {
         return None;
     }
+    // Both in the same parts of memory.
+    let (cuts, others) = (ends(&second.sizes, seen), ends(&first.sizes, &first.output));
+    let (first, second) = (
+        &split(first, &first.output, &cuts),
+        &split(second, seen, &others),
+    );
+    let mut read = second
+        .operands
+        .iter()
+        .filter(|(source, _)| is_value(source));
+    let (_, seen) = read.next()?;
     let same = |at: usize| {
         // Each dimension of the second is one of the first, or a repetition of what that made.
         let stride = seen.strides[at];
@@ -268,6 +338,60 @@ fn joined(
         work: StridedWork::Map(program),
     };
     fits(&op).then_some((op, inputs))
+}
+
+/// Where dimensions begin and end in memory, in elements.
+fn ends(sizes: &[usize], walk: &Walk) -> Vec<i64> {
+    let dims = sizes.iter().zip(&walk.strides);
+    dims.flat_map(|(size, stride)| [*stride, stride * *size as i64])
+        .collect()
+}
+
+/// The same work with dimensions cut where `cuts` says, along a walk of it; as it is if there would
+/// be too many.
+fn split(op: &StridedOp, along: &Walk, cuts: &[i64]) -> StridedOp {
+    let mut made = StridedOp {
+        sizes: Vec::new(),
+        output: Walk {
+            strides: Vec::new(),
+            ..op.output
+        },
+        operands: op.operands.clone(),
+        work: op.work.clone(),
+    };
+    for (_, walk) in &mut made.operands {
+        walk.strides.clear();
+    }
+    for (dim, &size) in op.sizes.iter().enumerate() {
+        let (from, to) = (along.strides[dim], along.strides[dim] * size as i64);
+        let mut ends: Vec<i64> = cuts
+            .iter()
+            .copied()
+            .filter(|cut| from > 0 && (from..to).contains(cut))
+            .chain([from, to])
+            .collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let fit = ends
+            .windows(2)
+            .all(|pair| pair[0] > 0 && pair[1] % pair[0] == 0);
+        if ends.len() < 2 || !fit {
+            ends = vec![1, size as i64];
+        }
+        let unit = ends[0];
+        for pair in ends.windows(2).rev() {
+            made.sizes.push((pair[1] / pair[0]) as usize);
+            let times = pair[0] / unit;
+            made.output.strides.push(op.output.strides[dim] * times);
+            for ((_, walk), (_, to)) in op.operands.iter().zip(&mut made.operands) {
+                to.strides.push(walk.strides[dim] * times);
+            }
+        }
+    }
+    match made.sizes.len() <= MAX_RANK {
+        true => made,
+        false => op.clone(),
+    }
 }
 
 /// Whether the device has room for a map.

@@ -6,6 +6,7 @@
 
 mod activation;
 mod affine;
+mod attention;
 pub(crate) mod crop;
 mod lookup;
 mod maps;
@@ -20,7 +21,7 @@ use super::ir::Net;
 type Pass = fn(&mut Net) -> bool;
 
 /// All passes by name, in the order in which they are tried.
-pub(crate) const PASSES: [(&str, Pass); 11] = [
+pub(crate) const PASSES: [(&str, Pass); 14] = [
     ("scales and shifts", affine::fold),
     ("activations", activation::fuse),
     ("changes of order", reorder::simplify),
@@ -31,6 +32,9 @@ pub(crate) const PASSES: [(&str, Pass); 11] = [
     ("cuts", crop::into_convolution),
     ("enlarging twice", nearest::merge),
     ("enlarging", nearest::fold),
+    ("attention", attention::fuse),
+    ("changes of order into strided work", reorder::into_strided),
+    ("squares", maps::of_one_value),
     ("maps", maps::join),
 ];
 

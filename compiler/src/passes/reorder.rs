@@ -3,7 +3,7 @@
 
 use dreamlet_runtime::engine::compiled::format::Activation;
 
-use crate::ir::{Net, NetNode, Op, len, per_channel, per_element};
+use crate::ir::{Net, NetNode, Op, StridedOp, Walk, len, per_channel, per_element};
 
 /// Joins two changes of order, or drops one that changes nothing.
 pub(super) fn simplify(net: &mut Net) -> bool {
@@ -86,6 +86,65 @@ pub(super) fn into_neighbours(net: &mut Net) -> bool {
         }
     }
     false
+}
+
+/// Lets strided work write where the change of order would move what it makes.
+pub(super) fn into_strided(net: &mut Net) -> bool {
+    for at in 0..net.nodes.len() {
+        let node = &net.nodes[at];
+        let Op::Reorder(Some(positions)) = &node.op else {
+            continue;
+        };
+        let (input, output) = (node.inputs[0], node.output);
+        let Some(before) = net.producer(input) else {
+            continue;
+        };
+        let (Op::Strided(works), 1) = (&net.nodes[before].op, net.uses(input)) else {
+            continue;
+        };
+        let [work] = works.as_slice() else {
+            continue;
+        };
+        if let Some(walk) = moved(work, positions, len(net.shape(input))) {
+            let op = StridedOp {
+                output: walk,
+                ..work.clone()
+            };
+            net.nodes[before].op = Op::Strided(vec![op]);
+            net.nodes[before].output = output;
+            net.nodes.remove(at);
+            return true;
+        }
+    }
+    false
+}
+
+/// Where work writes if each element of `positions`, of `count`, is to be at its index; `None` where
+/// it does not lie so by strides, or an element is at several places or none.
+fn moved(work: &StridedOp, positions: &[u32], count: usize) -> Option<Walk> {
+    let mut places = vec![None; count];
+    for (to, &from) in positions.iter().enumerate() {
+        let place = places.get_mut(from as usize)?;
+        if place.replace(to as i64).is_some() {
+            return None;
+        }
+    }
+    let place = |at: i64| *places.get(usize::try_from(at).ok()?)?;
+    let first = place(work.output.first)?;
+    let dims = work.sizes.iter().zip(&work.output.strides);
+    let strides = dims.map(|(size, stride)| match size {
+        1 => Some(0),
+        _ => Some(place(work.output.first + stride)? - first),
+    });
+    let walk = Walk {
+        first,
+        strides: strides.collect::<Option<_>>()?,
+    };
+    let before = work.output.positions(&work.sizes);
+    let after = walk.positions(&work.sizes);
+    let mut pairs = before.iter().zip(&after);
+    let alike = pairs.all(|(before, after)| place(*before as i64) == Some(*after as i64));
+    (alike && positions.len() == count).then_some(walk)
 }
 
 /// Into the rows of the dense layer or the columns of the table before, or past an element-wise

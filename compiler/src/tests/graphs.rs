@@ -340,7 +340,7 @@ fn random(seed: u64) -> (Vec<u8>, String) {
     x = onnx.reshape(&x, &[-1, c, h, w]);
     let mut used_class = class.is_some() && width > z;
     for _ in 0..1 + below(6) {
-        let kind = below(17);
+        let kind = below(19);
         log += &format!(", {kind}");
         match kind {
             0 => x = onnx.batch_norm(&x, c),
@@ -475,6 +475,50 @@ fn random(seed: u64) -> (Vec<u8>, String) {
                     let slopes = onnx.weights(&[c, 1, 1], 4);
                     x = onnx.node("PRelu", &[&x, &slopes], vec![]);
                 }
+            }
+            17 if h * w < 100 => {
+                // Attention over pixels.
+                let (inner, to) = (1 + below(4), 1 + below(9));
+                let mut tokens = |count: i64, turned: bool| {
+                    let made = conv(&mut onnx, &x, c, count, 1, 0);
+                    let flat = onnx.reshape(&made, &[-1, count, h * w]);
+                    let turn = vec![("perm", Attr::Ints(vec![0, 2, 1]))];
+                    match turned {
+                        true => onnx.node("Transpose", &[&flat], turn),
+                        false => flat,
+                    }
+                };
+                let rows_first = below(2) == 0;
+                let (query, key) = (tokens(inner, true), tokens(inner, false));
+                let value = tokens(to, rows_first);
+                let mut scores = onnx.node("MatMul", &[&query, &key], vec![]);
+                if below(2) == 0 {
+                    let scale = onnx.floats(&[], &[0.7]);
+                    scores = onnx.node("Mul", &[&scores, &scale], vec![]);
+                }
+                let last = vec![("axis", Attr::Int(2))];
+                let weights = onnx.node("Softmax", &[&scores], last);
+                let turn = vec![("perm", Attr::Ints(vec![0, 2, 1]))];
+                let made = if rows_first {
+                    let made = onnx.node("MatMul", &[&weights, &value], vec![]);
+                    onnx.node("Transpose", &[&made], turn)
+                } else {
+                    let turned = onnx.node("Transpose", &[&weights], turn);
+                    onnx.node("MatMul", &[&value, &turned], vec![])
+                };
+                x = onnx.reshape(&made, &[-1, to, h, w]);
+                c = to;
+            }
+            18 => {
+                // Group normalization and SiLU.
+                let groups = if c % 2 == 0 { 2 } else { 1 };
+                let flat = onnx.reshape(&x, &[-1, groups, c / groups * h * w]);
+                let (scale, shift) = (onnx.weights(&[groups], 1), onnx.weights(&[groups], 1));
+                let eps = vec![("epsilon", Attr::Float(1e-2))];
+                let normal = onnx.node("InstanceNormalization", &[&flat, &scale, &shift], eps);
+                x = onnx.reshape(&normal, &[-1, c, h, w]);
+                let gate = onnx.node("Sigmoid", &[&x], vec![]);
+                x = onnx.node("Mul", &[&x, &gate], vec![]);
             }
             15 if h > 1 && w > 1 => {
                 let top = below(2);

@@ -349,16 +349,25 @@ fn convolutions_with_few_outputs_follow_their_definition() {
 
 #[test]
 fn grouped_convolutions_follow_their_definition() {
-    for (c, sides) in geometries() {
-        for groups in [2, 6] {
+    // Few channels in a group, vectors of one group, and each channel alone, with a rest.
+    let channels = [
+        (2, 6, 12),
+        (6, 6, 12),
+        (2, 10, 32),
+        (35, 35, 35),
+        (5, 5, 80),
+    ];
+    for (i, (c, sides)) in geometries().into_iter().enumerate() {
+        for level in SimdLevel::available() {
+            let (groups, inputs, outputs) = channels[i % channels.len()];
             one_convolution(
                 Convolution { groups, ..c },
                 sides,
-                6,
-                12,
+                inputs,
+                outputs,
                 DType::F32,
                 false,
-                SimdLevel::SCALAR,
+                level,
             );
         }
     }

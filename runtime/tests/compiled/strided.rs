@@ -163,6 +163,34 @@ impl Case {
                     out[place(&self.output, &index)] += element(0, &index) * element(1, &index);
                 }
             }
+            StridedWork::Attention(scale) => {
+                let [batch @ .., queries, columns, keys, inner] = self.sizes.as_slice() else {
+                    panic!("attention has four dimensions");
+                };
+                for outer in indices(batch) {
+                    let index = |own: [i64; 4]| [outer.as_slice(), &own].concat();
+                    for query in 0..i64::from(*queries) {
+                        let product = |key| {
+                            let terms = (0..i64::from(*inner)).map(|i| {
+                                let index = index([query, 0, key, i]);
+                                element(0, &index) * element(1, &index)
+                            });
+                            terms.sum::<f64>() * f64::from(*scale)
+                        };
+                        let products: Vec<f64> = (0..i64::from(*keys)).map(product).collect();
+                        let most = products.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                        let weights: Vec<f64> = products.iter().map(|x| (x - most).exp()).collect();
+                        let sum: f64 = weights.iter().sum();
+                        for column in 0..i64::from(*columns) {
+                            let values = weights.iter().zip(0..).map(|(weight, key)| {
+                                weight * element(2, &index([query, column, key, 0]))
+                            });
+                            out[place(&self.output, &index([query, column, 0, 0]))] =
+                                values.sum::<f64>() / sum;
+                        }
+                    }
+                }
+            }
             StridedWork::Resample { axis, taps, .. } => {
                 for index in indices(&self.sizes) {
                     let mut from = index.clone();
@@ -643,6 +671,50 @@ fn products_of_matrices_are_sums_of_products() {
 }
 
 #[test]
+fn attention_is_values_by_the_softmax_of_products() {
+    let chance = &mut Chance(10);
+    for case in 0..cases(150) {
+        let batch = chance.below(3);
+        let mut sizes: Vec<u32> = (0..batch).map(|_| chance.of(&[1, 2, 3])).collect();
+        sizes.push(chance.of(&[1, 2, 7, 8, 33, 64, 65, 130]));
+        sizes.push(chance.of(&[1, 3, 8, 16, 17, 33]));
+        sizes.push(chance.of(&[1, 2, 7, 16, 127, 128, 129, 300]));
+        sizes.push(chance.of(&[1, 2, 7, 8, 16, 33, 260]));
+        let rank = sizes.len();
+        let without = |chance: &mut Chance, dims: [usize; 2], batches: bool| {
+            let mut repeat = none(rank);
+            for dim in dims {
+                repeat[rank - dim] = true;
+            }
+            for at in &mut repeat[..batch] {
+                *at = batches && chance.below(3) == 0;
+            }
+            repeat
+        };
+        let plain = case % 3 == 0;
+        let repeat = without(chance, [2, 1], false);
+        let (output, output_len) = strides(chance, &sizes, &repeat, plain);
+        let mut operands = Vec::new();
+        for (i, dims) in [[3, 2], [4, 3], [4, 1]].into_iter().enumerate() {
+            let repeat = without(chance, dims, true);
+            let (strides, len) =
+                strides(chance, &sizes, &repeat, plain || case % 2 == i as u64 % 2);
+            // Exponentials of large products would have their rounding errors.
+            let elements = numbers(3 * case + i as u64, len);
+            operands.push((strides, elements.iter().map(|x| x * 0.25).collect()));
+        }
+        let case_ = Case {
+            sizes,
+            output,
+            output_len,
+            operands,
+            work: StridedWork::Attention(chance.of(&[1.0, 0.25, -0.5])),
+        };
+        case_.check(chance, false, &format!("attention {case}"));
+    }
+}
+
+#[test]
 fn resamplings_are_sums_with_weights() {
     let chance = &mut Chance(7);
     for case in 0..cases(250) {
@@ -704,7 +776,7 @@ fn hostile_words_are_refused_or_run_within_their_buffers() {
     let chance = &mut Chance(8);
     let (mut refused, mut ran) = (0, 0);
     for case in 0..cases(40) {
-        let sizes = vec![2, 3, 4];
+        let mut sizes = vec![2, 3, 4];
         let (output, repeat) = (Strides::contiguous(&[2, 3, 4]), none(3));
         let operand = |chance: &mut Chance| {
             let (strides, len) = strides(chance, &[2, 3, 4], &repeat, false);
@@ -715,7 +787,7 @@ fn hostile_words_are_refused_or_run_within_their_buffers() {
             Source::Operand(0),
             Source::Constant(1.0),
         ];
-        let (work, output) = match case % 5 {
+        let (work, output) = match case % 6 {
             0 => (
                 StridedWork::Map(vec![
                     Instruction::new(MapOp::MulAdd, square),
@@ -738,6 +810,13 @@ fn hostile_words_are_refused_or_run_within_their_buffers() {
                     strides: vec![3, 1, 0],
                 },
             ),
+            4 => (
+                StridedWork::Attention(0.5),
+                Strides {
+                    first: 0,
+                    strides: vec![3, 1, 0, 0],
+                },
+            ),
             _ => (
                 StridedWork::Resample {
                     axis: 1,
@@ -747,7 +826,19 @@ fn hostile_words_are_refused_or_run_within_their_buffers() {
                 output,
             ),
         };
+        let walk = |strides: [i32; 4], len| {
+            let strides = strides.to_vec();
+            (Strides { first: 0, strides }, numbers(case, len))
+        };
         let operands = match work {
+            StridedWork::Attention(_) => {
+                sizes.push(2);
+                vec![
+                    walk([2, 0, 0, 1], 4),
+                    walk([0, 0, 2, 1], 8),
+                    walk([0, 1, 3, 0], 12),
+                ]
+            }
             StridedWork::MatMul => vec![
                 (
                     Strides {

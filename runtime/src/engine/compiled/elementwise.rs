@@ -1,5 +1,7 @@
 //! Layers that move elements or touch each once: plain loops, the same on every target.
 
+use core::slice::ChunksExactMut;
+
 use super::format::{BinaryKind, Broadcast, Coordinates, HwcShape, PadKind};
 
 /// `x * scale[c] + shift[c]`, in place.
@@ -31,22 +33,25 @@ pub(super) fn prelu(x: &mut [f32], slopes: &[f32]) {
 
 /// `x` and `other`, element by element, in place.
 pub(super) fn binary(x: &mut [f32], other: &[f32], kind: BinaryKind, broadcast: Broadcast) {
-    let each = |f: fn(f32, f32) -> f32, x: &mut [f32]| {
-        let len = match broadcast {
-            Broadcast::Same => x.len(),
-            Broadcast::Channel => other.len(),
-        };
-        for pixel in x.chunks_exact_mut(len.max(1)) {
-            for (x, other) in pixel.iter_mut().zip(other) {
-                *x = f(*x, *other);
-            }
-        }
+    let len = match broadcast {
+        Broadcast::Same => x.len(),
+        Broadcast::Channel => other.len(),
     };
+    let pixels = x.chunks_exact_mut(len.max(1));
     match kind {
-        BinaryKind::Add => each(|a, b| a + b, x),
-        BinaryKind::Sub => each(|a, b| a - b, x),
-        BinaryKind::ReverseSub => each(|a, b| b - a, x),
-        BinaryKind::Mul => each(|a, b| a * b, x),
+        BinaryKind::Add => each(pixels, other, |a, b| a + b),
+        BinaryKind::Sub => each(pixels, other, |a, b| a - b),
+        BinaryKind::ReverseSub => each(pixels, other, |a, b| b - a),
+        BinaryKind::Mul => each(pixels, other, |a, b| a * b),
+    }
+}
+
+/// `f` of the elements of each pixel and those of `other`, in place.
+fn each(pixels: ChunksExactMut<'_, f32>, other: &[f32], f: impl Fn(f32, f32) -> f32) {
+    for pixel in pixels {
+        for (x, other) in pixel.iter_mut().zip(other) {
+            *x = f(*x, *other);
+        }
     }
 }
 
@@ -237,68 +242,5 @@ pub(super) fn chw_to_hwc<T: Copy>(x: &[T], shape: HwcShape, out: &mut [T]) {
         for (out, x) in pixel.iter_mut().zip(x.iter().skip(i).step_by(pixels)) {
             *out = *x;
         }
-    }
-}
-
-/// What a grouped convolution is made of.
-pub(super) struct GroupConv<'a> {
-    pub(super) axes: [super::conv_axis::ConvAxis; 2],
-    pub(super) groups: usize,
-    pub(super) inputs: usize,
-    pub(super) outputs: usize,
-    pub(super) weights: &'a [f32],
-    pub(super) bias: Option<&'a [f32]>,
-}
-
-impl GroupConv<'_> {
-    /// A convolution or transposed convolution in groups.
-    pub(super) fn run(&self, x: &[f32], from: HwcShape, out: &mut [f32], to: HwcShape) {
-        let [rows, columns] = &self.axes;
-        let (inputs, outputs) = (
-            self.inputs / self.groups.max(1),
-            self.outputs / self.groups.max(1),
-        );
-        each_pixel(out, to, |row, column, out| {
-            match self.bias {
-                Some(bias) => {
-                    for (out, bias) in out.iter_mut().zip(bias) {
-                        *out = *bias;
-                    }
-                }
-                None => out.fill(0.0),
-            }
-            let (row_phase, row) = rows.phase_of(row);
-            let (column_phase, column) = columns.phase_of(column);
-            for row_tap in rows.taps(row_phase).iter() {
-                for column_tap in columns.taps(column_phase).iter() {
-                    if rows.inside(row_tap.offset, row, 1) != (0, 1)
-                        || columns.inside(column_tap.offset, column, 1) != (0, 1)
-                    {
-                        continue;
-                    }
-                    let y = (row * rows.step()).wrapping_add_signed(row_tap.offset);
-                    let at = (column * columns.step()).wrapping_add_signed(column_tap.offset);
-                    let source = pixel(x, from, y, at);
-                    let tap = row_tap.kernel * columns.kernel + column_tap.kernel;
-                    let weights = self
-                        .weights
-                        .chunks_exact(self.outputs.max(1))
-                        .skip(tap * inputs)
-                        .take(inputs);
-                    for (input, weights) in weights.enumerate() {
-                        let groups = out
-                            .chunks_exact_mut(outputs.max(1))
-                            .zip(weights.chunks_exact(outputs.max(1)));
-                        for ((out, weights), x) in
-                            groups.zip(source.iter().skip(input).step_by(inputs.max(1)))
-                        {
-                            for (out, weight) in out.iter_mut().zip(weights) {
-                                *out += x * weight;
-                            }
-                        }
-                    }
-                }
-            }
-        });
     }
 }

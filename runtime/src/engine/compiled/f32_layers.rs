@@ -4,7 +4,9 @@ use super::context::{Buffers, Context, f32_weights, len_of};
 use super::conv_axis::ConvAxis;
 use super::elementwise;
 use super::format::{Activation, Broadcast, Convolution, Coordinates, Layer, Op, PadKind, padded};
-use super::kernels::{self, ConvCall, DenseCall, WeightSlice, bytes_as, bytes_as_mut};
+use super::kernels::{
+    self, ConvCall, DenseCall, GroupConvCall, WeightSlice, bytes_as, bytes_as_mut,
+};
 
 /// Input and output as f32.
 fn f32_tensors<'b>(
@@ -115,17 +117,17 @@ pub(super) fn group_conv(
     else {
         return None;
     };
-    let axes = ConvAxis::pair(&c, layer.input_shape, layer.output_shape);
     let (x, out) = f32_tensors(layer, buffers.input, buffers.output)?;
-    elementwise::GroupConv {
-        axes,
+    let call = GroupConvCall {
+        axes: ConvAxis::pair(&c, layer.input_shape, layer.output_shape),
         groups,
         inputs,
         outputs,
+        x,
         weights,
         bias,
-    }
-    .run(x, layer.input_shape, out, layer.output_shape);
+    };
+    kernels::group_conv(context.level, &call, out)?;
     kernels::activate(context.level, out, layer.activation);
     Some(())
 }

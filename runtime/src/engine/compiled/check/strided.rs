@@ -8,7 +8,7 @@ use crate::engine::compiled::format::{
 };
 use crate::engine::compiled::kernels::bytes_as;
 
-/// Most indices, or taps, that a layer goes through.
+/// Most work of a layer: indices, times instructions or taps.
 const MAX_WORK: u64 = 1 << 36;
 
 impl Check<'_> {
@@ -35,11 +35,10 @@ impl Check<'_> {
 
     /// The index space, and which dimensions the output has.
     fn space(&self, strided: &Strided<'_>) -> Result<(), FormatError> {
-        let (mut all, mut made) = (1u64, 1u64);
+        let mut made = 1u64;
         for (dim, &size) in strided.sizes.iter().enumerate() {
             self.ensure(size > 0, "size of a dimension", 0)?;
             let stride = strided.output.strides.get(dim).copied().unwrap_or(0);
-            all = all.saturating_mul(size.into());
             if strided.is_reduced(dim) {
                 let stays = size == 1 || stride == 0;
                 self.ensure(stays, "stride along a reduced dimension", 1)?;
@@ -48,7 +47,8 @@ impl Check<'_> {
                 self.ensure(size == 1 || stride != 0, "stride of the output", 0)?;
             }
         }
-        self.ensure(all <= MAX_WORK, "indices", all)?;
+        let work = strided.work();
+        self.ensure(work <= MAX_WORK, "work", work)?;
         let output = self.layer.output_shape.len();
         self.ensure(made <= output, "elements that are made", made)?;
         let fills = matches!(strided.parts, Parts::Move { fill: Some(_) });
@@ -68,22 +68,15 @@ impl Check<'_> {
                 self.ensure(known, "reduced dimensions", reduced.into())
             }
             Parts::Move { .. } => Ok(()),
-            Parts::MatMul => {
-                let rank = strided.rank;
-                self.ensure(rank >= 3, "dimensions of a matrix product", rank as u64)?;
-                // The left matrix has no columns of the product, the right one no rows.
-                for ((_, walk), dim) in strided.operands().zip([rank - 2, rank - 3]) {
-                    let size = strided.sizes.get(dim).copied().unwrap_or(1);
-                    let stride = walk.strides.get(dim).copied().unwrap_or(0);
-                    self.ensure(size == 1 || stride == 0, "stride of a matrix", dim as u64)?;
-                }
-                Ok(())
-            }
+            // The left matrix has no columns of the product, the right one no rows.
+            Parts::MatMul => self.matrices(strided, 3, &[&[2], &[3]]),
+            // Queries have no columns and no keys, and so on.
+            Parts::Attention { .. } => self.matrices(strided, 4, &[&[3, 2], &[4, 3], &[4, 1]]),
             Parts::Resample {
-                axis,
                 positions,
                 begins,
                 taps,
+                ..
             } => {
                 let mut before = 0;
                 for &begin in begins {
@@ -93,16 +86,30 @@ impl Check<'_> {
                 for &[position, _] in taps {
                     self.ensure(position < positions, "position of a tap", position.into())?;
                 }
-                let along = strided.sizes.get(axis).map_or(1, |size| u64::from(*size));
-                let all = strided
-                    .sizes
-                    .iter()
-                    .fold(1u64, |all, size| all.saturating_mul(u64::from(*size)));
-                let lines = all.checked_div(along).unwrap_or(0);
-                let work = lines.saturating_mul(taps.len() as u64);
-                self.ensure(work <= MAX_WORK, "taps", work)
+                Ok(())
             }
         }
+    }
+
+    /// Whether matrices have the dimensions of their product, of which there are at least so many,
+    /// and are repeated along those that each of them has not, counted from behind.
+    fn matrices(
+        &self,
+        strided: &Strided<'_>,
+        least: usize,
+        missing: &[&[usize]],
+    ) -> Result<(), FormatError> {
+        let rank = strided.rank;
+        self.ensure(rank >= least, "dimensions of a matrix product", rank as u64)?;
+        for ((_, walk), missing) in strided.operands().zip(missing) {
+            for behind in *missing {
+                let dim = rank.saturating_sub(*behind);
+                let size = strided.sizes.get(dim).copied().unwrap_or(1);
+                let stride = walk.strides.get(dim).copied().unwrap_or(0);
+                self.ensure(size == 1 || stride == 0, "stride of a matrix", dim as u64)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether each instruction is one and reads what there is.

@@ -1,7 +1,7 @@
 //! Strided layers: general work over an index space, described by words in the section of weights.
 //!
 //! A layer's record has room for one input, one second input and one output of a fixed order. A
-//! strided layer has up to four operands, and reads and writes each with strides of its own, so
+//! strided layer has up to eight operands, and reads and writes each with strides of its own, so
 //! that transposed, repeated, reversed, cut and joined tensors need no copies. Its record holds
 //! the operation, the output's buffer and shape, and [`Weights`](super::Weights) of f32 that point
 //! to its words.
@@ -11,7 +11,7 @@
 //! | words | what |
 //! | --- | --- |
 //! | 1 | dimensions `r`, 1 to 6 |
-//! | 1 | operands `n`, 1 to 4 |
+//! | 1 | operands `n`, 1 to 8 |
 //! | `r` | sizes, the innermost dimension last |
 //! | `1 + r` | output: first element, strides (i32) in elements |
 //! | `n * (3 + r)` | for each operand: buffer (0 scratch, 1 weights, 2 latent), its first byte, first element, strides |
@@ -22,20 +22,21 @@
 //!
 //! | kind | index space | operands | adds |
 //! | --- | --- | --- | --- |
-//! | [`Map`](StridedKind::Map) | that of the output | 1 to 4 | number of constants, number of instructions, the constants (f32), each instruction in two words |
+//! | [`Map`](StridedKind::Map) | that of the output | 1 to 8 | number of constants, number of instructions, the constants (f32), each instruction in two words |
 //! | [`Reduce`](StridedKind::Reduce) | that of the input; the output's stride is 0 along reduced dimensions | 1 | [`Reduction`], a bit for each reduced dimension (1 is the first) |
 //! | [`Move`](StridedKind::Move) | what is copied | 1 | 1 to fill the whole output first, else 0; with what (f32) |
 //! | [`MatMul`](StridedKind::MatMul) | batch dimensions, then rows, columns, inner | 2 | nothing |
+//! | [`Attention`](StridedKind::Attention) | batch dimensions, then queries, columns, keys, inner | 3: queries, keys, values | what products are multiplied by (f32) |
 //! | [`Resample`](StridedKind::Resample) | that of the output; the operand's stride along the axis is that of an input position | 1 | the axis, input positions `p`, for each output position `i` where its taps begin and after the last where they end (in taps), then the taps: position and weight (f32) |
 //!
 //! An instruction's first word is its [`MapOp`] and, times 256, the register that it writes; the
-//! second has a byte for each of its sources: 0 to 7 registers, 8 to 11 operands, 12 to 27
+//! second has a byte for each of its sources: 0 to 7 registers, 8 to 15 operands, 16 to 31
 //! constants. No instruction writes a register that it reads. The last one's result is the output.
 
 /// Most dimensions of an index space.
 pub const MAX_RANK: usize = 6;
 /// Most operands of a strided layer.
-pub const MAX_OPERANDS: usize = 4;
+pub const MAX_OPERANDS: usize = 8;
 /// Registers of a [`StridedKind::Map`].
 pub const REGISTERS: usize = 8;
 /// Most different constants of a [`StridedKind::Map`].
@@ -57,16 +58,19 @@ pub enum StridedKind {
     /// Another size along one dimension: each output position a sum of input positions with
     /// weights.
     Resample,
+    /// Attention: for each query a sum of values, by the softmax of its products with all keys.
+    Attention,
 }
 
 impl StridedKind {
     /// All of them, in the order of their codes, of which the first is [`STRIDED`].
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Map,
         Self::Reduce,
         Self::Move,
         Self::MatMul,
         Self::Resample,
+        Self::Attention,
     ];
 }
 
@@ -273,6 +277,9 @@ pub(crate) enum Parts<'a> {
         /// Position, weight.
         taps: &'a [[u32; 2]],
     },
+    Attention {
+        scale: f32,
+    },
 }
 
 /// A strided layer's words, cut into their parts. Whether they make sense is for the loader to say.
@@ -388,6 +395,9 @@ impl<'a> Strided<'a> {
                 }
             }
             StridedKind::MatMul => Parts::MatMul,
+            StridedKind::Attention => Parts::Attention {
+                scale: f32::from_bits(reader.word()?),
+            },
             StridedKind::Resample => {
                 let axis = reader.number("axis", 0, rank - 1)?;
                 let positions = reader.word()?;
@@ -405,6 +415,7 @@ impl<'a> Strided<'a> {
         let expected = match kind {
             StridedKind::Map => count,
             StridedKind::MatMul => 2,
+            StridedKind::Attention => 3,
             _ => 1,
         };
         if count != expected {
@@ -437,12 +448,12 @@ impl<'a> Strided<'a> {
         sizes
     }
 
-    /// Elements that are touched, times instructions of a map or taps of a resampling.
-    #[cfg(feature = "std")]
+    /// What it costs, in multiplications or steps like them: elements that are touched, times
+    /// instructions of a map or taps of a resampling; saturates.
     pub(crate) fn work(&self) -> u64 {
-        let sizes = self.sizes.iter().enumerate();
         let volume = |without: Option<usize>| {
-            let taken = sizes.clone().filter(|(dim, _)| Some(*dim) != without);
+            let sizes = self.sizes.iter().enumerate();
+            let taken = sizes.filter(|(dim, _)| Some(*dim) != without);
             taken.fold(1u64, |all, (_, size)| all.saturating_mul((*size).into()))
         };
         match self.parts {
@@ -450,7 +461,12 @@ impl<'a> Strided<'a> {
             Parts::Resample { axis, taps, .. } => {
                 volume(Some(axis)).saturating_mul(taps.len() as u64)
             }
-            _ => volume(None),
+            // All but the columns, and all but what is inner.
+            Parts::Attention { .. } => {
+                let without = |behind: usize| volume(self.rank.checked_sub(behind));
+                without(3).saturating_add(without(1))
+            }
+            Parts::Reduce { .. } | Parts::Move { .. } | Parts::MatMul => volume(None),
         }
     }
 
@@ -459,6 +475,7 @@ impl<'a> Strided<'a> {
         match self.parts {
             Parts::Reduce { reduced, .. } => reduced.checked_shr(dim as u32).unwrap_or(0) & 1 == 1,
             Parts::MatMul => dim + 1 == self.rank,
+            Parts::Attention { .. } => (self.rank.saturating_sub(2)..self.rank).contains(&dim),
             _ => false,
         }
     }

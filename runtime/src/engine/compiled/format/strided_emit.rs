@@ -18,7 +18,8 @@ pub struct StridedLayer {
     pub sizes: Vec<u32>,
     /// How the output's buffer is written.
     pub output: Strides,
-    /// What is read: 1 to 4 operands of a map, 2 of a matrix product, else 1.
+    /// What is read: 1 to 8 operands of a map, 2 of a matrix product, 3 of
+    /// attention, else 1.
     pub operands: Vec<StridedOperand>,
     /// What is done.
     pub work: StridedWork,
@@ -74,6 +75,11 @@ pub enum StridedWork {
     /// stride is 0 along inner, that of the left operand along columns, that of the right one along
     /// rows.
     MatMul,
+    /// [`StridedKind::Attention`] with what products are multiplied by: the last four sizes are
+    /// queries, columns, keys and inner. The strides of the output are 0 along keys and inner; of
+    /// queries along columns and keys; of keys along queries and columns; of values along queries
+    /// and inner.
+    Attention(f32),
     /// [`StridedKind::Resample`].
     Resample {
         /// The dimension.
@@ -94,6 +100,7 @@ impl StridedWork {
             Self::Reduce(..) => StridedKind::Reduce,
             Self::Move(_) => StridedKind::Move,
             Self::MatMul => StridedKind::MatMul,
+            Self::Attention(_) => StridedKind::Attention,
             Self::Resample { .. } => StridedKind::Resample,
         }
     }
@@ -181,6 +188,7 @@ impl StridedLayer {
         let most = match self.work {
             StridedWork::Map(_) => MAX_OPERANDS,
             StridedWork::MatMul => 2,
+            StridedWork::Attention(_) => 3,
             _ => 1,
         };
         ensure((1..=most).contains(&count), "operands", count, most)?;
@@ -209,6 +217,7 @@ impl StridedLayer {
                 words.extend([u32::from(fill.is_some()), fill.unwrap_or(0.0).to_bits()]);
             }
             StridedWork::MatMul => {}
+            StridedWork::Attention(scale) => words.push(scale.to_bits()),
             StridedWork::Resample {
                 axis,
                 positions,
@@ -230,25 +239,6 @@ impl StridedLayer {
             }
         }
         Ok(words)
-    }
-
-    /// What it costs, in multiplications or steps like them: elements that are touched, times
-    /// instructions of a map or taps of a resampling; saturates.
-    #[must_use]
-    pub fn work(&self) -> u64 {
-        let volume = |without: Option<usize>| {
-            let sizes = self.sizes.iter().enumerate();
-            let taken = sizes.filter(|(dim, _)| Some(*dim) != without);
-            taken.fold(1u64, |all, (_, size)| all.saturating_mul((*size).into()))
-        };
-        match &self.work {
-            StridedWork::Map(program) => volume(None).saturating_mul(program.len() as u64),
-            StridedWork::Resample { axis, taps, .. } => {
-                let taps = taps.iter().map(|taps| taps.len() as u64).sum();
-                volume(Some(*axis)).saturating_mul(taps)
-            }
-            _ => volume(None),
-        }
     }
 
     /// The operation of its record, when it has so many words.

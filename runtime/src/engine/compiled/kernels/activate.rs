@@ -1,5 +1,6 @@
 //! Activations.
 
+use super::strided::exp_m1;
 use super::vector::F32Vector;
 use crate::engine::compiled::format::Activation;
 
@@ -88,6 +89,13 @@ pub(super) unsafe fn activate_vector<V: F32Vector>(x: V, activation: Activation)
 pub(super) unsafe fn activate_all<V: F32Vector>(x: *mut f32, len: usize, activation: Activation) {
     unsafe {
         let mut i = 0;
+        // By vectors here alone: in each kernel it would be much code.
+        if let Activation::Elu(alpha) = activation {
+            for x in core::slice::from_raw_parts_mut(x, len) {
+                *x = x.max(0.0) + alpha * exp_m1(x.min(0.0));
+            }
+            return;
+        }
         while i + V::LANES <= len {
             activate_vector(V::load(x.add(i)), activation).store(x.add(i));
             i += V::LANES;

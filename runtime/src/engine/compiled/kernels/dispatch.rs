@@ -4,6 +4,7 @@ use super::activate::activate_all;
 use super::col2im::Col2ImCall;
 use super::conv::ConvCall;
 use super::dense::DenseCall;
+use super::group_conv::GroupConvCall;
 #[cfg(any(
     target_arch = "x86_64",
     target_arch = "aarch64",
@@ -11,7 +12,7 @@ use super::dense::DenseCall;
 ))]
 use super::isa::Isa;
 use super::isa::SimdLevel;
-use super::strided::StridedCall;
+use super::strided::{Multiply, Softmax, StridedCall, Work};
 use super::upsample::{Interleave, subtract};
 use super::vector::F32Vector;
 use super::vector::portable::PortableF32x4;
@@ -48,9 +49,22 @@ unsafe fn run<K: Kernel>(level: SimdLevel, kernel: K) {
     unsafe {
         match level.0 {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => x86::avx2(kernel),
-            #[cfg(target_arch = "x86_64")]
             Isa::Avx512 | Isa::Avx512Vnni => x86::avx512(kernel),
+            _ => run_narrow(level, kernel),
+        }
+    }
+}
+
+/// With vectors of at most 8 elements, where more are not worth their code.
+///
+/// # Safety
+/// The kernel's arguments are valid.
+unsafe fn run_narrow<K: Kernel>(level: SimdLevel, kernel: K) {
+    // SAFETY: as above; what has AVX-512 has AVX2.
+    unsafe {
+        match level.0 {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 | Isa::Avx512 | Isa::Avx512Vnni => x86::avx2(kernel),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon | Isa::NeonDotprod => kernel.run::<super::vector::arm::NeonF32x4>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -72,6 +86,15 @@ impl<W: WeightElement> Kernel for Dense<'_, W> {
 struct Conv<'a, W>(ConvCall<'a, &'a [W]>, *mut f32);
 
 impl<W: WeightElement> Kernel for Conv<'_, W> {
+    #[inline(always)]
+    unsafe fn run<V: F32Vector>(self) {
+        unsafe { self.0.run::<V>(self.1) }
+    }
+}
+
+struct GroupConv<'a>(&'a GroupConvCall<'a>, *mut f32);
+
+impl Kernel for GroupConv<'_> {
     #[inline(always)]
     unsafe fn run<V: F32Vector>(self) {
         unsafe { self.0.run::<V>(self.1) }
@@ -136,6 +159,20 @@ impl Kernel for RunStrided<'_> {
     }
 }
 
+impl Kernel for Multiply<'_> {
+    #[inline(always)]
+    unsafe fn run<V: F32Vector>(self) {
+        unsafe { self.run::<V>() }
+    }
+}
+
+impl Kernel for Softmax<'_> {
+    #[inline(always)]
+    unsafe fn run<V: F32Vector>(self) {
+        unsafe { self.run::<V>() }
+    }
+}
+
 /// A dense layer on one vector; `None` if a slice has not the length it should have.
 pub(in super::super) fn dense(
     level: SimdLevel,
@@ -176,6 +213,23 @@ pub(in super::super) fn conv(
         WeightSlice::F32(weights) => go(level, call.with(weights), out),
         WeightSlice::F16(weights) => go(level, call.with(weights), out),
     }
+}
+
+/// A convolution in groups; `None` if a slice has not the length it should have.
+pub(in super::super) fn group_conv(
+    level: SimdLevel,
+    call: &GroupConvCall<'_>,
+    out: &mut [f32],
+) -> Option<()> {
+    // Vectors of 4 elements for fewer channels than others have.
+    let level = if call.outputs < 8 {
+        SimdLevel::SCALAR
+    } else {
+        level
+    };
+    // SAFETY: every length has been compared.
+    call.fits(out)
+        .then(|| unsafe { run_narrow(level, GroupConv(call, out.as_mut_ptr())) })
 }
 
 /// The sums of input row `row` for a convolution with few output channels; `None` if there is no
@@ -225,13 +279,13 @@ pub(in super::super) fn col2im_gather(
         plane,
     };
     // SAFETY: `lines` has a place for every input row and `out` for every element of the row.
-    fits.then(|| unsafe { run(level, gather) })
+    fits.then(|| unsafe { run_narrow(level, gather) })
 }
 
 /// An activation on elements.
 pub(in super::super) fn activate(level: SimdLevel, elements: &mut [f32], activation: Activation) {
     // SAFETY: the slice is good for its length.
-    unsafe { run(level, Activate(elements, activation)) }
+    unsafe { run_narrow(level, Activate(elements, activation)) }
 }
 
 /// `out = a - b`, element by element; `None` if they are not equally long.
@@ -243,7 +297,7 @@ pub(in super::super) fn difference(
 ) -> Option<()> {
     let fits = a.len() == out.len() && b.len() == out.len();
     // SAFETY: all three are as long as `out`.
-    fits.then(|| unsafe { run(level, Subtract(a, b, out)) })
+    fits.then(|| unsafe { run_narrow(level, Subtract(a, b, out)) })
 }
 
 /// Every other row of an image from rows of products; `None` if a slice has not the length it
@@ -255,7 +309,7 @@ pub(in super::super) fn interleave(
 ) -> Option<()> {
     // SAFETY: every length has been compared.
     call.fits(out)
-        .then(|| unsafe { run(level, (call, out.as_mut_ptr())) })
+        .then(|| unsafe { run_narrow(level, (call, out.as_mut_ptr())) })
 }
 
 /// A strided layer; `None` if a place is not within its slice, or the words make no layer.
@@ -264,15 +318,25 @@ pub(in super::super) fn strided(
     call: &StridedCall<'_>,
     out: &mut [f32],
 ) -> Option<()> {
-    let mut done = None;
-    if call.fits(out) {
+    if !call.fits(out) {
+        return None;
+    }
+    // SAFETY: every place has been compared with its slice.
+    unsafe {
+        if call.multiplies() {
+            return call.multiply(out, |work| match work {
+                Work::Multiply(product) => run(level, product),
+                Work::Softmax(softmax) => run_narrow(level, softmax),
+            });
+        }
+        let mut done = None;
         let kernel = RunStrided {
             call,
             out,
             done: &mut done,
         };
-        // SAFETY: every place has been compared with its slice.
-        unsafe { run(level, kernel) };
+        // Much code, which is little faster with vectors of 16.
+        run_narrow(level, kernel);
+        done
     }
-    done
 }

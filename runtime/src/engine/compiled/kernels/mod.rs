@@ -15,6 +15,7 @@ mod col2im;
 mod conv;
 mod dense;
 mod dispatch;
+mod group_conv;
 mod int8;
 mod isa;
 mod microkernel;
@@ -28,8 +29,9 @@ pub(super) use col2im::Col2ImCall;
 pub(super) use conv::ConvCall;
 pub(super) use dense::DenseCall;
 pub(super) use dispatch::{
-    activate, col2im_gather, col2im_sums, conv, dense, difference, interleave, strided,
+    activate, col2im_gather, col2im_sums, conv, dense, difference, group_conv, interleave, strided,
 };
+pub(super) use group_conv::GroupConvCall;
 pub(super) use int8::{
     Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, int8_col2im_gather, int8_col2im_sums,
     int8_conv,

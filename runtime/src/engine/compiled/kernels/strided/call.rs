@@ -1,8 +1,9 @@
 //! From a strided layer's words to its kernel.
 
+use super::attention::{AttentionCall, Work};
 use super::copy::MoveCall;
 use super::map::MapCall;
-use super::matmul::{MatMulCall, Steps};
+use super::matmul::{MatMulCall, Product, Steps};
 use super::reduce::ReduceCall;
 use super::resample::ResampleCall;
 use super::space::{Dims, Elements};
@@ -54,18 +55,21 @@ impl<'a> StridedCall<'a> {
     pub(in super::super) unsafe fn run<V: F32Vector>(&self, out: &mut [f32]) -> Option<()> {
         let Strided {
             sizes,
-            rank,
             output,
-            operands: [(_, a), (_, b), (_, c), (_, d)],
+            operands: [(_, a), ..],
             ..
         } = &self.strided;
         let slice = |at: usize| match self.operands.get(at) {
             Some(Elements::Apart(elements)) => Some(*elements),
             _ => None,
         };
+        let step = |walk: &Walk, dim: usize| Some(*walk.strides.get(dim)? as isize);
         match self.strided.parts {
             Parts::Map { constants, program } => {
-                let walks = [output, a, b, c, d];
+                let operand = |at: usize| self.strided.operands.get(at).map(|(_, walk)| walk);
+                let walks = core::array::from_fn(|at| {
+                    at.checked_sub(1).and_then(operand).unwrap_or(output)
+                });
                 let dims = Dims::new(sizes, walks, |_| true);
                 let operands = (self.operands, self.strided.count);
                 let call = MapCall::new(dims, firsts(walks), operands, constants, program)?;
@@ -93,41 +97,14 @@ impl<'a> StridedCall<'a> {
                 };
                 unsafe { call.run(out) };
             }
-            Parts::MatMul => {
-                let walks = [output, a, b];
-                let rows = rank.checked_sub(3)?;
-                let size = |dim: usize| Some(*sizes.get(dim)? as usize);
-                let step = |walk: &Walk, dim: usize| Some(*walk.strides.get(dim)? as isize);
-                let steps = |walk: &Walk, row: usize, column: usize| {
-                    Some(Steps {
-                        row: step(walk, row)?,
-                        column: step(walk, column)?,
-                    })
-                };
-                let call = MatMulCall {
-                    batch: Dims::new(sizes, walks, |dim| dim < rows),
-                    firsts: firsts(walks),
-                    rows: size(rows)?,
-                    columns: size(rows + 1)?,
-                    inner: size(rows + 2)?,
-                    steps: [
-                        steps(output, rows, rows + 1)?,
-                        steps(a, rows, rows + 2)?,
-                        steps(b, rows + 2, rows + 1)?,
-                    ],
-                    left: slice(0)?,
-                    right: slice(1)?,
-                };
-                unsafe { call.run::<V>(out) };
-            }
+            Parts::MatMul | Parts::Attention { .. } => return None,
             Parts::Resample {
                 axis, begins, taps, ..
             } => {
                 let walks = [output, a];
-                let step = |walk: &Walk| Some(*walk.strides.get(axis)? as isize);
                 let call = ResampleCall {
                     dims: Dims::new(sizes, walks, |dim| dim != axis),
-                    axis: [step(output)?, step(a)?],
+                    axis: [step(output, axis)?, step(a, axis)?],
                     firsts: firsts(walks),
                     begins,
                     taps,
@@ -135,6 +112,90 @@ impl<'a> StridedCall<'a> {
                 };
                 unsafe { call.run(out) };
             }
+        }
+        Some(())
+    }
+
+    /// Whether it is one of those that multiply matrices, which [`multiply`](Self::multiply) runs.
+    pub(in super::super) const fn multiplies(&self) -> bool {
+        matches!(self.strided.parts, Parts::MatMul | Parts::Attention { .. })
+    }
+
+    /// Runs a product of matrices or attention, with `work` for its parts; `None` for another layer,
+    /// or one that the loader does not accept.
+    ///
+    /// # Safety
+    /// [`fits`](Self::fits) holds.
+    pub(in super::super) unsafe fn multiply(
+        &self,
+        out: &mut [f32],
+        mut work: impl FnMut(Work<'_, '_>),
+    ) -> Option<()> {
+        let Strided {
+            sizes,
+            rank,
+            output,
+            operands: [(_, a), (_, b), (_, c), ..],
+            ..
+        } = &self.strided;
+        let slice = |at: usize| match self.operands.get(at) {
+            Some(Elements::Apart(elements)) => Some(*elements),
+            _ => None,
+        };
+        let size = |dim: usize| Some(*sizes.get(dim)? as usize);
+        let step = |walk: &Walk, dim: usize| Some(*walk.strides.get(dim)? as isize);
+        let steps = |walk: &Walk, row: usize, column: usize| {
+            Some(Steps {
+                row: step(walk, row)?,
+                column: step(walk, column)?,
+            })
+        };
+        match self.strided.parts {
+            Parts::MatMul => {
+                let walks = [output, a, b];
+                let rows = rank.checked_sub(3)?;
+                let call = MatMulCall {
+                    batch: Dims::new(sizes, walks, |dim| dim < rows),
+                    firsts: firsts(walks),
+                    product: Product {
+                        rows: size(rows)?,
+                        columns: size(rows + 1)?,
+                        inner: size(rows + 2)?,
+                        steps: [
+                            steps(output, rows, rows + 1)?,
+                            steps(a, rows, rows + 2)?,
+                            steps(b, rows + 2, rows + 1)?,
+                        ],
+                        adds: false,
+                    },
+                    left: slice(0)?,
+                    right: slice(1)?,
+                };
+                unsafe { call.run(out, |product| work(Work::Multiply(product))) };
+            }
+            Parts::Attention { scale } => {
+                let walks = [output, a, b, c];
+                let rows = rank.checked_sub(4)?;
+                let (columns, keys, inner) = (rows + 1, rows + 2, rows + 3);
+                let call = AttentionCall {
+                    batch: Dims::new(sizes, walks, |dim| dim < rows),
+                    firsts: firsts(walks),
+                    queries: size(rows)?,
+                    columns: size(columns)?,
+                    keys: size(keys)?,
+                    inner: size(inner)?,
+                    steps: [
+                        steps(output, rows, columns)?,
+                        steps(a, rows, inner)?,
+                        steps(b, keys, inner)?,
+                        steps(c, keys, columns)?,
+                    ],
+                    scale,
+                    operands: [slice(0)?, slice(1)?, slice(2)?],
+                };
+                unsafe { call.run(out, work) };
+            }
+            _ => return None,
         }
         Some(())
     }

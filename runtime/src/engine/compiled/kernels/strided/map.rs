@@ -49,7 +49,7 @@ enum Order {
     Linear,
     /// One element for all.
     Same,
-    /// The same row of the innermost dimension again and again.
+    /// The same elements of the innermost dimensions again and again.
     Periodic,
     Strided,
 }
@@ -104,17 +104,26 @@ impl<'a> MapCall<'a> {
         (call.len <= MAX_INSTRUCTIONS && constants.len() <= MAX_CONSTANTS).then_some(call)
     }
 
-    fn order(&self, walk: usize) -> Order {
+    /// The innermost dimensions that a block has room for: how many they are, and their elements.
+    fn period(&self) -> (usize, usize) {
+        let (mut dims, mut elements) = (0, 1);
+        for dim in self.dims.get().iter().rev() {
+            match dim.size.saturating_mul(elements) {
+                more @ ..=LEN => elements = more,
+                _ => break,
+            }
+            dims += 1;
+        }
+        (dims, elements)
+    }
+
+    fn order(&self, walk: usize, inner: usize) -> Order {
         let (mut next, mut linear, mut same, mut periodic) = (1, true, true, true);
         for (at, dim) in self.dims.get().iter().rev().enumerate() {
             let stride = dim.strides.get(walk).copied().unwrap_or(0);
             linear &= stride == next;
             same &= stride == 0;
-            periodic &= if at == 0 {
-                dim.size <= LEN
-            } else {
-                stride == 0
-            };
+            periodic &= at < inner || stride == 0;
             next *= dim.size.cast_signed();
         }
         match (linear, same) {
@@ -140,7 +149,8 @@ impl<'a> MapCall<'a> {
         };
         let all: *mut Block = blocks.all.as_mut_ptr();
         let result: *mut Block = &raw mut blocks.result;
-        let orders: [Order; WALKS] = core::array::from_fn(|walk| self.order(walk));
+        let (inner, period) = self.period();
+        let orders: [Order; WALKS] = core::array::from_fn(|walk| self.order(walk, inner));
         let mut sources: [*const Block; SOURCES] = [all; SOURCES];
         unsafe {
             for (i, source) in sources.iter_mut().enumerate() {
@@ -159,16 +169,22 @@ impl<'a> MapCall<'a> {
                 if *orders.get_unchecked(walk) == Order::Same {
                     *block = [*from; LEN];
                 }
-                if let (Order::Periodic, Some(inner)) =
-                    (*orders.get_unchecked(walk), self.dims.get().last())
-                {
-                    let (mut to, mut left): (*mut f32, _) = (block.cast(), LEN);
-                    while left >= inner.size {
-                        copy_run(from, *inner.strides.get_unchecked(walk), to, 1, inner.size);
-                        to = to.add(inner.size);
-                        left -= inner.size;
+                if *orders.get_unchecked(walk) == Order::Periodic {
+                    let place = self.place(walk, out);
+                    let first: *mut f32 = block.cast();
+                    let mut to = first;
+                    self.dims
+                        .walk(self.firsts)
+                        .runs(period, |at, strides, len| {
+                            let (at, stride) =
+                                (at.get_unchecked(walk), strides.get_unchecked(walk));
+                            copy_run(place.offset(*at), *stride, to, 1, len);
+                            to = to.add(len);
+                        });
+                    for i in period..LEN {
+                        *first.add(i) = *first.add(i - period);
                     }
-                    step = LEN - left;
+                    step = LEN - LEN.checked_rem(period).unwrap_or(0);
                 }
             }
             let mut next = self.dims.walk(self.firsts);

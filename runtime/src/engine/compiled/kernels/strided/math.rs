@@ -45,7 +45,7 @@ pub(super) fn exp(x: f32) -> f32 {
 
 /// `exp(x) - 1` for `x` up to 0.
 #[inline(always)]
-pub(super) fn exp_m1(x: f32) -> f32 {
+pub(in super::super) fn exp_m1(x: f32) -> f32 {
     let (magic, tail) = split(x);
     let scale = power_of_two(magic);
     let value = tail * scale + (scale - 1.0);

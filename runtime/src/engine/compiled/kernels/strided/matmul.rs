@@ -33,138 +33,197 @@ pub(super) struct Steps {
     pub(super) column: isize,
 }
 
-/// A product with its data.
+/// Products one after another, with their data.
 pub(super) struct MatMulCall<'a> {
-    /// The matrices that are multiplied, one after another.
     pub(super) batch: Dims<WALKS>,
     pub(super) firsts: [isize; WALKS],
+    pub(super) product: Product,
+    pub(super) left: &'a [f32],
+    pub(super) right: &'a [f32],
+}
+
+/// One product.
+#[derive(Clone, Copy)]
+pub(super) struct Product {
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) inner: usize,
     /// Of the output, the left and the right matrix.
     pub(super) steps: [Steps; WALKS],
-    pub(super) left: &'a [f32],
-    pub(super) right: &'a [f32],
+    /// Whether it is added to what is there.
+    pub(super) adds: bool,
 }
 
 /// Room for parts of the matrices in the order in which they are multiplied.
-struct Panels {
+pub(super) struct Panels {
     /// `[block][inner][16]`.
     right: [f32; PANEL],
     /// `[row][inner]`.
     left: [[f32; INNER]; ROWS],
 }
 
+impl Panels {
+    pub(super) const EMPTY: Self = Self {
+        right: [0.0; PANEL],
+        left: [[0.0; INNER]; ROWS],
+    };
+}
+
 impl MatMulCall<'_> {
+    /// Runs it; `multiply` runs one product with its matrices.
+    ///
+    /// # Safety
+    /// All places are within the matrices and the output.
+    pub(super) unsafe fn run(&self, out: &mut [f32], mut multiply: impl FnMut(Multiply<'_>)) {
+        let mut panels = Panels::EMPTY;
+        let out = out.as_mut_ptr();
+        let mut position = self.batch.walk(self.firsts);
+        loop {
+            let [to, left, right] = position.at;
+            // SAFETY: all that is touched are indices of the space.
+            unsafe {
+                multiply(Multiply {
+                    product: self.product,
+                    to: out.offset(to),
+                    left: self.left.as_ptr().offset(left),
+                    right: self.right.as_ptr().offset(right),
+                    panels: &mut panels,
+                });
+            }
+            if !position.step() {
+                return;
+            }
+        }
+    }
+}
+
+/// A product with the first elements of its matrices. It is long, so that whoever multiplies shares
+/// one in the program, for each SIMD level.
+pub(in super::super) struct Multiply<'a> {
+    pub(super) product: Product,
+    pub(super) to: *mut f32,
+    pub(super) left: *const f32,
+    pub(super) right: *const f32,
+    pub(super) panels: &'a mut Panels,
+}
+
+impl Multiply<'_> {
     /// Runs it.
     ///
     /// # Safety
-    /// All places are within the matrices and the output, and the processor has the vector's
-    /// instructions.
+    /// All places are within the matrices, and the processor has the vector's instructions.
     #[inline(always)]
-    pub(super) unsafe fn run<V: F32Vector>(&self, out: &mut [f32]) {
-        match BLOCK / V::LANES {
-            // As wide as the registers hold with eight rows.
-            1 => unsafe { self.go::<V, 2>(out) },
-            2 => unsafe { self.go::<V, 2>(out) },
-            _ if V::WIDE >= 4 => unsafe { self.go::<V, 4>(out) },
-            _ if V::WIDE >= 2 => unsafe { self.go::<V, 2>(out) },
-            _ => unsafe { self.go::<V, 1>(out) },
+    pub(in super::super) unsafe fn run<V: F32Vector>(self) {
+        unsafe {
+            self.product
+                .run::<V>(self.to, self.left, self.right, self.panels)
+        }
+    }
+}
+
+impl Product {
+    #[inline(always)]
+    unsafe fn run<V: F32Vector>(
+        &self,
+        to: *mut f32,
+        left: *const f32,
+        right: *const f32,
+        panels: &mut Panels,
+    ) {
+        unsafe {
+            match BLOCK / V::LANES {
+                1 if self.columns <= V::LANES => self.go::<V, 1>(to, left, right, panels),
+                // As wide as the registers hold with eight rows.
+                1 => self.go::<V, 2>(to, left, right, panels),
+                2 => self.go::<V, 2>(to, left, right, panels),
+                _ if V::WIDE >= 4 => self.go::<V, 4>(to, left, right, panels),
+                _ if V::WIDE >= 2 => self.go::<V, 2>(to, left, right, panels),
+                _ => self.go::<V, 1>(to, left, right, panels),
+            }
         }
     }
 
     /// With tiles of `NV` vectors.
     #[inline(always)]
-    unsafe fn go<V: F32Vector, const NV: usize>(&self, out: &mut [f32]) {
+    unsafe fn go<V: F32Vector, const NV: usize>(
+        &self,
+        to: *mut f32,
+        left: *const f32,
+        right: *const f32,
+        panels: &mut Panels,
+    ) {
         // Columns that are packed at once: whole blocks, and whole tiles.
         let each = BLOCK * self.inner.clamp(1, INNER);
         let blocks = PANEL.checked_div(each).unwrap_or(1);
         let per_tile = (NV * V::LANES).div_ceil(BLOCK);
         let width = (blocks - blocks % per_tile) * BLOCK;
         let tile_rows = V::PIXELS[NV - 1].min(ROWS);
-        let mut panels = Panels {
-            right: [0.0; PANEL],
-            left: [[0.0; INNER]; ROWS],
-        };
         let mut sums: Sums<V> = unsafe { [V::splat(0.0); MAX_SUMS] };
-        let out = out.as_mut_ptr();
         let [to_steps, left_steps, right_steps] = self.steps;
-        let mut position = self.batch.walk(self.firsts);
-        loop {
-            let [to, left, right] = position.at;
-            // SAFETY: all that is touched are indices of the space.
-            unsafe {
-                let (to, left, right) = (
-                    out.offset(to),
-                    self.left.as_ptr().offset(left),
-                    self.right.as_ptr().offset(right),
-                );
-                let mut column = 0;
-                while column < self.columns {
-                    let columns = width.min(self.columns - column);
-                    let mut from = 0;
-                    while from < self.inner {
-                        let inner = INNER.min(self.inner - from);
-                        let (i, j) = (from.cast_signed(), column.cast_signed());
-                        let corner = right.offset(i * right_steps.row + j * right_steps.column);
-                        pack(
-                            corner,
-                            right_steps,
-                            inner,
-                            columns,
-                            panels.right.as_mut_ptr(),
-                        );
-                        let mut row = 0;
-                        while row < self.rows {
-                            let rows = tile_rows.min(self.rows - row);
-                            let r = row.cast_signed();
-                            let (x, pixel) = if left_steps.column == 1 && left_steps.row >= 0 {
-                                let x = left.offset(r * left_steps.row + i);
-                                (x, left_steps.row.unsigned_abs())
-                            } else {
-                                for (k, line) in panels.left.iter_mut().take(rows).enumerate() {
-                                    let row = (r + k.cast_signed()) * left_steps.row;
-                                    let x = left.offset(row + i * left_steps.column);
-                                    for (k, to) in line.iter_mut().take(inner).enumerate() {
-                                        *to = *x.offset(k.cast_signed() * left_steps.column);
-                                    }
+        // SAFETY: all that is touched are indices of the space.
+        unsafe {
+            let mut column = 0;
+            while column < self.columns {
+                let columns = width.min(self.columns - column);
+                let mut from = 0;
+                while from < self.inner {
+                    let inner = INNER.min(self.inner - from);
+                    let (i, j) = (from.cast_signed(), column.cast_signed());
+                    let corner = right.offset(i * right_steps.row + j * right_steps.column);
+                    pack(
+                        corner,
+                        right_steps,
+                        inner,
+                        columns,
+                        panels.right.as_mut_ptr(),
+                    );
+                    let mut row = 0;
+                    while row < self.rows {
+                        let rows = tile_rows.min(self.rows - row);
+                        let r = row.cast_signed();
+                        let (x, pixel) = if left_steps.column == 1 && left_steps.row >= 0 {
+                            let x = left.offset(r * left_steps.row + i);
+                            (x, left_steps.row.unsigned_abs())
+                        } else {
+                            for (k, line) in panels.left.iter_mut().take(rows).enumerate() {
+                                let row = (r + k.cast_signed()) * left_steps.row;
+                                let x = left.offset(row + i * left_steps.column);
+                                for (k, to) in line.iter_mut().take(inner).enumerate() {
+                                    *to = *x.offset(k.cast_signed() * left_steps.column);
                                 }
-                                (panels.left.as_ptr().cast(), INNER)
-                            };
-                            let corner = to.offset(r * to_steps.row + j * to_steps.column);
-                            let tile = Tile {
-                                to: corner,
-                                steps: to_steps,
-                                rows,
-                                columns,
-                                adds: from > 0,
-                            };
-                            let mut first = 0;
-                            while first < columns {
-                                let o = Operands {
-                                    x,
-                                    pixel,
-                                    row: 0,
-                                    weights: panels
-                                        .right
-                                        .as_ptr()
-                                        .add(first / BLOCK * inner * BLOCK + first % BLOCK),
-                                    block: inner * BLOCK,
-                                    channels: inner,
-                                    ahead: core::ptr::null(),
-                                };
-                                tile.multiply::<V, NV>(first, o, &mut sums);
-                                first += NV * V::LANES;
                             }
-                            row += rows;
+                            (panels.left.as_ptr().cast(), INNER)
+                        };
+                        let corner = to.offset(r * to_steps.row + j * to_steps.column);
+                        let tile = Tile {
+                            to: corner,
+                            steps: to_steps,
+                            rows,
+                            columns,
+                            adds: self.adds || from > 0,
+                        };
+                        let mut first = 0;
+                        while first < columns {
+                            let o = Operands {
+                                x,
+                                pixel,
+                                row: 0,
+                                weights: panels
+                                    .right
+                                    .as_ptr()
+                                    .add(first / BLOCK * inner * BLOCK + first % BLOCK),
+                                block: inner * BLOCK,
+                                channels: inner,
+                                ahead: core::ptr::null(),
+                            };
+                            tile.multiply::<V, NV>(first, o, &mut sums);
+                            first += NV * V::LANES;
                         }
-                        from += inner;
+                        row += rows;
                     }
-                    column += columns;
+                    from += inner;
                 }
-            }
-            if !position.step() {
-                return;
+                column += columns;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Strided layers, see [`StridedKind`](crate::engine::compiled::format::StridedKind).
 
+mod attention;
 mod call;
 mod copy;
 mod map;
@@ -9,5 +10,8 @@ mod reduce;
 mod resample;
 mod space;
 
+pub(super) use attention::{Softmax, Work};
 pub(in super::super) use call::StridedCall;
+pub(super) use math::exp_m1;
+pub(super) use matmul::Multiply;
 pub(in super::super) use space::Elements;

@@ -23,7 +23,7 @@ const SHORTEST_RUN: usize = 8;
 pub(super) const WALKS: usize = 2;
 
 /// What two elements become.
-trait Combine {
+pub(super) trait Combine {
     /// What changes nothing.
     const START: f32;
 
@@ -33,7 +33,7 @@ trait Combine {
 
 macro_rules! combine {
     ($name:ident, $start:expr, $scalars:expr, $vectors:ident) => {
-        struct $name;
+        pub(super) struct $name;
 
         impl Combine for $name {
             const START: f32 = $start;
@@ -92,7 +92,20 @@ impl ReduceCall<'_> {
     unsafe fn go<V: F32Vector, C: Combine>(&self, out: *mut f32, divisor: f32) {
         let x = self.elements.as_ptr();
         let (mut kept, mut reduced) = (self.kept, self.reduced);
-        let along = kept.take(|dim| dim.strides[1] == 1);
+        // A short reduced dimension within one that is kept, such as the channels of a group: both are
+        // walked as one, and so many results are put together at last.
+        let all = reduced.count();
+        let short = |dim: &Dim<WALKS>| {
+            let is_short = dim.size < SHORTEST_RUN || (dim.size <= LEN && dim.size < all);
+            dim.strides[1] == 1 && is_short
+        };
+        let mut folds = reduced.take(short).map_or(1, |dim| dim.size);
+        let along = kept.take(|dim| dim.strides[1] == folds.cast_signed());
+        let along = match along {
+            None if folds > 1 => Some(Dim::ONE),
+            along => along,
+        };
+        folds = folds.max(1);
         let run = match along {
             Some(_) => None,
             None => reduced.take(|dim| dim.strides[1] == 1 && dim.size >= SHORTEST_RUN),
@@ -102,6 +115,8 @@ impl ReduceCall<'_> {
             None => along.or_else(|| kept.take(|_| true)),
         };
         let along = along.unwrap_or(Dim::ONE);
+        // Results that are made side by side.
+        let most = LEN.checked_div(folds).unwrap_or(1).max(1);
         let mut outer = kept.walk(self.firsts);
         loop {
             let [to, from] = outer.at;
@@ -123,14 +138,19 @@ impl ReduceCall<'_> {
                     None => {
                         let mut done = 0;
                         while done < along.size {
-                            let count = LEN.min(along.size - done);
+                            let count = most.min(along.size - done);
                             let first = done.cast_signed();
                             let [to_stride, from_stride] = along.strides;
                             let from = from + first * from_stride;
-                            let sums = lines::<V, C>(x, &reduced, from, from_stride, count);
-                            for (i, sum) in sums.iter().take(count).enumerate() {
+                            let stride = if folds > 1 { 1 } else { from_stride };
+                            let sums = lines::<V, C>(x, &reduced, from, stride, count * folds);
+                            for (i, sums) in sums.chunks(folds).take(count).enumerate() {
                                 let at = to + (first + i.cast_signed()) * to_stride;
-                                *out.offset(at) = *sum / divisor;
+                                let mut total = C::START;
+                                for sum in sums {
+                                    total = C::scalars(total, *sum);
+                                }
+                                *out.offset(at) = total / divisor;
                             }
                             done += count;
                         }
@@ -196,7 +216,7 @@ unsafe fn lines<V: F32Vector, C: Combine>(
 /// # Safety
 /// There are `len` of them.
 #[inline(always)]
-unsafe fn run_of<V: F32Vector, C: Combine>(x: *const f32, len: usize) -> f32 {
+pub(super) unsafe fn run_of<V: F32Vector, C: Combine>(x: *const f32, len: usize) -> f32 {
     let mut total = C::START;
     let mut done = 0;
     unsafe {
