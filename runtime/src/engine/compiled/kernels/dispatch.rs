@@ -221,15 +221,10 @@ pub(in super::super) fn group_conv(
     call: &GroupConvCall<'_>,
     out: &mut [f32],
 ) -> Option<()> {
-    // Vectors of 4 elements for fewer channels than others have.
-    let level = if call.outputs < 8 {
-        SimdLevel::SCALAR
-    } else {
-        level
-    };
+    let level = call.level(level);
     // SAFETY: every length has been compared.
     call.fits(out)
-        .then(|| unsafe { run_narrow(level, GroupConv(call, out.as_mut_ptr())) })
+        .then(|| unsafe { run(level, GroupConv(call, out.as_mut_ptr())) })
 }
 
 /// The sums of input row `row` for a convolution with few output channels; `None` if there is no
@@ -326,7 +321,7 @@ pub(in super::super) fn strided(
         if call.multiplies() {
             return call.multiply(out, |work| match work {
                 Work::Multiply(product) => run(level, product),
-                Work::Softmax(softmax) => run_narrow(level, softmax),
+                Work::Softmax(softmax) => run(level, softmax),
             });
         }
         let mut done = None;

@@ -1,5 +1,6 @@
 //! Convolutions and transposed convolutions in groups, HWC.
 
+use super::isa::SimdLevel;
 use super::vector::F32Vector;
 use crate::engine::compiled::conv_axis::ConvAxis;
 use crate::engine::compiled::format::BLOCK;
@@ -85,6 +86,15 @@ impl GroupConvCall<'_> {
         match self.of_group() {
             [1, 1] => self.outputs,
             [_, outputs] => outputs,
+        }
+    }
+
+    /// The level with the widest vectors that channels fill at least half.
+    pub(super) fn level(&self, level: SimdLevel) -> SimdLevel {
+        match (self.outputs, self.together() % 16) {
+            (..8, _) => SimdLevel::SCALAR,
+            (8..16, _) | (_, 1..=8) => level.narrow(),
+            _ => level,
         }
     }
 

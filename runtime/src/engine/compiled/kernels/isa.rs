@@ -30,6 +30,14 @@ impl SimdLevel {
         Self::available().last().unwrap_or(Self::SCALAR)
     }
 
+    /// With vectors of at most 8 elements.
+    pub(super) const fn narrow(self) -> Self {
+        match self.0 {
+            Isa::Avx512 | Isa::Avx512Vnni => Self(Isa::Avx2),
+            _ => self,
+        }
+    }
+
     /// All SIMD levels of this processor, from scalar to the best.
     pub fn available() -> impl Iterator<Item = Self> {
         [

@@ -2,6 +2,7 @@
 //! of queries and keys, so that the whole matrix of weights is nowhere (Dao et al. 2022,
 //! "FlashAttention"; the running softmax is that of Milakov and Gimelshein 2018).
 
+use super::map::exp;
 use super::math;
 use super::matmul::{Multiply, Panels, Product, Steps};
 use super::reduce::{Max, Sum, run_of};
@@ -205,7 +206,12 @@ impl Softmax<'_> {
             let most = math::max(*greatest, most);
             // Minus infinity from itself would be NaN.
             let least = if most == f32::NEG_INFINITY { 0.0 } else { most };
-            for x in &mut *line {
+            let shift = unsafe { V::splat(-least) };
+            let (vectors, rest) = line.split_at_mut(line.len() - line.len() % V::LANES);
+            for x in vectors.chunks_exact_mut(V::LANES) {
+                unsafe { exp(V::load(x.as_ptr()).add(shift)).store(x.as_mut_ptr()) };
+            }
+            for x in rest {
                 *x = math::exp(*x - least);
             }
             *fades = math::exp(*greatest - least);

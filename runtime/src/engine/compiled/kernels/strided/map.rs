@@ -304,9 +304,7 @@ unsafe fn execute<V: F32Vector>(op: MapOp, to: &mut Block, a: &Block, b: &Block,
         MapOp::Relu => each!(|a, _, _| math::max(a, 0.0)),
         MapOp::Tanh => activate!(Activation::Tanh),
         MapOp::Sigmoid => activate!(Activation::Sigmoid),
-        MapOp::Softplus => each!(|a, _, _| math::softplus(a)),
         MapOp::Exp => vectors!(|x| exp(x)),
-        MapOp::Log => each!(|a, _, _| math::log(a)),
         MapOp::Sqrt => vectors!(|x| V::sqrt(x)),
         MapOp::Reciprocal => each!(|a, _, _| 1.0 / a),
         MapOp::Erf => each!(|a, _, _| math::erf(a)),
@@ -318,30 +316,45 @@ unsafe fn execute<V: F32Vector>(op: MapOp, to: &mut Block, a: &Block, b: &Block,
             each!(|a, _, _| math::cos(a));
             large_angles(to, a, libm::cosf);
         }
-        MapOp::Atan => each!(|a, _, _| libm::atanf(a)),
         MapOp::Neg => each!(|a, _, _| -a),
         MapOp::Abs => each!(|a, _, _| a.abs()),
-        MapOp::Floor => each!(|a, _, _| math::floor(a)),
-        MapOp::Ceil => each!(|a, _, _| math::ceil(a)),
-        MapOp::Round => each!(|a, _, _| math::round(a)),
-        MapOp::Trunc => each!(|a, _, _| math::trunc(a)),
-        MapOp::Sign => each!(|a, _, _| math::sign(a)),
-        MapOp::Not => each!(|a, _, _| math::truth(a == 0.0)),
         MapOp::Add => each!(|a, b, _| a + b),
         MapOp::Sub => each!(|a, b, _| a - b),
         MapOp::Mul => each!(|a, b, _| a * b),
         MapOp::Div => each!(|a, b, _| a / b),
-        MapOp::Pow => each!(|a, b, _| libm::powf(a, b)),
         MapOp::Max => each!(|a, b, _| math::max(a, b)),
         MapOp::Min => each!(|a, b, _| math::min(a, b)),
-        MapOp::Mod => each!(|a, b, _| math::remainder(a, b)),
-        MapOp::Equal => each!(|a, b, _| math::truth(a == b)),
-        MapOp::Less => each!(|a, b, _| math::truth(a < b)),
         MapOp::LeakyRelu => each!(|a, b, _| if a > 0.0 { a } else { a * b }),
-        MapOp::Elu => each!(|a, b, _| if a > 0.0 { a } else { b * math::exp_m1(a) }),
         MapOp::MulAdd => each!(|a, b, c| a * b + c),
         MapOp::Select => each!(|a, b, c| if a != 0.0 { b } else { c }),
         MapOp::Clip => each!(|a, b, c| math::min(math::max(a, b), c)),
+        MapOp::Softplus => seldom(to, a, b, |a, _| math::softplus(a)),
+        MapOp::Log => seldom(to, a, b, |a, _| math::log(a)),
+        MapOp::Atan => seldom(to, a, b, |a, _| libm::atanf(a)),
+        MapOp::Floor => seldom(to, a, b, |a, _| math::floor(a)),
+        MapOp::Ceil => seldom(to, a, b, |a, _| math::ceil(a)),
+        MapOp::Round => seldom(to, a, b, |a, _| math::round(a)),
+        MapOp::Trunc => seldom(to, a, b, |a, _| math::trunc(a)),
+        MapOp::Sign => seldom(to, a, b, |a, _| math::sign(a)),
+        MapOp::Not => seldom(to, a, b, |a, _| math::truth(a == 0.0)),
+        MapOp::Less => seldom(to, a, b, |a, b| math::truth(a < b)),
+        MapOp::Elu => seldom(
+            to,
+            a,
+            b,
+            |a, b| if a > 0.0 { a } else { b * math::exp_m1(a) },
+        ),
+        MapOp::Pow => seldom(to, a, b, libm::powf),
+        MapOp::Mod => seldom(to, a, b, math::remainder),
+        MapOp::Equal => seldom(to, a, b, |a, b| math::truth(a == b)),
+    }
+}
+
+/// What is needed seldom, one element after another: not worth its code for each SIMD level.
+#[inline(never)]
+fn seldom(to: &mut Block, a: &Block, b: &Block, f: fn(f32, f32) -> f32) {
+    for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
+        *to = f(*a, *b);
     }
 }
 
@@ -350,7 +363,7 @@ unsafe fn execute<V: F32Vector>(op: MapOp, to: &mut Block, a: &Block, b: &Block,
 /// # Safety
 /// The processor has the vector's instructions.
 #[inline(always)]
-unsafe fn exp<V: F32Vector>(x: V) -> V {
+pub(super) unsafe fn exp<V: F32Vector>(x: V) -> V {
     /// 1.5 * 2^23: what is added to it is rounded to an integer.
     const MAGIC: f32 = 12_582_912.0;
     /// Beyond it the result is infinite.

@@ -4,6 +4,7 @@ use super::math;
 use super::space::{Dim, Dims};
 use crate::engine::compiled::format::Reduction;
 use crate::engine::compiled::kernels::vector::F32Vector;
+use crate::engine::compiled::kernels::vector::portable::PortableF32x4;
 
 /// Results that are made side by side.
 const LEN: usize = if cfg!(target_pointer_width = "64") {
@@ -81,8 +82,18 @@ impl ReduceCall<'_> {
                 Reduction::Sum => self.go::<V, Sum>(out, 1.0),
                 Reduction::Mean => self.go::<V, Sum>(out, count),
                 Reduction::Max => self.go::<V, Max>(out, 1.0),
-                Reduction::Min => self.go::<V, Min>(out, 1.0),
-                Reduction::Prod => self.go::<V, Prod>(out, 1.0),
+                Reduction::Min | Reduction::Prod => self.seldom(out),
+            }
+        }
+    }
+
+    /// What is needed seldom: not worth its code for each SIMD level.
+    #[inline(never)]
+    unsafe fn seldom(&self, out: *mut f32) {
+        unsafe {
+            match self.reduction {
+                Reduction::Min => self.go::<PortableF32x4, Min>(out, 1.0),
+                _ => self.go::<PortableF32x4, Prod>(out, 1.0),
             }
         }
     }
