@@ -6,7 +6,7 @@
 //! [`Op::Reorder`], which says how.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, BinaryKind, Broadcast, Convolution, HwcShape, StridedWork,
+    Activation, BinaryKind, Broadcast, Convolution, HwcShape, Instruction, StridedWork,
 };
 
 /// A value of the network.
@@ -65,6 +65,14 @@ pub(crate) struct StridedOp {
 }
 
 impl StridedOp {
+    /// The program of a map.
+    pub(crate) fn program(&self) -> Option<&[Instruction]> {
+        match &self.work {
+            StridedWork::Map(program) => Some(program),
+            _ => None,
+        }
+    }
+
     /// Multiplications of one image, or instructions and sums that take as long.
     pub(crate) fn work(&self) -> u64 {
         let volume = self.sizes.iter().fold(1u64, |all, size| {
@@ -130,6 +138,24 @@ pub(crate) struct NetNode {
     pub(crate) output: ValueId,
     /// The ONNX node it comes from, for messages and reports.
     pub(crate) origin: String,
+}
+
+impl NetNode {
+    /// The work by strides that it is, if it is one piece and nothing else.
+    pub(crate) fn strided(&self) -> Option<&StridedOp> {
+        match &self.op {
+            Op::Strided(works) => match works.as_slice() {
+                [work] => Some(work),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The program of the map that it is.
+    pub(crate) fn program(&self) -> Option<&[Instruction]> {
+        self.strided()?.program()
+    }
 }
 
 /// A generator for one image. Nodes are in the order in which they run.

@@ -2,7 +2,7 @@
 //! never holds the whole matrix of weights.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Instruction, MAX_RANK, MapOp, Reduction, Source, StridedWork,
+    Activation, MAX_RANK, MapOp, Reduction, Source, StridedWork,
 };
 
 use super::maps::as_map;
@@ -30,16 +30,11 @@ impl<'a> Work<'a> {
     /// That of a node that does nothing else.
     fn of(net: &'a Net, at: usize) -> Option<Self> {
         let node = net.nodes.get(at)?;
-        match (&node.op, node.activation) {
-            (Op::Strided(works), Activation::None) => match works.as_slice() {
-                [op] => Some(Self {
-                    op,
-                    inputs: &node.inputs,
-                }),
-                _ => None,
-            },
-            _ => None,
-        }
+        let op = node.strided()?;
+        (node.activation == Activation::None).then_some(Self {
+            op,
+            inputs: &node.inputs,
+        })
     }
 
     /// The value that operand `at` is.
@@ -80,7 +75,7 @@ fn fused(net: &Net, at: usize) -> Option<(StridedOp, Vec<ValueId>)> {
 fn softmax(net: &Net, value: ValueId) -> Option<Softmax> {
     let (powers, sums) = pair(net, value, MapOp::Div)?;
     let (exp, inputs) = as_map(net, net.producer(powers)?)?;
-    let [instruction] = program(&exp)? else {
+    let [instruction] = exp.program()? else {
         return None;
     };
     if instruction.op != MapOp::Exp || !as_it_lies(&exp)? {
@@ -95,13 +90,6 @@ fn softmax(net: &Net, value: ValueId) -> Option<Softmax> {
         .then_some(Softmax { from, groups })
 }
 
-fn program(op: &StridedOp) -> Option<&[Instruction]> {
-    match &op.work {
-        StridedWork::Map(program) => Some(program),
-        _ => None,
-    }
-}
-
 /// Whether the first operand of a map lies as the output does.
 fn as_it_lies(map: &StridedOp) -> Option<bool> {
     let (_, walk) = map.operands.first()?;
@@ -114,7 +102,7 @@ fn as_it_lies(map: &StridedOp) -> Option<bool> {
 /// The two values of which a value is such a map, the first one as it lies.
 fn pair(net: &Net, value: ValueId, op: MapOp) -> Option<(ValueId, ValueId)> {
     let (map, inputs) = as_map(net, net.producer(value)?)?;
-    let [instruction] = program(&map)? else {
+    let [instruction] = map.program()? else {
         return None;
     };
     let operands = [Source::Operand(0), Source::Operand(1)];
@@ -164,7 +152,7 @@ fn table(from: &[usize], to: &[usize]) -> Vec<Option<usize>> {
 fn scaled(net: &Net, value: ValueId) -> (f32, ValueId) {
     let found = || {
         let (map, inputs) = as_map(net, net.producer(value)?)?;
-        let [instruction] = program(&map)? else {
+        let [instruction] = map.program()? else {
             return None;
         };
         let x = Source::Operand(0);

@@ -24,7 +24,8 @@ pub(super) fn join(net: &mut Net) -> bool {
             let joins = is_map(first) || is_map(second) || shared;
             // What is done in one instruction may as well be done for each that reads it.
             let is_last = net.uses(input) == 1;
-            let repeats = is_map(second) && is_short(first);
+            let repeats =
+                is_map(second) && first.program().is_some_and(|program| program.len() == 1);
             if !joins || !(is_last || repeats) {
                 continue;
             }
@@ -84,31 +85,16 @@ fn is_strided(net: &Net, value: usize) -> bool {
     node.is_some_and(|node| matches!(node.op, Op::Strided(_)))
 }
 
-/// Whether a node is a map of one instruction.
-fn is_short(node: &NetNode) -> bool {
-    match &node.op {
-        Op::Strided(works) => {
-            matches!(works.as_slice(), [work] if matches!(&work.work, StridedWork::Map(program) if program.len() == 1))
-        }
-        _ => false,
-    }
-}
-
 fn is_map(node: &NetNode) -> bool {
-    match &node.op {
-        Op::Strided(works) => {
-            matches!(works.as_slice(), [work] if matches!(work.work, StridedWork::Map(_)))
-        }
-        _ => false,
-    }
+    node.program().is_some()
 }
 
 /// An element-wise node as a map, and its inputs; `None` for other nodes.
 pub(super) fn as_map(net: &Net, at: usize) -> Option<(StridedOp, Vec<usize>)> {
     let node = &net.nodes[at];
     let shape = net.shape(node.output);
-    if let (Op::Strided(works), true) = (&node.op, is_map(node)) {
-        return Some((works.first()?.clone(), node.inputs.clone()));
+    if let (Some(work), true) = (node.strided(), is_map(node)) {
+        return Some((work.clone(), node.inputs.clone()));
     }
     let sizes = [shape.height, shape.width, shape.channels].map(|size| size as usize);
     let whole = walk(shape, [true; 3]);

@@ -99,10 +99,7 @@ pub(super) fn into_strided(net: &mut Net) -> bool {
         let Some(before) = net.producer(input) else {
             continue;
         };
-        let (Op::Strided(works), 1) = (&net.nodes[before].op, net.uses(input)) else {
-            continue;
-        };
-        let [work] = works.as_slice() else {
+        let (Some(work), 1) = (net.nodes[before].strided(), net.uses(input)) else {
             continue;
         };
         if let Some(walk) = moved(work, positions, len(net.shape(input))) {

@@ -103,29 +103,23 @@ impl ReduceCall<'_> {
     unsafe fn go<V: F32Vector, C: Combine>(&self, out: *mut f32, divisor: f32) {
         let x = self.elements.as_ptr();
         let (mut kept, mut reduced) = (self.kept, self.reduced);
-        // A short reduced dimension within one that is kept, such as the channels of a group: both are
-        // walked as one, and so many results are put together at last.
+        // Neighbours are results, or a short reduced dimension, such as the channels of a group: then
+        // so many results are put together at last. A long one is taken as a run.
+        let next = |dim: &Dim<WALKS>| dim.strides[1] == 1;
         let all = reduced.count();
         let short = |dim: &Dim<WALKS>| {
-            let is_short = dim.size < SHORTEST_RUN || (dim.size <= LEN && dim.size < all);
-            dim.strides[1] == 1 && is_short
+            next(dim) && (dim.size < SHORTEST_RUN || (dim.size <= LEN && dim.size < all))
         };
-        let mut folds = reduced.take(short).map_or(1, |dim| dim.size);
-        let along = kept.take(|dim| dim.strides[1] == folds.cast_signed());
-        let along = match along {
-            None if folds > 1 => Some(Dim::ONE),
-            along => along,
+        let (along, folds, run) = if let Some(along) = kept.take(next) {
+            (along, 1, None)
+        } else if let Some(inner) = reduced.take(short) {
+            let along = kept.take(|dim| dim.strides[1] == inner.size.cast_signed());
+            (along.unwrap_or(Dim::ONE), inner.size.max(1), None)
+        } else if let Some(run) = reduced.take(next) {
+            (Dim::ONE, 1, Some(run))
+        } else {
+            (kept.take(|_| true).unwrap_or(Dim::ONE), 1, None)
         };
-        folds = folds.max(1);
-        let run = match along {
-            Some(_) => None,
-            None => reduced.take(|dim| dim.strides[1] == 1 && dim.size >= SHORTEST_RUN),
-        };
-        let along = match run {
-            Some(_) => None,
-            None => along.or_else(|| kept.take(|_| true)),
-        };
-        let along = along.unwrap_or(Dim::ONE);
         // Results that are made side by side.
         let most = LEN.checked_div(folds).unwrap_or(1).max(1);
         let mut outer = kept.walk(self.firsts);
