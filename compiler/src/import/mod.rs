@@ -10,6 +10,7 @@ mod conv;
 mod elementwise;
 mod importer;
 mod matmul;
+mod modulated;
 mod movement;
 mod node;
 mod strided;
@@ -30,7 +31,7 @@ use value::{Order, PlacedTensor};
 /// # Errors
 /// [`CompileError::Node`] names the first node that has no layer on the device.
 pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, CompileError> {
-    let (graph, found) = (&checked.graph, &checked.inspection);
+    let (graph, found) = (&modulated::factored(&checked.graph), &checked.inspection);
     let latent_len = u32::try_from(found.latent_len).unwrap_or(u32::MAX);
     let mut importer = Importer {
         net: Net::new(latent_len, classes),

@@ -8,7 +8,7 @@ use dreamlet_runtime::latent::Stream;
 use super::onnx_builder::{Attr, OnnxBuilder, window};
 use super::{agrees, compare, compiled, networks, options};
 use crate::interpreter;
-use crate::ir::{Net, Op};
+use crate::ir::{Net, Op, StridedOp};
 use crate::passes::PASSES;
 use crate::{Options, Precision};
 
@@ -245,6 +245,57 @@ fn channels_last_files_move_nothing() {
     let x = onnx.node("Tanh", &[&x], vec![]);
     let net = agrees(&onnx.file(&x, &[3, 6, 8]), "channels last");
     assert_eq!(kinds(&net), ["dense", "transposed", "conv", "reorder"]);
+}
+
+/// A convolution of weights that a style scales, and that are normalized again, as exporters write
+/// it for one image.
+fn modulated(onnx: &mut OnnxBuilder, from: &str, side: i64, transposed: bool, pow: bool) -> String {
+    let (inputs, outputs) = (6, 5);
+    let style = onnx.gemm("latent", 8, inputs);
+    let style = onnx.reshape(&style, &[1, 1, inputs, 1, 1]);
+    let weights = onnx.weights(&[1, outputs, inputs, 3, 3], inputs * 9);
+    let weights = onnx.node("Mul", &[&weights, &style], vec![]);
+    let squares = if pow {
+        let two = onnx.floats(&[], &[2.0]);
+        onnx.node("Pow", &[&weights, &two], vec![])
+    } else {
+        onnx.node("Mul", &[&weights, &weights], vec![])
+    };
+    let axes = onnx.ints(&[2, 3, 4]);
+    let sum = onnx.node("ReduceSum", &[&squares, &axes], vec![]);
+    let size = onnx.node("Sqrt", &[&sum], vec![]);
+    let weights = onnx.node("Div", &[&weights, &size], vec![]);
+    let data = onnx.reshape(from, &[1, inputs, side, side]);
+    let (weights, dims, op) = if transposed {
+        let order = vec![("perm", Attr::Ints(vec![0, 2, 1, 3, 4]))];
+        let turned = onnx.node("Transpose", &[&weights], order);
+        (turned, [inputs, outputs, 3, 3], "ConvTranspose")
+    } else {
+        (weights, [outputs, inputs, 3, 3], "Conv")
+    };
+    let weights = onnx.reshape(&weights, &dims);
+    onnx.node(op, &[&data, &weights], window(3, 1, [1; 4]))
+}
+
+#[test]
+fn modulated_weights_stay_constant() {
+    for (transposed, pow) in [(false, true), (true, false)] {
+        let mut onnx = OnnxBuilder::new(8, &[8]);
+        let x = onnx.gemm("latent", 8, 6 * 16);
+        let x = onnx.reshape(&x, &[1, 6, 4, 4]);
+        let x = modulated(&mut onnx, &x, 4, transposed, pow);
+        let net = agrees(&onnx.file(&x, &[5, 4, 4]), "modulated");
+        let kind = if transposed { "transposed" } else { "conv" };
+        assert_eq!(
+            kinds(&net).iter().filter(|found| **found == kind).count(),
+            1
+        );
+        let weights = 5 * 6 * 9;
+        for node in &net.nodes {
+            let work = node.strided().map_or(0, StridedOp::work);
+            assert!(work < weights, "{} takes {work}", node.origin);
+        }
+    }
 }
 
 #[test]
