@@ -2,7 +2,7 @@
 
 use super::isa::SimdLevel;
 use super::vector::F32Vector;
-use crate::engine::compiled::conv_axis::ConvAxis;
+use crate::engine::compiled::conv_axis::{ConvAxis, MAX_KERNEL};
 use crate::engine::compiled::format::BLOCK;
 
 /// Pixels whose sums are kept in registers.
@@ -23,43 +23,76 @@ pub(in super::super) struct GroupConvCall<'a> {
     pub bias: Option<&'a [f32]>,
 }
 
-/// What the pixels of a tile have in common.
+/// The taps along one axis that some positions of a tile have.
 #[derive(Clone, Copy)]
-struct Tile {
-    /// The first one, counted in its phase.
-    at: [usize; 2],
-    /// How many there are, side by side.
+struct TapList {
+    taps: [PlacedTap; MAX_KERNEL],
+    len: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct PlacedTap {
+    /// The input element of the first position that has the tap.
+    x: usize,
+    /// The first weight.
+    weight: usize,
+    /// The positions that have the tap.
+    from: usize,
+    to: usize,
+}
+
+impl TapList {
+    /// Of `wide` positions of a phase from `first` on; `x` and `weight` are the elements from one
+    /// position of the input and of the kernel to the next.
+    #[inline(always)]
+    fn new(
+        axis: &ConvAxis,
+        phase: usize,
+        [first, wide]: [usize; 2],
+        [x, weight]: [usize; 2],
+    ) -> Self {
+        let mut list = Self {
+            taps: [PlacedTap::default(); MAX_KERNEL],
+            len: 0,
+        };
+        for tap in axis.taps(phase).iter() {
+            let (from, to) = axis.inside(tap.offset, first, wide);
+            let Some(slot) = list.taps.get_mut(list.len).filter(|_| from < to) else {
+                continue;
+            };
+            let position = ((first + from) * axis.step()).wrapping_add_signed(tap.offset);
+            *slot = PlacedTap {
+                x: position * x,
+                weight: tap.kernel * weight,
+                from,
+                to,
+            };
+            list.len += 1;
+        }
+        list
+    }
+
+    #[inline(always)]
+    fn iter(&self) -> impl Iterator<Item = &PlacedTap> {
+        self.taps.iter().take(self.len)
+    }
+}
+
+/// Pixels side by side, and channels of them.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    rows: &'a TapList,
+    columns: &'a TapList,
+    /// The first output element of channel 0.
+    out: usize,
+    /// Output elements from one pixel to the next.
+    pixel: usize,
+    /// How many pixels.
     wide: usize,
-    phase: [usize; 2],
     /// The first output channel.
     channel: usize,
     /// How many channels are made: those of a group that are left, at most a vector.
     channels: usize,
-}
-
-/// Goes through the taps that some pixels of a tile have: the input pixel of the first one, those
-/// pixels from and to, and the number of the tap. No closure, for that is compiled without the
-/// instructions of the kernel that it stands in.
-macro_rules! each_tap {
-    ($call:expr, $tile:expr, |$x:ident, $from:ident, $to:ident, $tap:ident| $body:block) => {
-        let ([rows, columns], tile) = (&$call.axes, $tile);
-        for row_tap in rows.taps(tile.phase[0]).iter() {
-            if rows.inside(row_tap.offset, tile.at[0], 1) != (0, 1) {
-                continue;
-            }
-            let y = (tile.at[0] * rows.step()).wrapping_add_signed(row_tap.offset);
-            for column_tap in columns.taps(tile.phase[1]).iter() {
-                let ($from, $to) = columns.inside(column_tap.offset, tile.at[1], tile.wide);
-                if $from < $to {
-                    let x = ((tile.at[1] + $from) * columns.step())
-                        .wrapping_add_signed(column_tap.offset);
-                    let $tap = row_tap.kernel * columns.kernel + column_tap.kernel;
-                    let $x = $call.x.as_ptr().add((y * columns.input + x) * $call.inputs);
-                    $body
-                }
-            }
-        }
-    };
 }
 
 impl GroupConvCall<'_> {
@@ -107,17 +140,26 @@ impl GroupConvCall<'_> {
         let each_alone = self.of_group() == [1, 1];
         let together = self.together();
         let [rows, columns] = &self.axes;
+        let weight = self.of_group()[0] * self.outputs;
         for row_phase in 0..rows.phases() {
-            for column_phase in 0..columns.phases() {
-                let phase = [row_phase, column_phase];
-                let width = columns.outputs(column_phase);
-                for row in 0..rows.outputs(row_phase) {
+            for row in 0..rows.outputs(row_phase) {
+                let steps = [columns.input * self.inputs, columns.kernel * weight];
+                let row_taps = TapList::new(rows, row_phase, [row, 1], steps);
+                let row = (row * rows.phases() + row_phase) * columns.output * self.outputs;
+                for phase in 0..columns.phases() {
+                    let pixels = columns.outputs(phase);
                     let mut column = 0;
-                    while column < width {
+                    while column < pixels {
+                        let wide = PIXELS.min(pixels - column);
+                        let steps = [self.inputs, weight];
+                        let taps = TapList::new(columns, phase, [column, wide], steps);
+                        let first = column * columns.phases() + phase;
                         let mut tile = Tile {
-                            at: [row, column],
-                            wide: PIXELS.min(width - column),
-                            phase,
+                            rows: &row_taps,
+                            columns: &taps,
+                            out: row + first * self.outputs,
+                            pixel: columns.phases() * self.outputs,
+                            wide,
                             channel: 0,
                             channels: 0,
                         };
@@ -141,27 +183,21 @@ impl GroupConvCall<'_> {
                                 group_end += together;
                             }
                         }
-                        column += tile.wide;
+                        column += wide;
                     }
                 }
             }
         }
     }
 
-    /// Where the pixel `p` of a tile goes.
-    #[inline(always)]
-    fn place(&self, tile: &Tile, p: usize) -> usize {
-        let [rows, columns] = &self.axes;
-        let y = tile.at[0] * rows.phases() + tile.phase[0];
-        let x = (tile.at[1] + p) * columns.phases() + tile.phase[1];
-        (y * columns.output + x) * self.outputs + tile.channel
-    }
-
     /// A vector of channels; with `ALONE` each is a group by itself. Near the last channel it holds
     /// others before, which are not written.
     #[inline(always)]
     unsafe fn tile<V: F32Vector, const ALONE: bool>(&self, tile: &Tile, out: *mut f32) {
-        let [inputs, _] = self.of_group();
+        let [inputs, _] = match ALONE {
+            true => [1; 2],
+            false => self.of_group(),
+        };
         let channel = tile.channel.min(self.outputs - V::LANES);
         let before = tile.channel - channel;
         let first = if ALONE {
@@ -176,29 +212,37 @@ impl GroupConvCall<'_> {
                 None => V::splat(0.0),
             };
             let mut sums = [bias; PIXELS];
-            each_tap!(self, tile, |x, from, to, tap| {
-                let x = x.add(first);
-                let mut weights = self
-                    .weights
-                    .as_ptr()
-                    .add(tap * inputs * self.outputs + channel);
-                for input in 0..inputs {
-                    let weight = V::load(weights);
-                    let x = x.add(input);
-                    if to - from == PIXELS {
-                        for p in 0..PIXELS {
-                            sums[p] = sums[p].fma(element::<V, ALONE>(x.add(p * pixel)), weight);
+            let (x, weights) = (
+                self.x.as_ptr().add(first),
+                self.weights.as_ptr().add(channel),
+            );
+            for row in tile.rows.iter() {
+                for tap in tile.columns.iter() {
+                    let x = x.add(row.x + tap.x);
+                    let weights = weights.add(row.weight + tap.weight);
+                    let all = tap.to - tap.from == PIXELS;
+                    for input in 0..inputs {
+                        let weight = V::load(weights.add(input * self.outputs));
+                        let mut x = x.add(input);
+                        if all {
+                            for sum in &mut sums {
+                                *sum = sum.fma(element::<V, ALONE>(x), weight);
+                                x = x.wrapping_add(pixel);
+                            }
+                            continue;
                         }
-                    } else {
-                        for (p, sum) in sums.iter_mut().take(to).skip(from).enumerate() {
-                            *sum = sum.fma(element::<V, ALONE>(x.add(p * pixel)), weight);
+                        // By numbers that are known here, or the sums would not stay in registers.
+                        for p in 0..PIXELS {
+                            if tap.from <= p && p < tap.to {
+                                let x = x.add((p - tap.from) * pixel);
+                                sums[p] = sums[p].fma(element::<V, ALONE>(x), weight);
+                            }
                         }
                     }
-                    weights = weights.add(self.outputs);
                 }
-            });
+            }
             for (p, sum) in sums.iter().take(tile.wide).enumerate() {
-                let to = out.add(self.place(tile, p));
+                let to = out.add(tile.out + p * tile.pixel + tile.channel);
                 if tile.channels == V::LANES {
                     sum.store(to);
                     continue;
@@ -231,20 +275,25 @@ impl GroupConvCall<'_> {
             unsafe {
                 let bias = self.bias.map_or(0.0, |bias| *bias.as_ptr().add(channel));
                 let mut sums = [bias; PIXELS];
-                each_tap!(self, tile, |x, from, to, tap| {
-                    let x = x.add(first);
-                    let weights = self
-                        .weights
-                        .as_ptr()
-                        .add(tap * inputs * self.outputs + channel);
-                    for (p, sum) in sums.iter_mut().take(to).skip(from).enumerate() {
-                        for input in 0..inputs {
-                            *sum += *x.add(p * pixel + input) * *weights.add(input * self.outputs);
+                let (x, weights) = (
+                    self.x.as_ptr().add(first),
+                    self.weights.as_ptr().add(channel),
+                );
+                for row in tile.rows.iter() {
+                    for tap in tile.columns.iter() {
+                        let x = x.add(row.x + tap.x);
+                        let weights = weights.add(row.weight + tap.weight);
+                        let sums = sums.iter_mut().take(tap.to).skip(tap.from);
+                        for (p, sum) in sums.enumerate() {
+                            for input in 0..inputs {
+                                *sum +=
+                                    *x.add(p * pixel + input) * *weights.add(input * self.outputs);
+                            }
                         }
                     }
-                });
+                }
                 for (p, sum) in sums.iter().take(tile.wide).enumerate() {
-                    *out.add(self.place(&tile, p)) = *sum;
+                    *out.add(tile.out + p * tile.pixel + channel) = *sum;
                 }
             }
         }
