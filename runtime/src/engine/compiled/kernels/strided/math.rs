@@ -95,35 +95,6 @@ pub(super) fn softplus(x: f32) -> f32 {
     max(x, 0.0) + (log(sum) + lost / sum)
 }
 
-/// As a rational function on -4 to 4, outside of which it is 1 to the last bit; the coefficients
-/// are those of Eigen's.
-#[inline(always)]
-pub(super) fn erf(x: f32) -> f32 {
-    let x = min(max(x, -4.0), 4.0);
-    let square = x * x;
-    let mut numerator = -2.726_142_3e-10;
-    for coefficient in [
-        2.770_681_4e-8,
-        -2.101_024e-6,
-        -5.692_506_6e-5,
-        -7.349_906e-4,
-        -2.954_6e-3,
-        -1.609_603_3e-2,
-    ] {
-        numerator = numerator * square + coefficient;
-    }
-    let mut denominator = -1.456_607_2e-5;
-    for coefficient in [
-        -2.133_740_6e-4,
-        -1.682_827e-3,
-        -7.373_329e-3,
-        -1.426_473_9e-2,
-    ] {
-        denominator = denominator * square + coefficient;
-    }
-    x * numerator / denominator
-}
-
 /// Greatest number whose [`sin`] and [`cos`] are exact to the last bits.
 pub(super) const MOST_ANGLE: f32 = 30_000.0;
 
@@ -287,7 +258,6 @@ mod tests {
         assert!(error(sin, f64::sin, -400.0, 400.0) < 3e-7);
         assert!(error(cos, f64::cos, -400.0, 400.0) < 3e-7);
         assert!(error(sin, f64::sin, 2e4, MOST_ANGLE) < 1e-6);
-        assert!(error(|x| erf(x) - libm::erff(x), |_| 0.0, -6.0, 6.0) < 7e-7);
         // Relative to the result where it is small.
         for i in 1..1000 {
             let x = -1e-4 * i as f32;

@@ -102,6 +102,19 @@ impl<const N: usize> Dims<N> {
             .fold(1, |all, dim| all.saturating_mul(dim.size))
     }
 
+    /// The same indices for one of the tensors alone.
+    pub(super) fn only(&self, tensor: usize) -> Dims<1> {
+        let mut dims = Dims::NONE;
+        for dim in self.get() {
+            dims.push(Dim {
+                size: dim.size,
+                index: 0,
+                strides: [dim.strides.get(tensor).copied().unwrap_or(0)],
+            });
+        }
+        dims
+    }
+
     /// Takes one dimension out, the last one for which `wanted` holds.
     pub(super) fn take(&mut self, wanted: impl Fn(&Dim<N>) -> bool) -> Option<Dim<N>> {
         let at = self.get().iter().rposition(wanted)?;
