@@ -103,6 +103,9 @@ pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError>
     let original = import::import(&file.graph, facts.classes)?;
     let mut net = original.clone();
     passes::run(&mut net);
+    if options.precision != Precision::Int8 {
+        passes::run_f32(&mut net);
+    }
     if file.graph.inspection.work <= interpreter::MOST_WORK {
         confirm(&original, &net, facts.distribution)?;
     }

@@ -9,6 +9,17 @@ use crate::ir::{Net, NetNode, Op, OperandSource, StridedOp, Walk};
 
 /// Joins one pair of element-wise nodes of which one is a map.
 pub(super) fn join(net: &mut Net) -> bool {
+    join_where(net, is_strided)
+}
+
+/// Joins also what reads one value twice, such as SiLU and GELU: one pass over the elements where
+/// layers of their own would take several. Those have int8 forms, which maps have not.
+pub(super) fn join_shared(net: &mut Net) -> bool {
+    join_where(net, |_, _| true)
+}
+
+/// Of two nodes that read one value, those are joined whose value `takes`.
+fn join_where(net: &mut Net, takes: fn(&Net, usize) -> bool) -> bool {
     for at in 0..net.nodes.len() {
         let inputs = net.nodes[at].inputs.clone();
         for input in inputs {
@@ -20,7 +31,7 @@ pub(super) fn join(net: &mut Net) -> bool {
             let shared = first
                 .inputs
                 .iter()
-                .any(|value| second.inputs.contains(value) && is_strided(net, *value));
+                .any(|value| second.inputs.contains(value) && takes(net, *value));
             let joins = is_map(first) || is_map(second) || shared;
             // What is done in one instruction may as well be done for each that reads it.
             let is_last = net.uses(input) == 1;

@@ -40,6 +40,15 @@ pub(crate) const PASSES: [(&str, Pass); 14] = [
 
 /// Applies all passes until none finds anything to change.
 pub(crate) fn run(net: &mut Net) {
+    repeat(net, &PASSES);
+}
+
+/// What is left to do where layers stay f32.
+pub(crate) fn run_f32(net: &mut Net) {
+    repeat(net, &[("maps", maps::join_shared)]);
+}
+
+fn repeat(net: &mut Net, passes: &[(&str, Pass)]) {
     net.prune();
     // Each change removes a node, or moves one before another of fewer kinds; the bound only guards
     // against a defect.
@@ -47,7 +56,7 @@ pub(crate) fn run(net: &mut Net) {
     let mut changes = 0;
     loop {
         let before = changes;
-        for (_, pass) in PASSES {
+        for (_, pass) in passes {
             while changes < most && pass(net) {
                 net.prune();
                 changes += 1;

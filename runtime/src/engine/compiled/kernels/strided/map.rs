@@ -194,6 +194,7 @@ impl<'a> MapCall<'a> {
             let mut walks: [Position<1>; WALKS] =
                 core::array::from_fn(|walk| match orders.get(walk) {
                     Some(Order::Strided) => self.alone(walk),
+                    Some(Order::Same) if walk == 0 => self.alone(walk),
                     _ => Dims::NONE.walk([0]),
                 });
             let mut done = 0;
