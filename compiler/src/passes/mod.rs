@@ -14,6 +14,7 @@ mod nearest;
 mod pad;
 mod point;
 mod reorder;
+mod siblings;
 
 use super::ir::Net;
 
@@ -45,7 +46,11 @@ pub(crate) fn run(net: &mut Net) {
 
 /// What is left to do where layers stay f32.
 pub(crate) fn run_f32(net: &mut Net) {
-    repeat(net, &[("maps", maps::join_shared)]);
+    let passes: [(&str, Pass); 2] = [
+        ("maps", maps::join_shared),
+        ("convolutions of one value", siblings::join),
+    ];
+    repeat(net, &passes);
 }
 
 fn repeat(net: &mut Net, passes: &[(&str, Pass)]) {

@@ -122,26 +122,36 @@ fn moved(work: &StridedOp, positions: &[u32], count: usize) -> Option<Walk> {
     let mut places = vec![None; count];
     for (to, &from) in positions.iter().enumerate() {
         let place = places.get_mut(from as usize)?;
-        if place.replace(to as i64).is_some() {
+        if place.replace(to).is_some() {
             return None;
         }
     }
-    let place = |at: i64| *places.get(usize::try_from(at).ok()?)?;
-    let first = place(work.output.first)?;
-    let dims = work.sizes.iter().zip(&work.output.strides);
+    let walk = placed(&work.sizes, &work.output, |at| *places.get(at)?)?;
+    (positions.len() == count).then_some(walk)
+}
+
+/// The walk that goes to `place(i)` where this one goes to `i`; `None` where that is none by
+/// strides.
+pub(super) fn placed(
+    sizes: &[usize],
+    walk: &Walk,
+    place: impl Fn(usize) -> Option<usize>,
+) -> Option<Walk> {
+    let place = |at: i64| Some(place(usize::try_from(at).ok()?)? as i64);
+    let first = place(walk.first)?;
+    let dims = sizes.iter().zip(&walk.strides);
     let strides = dims.map(|(size, stride)| match size {
         1 => Some(0),
-        _ => Some(place(work.output.first + stride)? - first),
+        _ => Some(place(walk.first + stride)? - first),
     });
-    let walk = Walk {
+    let made = Walk {
         first,
         strides: strides.collect::<Option<_>>()?,
     };
-    let before = work.output.positions(&work.sizes);
-    let after = walk.positions(&work.sizes);
+    let (before, after) = (walk.positions(sizes), made.positions(sizes));
     let mut pairs = before.iter().zip(&after);
     let alike = pairs.all(|(before, after)| place(*before as i64) == Some(*after as i64));
-    (alike && positions.len() == count).then_some(walk)
+    alike.then_some(made)
 }
 
 /// Into the rows of the dense layer or the columns of the table before, or past an element-wise

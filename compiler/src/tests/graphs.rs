@@ -299,6 +299,31 @@ fn modulated_weights_stay_constant() {
 }
 
 #[test]
+fn convolutions_that_an_attention_reads_are_one() {
+    let mut onnx = OnnxBuilder::new(9, &[8]);
+    let x = onnx.gemm("latent", 8, 6 * 16);
+    let x = onnx.reshape(&x, &[-1, 6, 4, 4]);
+    let parts = [3, 3, 5].map(|outputs| {
+        let part = conv(&mut onnx, &x, 6, outputs, 1, 0);
+        onnx.reshape(&part, &[-1, outputs, 16])
+    });
+    let [query, key, value] = &parts;
+    let turned = vec![("perm", Attr::Ints(vec![0, 2, 1]))];
+    let query = onnx.node("Transpose", &[query], turned.clone());
+    let scores = onnx.node("MatMul", &[&query, key], vec![]);
+    let weights = onnx.node("Softmax", &[&scores], vec![("axis", Attr::Int(-1))]);
+    let weights = onnx.node("Transpose", &[&weights], turned);
+    let made = onnx.node("MatMul", &[value, &weights], vec![]);
+    let image = onnx.reshape(&made, &[-1, 5, 4, 4]);
+    let file = onnx.file(&image, &[5, 4, 4]);
+    let mut net = agrees(&file, "attention");
+    let convolutions = |net: &Net| kinds(net).iter().filter(|kind| **kind == "conv").count();
+    assert_eq!(convolutions(&net), 3);
+    crate::passes::run_f32(&mut net);
+    assert_eq!(convolutions(&net), 1);
+}
+
+#[test]
 fn residual_blocks_pixel_shuffle_and_borders_work() {
     let mut onnx = OnnxBuilder::new(5, &[7]);
     let x = onnx.gemm("latent", 7, 8 * 9);

@@ -2,7 +2,7 @@
 //! of queries and keys, so that the whole matrix of weights is nowhere (Dao et al. 2022,
 //! "FlashAttention"; the running softmax is that of Milakov and Gimelshein 2018).
 
-use super::map::exp;
+use super::map::exp_within;
 use super::math;
 use super::matmul::{Multiply, Panels, Product, Steps};
 use super::reduce::{Max, Sum, run_of};
@@ -194,8 +194,10 @@ impl Softmax<'_> {
     /// The processor has the vector's instructions.
     #[inline(always)]
     pub(in super::super) unsafe fn run<V: F32Vector>(self) {
-        let states = self.greatest.iter_mut().zip(self.sums).zip(self.fades);
-        for (line, ((greatest, sum), fades)) in self.weights.iter_mut().zip(states) {
+        let mut least = [0.0; QUERIES];
+        let states = self.greatest.iter_mut().zip(&mut *self.fades);
+        for (line, ((greatest, fade), least)) in self.weights.iter_mut().zip(states.zip(&mut least))
+        {
             let line = line.get_mut(..self.keys).unwrap_or_default();
             if self.scale != 1.0 {
                 for x in &mut *line {
@@ -205,18 +207,34 @@ impl Softmax<'_> {
             let most = unsafe { run_of::<V, Max>(line.as_ptr(), line.len()) };
             let most = math::max(*greatest, most);
             // Minus infinity from itself would be NaN.
-            let least = if most == f32::NEG_INFINITY { 0.0 } else { most };
+            *least = if most == f32::NEG_INFINITY { 0.0 } else { most };
+            *fade = *greatest - *least;
+            *greatest = most;
+        }
+        for fades in self.fades.chunks_exact_mut(V::LANES) {
+            unsafe { below_zero(V::load(fades.as_ptr())).store(fades.as_mut_ptr()) };
+        }
+        let states = self.sums.iter_mut().zip(&*self.fades).zip(&least);
+        for (line, ((sum, fade), least)) in self.weights.iter_mut().zip(states) {
+            let line = line.get_mut(..self.keys).unwrap_or_default();
             let shift = unsafe { V::splat(-least) };
             let (vectors, rest) = line.split_at_mut(line.len() - line.len() % V::LANES);
             for x in vectors.chunks_exact_mut(V::LANES) {
-                unsafe { exp(V::load(x.as_ptr()).add(shift)).store(x.as_mut_ptr()) };
+                unsafe { below_zero(V::load(x.as_ptr()).add(shift)).store(x.as_mut_ptr()) };
             }
             for x in rest {
                 *x = math::exp(*x - least);
             }
-            *fades = math::exp(*greatest - least);
-            *sum = *sum * *fades + unsafe { run_of::<V, Sum>(line.as_ptr(), line.len()) };
-            *greatest = most;
+            *sum = *sum * fade + unsafe { run_of::<V, Sum>(line.as_ptr(), line.len()) };
         }
     }
+}
+
+/// `exp(x)` of a number up to 0.
+///
+/// # Safety
+/// The processor has the vector's instructions.
+#[inline(always)]
+unsafe fn below_zero<V: F32Vector>(x: V) -> V {
+    unsafe { exp_within::<V, false>(x) }
 }

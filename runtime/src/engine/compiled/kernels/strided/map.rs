@@ -365,16 +365,30 @@ fn seldom(to: &mut Block, a: &Block, b: &Block, f: fn(f32, f32) -> f32) {
 /// The processor has the vector's instructions.
 #[inline(always)]
 pub(super) unsafe fn exp<V: F32Vector>(x: V) -> V {
-    /// 1.5 * 2^23: what is added to it is rounded to an integer.
-    const MAGIC: f32 = 12_582_912.0;
     /// Beyond it the result is infinite.
     const MOST: f32 = 88.722_83;
     unsafe {
-        let within = x.min(V::splat(MOST)).max(V::splat(-87.336_54));
-        let n = V::splat(MAGIC).fma(within, V::splat(core::f32::consts::LOG2_E));
-        let n = n.add(V::splat(-MAGIC)).min(V::splat(127.0));
+        let value = exp_within::<V, true>(x.min(V::splat(MOST)));
+        let beyond = V::splat(0.0).max(x.add(V::splat(-MOST)));
+        value.fma(beyond, V::splat(f32::MAX))
+    }
+}
+
+/// [`exp`] for numbers up to 88.7, or up to 0 without `POSITIVE`.
+///
+/// # Safety
+/// The processor has the vector's instructions.
+#[inline(always)]
+pub(super) unsafe fn exp_within<V: F32Vector, const POSITIVE: bool>(x: V) -> V {
+    /// 1.5 * 2^23: what is added to it is rounded to an integer.
+    const MAGIC: f32 = 12_582_912.0;
+    unsafe {
+        let x = x.max(V::splat(-87.336_54));
+        let n = V::splat(MAGIC).fma(x, V::splat(core::f32::consts::LOG2_E));
+        let n = n.add(V::splat(-MAGIC));
+        let n = if POSITIVE { n.min(V::splat(127.0)) } else { n };
         // ln 2 in two parts, the first of few bits.
-        let r = within.fma(n, V::splat(-0.693_359_4));
+        let r = x.fma(n, V::splat(-0.693_359_4));
         let r = r.fma(n, V::splat(2.121_944_4e-4));
         let mut sum = V::splat(1.987_569_1e-4);
         for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
@@ -382,9 +396,7 @@ pub(super) unsafe fn exp<V: F32Vector>(x: V) -> V {
         }
         let sum = r.fma(sum, r.mul(r)).add(V::splat(1.0));
         // What the least number gives is taken away: it is lost where it does not count.
-        let value = sum.mul(n.power_of_two()).add(V::splat(-f32::MIN_POSITIVE));
-        let beyond = V::splat(0.0).max(x.add(V::splat(-MOST)));
-        value.fma(beyond, V::splat(f32::MAX))
+        V::splat(-f32::MIN_POSITIVE).fma(sum, n.power_of_two())
     }
 }
 
