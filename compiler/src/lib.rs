@@ -100,7 +100,7 @@ pub struct Compiled {
 pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError> {
     let file = OnnxFile::from_bytes(file, &options.assumptions)?;
     let facts = options.assumptions.facts(&file)?;
-    let original = import::import(&file.graph, facts.classes)?;
+    let original = import::import(&file.graph, facts.classes, options.precision)?;
     let mut net = original.clone();
     passes::run(&mut net);
     if options.precision != Precision::Int8 {

@@ -8,30 +8,41 @@
 mod class;
 mod conv;
 mod elementwise;
+mod fake_quant;
 mod importer;
 mod matmul;
 mod modulated;
 mod movement;
 mod node;
+mod rewriter;
 mod strided;
 pub(crate) mod value;
 
 use dreamlet_onnx::CheckedGraph;
 use dreamlet_onnx::graph::Op;
 
-use super::CompileError;
 use super::ir::Net;
+use super::{CompileError, Precision};
 use class::ClassTables;
 use importer::Importer;
 use node::NodeReader;
 use value::{Order, PlacedTensor};
 
-/// Reads a model that has been checked; it has `classes` classes.
+/// Reads a model that has been checked; it has `classes` classes. For int8, files that are quantized
+/// already are not rounded.
 ///
 /// # Errors
 /// [`CompileError::Node`] names the first node that has no layer on the device.
-pub(crate) fn import(checked: &CheckedGraph, classes: usize) -> Result<Net, CompileError> {
-    let (graph, found) = (&modulated::factored(&checked.graph), &checked.inspection);
+pub(crate) fn import(
+    checked: &CheckedGraph,
+    classes: usize,
+    precision: Precision,
+) -> Result<Net, CompileError> {
+    let found = &checked.inspection;
+    let graph = &match precision {
+        Precision::Int8 => modulated::factored(&fake_quant::unrounded(&checked.graph)),
+        Precision::F32 | Precision::F16 => modulated::factored(&checked.graph),
+    };
     let latent_len = u32::try_from(found.latent_len).unwrap_or(u32::MAX);
     let mut importer = Importer {
         net: Net::new(latent_len, classes),

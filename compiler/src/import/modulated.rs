@@ -5,36 +5,19 @@
 //! weights stay constant. The sum of the squares of such weights, which the numbers of the output
 //! come from, is a product of the constant's own sums of squares.
 
-use dreamlet_onnx::graph::{Binary, Graph, Node, Op, Reduction, Value, ValueId};
-use dreamlet_onnx::{Constant, DType, Data};
+use dreamlet_onnx::graph::{Binary, Graph, Node, Op, Reduction, ValueId};
+
+use super::rewriter::{Rewriter, producer};
 
 /// Longest way back to the constant.
 const MAX_STEPS: usize = 16;
 
 /// The graph with such convolutions and sums rewritten; without what is no longer needed.
 pub(super) fn factored(graph: &Graph) -> Graph {
-    let mut made = Rewriter {
-        values: graph.values.clone(),
-        nodes: Vec::new(),
-    };
-    for node in &graph.nodes {
-        if made.conv(graph, node).is_none() && made.sum_of_squares(graph, node).is_none() {
-            made.nodes.push(node.clone());
-        }
-    }
-    let mut needed = vec![false; made.values.len()];
-    needed[graph.image] = true;
-    for node in made.nodes.iter().rev() {
-        if needed[node.output] {
-            node.inputs.iter().for_each(|&input| needed[input] = true);
-        }
-    }
-    made.nodes.retain(|node| needed[node.output]);
-    Graph {
-        values: made.values,
-        nodes: made.nodes,
-        ..graph.clone()
-    }
+    Rewriter::of(graph, |made, node| {
+        made.conv(graph, node)
+            .or_else(|| made.sum_of_squares(graph, node))
+    })
 }
 
 /// A constant in the order of its value, times factors.
@@ -62,7 +45,7 @@ fn scaled(graph: &Graph, id: ValueId, steps: usize) -> Option<Scaled> {
         });
     }
     let steps = steps.checked_sub(1)?;
-    let node = producer(graph, id)?;
+    let node = producer(&graph.nodes, id)?;
     let first = *node.inputs.first()?;
     let from = &graph.value(first)?.shape;
     match &node.op {
@@ -124,7 +107,7 @@ fn scaled(graph: &Graph, id: ValueId, steps: usize) -> Option<Scaled> {
 
 /// What is squared to make value `id`, if it is a constant times factors.
 fn squared(graph: &Graph, id: ValueId) -> Option<(ValueId, Scaled)> {
-    let node = producer(graph, id)?;
+    let node = producer(&graph.nodes, id)?;
     let &[a, b] = node.inputs.as_slice() else {
         return None;
     };
@@ -138,10 +121,6 @@ fn squared(graph: &Graph, id: ValueId) -> Option<(ValueId, Scaled)> {
     };
     let made = by_itself.then(|| scaled(graph, a, MAX_STEPS))??;
     Some((a, made))
-}
-
-fn producer(graph: &Graph, id: ValueId) -> Option<&Node> {
-    graph.nodes.iter().rev().find(|node| node.output == id)
 }
 
 /// The axis, of a result with `rank` of them, that a value of such dimensions varies along: nothing
@@ -168,50 +147,7 @@ fn positions(sizes: &[usize], strides: &[usize]) -> Vec<usize> {
     })
 }
 
-/// The nodes so far. New ones bear the name of the node that they are made for.
-struct Rewriter {
-    values: Vec<Value>,
-    nodes: Vec<Node>,
-}
-
 impl Rewriter {
-    fn constant(&mut self, shape: Vec<usize>, data: Vec<f32>) -> ValueId {
-        self.values.push(Value {
-            dtype: DType::F32,
-            shape: shape.clone(),
-            constant: Some(Constant {
-                shape,
-                data: Data::F32(data),
-            }),
-        });
-        self.values.len() - 1
-    }
-
-    /// Adds a node for `origin` and gives what it makes.
-    fn push(&mut self, origin: &Node, op: Op, inputs: &[ValueId]) -> Option<ValueId> {
-        let of: Vec<&Value> = inputs.iter().map(|&id| &self.values[id]).collect();
-        let (dtype, shape) = op.result(&of)?;
-        self.values.push(Value {
-            dtype,
-            shape,
-            constant: None,
-        });
-        let output = self.values.len() - 1;
-        self.nodes.push(Node {
-            op,
-            inputs: inputs.to_vec(),
-            output,
-            ..origin.clone()
-        });
-        Some(output)
-    }
-
-    /// Makes what was added last the result of `origin`.
-    fn finish(&mut self, origin: &Node) -> Option<()> {
-        self.nodes.last_mut()?.output = origin.output;
-        Some(())
-    }
-
     /// `value` times `factor`, or by it, along `axis` of `value`.
     fn apply(
         &mut self,

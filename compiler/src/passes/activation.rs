@@ -12,6 +12,20 @@ fn takes_activation(op: &Op) -> bool {
     )
 }
 
+/// One activation that does what both do, one after the other.
+fn composed(first: Activation, second: Activation) -> Option<Activation> {
+    use Activation::{Clip, None, Relu};
+    match (first, second) {
+        (None, only) => Some(only),
+        (Relu, Relu) => Some(Relu),
+        (Relu, Clip(low, high)) if high > 0.0 => Some(Clip(low.max(0.0), high)),
+        (Clip(low, high), Clip(least, most)) if low.max(least) < high.min(most) => {
+            Some(Clip(low.max(least), high.min(most)))
+        }
+        _ => Option::None,
+    }
+}
+
 /// Gives an activation to the layer before it, or drops one that does nothing.
 pub(super) fn fuse(net: &mut Net) -> bool {
     for at in 0..net.nodes.len() {
@@ -29,8 +43,10 @@ pub(super) fn fuse(net: &mut Net) -> bool {
             continue;
         };
         let node = &net.nodes[before];
-        if takes_activation(&node.op) && node.activation == Activation::None {
-            net.nodes[before].activation = activation;
+        if let Some(both) = composed(node.activation, activation)
+            && takes_activation(&node.op)
+        {
+            net.nodes[before].activation = both;
             net.nodes[before].output = net.nodes[at].output;
             net.nodes.remove(at);
             return true;

@@ -31,6 +31,9 @@ pub(super) fn clamps(activation: Activation, output: Format) -> bool {
         (Activation::Clip(low, high), Format::Scaled(DType::U8, scale)) => {
             low == 0.0 && f64::from(high) >= scale * 254.5
         }
+        (Activation::Clip(low, high), Format::Scaled(DType::I8, scale)) => {
+            f64::from(low) <= -scale * 126.5 && f64::from(high) >= scale * 126.5
+        }
         _ => false,
     }
 }

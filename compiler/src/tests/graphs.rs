@@ -3,6 +3,7 @@
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::{Op as Layer, StridedKind};
 use dreamlet_runtime::engine::tract::OnnxGenerator;
+use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::latent::Stream;
 
 use super::onnx_builder::{Attr, OnnxBuilder, window};
@@ -321,6 +322,60 @@ fn convolutions_that_an_attention_reads_are_one() {
     assert_eq!(convolutions(&net), 3);
     crate::passes::run_f32(&mut net);
     assert_eq!(convolutions(&net), 1);
+}
+
+/// A value as a quantized file has it: rounded to 8 bits, and back.
+fn fake_quantized(onnx: &mut OnnxBuilder, from: &str, scale: f32, signed: bool) -> String {
+    let scale = onnx.floats(&[], &[scale]);
+    // ONNX's code of int8, of uint8 without it.
+    let signed = signed.then_some(("output_dtype", Attr::Int(3)));
+    let integers = onnx.node(
+        "QuantizeLinear",
+        &[from, &scale],
+        signed.into_iter().collect(),
+    );
+    onnx.node("DequantizeLinear", &[&integers, &scale], vec![])
+}
+
+#[test]
+fn quantized_files_become_int8_layers_with_their_ranges() {
+    let mut onnx = OnnxBuilder::new(10, &[8]).opset(21);
+    let x = fake_quantized(&mut onnx, "latent", 0.03, true);
+    let x = onnx.gemm(&x, 8, 6 * 16);
+    let x = onnx.reshape(&x, &[-1, 6, 4, 4]);
+    let x = onnx.node("Relu", &[&x], vec![]);
+    // What is above 2 is cut off.
+    let x = fake_quantized(&mut onnx, &x, 2.0 / 255.0, false);
+    let x = up(&mut onnx, &x, 6, 3);
+    let x = fake_quantized(&mut onnx, &x, 0.02, true);
+    let x = onnx.node("Tanh", &[&x], vec![]);
+    let file = onnx.file(&x, &[3, 8, 8]);
+    agrees(&file, "quantized");
+    let made = layers(&file, Precision::Int8);
+    let work = |layer: &&Layer| matches!(layer, Layer::Strided(..) | Layer::Affine);
+    assert_eq!(made.iter().find(work), None);
+    let int8 = Options {
+        precision: Precision::Int8,
+        ..options()
+    };
+    let compiled = crate::compile(&file, &int8).unwrap();
+    let quantized = compiled.quantized.unwrap();
+    assert_eq!(quantized.f32_layers(), 0);
+    // The f32 model of the file, with its rounding, is as near: the ranges are the file's.
+    let mut exact =
+        CompiledGenerator::from_bytes(&super::compiled(&file, &options(), "f32")).unwrap();
+    let mut int8 = CompiledGenerator::from_bytes(&compiled.file).unwrap();
+    let mut difference = 0.0;
+    for seed in 0..32 {
+        let mut images = [vec![0.0; 3 * 64], vec![0.0; 3 * 64]];
+        let mut latent = vec![0.0; 8];
+        Stream::new(seed, "latent", 0).fill_normal(&mut latent);
+        exact.generate(&latent, None, &mut images[0]).unwrap();
+        int8.generate(&latent, None, &mut images[1]).unwrap();
+        let pairs = images[0].iter().zip(&images[1]);
+        difference += pairs.map(|(a, b)| (a - b).abs()).sum::<f32>() / (32.0 * 3.0 * 64.0);
+    }
+    assert!(difference < 4.0 / 255.0, "{difference}");
 }
 
 #[test]
