@@ -104,13 +104,13 @@ def measure(dreamlet, entry, folder, place, seconds):
         row[precision] = failed or compare(images, right, precision)
     failed, _ = dreamlet.run("verify", model, *[flag for flag in foreign(entry) if not flag.startswith("--range")])
     row["verify"] = failed or ("right", "")
-    row["times"] = times(dreamlet, model, seconds) if seconds else ("refused", "not measured: --seconds 0")
+    row["times"] = times(dreamlet, model, seconds, foreign(entry)) if seconds else ("refused", "not measured: --seconds 0")
     return row
 
 
-def times(dreamlet, model, seconds):
+def times(dreamlet, model, seconds, flags):
     """Median microseconds of one image on one thread, by engine, or what was refused."""
-    failed, said = dreamlet.run("bench", model, "--only", "sampling", "--seconds", seconds, "--json", timeout=600)
+    failed, said = dreamlet.run("bench", model, "--only", "sampling", "--seconds", seconds, "--json", *flags, timeout=600)
     if failed:
         return failed
     lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]

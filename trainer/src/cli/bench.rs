@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::card::with_card;
 use crate::benchmark::cold::{self, Cold};
 use crate::benchmark::floor::Floor;
 use crate::benchmark::sampling::{self, EngineTimes};
@@ -14,7 +15,10 @@ use crate::config::{Config, Overrides, PRESETS, Source, resolve};
 use crate::device::DeviceChoice;
 use crate::export::{generator, onnx};
 use crate::nets::Generator;
-use dreamlet_compiler::cli::{CliResult, print};
+use dreamlet_compiler::cli::{CliResult, ForeignModelArgs, print};
+use dreamlet_compiler::{Options, card_of};
+use dreamlet_runtime::image::PixelRange;
+use dreamlet_runtime::onnx::{Assumptions, OnnxFile};
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -38,6 +42,8 @@ pub(crate) struct BenchArgs {
     /// One JSON object a line instead of tables
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    foreign: ForeignModelArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -124,10 +130,14 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&str]) -> CliRe
     }
     for file in files {
         let path = Path::new(file);
-        let limits = dreamlet_onnx::Limits::default();
-        let model = dreamlet_onnx::read(path, &limits);
-        let model = model.map_err(|error| format!("{file}: {error}"))?;
+        let assumptions = args.foreign.assumptions();
+        let model = dreamlet_onnx::read(path, &assumptions.limits);
+        let mut model = model.map_err(|error| format!("{file}: {error}"))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        if assumptions != Assumptions::default() {
+            model =
+                described(model, assumptions, &name).map_err(|error| format!("{file}: {error}"))?;
+        }
         models.push((name.into_owned(), model));
     }
     if !args.json {
@@ -148,6 +158,28 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&str]) -> CliRe
         log::warn!("without onnxruntime: {reason}");
     }
     Ok(())
+}
+
+/// The file with a card of what the flags say, which every engine reads.
+fn described(
+    model: Vec<u8>,
+    assumptions: Assumptions,
+    name: &str,
+) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    if OnnxFile::from_bytes(&model, &assumptions)?.card.is_some() {
+        return Ok(model);
+    }
+    let options = Options {
+        // What the pixels are does not change the time.
+        assumptions: Assumptions {
+            range: assumptions.range.or(Some(PixelRange::UNIT)),
+            ..assumptions
+        },
+        name: name.to_owned(),
+        ..Options::default()
+    };
+    let card = card_of(&model, &options)?;
+    Ok(with_card(model, &card)?)
 }
 
 fn show(args: &BenchArgs, name: &str, report: &EngineTimes) -> CliResult {

@@ -7,7 +7,7 @@ use dreamlet_compiler::cli::{CliResult, ForeignModelArgs, print};
 use dreamlet_compiler::{Options, atomic_file::write_atomic, card_of};
 use dreamlet_onnx::proto::{Message as _, ModelProto, StringStringEntryProto};
 use dreamlet_onnx::read;
-use dreamlet_runtime::card::{CARD_KEY, Card};
+use dreamlet_runtime::card::{CARD_KEY, Card, CardError};
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::MAGIC;
 use dreamlet_runtime::onnx::OnnxFile;
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &CardArgs) -> CliResult {
                 ..Options::default()
             };
             let card = card_of(&file, &options).map_err(|error| named(&error))?;
-            write(out, &args.model, file, &card)?;
+            write(out, &args.model, &with_card(file, &card)?)?;
             card
         }
         (Some(card), None) => card,
@@ -68,12 +68,8 @@ pub(crate) fn run(args: &CardArgs) -> CliResult {
     print(&serde_json::to_string_pretty(&value)?)
 }
 
-/// Writes the file with the card behind it: messages one after another are one message.
-fn write(out: &Path, model: &Path, mut file: Vec<u8>, card: &Card) -> CliResult {
-    let same = out.canonicalize().ok().zip(model.canonicalize().ok());
-    if same.is_some_and(|(out, model)| out == model) {
-        return Err("--set would write over the model: name another file".into());
-    }
+/// The ONNX file with the card behind it: messages one after another are one message.
+pub(super) fn with_card(mut file: Vec<u8>, card: &Card) -> Result<Vec<u8>, CardError> {
     let entry = ModelProto {
         metadata_props: vec![StringStringEntryProto {
             key: CARD_KEY.into(),
@@ -82,6 +78,15 @@ fn write(out: &Path, model: &Path, mut file: Vec<u8>, card: &Card) -> CliResult 
         ..ModelProto::default()
     };
     file.extend(entry.encode_to_vec());
-    write_atomic(out, &file).map_err(|error| format!("cannot write {}: {error}", out.display()))?;
+    Ok(file)
+}
+
+/// Writes the file with its card beside the model.
+fn write(out: &Path, model: &Path, file: &[u8]) -> CliResult {
+    let same = out.canonicalize().ok().zip(model.canonicalize().ok());
+    if same.is_some_and(|(out, model)| out == model) {
+        return Err("--set would write over the model: name another file".into());
+    }
+    write_atomic(out, file).map_err(|error| format!("cannot write {}: {error}", out.display()))?;
     Ok(())
 }
