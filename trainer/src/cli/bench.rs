@@ -32,7 +32,7 @@ pub(crate) struct BenchArgs {
     /// Seconds for each line
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// auto, cpu, ndarray, cuda or vulkan, for training
+    /// auto, cpu, ndarray, cuda, wgpu or vulkan, for training
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Load the file in this engine (compiled, tract, onnxruntime), make one image, say what it
@@ -85,7 +85,8 @@ fn time(args: &BenchArgs) -> Duration {
 }
 
 fn bench_training(args: &BenchArgs, configs: &[Config]) -> CliResult {
-    let (device, device_name) = args.device.open()?;
+    let device = args.device.open()?;
+    let device_name = device.to_string();
     let threads = rayon::current_num_threads();
     if !args.json {
         print(&format!(
@@ -99,7 +100,7 @@ fn bench_training(args: &BenchArgs, configs: &[Config]) -> CliResult {
         ))?;
     }
     for config in configs {
-        let Some(times) = training::steps(config, &device, time(args)) else {
+        let Some(times) = training::steps(config, &device.device, time(args)) else {
             continue;
         };
         let batch = config.optimizer.batch;

@@ -40,6 +40,7 @@ pub(crate) fn run(args: &QuickstartArgs) -> CliResult {
     let options = TrainOptions {
         out: args.out.clone(),
         device: DeviceChoice::Auto,
+        trust_device: false,
         stop: stop_on_signal(),
         quiet: false,
     };

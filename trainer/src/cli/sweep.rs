@@ -41,7 +41,7 @@ pub(crate) struct SweepArgs {
     /// Seconds between two looks at a cluster's queue
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     poll: u64,
-    /// Where trials train: auto, cpu, ndarray, cuda or vulkan
+    /// Where trials train: auto, cpu, ndarray, cuda, wgpu or vulkan
     #[arg(long, default_value = "auto", value_parser = device_name)]
     device: String,
     /// Let failed trials go on from where they stand
@@ -135,7 +135,8 @@ fn launcher(args: &SweepArgs, sweep: &Sweep) -> Result<Box<dyn Launcher>, SweepE
     let jobs = args.jobs.map(usize::from);
     Ok(match args.launcher {
         LauncherChoice::Local => {
-            let gpu = cfg!(any(feature = "cuda", feature = "vulkan")) && device != "cpu";
+            let gpu = cfg!(any(feature = "cuda", feature = "wgpu", feature = "vulkan"))
+                && device != "cpu";
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             // Small nets do not keep many cores busy, and two processes on one GPU are in each
             // other's way.

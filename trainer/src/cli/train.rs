@@ -8,7 +8,7 @@ use clap::Args;
 use super::stopped::{INTERRUPTED, stopped};
 use crate::config::{Config, Overrides, Source, is_given, resolve, with_limits};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
-use crate::device::DeviceChoice;
+use crate::device::{self, DeviceChoice};
 use crate::training::{self, Ending, StopFlag, TrainError, TrainOptions, TrainOutcome};
 use dreamlet_compiler::cli::{CliResult, print};
 
@@ -21,7 +21,7 @@ pub(crate) enum TrainVerb {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["preset", "config", "resume"]))]
+#[command(group = clap::ArgGroup::new("what").args(["preset", "config", "resume"]))]
 pub(crate) struct TrainArgs {
     /// A preset; `dreamlet presets` lists them
     preset: Option<String>,
@@ -58,9 +58,12 @@ pub(crate) struct TrainArgs {
     /// Fixes initialization, shuffling and latents
     #[arg(long)]
     seed: Option<u64>,
-    /// auto, cpu, ndarray, cuda or vulkan
+    /// auto, cpu, ndarray, cuda, wgpu or vulkan; wgpu:1 is the second GPU; list says what there is
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+    /// Train on a GPU that does not compute what the CPU computes
+    #[arg(long)]
+    trust_device: bool,
     /// Steps between two measurements of quality, for metrics.jsonl; they pick the best checkpoint
     #[arg(long, value_name = "STEPS")]
     eval_every: Option<u64>,
@@ -100,6 +103,12 @@ fn parse_time(text: &str) -> Result<u64, String> {
 }
 
 pub(crate) fn run(args: &TrainArgs) -> CliResult {
+    if args.device == DeviceChoice::List {
+        return print(&device::list());
+    }
+    if args.preset.is_none() && args.config.is_none() && args.resume.is_none() {
+        return Err("say what to train: a preset (`dreamlet presets` lists them), --config FILE or --resume RUN".into());
+    }
     let mut classes_given = true;
     let mut config = match &args.resume {
         Some(run) => {
@@ -154,6 +163,7 @@ pub(crate) fn run(args: &TrainArgs) -> CliResult {
     let options = TrainOptions {
         out: args.out.clone(),
         device: args.device,
+        trust_device: args.trust_device,
         stop: stop_on_signal(),
         quiet: false,
     };

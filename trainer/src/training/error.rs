@@ -70,6 +70,13 @@ pub enum TrainError {
         path.display()
     )]
     NoSecondStage { path: PathBuf },
+    /// A GPU that computes something else than the CPU.
+    #[error(
+        "{device} does not compute what the CPU computes, from the same bits: {difference}. What it would train cannot be \
+         trusted: take --device cpu, another driver or another build (wgpu, vulkan, cuda), or --trust-device to train all \
+         the same"
+    )]
+    Unequal { device: String, difference: String },
     #[error("another process trains in {}; stop it first", path.display())]
     Busy { path: PathBuf },
     #[error("the checkpoint {} is damaged: {message}", path.display())]

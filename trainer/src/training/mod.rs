@@ -5,6 +5,7 @@ mod batch;
 pub(crate) mod checkpoint;
 mod clock;
 mod diagnostics;
+mod equality;
 mod error;
 mod evaluating;
 mod feed;

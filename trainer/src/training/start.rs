@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::checkpoint;
+use super::equality::Equality;
 use super::error::TrainError;
 use super::run::{RunFolder, environment, read_config, write_config};
 use super::same_data::difference;
@@ -12,6 +13,7 @@ use super::training_loop::{Session, TrainOptions, TrainOutcome};
 use crate::atomic_file::write_atomic;
 use crate::config::{Config, TrainingConfig};
 use crate::data::Dataset;
+use crate::device::OpenDevice;
 use crate::evaluation::classifiable;
 use crate::nets::cpu::simd_width;
 
@@ -24,16 +26,22 @@ pub fn train(
     data: &Dataset,
     options: &TrainOptions,
 ) -> Result<TrainOutcome, TrainError> {
-    let (device, name) = options.device.open()?;
+    let device = options.device.open()?;
     check_data(config, data)?;
+    let state = beginning(config, data, DataMark::of(data));
+    let equality = prove(config, data, options, &state, None, &device)?;
     let mut run = RunFolder::create(&options.out, config)?;
     let file = run.path().join("environment.json");
-    let environment = serde_json::to_vec_pretty(&environment(name)).unwrap_or_default();
+    let environment =
+        serde_json::to_vec_pretty(&environment(&device.to_string())).unwrap_or_default();
     write_atomic(&file, &environment).map_err(TrainError::file(&file, "writing"))?;
     sample_sheets::draw_reals(data, &run.path().join("reals.png"))?;
-    run.log(&format!("new run on {name}"));
-    if name == "cpu" && simd_width() == 1 {
+    run.log(&format!("new run on {device}"));
+    if device.name == "cpu" && simd_width() == 1 {
         run.log("note: this processor has no AVX2 with FMA: training takes many times longer");
+    }
+    if let Some(equality) = &equality {
+        keep(equality, &mut run)?;
     }
     for note in &data.notes {
         run.log(&format!("note: {note}"));
@@ -45,8 +53,46 @@ pub fn train(
             file.reason
         ));
     }
-    let state = beginning(config, data, DataMark::of(data));
-    Session::new(config, data, options, run, &device, state)?.go()
+    Session::new(config, data, options, run, &device.device, state)?.go()
+}
+
+/// Proves that a GPU computes what the CPU computes; nothing is proven of the CPU.
+fn prove(
+    config: &Config,
+    data: &Dataset,
+    options: &TrainOptions,
+    state: &State,
+    from: Option<&checkpoint::Whole>,
+    device: &OpenDevice,
+) -> Result<Option<Equality>, TrainError> {
+    if !device.is_gpu() {
+        return Ok(None);
+    }
+    let found = Equality::of(config, data, state, from, device)?;
+    match found.first_difference() {
+        Some(difference) if !options.trust_device => Err(TrainError::Unequal {
+            device: device.to_string(),
+            difference,
+        }),
+        Some(difference) => {
+            log::warn!("{device} does not compute what the CPU does: {difference}");
+            Ok(Some(found))
+        }
+        None => {
+            if !options.quiet {
+                log::info!("{found}");
+            }
+            Ok(Some(found))
+        }
+    }
+}
+
+/// Keeps what was proven in the run's folder.
+fn keep(equality: &Equality, run: &mut RunFolder) -> Result<(), TrainError> {
+    run.log(&equality.to_string());
+    let file = run.path().join("equality.json");
+    let text = serde_json::to_vec_pretty(equality).unwrap_or_default();
+    write_atomic(&file, &text).map_err(TrainError::file(&file, "writing"))
 }
 
 /// Where a run begins.
@@ -72,7 +118,7 @@ pub(crate) fn resume(
     data: &Dataset,
     options: &TrainOptions,
 ) -> Result<TrainOutcome, TrainError> {
-    let (device, name) = options.device.open()?;
+    let device = options.device.open()?;
     let former = read_config(path)?;
     let mut run = RunFolder::open(path)?;
     let (newest, _) = checkpoint::newest(path)?;
@@ -87,6 +133,13 @@ pub(crate) fn resume(
         });
     }
     check_data(config, data)?;
+    let equality = match &newest {
+        Some(whole) => prove(config, data, options, &whole.1, Some(whole), &device)?,
+        None => {
+            let state = beginning(config, data, mark.clone());
+            prove(config, data, options, &state, None, &device)?
+        }
+    };
     // Only from here on is anything of the run changed.
     for line in checkpoint::tidy(path)? {
         run.log(&line);
@@ -114,9 +167,12 @@ pub(crate) fn resume(
         log::info!("{line}");
         beginning(config, data, mark)
     };
-    run.log(&format!("resumed at step {} on {name}", state.step));
+    run.log(&format!("resumed at step {} on {device}", state.step));
     run.rewind(state.step)?;
-    let mut session = Session::new(config, data, options, run, &device, state)?;
+    if let Some(equality) = &equality {
+        keep(equality, &mut run)?;
+    }
+    let mut session = Session::new(config, data, options, run, &device.device, state)?;
     if let Some(newest) = &newest {
         session.load(newest)?;
     }

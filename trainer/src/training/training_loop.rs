@@ -33,6 +33,8 @@ pub struct TrainOptions {
     pub out: PathBuf,
     /// Where tensors live.
     pub device: DeviceChoice,
+    /// Trains on a GPU that does not compute what the CPU computes, too.
+    pub trust_device: bool,
     /// Ends the run early.
     pub stop: StopFlag,
     /// No progress on standard error.

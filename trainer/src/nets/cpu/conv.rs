@@ -363,8 +363,22 @@ fn weight_grad(big: &FlexTensor, small: &FlexTensor, geometry: &Geometry) -> Fle
         .collect();
     let total = total(&sums, rows * small_channels);
     let out = weight_from_matrix(&total, small_channels, channels, geometry.taps());
+    #[cfg(test)]
+    let out = faulty(out, small_channels);
     tensor(
         out,
         [small_channels, channels, geometry.kernel, geometry.kernel],
     )
+}
+
+/// For a test: the fault is in gradients of weights with so many channels.
+#[cfg(test)]
+pub(crate) static FAULTY: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+#[cfg(test)]
+fn faulty(mut gradient: Vec<f32>, channels: usize) -> Vec<f32> {
+    if FAULTY.load(std::sync::atomic::Ordering::Relaxed) == channels {
+        gradient.iter_mut().for_each(|x| *x *= 1.01);
+    }
+    gradient
 }

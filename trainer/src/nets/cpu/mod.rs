@@ -31,6 +31,8 @@ mod tests;
 pub(super) use activation::{activate, leaky_relu};
 pub(super) use batch_norm::batch_norm;
 pub(super) use bias_leaky_relu::bias_leaky_relu;
+#[cfg(test)]
+pub(crate) use conv::FAULTY;
 pub(super) use conv::{conv_transpose2d, conv2d};
 pub(crate) use elbo_terms::{bernoulli, divergences, reparameterize};
 pub(super) use geometry::Geometry;
