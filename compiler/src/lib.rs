@@ -100,10 +100,11 @@ pub struct Compiled {
 pub fn compile(file: &[u8], options: &Options) -> Result<Compiled, CompileError> {
     let file = OnnxFile::from_bytes(file, &options.assumptions)?;
     let facts = options.assumptions.facts(&file)?;
-    let original = import::import(&file.graph, facts.classes, options.precision)?;
+    let is_float = options.precision != Precision::Int8;
+    let original = import::import(&file.graph, facts.classes, is_float)?;
     let mut net = original.clone();
     passes::run(&mut net);
-    if options.precision != Precision::Int8 {
+    if is_float {
         passes::run_f32(&mut net);
     }
     if file.graph.inspection.work <= interpreter::MOST_WORK {

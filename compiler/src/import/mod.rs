@@ -21,27 +21,27 @@ pub(crate) mod value;
 use dreamlet_onnx::CheckedGraph;
 use dreamlet_onnx::graph::Op;
 
+use super::CompileError;
 use super::ir::Net;
-use super::{CompileError, Precision};
 use class::ClassTables;
 use importer::Importer;
 use node::NodeReader;
 use value::{Order, PlacedTensor};
 
-/// Reads a model that has been checked; it has `classes` classes. For int8, files that are quantized
-/// already are not rounded.
+/// Reads a model that has been checked; it has `classes` classes. `rounds` is whether a file that is
+/// quantized already rounds as it says; for int8 the device rounds instead.
 ///
 /// # Errors
 /// [`CompileError::Node`] names the first node that has no layer on the device.
 pub(crate) fn import(
     checked: &CheckedGraph,
     classes: usize,
-    precision: Precision,
+    rounds: bool,
 ) -> Result<Net, CompileError> {
     let found = &checked.inspection;
-    let graph = &match precision {
-        Precision::Int8 => modulated::factored(&fake_quant::unrounded(&checked.graph)),
-        Precision::F32 | Precision::F16 => modulated::factored(&checked.graph),
+    let graph = &match rounds {
+        true => modulated::factored(&checked.graph),
+        false => modulated::factored(&fake_quant::unrounded(&checked.graph)),
     };
     let latent_len = u32::try_from(found.latent_len).unwrap_or(u32::MAX);
     let mut importer = Importer {

@@ -46,7 +46,7 @@ pub(super) fn networks(file: &[u8]) -> (Net, Net) {
     let options = options();
     let file = OnnxFile::from_bytes(file, &options.assumptions).unwrap();
     let facts = options.assumptions.facts(&file).unwrap();
-    let net = import::import(&file.graph, facts.classes, Precision::F32).unwrap();
+    let net = import::import(&file.graph, facts.classes, true).unwrap();
     let mut rewritten = net.clone();
     passes::run(&mut rewritten);
     (net, rewritten)

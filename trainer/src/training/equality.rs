@@ -84,7 +84,7 @@ impl Equality {
                 checkpoint::load(folder, state, &mut learner)?;
             }
             Outcome::of(&config, state, &mut learner, &batch, &device)
-                .map_err(|reason| TrainError::Evaluation(reason))
+                .map_err(TrainError::Evaluation)
         });
         let found = Self::between(&config, &right?, &found?);
         Ok(Self {
@@ -165,7 +165,7 @@ impl Equality {
     /// Where the device first computes something else, in the order of the computation: forwards,
     /// losses, then gradients from the last layer back.
     pub(crate) fn first_difference(&self) -> Option<String> {
-        let differs = |x: f64| !(x <= self.tolerance);
+        let differs = |x: f64| x > self.tolerance || x.is_nan();
         if differs(self.images) {
             let statistic = |one: &&ParameterDifference| one.gradient.is_none();
             let mut statistics = self.parameters.iter().filter(statistic);
