@@ -232,7 +232,7 @@ fn terms_of_the_evidence_bound_equal_burns_with_their_gradients() {
 
 #[test]
 fn a_weight_over_its_singular_value_equals_burns_with_its_gradient() {
-    for [rows, columns] in [[1, 7], [6, 5], [300, 90], [9, 20_000]] {
+    for [rows, columns] in [[1, 7], [6, 5], [300, 90], [784, 256], [9, 20_000]] {
         let weight = elements(440, [rows, columns]);
         let left = elements(441, [1, rows]).detach();
         let fixed = weight.clone().detach();
@@ -257,7 +257,13 @@ fn an_average_moves_by_its_share() {
 
 #[test]
 fn products_of_matrices_equal_burns_with_their_gradients() {
-    for [rows, inputs, outputs] in [[1, 1, 1], [5, 300, 33], [130, 784, 20], [37, 64, 1000]] {
+    for [rows, inputs, outputs] in [
+        [1, 1, 1],
+        [5, 300, 33],
+        [130, 784, 20],
+        [128, 784, 256],
+        [37, 64, 1000],
+    ] {
         let x = elements(460, [rows, inputs]);
         let weight = elements(461, [inputs, outputs]);
         let pair = [
