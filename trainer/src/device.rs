@@ -269,7 +269,10 @@ pub(crate) fn list() -> String {
             lines.push(format!("{name:<9} not in this build: --features {name}"));
             continue;
         }
-        let found = said(|| gpu.devices().len()).unwrap_or(0);
+        let found = said(|| gpu.devices().len()).unwrap_or_else(|reason| {
+            lines.push(format!("{name:<9} {reason}"));
+            0
+        });
         if found == 0 {
             lines.push(format!("{name:<9} none found"));
         }

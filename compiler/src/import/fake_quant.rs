@@ -9,9 +9,7 @@ use super::rewriter::{Rewriter, producer};
 /// The graph without rounding to quantized values.
 pub(super) fn unrounded(graph: &Graph) -> Graph {
     Rewriter::of(graph, |made, node| {
-        made.clipped(node)
-            .or_else(|| made.centred(node))
-            .or_else(|| made.scaled_back(node))
+        made.clipped(node).or_else(|| made.scaled_back(node))
     })
 }
 
@@ -54,32 +52,21 @@ impl Rewriter {
         self.finish(node)
     }
 
-    /// `x + zero_point - zero_point`.
-    fn centred(&mut self, node: &Node) -> Option<()> {
-        let (Op::Binary(Binary::Sub), &[sum, number]) = (&node.op, node.inputs.as_slice()) else {
-            return None;
-        };
-        let (x, zero_point) = self.with_number(sum, Binary::Add)?;
-        if self.number(number)?.to_bits() != zero_point.to_bits() {
-            return None;
-        }
-        let shape = self.values.get(x)?.shape.clone();
-        self.push(node, Op::Reshape(shape), &[x])?;
-        self.finish(node)
-    }
-
-    /// `clip(x / scale) * scale`, clipped to as many times as much.
+    /// `(clip(x / scale) + zero_point - zero_point) * scale`: `x`, clipped to as many times as much.
     fn scaled_back(&mut self, node: &Node) -> Option<()> {
-        let (Op::Binary(Binary::Mul), &[mut clipped, scale]) = (&node.op, node.inputs.as_slice())
+        let (Op::Binary(Binary::Mul), &[centred, scale]) = (&node.op, node.inputs.as_slice())
         else {
             return None;
         };
         let scale = self.number(scale)?;
-        let mut before = producer(&self.nodes, clipped)?;
-        if matches!(before.op, Op::Reshape(_)) {
-            clipped = *before.inputs.first()?;
-            before = producer(&self.nodes, clipped)?;
-        }
+        let clipped = match self.with_number(centred, Binary::Sub) {
+            None => centred,
+            Some((sum, less)) => {
+                let (clipped, more) = self.with_number(sum, Binary::Add)?;
+                (more.to_bits() == less.to_bits()).then_some(clipped)?
+            }
+        };
+        let before = producer(&self.nodes, clipped)?;
         let Op::Unary(Unary::Clip(low, high)) = before.op else {
             return None;
         };

@@ -8,6 +8,8 @@
 use dreamlet_onnx::graph::{Binary, Graph, Node, Op, Reduction, ValueId};
 
 use super::rewriter::{Rewriter, producer};
+use super::value::View;
+use crate::ir::Walk;
 
 /// Longest way back to the constant.
 const MAX_STEPS: usize = 16;
@@ -73,10 +75,13 @@ fn scaled(graph: &Graph, id: ValueId, steps: usize) -> Option<Scaled> {
             for axis in made.factors.iter_mut().filter_map(|f| f.axis.as_mut()) {
                 *axis = order.iter().position(|from| from == axis)?;
             }
-            let own = strides(from);
+            let own = View::row_major(from).strides;
             let sizes: Vec<usize> = order.iter().map(|&axis| from[axis]).collect();
-            let steps: Vec<usize> = order.iter().map(|&axis| own[axis]).collect();
-            let places = positions(&sizes, &steps);
+            let turned = Walk {
+                first: 0,
+                strides: order.iter().map(|&axis| own[axis]).collect(),
+            };
+            let places = turned.positions(&sizes);
             made.constant = places.iter().map(|&at| made.constant[at]).collect();
             Some(made)
         }
@@ -131,20 +136,6 @@ fn only_axis(dims: &[usize], rank: usize) -> Option<Option<usize>> {
     let mut varies = (0..dims.len()).filter(|&axis| dims[axis] > 1);
     let axis = varies.next().map(|axis| axis + missing);
     varies.next().is_none().then_some(axis)
-}
-
-fn strides(dims: &[usize]) -> Vec<usize> {
-    let inner = |axis: usize| dims[axis + 1..].iter().product();
-    (0..dims.len()).map(inner).collect()
-}
-
-/// Places of all elements, the last dimension fastest.
-fn positions(sizes: &[usize], strides: &[usize]) -> Vec<usize> {
-    let axes = sizes.iter().zip(strides);
-    axes.fold(vec![0], |all, (&size, &stride)| {
-        let steps = |from: usize| (0..size).map(move |i| from + i * stride);
-        all.into_iter().flat_map(steps).collect()
-    })
 }
 
 impl Rewriter {
@@ -213,15 +204,18 @@ impl Rewriter {
         // A matrix, its columns along the axis.
         let rows: Vec<usize> = (0..dims.len()).filter(|at| !axes.contains(at)).collect();
         let columns = dims[axis];
-        let mut walk = vec![0; dims.len()];
-        walk[axis] = 1;
+        let mut walk = Walk {
+            first: 0,
+            strides: vec![0; dims.len()],
+        };
+        walk.strides[axis] = 1;
         let mut count = 1;
         for &row in rows.iter().rev() {
-            walk[row] = count * columns;
+            walk.strides[row] = (count * columns) as i64;
             count *= dims[row];
         }
         let mut sums = vec![0.0f64; count * columns];
-        for (x, at) in made.constant.iter().zip(positions(&dims, &walk)) {
+        for (x, at) in made.constant.iter().zip(walk.positions(&dims)) {
             sums[at] += f64::from(*x) * f64::from(*x);
         }
         let sums = sums.into_iter().map(|sum| sum as f32).collect();

@@ -77,9 +77,10 @@ impl Rewriter {
         Some(output)
     }
 
-    /// Makes what was added last the result of `origin`.
+    /// Makes what was added last the result of `origin`, if it has the shape of that.
     pub(super) fn finish(&mut self, origin: &Node) -> Option<()> {
-        self.nodes.last_mut()?.output = origin.output;
-        Some(())
+        let made = self.nodes.last_mut()?;
+        let same = self.values[made.output].shape == self.values[origin.output].shape;
+        same.then(|| made.output = origin.output)
     }
 }

@@ -16,6 +16,9 @@ fn join_at(net: &mut Net, at: usize) -> Option<()> {
         return None;
     };
     let geometry = *geometry;
+    if geometry.groups != 1 {
+        return None;
+    }
     let alike: Vec<usize> = (at..net.nodes.len())
         .filter(|&other| {
             let (first, node) = (&net.nodes[at], &net.nodes[other]);
@@ -25,7 +28,7 @@ fn join_at(net: &mut Net, at: usize) -> Option<()> {
                 && only_strided(net, node.output)
         })
         .collect();
-    if alike.len() < 2 || alike[0] != at || geometry.groups != 1 {
+    if alike.len() < 2 || alike[0] != at {
         return None;
     }
     let (mut all, mut biases) = (Vec::new(), Vec::new());

@@ -338,6 +338,25 @@ fn fake_quantized(onnx: &mut OnnxBuilder, from: &str, scale: f32, signed: bool) 
 }
 
 #[test]
+fn quantized_values_may_be_reshaped_between() {
+    let mut onnx = OnnxBuilder::new(11, &[8]).opset(21);
+    let x = onnx.gemm("latent", 8, 2 * 16);
+    let scale = onnx.floats(&[], &[0.05]);
+    let signed = vec![("output_dtype", Attr::Int(3))];
+    let integers = onnx.node("QuantizeLinear", &[&x, &scale], signed);
+    let integers = onnx.reshape(&integers, &[-1, 2, 4, 4]);
+    let x = onnx.node("DequantizeLinear", &[&integers, &scale], vec![]);
+    let x = up(&mut onnx, &x, 2, 3);
+    let file = onnx.file(&x, &[3, 8, 8]);
+    agrees(&file, "reshaped");
+    let made = layers(&file, Precision::Int8);
+    assert!(
+        made.iter()
+            .any(|layer| matches!(layer, Layer::Conv(_) | Layer::Col2ImConv(_)))
+    );
+}
+
+#[test]
 fn quantized_files_become_int8_layers_with_their_ranges() {
     let mut onnx = OnnxBuilder::new(10, &[8]).opset(21);
     let x = fake_quantized(&mut onnx, "latent", 0.03, true);

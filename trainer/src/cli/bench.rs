@@ -12,7 +12,7 @@ use crate::benchmark::floor::Floor;
 use crate::benchmark::sampling::{self, EngineTimes};
 use crate::benchmark::training;
 use crate::config::{Config, Overrides, PRESETS, Source, resolve};
-use crate::device::DeviceChoice;
+use crate::device::{self, DeviceChoice};
 use crate::export::{generator, onnx};
 use crate::nets::Generator;
 use dreamlet_compiler::cli::{CliResult, ForeignModelArgs, print};
@@ -55,6 +55,9 @@ enum Part {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> CliResult {
+    if args.device == DeviceChoice::List {
+        return print(&device::list());
+    }
     if let (Some(engine), [file]) = (&args.cold, args.what.as_slice()) {
         let cold = cold::here(engine, Path::new(file))?;
         return print(&serde_json::to_string(&cold)?);

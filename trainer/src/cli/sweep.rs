@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 
 use super::stopped::{Stopped, stopped};
-use crate::device::DeviceChoice;
+use crate::device::{self, DeviceChoice};
 use crate::sweep::launcher::{Job, Launcher, Local, Slurm, WorkerResult};
 use crate::sweep::trial::best;
 use crate::sweep::{
@@ -65,7 +65,7 @@ pub(crate) struct WorkerArgs {
 }
 
 /// A device's name, checked now and handed on as it is.
-fn device_name(text: &str) -> Result<String, crate::device::DeviceError> {
+fn device_name(text: &str) -> Result<String, device::DeviceError> {
     text.parse::<DeviceChoice>()?;
     Ok(text.to_owned())
 }
@@ -108,7 +108,11 @@ pub(crate) fn run(args: &SweepArgs) -> CliResult {
     if args.dry_run {
         return plan(&Spec::read(&args.sweep)?);
     }
-    args.device.parse::<DeviceChoice>()?.open()?;
+    let device: DeviceChoice = args.device.parse()?;
+    if device == DeviceChoice::List {
+        return print(&device::list());
+    }
+    device.open()?;
     let folder = match &args.out {
         Some(folder) => folder.clone(),
         None => Path::new("sweeps").join(args.sweep.file_stem().unwrap_or_default()),

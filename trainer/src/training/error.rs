@@ -77,6 +77,9 @@ pub enum TrainError {
          the same"
     )]
     Unequal { device: String, difference: String },
+    /// The step that a GPU is proven by does not work.
+    #[error("{device} cannot be compared with the CPU: {reason}. Take --device cpu")]
+    Unproven { device: String, reason: String },
     #[error("another process trains in {}; stop it first", path.display())]
     Busy { path: PathBuf },
     #[error("the checkpoint {} is damaged: {message}", path.display())]

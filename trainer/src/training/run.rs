@@ -197,6 +197,9 @@ pub(super) fn write_config(path: &Path, config: &Config) -> Result<(), TrainErro
     write_atomic(&file, config.to_toml()?.as_bytes()).map_err(TrainError::file(&file, "writing"))
 }
 
+/// The version of burn.
+pub(super) const BURN: &str = "0.22";
+
 /// What the run was made with, the file `environment.json`.
 pub(crate) fn environment(device: &str) -> serde_json::Value {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -204,7 +207,7 @@ pub(crate) fn environment(device: &str) -> serde_json::Value {
     let cpu = model.and_then(|line| Some(line.split_once(':')?.1.trim()));
     serde_json::json!({
         "dreamlet": env!("CARGO_PKG_VERSION"),
-        "burn": "0.22",
+        "burn": BURN,
         "os": std::env::consts::OS,
         "architecture": std::env::consts::ARCH,
         "cpu": cpu,
