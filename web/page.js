@@ -37,7 +37,14 @@ let walking = false;
 
 const classOf = (seed) => (classes === 0 ? -1 : wanted >= 0 ? wanted : Number(seed % BigInt(classes)));
 const truncation = () => (Number(byId("variety").value) >= ALL ? undefined : Number(byId("variety").value));
-const latentOf = (seed) => generator.latent(BigInt.asUintN(64, seed), truncation());
+const plainLatentOf = (seed) => generator.latent(BigInt.asUintN(64, seed), truncation());
+const directions = (card.directions ?? []).filter(({ vector }) => vector?.length === generator.latentLength);
+/** Standard deviations along each direction of the card. */
+const steps = directions.map(() => 0);
+const deviation = generator.uniform ? Math.sqrt(1 / 3) : 1;
+const moved = (latent) =>
+  latent.map((value, i) => directions.reduce((sum, { vector }, k) => sum + steps[k] * deviation * vector[i], value));
+const latentOf = (seed) => moved(plainLatentOf(seed));
 
 function drawGrid() {
   const context = grid.getContext("2d");
@@ -83,7 +90,7 @@ function walk(begin) {
     const way = (now - begin) / STRIDE;
     const step = Math.floor(way);
     const seed = shown.seed + BigInt(step);
-    const latent = between(latentOf(seed), latentOf(seed + 1n), Math.max(0, way - step));
+    const latent = moved(between(plainLatentOf(seed), plainLatentOf(seed + 1n), Math.max(0, way - step)));
     const of = wanted >= 0 ? wanted : shown.of;
     large.getContext("2d").putImageData(generator.image(latent, of), 0, 0);
     tell(`between seeds ${seed} and ${seed + 1n}${classes > 0 ? `, class ${names[of]}` : ""}`);
@@ -120,6 +127,18 @@ for (const [i, name] of classes > 0 ? [[-1, "all"], ...names.entries()] : []) {
   byId("classes").append(button);
 }
 byId("classes").hidden = classes === 0;
+for (const [k, { name }] of directions.entries()) {
+  const label = document.createElement("label");
+  const slider = document.createElement("input");
+  Object.assign(slider, { type: "range", min: -3, max: 3, step: 0.1, value: 0 });
+  slider.addEventListener("input", () => {
+    steps[k] = Number(slider.value);
+    draw();
+  });
+  label.append(name, slider);
+  byId("moves").append(label);
+}
+byId("moves").hidden = directions.length === 0;
 byId("seed").addEventListener("input", ({ target }) => {
   if (!/^\d+$/.test(target.value)) return;
   first = BigInt.asUintN(64, BigInt(target.value));

@@ -26,6 +26,7 @@ pub(crate) fn write(
     let json = card.to_json().map_err(CompileError::Card)?;
     let mut section = Vec::new();
     let mut records = Vec::new();
+    let mut version = 1;
     for step in &lowered.steps {
         let packed = match (&step.packed, &step.weights) {
             (Some(packed), _) => Some(packed.clone()),
@@ -38,12 +39,12 @@ pub(crate) fn write(
         };
         let mut record = [0; LAYER_LEN];
         layer.emit(&mut record);
+        version = version.max(layer.version());
         records.extend_from_slice(&record);
     }
     let begin = (HEADER_LEN + records.len() + json.len()).next_multiple_of(ALIGNMENT);
-    let versions = lowered.steps.iter().map(|step| step.op.version());
     let mut header = Header {
-        version: versions.max().unwrap_or(1),
+        version,
         file_len: offset("the file", begin + section.len())?,
         checksum: 0,
         scratch_len: plan.len,
@@ -168,11 +169,13 @@ fn layer(
     let mut add = |bytes: &[u8]| add(section, bytes);
     let (mut weights, mut requantization) = (None, None);
     if let Some(packed) = packed {
-        weights = Some(Weights {
-            dtype: packed.dtype,
-            offset: add(&packed.weights)?,
-            bias: packed.bias.map(|bias| add(&bias)).transpose()?,
-        });
+        if !packed.weights.is_empty() {
+            weights = Some(Weights {
+                dtype: packed.dtype,
+                offset: add(&packed.weights)?,
+                bias: packed.bias.map(|bias| add(&bias)).transpose()?,
+            });
+        }
         if let Some(how) = packed.requantization {
             requantization = Some(Requantization {
                 multipliers: add(&how.multipliers)?,

@@ -122,6 +122,16 @@ fn compute(net: &Net, node: &NetNode, values: &[Vec<f64>], class: usize) -> Vec<
             let factors = [to.height / from.height, to.width / from.width];
             at(x, *from, row / factors[0], column / factors[1], channel)
         }),
+        (Op::Bilinear, [(x, from)]) => each(to, |row, column, channel| {
+            let [rows, columns] = [doubled(row, from.height), doubled(column, from.width)];
+            let pairs = rows
+                .iter()
+                .flat_map(|y| columns.iter().map(move |x| (y, x)));
+            let parts = pairs.map(|(&(row, down), &(column, along))| {
+                down * along * at(x, *from, row, column, channel)
+            });
+            parts.sum()
+        }),
         (Op::Strided(works), _) => {
             let mut made = vec![0.0; len(to)];
             for work in works {
@@ -145,6 +155,16 @@ fn compute(net: &Net, node: &NetNode, values: &[Vec<f64>], class: usize) -> Vec<
 
 fn at(x: &[f64], shape: HwcShape, row: u32, column: u32, channel: u32) -> f64 {
     x[((row * shape.width + column) * shape.channels + channel) as usize]
+}
+
+/// The two input positions and their weights of position `at` of a doubled side.
+fn doubled(at: u32, side: u32) -> [(u32, f64); 2] {
+    let beside = if at.is_multiple_of(2) {
+        (at / 2).saturating_sub(1)
+    } else {
+        (at / 2 + 1).min(side.saturating_sub(1))
+    };
+    [(at / 2, 0.75), (beside, 0.25)]
 }
 
 fn each(shape: HwcShape, f: impl Fn(u32, u32, u32) -> f64) -> Vec<f64> {

@@ -41,6 +41,8 @@ pub(crate) enum Op {
     Binary(BinaryKind, Broadcast),
     /// Each pixel repeated by whole factors.
     Nearest,
+    /// Each pixel becomes four, by bilinear interpolation with half pixels; the edge goes on outside.
+    Bilinear,
     /// A border of this element; so many rows above and columns left.
     Pad([u32; 2], f32),
     /// The channels of all inputs one after the other.

@@ -35,12 +35,13 @@
 //! [`cli`]. Without it the library does not depend on clap.
 
 pub mod atomic_file;
+pub mod boards;
+mod budget;
 mod card;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod emit;
 mod error;
-pub mod estimates;
 mod import;
 mod interpreter;
 mod ir;
@@ -64,6 +65,7 @@ use dreamlet_runtime::generator::Generator as _;
 use dreamlet_runtime::latent::Distribution;
 use dreamlet_runtime::onnx::{Difference, Facts, OnnxFile, ReferenceImage};
 
+pub use budget::{Budget, BudgetError};
 pub use card::card_of;
 pub use error::CompileError;
 pub use options::{Options, Precision, QuantizeOptions};

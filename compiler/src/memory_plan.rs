@@ -88,7 +88,11 @@ fn share(lowered: &Lowered, lives: &mut [Option<Life>]) -> Vec<usize> {
     for (at, step) in lowered.steps.iter().enumerate() {
         let in_place = matches!(
             step.op,
-            Layer::Activate | Layer::Affine | Layer::Prelu | Layer::Binary(..)
+            Layer::Activate
+                | Layer::Affine
+                | Layer::Prelu
+                | Layer::Binary(..)
+                | Layer::QuantizedAdd(_)
         );
         let (Operand::Buffer { index: output, .. }, true) = (step.output, in_place) else {
             continue;

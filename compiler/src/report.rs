@@ -7,7 +7,7 @@ use dreamlet_runtime::engine::compiled::format::{
 };
 use dreamlet_runtime::engine::compiled::{col2im_scratch, upsample_scratch};
 
-use super::estimates::BOARDS;
+use super::boards::{BOARDS, Board};
 use super::lower::products;
 use super::steps::{Lowered, Step};
 use super::upsample;
@@ -73,6 +73,7 @@ impl CostReport {
                     upsample_scratch(layer.input_shape, layer.output_shape).unwrap_or(0)
                 }
                 Op::Binary(..) => size(layer.input_shape, 4),
+                Op::QuantizedAdd(_) => size(layer.input_shape, 1),
                 _ => 0,
             };
             let input = in_scratch(
@@ -115,6 +116,20 @@ impl CostReport {
     #[must_use]
     pub fn multiplications(&self) -> u64 {
         self.lines.iter().map(|line| line.multiplications).sum()
+    }
+
+    /// Bytes of memory for an image of 8-bit pixels.
+    #[must_use]
+    pub fn ram(&self) -> u64 {
+        self.rows_scratch + self.image
+    }
+
+    /// Milliseconds for an image on a board, as estimated.
+    #[must_use]
+    pub fn milliseconds(&self, board: &Board) -> f64 {
+        let int8 = self.lines.iter().filter(|line| line.int8);
+        let int8: u64 = int8.map(|line| line.multiplications).sum();
+        board.milliseconds(self.multiplications() - int8, int8)
     }
 }
 
@@ -163,6 +178,7 @@ fn multiplications(layer: &Layer) -> u64 {
             upsample::products(from) * u64::from(from.channels) * u64::from(to.channels)
         }
         Op::Affine | Op::Prelu | Op::Binary(..) => to.len(),
+        Op::QuantizedAdd(_) => 2 * to.len(),
         Op::Bilinear(_) => 4 * to.len(),
         _ => 0,
     }
@@ -189,6 +205,7 @@ fn kind(layer: &Layer) -> String {
         Op::Affine => "scale and shift".into(),
         Op::Prelu => "PReLU".into(),
         Op::Binary(kind, _) => format!("{kind:?}").to_lowercase(),
+        Op::QuantizedAdd(_) => "add".into(),
         Op::Nearest => "nearest".into(),
         Op::Bilinear(_) => "bilinear".into(),
         Op::DepthToSpace(_) => "depth to space".into(),
@@ -257,26 +274,24 @@ impl fmt::Display for CostReport {
             f,
             "\nflash {} bytes; RAM {} bytes: scratch {}, image {} as 8-bit pixels (f32: {} and {}; row by row: {} and a row)",
             self.flash,
-            self.rows_scratch + self.image,
+            self.ram(),
             self.rows_scratch,
             self.image,
             self.scratch,
             4 * self.image,
             self.rows_scratch
         )?;
-        let count = self.multiplications();
-        let int8 = self.lines.iter().filter(|line| line.int8);
-        let int8: u64 = int8.map(|line| line.multiplications).sum();
         write!(
             f,
-            "{count} multiplications an image. Estimated from their number and assumed cycles for each, not measured:"
+            "{} multiplications an image. Estimated from their number and assumed cycles for each, not measured:",
+            self.multiplications()
         )?;
         for board in BOARDS {
             write!(
                 f,
                 "\n  {:44} {:>10.1} ms",
                 board.name,
-                board.milliseconds(count - int8, int8)
+                self.milliseconds(&board)
             )?;
         }
         Ok(())

@@ -80,7 +80,7 @@ pub(crate) fn bytes(shape: HwcShape, dtype: DType) -> u64 {
     shape.len() * dtype.size() as u64
 }
 
-/// The bytes of a layer's weights and biases.
+/// The bytes of a layer's weights and biases; of a sum of bytes, which has none, its multipliers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Packed {
     pub(crate) dtype: DType,

@@ -11,7 +11,8 @@ use thiserror::Error;
 /// What `--device` takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A GPU that this build can open, if it is a card and not software; else the CPU.
+    /// A GPU that this build can open, if it is a card and not software; else the CPU. The program
+    /// then trains on whichever is faster.
     #[default]
     Auto,
     /// burn-flex, always there.
@@ -47,7 +48,9 @@ pub enum DeviceError {
     )]
     Unknown(String),
     #[error(
-        "this build has no {0} device; build with `cargo build --release -p dreamlet-trainer --features {0}`, or take --device cpu"
+        "this build has no {name} device; build with `cargo build --release -p dreamlet-trainer --features {name}`{more}, or take --device cpu",
+        name = .0,
+        more = more_to_build(.0)
     )]
     NotBuilt(&'static str),
     #[error(
@@ -58,6 +61,14 @@ pub enum DeviceError {
         /// The driver's words.
         reason: String,
     },
+}
+
+/// What else the build of a feature needs, in words.
+fn more_to_build(feature: &str) -> &'static str {
+    match feature {
+        "cuda" => " (it downloads LLVM; scripts/setup-cuda.sh takes it from PyPI instead)",
+        _ => "",
+    }
 }
 
 impl Gpu {
@@ -73,19 +84,19 @@ impl Gpu {
     const fn is_built(self) -> bool {
         match self {
             Self::Cuda => cfg!(feature = "cuda"),
-            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Wgpu => cfg!(feature = "wgpu-untuned"),
             Self::Vulkan => cfg!(feature = "vulkan"),
         }
     }
 
     /// The devices that it finds. Whether they work shows only when they compute.
     fn devices(self) -> Vec<Device> {
-        #[cfg(any(feature = "cuda", feature = "wgpu", feature = "vulkan"))]
+        #[cfg(any(feature = "cuda", feature = "wgpu-untuned", feature = "vulkan"))]
         use burn::tensor::DeviceType;
         match self {
             #[cfg(feature = "cuda")]
             Self::Cuda => Device::enumerate(DeviceType::Cuda).into_iter().collect(),
-            #[cfg(feature = "wgpu")]
+            #[cfg(feature = "wgpu-untuned")]
             Self::Wgpu => Device::enumerate(DeviceType::Wgpu).into_iter().collect(),
             #[cfg(feature = "vulkan")]
             Self::Vulkan => Device::enumerate(DeviceType::Vulkan).into_iter().collect(),
@@ -131,7 +142,7 @@ impl Gpu {
 
 /// A device's own name, and whether it is a card.
 fn hardware(device: &Device) -> (String, bool) {
-    #[cfg(any(feature = "cuda", feature = "wgpu", feature = "vulkan"))]
+    #[cfg(any(feature = "cuda", feature = "wgpu-untuned", feature = "vulkan"))]
     if let Some(identity) = device.identity() {
         return (identity.name, identity.physical.is_some());
     }
@@ -165,6 +176,10 @@ impl OpenDevice {
     /// Whether it is a GPU, or what says that it is one.
     pub(crate) fn is_gpu(&self) -> bool {
         !self.hardware.is_empty()
+    }
+
+    pub(crate) fn is_cuda(&self) -> bool {
+        self.name.starts_with(Gpu::Cuda.name())
     }
 }
 
@@ -212,9 +227,9 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// What `open` gives, or what was said where it panics, on whatever thread: drivers that are missing
-/// show by a panic on a thread of their own, and the one that waits for it knows nothing.
-fn said<T>(open: impl FnOnce() -> T) -> Result<T, String> {
+/// What `work` gives, or what was said where it panics, on whatever thread: drivers that are missing
+/// or fail show by a panic on a thread of their own, and the one that waits for it knows nothing.
+pub(crate) fn said<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let words = Arc::new(Mutex::new(Vec::new()));
     let heard = words.clone();
     let hook = std::panic::take_hook();
@@ -226,7 +241,7 @@ fn said<T>(open: impl FnOnce() -> T) -> Result<T, String> {
             heard.push(text.trim().trim_end_matches('.').to_owned());
         }
     }));
-    let result = catch_unwind(AssertUnwindSafe(open));
+    let result = catch_unwind(AssertUnwindSafe(work));
     std::panic::set_hook(hook);
     let first = || words.lock().ok()?.first().cloned();
     result.map_err(|_| first().unwrap_or_else(|| "it does not say why".to_owned()))
@@ -240,12 +255,8 @@ impl DeviceChoice {
     /// has the driver's words.
     pub(crate) fn open(self) -> Result<OpenDevice, DeviceError> {
         match self {
-            Self::Auto => {
-                let mut opened = GPUS.into_iter().filter_map(|gpu| gpu.open(0).ok());
-                let card = opened.find(|device| device.is_card);
-                Ok(card.unwrap_or_else(|| OpenDevice::on_cpu("cpu", Device::flex())))
-            }
-            Self::Cpu => Ok(OpenDevice::on_cpu("cpu", Device::flex())),
+            Self::Auto => Ok(card().map_or_else(cpu, |(_, card)| card)),
+            Self::Cpu => Ok(cpu()),
             #[cfg(feature = "ndarray")]
             #[allow(deprecated, reason = "kept to compare with until burn drops it")]
             Self::Ndarray => Ok(OpenDevice::on_cpu("ndarray", Device::ndarray())),
@@ -255,6 +266,18 @@ impl DeviceChoice {
             Self::List => Err(DeviceError::Unknown("list".to_owned())),
         }
     }
+}
+
+fn cpu() -> OpenDevice {
+    OpenDevice::on_cpu("cpu", Device::flex())
+}
+
+/// The first GPU that this build can open and that is a card, not a driver that computes on the CPU.
+pub(crate) fn card() -> Option<(DeviceChoice, OpenDevice)> {
+    GPUS.into_iter().find_map(|gpu| {
+        let opened = gpu.open(0).ok().filter(|opened| opened.is_card)?;
+        Some((DeviceChoice::Gpu(gpu, 0), opened))
+    })
 }
 
 /// All devices that this build finds, a line each, and what it cannot look for.

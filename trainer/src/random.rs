@@ -64,7 +64,13 @@ pub(crate) fn normals(
     columns: usize,
     device: &Device,
 ) -> Tensor<2> {
-    let mut values = vec![0.0_f32; rows.saturating_mul(columns)];
-    stream(seed, purpose, index).fill_normal(&mut values);
+    let values = normal_values(seed, purpose, index, rows.saturating_mul(columns));
     Tensor::from_data(TensorData::new(values, [rows, columns]), device)
+}
+
+/// The same as numbers.
+pub(crate) fn normal_values(seed: u64, purpose: Purpose, index: u64, count: usize) -> Vec<f32> {
+    let mut values = vec![0.0_f32; count];
+    stream(seed, purpose, index).fill_normal(&mut values);
+    values
 }

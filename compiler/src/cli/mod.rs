@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::atomic_file::write_atomic;
-use crate::{Compiled, Options, Precision, QuantizeOptions};
+use crate::{Budget, Compiled, Options, Precision, QuantizeOptions};
 
 pub use foreign_model::{ForeignModelArgs, LatentChoice, parse_range, parse_shape};
 
@@ -27,6 +27,10 @@ pub struct CompileArgs {
     /// Print what each layer and the whole model cost
     #[arg(long)]
     report: bool,
+    /// The most that the model may cost, such as flash=150k,ram=32k,ms=100@rp2350: where it costs
+    /// more, nothing is written
+    #[arg(long, value_name = "LIMITS@BOARD")]
+    budget: Option<Budget>,
     /// Latents that the ranges of an int8 model are found on [default: 256]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
     calibrate: Option<u32>,
@@ -89,10 +93,21 @@ pub fn run(
 ) -> CliResult {
     let options = args.options()?;
     let out = args.out()?;
-    let named = |error: &dyn Error| format!("{}: {error}", args.model.display());
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", args.model.display());
     let file = dreamlet_onnx::read(&args.model, &options.assumptions.limits)
         .map_err(|error| named(&error))?;
-    let compiled = compile(&file, &options).map_err(|error| named(error.as_ref()))?;
+    let compiled = compile(&file, &options).map_err(|error| named(&error))?;
+    let over = args.budget.map(|budget| budget.exceeded(&compiled.report));
+    if let Some(over) = over.filter(|over| !over.is_empty()) {
+        if args.report {
+            print(&compiled.report.to_string())?;
+        }
+        let over = over.join("; ");
+        return Err(named(&format!(
+            "the compiled model costs more than --budget allows: {over}. Take --precision int8, or train a smaller one: dreamlet train --budget"
+        ))
+        .into());
+    }
     write(&out, &compiled.file)?;
     if args.report {
         print(&compiled.report.to_string())?;

@@ -5,8 +5,8 @@ mod orders;
 mod work;
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Broadcast, Convolution, DType, HwcShape, MAX_RANK, Op as Layer, PadKind,
-    StridedWork,
+    Activation, Broadcast, Convolution, Coordinates, DType, HwcShape, MAX_RANK, Op as Layer,
+    PadKind, StridedWork,
 };
 use dreamlet_runtime::engine::compiled::{col2im_scratch, upsample_scratch};
 
@@ -210,6 +210,10 @@ impl Lowering<'_> {
                 step
             }
             Op::Nearest => self.step(node, Layer::Nearest, node.output, to),
+            Op::Bilinear => {
+                let op = Layer::Bilinear(Coordinates::HalfPixel);
+                self.step(node, op, node.output, to)
+            }
             Op::Pad(before, fill) => {
                 let kind = PadKind::Constant(*fill);
                 self.step(node, Layer::Pad(*before, kind), node.output, to)

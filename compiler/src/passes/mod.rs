@@ -7,6 +7,7 @@
 mod activation;
 mod affine;
 mod attention;
+mod bilinear;
 pub(crate) mod crop;
 mod lookup;
 mod maps;
@@ -22,7 +23,7 @@ use super::ir::Net;
 type Pass = fn(&mut Net) -> bool;
 
 /// All passes by name, in the order in which they are tried.
-pub(crate) const PASSES: [(&str, Pass); 14] = [
+pub(crate) const PASSES: [(&str, Pass); 15] = [
     ("scales and shifts", affine::fold),
     ("activations", activation::fuse),
     ("changes of order", reorder::simplify),
@@ -33,6 +34,7 @@ pub(crate) const PASSES: [(&str, Pass); 14] = [
     ("cuts", crop::into_convolution),
     ("enlarging twice", nearest::merge),
     ("enlarging", nearest::fold),
+    ("bilinear doubling", bilinear::join),
     ("attention", attention::fuse),
     ("changes of order into strided work", reorder::into_strided),
     ("squares", maps::of_one_value),

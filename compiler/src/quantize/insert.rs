@@ -7,17 +7,16 @@ use dreamlet_runtime::engine::compiled::format::{
 use super::calibrate::Seen;
 use super::layer;
 use super::qparams::Format;
-use super::scheme::{Scheme, moves, multiplies, result, size};
+use super::scheme::{Scheme, adds, moves, multiplies, result, size};
 use crate::CompileError;
 use crate::steps::{Lowered, Operand, Step};
 
-/// Makes the layers of a network of which `int8` says what multiplies in integers.
+/// Makes the layers of a network as the scheme says.
 ///
 /// # Errors
 /// [`CompileError::NonFinite`] for a weight that is NaN or infinite.
 pub(super) fn insert(
     lowered: &Lowered,
-    int8: &[bool],
     scheme: &Scheme,
     seen: &[Seen],
 ) -> Result<Lowered, CompileError> {
@@ -42,9 +41,11 @@ pub(super) fn insert(
             buffers,
         },
     };
-    for (step, &int8) in lowered.steps.iter().zip(int8) {
+    for (step, &int8) in lowered.steps.iter().zip(&scheme.integer) {
         if multiplies(step) && int8 {
             inserting.multiply(step, seen)?;
+        } else if adds(step).is_some() && int8 {
+            inserting.add(step, seen)?;
         } else if step.op == Layer::Lookup {
             inserting.lookup(step);
         } else if moves(step) {
@@ -166,6 +167,39 @@ impl Inserting<'_> {
         } else {
             self.write(made, step.output);
         }
+        Ok(())
+    }
+
+    /// A sum or difference in integers.
+    fn add(&mut self, step: &Step, seen: &[Seen]) -> Result<(), CompileError> {
+        let mut made = step.clone();
+        let mut scales = adds(step).unwrap_or([1.0; 2]);
+        let mut places = [step.input, step.second];
+        let mut dtypes = [DType::I8; 2];
+        let operands = places.iter_mut().zip(&mut scales).zip(&mut dtypes);
+        for ((place, scale), dtype) in operands {
+            let kept = self.scheme.format(*place);
+            let format = if kept == Format::F32 {
+                self.scheme.int8(*place)
+            } else {
+                kept
+            };
+            if let Format::Scaled(_, own) = format {
+                *scale *= own;
+            }
+            *dtype = format.dtype();
+            *place = self.read(step, *place, step.input_shape.len(), format);
+        }
+        let output = self.scheme.format(step.output);
+        [made.input, made.second] = places;
+        made.input_dtype = dtypes[0];
+        made.output_dtype = output.dtype();
+        made.op = Layer::QuantizedAdd(dtypes[1]);
+        made.activation = Activation::None;
+        let before = seen[step.value].before;
+        made.packed = Some(layer::sum(step, scales, output, before)?);
+        made.output = self.place(step.output);
+        self.write(made, step.output);
         Ok(())
     }
 

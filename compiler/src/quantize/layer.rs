@@ -2,8 +2,8 @@
 
 use dreamlet_runtime::engine::compiled::format::{DType, Op as Layer, padded};
 
-use super::lut::{clamps, table};
-use super::qparams::{Format, limits, multipliers};
+use super::lut::{Table, clamps, table};
+use super::qparams::{Format, limits, multipliers, sum_multipliers};
 use crate::CompileError;
 use crate::pack::pack_int8;
 use crate::steps::{F32Weights, Packed, PackedRequantization, Step};
@@ -62,15 +62,7 @@ pub(super) fn quantize(
         // `as` saturates.
         biases.push((bias / (scale * *own)).round() as i32);
     }
-    let (step_of_sums, table) = if clamps(step.activation, output) {
-        let Format::Scaled(_, scale) = output else {
-            return Err(unquantizable(step));
-        };
-        (scale, None)
-    } else {
-        let table = table(step.activation, output, before);
-        (table.step, Some((table.bytes, table.bits)))
-    };
+    let (step_of_sums, table) = unit_of_sums(step, output, before)?;
     let factors: Vec<f64> = scales
         .iter()
         .map(|own| scale * own / step_of_sums)
@@ -86,9 +78,52 @@ pub(super) fn quantize(
         requantization: Some(PackedRequantization {
             multipliers: bytes(&multipliers),
             shift,
-            table,
+            table: table.map(|table| (table.bytes, table.bits)),
         }),
     })
+}
+
+/// What a sum of bytes has in the place of weights. `inputs` are the scales of what is added, the
+/// second negative for a difference; `before` is the greatest absolute value before the activation.
+///
+/// # Errors
+/// [`CompileError::Node`] for an output that cannot be written as integers.
+pub(super) fn sum(
+    step: &Step,
+    inputs: [f64; 2],
+    output: Format,
+    before: f64,
+) -> Result<Packed, CompileError> {
+    let (unit, table) = unit_of_sums(step, output, before)?;
+    let (multipliers, shift) = sum_multipliers(inputs.map(|scale| scale / unit));
+    Ok(Packed {
+        dtype: DType::I8,
+        weights: Vec::new(),
+        bias: None,
+        requantization: Some(PackedRequantization {
+            multipliers: multipliers.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            shift,
+            table: table.map(|table| (table.bytes, table.bits)),
+        }),
+    })
+}
+
+/// What one more of a requantized sum is before the activation, and the table where a clamp is not
+/// the activation.
+fn unit_of_sums(
+    step: &Step,
+    output: Format,
+    before: f64,
+) -> Result<(f64, Option<Table>), CompileError> {
+    if clamps(step.activation, output) {
+        let Format::Scaled(_, scale) = output else {
+            return Err(unquantizable(step));
+        };
+        Ok((scale, None))
+    } else {
+        let table = table(step.activation, output, before);
+        Ok((table.step, Some(table)))
+    }
 }
 
 fn unquantizable(step: &Step) -> CompileError {

@@ -33,12 +33,12 @@ use super::options::QuantizeOptions;
 use super::steps::{Lowered, Step};
 use calibrate::{Seen, calibrate};
 use pixels::Images;
-use scheme::{Scheme, multiplies};
+use scheme::{Scheme, adds, multiplies};
 
 pub use pixels::PixelError;
 pub(super) use pixels::open;
 
-/// What became of a layer that multiplies.
+/// What became of a layer that multiplies, or adds int8 tensors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuantizedLayer {
     /// The ONNX node that it comes from.
@@ -50,14 +50,14 @@ pub struct QuantizedLayer {
 /// A quantized model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantized {
-    /// Layers that multiply, in the order in which they run.
+    /// Layers that multiply or add int8 tensors, in the order in which they run.
     pub layers: Vec<QuantizedLayer>,
     /// How far its images are from the f32 model's, on latents that ranges were not found on.
     pub error: PixelError,
 }
 
 impl Quantized {
-    /// Layers that multiply and stayed f32.
+    /// Those that stayed f32.
     #[must_use]
     pub fn f32_layers(&self) -> usize {
         self.layers.iter().filter(|layer| !layer.int8).count()
@@ -105,7 +105,11 @@ pub(super) fn quantize(
         card,
         seen: &seen,
     };
-    let mut int8: Vec<bool> = lowered.steps.iter().map(multiplies).collect();
+    let computes = |step: &Step| multiplies(step) || adds(step).is_some();
+    let can: Vec<bool> = lowered.steps.iter().map(computes).collect();
+    // Sums of what is f32 anyway stay as they are.
+    let can = trial.scheme(&can).integer;
+    let mut int8 = can.clone();
     let error = |int8: &[bool]| -> Result<PixelError, CompileError> {
         let made = trial.make(int8)?;
         expected.error(&write(&made, card, f32_weights(&made))?)
@@ -114,8 +118,11 @@ pub(super) fn quantize(
     let mut returned = 0;
     while returned < options.f32_layers || !found.within(options.most_error) {
         let mut best: Option<(usize, PixelError)> = None;
+        let is_sum = |at: usize| adds(&lowered.steps[at]).is_some();
+        let sums_left = (0..int8.len()).any(|at| int8[at] && is_sum(at));
         for at in 0..int8.len() {
-            if !int8[at] {
+            // Sums go back first: they have no weights that grow.
+            if !int8[at] || sums_left && !is_sum(at) {
                 continue;
             }
             int8[at] = false;
@@ -132,10 +139,11 @@ pub(super) fn quantize(
         found = without;
         returned += 1;
     }
-    let layers = lowered.steps.iter().zip(&int8);
+    let int8 = trial.scheme(&int8).integer;
+    let layers = lowered.steps.iter().zip(&can).zip(&int8);
     let layers = layers
-        .filter(|(step, _)| multiplies(step))
-        .map(|(step, &int8)| QuantizedLayer {
+        .filter(|((_, can), _)| **can)
+        .map(|((step, _), &int8)| QuantizedLayer {
             origin: step.origin.clone(),
             int8,
         });
@@ -158,15 +166,14 @@ struct Trial<'a> {
 impl Trial<'_> {
     /// The layers if `int8` says which are int8.
     fn make(&self, int8: &[bool]) -> Result<Lowered, CompileError> {
+        insert::insert(self.lowered, &self.scheme(int8), self.seen)
+    }
+
+    /// The formats then.
+    fn scheme(&self, int8: &[bool]) -> Scheme {
         let card = self.card;
-        let scheme = Scheme::new(
-            self.lowered,
-            int8,
-            self.seen,
-            card.latent.distribution,
-            card.range,
-        );
-        insert::insert(self.lowered, int8, &scheme, self.seen)
+        let distribution = card.latent.distribution;
+        Scheme::new(self.lowered, int8, self.seen, distribution, card.range)
     }
 }
 

@@ -77,9 +77,54 @@ pub(super) fn multipliers(factors: &[f64]) -> (Vec<i32>, u32) {
     (all.collect(), shift)
 }
 
+/// The two multipliers of a sum of bytes that are nearly `factors` times `2^shift`, and the greatest
+/// `shift` with which every sum fits 32 bits. Factors that do not fit at all saturate.
+pub(super) fn sum_multipliers(factors: [f64; 2]) -> ([i32; 2], u32) {
+    let mut shift = 30;
+    loop {
+        let half = f64::from(shift - 1).exp2();
+        let room = ((f64::from(i32::MAX) - half) / 255.0).floor();
+        let multipliers = factors.map(|x| (x * f64::from(shift).exp2()).round());
+        let fits = multipliers[0].abs() + multipliers[1].abs() <= room;
+        if fits || shift == 1 {
+            let most = if fits { room } else { (room / 2.0).floor() };
+            // `as` makes 0 of NaN.
+            return (multipliers.map(|x| x.clamp(-most, most) as i32), shift);
+        }
+        shift -= 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn multipliers_of_sums_are_as_large_as_32_bits_allow() {
+        for factors in [
+            [1.0, 1.0],
+            [0.01, -0.02],
+            [4.0, 1e-3],
+            [300.0, -300.0],
+            [1e-7, 0.0],
+        ] {
+            let (multipliers, shift) = sum_multipliers(factors);
+            assert!((1..=30).contains(&shift), "{shift}");
+            let sum: i64 = multipliers.iter().map(|m| i64::from(*m).abs()).sum();
+            assert!(sum * 255 + (1 << (shift - 1)) <= i64::from(i32::MAX));
+            for (factor, multiplier) in factors.iter().zip(multipliers) {
+                let found = f64::from(multiplier) / f64::from(shift).exp2();
+                // What 255 of it are off, in levels, with factors around 1.
+                let off = 255.0 * (found - factor).abs() / factor.abs().max(1.0);
+                assert!(off < 1e-3, "{factor}: {off}");
+            }
+        }
+        for factors in [[1e30, -1e30], [f64::INFINITY, 1.0], [f64::NAN, 1.0]] {
+            let (multipliers, shift) = sum_multipliers(factors);
+            let sum: i64 = multipliers.iter().map(|m| i64::from(*m).abs()).sum();
+            assert!(sum * 255 + (1 << (shift - 1)) <= i64::from(i32::MAX));
+        }
+    }
 
     #[test]
     fn multipliers_are_as_near_as_31_bits_can_be() {

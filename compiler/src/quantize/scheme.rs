@@ -3,8 +3,13 @@
 //! Layers that only move elements have one format for what they read and write, so buffers that
 //! they join are one group. A group is 8-bit where all that writes it is int8 layers. It is int16
 //! where the latent vector and the class's row go to int8 layers, and f32 otherwise.
+//!
+//! A sum is an int8 layer where one of its operands and what it makes are 8-bit; the other operand
+//! is quantized where it is f32. So a residual is 8-bit from one layer that multiplies to the next.
 
-use dreamlet_runtime::engine::compiled::format::{Activation, DType, Op as Layer};
+use dreamlet_runtime::engine::compiled::format::{
+    Activation, BinaryKind, Broadcast, Coordinates, DType, Op as Layer,
+};
 use dreamlet_runtime::image::PixelRange;
 use dreamlet_runtime::latent::Distribution;
 
@@ -22,7 +27,7 @@ const MOST_NORMAL: f64 = 5.77;
 /// What all layers that read or write a group are.
 #[derive(Clone, Debug, Default)]
 struct Group {
-    /// Whether only layers that multiply in integers write it.
+    /// Whether layers that multiply or add in integers write it.
     sums: bool,
     /// Whether the latent vector or a class's row does.
     source: bool,
@@ -42,6 +47,8 @@ struct Group {
 
 /// Formats of all operands.
 pub(super) struct Scheme {
+    /// Of each step, whether it multiplies or adds in integers.
+    pub(super) integer: Vec<bool>,
     roots: Vec<usize>,
     formats: Vec<Format>,
     /// What a layer should read in the place of f32.
@@ -58,7 +65,25 @@ pub(super) const fn multiplies(step: &Step) -> bool {
     )
 }
 
-/// Whether a layer only moves elements.
+/// The signs of its two operands, if a layer adds or takes off.
+pub(super) const fn adds(step: &Step) -> Option<[f64; 2]> {
+    match step.op {
+        Layer::Binary(BinaryKind::Add, Broadcast::Same) => Some([1.0, 1.0]),
+        Layer::Binary(BinaryKind::Sub, Broadcast::Same) => Some([1.0, -1.0]),
+        Layer::Binary(BinaryKind::ReverseSub, Broadcast::Same) => Some([-1.0, 1.0]),
+        _ => None,
+    }
+}
+
+/// Whether a layer doubles by bilinear interpolation.
+const fn doubles(step: &Step) -> bool {
+    let (from, to) = (step.input_shape, step.output_shape);
+    matches!(step.op, Layer::Bilinear(Coordinates::HalfPixel))
+        && to.height == 2 * from.height
+        && to.width == 2 * from.width
+}
+
+/// Whether a layer only moves elements, or makes means of them in the same format.
 pub(super) fn moves(step: &Step) -> bool {
     matches!(
         step.op,
@@ -68,6 +93,7 @@ pub(super) fn moves(step: &Step) -> bool {
             | Layer::HwcToChw
             | Layer::ChwToHwc
     ) || step.op == Layer::Activate && step.activation == Activation::None
+        || doubles(step)
 }
 
 /// Whether a layer takes the latent vector as it is to where it is used.
@@ -92,10 +118,43 @@ fn never_negative(activation: Activation) -> bool {
 }
 
 impl Scheme {
-    /// `is_int8` says of each step whether it multiplies in integers, `seen` what each value was.
+    /// `is_int8` says of each step whether it multiplies in integers, or adds so if its operands are
+    /// such; `seen` what each value was.
     pub(super) fn new(
         lowered: &Lowered,
         is_int8: &[bool],
+        seen: &[Seen],
+        distribution: Distribution,
+        pixels: PixelRange,
+    ) -> Self {
+        let mut scheme = Self::with(lowered, is_int8.to_vec(), seen, distribution, pixels);
+        loop {
+            // Each round takes at least one sum out.
+            let mut integer = scheme.integer.clone();
+            for (step, integer) in lowered.steps.iter().zip(&mut integer) {
+                *integer &= adds(step).is_none() || scheme.adds_integers(step);
+            }
+            if integer == scheme.integer {
+                return scheme;
+            }
+            scheme = Self::with(lowered, integer, seen, distribution, pixels);
+        }
+    }
+
+    /// Whether a sum may be made in integers: one operand and the output are 8-bit.
+    fn adds_integers(&self, step: &Step) -> bool {
+        let formats = [step.input, step.second].map(|operand| self.format(operand));
+        let bytes = |format: &Format| matches!(format, Format::Scaled(DType::I8 | DType::U8, _));
+        let fit = |format: &Format| bytes(format) || *format == Format::F32;
+        formats.iter().any(bytes)
+            && formats.iter().all(fit)
+            && self.format(step.output) != Format::F32
+    }
+
+    /// With sums that are made in integers as said.
+    fn with(
+        lowered: &Lowered,
+        is_int8: Vec<bool>,
         seen: &[Seen],
         distribution: Distribution,
         pixels: PixelRange,
@@ -127,7 +186,7 @@ impl Scheme {
         for (at, step) in lowered.steps.iter().enumerate() {
             if let Some(to) = place(step.output, image) {
                 let group = &mut groups[roots[to]];
-                if multiplies(step) && is_int8[at] {
+                if (multiplies(step) || adds(step).is_some()) && is_int8[at] {
                     group.sums = true;
                 } else if step.op == Layer::Lookup {
                     group.source = true;
@@ -144,6 +203,11 @@ impl Scheme {
                         step.input != Operand::Latent && never_negative(step.activation);
                     group.elements.merge(seen[step.value].elements.clone());
                 }
+            }
+            if doubles(step)
+                && let Some(to) = place(step.output, image)
+            {
+                groups[roots[to]].takes_int16 = false;
             }
             if !moves(step) {
                 let int16 = multiplies(step) && is_int8[at] && takes_int16(step);
@@ -175,6 +239,7 @@ impl Scheme {
         };
         let formats = groups.iter().enumerate().map(format).collect();
         Self {
+            integer: is_int8,
             roots,
             formats,
             int8,
@@ -193,13 +258,20 @@ impl Scheme {
             .map_or(Format::F32, |group| self.formats[group])
     }
 
+    /// The 8-bit integers that a layer should read of an operand that is kept as f32.
+    pub(super) fn int8(&self, operand: Operand) -> Format {
+        match self.group(operand) {
+            Some(group) => self.int8[group],
+            None => Format::int8(false, self.latent),
+        }
+    }
+
     /// The integers that a layer should read where its input is kept as f32.
     pub(super) fn quantized(&self, step: &Step) -> Format {
         match (self.group(step.input), takes_int16(step)) {
             (Some(group), true) => self.int16[group],
-            (Some(group), false) => self.int8[group],
             (None, true) => Format::int16(self.latent),
-            (None, false) => Format::int8(false, self.latent),
+            (_, false) => self.int8(step.input),
         }
     }
 }

@@ -2,7 +2,8 @@
 //! documented orders. It shares nothing with the compiler but the format.
 
 use dreamlet_runtime::engine::compiled::format::{
-    Activation, Broadcast, BufferRef, Convolution, DType, HwcShape, Layer, Op, PadKind, Weights,
+    Activation, Broadcast, BufferRef, Convolution, Coordinates, DType, HwcShape, Layer, Op,
+    PadKind, Weights,
 };
 use dreamlet_runtime::engine::compiled::{CompiledGenerator, ConvAxis, Model};
 use half::f16;
@@ -169,6 +170,7 @@ impl Machine<'_> {
             Op::Activate => NetOp::Activate,
             Op::Binary(kind, broadcast) => NetOp::Binary(kind, broadcast),
             Op::Nearest => NetOp::Nearest,
+            Op::Bilinear(Coordinates::HalfPixel) => NetOp::Bilinear,
             Op::Pad(before, PadKind::Constant(fill)) => NetOp::Pad(before, fill),
             other => panic!("no f32 layer: {other:?}"),
         };

@@ -22,6 +22,7 @@ fn kinds(net: &Net) -> Vec<&'static str> {
         Op::Affine { .. } => "affine",
         Op::Binary(..) => "binary",
         Op::Nearest => "nearest",
+        Op::Bilinear => "bilinear",
         Op::Pad(..) => "pad",
         Op::Concat => "concat",
         Op::Reorder(Some(_)) => "reorder",
@@ -552,8 +553,11 @@ fn random(seed: u64) -> (Vec<u8>, String) {
             }
             10 if h * w < 300 => {
                 let modes = ["half_pixel", "align_corners", "asymmetric"];
-                // Down to one row or column, too.
-                let to = [1 + below(2 * h as usize), 1 + below(3 * w as usize)];
+                // Down to one row or column, too, and often just doubled.
+                let to = match below(3) {
+                    0 => [2 * h, 2 * w],
+                    _ => [1 + below(2 * h as usize), 1 + below(3 * w as usize)],
+                };
                 let sizes = onnx.ints(&[1, c, to[0], to[1]]);
                 let none = onnx.floats(&[0], &[]);
                 x = onnx.node(

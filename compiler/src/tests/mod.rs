@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::generator::Generator as _;
-use dreamlet_runtime::image::PixelRange;
+use dreamlet_runtime::image::{PixelRange, to_hwc_u8};
 use dreamlet_runtime::onnx::OnnxFile;
 
 use crate::ir::Net;
@@ -116,7 +116,26 @@ fn on_the_device(file: &[u8], latent: &[f32], class: usize) -> Vec<f32> {
     let mut image = vec![0.0; generator.image_len()];
     let class = (generator.classes() > 0).then_some(class);
     generator.generate(latent, class, &mut image).unwrap();
+    same_in_rows(&generator, latent, class, &image);
     image
+}
+
+/// Row by row an image has the same bytes.
+pub(super) fn same_in_rows(
+    generator: &CompiledGenerator,
+    latent: &[f32],
+    class: Option<usize>,
+    image: &[f32],
+) {
+    let (model, engine) = (generator.model(), generator.engine());
+    let mut scratch = vec![0xA5; engine.rows_scratch_len()];
+    let mut rows = vec![0; image.len()];
+    engine
+        .generate_u8(latent, class, &mut scratch, &mut rows)
+        .unwrap();
+    let mut whole = vec![0; image.len()];
+    to_hwc_u8(image, model.shape(), model.range(), &mut whole).unwrap();
+    assert_eq!(rows, whole, "row by row");
 }
 
 pub(super) fn shipped() -> Vec<PathBuf> {

@@ -9,7 +9,7 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::{Distribution, Stream};
 
-use super::{compiled, options, shipped};
+use super::{compiled, options, same_in_rows, shipped};
 use crate::card::with_own_golden;
 use crate::emit::write;
 use crate::ir::{Net, Op, ValueId, len};
@@ -153,6 +153,7 @@ fn images(file: &[u8], level: SimdLevel, latents: &[Vec<f32>]) -> Vec<Vec<u32>> 
         let mut image = vec![0.0; model.image_len()];
         let class = (classes > 0).then(|| i % classes);
         model.generate(latent, class, &mut image).unwrap();
+        same_in_rows(&model, latent, class, &image);
         image.iter().map(|x| x.to_bits()).collect()
     };
     latents.iter().enumerate().map(make).collect()
@@ -271,27 +272,80 @@ fn leaky_units_go_through_tables_and_colours_stay_int8() {
     assert!(both.int8.len() < both.f32.len());
 }
 
-#[test]
-fn a_residual_is_added_in_floats_between_integer_layers() {
+/// Two residual blocks with a bilinear doubling between them, as R3GAN has them.
+fn residual(last: Activation) -> (Net, Card) {
     let mut builder = NetBuilder::new(0);
-    let relu = Activation::Relu;
-    let x = builder.dense(0, map(4, 8), relu);
-    let y = builder.conv(x, 8, false, relu);
-    let y = builder.conv(y, 8, false, Activation::None);
+    let (leaky, none) = (Activation::LeakyRelu(0.2), Activation::None);
     let add = Op::Binary(BinaryKind::Add, Broadcast::Same);
-    let x = builder.push(add, vec![x, y], map(4, 8), relu);
-    let x = builder.push(Op::Nearest, vec![x], map(8, 8), Activation::None);
+    let mut x = builder.dense(0, map(4, 8), none);
+    for side in [4, 8] {
+        if side > 4 {
+            x = builder.push(Op::Bilinear, vec![x], map(side, 8), none);
+        }
+        let y = builder.conv(x, 8, false, leaky);
+        let y = builder.conv(y, 8, false, none);
+        let f = if side > 4 { last } else { none };
+        x = builder.push(add.clone(), vec![x, y], map(side, 8), f);
+    }
+    let x = builder.conv(x, 3, false, Activation::Tanh);
+    builder.image(x)
+}
+
+#[test]
+fn a_residual_stays_int8_from_the_first_layer_to_the_last() {
+    for last in [
+        Activation::None,
+        Activation::Relu,
+        Activation::LeakyRelu(0.2),
+        Activation::Clip(-0.5, 0.75),
+    ] {
+        let (net, card) = residual(last);
+        let both = both(&net, &card, FEW);
+        assert_eq!(integer_layers(&both.quantized), [8, 8]);
+        // Random weights make more of a rounding than trained ones do.
+        assert!(both.quantized.error.mean < 4.0, "{}", both.quantized);
+        same_everywhere(&both.int8);
+        let ops = ops(&both.int8);
+        let count = |f: fn(&Layer) -> bool| ops.iter().filter(|(op, _, _)| f(op)).count();
+        assert_eq!(count(|op| matches!(op, Layer::Dequantize(_))), 0);
+        assert_eq!(count(|op| matches!(op, Layer::Quantize(_))), 1);
+        assert_eq!(count(|op| matches!(op, Layer::QuantizedAdd(_))), 2);
+        assert_eq!(count(|op| matches!(op, Layer::Bilinear(_))), 1);
+        assert_eq!(both.int8[8], 3, "the version that has sums of bytes");
+        assert_ne!(both.f32[8], 3, "f32 files stay readable for older engines");
+    }
+}
+
+#[test]
+fn a_difference_is_made_in_int8() {
+    let mut builder = NetBuilder::new(0);
+    let x = builder.dense(0, map(4, 8), Activation::Relu);
+    let y = builder.conv(x, 8, false, Activation::Tanh);
+    let minus = Op::Binary(BinaryKind::ReverseSub, Broadcast::Same);
+    let x = builder.push(minus, vec![x, y], map(4, 8), Activation::None);
     let x = builder.conv(x, 1, false, Activation::Tanh);
     let (net, card) = builder.image(x);
     let both = both(&net, &card, FEW);
     assert_eq!(integer_layers(&both.quantized), [4, 4]);
     assert!(both.quantized.error.mean < 3.0, "{}", both.quantized);
     same_everywhere(&both.int8);
-    let ops = ops(&both.int8);
-    let count = |f: fn(&Layer) -> bool| ops.iter().filter(|(op, _, _)| f(op)).count();
-    assert_eq!(count(|op| matches!(op, Layer::Dequantize(_))), 2);
-    assert_eq!(count(|op| matches!(op, Layer::Quantize(_))), 2);
-    assert_eq!(count(|op| matches!(op, Layer::Binary(..))), 1);
+}
+
+#[test]
+fn a_sum_goes_back_to_f32_with_what_it_adds() {
+    let (net, card) = residual(Activation::None);
+    let options = QuantizeOptions {
+        f32_layers: 8,
+        ..FEW
+    };
+    let none = both(&net, &card, options);
+    assert_eq!(integer_layers(&none.quantized), [0, 8]);
+    assert!(none.quantized.error.mean < 0.1, "{}", none.quantized);
+    let ops = ops(&none.int8);
+    assert!(
+        ops.iter()
+            .all(|op| op.1 == DType::F32 && op.2 == DType::F32)
+    );
 }
 
 #[test]

@@ -28,12 +28,22 @@ pub fn attribute(name: &str, value: A) -> AttributeProto {
     AttributeProto::new(name, value)
 }
 
-/// A tensor's name and type; -1 in front is the free batch.
+/// A tensor's name and type; -1 in front is the free batch, elsewhere a size that is not declared.
 pub fn info(name: &str, dtype: DType, dims: &[i64]) -> ValueInfoProto {
-    match dims {
+    let mut info = match dims {
         [-1, rest @ ..] => ValueInfoProto::tensor(name, dtype, Some("N"), rest),
         _ => ValueInfoProto::tensor(name, dtype, None, dims),
+    };
+    let Some(type_proto::Value::TensorType(tensor)) = &mut info.r#type.as_mut().unwrap().value
+    else {
+        unreachable!("it is a tensor")
+    };
+    for dim in &mut tensor.shape.as_mut().unwrap().dim {
+        if dim.value == Some(tensor_shape_proto::dimension::Value::DimValue(-1)) {
+            dim.value = None;
+        }
     }
+    info
 }
 
 impl Builder {

@@ -98,6 +98,36 @@ pub enum CardError {
         /// Block means given.
         found: usize,
     },
+    /// A direction that is not of the latent space.
+    #[error(
+        "direction {index} has {found} components, expected {expected}, as many as the latent vector: write the directions again with `dreamlet directions`"
+    )]
+    DirectionComponents {
+        /// Which direction, from 0.
+        index: usize,
+        /// Components of the latent vector.
+        expected: usize,
+        /// Components of the direction.
+        found: usize,
+    },
+    /// A direction whose length is not 1.
+    #[error(
+        "direction {index} has length {found}, expected 1: write the directions again with `dreamlet directions`"
+    )]
+    DirectionLength {
+        /// Which direction, from 0.
+        index: usize,
+        /// Its length.
+        found: f32,
+    },
+    /// A direction without a name, or with another one's.
+    #[error("direction {index} is called \"{name}\": expected a name that no other direction has")]
+    DirectionName {
+        /// Which direction, from 0.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
     /// The card says of the file's inputs or output what means nothing.
     #[error("the card's interface: {found}")]
     Interface {

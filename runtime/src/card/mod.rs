@@ -22,6 +22,7 @@
 //! # Ok::<(), dreamlet_runtime::card::CardError>(())
 //! ```
 
+mod direction;
 mod error;
 mod golden;
 mod make_golden;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
 
+pub use direction::Direction;
 pub use error::CardError;
 pub use golden::{Fingerprint, Golden, GoldenMatch, Tolerance, sha256};
 pub use make_golden::{GOLDEN_SEEDS, make_golden};
@@ -89,6 +91,9 @@ pub struct Card {
     /// What the file's inputs take and what its output is, where dreamlet did not export it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<InterfaceCard>,
+    /// Directions of the latent space, those that change images most first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directions: Vec<Direction>,
 }
 
 /// What the inputs of a file take and what its output is, in words.
@@ -138,6 +143,7 @@ impl Card {
             tolerance: Tolerance::default(),
             golden: Vec::new(),
             interface: None,
+            directions: Vec::new(),
         }
     }
 
@@ -228,7 +234,7 @@ impl Card {
         for (index, golden) in self.golden.iter().enumerate() {
             golden.check_fields(index, self.classes.len(), self.image)?;
         }
-        Ok(())
+        direction::check(&self.directions, self.latent.len)
     }
 }
 
@@ -252,6 +258,10 @@ mod tests {
         let mut card = Card::new("digits", latent, image, PixelRange::SIGNED);
         let pixels: Vec<u8> = (0..784).map(|i| (i % 256) as u8).collect();
         card.golden = vec![Golden::of(3, None, image, &pixels).unwrap()];
+        let mut vector = vec![0.0; 64];
+        (vector[1], vector[60]) = (0.6, -0.8);
+        let name = "size".to_string();
+        card.directions = vec![Direction { name, vector }];
         card
     }
 
@@ -268,6 +278,22 @@ mod tests {
             .unwrap()
             .replacen('{', r#"{"later":{"deep":[1,2]},"#, 1);
         assert_eq!(Card::from_json(&text).unwrap(), card());
+    }
+
+    #[test]
+    fn a_card_without_directions_does_not_speak_of_them() {
+        let mut card = card();
+        card.directions.clear();
+        let text = card.to_json().unwrap();
+        assert!(!text.contains("directions"), "{text}");
+        assert_eq!(Card::from_json(&text).unwrap(), card);
+    }
+
+    #[test]
+    fn a_direction_is_added_to_a_latent() {
+        let mut latent = [1.0; 64];
+        card().directions[0].add_to(&mut latent, 2.0);
+        assert_eq!((latent[0], latent[1], latent[60]), (1.0, 2.2, -0.6));
     }
 
     #[test]
@@ -337,6 +363,22 @@ mod tests {
         assert!(matches!(
             broken(|c| c.golden[0].mean = 300.0),
             CardError::GoldenMean { index: 0, .. }
+        ));
+        assert!(matches!(
+            broken(|c| c.directions[0].vector.truncate(63)),
+            CardError::DirectionComponents {
+                index: 0,
+                expected: 64,
+                found: 63
+            }
+        ));
+        assert!(matches!(
+            broken(|c| c.directions[0].vector[0] = f32::NAN),
+            CardError::DirectionLength { index: 0, .. }
+        ));
+        assert!(matches!(
+            broken(|c| c.directions.push(c.directions[0].clone())),
+            CardError::DirectionName { index: 1, .. }
         ));
         assert!(matches!(
             broken(|c| c.image.width = 6),

@@ -93,7 +93,11 @@ impl Stream {
             return spare;
         }
         let radius = libm::sqrt(-2.0 * libm::log(f64::from(self.uniform())));
-        let (sin, cos) = libm::sincos(TAU * f64::from(self.uniform()));
+        let angle = TAU * f64::from(self.uniform());
+        // It is positive, so this changes nothing. But compilers see now that large angles, which
+        // take more code than all others, do not occur.
+        let angle = f64::from_bits(angle.to_bits().min(TAU.to_bits()));
+        let (sin, cos) = libm::sincos(angle);
         self.spare = Some((radius * sin) as f32);
         (radius * cos) as f32
     }

@@ -339,7 +339,7 @@ impl Builder {
             layer.emit((&mut file[at..at + LAYER_LEN]).try_into().unwrap());
         }
         file.extend(&self.weights);
-        let versions = layers.iter().map(|layer| layer.op.version());
+        let versions = layers.iter().map(Layer::version);
         let mut header = Header {
             version: versions.max().unwrap(),
             file_len: file.len() as u32,

@@ -7,6 +7,7 @@ mod builder;
 mod int8;
 mod int8_layer;
 mod layers;
+mod residual;
 mod small;
 mod strided;
 mod whole;

@@ -92,7 +92,7 @@ fn images_of_the_small_models_are_the_same_whole_and_in_rows() {
         let model = Model::new(file.get()).unwrap();
         let engine = Engine::new(model);
         let latent = numbers(1, model.latent_len());
-        let mut scratch = vec![0; engine.rows_scratch_len()];
+        let mut scratch = vec![0; engine.rows_scratch_len().max(model.scratch_len())];
         let mut whole = vec![0.0; model.image_len()];
         engine
             .generate(&latent, None, &mut scratch, &mut whole)

@@ -990,12 +990,12 @@ fn files_with_strided_layers_are_of_version_2() {
         refusal(&file),
         FormatError::Layer { layer: 0, .. }
     ));
-    file[8] = 3;
+    file[8] = 4;
     assert_eq!(
         refusal(&file),
         FormatError::Version {
-            newest: 2,
-            found: 3
+            newest: 3,
+            found: 4
         }
     );
 }

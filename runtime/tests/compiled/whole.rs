@@ -10,6 +10,7 @@ use dreamlet_runtime::image::{PixelRange, Shape, to_hwc_u8};
 
 use crate::builder::{AlignedFile, Builder, Conv, numbers, packed_dense, padded_vector};
 use crate::cases;
+use crate::residual::residual;
 
 const SHAPE: Shape = Shape {
     channels: 3,
@@ -120,7 +121,7 @@ fn rows_are_the_bytes_of_the_image() {
     let model = Model::new(file.get()).unwrap();
     let engine = Engine::new(model);
     let latent = numbers(4, model.latent_len());
-    let mut scratch = vec![0; engine.rows_scratch_len()];
+    let mut scratch = vec![0; engine.rows_scratch_len().max(model.scratch_len())];
     let mut image = vec![0.0; model.image_len()];
     engine
         .generate(&latent, None, &mut scratch, &mut image)
@@ -260,21 +261,33 @@ impl Mix {
 /// outside the buffers (debug builds check arithmetic, too).
 #[test]
 fn hostile_tables_are_refused_or_run() {
-    let whole = dcgan();
+    hostile(&dcgan(), 30_000);
+}
+
+#[test]
+fn hostile_tables_of_residual_blocks_are_refused_or_run() {
+    for bytes in [false, true] {
+        let (builder, shape) = residual(bytes);
+        hostile(&builder.file(shape), 5_000);
+    }
+}
+
+fn hostile(whole: &[u8], tries: u64) {
     let mut mix = Mix(7);
     let (mut ran, mut refused) = (0, 0);
     let tries = if cfg!(miri) {
         40
     } else {
-        cases(30_000) as usize
+        cases(tries) as usize
     };
+    let layers = Header::parse(whole).unwrap().layers as usize;
     for _ in 0..tries {
-        let mut damaged = whole.clone();
+        let mut damaged = whole.to_vec();
         for _ in 0..=mix.next(2) {
             let word = if mix.next(4) == 0 {
                 5 + mix.next(11)
             } else {
-                16 + mix.next(3 * LAYER_LEN / 4)
+                16 + mix.next(layers * LAYER_LEN / 4)
             };
             let old = u32::from_le_bytes(damaged[4 * word..4 * word + 4].try_into().unwrap());
             let new = match mix.next(6) {
@@ -306,10 +319,24 @@ fn hostile_tables_are_refused_or_run() {
         let mut scratch = vec![0x5A; scratch_len + 64];
         for level in [SimdLevel::SCALAR, SimdLevel::detect()] {
             let engine = Engine::with_simd_level(model, level);
+            // Some layers read what none has written.
+            scratch[..scratch_len].fill(0x5A);
             let made = engine.generate(&latent, class, &mut scratch[..scratch_len], &mut image);
             let layers: Vec<_> = model.layers().collect();
             assert_eq!(made, Ok(()), "an accepted model runs: {layers:#?}");
             ran += 1;
+            let rows_len = engine.rows_scratch_len();
+            let mut rows = vec![0x5A; rows_len + 64];
+            let mut bytes = vec![0; model.image_len()];
+            let made = engine.generate_u8(&latent, class, &mut rows[..rows_len], &mut bytes);
+            assert_eq!(made, Ok(()), "row by row, too: {layers:#?}");
+            let mut expected = vec![0; model.image_len()];
+            to_hwc_u8(&image, model.shape(), model.range(), &mut expected).unwrap();
+            assert!(
+                bytes == expected,
+                "row by row it is another image: {layers:#?}"
+            );
+            assert!(rows[rows_len..].iter().all(|byte| *byte == 0x5A));
         }
         assert!(scratch[scratch_len..].iter().all(|byte| *byte == 0x5A));
     }

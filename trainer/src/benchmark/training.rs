@@ -37,7 +37,7 @@ pub(crate) fn steps(config: &Config, device: &Device, time: Duration) -> Option<
     let mut learner = Learner::new(config, &device)?;
     let moment = StepContext {
         fraction: 0.0,
-        augment: config.gan.as_ref().map_or(0.0, |gan| gan.augment),
+        augment: config.augment_at(1.0),
     };
     let mut times = Times::default();
     let mut begin = Instant::now();

@@ -6,7 +6,6 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::card::with_card;
 use crate::benchmark::cold::{self, Cold};
 use crate::benchmark::floor::Floor;
 use crate::benchmark::sampling::{self, EngineTimes};
@@ -14,6 +13,7 @@ use crate::benchmark::training;
 use crate::config::{Config, Overrides, PRESETS, Source, resolve};
 use crate::device::{self, DeviceChoice};
 use crate::export::{generator, onnx};
+use crate::generator_file::with_card;
 use crate::nets::Generator;
 use dreamlet_compiler::cli::{CliResult, ForeignModelArgs, print};
 use dreamlet_compiler::{Options, card_of};
@@ -35,6 +35,9 @@ pub(crate) struct BenchArgs {
     /// auto, cpu, ndarray, cuda, wgpu or vulkan, for training
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+    /// Change one setting of the presets, such as optimizer.batch=32
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Load the file in this engine (compiled, tract, onnxruntime), make one image, say what it
     /// took: what `bench` runs in a process of its own
     #[arg(long, hide = true)]
@@ -68,7 +71,11 @@ pub(crate) fn run(args: &BenchArgs) -> CliResult {
     if args.what.is_empty() {
         names.extend(PRESETS.iter().map(|p| p.name));
     }
-    let preset = |name: &str| resolve(&Source::Preset(name.to_owned()), &Overrides::default());
+    let overrides = Overrides {
+        sets: args.set.clone(),
+        ..Overrides::default()
+    };
+    let preset = |name: &str| resolve(&Source::Preset(name.to_owned()), &overrides);
     let configs: Vec<Config> = names.into_iter().map(preset).collect::<Result<_, _>>()?;
     if let (Some(Part::Training), Some(file)) = (args.only, files.first()) {
         let why = "only makes images, it is not trained: leave it out, or --only";

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dreamlet_compiler::cli::{CliResult, ForeignModelArgs, print};
 use dreamlet_compiler::{Options, atomic_file::write_atomic, card_of};
-use dreamlet_onnx::proto::{Message as _, ModelProto, StringStringEntryProto};
 use dreamlet_onnx::read;
-use dreamlet_runtime::card::{CARD_KEY, Card, CardError};
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::MAGIC;
 use dreamlet_runtime::onnx::OnnxFile;
+
+use crate::generator_file::with_card;
 
 /// Arguments of `dreamlet card`.
 #[derive(Debug, Args)]
@@ -68,24 +68,15 @@ pub(crate) fn run(args: &CardArgs) -> CliResult {
     print(&serde_json::to_string_pretty(&value)?)
 }
 
-/// The ONNX file with the card behind it: messages one after another are one message.
-pub(super) fn with_card(mut file: Vec<u8>, card: &Card) -> Result<Vec<u8>, CardError> {
-    let entry = ModelProto {
-        metadata_props: vec![StringStringEntryProto {
-            key: CARD_KEY.into(),
-            value: card.to_json()?,
-        }],
-        ..ModelProto::default()
-    };
-    file.extend(entry.encode_to_vec());
-    Ok(file)
-}
-
 /// Writes the file with its card beside the model.
-fn write(out: &Path, model: &Path, file: &[u8]) -> CliResult {
+pub(super) fn write(out: &Path, model: &Path, file: &[u8]) -> CliResult {
     let same = out.canonicalize().ok().zip(model.canonicalize().ok());
     if same.is_some_and(|(out, model)| out == model) {
-        return Err("--set would write over the model: name another file".into());
+        return Err(format!(
+            "{} is the model, which would be written over: name another file",
+            out.display()
+        )
+        .into());
     }
     write_atomic(out, file).map_err(|error| format!("cannot write {}: {error}", out.display()))?;
     Ok(())

@@ -13,7 +13,7 @@ pub(crate) struct CompileVerbArgs {
     #[command(flatten)]
     compiler: cli::CompileArgs,
     /// Measure the Fréchet distance of an int8 model to these images, and keep layers in f32 where
-    /// it is more than 5 % worse than the ONNX file's: glyphs, mnist, fashion-mnist, idx:DIR or
+    /// it is more than 5 % worse than the ONNX file's: glyphs, mnist, fashion-mnist, stacked-mnist, idx:DIR or
     /// folder:DIR
     #[arg(long)]
     data: Option<DataSpec>,

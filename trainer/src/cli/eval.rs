@@ -9,6 +9,7 @@ use dreamlet_runtime::image::{PixelRange, Shape};
 use serde_json::Value;
 
 use super::sample::range_note;
+use crate::colour::Colour;
 use crate::data::{self, Bar, DataSpec, Dataset, FolderImages, LoadOptions};
 use crate::evaluation::{
     self, Evaluation, EvaluationError, EvaluationOptions, Evaluator, FileSource, ImageSource,
@@ -21,10 +22,10 @@ use dreamlet_compiler::cli::{CliResult, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// A run folder, an ONNX generator, a compiled model, or a folder of images
+    /// A run folder, an ONNX generator, a compiled model, or a folder or archive of images
     #[arg(value_name = "RUN|MODEL.onnx|MODEL.dream|FOLDER")]
     model: PathBuf,
-    /// The real images: glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR; a run knows its own
+    /// The real images: glyphs, mnist, fashion-mnist, stacked-mnist, idx:DIR or folder:DIR; a run knows its own
     #[arg(long)]
     data: Option<DataSpec>,
     /// Height and width that the images of folders are resized to, when a folder is measured
@@ -37,9 +38,10 @@ pub(crate) struct EvalArgs {
     /// Only these, such as frechet,precision-recall; all that are possible by default
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<Metric>,
-    /// Generated images, and as many test images if there are so many
-    #[arg(long, default_value_t = 10_000)]
-    samples: usize,
+    /// Generated images, and as many test images if there are so many; 10,000 by default, 25,600
+    /// for stacked-mnist
+    #[arg(long)]
+    samples: Option<usize>,
     /// Seed of the first image, and of every choice
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -104,14 +106,18 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         make_folder(folder)?;
     }
     let mut model = open(args)?;
-    let data = load(args, &model, &bar)?;
+    let loaded = load(args, &model, &bar)?;
+    let data = loaded.over(background(&model));
     let vae = matches!(&model, EvalSubject::Run(saved, _) if saved.config.vae.is_some());
     let mut folder = None;
     let source: &mut dyn ImageSource = match &mut model {
         EvalSubject::Run(_, source) | EvalSubject::File(source) => source,
-        EvalSubject::Folder(path) => {
-            folder.insert(FolderImages::open(path, data.height, data.channels)?)
-        }
+        EvalSubject::Folder(path) => folder.insert(FolderImages::open(
+            path,
+            data.height,
+            data.channels,
+            Colour::default(),
+        )?),
     };
     let extractor = args.extractor.as_ref();
     let extractor = extractor.map(|path| OnnxExtractor::open(path, args.extractor_range));
@@ -127,9 +133,13 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
         }
         .into());
     }
-    refuse_impossible(args, source.classes(), data.height, vae)?;
+    refuse_impossible(args, source.classes(), &data, vae)?;
+    let usual = match data.digits {
+        Some(_) => evaluation::MODE_SAMPLES,
+        None => 10_000,
+    };
     let options = EvaluationOptions {
-        samples: args.samples.min(available),
+        samples: args.samples.unwrap_or(usual).min(available),
         seed: args.seed,
         metrics: metrics(args, &data),
         extractor,
@@ -152,7 +162,7 @@ pub(crate) fn run(args: &EvalArgs) -> CliResult {
             seed: args.seed,
             progress: &bar,
         };
-        let bounds = likelihood_metrics(&learner, &saved.config, &data, &options, &evaluator)?;
+        let bounds = likelihood_metrics(&learner, &saved.config, &loaded, &options, &evaluator)?;
         found.report.metrics.extend(bounds);
     }
     if let EvalSubject::Run(saved, _) = &model {
@@ -244,13 +254,15 @@ fn metrics(args: &EvalArgs, data: &Dataset) -> Vec<Metric> {
     if args.extractor.is_some() || evaluation::classifiable(data) {
         return Metric::all().collect();
     }
+    let of_pixels = Metric::all().filter(|metric| !metric.needs_features());
+    if data.digits.is_some() {
+        return of_pixels.collect();
+    }
     log::warn!(
         "note: {} has no labels to train a classifier on, so these are the metrics of pixels; --extractor FILE.onnx gives the others, and so does a sub-folder for each class",
         data.name
     );
-    Metric::all()
-        .filter(|metric| !metric.needs_features())
-        .collect()
+    of_pixels.collect()
 }
 
 fn wants(args: &EvalArgs, metric: Metric) -> bool {
@@ -261,21 +273,22 @@ fn wants(args: &EvalArgs, metric: Metric) -> bool {
 fn refuse_impossible(
     args: &EvalArgs,
     classes: usize,
-    size: usize,
+    data: &Dataset,
     vae: bool,
 ) -> Result<(), EvaluationError> {
     let foreign = args.extractor.is_some();
-    use Metric::{ClassAccuracy, InceptionScore, Likelihood, MsSsim};
+    use Metric::{ClassAccuracy, InceptionScore, Likelihood, Modes, MsSsim};
     let asked = |metric: &Metric| args.metrics.contains(metric);
-    let some = [InceptionScore, ClassAccuracy, MsSsim, Likelihood];
+    let some = [InceptionScore, ClassAccuracy, MsSsim, Likelihood, Modes];
     for metric in some.into_iter().filter(asked) {
         let needs = match metric {
             InceptionScore if foreign => "the classifier's probabilities: leave --extractor out",
             ClassAccuracy if classes == 0 || foreign => {
                 "a conditional generator, and the classifier instead of --extractor"
             }
-            MsSsim if size < 11 => "images of at least 11 pixels a side",
+            MsSsim if data.height < 11 => "images of at least 11 pixels a side",
             Likelihood if !vae => "a run folder of a VAE: a file holds the decoder alone",
+            Modes if data.digits.is_none() => "the data set stacked-mnist",
             _ => continue,
         };
         let metric = metric.name();
@@ -323,6 +336,10 @@ fn open(args: &EvalArgs) -> Result<EvalSubject, Box<dyn std::error::Error>> {
         }
         return Ok(EvalSubject::Folder(path.to_owned()));
     }
+    if path.is_file() && data::is_archive(path) {
+        of_a_run_only(args)?;
+        return Ok(EvalSubject::Folder(path.to_owned()));
+    }
     if path.is_dir() {
         let which = Which {
             best: args.best,
@@ -339,6 +356,15 @@ fn open(args: &EvalArgs) -> Result<EvalSubject, Box<dyn std::error::Error>> {
     let source = FileSource::new(&file, &assumptions);
     let named = |error| format!("{}: {error}", path.display());
     Ok(EvalSubject::File(source.map_err(named)?))
+}
+
+/// The colour under what is transparent.
+fn background(model: &EvalSubject) -> Colour {
+    match model {
+        EvalSubject::Run(saved, _) => saved.config.data.background(),
+        EvalSubject::File(source) => source.background().map_or(Colour::default(), Colour),
+        EvalSubject::Folder(_) => Colour::default(),
+    }
 }
 
 /// The real images, in the shape of the generated ones.
@@ -362,7 +388,12 @@ fn load(
     }
     let options = LoadOptions {
         size: shape.map_or(args.size, |[_, height, _]| Some(height)),
-        channels: shape.map_or(args.channels, |[channels, _, _]| Some(channels)),
+        channels: match model {
+            // Its nets have alpha, and the images of its generator are seen without.
+            EvalSubject::Run(saved, _) => Some(saved.config.data.channels),
+            _ => shape.map_or(args.channels, |[channels, _, _]| Some(channels)),
+        },
+        background: background(model),
         no_cache: args.no_cache,
         progress: bar,
         ..LoadOptions::default()
@@ -370,7 +401,7 @@ fn load(
     let spec = spec.ok_or(EvaluationError::NoData)?;
     let mut data = data::load(&spec, &options)?;
     if let (EvalSubject::Folder(_), DataSpec::Folder(path)) = (model, &spec)
-        && !path.join("test").is_dir()
+        && data.split_here
     {
         // Nothing was trained on the one or the other: a tenth would be too few.
         data.hold_back_half();

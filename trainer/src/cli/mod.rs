@@ -1,11 +1,19 @@
 //! The program `dreamlet`: one file for each verb.
 
 mod bench;
+mod budget;
 mod card;
+mod choose;
 mod compile;
+mod const_array;
+mod directions;
+mod distill;
 mod eval;
 mod export;
+mod find_directions;
+mod invert;
 mod presets;
+mod prove;
 mod quantized;
 mod quickstart;
 mod reference;
@@ -32,6 +40,8 @@ struct Cli {
 enum Verb {
     /// Train a preset or a configuration file, or go on with a run
     Train(train::TrainArgs),
+    /// Train a small generator to make the images of a large one, from the same seeds
+    Distill(distill::DistillArgs),
     /// Write a run's generator as one ONNX file with its card, then verify it
     Export(export::ExportArgs),
     /// Compile an ONNX file into one flat file for devices without an operating system
@@ -44,14 +54,22 @@ enum Verb {
     Card(card::CardArgs),
     /// Draw generated images
     Sample(sample::SampleArgs),
+    /// Find the main directions of the latent space, name them, draw them
+    Directions(directions::DirectionsArgs),
+    /// Find the latent of an image
+    Invert(invert::InvertArgs),
     /// Write one HTML page about a run: curves, samples over time, latent space, metrics
     Report(report::ReportArgs),
     /// The whole path on the built-in data: train, export, verify, sample
     Quickstart(quickstart::QuickstartArgs),
     /// Time training steps and images on this machine
     Bench(bench::BenchArgs),
+    /// Compare what a GPU computes in training with what the CPU computes
+    Prove(prove::ProveArgs),
     /// List the presets, or print one
     Presets(presets::PresetsArgs),
+    /// List the boards that `--budget` may name, with their memory
+    Boards,
     /// Try settings drawn at random in many short runs, and find the best
     Sweep(sweep::SweepArgs),
     /// Train one trial of a sweep; tasks on a cluster run it
@@ -68,16 +86,21 @@ pub fn main() -> std::process::ExitCode {
     crate::logger::init();
     let result = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
+        Verb::Distill(args) => distill::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Compile(args) => compile::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Eval(args) => eval::run(&args),
         Verb::Card(args) => card::run(&args),
         Verb::Sample(args) => sample::run(&args),
+        Verb::Directions(args) => directions::run(&args),
+        Verb::Invert(args) => invert::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Quickstart(args) => quickstart::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Prove(args) => prove::run(&args),
         Verb::Presets(args) => presets::run(&args),
+        Verb::Boards => budget::boards(),
         Verb::Sweep(args) => sweep::run(&args),
         Verb::SweepWorker(args) => sweep::work(&args),
         Verb::Reference(args) => reference::run(&args, Cli::command()),

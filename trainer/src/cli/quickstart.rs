@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::export::{self, ExportArgs};
 use super::sample::{self, SampleArgs};
-use super::train::{read_data, report, stop_on_signal, summary};
+use super::train::{on_device, read_data, report, stop_on_signal, summary};
 use crate::config::{Overrides, Source, resolve};
 use crate::device::DeviceChoice;
 use crate::training::{self, Ending, TrainOptions};
@@ -37,14 +37,17 @@ pub(crate) fn run(args: &QuickstartArgs) -> CliResult {
         args.preset, args.seconds
     ))?;
     let data = read_data(&config.data.source.parse()?, &config, false)?;
-    let options = TrainOptions {
-        out: args.out.clone(),
-        device: DeviceChoice::Auto,
-        trust_device: false,
-        stop: stop_on_signal(),
-        quiet: false,
-    };
-    let outcome = training::train(&config, &data, &options)?;
+    let stop = stop_on_signal();
+    let outcome = on_device(DeviceChoice::Auto, &config, |device| {
+        let options = TrainOptions {
+            out: args.out.clone(),
+            device,
+            trust_device: false,
+            stop: stop.clone(),
+            quiet: false,
+        };
+        training::train(&config, &data, &options)
+    })?;
     if outcome.ending == Ending::Finished {
         print(&summary(&outcome))?;
     } else {

@@ -11,8 +11,8 @@ use dreamlet_runtime::image::PixelRange;
 use crate::generator_file::{self, FileGenerator};
 use crate::report::terminal::{self, Environment, TerminalChoice};
 use crate::sampling::{
-    self, Class, Interpolation, Latents, Layout, Output, Request, SamplingError, Seeds, Way,
-    parse_truncation,
+    self, Class, Interpolation, Latents, Layout, Move, Output, Request, SamplingError, Seeds, Way,
+    added, parse_truncation, read_latents,
 };
 use crate::training::checkpoint::newer_checkpoint;
 use dreamlet_compiler::cli::CliResult;
@@ -27,11 +27,18 @@ pub(crate) struct SampleArgs {
     #[arg(value_name = "MODEL.onnx|MODEL.dream|RUN")]
     model: PathBuf,
     /// Seeds and ranges, such as 0-35 or 1,5,9-12
-    #[arg(long, default_value = "0-35", conflicts_with = "interpolate")]
+    #[arg(long, default_value = "0-35", conflicts_with_all = ["interpolate", "latents"])]
     seeds: Seeds,
     /// N images from seed A to seed B
     #[arg(long, value_name = "A,B,N")]
     interpolate: Option<Interpolation>,
+    /// A JSON list of latents instead of seeds, as `dreamlet invert` writes it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["interpolate", "truncation"])]
+    latents: Option<PathBuf>,
+    /// Move the latents along a direction of the model's card by so many standard deviations, such
+    /// as size=2 or 1=-1.5; may be given several times
+    #[arg(long = "move", value_name = "NAME|K=STEP")]
+    moves: Vec<Move>,
     /// Interpolate along the straight line instead of the great circle
     #[arg(long, requires = "interpolate")]
     linear: bool,
@@ -66,6 +73,8 @@ impl SampleArgs {
             model,
             seeds: "0-35".parse()?,
             interpolate: None,
+            latents: None,
+            moves: Vec::new(),
             linear: false,
             truncation: None,
             class: None,
@@ -130,9 +139,16 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
     {
         log::warn!("note: {}", range_note(generator.range()));
     }
+    let directions = generator.card().map(|card| card.directions.as_slice());
+    let added = added(
+        &args.moves,
+        directions.unwrap_or_default(),
+        generator.distribution(),
+    )?;
     let request = Request {
-        latents: match args.interpolate {
-            Some(interpolation) => Latents::Between(
+        latents: match (&args.latents, args.interpolate) {
+            (Some(file), _) => Latents::Given(read_latents(file, generator.latent_len())?),
+            (None, Some(interpolation)) => Latents::Between(
                 interpolation,
                 if args.linear {
                     Way::Linear
@@ -140,13 +156,14 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
                     Way::Spherical
                 },
             ),
-            None => Latents::Seeds(args.seeds.clone()),
+            (None, None) => Latents::Seeds(args.seeds.clone()),
         },
         truncation: args.truncation,
+        added,
         class: args.class.clone().map_or(Class::OfSeed, Class::Named),
     };
     let sheet = match &output {
-        Some(Output::Folder(folder)) => in_folder(&mut generator, &request, folder, args)?,
+        Some(Output::Folder(folder)) => in_folder(&mut generator, &request, &file, folder, args)?,
         _ => {
             // A row is the natural image of an interpolation.
             let columns = args.columns.or(args
@@ -183,35 +200,43 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
         }
         None => {}
     }
-    match terminal::show(&sheet, choice, &environment, &mut std::io::stdout().lock()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other.map(|_shown| ())?),
-    }
+    Ok(terminal::print(&sheet, choice, &environment)?)
 }
 
-/// Writes one file an image; gives a sheet of the first ones, to be shown.
+/// Writes one file an image, with alpha if it has any; gives a sheet of the first ones, to be shown.
 fn in_folder(
     generator: &mut FileGenerator,
     request: &Request,
+    file: &Path,
     folder: &Path,
     args: &SampleArgs,
-) -> Result<image::DynamicImage, SamplingError> {
+) -> Result<image::DynamicImage, Box<dyn std::error::Error>> {
     sampling::make_folder(folder)?;
     let shape = generator.shape();
+    let assumptions = args.foreign.assumptions();
     let mut shown = Vec::new();
-    sampling::each_sample(generator, request, |sample| {
-        sampling::save_one(&sample, shape, args.scale, folder)?;
-        if shown.len() < SHOWN {
-            shown.push(sample);
+    match generator_file::over_black_and_white(generator, file, &assumptions)? {
+        Some([mut black, mut white]) => {
+            sampling::each_with_alpha([&mut black, &mut white], request, |sample| {
+                sampling::save_one(&sample, shape, args.scale, folder)?;
+                Ok(())
+            })?;
+            shown = sampling::first_samples(generator, request, SHOWN)?;
         }
-        Ok(())
-    })?;
-    sampling::sheet(
+        None => sampling::each_sample(generator, request, |sample| {
+            sampling::save_one(&sample, shape, args.scale, folder)?;
+            if shown.len() < SHOWN {
+                shown.push(sample);
+            }
+            Ok(())
+        })?,
+    }
+    Ok(sampling::sheet(
         &shown,
         shape,
         Layout {
             columns: args.columns,
             ..Layout::default()
         },
-    )
+    )?)
 }

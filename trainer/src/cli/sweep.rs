@@ -32,7 +32,7 @@ pub(crate) struct SweepArgs {
     /// The sweep's folder; the same one again goes on where it was [default: sweeps/NAME]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Trials at a time [default: a third of the cores, at most 4; 16 with slurm]
+    /// Trials at a time [default: one a GPU; a third of the cores, at most 4; 16 with slurm]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// What trains the trials
@@ -41,9 +41,9 @@ pub(crate) struct SweepArgs {
     /// Seconds between two looks at a cluster's queue
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     poll: u64,
-    /// Where trials train: auto, cpu, ndarray, cuda, wgpu or vulkan
-    #[arg(long, default_value = "auto", value_parser = device_name)]
-    device: String,
+    /// Where trials train: auto, cpu, ndarray, cuda, wgpu or vulkan; several GPUs: cuda:0,cuda:1
+    #[arg(long, value_name = "DEVICE,…", default_value = "auto", value_delimiter = ',', value_parser = device_name)]
+    device: Vec<String>,
     /// Let failed trials go on from where they stand
     #[arg(long)]
     retry_failed: bool,
@@ -108,11 +108,14 @@ pub(crate) fn run(args: &SweepArgs) -> CliResult {
     if args.dry_run {
         return plan(&Spec::read(&args.sweep)?);
     }
-    let device: DeviceChoice = args.device.parse()?;
-    if device == DeviceChoice::List {
-        return print(&device::list());
+    let mut gpus = false;
+    for device in &args.device {
+        let device: DeviceChoice = device.parse()?;
+        if device == DeviceChoice::List {
+            return print(&device::list());
+        }
+        gpus |= device.open()?.is_gpu();
     }
-    device.open()?;
     let folder = match &args.out {
         Some(folder) => folder.clone(),
         None => Path::new("sweeps").join(args.sweep.file_stem().unwrap_or_default()),
@@ -123,31 +126,34 @@ pub(crate) fn run(args: &SweepArgs) -> CliResult {
         log::info!("{count} failed trials go on");
     }
     note_rungs(&sweep.spec);
-    let mut launcher = launcher(args, &sweep)?;
+    let mut launcher = launcher(args, &sweep, gpus)?;
     let stop = super::train::stop_on_signal();
     let ending = crate::sweep::run(&mut sweep, launcher.as_mut(), &stop, &mut tell)?;
     report::write(&sweep)?;
     finish(args, &sweep, ending)
 }
 
-fn launcher(args: &SweepArgs, sweep: &Sweep) -> Result<Box<dyn Launcher>, SweepError> {
+fn launcher(args: &SweepArgs, sweep: &Sweep, gpus: bool) -> Result<Box<dyn Launcher>, SweepError> {
     let program = std::env::current_exe().map_err(|source| SweepError::Launch {
         program: "this program again".to_owned(),
         source,
     })?;
-    let device = args.device.clone();
+    let devices = args.device.clone();
     let jobs = args.jobs.map(usize::from);
     Ok(match args.launcher {
         LauncherChoice::Local => {
-            let gpu = cfg!(any(feature = "cuda", feature = "wgpu", feature = "vulkan"))
-                && device != "cpu";
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             // Small nets do not keep many cores busy, and two processes on one GPU are in each
             // other's way.
-            let default = if gpu { 1 } else { (cores / 3).clamp(1, 4) };
-            Box::new(Local::new(program, device, jobs.unwrap_or(default)))
+            let default = if gpus { 1 } else { (cores / 3).clamp(1, 4) };
+            let slots = jobs.unwrap_or(default.max(devices.len()));
+            Box::new(Local::new(program, devices, slots))
         }
         LauncherChoice::Slurm => {
+            let [device] = &devices[..] else {
+                return Err(SweepError::SlurmDevices);
+            };
+            let device = device.clone();
             let (slots, options) = (jobs.unwrap_or(16), sweep.spec.slurm.clone());
             let pause = Duration::from_secs(args.poll.max(1));
             let slurm = Slurm::new(&sweep.path, program, device, options, slots, pause);

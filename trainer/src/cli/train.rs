@@ -1,15 +1,21 @@
 //! `dreamlet train PRESET|--config FILE|--resume RUN`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use burn::tensor::Device;
 use clap::Args;
 
+use super::budget::fit;
+use super::choose::choose;
 use super::stopped::{INTERRUPTED, stopped};
+use crate::benchmark::training::steps;
 use crate::config::{Config, Overrides, Source, is_given, resolve, with_limits};
-use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load};
+use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load, survey};
 use crate::device::{self, DeviceChoice};
 use crate::training::{self, Ending, StopFlag, TrainError, TrainOptions, TrainOutcome};
+use dreamlet_compiler::Budget;
 use dreamlet_compiler::cli::{CliResult, print};
 
 /// `dreamlet train` and nothing else, for tasks that run it.
@@ -23,21 +29,29 @@ pub(crate) enum TrainVerb {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").args(["preset", "config", "resume"]))]
 pub(crate) struct TrainArgs {
-    /// A preset; `dreamlet presets` lists them
+    /// A preset; `dreamlet presets` lists them. For a folder of images one is chosen if none is given
     preset: Option<String>,
     /// A TOML file instead of a preset
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Go on with a run folder, bit for bit on the CPU
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "seed", "size", "channels", "out", "eval_every", "best_by", "patience", "on_collapse"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "set", "seed", "size", "channels", "out", "budget", "eval_every", "best_by", "patience", "on_collapse"])]
     resume: Option<PathBuf>,
-    /// glyphs (built in), mnist, fashion-mnist, idx:DIR or folder:DIR
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// How a run is trained, whatever it begins with.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// glyphs (built in), mnist, fashion-mnist, stacked-mnist, idx:DIR or folder:DIR, where DIR may be a ZIP or TAR
+    /// archive of images
     #[arg(long)]
-    data: Option<String>,
+    pub(super) data: Option<String>,
     /// Height and width in pixels, a multiple of 4 from 16 to 128
     #[arg(long)]
     size: Option<usize>,
-    /// 1 for grey, 3 for RGB
+    /// 1 for grey, 3 for RGB, 4 for RGB and alpha
     #[arg(long)]
     channels: Option<usize>,
     /// Folder that holds the run folders
@@ -46,6 +60,10 @@ pub(crate) struct TrainArgs {
     /// Change one setting, such as optimizer.batch=32
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Choose the largest nets that fit, such as flash=150k,ram=32k,ms=100@rp2350; `dreamlet boards`
+    /// lists the boards
+    #[arg(long, value_name = "LIMITS@BOARD")]
+    budget: Option<Budget>,
     /// Passes over the data
     #[arg(long)]
     epochs: Option<u64>,
@@ -103,75 +121,186 @@ fn parse_time(text: &str) -> Result<u64, String> {
 }
 
 pub(crate) fn run(args: &TrainArgs) -> CliResult {
-    if args.device == DeviceChoice::List {
+    if args.run.device == DeviceChoice::List {
         return print(&device::list());
     }
-    if args.preset.is_none() && args.config.is_none() && args.resume.is_none() {
-        return Err("say what to train: a preset (`dreamlet presets` lists them), --config FILE or --resume RUN".into());
-    }
-    let mut classes_given = true;
-    let mut config = match &args.resume {
-        Some(run) => {
-            let own = training::run::read_config(run)?;
-            with_limits(own, args.epochs, args.steps, args.time)?
-        }
-        None => {
-            let source = match (&args.config, &args.preset) {
-                (Some(file), _) => Source::File(file.clone()),
-                (None, name) => Source::Preset(name.clone().unwrap_or_default()),
-            };
-            let mut sets = args.set.clone();
-            sets.extend(args.size.map(|n| format!("data.size={n}")));
-            sets.extend(args.channels.map(|n| format!("data.channels={n}")));
-            sets.extend(args.eval_every.map(|n| format!("training.eval_every={n}")));
-            let best_by = args.best_by.as_ref();
-            sets.extend(best_by.map(|name| format!("training.best_by={name}")));
-            sets.extend(args.patience.map(|n| format!("training.patience={n}")));
-            let on_collapse = args.on_collapse.as_ref();
-            sets.extend(on_collapse.map(|w| format!("training.on_collapse={w}")));
-            let overrides = Overrides {
-                sets,
-                data: args.data.clone(),
-                epochs: args.epochs,
-                steps: args.steps,
-                seconds: args.time,
-                seed: args.seed,
-            };
-            classes_given = is_given(&source, &overrides, "model.classes")?;
-            resolve(&source, &overrides)?
-        }
+    let source = match (&args.config, &args.preset, &args.resume) {
+        (Some(file), ..) => Source::File(file.clone()),
+        (_, Some(preset), _) => Source::Preset(preset.clone()),
+        (.., Some(run)) => return go_on(run, &args.run),
+        (None, None, None) => return begin_chosen(&args.run),
     };
-    let mut spec: DataSpec = config.data.source.parse()?;
-    // What is printed is what a run would use: it may depend on the data.
-    let by_data = !classes_given && config.model.classes > 0;
-    if args.dry_run && !by_data {
+    begin(&source, Vec::new(), &args.run)
+}
+
+/// Goes on with a run.
+fn go_on(run: &Path, args: &RunArgs) -> CliResult {
+    let own = training::run::read_config(run)?;
+    let config = with_limits(own, args.epochs, args.steps, args.time)?;
+    if args.dry_run {
         return print(config.to_toml()?.trim_end());
     }
     args.device.open()?;
-    if args.resume.is_none() {
-        // The run may go on from another working folder.
-        spec = spec.absolute();
-        config.data.source = spec.to_string();
+    let data = read_data(&config.data.source.parse()?, &config, args.no_cache)?;
+    train(args, &config, |options| {
+        training::resume(run, &config, &data, options)
+    })
+}
+
+/// Begins a run with `source`, changed first by `sets`, then by the arguments.
+pub(super) fn begin(source: &Source, sets: Vec<String>, args: &RunArgs) -> CliResult {
+    let Some((config, data)) = prepare(source, sets, args)? else {
+        return Ok(());
+    };
+    train(args, &config, |options| {
+        training::train(&config, &data, options)
+    })
+}
+
+/// Begins a run where only a folder of images is given; says what is trained and why.
+fn begin_chosen(args: &RunArgs) -> CliResult {
+    let spec: Option<DataSpec> = args.data.as_deref().map(str::parse).transpose()?;
+    let Some(DataSpec::Folder(folder)) = spec else {
+        return Err("say what to train: a preset (`dreamlet presets` lists them), --config FILE or --resume RUN; for --data folder:DIR a preset is chosen".into());
+    };
+    let chosen = choose(&survey(&folder)?, args.size, args.channels);
+    for reason in &chosen.reasons {
+        log::info!("{reason}");
     }
+    let source = Source::Preset(chosen.preset.to_owned());
+    let Some((config, data)) = prepare(&source, chosen.sets, args)? else {
+        return Ok(());
+    };
+    log::info!("{}", expected_time(args.device, &config)?);
+    train(args, &config, |options| {
+        training::train(&config, &data, options)
+    })
+}
+
+/// The configuration of a new run, and its data; `None` if it was only to be printed.
+fn prepare(
+    source: &Source,
+    mut sets: Vec<String>,
+    args: &RunArgs,
+) -> Result<Option<(Config, Dataset)>, Box<dyn std::error::Error>> {
+    sets.extend_from_slice(&args.set);
+    sets.extend(args.size.map(|n| format!("data.size={n}")));
+    sets.extend(args.channels.map(|n| format!("data.channels={n}")));
+    sets.extend(args.eval_every.map(|n| format!("training.eval_every={n}")));
+    let best_by = args.best_by.as_ref();
+    sets.extend(best_by.map(|name| format!("training.best_by={name}")));
+    sets.extend(args.patience.map(|n| format!("training.patience={n}")));
+    let on_collapse = args.on_collapse.as_ref();
+    sets.extend(on_collapse.map(|w| format!("training.on_collapse={w}")));
+    let overrides = Overrides {
+        sets,
+        data: args.data.clone(),
+        epochs: args.epochs,
+        steps: args.steps,
+        seconds: args.time,
+        seed: args.seed,
+    };
+    let classes_given = is_given(source, &overrides, "model.classes")?;
+    let mut config = resolve(source, &overrides)?;
+    if let Some(budget) = &args.budget {
+        config = fit(config, budget)?;
+    }
+    // What is printed is what a run would use: it may depend on the data.
+    let by_data = !classes_given && config.model.classes > 0;
+    if args.dry_run && !by_data {
+        print(config.to_toml()?.trim_end())?;
+        return Ok(None);
+    }
+    args.device.open()?;
+    // The run may go on from another working folder.
+    let spec = config.data.source.parse::<DataSpec>()?.absolute();
+    config.data.source = spec.to_string();
     let data = read_data(&spec, &config, args.no_cache)?;
     if by_data {
         take_classes(&mut config, &data);
     }
     if args.dry_run {
-        return print(config.to_toml()?.trim_end());
+        print(config.to_toml()?.trim_end())?;
+        return Ok(None);
     }
-    let options = TrainOptions {
-        out: args.out.clone(),
-        device: args.device,
-        trust_device: args.trust_device,
-        stop: stop_on_signal(),
-        quiet: false,
+    Ok(Some((config, data)))
+}
+
+/// Trains by `run` on the device that was asked for, and says what came of it.
+fn train(
+    args: &RunArgs,
+    config: &Config,
+    run: impl Fn(&TrainOptions) -> Result<TrainOutcome, TrainError>,
+) -> CliResult {
+    let stop = stop_on_signal();
+    let outcome = on_device(args.device, config, |device| {
+        run(&TrainOptions {
+            out: args.out.clone(),
+            device,
+            trust_device: args.trust_device,
+            stop: stop.clone(),
+            quiet: false,
+        })
+    })?;
+    report(&outcome, config)
+}
+
+/// How long a run will take, from some steps of it.
+fn expected_time(
+    device: DeviceChoice,
+    config: &Config,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let device = match device {
+        DeviceChoice::Auto => DeviceChoice::Cpu,
+        device => device,
     };
-    let outcome = match &args.resume {
-        Some(run) => training::resume(run, &config, &data, &options)?,
-        None => training::train(&config, &data, &options)?,
+    let times = steps(config, &device.open()?.device, Duration::from_secs(2));
+    let step = times.map_or(f64::INFINITY, |times| times.median());
+    let all = step * config.training.steps as f64;
+    Ok(format!(
+        "a step takes {:.0} ms: {} steps take about {}; --time 30m ends earlier, --steps goes on longer",
+        1e3 * step,
+        config.training.steps,
+        training::clock(Duration::try_from_secs_f64(all).unwrap_or(Duration::MAX))
+    ))
+}
+
+/// Trains on `choice`; of `auto`, on a GPU where that is faster than the CPU and computes the same.
+pub(crate) fn on_device(
+    choice: DeviceChoice,
+    config: &Config,
+    train: impl Fn(DeviceChoice) -> Result<TrainOutcome, TrainError>,
+) -> Result<TrainOutcome, TrainError> {
+    let card = device::card().filter(|_| choice == DeviceChoice::Auto);
+    let Some((gpu, card)) = card else {
+        return train(choice);
     };
-    report(&outcome, &config)
+    let step = |device: &Device| {
+        let times = device::said(|| steps(config, device, Duration::from_secs(1)));
+        times.map(|times| times.map_or(f64::INFINITY, |times| times.median()))
+    };
+    let on_cpu = step(&Device::flex()).unwrap_or(f64::INFINITY);
+    let why = match step(&card.device) {
+        Err(reason) => reason,
+        Ok(seconds) => {
+            let [gpu_ms, cpu_ms] = [seconds, on_cpu].map(|seconds| seconds * 1e3);
+            let times = format!("a step takes {gpu_ms:.1} ms, on the CPU {cpu_ms:.1} ms");
+            if seconds >= on_cpu {
+                times
+            } else {
+                log::info!("training on {card}: {times}");
+                match train(gpu) {
+                    // Nothing of a run was written yet.
+                    Err(e @ (TrainError::Unequal { .. } | TrainError::Unproven { .. })) => {
+                        e.to_string()
+                    }
+                    trained => return trained,
+                }
+            }
+        }
+    };
+    log::warn!("training on the CPU, not on {card}: {why}");
+    train(DeviceChoice::Cpu)
 }
 
 /// A preset for images by class says how many classes its own data set has; other data have others.
@@ -196,6 +325,7 @@ pub(crate) fn read_data(
     let options = LoadOptions {
         size: Some(config.data.size),
         channels: Some(config.data.channels),
+        background: config.data.background(),
         no_cache,
         progress: &bar,
         ..LoadOptions::default()
@@ -246,7 +376,7 @@ pub(crate) fn stop_on_signal() -> StopFlag {
 /// How far a run came.
 pub(crate) fn summary(outcome: &TrainOutcome) -> String {
     let (run, state) = (outcome.run.display(), &outcome.state);
-    let took = training::clock(std::time::Duration::from_secs_f64(state.seconds.max(0.0)));
+    let took = training::clock(Duration::from_secs_f64(state.seconds.max(0.0)));
     format!(
         "{run}: {} steps, {} images in {took}",
         state.step, state.images

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::scheduled::Scheduled;
+
 /// One of the words that a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
@@ -56,6 +58,9 @@ choices! {
         Dcgan = "dcgan",
         /// Nearest ×2 and 3x3 convolutions with batch normalization.
         DcganResize = "dcgan-resize",
+        /// Residual blocks without normalization (Huang et al. 2024), with `loss = "relativistic"`,
+        /// `r1` and `r2`: small files, and longer runs than `dcgan`.
+        Residual = "residual",
     }
 
     /// Last activation of a generator, which fixes its pixel range.
@@ -64,6 +69,9 @@ choices! {
         Sigmoid = "sigmoid",
         /// Pixels from −1 to 1.
         Tanh = "tanh",
+        /// Pixels from −1 to 1, and what is beyond them is drawn as black or white: with `net =
+        /// "residual"`.
+        Linear = "linear",
     }
 
     /// What the two players minimize; the formulas are in
@@ -80,6 +88,10 @@ choices! {
         /// With `discriminator_norm = "spectral"` (Lim and Ye 2017): the default of `dcgan` and
         /// `cgan`.
         Hinge = "hinge",
+        /// Each real image against a generated one (Jolicoeur-Martineau 2019), with `r1`, `r2` and
+        /// `discriminator_norm = "none"` (Huang et al. 2024): it has no minima where classes are
+        /// missing.
+        Relativistic = "relativistic",
         /// With `gradient_penalty = 10` and five discriminator steps, where neither `hinge` nor
         /// `non-saturating` holds (Arjovsky et al. 2017). It needs a gradient penalty, weight
         /// clipping or spectral normalization.
@@ -160,7 +172,7 @@ impl OutputActivation {
     pub fn range(self) -> (f32, f32) {
         match self {
             Self::Sigmoid => (0.0, 1.0),
-            Self::Tanh => (-1.0, 1.0),
+            Self::Tanh | Self::Linear => (-1.0, 1.0),
         }
     }
 }
@@ -173,7 +185,7 @@ impl Schedule {
         match self {
             Self::Constant => 1.0,
             Self::Linear => (2.0 * (1.0 - fraction)).min(1.0),
-            Self::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * fraction).cos()),
+            Self::Cosine => Scheduled::Cosine([1.0, 0.0]).at(fraction),
         }
     }
 }

@@ -13,12 +13,24 @@ pub enum ValueKind {
     Integer(i64, i64),
     /// A number from `.0` to `.1`.
     Number(f64, f64),
+    /// Such a number, or two of them: see [`Scheduled`](super::Scheduled).
+    Changing(f64, f64),
     /// One of these words.
     Choice(&'static [Word]),
     /// One to eight whole numbers from `.0` to `.1`.
     Integers(i64, i64),
     /// Yes or no.
     Flag,
+}
+
+impl ValueKind {
+    /// The least and the greatest number, where it takes one.
+    pub(crate) fn numbers(self) -> Option<(f64, f64)> {
+        match self {
+            Self::Number(low, high) | Self::Changing(low, high) => Some((low, high)),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for ValueKind {
@@ -28,6 +40,12 @@ impl fmt::Display for ValueKind {
             Self::Integer(low, i64::MAX) => write!(f, "a whole number, {low} or more"),
             Self::Integer(low, high) => write!(f, "a whole number from {low} to {high}"),
             Self::Number(low, high) => write!(f, "a number from {low} to {high}"),
+            Self::Changing(low, high) => {
+                write!(
+                    f,
+                    "a number from {low} to {high}, or two of them, [first, last]"
+                )
+            }
             Self::Choice(words) => {
                 let names: Vec<_> = words.iter().map(|w| format!("\"{}\"", w.name)).collect();
                 write!(f, "one of {}", names.join(", "))

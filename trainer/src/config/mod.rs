@@ -9,12 +9,13 @@ mod error;
 pub(crate) mod keys;
 mod presets;
 mod resolve;
+mod scheduled;
 mod settings;
 mod validate;
 
 pub(crate) use choices::{
     AdversarialLoss, BestBy, DiscriminatorNorm, Likelihood, ModelKind, NetKind, OnCollapse,
-    OutputActivation, Schedule,
+    OutputActivation, Schedule, Word,
 };
 pub(crate) use error::ConfigError;
 pub use presets::PRESETS;
@@ -22,12 +23,51 @@ pub(crate) use presets::preset;
 pub(crate) use resolve::is_given;
 pub use resolve::{Overrides, Source, resolve};
 pub(crate) use resolve::{check_value, from_text, with_limits};
-pub(crate) use settings::{Config, GanConfig, OptimizerConfig, TrainingConfig, VaeConfig};
+pub(crate) use scheduled::Scheduled;
+pub(crate) use settings::{
+    Config, DataConfig, GanConfig, ModelConfig, OptimizerConfig, TrainingConfig, VaeConfig,
+};
 pub(crate) use settings::{KEYS, SECTIONS, find};
 
 use crate::atomic_file::sha256;
+use crate::colour::Colour;
+
+impl DataConfig {
+    /// The colour under what is transparent.
+    /// Channels of images as they are seen, over the background.
+    pub(crate) fn seen_channels(&self) -> usize {
+        self.channels.min(3)
+    }
+
+    pub(crate) fn background(&self) -> Colour {
+        self.background.parse().unwrap_or_default()
+    }
+}
+
+impl ModelConfig {
+    /// Feature maps of a convolutional net: at half the image's size, of a residual net at its own.
+    pub(crate) fn width(&self) -> usize {
+        self.width.unwrap_or(match self.net {
+            NetKind::Residual => 32,
+            _ => 64,
+        })
+    }
+}
+
+impl OptimizerConfig {
+    /// A setting's value at `fraction` of the run, 0 to 1.
+    pub(crate) fn at(&self, fraction: f64, setting: Scheduled) -> f64 {
+        setting.at(fraction / self.burn_in)
+    }
+}
 
 impl Config {
+    /// The probability of augmentation at `fraction` of the run, where it does not adapt.
+    pub(crate) fn augment_at(&self, fraction: f64) -> f64 {
+        let gan = self.gan.as_ref();
+        gan.map_or(0.0, |gan| self.optimizer.at(fraction, gan.augment))
+    }
+
     /// Widths of the hidden layers of the second stage; `None` where there is none.
     #[must_use]
     pub fn second_hidden(&self) -> Option<&[usize]> {

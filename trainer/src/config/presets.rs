@@ -38,6 +38,9 @@ pub const PRESETS: &[Preset] = presets![
     "dcgan",
     "dcgan-resize",
     "cgan",
+    "r3-32",
+    "r3-64",
+    "r3-128",
     "pico"
 ];
 

@@ -273,6 +273,14 @@ fn check(origin: &str, table: &Table) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn is_number(value: &Value, low: f64, high: f64) -> bool {
+    match value {
+        Value::Float(x) => (low..=high).contains(x),
+        Value::Integer(n) => (low..=high).contains(&(*n as f64)),
+        _ => false,
+    }
+}
+
 /// Whether `value` is one that `key` allows.
 ///
 /// # Errors
@@ -286,8 +294,11 @@ pub(crate) fn check_value(
         (ValueKind::Text, Value::String(_)) => true,
         (ValueKind::Choice(words), Value::String(word)) => words.iter().any(|w| w.name == word),
         (ValueKind::Integer(low, high), Value::Integer(n)) => (low..=high).contains(n),
-        (ValueKind::Number(low, high), Value::Float(x)) => (low..=high).contains(x),
-        (ValueKind::Number(low, high), Value::Integer(n)) => (low..=high).contains(&(*n as f64)),
+        (ValueKind::Number(low, high), value) => is_number(value, low, high),
+        (ValueKind::Changing(low, high), Value::Array(ends)) => {
+            ends.len() == 2 && ends.iter().all(|end| is_number(end, low, high))
+        }
+        (ValueKind::Changing(low, high), value) => is_number(value, low, high),
         (ValueKind::Integers(low, high), Value::Array(items)) => {
             let mut numbers = items.iter().map(Value::as_integer);
             (1..=8).contains(&items.len())

@@ -7,8 +7,9 @@ use super::choices::{
     AdversarialLoss, BestBy, DiscriminatorNorm, Likelihood, ModelKind, NetKind, OnCollapse,
     OutputActivation, Schedule,
 };
-use super::keys::ValueKind::{Choice, Flag, Integer, Integers, Number, Text};
+use super::keys::ValueKind::{Changing, Choice, Flag, Integer, Integers, Number, Text};
 use super::keys::{ConfigSection, Key, settings};
+use super::scheduled::Scheduled;
 
 settings! {
 /// Everything a run depends on, apart from the device it runs on.
@@ -20,16 +21,19 @@ Config {
 
 /// Which images.
 data: DataConfig = DataConfig {
-    /// glyphs, mnist, fashion-mnist, idx:DIR or folder:DIR
+    /// glyphs, mnist, fashion-mnist, stacked-mnist, idx:DIR or folder:DIR
     source: String, Text,
         change "`--data` says it shorter", cost "none";
     /// height and width in pixels, a multiple of 4
     size: usize, Integer(16, 128),
         change "the smallest that shows what matters: 28 to 64 for a microcontroller, up to 128 for a Pi",
         cost "grows with its square, also on the device";
-    /// 1 for grey, 3 for RGB
-    channels: usize, Integer(1, 3),
-        change "3 where colour matters", cost "little";
+    /// 1 for grey, 3 for RGB, 4 for RGB and alpha
+    channels: usize, Integer(1, 4),
+        change "3 where colour matters, 4 for images that are drawn over others", cost "little";
+    /// colour under what is transparent, in a folder's images and in generated ones: white, black, grey or such as #ffcc00
+    background: String = "white", Text,
+        change "where objects are white, or the device's screen is black", cost "none";
     /// mirror every second training image left and right
     flip: bool = false, Flag,
         change "`true` for faces and things, never for letters", cost "none";
@@ -65,6 +69,13 @@ model: ModelConfig = ModelConfig {
     width: Option<usize>, Integer(1, 512),
         change "halve it first when the device is too small; 16 in `pico`, 64 in `dcgan`; doubled at each smaller size, up to 512",
         cost "32 instead of 64: a third";
+    /// residual nets: blocks at each size
+    blocks: usize = 1, Integer(1, 8),
+        change "2 where a GPU trains and the device has room", cost "about in proportion";
+    /// residual nets: channels of a group of the 3x3 convolutions, 0 for one group; with groups a
+    /// block is twice as wide inside
+    group: usize = 0, Integer(0, 512),
+        change "16, which must divide twice `width` and half of it, is the paper's net", cost "16: +52 %";
     /// last activation: pixels 0..1 or -1..1
     output: OutputActivation, Choice(OutputActivation::WORDS),
         change "`sigmoid` with `bernoulli`, `tanh` for GANs", cost "none";
@@ -100,18 +111,22 @@ gan: Option<GanConfig> = GanConfig {
     /// what the exported EMA of the generator keeps of itself at each step, 0 for no EMA
     average: f64 = 0.999, Number(0.0, 0.999_999),
         change "EMA: 0.999 for about 1000 steps, 0.9999 for runs of 100,000 steps, 0 for none", cost "2 %";
-    /// R1 penalty on the discriminator's gradient at real images, by an estimate of its derivative,
-    /// 0 for none
-    r1: f64 = 0.0, Number(0.0, 1000.0),
+    /// images after which half of the EMA is forgotten, in place of `gan.average`; 0 goes by that
+    average_half_life: Scheduled = 0.0, Changing(0.0, 1e9),
+        change "where batches differ in size: a twentieth of the run's images, [0, 50_000]", cost "none";
+    /// R1 penalty on the discriminator's gradient at real images, 0 for none
+    r1: Scheduled = 0.0, Changing(0.0, 1000.0),
         change "0.1 to 10 with `discriminator_norm = \"none\"` where training swings (Mescheder et al. 2018)",
-        cost "+7 % every 16 steps";
-    /// discriminator steps from one R1 penalty to the next
+        cost "+4 % every 16 steps; +37 % with `gan.r2` at each step";
+    /// the same at generated images (R2), 0 for none
+    r2: Scheduled = 0.0, Changing(0.0, 1000.0),
+        change "as `r1`, with `loss = \"relativistic\"` (Huang et al. 2024)", cost "as `r1`";
+    /// discriminator steps from one R1 and R2 penalty to the next
     r1_every: u64 = 16, Integer(1, 1000),
         change "16 (Karras et al. 2020, \"lazy\"), or 4; each penalty counts as many times", cost "with `gan.r1`";
-    /// penalty on gradient lengths other than 1 between real and fake, by an estimate of its
-    /// derivative, 0 for none
+    /// penalty on gradient lengths other than 1 between real and fake, 0 for none
     gradient_penalty: f64 = 0.0, Number(0.0, 1000.0),
-        change "10 with `wasserstein` and `discriminator_norm = \"none\"` (Gulrajani et al. 2017)", cost "+94 %";
+        change "10 with `wasserstein` and `discriminator_norm = \"none\"` (Gulrajani et al. 2017)", cost "+43 %";
     /// largest size of a discriminator's weight, 0 for no limit
     weight_clip: f64 = 0.0, Number(0.0, 10.0),
         change "0.01 for the first Wasserstein GAN (Arjovsky et al. 2017); the penalty is better", cost "none";
@@ -119,14 +134,21 @@ gan: Option<GanConfig> = GanConfig {
     instance_noise: f64 = 0.0, Number(0.0, 2.0),
         change "0.1 where the discriminator is right from the start; a standard deviation in the range of pixels (Sønderby et al. 2017)",
         cost "3 %";
-    /// probability of shift, cutout, brightness and contrast, for small data sets
-    augment: f64 = 0.0, Number(0.0, 1.0),
+    /// probability of shift, cutout, brightness, contrast and saturation, for small data sets
+    augment: Scheduled = 0.0, Changing(0.0, 1.0),
         change "0.3 with thousands of images", cost "4 %";
     /// how sure of real images the discriminator may be; adapts gan.augment, 0 for fixed (0.6 is
     /// usual)
     augment_target: f64 = 0.0, Number(0.0, 0.99),
         change "0.6, which adapts, where the discriminator has no spectral normalization or wins; a mean of signs (Karras et al. 2020, equation 1)",
         cost "4 %";
+    /// a generator's file whose images are learned in the place of the data's, each from the same
+    /// latent vector and class; "" for none
+    teacher: String = "", Text,
+        change "`dreamlet distill` sets it", cost "the teacher's images";
+    /// weight of the squared difference from the teacher's image, both shrunk to a quarter
+    teacher_pixels: Scheduled = 0.0, Changing(0.0, 1000.0),
+        change "[3, 0]: what goes where first, then how it looks", cost "none worth measuring";
 }
 note "";
 
@@ -173,27 +195,33 @@ optimizer: OptimizerConfig = OptimizerConfig {
     batch: usize, Integer(2, 65536),
         change "64; smaller for VAEs on few epochs; larger where a GAN collapses or a GPU idles", cost "in proportion";
     /// Adam's step size
-    learning_rate: f64, Number(1e-8, 1.0),
+    learning_rate: Scheduled, Changing(1e-8, 1.0),
         change "halve the one of the player that wins; the log says who does", cost "none";
     /// the discriminator's step size
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    discriminator_learning_rate: Option<f64>, Number(1e-8, 1.0),
+    discriminator_learning_rate: Option<Scheduled>, Changing(1e-8, 1.0),
         change "as `optimizer.learning_rate`; GANs only", cost "none";
     /// decay of Adam's first moment
     beta1: f64, Number(0.0, 0.9999),
         change "0 with `spectral` and `hinge`, or `wasserstein` with a penalty; 0.5 for other GANs; 0.9 for VAEs",
         cost "none";
     /// decay of Adam's second moment
-    beta2: f64, Number(0.0, 0.999_999),
+    beta2: Scheduled, Changing(0.0, 0.999_999),
         change "0.999; 0.9 for `wasserstein` with a penalty", cost "none";
     /// share of each weight that is added to its gradient
     weight_decay: f64 = 0.0, Number(0.0, 1.0),
         change "1e-5 to 1e-4 where a dense net overfits", cost "none";
+    /// share of the run, at its beginning, in which settings with two numbers go from the first to
+    /// the second one, along half a cosine
+    burn_in: f64 = 1.0, Number(0.001, 1.0),
+        change "0.5 where the second half is to be as it ends (Huang et al. 2024)", cost "none";
     /// how step sizes go to 0 over the run
     schedule: Schedule = "constant", Choice(Schedule::WORDS),
         change "`linear` for the best last checkpoint; `constant` where the end is open", cost "none";
 }
-note "`linear` and `cosine` need an end in epochs or steps. `--time` may still end the run earlier.";
+note "`linear`, `cosine` and settings with two numbers need an end in epochs or steps. `--time` may still end the run earlier. \
+Two numbers are written as a list, `learning_rate = [0.0005, 0.0001]`: so may learning rates, `beta2`, `gan.r1`, `gan.r2`, \
+`gan.augment`, `gan.teacher_pixels` and `gan.average_half_life`.";
 
 /// How long, how often, which seed. The run ends at the first of `epochs`, `steps` and `seconds`.
 training: TrainingConfig = TrainingConfig {

@@ -1,19 +1,36 @@
 //! Settings that do not go together.
 
 use super::{
-    AdversarialLoss, BestBy, Config, ConfigError, DiscriminatorNorm, ModelKind, NetKind,
-    OnCollapse, OutputActivation, Schedule,
+    AdversarialLoss, BestBy, Config, ConfigError, DiscriminatorNorm, GanConfig, ModelKind, NetKind,
+    OnCollapse, OutputActivation, Schedule, Scheduled,
 };
+use crate::colour::Colour;
 
 /// The setting by which something changes over the run with its steps, so that their number must be
 /// known.
 pub(super) fn by_steps(config: &Config) -> Option<&'static str> {
     let noise = config.gan.as_ref().map_or(0.0, |gan| gan.instance_noise);
-    let constant = config.optimizer.schedule == Schedule::Constant;
+    let o = &config.optimizer;
+    let constant = o.schedule == Schedule::Constant;
+    let gan = config.gan.as_ref();
+    let of_gan =
+        |setting: fn(&GanConfig) -> Scheduled| gan.is_some_and(|gan| setting(gan).changes());
+    let rate = o.discriminator_learning_rate;
     let all = [
         (config.second_hidden().is_some(), "vae.second_stage"),
         (noise > 0.0, "gan.instance_noise"),
         (!constant, "optimizer.schedule"),
+        (o.learning_rate.changes(), "optimizer.learning_rate"),
+        (
+            rate.is_some_and(Scheduled::changes),
+            "optimizer.discriminator_learning_rate",
+        ),
+        (o.beta2.changes(), "optimizer.beta2"),
+        (of_gan(|gan| gan.r1), "gan.r1"),
+        (of_gan(|gan| gan.r2), "gan.r2"),
+        (of_gan(|gan| gan.augment), "gan.augment"),
+        (of_gan(|gan| gan.average_half_life), "gan.average_half_life"),
+        (of_gan(|gan| gan.teacher_pixels), "gan.teacher_pixels"),
     ];
     all.into_iter().find_map(|(is, name)| is.then_some(name))
 }
@@ -32,8 +49,21 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             near + 4
         ));
     }
+    if let Err(reason) = config.data.background.parse::<Colour>() {
+        return conflict(format!("data.background: {reason}"));
+    }
     if config.data.channels == 2 {
-        return conflict("data.channels must be 1 (grey) or 3 (RGB), found 2".to_owned());
+        return conflict(
+            "data.channels must be 1 (grey), 3 (RGB) or 4 (RGB and alpha), found 2".to_owned(),
+        );
+    }
+    let (width, group) = (config.model.width(), config.model.group);
+    if config.model.net == NetKind::Residual
+        && (!width.is_multiple_of(2) || group > 0 && !width.is_multiple_of(group))
+    {
+        return conflict(format!(
+            "model.width must be a multiple of 2 and of model.group: each smaller size has half of it more; found {width} with model.group = {group}"
+        ));
     }
     if let Some(vae) = &config.vae
         && vae.samples > 1
@@ -52,7 +82,8 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     }
     if let Some(gan) = &config.gan {
         let penalized = [
-            ("gan.r1", gan.r1),
+            ("gan.r1", gan.r1.most()),
+            ("gan.r2", gan.r2.most()),
             ("gan.gradient_penalty", gan.gradient_penalty),
         ];
         let convolutional = config.model.net != NetKind::Dense;
@@ -64,12 +95,26 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
                 "{name} is on each image's own gradient, and batch normalization mixes the images of a batch: set gan.discriminator_norm to \"none\" or \"spectral\""
             ));
         }
+        let residual = config.model.net == NetKind::Residual;
+        if residual && gan.discriminator_norm != DiscriminatorNorm::None {
+            return conflict(format!(
+                "residual nets have no normalization: set gan.discriminator_norm = \"none\", with gan.r1 and gan.r2; found \"{}\"",
+                gan.discriminator_norm.name()
+            ));
+        }
         if gan.discriminator_hidden > 0 && !convolutional {
             return conflict("gan.discriminator_hidden is for convolutional nets: the widths of a dense discriminator are those of model.hidden, leave it at 0".to_owned());
         }
         let bounded = gan.gradient_penalty > 0.0
             || gan.weight_clip > 0.0
             || gan.discriminator_norm == DiscriminatorNorm::Spectral;
+        let data = &config.data;
+        if !gan.teacher.is_empty() && (data.flip || data.shift > 0 || data.binarize) {
+            return conflict("gan.teacher makes the images that are learned, and its pairs must stay as they are: leave data.flip at false, data.shift at 0 and data.binarize at false".to_owned());
+        }
+        if gan.teacher.is_empty() && gan.teacher_pixels.most() > 0.0 {
+            return conflict("gan.teacher_pixels compares with a teacher's images: set gan.teacher to a generator's file, or leave it at 0".to_owned());
+        }
         if gan.loss == AdversarialLoss::Wasserstein && !bounded {
             return conflict("gan.loss = \"wasserstein\" is a distance only for a bounded discriminator: set gan.gradient_penalty (10 is usual), gan.weight_clip (0.01) or gan.discriminator_norm = \"spectral\"".to_owned());
         }

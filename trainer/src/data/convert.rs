@@ -1,15 +1,16 @@
 //! From the images' own shape to the one that is wanted: centre crop, channels, resize.
 
 use image::imageops::{self, FilterType};
-use image::{ImageBuffer, Luma, Pixel, Rgb, RgbImage};
+use image::{GrayImage, ImageBuffer, Luma, Pixel, Rgb, RgbImage};
 
 use super::error::DataError;
 use super::parallel::make_images;
 use super::progress::{Progress, Unit};
 use super::shape::{Shape, image_len};
+use crate::colour::Colour;
 
 /// Luma of an sRGB pixel with the weights of ITU-R BT.709 (table 1, item 3.2), rounded to nearest.
-fn luma(red: u8, green: u8, blue: u8) -> u8 {
+pub(super) fn luma(red: u8, green: u8, blue: u8) -> u8 {
     let sum = 2126 * u32::from(red) + 7152 * u32::from(green) + 722 * u32::from(blue);
     ((sum + 5000) / 10_000) as u8
 }
@@ -72,32 +73,83 @@ fn convert_image(image: &[u8], [_, height, width]: Shape, to: Shape, out: &mut [
     }
 }
 
-/// Writes the largest square in the middle of an image into `out`, resized and planar.
-pub(super) fn convert_rgb(image: &RgbImage, shape: Shape, out: &mut [u8]) -> Result<(), String> {
+/// The image of a file: as it is seen over a colour, and its alpha, if it has any.
+pub(super) struct FileImage {
+    pub(super) over: RgbImage,
+    pub(super) background: Colour,
+    pub(super) alpha: Option<GrayImage>,
+}
+
+/// The largest square in the middle of an image, resized.
+fn fitted<P: Pixel<Subpixel = u8> + 'static>(image: &Pixels<P>, size: u32) -> Pixels<P> {
     let middle = middle(image);
-    if middle.is_empty() {
-        return Err("the image has no pixels".to_owned());
-    }
-    let size = shape[2] as u32;
-    let small = if middle.width() >= size.saturating_mul(COARSE) {
+    if middle.width() >= size.saturating_mul(COARSE) {
         let coarse = size.saturating_mul(COARSE / 2);
         resize(&imageops::thumbnail(&middle, coarse, coarse), size)
     } else {
         resize(&middle, size)
-    };
+    }
+}
+
+impl FileImage {
+    /// The largest square in its middle, resized.
+    fn fitted(&self, size: u32) -> Self {
+        Self {
+            over: fitted(&self.over, size),
+            background: self.background,
+            alpha: self.alpha.as_ref().map(|alpha| fitted(alpha, size)),
+        }
+    }
+}
+
+/// Writes the largest square in the middle of an image into `out`, resized and planar.
+pub(super) fn convert_file(image: &FileImage, shape: Shape, out: &mut [u8]) -> Result<(), String> {
+    if image.over.is_empty() {
+        return Err("the image has no pixels".to_owned());
+    }
+    planar(&image.fitted(shape[2] as u32), shape, out);
+    Ok(())
+}
+
+/// Writes an image of the wanted width and height into `out`, planar.
+pub(super) fn planar(image: &FileImage, shape: Shape, out: &mut [u8]) {
     if shape[0] == 1 {
-        for (to, Rgb([r, g, b])) in out.iter_mut().zip(small.pixels()) {
+        for (to, Rgb([r, g, b])) in out.iter_mut().zip(image.over.pixels()) {
             *to = luma(*r, *g, *b);
         }
-        return Ok(());
+        return;
     }
-    let planes = out.chunks_exact_mut((shape[1] * shape[2]).max(1));
-    for (channel, plane) in planes.enumerate() {
-        for (to, from) in plane.iter_mut().zip(small.pixels()) {
+    let plane = (shape[1] * shape[2]).max(1);
+    for (channel, to) in out.chunks_exact_mut(plane).take(3).enumerate() {
+        for (to, from) in to.iter_mut().zip(image.over.pixels()) {
             *to = from.0[channel];
         }
     }
-    Ok(())
+    if shape[0] == 4 {
+        let (colours, alpha) = out.split_at_mut(3 * plane);
+        match &image.alpha {
+            None => alpha.fill(255),
+            Some(found) => alpha.copy_from_slice(found),
+        }
+        for (colours, under) in colours.chunks_exact_mut(plane).zip(image.background.0) {
+            for (colour, alpha) in colours.iter_mut().zip(alpha.iter()) {
+                *colour = straight(*colour, *alpha, under);
+            }
+        }
+    }
+}
+
+/// The colour that is seen as `seen` with this alpha over another one. Edges that were resized over
+/// the background keep the colour of what they belong to; what is wholly transparent has the
+/// background's.
+fn straight(seen: u8, alpha: u8, under: u8) -> u8 {
+    if alpha == 0 {
+        return under;
+    }
+    let [seen, under, alpha] = [seen, under, alpha].map(i32::from);
+    let difference = (seen - under) * 255;
+    let rounding = difference.signum() * alpha / 2;
+    (under + (difference + rounding) / alpha).clamp(0, 255) as u8
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! A data set in memory: pixels, labels, class names.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use super::error::{BrokenFile, DataError};
+use crate::colour::Colour;
 
 /// Images of one shape with or without labels. All images are there at once, one byte per channel.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -74,6 +78,13 @@ impl Split {
         self.labels.as_deref()
     }
 
+    /// Gives each label another number.
+    pub(super) fn relabel(&mut self, number: impl Fn(u16) -> usize) {
+        for label in self.labels.iter_mut().flatten() {
+            *label = u16::try_from(number(*label)).unwrap_or(0);
+        }
+    }
+
     /// Keeps the first `count` images at most.
     pub(super) fn truncate(&mut self, count: usize) {
         self.pixels.truncate(count.saturating_mul(self.image_len));
@@ -121,7 +132,8 @@ impl std::fmt::Debug for Split {
 pub struct Dataset {
     /// Short name: `glyphs`, `mnist`, `fashion-mnist`, or the folder's.
     pub name: String,
-    /// 1 for grey, 3 for red, green, blue.
+    /// 1 for grey, 3 for red, green, blue, 4 for these and alpha. Colours are straight: not
+    /// multiplied with alpha.
     pub channels: usize,
     pub height: usize,
     pub width: usize,
@@ -130,10 +142,14 @@ pub struct Dataset {
     pub train: Split,
     /// Images held back to measure with.
     pub test: Split,
+    /// Of a stacked set: the grey set whose images are its channels.
+    pub digits: Option<Arc<Dataset>>,
     /// What the user should be told: skipped files, a split made here. One sentence each.
     pub notes: Vec<String>,
     /// Files that were skipped because they cannot be decoded (folders only).
     pub broken: Vec<BrokenFile>,
+    /// Whether the test images of a folder were chosen here: it does not say which they are.
+    pub split_here: bool,
 }
 
 impl Dataset {
@@ -179,6 +195,33 @@ impl Dataset {
         self.train.hash_into(&mut hash);
         self.test.hash_into(&mut hash);
         crate::atomic_file::hex(&hash.finalize())
+    }
+
+    /// The same images as they are seen over `background`: without alpha.
+    pub(crate) fn over(&self, background: Colour) -> Cow<'_, Self> {
+        if self.channels != 4 {
+            return Cow::Borrowed(self);
+        }
+        let image_len = self.image_len() / 4 * 3;
+        let split = |split: &Split| Split {
+            pixels: (0..split.len())
+                .filter_map(|index| split.image(index))
+                .flat_map(|image| background.under(image, 4))
+                .collect(),
+            labels: split.labels.clone(),
+            image_len,
+        };
+        Cow::Owned(Self {
+            name: self.name.clone(),
+            channels: 3,
+            classes: self.classes.clone(),
+            train: split(&self.train),
+            test: split(&self.test),
+            digits: self.digits.clone(),
+            notes: self.notes.clone(),
+            broken: self.broken.clone(),
+            ..*self
+        })
     }
 
     /// Channels, rows and columns of an image.

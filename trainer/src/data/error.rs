@@ -6,8 +6,14 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// The forms that `--data` takes, for help texts.
-pub(crate) const VALID_SPECS: [&str; 5] =
-    ["glyphs", "mnist", "fashion-mnist", "idx:DIR", "folder:DIR"];
+pub(crate) const VALID_SPECS: [&str; 6] = [
+    "glyphs",
+    "mnist",
+    "fashion-mnist",
+    "stacked-mnist",
+    "idx:DIR",
+    "folder:DIR",
+];
 
 /// How many broken files [`DataError::TooManyBroken`] names when it is printed.
 const BROKEN_NAMED: usize = 20;
@@ -41,12 +47,38 @@ pub enum DataError {
          of 4 from 16 to 128: choose one with --size"
     )]
     NativeSize { height: usize, width: usize },
-    #[error("{found} channels are not possible: choose 1 (grey) or 3 (RGB)")]
+    #[error("{found} channels are not possible: choose 1 (grey), 3 (RGB) or 4 (RGB and alpha)")]
     Channels { found: usize },
+    #[error("stacked-mnist has 3 channels, a digit in each, and not {found}: write --channels 3")]
+    StackedChannels { found: usize },
+    #[error("{name} has no transparency: choose 1 channel (grey) or 3 (RGB)")]
+    NoAlpha { name: String },
     #[error("no folder {}: check the path", path.display())]
     FolderMissing { path: PathBuf },
     #[error("{} is not a folder", path.display())]
     NotAFolder { path: PathBuf },
+    #[error("{} is neither a folder nor a ZIP or TAR archive: name one of these", path.display())]
+    NotAFolderOrArchive { path: PathBuf },
+    #[error(
+        "{} is a {kind} archive, which is not read: unpack it ({tool} {}) and name the folder; ZIP, TAR and gzipped TAR are read as they are",
+        path.display(), path.display()
+    )]
+    ArchiveKind {
+        path: PathBuf,
+        kind: &'static str,
+        /// The command that unpacks it.
+        tool: &'static str,
+    },
+    #[error(
+        "{} cannot be read as a {kind} archive: {cause}; fetch it again, or unpack it and name the folder",
+        path.display()
+    )]
+    Archive {
+        path: PathBuf,
+        kind: &'static str,
+        #[source]
+        cause: io::Error,
+    },
     #[error(
         "no {file} (nor {file}.gz) in {}: IDX data needs train-images-idx3-ubyte, and may have \
          train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte",
@@ -114,6 +146,9 @@ pub enum DataError {
         path.display()
     )]
     Dimensions { path: PathBuf, found: Vec<u32> },
+    /// Of one image.
+    #[error("{} cannot be used: {reason}; give a PNG, JPEG, BMP, GIF or WebP file", path.display())]
+    Image { path: PathBuf, reason: String },
     #[error("{} holds no items", path.display())]
     Empty { path: PathBuf },
     #[error("{} has {labels} labels for {images} images: the files do not belong together", path.display())]
@@ -162,7 +197,7 @@ pub enum DataError {
         looked: Vec<PathBuf>,
     },
     #[error(
-        "no PNG, JPEG or BMP files in {}: put images there, or into one sub-folder per class",
+        "no PNG, JPEG, BMP, GIF or WebP files in {}: put images there, or into one sub-folder per class",
         path.display()
     )]
     NoImages { path: PathBuf },
@@ -182,6 +217,17 @@ pub enum DataError {
          grey (--channels 1), or fewer images"
     )]
     Memory { needed: u64 },
+    #[error(
+        "{tables} has classes for {labelled} of {images} images in {} and none for the others: add their lines, or take the table or these images out of the folder",
+        path.display()
+    )]
+    MostUnlabelled {
+        path: PathBuf,
+        /// The tables of labels.
+        tables: String,
+        labelled: usize,
+        images: usize,
+    },
     #[error("a split does not add up: {expected} expected, {found} found")]
     Inconsistent { expected: usize, found: usize },
     #[error(

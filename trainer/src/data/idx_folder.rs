@@ -1,5 +1,6 @@
 //! `--data idx:DIR`: a folder of IDX files under their usual names.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::latent::Stream;
@@ -23,10 +24,25 @@ pub(super) fn load(folder: &Path) -> Result<Dataset, DataError> {
         file: "train-images-idx3-ubyte".to_owned(),
     })?;
     let train = half(&path, &TRAIN_LABELS)?;
-    match find(folder, &TEST_IMAGES) {
+    let data = match find(folder, &TEST_IMAGES) {
         Some(path) => join(train, half(&path, &TEST_LABELS)?),
         None => hold_back(train),
+    }?;
+    Ok(without_empty_classes(data))
+}
+
+/// Labels that no image has are no classes: those of EMNIST's letters begin with 1.
+fn without_empty_classes(mut data: Dataset) -> Dataset {
+    let labels = [&data.train, &data.test].into_iter();
+    let labels = labels.filter_map(Split::labels).flatten();
+    let found: BTreeSet<u16> = labels.copied().collect();
+    let found: Vec<u16> = found.into_iter().collect();
+    for split in [&mut data.train, &mut data.test] {
+        split.relabel(|label| found.binary_search(&label).unwrap_or(0));
     }
+    let name = |class: &u16| data.classes.get(usize::from(*class)).cloned();
+    data.classes = found.iter().filter_map(name).collect();
+    data
 }
 
 /// A path that is there and is a folder.
@@ -182,6 +198,19 @@ mod tests {
         assert_eq!(raw.train.pixels().len(), 3 * 16);
         assert_eq!(raw.test.labels(), Some(&[3, 0][..]));
         assert!(raw.notes.is_empty());
+    }
+
+    #[test]
+    fn a_label_that_no_image_has_is_no_class() {
+        let folder = TestFolder::new();
+        folder.write("train-images-idx3-ubyte", &images(3, 4));
+        folder.write("train-labels-idx1-ubyte", &labels(&[1, 26, 2]));
+        folder.write("t10k-images-idx3-ubyte", &images(2, 4));
+        folder.write("t10k-labels-idx1-ubyte", &labels(&[26, 1]));
+        let raw = load(&folder.0).unwrap();
+        assert_eq!(raw.classes, ["1", "2", "26"]);
+        assert_eq!(raw.train.labels(), Some(&[0, 2, 1][..]));
+        assert_eq!(raw.test.labels(), Some(&[2, 0][..]));
     }
 
     #[test]

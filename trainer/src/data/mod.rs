@@ -1,4 +1,4 @@
-//! Images to train on: built-in glyphs, MNIST and Fashion-MNIST, IDX files, folders of images.
+//! Images to train on: built-in glyphs, MNIST, Fashion-MNIST and stacked MNIST, IDX files, folders of images.
 //!
 //! [`load`](fn@load) reads a whole data set into memory as bytes, planar (channel, row, column), in the size
 //! and with the channels that the options say. [`Batches`] says which images come next: a pure
@@ -23,15 +23,17 @@ mod parallel;
 mod progress;
 mod shape;
 mod spec;
+mod stacked;
 
 pub(crate) use augment::{Augment, gather, value_of_byte};
 pub(crate) use batches::{BatchIndices, Batches, Position};
 pub use dataset::Dataset;
 pub(crate) use dataset::Split;
 pub(crate) use error::DataError;
-pub(crate) use folder::FolderImages;
+pub(crate) use folder::{FolderImages, Survey, is_archive, read_image, survey};
 pub use load::load;
 pub(crate) use locations::cache_dir;
 pub use options::LoadOptions;
 pub(crate) use progress::{Bar, Progress, Silent, Unit};
 pub use spec::DataSpec;
+pub(crate) use stacked::{DIGITS, Stack, stack};

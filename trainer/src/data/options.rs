@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::error::DataError;
 use super::locations::{cache_dir, data_dir};
 use super::progress::Progress;
+use crate::colour::Colour;
 
 /// Edge length of images from a folder when none is given.
 pub(crate) const DEFAULT_FOLDER_SIZE: usize = 64;
@@ -16,8 +17,11 @@ pub struct LoadOptions<'a> {
     /// Edge length in pixels, a multiple of 4 from 16 to 128. `None`: the images' own, or
     /// [`DEFAULT_FOLDER_SIZE`] for a folder.
     pub size: Option<usize>,
-    /// 1 for grey, 3 for RGB. `None`: the images' own, or 3 for a folder.
+    /// 1 for grey, 3 for RGB, 4 for RGB and alpha (folders only). `None`: the images' own, or 3 for a folder.
     pub channels: Option<usize>,
+    /// Under what is transparent in a folder's images, and the colour of pixels that are wholly
+    /// transparent; white by default.
+    pub background: Colour,
     /// Only the first so many training images (all test images stay).
     pub limit: Option<usize>,
     /// The folder with the user's copies of published sets, instead of `DREAMLET_DATA_DIR`.

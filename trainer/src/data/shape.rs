@@ -17,7 +17,7 @@ pub(super) fn wanted(
     channels: Option<usize>,
 ) -> Result<Shape, DataError> {
     let channels = match channels.unwrap_or(own_channels) {
-        channels @ (1 | 3) => channels,
+        channels @ (1 | 3 | 4) => channels,
         found => return Err(DataError::Channels { found }),
     };
     let size = match size {

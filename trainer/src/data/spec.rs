@@ -15,26 +15,29 @@ pub enum DataSpec {
     Glyphs,
     Mnist,
     FashionMnist,
+    /// Three MNIST digits as the colours of an image: 60,000 to train and 10,000 to test.
+    StackedMnist,
     /// A folder of IDX files, plain or gzipped.
     Idx(PathBuf),
-    /// A folder of PNG, JPEG and BMP images.
+    /// A folder of images, or a ZIP or TAR archive of one.
     Folder(PathBuf),
 }
 
 impl DataSpec {
-    /// A short name for run folders and cards: `glyphs`, `mnist`, `fashion-mnist`, or the folder's
-    /// own name.
+    /// A short name for run folders and cards: `glyphs`, `mnist`, `fashion-mnist`, `stacked-mnist`, or the folder's
+    /// own name, without the ending of an archive.
     pub fn name(&self) -> String {
         let (DataSpec::Idx(folder) | DataSpec::Folder(folder)) = self else {
             return self.to_string();
         };
-        folder
-            .canonicalize()
-            .ok()
-            .as_deref()
-            .unwrap_or(folder)
-            .file_name()
-            .map_or_else(|| "folder".to_owned(), |n| n.to_string_lossy().into_owned())
+        let path = folder.canonicalize().ok();
+        let path = path.as_deref().unwrap_or(folder);
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let name = name.as_deref().unwrap_or("folder");
+        let endings = [".zip", ".tar", ".tgz", ".tar.gz"].into_iter();
+        let mut stems = endings.filter_map(|ending| name.strip_suffix(ending));
+        let stem = stems.find(|stem| path.is_file() && !stem.is_empty());
+        stem.unwrap_or(name).to_owned()
     }
 
     /// The same data set named from any working folder: a relative path becomes an absolute one.
@@ -60,6 +63,7 @@ impl FromStr for DataSpec {
             ("glyphs", None) => Ok(DataSpec::Glyphs),
             ("mnist", None) => Ok(DataSpec::Mnist),
             ("fashion-mnist", None) => Ok(DataSpec::FashionMnist),
+            ("stacked-mnist", None) => Ok(DataSpec::StackedMnist),
             ("idx", None | Some("")) => Err(DataError::NoFolderNamed { scheme: "idx" }),
             ("folder", None | Some("")) => Err(DataError::NoFolderNamed { scheme: "folder" }),
             ("idx", Some(folder)) => Ok(DataSpec::Idx(folder.into())),
@@ -75,6 +79,7 @@ impl fmt::Display for DataSpec {
             DataSpec::Glyphs => f.write_str("glyphs"),
             DataSpec::Mnist => f.write_str("mnist"),
             DataSpec::FashionMnist => f.write_str("fashion-mnist"),
+            DataSpec::StackedMnist => f.write_str("stacked-mnist"),
             DataSpec::Idx(folder) => write!(f, "idx:{}", folder.display()),
             DataSpec::Folder(folder) => write!(f, "folder:{}", folder.display()),
         }
@@ -112,7 +117,7 @@ mod tests {
     #[test]
     fn specs_are_read_back_as_they_print() {
         let folders = ["idx:a/b", "folder:/x y/z:w"];
-        for text in VALID_SPECS[..3].iter().chain(&folders) {
+        for text in VALID_SPECS[..4].iter().chain(&folders) {
             let spec: DataSpec = text.parse().unwrap();
             assert_eq!(spec.to_string(), *text);
         }

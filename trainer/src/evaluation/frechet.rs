@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::linalg::{Square, add_scaled, trace_of_root};
 use super::matrix::{Matrix, count};
+use crate::linalg::{Square, add_scaled, trace_of_root};
 
 /// Mean and covariance of a set of features.
 #[derive(Clone, Debug, PartialEq)]

@@ -29,11 +29,13 @@ pub(crate) enum Metric {
     Memorization,
     /// A VAE's bounds on test images.
     Likelihood,
+    /// Modes of a stacked set that there are images of, and how evenly.
+    Modes,
 }
 
 impl Metric {
     /// All of them, with their names on the command line.
-    const NAMES: [(Self, &'static str); 10] = [
+    const NAMES: [(Self, &'static str); 11] = [
         (Self::Frechet, "frechet"),
         (Self::Kernel, "kernel"),
         (Self::InceptionScore, "inception-score"),
@@ -44,6 +46,7 @@ impl Metric {
         (Self::ClassAccuracy, "class-accuracy"),
         (Self::Memorization, "memorization"),
         (Self::Likelihood, "likelihood"),
+        (Self::Modes, "modes"),
     ];
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {
@@ -55,7 +58,11 @@ impl Metric {
     pub(crate) const fn needs_features(self) -> bool {
         !matches!(
             self,
-            Self::SlicedWasserstein | Self::MsSsim | Self::Memorization | Self::Likelihood
+            Self::SlicedWasserstein
+                | Self::MsSsim
+                | Self::Memorization
+                | Self::Likelihood
+                | Self::Modes
         )
     }
 

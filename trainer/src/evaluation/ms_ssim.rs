@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use dreamlet_runtime::latent::Stream;
 use rayon::prelude::*;
 
-use super::linalg::add_scaled;
 use super::matrix::{count, mean_and_error};
+use crate::linalg::add_scaled;
 
 /// Side and standard deviation of the Gaussian window (Wang et al. 2004, section III B).
 const WINDOW: usize = 11;

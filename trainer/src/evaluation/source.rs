@@ -58,6 +58,12 @@ impl FileSource {
         (!says).then(|| generator.range())
     }
 
+    /// What its images with alpha lie over, by the card.
+    pub(crate) fn background(&self) -> Option<[u8; 3]> {
+        let card = self.generators.first().and_then(FileGenerator::card);
+        card.and_then(|card| card.interface.as_ref()?.background)
+    }
+
     /// Names of the classes, as the card has them.
     pub fn class_names(&self) -> &[String] {
         let card = self.generators.first().and_then(FileGenerator::card);

@@ -5,7 +5,10 @@ use dreamlet_runtime::latent::fill_normal;
 
 use super::*;
 use crate::atomic_file::TestFolder;
-use crate::data::{DataSpec, Dataset, FolderImages, LoadOptions, Silent, Split, load};
+use crate::colour::Colour;
+use crate::data::{
+    DataSpec, Dataset, FolderImages, LoadOptions, Silent, Split, Stack, load, stack,
+};
 
 /// `limit` training and 300 test glyphs.
 pub(super) fn glyphs(limit: usize) -> Dataset {
@@ -188,7 +191,8 @@ fn a_folder_is_measured_like_the_generator_that_made_its_images() {
         let path = folder.write(&format!("images/{index}.png"), b"");
         generated.save(path).unwrap();
     }
-    let mut source = FolderImages::open(&folder.0.join("images"), 28, 1).unwrap();
+    let mut source =
+        FolderImages::open(&folder.0.join("images"), 28, 1, Colour::default()).unwrap();
     let expected = (Some(120), [1, 28, 28]);
     assert_eq!((source.available(), source.shape()), expected);
     // In any order of asking.
@@ -213,4 +217,59 @@ fn a_folder_is_measured_like_the_generator_that_made_its_images() {
     evaluator.dump(&found, &folder.0).unwrap();
     let written = std::fs::read(folder.0.join("fake_pixels.npy")).unwrap();
     assert!(written.ends_with(&all));
+}
+
+#[test]
+fn real_stacked_images_have_all_modes_and_a_collapsed_generator_has_one() {
+    let (digits, folder) = (glyphs(4000), TestFolder::new());
+    let split = |split: &Split, of| Split::new(stack(split, 400, of), None, 3 * 784).unwrap();
+    let data = Dataset {
+        name: "stacked".to_owned(),
+        channels: 3,
+        height: 28,
+        width: 28,
+        train: split(&digits.train, Stack::Train),
+        test: split(&digits.test, Stack::Test),
+        digits: Some(std::sync::Arc::new(digits.clone())),
+        ..Dataset::default()
+    };
+    let options = EvaluationOptions {
+        samples: 5000,
+        metrics: vec![Metric::Modes],
+        ..options(&folder)
+    };
+    let mut evaluator = Evaluator::new(&data, options).unwrap();
+    let of = |report: &MetricReport, key: &str| {
+        let found = report.metric(key).unwrap();
+        (found.value, found.floor.unwrap())
+    };
+    let one = [0, 1, 2]
+        .map(|index| digits.test.image(index).unwrap())
+        .concat();
+    let collapsed = FunctionSource([3, 28, 28], 0, move |_, count, _: &[usize]| {
+        one.repeat(count)
+    });
+    let found = report(&mut evaluator, collapsed);
+    let (modes, real) = of(&found, "modes");
+    assert_eq!(modes, 1.0);
+    // Of 5000 draws of 1000 modes, 993 have one: 1000 (1 - exp(-5)).
+    assert!(real > 960.0, "{real}");
+    // ln(1000), but for the shares of the three digits: each class is 9 to 11 % of the glyphs.
+    let (far, real) = of(&found, "modes_kl");
+    assert!((far - 1000_f64.ln()).abs() < 0.4, "{far}");
+    // 999 / (2 * 5000), and what the classifier takes for another digit.
+    assert!((0.05..0.25).contains(&real), "{real}");
+    let stamp = &found.metric("modes").unwrap().provenance;
+    assert!(stamp.extractor.as_ref().unwrap().accuracy > Some(0.9));
+    let train = digits.train.clone();
+    let drawn = FunctionSource([3, 28, 28], 0, move |first, count, _: &[usize]| {
+        let all = stack(
+            &train,
+            usize::try_from(first).unwrap() + count,
+            Stack::Floor,
+        );
+        all[all.len() - count * 3 * 784..].to_vec()
+    });
+    let found = report(&mut evaluator, drawn);
+    assert!(of(&found, "modes").0 > 960.0 && of(&found, "modes_kl").0 < 0.25);
 }

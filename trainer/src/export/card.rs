@@ -4,9 +4,9 @@
 //! make images (ONNX, "Metadata", 2019: `Image.BitmapPixelFormat`, `Image.ColorSpaceGamma`,
 //! `Image.NominalPixelRange`, `model_author`, `model_license`).
 
-use dreamlet_onnx::Limits;
 use dreamlet_onnx::proto::{ModelProto, StringStringEntryProto};
-use dreamlet_runtime::card::{CARD_KEY, Card};
+use dreamlet_onnx::{Interface, Limits, Model};
+use dreamlet_runtime::card::{CARD_KEY, Card, InterfaceCard};
 use dreamlet_runtime::image::PixelRange;
 
 use super::{ExportError, onnx};
@@ -17,8 +17,20 @@ use super::{ExportError, onnx};
 /// [`ExportError::Card`] if the card is invalid, or says another latent length, image shape or
 /// number of classes than the graph has.
 pub(crate) fn attach(model: &mut ModelProto, card: &Card) -> Result<(), ExportError> {
-    let found = dreamlet_onnx::inspect(&onnx::to_bytes(model), &Limits::default())
-        .map_err(|error| wrong("image", error.to_string()))?;
+    let said = card.interface.as_ref().map(InterfaceCard::interface);
+    let said = said.transpose();
+    // The range is for an output with alpha.
+    let interface = Interface {
+        range: Some((card.range.low, card.range.high)),
+        ..said
+            .map_err(|error| wrong("interface", error.to_string()))?
+            .unwrap_or_default()
+    };
+    let limits = Limits::default();
+    let found = Model::decode(&onnx::to_bytes(model), &limits)
+        .and_then(|model| model.check(&limits, &interface))
+        .map_err(|error| wrong("image", error.to_string()))?
+        .inspection;
     if found.latent_len != card.latent.len {
         let (graph, card) = (found.latent_len, card.latent.len);
         let reason = format!("the graph takes {graph}, the card says {card}");
@@ -52,10 +64,12 @@ pub(super) fn write(model: &mut ModelProto, card: &Card) -> Result<(), ExportErr
     let json = card
         .to_json()
         .map_err(|error| wrong("json", error.to_string()))?;
-    let format = if card.image.channels == 1 {
-        "Gray8"
-    } else {
-        "Rgb8"
+    // The card is of the image over its background, the file's output has alpha.
+    let alpha = card.interface.as_ref().and_then(|says| says.background);
+    let format = match (card.image.channels, alpha) {
+        (1, _) => "Gray8",
+        (_, Some(_)) => "Rgba8",
+        _ => "Rgb8",
     };
     let properties = [
         ("Image.BitmapPixelFormat", Some(format.to_owned())),

@@ -52,8 +52,8 @@ pub enum ExportError {
         /// Position of the first such number.
         index: usize,
     },
-    /// The image is not `[N, C, H, W]` of `f32` with `C` 1 or 3.
-    #[error("the generator makes {found}, expected f32 [N, C, H, W] with C = 1 or 3")]
+    /// The image is not `[N, C, H, W]` of `f32` with `C` 1, 3 or 4.
+    #[error("the generator makes {found}, expected f32 [N, C, H, W] with C = 1, 3 or 4")]
     Image {
         /// What was found.
         found: String,

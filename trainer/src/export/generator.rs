@@ -1,8 +1,10 @@
 //! The generators that this program trains, as graphs and with their cards.
 
 use burn::module::Module;
+use dreamlet_onnx::Interface;
 use dreamlet_onnx::proto::ModelProto;
-use dreamlet_runtime::card::{Card, Latent};
+use dreamlet_runtime::card::{Card, InterfaceCard, Latent};
+use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 
@@ -23,6 +25,25 @@ pub fn graph(generator: &Generator, config: &Config) -> Result<ModelProto, Expor
     })
 }
 
+/// What the graph of a generator trained with `config` does not say without a card.
+pub fn assumptions(config: &Config) -> Assumptions {
+    let (low, high) = config.model.output.range();
+    Assumptions {
+        interface: Interface {
+            background: background(config),
+            ..Interface::default()
+        },
+        classes: Some(config.model.classes).filter(|classes| *classes > 0),
+        range: Some(PixelRange { low, high }),
+        ..Assumptions::default()
+    }
+}
+
+/// What lies behind images with alpha, where they have it.
+fn background(config: &Config) -> Option<[u8; 3]> {
+    (config.data.channels == 4).then(|| config.data.background().0)
+}
+
 /// What a device must know of a generator trained with `config`: the card without author, licence
 /// and golden images. `classes` are the names of a conditional generator's classes.
 ///
@@ -35,10 +56,14 @@ pub fn card(config: &Config, classes: &[String], name: &str) -> Result<Card, Exp
         len: config.model.latent,
         distribution: Distribution::Normal,
     };
-    let (channels, size) = (config.data.channels, config.data.size);
+    let (channels, size) = (config.data.seen_channels(), config.data.size);
     let shape =
         Shape::new(channels, size, size).map_err(|error| wrong("image", error.to_string()))?;
     let mut card = Card::new(name, latent, shape, PixelRange { low, high });
+    card.interface = background(config).map(|colour| InterfaceCard {
+        background: Some(colour),
+        ..InterfaceCard::default()
+    });
     // The set's name and not its path, which says more of the user's disk than of the model.
     card.dataset = config
         .data

@@ -16,6 +16,9 @@ pub enum FileError {
     /// Of a compiled model.
     #[error("{0}")]
     Compiled(#[from] CompiledError),
+    /// The background on its card cannot be replaced.
+    #[error("its card cannot be changed: {0}")]
+    Card(String),
 }
 
 /// Why no generator could be found at a path, or opened.

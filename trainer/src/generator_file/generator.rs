@@ -2,12 +2,13 @@
 
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::compiled::CompiledGenerator;
-use dreamlet_runtime::engine::compiled::format::MAGIC;
+use dreamlet_runtime::engine::compiled::format::{DType, MAGIC};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::generator::{GenerateError, Generator};
 use dreamlet_runtime::image::{PixelRange, Shape};
 use dreamlet_runtime::latent::Distribution;
 
+use super::card_in_file::replace_card;
 use super::error::FileError;
 
 /// A generator in the engine that its file is for.
@@ -44,6 +45,38 @@ impl FileGenerator {
         })
     }
 
+    /// Whether its file's output has alpha; of a compiled model not, whose background is a part of
+    /// it.
+    pub(crate) fn has_alpha(&self) -> bool {
+        match &self.engine {
+            GeneratorEngine::Onnx(engine) => engine.inspection().alpha.is_some(),
+            GeneratorEngine::Compiled(_) => false,
+        }
+    }
+
+    /// The same generator, which has alpha, over black and over white, from which the alpha follows.
+    /// `file` and `assumptions` are those that it was made of.
+    ///
+    /// # Errors
+    /// [`FileError`], as [`FileGenerator::from_bytes`].
+    pub(crate) fn over_black_and_white(
+        &self,
+        file: &[u8],
+        assumptions: &Assumptions,
+    ) -> Result<[Self; 2], FileError> {
+        let over = |colour: u8| {
+            let background = Some([colour; 3]);
+            let mut assumptions = assumptions.clone();
+            assumptions.interface.background = background;
+            let Some(mut card) = self.card.clone() else {
+                return Self::from_bytes(file, &assumptions);
+            };
+            card.interface.get_or_insert_default().background = background;
+            Self::from_bytes(&replace_card(file, &card)?, &assumptions)
+        };
+        Ok([over(0)?, over(255)?])
+    }
+
     /// What was assumed of the file, one sentence each.
     pub(crate) fn notes(&self) -> &[String] {
         match &self.engine {
@@ -60,6 +93,17 @@ impl FileGenerator {
     /// Whether it is a compiled model.
     pub const fn is_compiled(&self) -> bool {
         matches!(self.engine, GeneratorEngine::Compiled(_))
+    }
+
+    /// Whether it rounds what it computes to integers, in some layers at least.
+    pub(crate) fn rounds(&self) -> bool {
+        match &self.engine {
+            GeneratorEngine::Onnx(_) => false,
+            GeneratorEngine::Compiled(engine) => {
+                let mut layers = engine.model().layers().flatten();
+                layers.any(|layer| matches!(layer.output_dtype, DType::I8 | DType::U8 | DType::I16))
+            }
+        }
     }
 
     /// What latents are drawn from.

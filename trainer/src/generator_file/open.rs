@@ -61,10 +61,45 @@ pub fn open(path: &Path, assumptions: &Assumptions) -> Result<FileGenerator, Ope
     read(path, &assumptions.limits)
         .map_err(|error| FileError::Onnx(error.into()))
         .and_then(|file| FileGenerator::from_bytes(&file, assumptions))
-        .map_err(|error| OpenError::Model {
-            path: path.to_path_buf(),
-            error,
-        })
+        .map_err(refused(path))
+}
+
+/// As [`open`], of a file that has been read.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_bytes(
+    path: &Path,
+    file: &[u8],
+    assumptions: &Assumptions,
+) -> Result<FileGenerator, OpenError> {
+    FileGenerator::from_bytes(file, assumptions).map_err(refused(path))
+}
+
+fn refused(path: &Path) -> impl Fn(FileError) -> OpenError {
+    |error| OpenError::Model {
+        path: path.to_path_buf(),
+        error,
+    }
+}
+
+/// The generator of the file over black and over white, see [`FileGenerator::over_black_and_white`].
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn over_black_and_white(
+    generator: &FileGenerator,
+    path: &Path,
+    assumptions: &Assumptions,
+) -> Result<Option<[FileGenerator; 2]>, OpenError> {
+    if !generator.has_alpha() {
+        return Ok(None);
+    }
+    read(path, &assumptions.limits)
+        .map_err(|error| FileError::Onnx(error.into()))
+        .and_then(|file| generator.over_black_and_white(&file, assumptions))
+        .map(Some)
+        .map_err(refused(path))
 }
 
 #[cfg(test)]

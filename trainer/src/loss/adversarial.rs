@@ -6,9 +6,11 @@
 //! | non-saturating | the same | −E\[log D(G(z))\] | the same, section 3 |
 //! | least-squares | ½E\[(l(x) − 1)²\] + ½E\[l(G(z))²\] | ½E\[(l(G(z)) − 1)²\] | Mao et al. 2017, equation 9 |
 //! | hinge | E\[max(0, 1 − l(x))\] + E\[max(0, 1 + l(G(z)))\] | −E\[l(G(z))\] | Lim and Ye 2017 |
+//! | relativistic | E\[s(l(G(z)) − l(x))\] | E\[s(l(x) − l(G(z)))\] | Jolicoeur-Martineau 2019, section 3.2 |
 //! | wasserstein | E\[l(G(z))\] − E\[l(x)\] | −E\[l(G(z))\] | Arjovsky et al. 2017 |
 //!
-//! l is the logit, D its sigmoid; no log of 0 occurs. Label smoothing replaces the 1 that real
+//! l is the logit, D its sigmoid, s(x) = log(1 + exp(x)); no log of 0 occurs. In the relativistic
+//! loss each real image has a generated one beside it, that of its place in the batch. Label smoothing replaces the 1 that real
 //! images are compared with, in the first three.
 
 use burn::tensor::Tensor;
@@ -45,16 +47,23 @@ pub(crate) fn discriminator_loss(
         AdversarialLoss::Hinge => {
             relu(real.neg().add_scalar(1.0)).mean() + relu(fake.add_scalar(1.0)).mean()
         }
+        AdversarialLoss::Relativistic => log_sigmoid(real - fake).mean().neg(),
         AdversarialLoss::Wasserstein => fake.mean() - real.mean(),
     }
 }
 
-/// The generator's loss, shape `[1]`, from the logits `[N, 1]` of its images.
-pub(crate) fn generator_loss(fake: Tensor<2>, loss: AdversarialLoss) -> Tensor<1> {
+/// The generator's loss, shape `[1]`, from the logits `[N, 1]` of its images. Only the relativistic
+/// loss asks for those of real ones.
+pub(crate) fn generator_loss(
+    real: impl FnOnce() -> Tensor<2>,
+    fake: Tensor<2>,
+    loss: AdversarialLoss,
+) -> Tensor<1> {
     match loss {
         AdversarialLoss::Minimax => log_sigmoid(fake.neg()).mean(),
         AdversarialLoss::NonSaturating => log_sigmoid(fake).mean().neg(),
         AdversarialLoss::LeastSquares => square(fake.sub_scalar(1.0)).mean().mul_scalar(0.5),
+        AdversarialLoss::Relativistic => log_sigmoid(fake - real()).mean().neg(),
         AdversarialLoss::Hinge | AdversarialLoss::Wasserstein => fake.mean().neg(),
     }
 }
@@ -73,12 +82,13 @@ mod tests {
     use super::*;
     use burn::tensor::Device;
 
-    const ALL: [AdversarialLoss; 5] = [
+    const ALL: [AdversarialLoss; 6] = [
         AdversarialLoss::Minimax,
         AdversarialLoss::NonSaturating,
         AdversarialLoss::LeastSquares,
         AdversarialLoss::Hinge,
         AdversarialLoss::Wasserstein,
+        AdversarialLoss::Relativistic,
     ];
 
     fn logits(v: [f32; 2]) -> Tensor<2> {
@@ -108,6 +118,10 @@ mod tests {
                 -mean(f),
             ),
             (mean(f) - mean(r), -mean(f)),
+            (
+                mean([0, 1].map(|i| (f[i] - r[i]).exp().ln_1p())),
+                mean([0, 1].map(|i| (r[i] - f[i]).exp().ln_1p())),
+            ),
         ];
         for (loss, (discriminator, generator)) in ALL.into_iter().zip(expected) {
             let found = discriminator_loss(logits(real), logits(fake), loss, 0.9);
@@ -116,7 +130,8 @@ mod tests {
                 (found - discriminator).abs() < 1e-6,
                 "{loss:?}: {found} {discriminator}"
             );
-            let found = f64::from(generator_loss(logits(fake), loss).into_scalar::<f32>());
+            let found =
+                f64::from(generator_loss(|| logits(real), logits(fake), loss).into_scalar::<f32>());
             assert!(
                 (found - generator).abs() < 1e-6,
                 "{loss:?}: {found} {generator}"
@@ -131,7 +146,7 @@ mod tests {
                 let found = discriminator_loss(logits(v), logits([v[1], v[0]]), loss, 0.9);
                 assert!(found.into_scalar::<f32>().is_finite());
                 assert!(
-                    generator_loss(logits(v), loss)
+                    generator_loss(|| logits([v[1], v[0]]), logits(v), loss)
                         .into_scalar::<f32>()
                         .is_finite()
                 );

@@ -10,8 +10,8 @@ const SHIFT: f32 = 0.125;
 /// Side of the square that is cut out, as a share of the image's side.
 const CUTOUT: f32 = 0.5;
 
-/// Shift, cutout, and brightness and contrast, each with `probability` for each image, as numbers
-/// for a batch.
+/// Shift, cutout, and brightness, contrast and saturation, each with `probability` for each image,
+/// as numbers for a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes {
     rows: usize,
@@ -19,6 +19,8 @@ pub(crate) struct Changes {
     contrast: Vec<f32>,
     /// Added to every pixel.
     brightness: Vec<f32>,
+    /// Multiplies what a coloured pixel differs from its own grey by.
+    saturation: Vec<f32>,
     /// Columns right and rows down.
     shifts: Vec<[i32; 2]>,
     /// Left and upper edge of the square that is cut out.
@@ -27,19 +29,20 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Draws the changes of `rows` images of `side` (height and width) whose pixels span `span`
-    /// from black to white.
+    /// Draws the changes of images `[N, C, H, W]` of this `shape` whose pixels span `span` from
+    /// black to white.
     pub(crate) fn draw(
         stream: &mut Stream,
-        rows: usize,
-        side: [usize; 2],
+        [rows, channels, height, width]: [usize; 4],
         span: f32,
         probability: f64,
     ) -> Self {
+        let side = [height, width];
         let mut changes = Self {
             rows,
             contrast: Vec::new(),
             brightness: Vec::new(),
+            saturation: Vec::new(),
             shifts: Vec::new(),
             holes: Vec::new(),
             side,
@@ -75,27 +78,59 @@ impl Changes {
             changes
                 .contrast
                 .push(if coins[2] { numbers[5] + 0.5 } else { 1.0 });
+            // Grey has none, and draws as it did before there was colour.
+            let saturation = if channels > 1 {
+                2.0 * stream.uniform()
+            } else {
+                1.0
+            };
+            changes
+                .saturation
+                .push(if coins[2] { saturation } else { 1.0 });
         }
         changes
     }
 
-    /// The images `[N, C, H, W]` changed. What a shift uncovers and a cutout covers is 0.
-    pub(crate) fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+    /// The images `[N, C, H, W]` changed. What a shift uncovers and a cutout covers is 0. What is
+    /// added to an image counts `share` times, `[N]`; once where there is none.
+    pub(crate) fn apply(&self, x: Tensor<4>, share: Option<&Tensor<1>>) -> Tensor<4> {
         let [_, channels, height, width] = x.dims();
         let device = x.device();
         let column = |values: &[f32]| {
             let data = TensorData::new(values.to_vec(), [self.rows, 1, 1, 1]);
             Tensor::<4>::from_data(data, &device)
         };
-        let mut x = x;
+        // Brightness, contrast and saturation are of colours, not of alpha.
+        let (mut x, alpha) = if channels == 4 {
+            let part = |from, to| {
+                x.clone()
+                    .slice([0..self.rows, from..to, 0..height, 0..width])
+            };
+            (part(0, 3), Some(part(3, 4)))
+        } else {
+            (x, None)
+        };
+        let colours = channels.min(3);
         if self.contrast.iter().any(|c| *c != 1.0) || self.brightness.iter().any(|b| *b != 0.0) {
             let mean = x
                 .clone()
-                .reshape([self.rows, channels * height * width])
+                .reshape([self.rows, colours * height * width])
                 .mean_dim(1)
                 .reshape([self.rows, 1, 1, 1]);
             let contrast = column(&self.contrast);
-            x = (x - mean.clone()) * contrast + mean + column(&self.brightness);
+            let mut brightness = column(&self.brightness);
+            if let Some(share) = share {
+                let share = share.clone().reshape([self.rows, 1, 1, 1]);
+                brightness = brightness * Tensor::from_inner(share);
+            }
+            x = (x - mean.clone()) * contrast + mean + brightness;
+        }
+        if self.saturation.iter().any(|s| *s != 1.0) {
+            let grey = x.clone().mean_dim(1);
+            x = (x - grey.clone()) * column(&self.saturation) + grey;
+        }
+        if let Some(alpha) = alpha {
+            x = Tensor::cat(vec![x, alpha], 1);
         }
         if self.shifts.iter().any(|s| *s != [0, 0]) {
             // Shifts are products with matrices of zeros and ones, for which every device has
@@ -167,16 +202,20 @@ mod tests {
 
     #[test]
     fn probability_zero_changes_nothing() {
-        let changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 0.0);
-        let same = changes.apply(images()).into_data();
+        let changes = Changes::draw(&mut stream(), [2, 1, 8, 8], 2.0, 0.0);
+        let same = changes.apply(images(), None).into_data();
         assert_eq!(same, images().into_data());
     }
 
     #[test]
     fn a_shift_moves_pixels_and_uncovers_zeros() {
-        let mut changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 0.0);
+        let mut changes = Changes::draw(&mut stream(), [2, 1, 8, 8], 2.0, 0.0);
         changes.shifts = vec![[1, 0], [0, -1]];
-        let found: Vec<f32> = changes.apply(images()).into_data().try_to_vec().unwrap();
+        let found: Vec<f32> = changes
+            .apply(images(), None)
+            .into_data()
+            .try_to_vec()
+            .unwrap();
         assert_eq!(found[..4], [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(found[64..68], [64.0 + 9.0, 74.0, 75.0, 76.0]);
         assert_eq!(found[120..], [0.0; 8]);
@@ -184,11 +223,15 @@ mod tests {
 
     #[test]
     fn a_cutout_is_a_square_of_zeros_and_brightness_a_constant() {
-        let mut changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 0.0);
+        let mut changes = Changes::draw(&mut stream(), [2, 1, 8, 8], 2.0, 0.0);
         changes.holes = vec![Some([-2, 6]), None];
         changes.brightness = vec![0.0, 0.5];
         changes.contrast = vec![1.0, 2.0];
-        let found: Vec<f32> = changes.apply(images()).into_data().try_to_vec().unwrap();
+        let found: Vec<f32> = changes
+            .apply(images(), None)
+            .into_data()
+            .try_to_vec()
+            .unwrap();
         let zeros = found[..64].iter().filter(|v| **v == 0.0).count();
         assert_eq!(zeros, 2 * 2);
         // Mean 96.5: the first pixel, 65, goes to 96.5 - 2 * 31.5 + 0.5.
@@ -196,13 +239,59 @@ mod tests {
     }
 
     #[test]
+    fn saturation_moves_colours_to_and_from_their_grey() {
+        let mut changes = Changes::draw(&mut stream(), [2, 3, 1, 1], 2.0, 0.0);
+        changes.saturation = vec![0.0, 2.0];
+        let colours = Tensor::<1>::from_floats([1.0, 2.0, 6.0, 1.0, 2.0, 6.0], &Device::flex());
+        let found = changes.apply(colours.reshape([2, 3, 1, 1]), None);
+        let found: Vec<f32> = found.into_data().try_to_vec().unwrap();
+        assert_eq!(found, [3.0, 3.0, 3.0, -1.0, 1.0, 9.0]);
+        let drawn = Changes::draw(&mut stream(), [9, 3, 8, 8], 2.0, 1.0).saturation;
+        assert!(drawn.iter().all(|s| (0.0..2.0).contains(s)) && drawn[0] != drawn[1]);
+    }
+
+    #[test]
+    fn alpha_is_moved_and_cut_out_and_keeps_its_values() {
+        let shape = [2, 4, 8, 8];
+        let mut changes = Changes::draw(&mut stream(), shape, 2.0, 0.0);
+        changes.brightness = vec![0.5, -0.5];
+        changes.contrast = vec![2.0, 0.5];
+        changes.saturation = vec![0.0, 2.0];
+        changes.shifts = vec![[1, 0], [0, 0]];
+        changes.holes = vec![None, Some([0, 0])];
+        let values: Vec<f32> = (0..2 * 4 * 64).map(|v| (v * 37 % 101) as f32).collect();
+        let x = Tensor::<1>::from_floats(values.as_slice(), &Device::flex());
+        let found = changes.apply(x.reshape(shape), None).into_data();
+        let found: Vec<f32> = found.try_to_vec().unwrap();
+        let alpha = |image: usize| 4 * 64 * image + 3 * 64;
+        for (at, value) in found[alpha(0)..][..64].iter().enumerate() {
+            let expected = if at % 8 == 0 {
+                0.0
+            } else {
+                values[alpha(0) + at - 1]
+            };
+            assert_eq!(*value, expected, "{at}");
+        }
+        for (at, value) in found[alpha(1)..][..64].iter().enumerate() {
+            let cut = at % 8 < 4 && at / 8 < 4;
+            assert_eq!(
+                *value,
+                if cut { 0.0 } else { values[alpha(1) + at] },
+                "{at}"
+            );
+        }
+        // The grey of the first image is in all its colours.
+        assert!((found[1] - found[65]).abs() < 1e-4 && (found[1] - found[129]).abs() < 1e-4);
+    }
+
+    #[test]
     fn about_that_share_of_images_is_changed_and_gradients_go_through() {
-        let changes = Changes::draw(&mut stream(), 2000, [8, 8], 2.0, 0.3);
+        let changes = Changes::draw(&mut stream(), [2000, 1, 8, 8], 2.0, 0.3);
         let share = changes.holes.iter().flatten().count() as f64 / 2000.0;
         assert!((share - 0.3).abs() < 0.04, "{share}");
-        let changes = Changes::draw(&mut stream(), 2, [8, 8], 2.0, 1.0);
+        let changes = Changes::draw(&mut stream(), [2, 1, 8, 8], 2.0, 1.0);
         let x = images().require_grad();
-        let gradients = changes.apply(x.clone()).sum().backward();
+        let gradients = changes.apply(x.clone(), None).sum().backward();
         let gradient = x.grad(&gradients).unwrap().abs().sum().into_scalar::<f32>();
         assert!(gradient > 1.0);
     }

@@ -1,77 +1,109 @@
-//! Penalties on the discriminator's gradient with respect to its input, without second derivatives.
+//! Penalties on the discriminator's gradient with respect to its input, exact, without second
+//! derivatives and without a pass backwards of their own.
 //!
 //! burn differentiates once. What is needed is the gradient, with respect to the discriminator's
-//! weights, of a function of g = ∇ₓD(x). As ∂‖g‖ = u·∂g with the direction u = g/‖g‖ held fixed,
-//! and u·∇ₓD(x) is the slope of D along u, the slope's central difference, (D(x + εu) − D(x − εu))
-//! / 2ε, has that gradient up to O(ε²), and takes two forward passes and one backward. `tests`
-//! compare it with the analytic gradient of a small net: the relative error is 1.8e-4 for the
-//! weights next to the image, 1.0e-4 for the others (R1).
+//! weights, of a loss L of the logits plus a function f of the length of g = ∇ₓD(x). The second is
+//! ∂f(‖g‖) = v·∂g with v = f′(‖g‖)/‖g‖ · g held fixed, and v·∇ₓD(x) is the derivative of D along v.
+//! The first is s·∂D(x) with s = ∂L/∂D(x) held fixed. A net of linear layers and LeakyReLU is linear
+//! around x, so that both are one forward pass on s·x + v ([`Pass::Along`]), which is differentiated
+//! as any other.
 
 use burn::tensor::Tensor;
 
-/// Half of the central difference's width, in units of the image's Euclidean length. Smaller ones
-/// drown in rounding, larger ones miss the discriminator's kinks.
-const STEP: f64 = 0.05;
+use crate::nets::Pass;
 
-/// ‖∇ₓD(x)‖ of each image, `[N]`, as something whose gradient with respect to the discriminator's
-/// weights is right to O(ε²).
-///
-/// `x` is `[N, C, H, W]`, on a device that differentiates, and no part of a graph; `judge` gives
-/// the logits `[N, 1]`. Batch normalization mixes the images of a batch: penalties are for
-/// discriminators without it.
-pub(crate) fn gradient_norm(x: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
-    let [rows, ..] = x.dims();
-    let input = x.clone().detach().require_grad();
-    let gradients = judge(input.clone()).sum().backward();
-    let Some(gradient) = input.grad(&gradients) else {
-        // Logits that do not depend on the image.
-        return Tensor::zeros([rows], &x.device());
-    };
-    let length = gradient
-        .clone()
-        .mul(gradient.clone())
-        .reshape([rows as i32, -1])
-        .sum_dim(1)
-        .sqrt()
-        .add_scalar(1e-12)
-        .reshape([rows, 1, 1, 1]);
-    let direction = Tensor::from_inner(gradient / length).mul_scalar(STEP);
-    let ahead = judge(x.clone() + direction.clone());
-    let behind = judge(x - direction);
-    (ahead - behind).mul_scalar(0.5 / STEP).reshape([rows])
+/// The logits `[N, 1]` of images `[N, C, H, W]`, or what else a pass computes.
+pub(crate) type Judge<'a> = dyn Fn(Tensor<4>, &mut Pass) -> Tensor<2> + 'a;
+
+/// f′(l)/l of a function f of gradients' lengths l, `[N]`.
+pub(crate) type OfLength = fn(Tensor<1>) -> Tensor<1>;
+
+/// Of ½‖g‖²: R1 on real images (Mescheder et al. 2018, equation 9) and R2 on generated ones (the
+/// same, section 4.1), to be multiplied by γ.
+pub(crate) fn half_square(length: Tensor<1>) -> Tensor<1> {
+    length.ones_like()
 }
 
-/// E\[(‖∇D(x̂)‖ − 1)²\], shape `[1]`, at points x̂ between real and generated images (Gulrajani et
-/// al. 2017, equation 3). `mix` `[N]` says where between, from 0 (fake) to 1 (real).
-pub(crate) fn gradient_penalty(
-    real: Tensor<4>,
-    fake: Tensor<4>,
-    mix: Tensor<1>,
-    judge: &dyn Fn(Tensor<4>) -> Tensor<2>,
-) -> Tensor<1> {
+/// Of (‖g‖ − 1)², for points between real and generated images (Gulrajani et al. 2017, equation 3).
+pub(crate) fn one_lipschitz(length: Tensor<1>) -> Tensor<1> {
+    let excess = length.clone().sub_scalar(1.0);
+    excess.mul_scalar(2.0) / length.clamp_min(1e-12)
+}
+
+/// Points between real and generated images. `mix` `[N]` says where between, from 0 (fake) to 1
+/// (real).
+pub(crate) fn between(real: Tensor<4>, fake: Tensor<4>, mix: Tensor<1>) -> Tensor<4> {
     let [rows, ..] = real.dims();
-    let mix = mix.reshape([rows, 1, 1, 1]);
-    let between = fake.clone() + (real - fake) * mix;
-    let excess = gradient_norm(between, judge).sub_scalar(1.0);
-    (excess.clone() * excess).mean()
+    fake.clone() + (real - fake) * mix.reshape([rows, 1, 1, 1])
 }
 
-/// ½E\[‖∇D(x)‖²\], shape `[1]`, on real images: R1 (Mescheder et al. 2018, equation 9), to be
-/// multiplied by γ.
-pub(crate) fn r1(real: Tensor<4>, judge: &dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1> {
-    let length = gradient_norm(real, judge);
-    (length.clone() * length).mean().mul_scalar(0.5)
+/// A pass through a discriminator at some images.
+///
+/// The discriminator is linear layers and LeakyReLU. Batch normalization mixes the images of a
+/// batch: no image has a gradient of its own there.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// `[N, C, H, W]`.
+    images: Tensor<4>,
+    /// The logits, `[N, 1]`.
+    pub(crate) logits: Tensor<2>,
+    /// Their gradients with respect to the images, `[N, C, H, W]`.
+    gradient: Tensor<4>,
+    pass: Pass,
+}
+
+impl Recorded {
+    /// At images `x` `[N, C, H, W]` on a device that differentiates. `frozen` is the discriminator
+    /// without gradients for its weights. What is kept has no gradients.
+    pub(crate) fn new(x: Tensor<4>, frozen: &Judge<'_>) -> Self {
+        let input = x.detach().require_grad();
+        let mut pass = Pass::Record(Vec::new());
+        let logits = frozen(input.clone(), &mut pass);
+        let gradients = logits.clone().sum().backward();
+        let gradient = input.grad(&gradients);
+        let images = input.inner();
+        Self {
+            gradient: gradient.unwrap_or_else(|| images.zeros_like()),
+            images,
+            logits: logits.inner(),
+            pass,
+        }
+    }
+
+    /// The directions v of a function of the gradients' lengths, times `weights` `[N]`.
+    pub(crate) fn directions(&self, f: OfLength, weights: Tensor<1>) -> Tensor<4> {
+        let shape @ [rows, ..] = self.gradient.dims();
+        let squares = self.gradient.clone().mul(self.gradient.clone());
+        let length = squares.reshape([rows as i32, -1]).sum_dim(1).sqrt();
+        let factor = f(length.reshape([rows])) * weights;
+        self.gradient.clone() * factor.reshape([rows, 1, 1, 1]).expand(shape)
+    }
+
+    /// A scalar, shape `[1]`, whose gradient with respect to the weights of `trained`, the
+    /// discriminator, is that of a loss and of penalties: `slopes` `[N]` are the loss's derivatives
+    /// by the logits, `directions` the sum of [`Recorded::directions`].
+    pub(crate) fn objective(
+        self,
+        trained: &Judge<'_>,
+        slopes: Tensor<1>,
+        directions: Tensor<4>,
+    ) -> Tensor<1> {
+        let [rows] = slopes.dims();
+        let x = self.images * slopes.clone().reshape([rows, 1, 1, 1]) + directions;
+        trained(Tensor::from_inner(x), &mut self.pass.along(slopes)).sum()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::random::{Purpose, normals};
-    use burn::tensor::activation::softplus;
-    use burn::tensor::{Device, Tensor};
+    use burn::tensor::Device;
 
     const PIXELS: usize = 12;
     const HIDDEN: usize = 7;
+    const ROWS: usize = 5;
+    const SLOPE: f64 = 0.2;
 
     fn draw(index: u64, rows: usize, columns: usize) -> Tensor<2> {
         let device = Device::flex().autodiff();
@@ -83,109 +115,145 @@ mod tests {
         values.into_iter().map(f64::from).collect()
     }
 
-    /// Compares a penalty, the mean of f(‖∇D(x)‖) over five images, and its gradient with what can
-    /// be written down for D(x) = Σⱼ vⱼ·softplus(wⱼ·x): ∇D is g = Σⱼ vⱼ·σ(wⱼ·x)·wⱼ, and ∂f(‖g‖) is
-    /// f′(‖g‖)/‖g‖ · (g·∂g). `penalty` gets the images and D, `f` the length of g and gives f and
-    /// f′/‖g‖.
-    fn compare(
-        images: &Tensor<2>,
-        penalty: impl Fn(&dyn Fn(Tensor<4>) -> Tensor<2>) -> Tensor<1>,
-        f: impl Fn(f64) -> (f64, f64),
-    ) {
-        let w = draw(0, PIXELS, HIDDEN).mul_scalar(0.5).require_grad();
-        let v = draw(1, HIDDEN, 1).require_grad();
-        let judge = |x: Tensor<4>| {
-            softplus(x.reshape([-1, PIXELS as i32]).matmul(w.clone()), 1.0).matmul(v.clone())
+    /// What a loss and a penalty of a logit and of the length of its gradient add up to.
+    type OfImage = fn(f64, f64) -> f64;
+
+    /// The mean over the images `x` of `of(D(x), ‖∇D(x)‖)` with D(x) = Σₖ uₖ·l(aₖ + Σⱼ vⱼₖ·l(bⱼ +
+    /// wⱼ·x)) and LeakyReLU l, in double precision.
+    fn expected([w, b, v, a, u]: &[Vec<f64>; 5], x: &[f64], of: OfImage) -> f64 {
+        let leaky = |x: f64| if x > 0.0 { 1.0 } else { SLOPE };
+        let of_image = |x: &[f64]| {
+            let before =
+                |j: usize| b[j] + (0..PIXELS).map(|i| w[i * HIDDEN + j] * x[i]).sum::<f64>();
+            let first: Vec<f64> = (0..HIDDEN).map(before).collect();
+            let second = |k: usize| {
+                let terms = (0..HIDDEN).map(|j| v[j * HIDDEN + k] * leaky(first[j]) * first[j]);
+                a[k] + terms.sum::<f64>()
+            };
+            let second: Vec<f64> = (0..HIDDEN).map(second).collect();
+            let logit = (0..HIDDEN).map(|k| u[k] * leaky(second[k]) * second[k]);
+            let back: Vec<f64> = (0..HIDDEN).map(|k| u[k] * leaky(second[k])).collect();
+            let back = |j: usize| {
+                let terms = (0..HIDDEN).map(|k| v[j * HIDDEN + k] * back[k]);
+                leaky(first[j]) * terms.sum::<f64>()
+            };
+            let gradient = |i: usize| {
+                (0..HIDDEN)
+                    .map(|j| w[i * HIDDEN + j] * back(j))
+                    .sum::<f64>()
+            };
+            let square: f64 = (0..PIXELS).map(|i| gradient(i).powi(2)).sum();
+            of(logit.sum(), square.sqrt())
         };
-        let penalty = penalty(&judge);
-        let found_value = f64::from(penalty.clone().into_scalar::<f32>());
-        let gradients = penalty.backward();
-        let (w_found, v_found) = (
-            to_vec(Tensor::from_inner(w.grad(&gradients).unwrap())),
-            to_vec(Tensor::from_inner(v.grad(&gradients).unwrap())),
-        );
-        let (w, v, x) = (to_vec(w), to_vec(v), to_vec(images.clone()));
-        let at = |i: usize, j: usize| w[i * HIDDEN + j];
-        let (mut value, mut dw, mut dv) = (0.0, vec![0.0; w.len()], vec![0.0; HIDDEN]);
-        for x in x.chunks(PIXELS) {
-            let s: Vec<f64> = (0..HIDDEN)
-                .map(|j| 1.0 / (1.0 + (-(0..PIXELS).map(|i| at(i, j) * x[i]).sum::<f64>()).exp()))
-                .collect();
-            let g: Vec<f64> = (0..PIXELS)
-                .map(|i| (0..HIDDEN).map(|j| v[j] * s[j] * at(i, j)).sum())
-                .collect();
-            let (of_length, slope_over_length) = f(g.iter().map(|g| g * g).sum::<f64>().sqrt());
-            value += of_length / 5.0;
-            let weight = slope_over_length / 5.0;
-            for j in 0..HIDDEN {
-                let gw: f64 = (0..PIXELS).map(|i| g[i] * at(i, j)).sum();
-                dv[j] += weight * s[j] * gw;
-                for i in 0..PIXELS {
-                    let slope = s[j] * (1.0 - s[j]);
-                    dw[i * HIDDEN + j] += weight * v[j] * (s[j] * g[i] + slope * x[i] * gw);
+        x.chunks(PIXELS).map(of_image).sum::<f64>() / ROWS as f64
+    }
+
+    /// Compares the gradient of a loss, whose derivative by the logit is given, plus a penalty with
+    /// finite differences in double precision.
+    fn compare(slope: fn(f64) -> f64, f: OfLength, in_double: OfImage) {
+        let weights = [
+            draw(0, PIXELS, HIDDEN).mul_scalar(0.5),
+            draw(5, 1, HIDDEN),
+            draw(1, HIDDEN, HIDDEN).mul_scalar(0.5),
+            draw(6, 1, HIDDEN),
+            draw(2, HIDDEN, 1),
+        ];
+        let weights = weights.map(|w| w.detach().require_grad());
+        let images = draw(3, ROWS, PIXELS);
+        let layer = |x: Tensor<2>, weight: &Tensor<2>, bias: &Tensor<2>, pass: &mut Pass| {
+            let bias = match pass.share() {
+                Some(share) => {
+                    Tensor::from_inner(share.clone().reshape([ROWS, 1])).matmul(bias.clone())
                 }
-            }
+                None => bias.clone().expand([ROWS, HIDDEN]),
+            };
+            pass.leaky_relu(x.matmul(weight.clone()) + bias, SLOPE)
+        };
+        let judge = |x: Tensor<4>, pass: &mut Pass, [w, b, v, a, u]: &[Tensor<2>; 5]| {
+            let x = layer(x.reshape([-1, PIXELS as i32]), w, b, pass);
+            layer(x, v, a, pass).matmul(u.clone())
+        };
+        let fixed = weights.clone().map(Tensor::detach);
+        let images_there = images.clone().reshape([ROWS, 1, 3, 4]);
+        let at = Recorded::new(images_there, &|x, pass| judge(x, pass, &fixed));
+        let each = |values: Vec<f32>| Tensor::<1>::from_floats(values.as_slice(), &Device::flex());
+        let logits: Vec<f64> = to_vec(Tensor::from_inner(at.logits.clone()));
+        let slopes = logits.iter().map(|logit| slope(*logit) / ROWS as f64);
+        let slopes = each(slopes.map(|slope| slope as f32).collect());
+        let directions = at.directions(f, each(vec![1.0 / ROWS as f32; ROWS]));
+        let objective = at.objective(&|x, pass| judge(x, pass, &weights), slopes, directions);
+        let gradients = objective.backward();
+        let at = weights.clone().map(to_vec);
+        let x = to_vec(images);
+        for (which, weight) in weights.iter().enumerate() {
+            let found = to_vec(Tensor::from_inner(weight.grad(&gradients).unwrap()));
+            let slope = |i: usize| {
+                let moved = |by: f64| {
+                    let mut at = at.clone();
+                    at[which][i] += by;
+                    expected(&at, &x, in_double)
+                };
+                (moved(1e-6) - moved(-1e-6)) / 2e-6
+            };
+            let expected: Vec<f64> = (0..found.len()).map(slope).collect();
+            let length = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let pairs = found.iter().zip(&expected);
+            let difference: Vec<f64> = pairs.map(|(a, b)| a - b).collect();
+            let error = length(&difference) / length(&expected).max(1e-3);
+            assert!(error < 1e-5, "weight {which}: {error:.1e}");
         }
-        assert!(
-            (found_value - value).abs() < 1e-3 * value,
-            "{found_value} {value}"
+    }
+
+    #[test]
+    fn the_gradient_of_r1_is_that_of_finite_differences() {
+        compare(|_| 0.0, half_square, |_, length| 0.5 * length * length);
+    }
+
+    #[test]
+    fn the_gradient_of_the_gradient_penalty_is_that_of_finite_differences() {
+        compare(|_| 0.0, one_lipschitz, |_, length| (length - 1.0).powi(2));
+    }
+
+    #[test]
+    fn a_loss_and_a_penalty_have_the_gradient_of_their_sum() {
+        compare(
+            |logit| 1.0 / (1.0 + (-logit).exp()),
+            half_square,
+            |logit, length| logit.exp().ln_1p() + 0.5 * length * length,
         );
-        for (found, expected) in [(w_found, dw), (v_found, dv)] {
-            let error: f64 = found
-                .iter()
-                .zip(&expected)
-                .map(|(a, b)| (a - b).powi(2))
-                .sum();
-            let length: f64 = expected.iter().map(|b| b * b).sum();
-            let relative = (error / length).sqrt();
-            println!("relative error {relative:.1e}");
-            assert!(relative < 2e-3, "{relative}");
+    }
+
+    #[test]
+    fn a_discriminator_that_sees_nothing_has_no_direction() {
+        let judge = |x: Tensor<4>, _: &mut Pass| {
+            let x: Tensor<2> = x.flatten(1, 3);
+            x.sum_dim(1).mul_scalar(0.0)
+        };
+        let x = draw(4, 3, PIXELS).reshape([3, 1, 3, 4]);
+        for f in [half_square as OfLength, one_lipschitz] {
+            let at = Recorded::new(x.clone(), &judge);
+            let found = at.directions(f, Tensor::ones([3], &Device::flex()));
+            assert_eq!(found.abs().max().into_scalar::<f32>(), 0.0);
         }
     }
 
     #[test]
-    fn the_penaltys_gradient_is_the_analytic_one_for_r1() {
-        let x = draw(2, 5, PIXELS);
-        let real = x.clone().reshape([5, 1, 3, 4]);
-        compare(
-            &x,
-            |judge| r1(real.clone(), judge),
-            |length| (0.5 * length * length, 1.0),
-        );
-    }
-
-    #[test]
-    fn the_penaltys_gradient_is_the_analytic_one_for_the_gradient_penalty() {
-        let (real, fake) = (draw(2, 5, PIXELS), draw(3, 5, PIXELS));
-        let mix = [0.0, 0.25, 0.5, 0.75, 1.0];
-        let mix = Tensor::<1>::from_floats(mix, &real.device());
-        let share = mix.clone().reshape([5, 1]);
-        let between = real.clone() * share.clone() + fake.clone() * share.neg().add_scalar(1.0);
-        let image = |x: &Tensor<2>| x.clone().reshape([5, 1, 3, 4]);
-        compare(
-            &between,
-            |judge| gradient_penalty(image(&real), image(&fake), mix.clone(), judge),
-            |length| ((length - 1.0).powi(2), 2.0 * (length - 1.0) / length),
-        );
-    }
-
-    #[test]
-    fn a_linear_discriminator_has_the_norm_of_its_weight() {
-        let device = Device::flex().autodiff();
-        let w = normals(9, Purpose::Score, 3, PIXELS, 1, &device);
-        let expected = w.clone().mul(w.clone()).sum().sqrt().into_scalar::<f32>();
-        let judge = |x: Tensor<4>| x.reshape([-1, PIXELS as i32]).matmul(w.clone());
-        let x = normals(9, Purpose::Score, 4, 3, PIXELS, &device).reshape([3, 1, 3, 4]);
-        let found: Vec<f32> = gradient_norm(x.clone(), &judge)
-            .into_data()
-            .try_to_vec()
-            .unwrap();
-        assert!(
-            found.iter().all(|f| (f - expected).abs() < 1e-4),
-            "{found:?} {expected}"
-        );
-        let mix = Tensor::from_floats([0.0, 0.5, 1.0], &device);
-        let penalty = gradient_penalty(x.clone(), x, mix, &judge).into_scalar::<f32>();
-        assert!((penalty - (expected - 1.0).powi(2)).abs() < 1e-3);
+    fn points_between_are_between() {
+        let [real, fake] = [1, 2].map(|index| draw(index, 3, 4).reshape([3, 1, 2, 2]));
+        let mix = Tensor::from_floats([0.0, 0.5, 1.0], &real.device());
+        let found = between(real.clone(), fake.clone(), mix);
+        let at = |x: &Tensor<4>, row: usize| -> Vec<f32> {
+            x.clone()
+                .narrow(0, row, 1)
+                .into_data()
+                .try_to_vec()
+                .unwrap()
+        };
+        assert_eq!(at(&found, 0), at(&fake, 0));
+        let middle = (real.clone() + fake.clone()).mul_scalar(0.5);
+        for (row, expected) in [(1, &middle), (2, &real)] {
+            let pairs = at(&found, row).into_iter().zip(at(expected, row));
+            assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-6));
+        }
     }
 }

@@ -8,7 +8,9 @@ use burn::tensor::{Device, Int, Tensor};
 
 use super::dense::Dense;
 use super::init::{Init, Scheme};
-use super::layers::{Maps, SLOPE, WIDTH, linear, pyramid};
+use super::layers::{Maps, SLOPE, pyramid};
+use super::pass::Pass;
+use super::residual::ResidualFeatures;
 use super::spectral::Spectral;
 use crate::config::{Config, DiscriminatorNorm, NetKind};
 use crate::random::Purpose;
@@ -27,10 +29,12 @@ pub(crate) struct Discriminator {
 }
 
 /// The net that makes features of an image.
+#[allow(clippy::large_enum_variant, reason = "a program has a few of them")]
 #[derive(Module, Debug)]
 pub(crate) enum DiscriminatorNet {
     Dense(DenseDiscriminator),
     Conv(ConvDiscriminator),
+    Residual(ResidualFeatures),
 }
 
 /// Dense layers from all pixels at once, each with ReLU.
@@ -82,7 +86,7 @@ impl Discriminator {
                 (DiscriminatorNet::Dense(net), judge, features)
             }
             NetKind::Dcgan | NetKind::DcganResize => {
-                let (edge, mut maps) = pyramid(size, model.width.unwrap_or(WIDTH));
+                let (edge, mut maps) = pyramid(size, model.width());
                 maps.reverse();
                 let batch = norm == DiscriminatorNorm::Batch;
                 let inputs = [channels].into_iter().chain(maps.iter().copied());
@@ -108,6 +112,15 @@ impl Discriminator {
                 };
                 (DiscriminatorNet::Conv(net), judge, features)
             }
+            NetKind::Residual => {
+                let (net, mut features) = ResidualFeatures::new(&mut init, config);
+                if last_hidden > 0 {
+                    hidden = Some(init.scaled_linear(features, last_hidden, 1.0));
+                    features = last_hidden;
+                }
+                let judge = init.scaled_linear(features, 1, 1.0);
+                (DiscriminatorNet::Residual(net), judge, features)
+            }
         };
         let bound = spectral.then(|| Spectral::new(&mut init, features));
         let rows = hidden.as_ref().map(|layer| layer.weight.dims()[0]);
@@ -129,7 +142,7 @@ impl Discriminator {
     /// normalization.
     pub(crate) fn sees_each_alone(&self) -> bool {
         match &self.net {
-            DiscriminatorNet::Dense(_) => true,
+            DiscriminatorNet::Dense(_) | DiscriminatorNet::Residual(_) => true,
             DiscriminatorNet::Conv(net) => net.norms.is_empty(),
         }
     }
@@ -153,6 +166,7 @@ impl Discriminator {
                     bind(&mut conv.weight, Some(by));
                 }
             }
+            DiscriminatorNet::Residual(_) => {}
         }
         if let Some(hidden) = &mut bound.hidden {
             bind(&mut hidden.weight, bound.hidden_bound.take());
@@ -162,34 +176,43 @@ impl Discriminator {
     }
 
     /// Features `[N, F]` of images, of a [`Discriminator::normalized`] one.
-    pub(crate) fn features(&self, x: Tensor<4>) -> Tensor<2> {
-        match &self.net {
+    pub(crate) fn features(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
+        let features: Tensor<2> = match &self.net {
             DiscriminatorNet::Dense(net) => {
                 let layers = net.layers.layers().iter();
-                layers.fold(x.flatten(1, 3), |x: Tensor<2>, layer| linear(layer, x, 0.0))
+                layers.fold(x.flatten(1, 3), |x: Tensor<2>, layer| {
+                    pass.linear(layer, x, 0.0)
+                })
             }
             DiscriminatorNet::Conv(net) => {
                 let mut maps = Maps::new(x);
                 for (i, conv) in net.convs.iter().enumerate() {
                     maps = match i.checked_sub(1).and_then(|i| net.norms.get(i)) {
+                        // It mixes the images of a batch: no image has a derivative of its own.
                         Some(norm) => maps.conv(conv, 1.0).batch_norm(norm, SLOPE),
-                        None => maps.conv(conv, SLOPE),
+                        None => pass.conv(maps, conv, SLOPE),
                     };
                 }
-                let features: Tensor<2> = maps.into_tensor().flatten(1, 3);
-                match &self.hidden {
-                    Some(hidden) => linear(hidden, features, SLOPE),
-                    None => features,
-                }
+                maps.into_tensor().flatten(1, 3)
             }
+            DiscriminatorNet::Residual(net) => net.forward(x, pass),
+        };
+        match &self.hidden {
+            Some(hidden) => pass.linear(hidden, features, SLOPE),
+            None => features,
         }
     }
 
     /// Logits `[N, 1]` of [`Discriminator::features`], of a [`Discriminator::normalized`] one:
     /// positive for "real". A conditional discriminator without classes says whether an image is
     /// real, of whichever class.
-    pub(crate) fn judge(&self, features: Tensor<2>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
-        let logits = linear(&self.judge, features.clone(), 1.0);
+    pub(crate) fn judge(
+        &self,
+        features: Tensor<2>,
+        class: Option<Tensor<1, Int>>,
+        pass: &mut Pass,
+    ) -> Tensor<2> {
+        let logits = pass.linear(&self.judge, features.clone(), 1.0);
         match (&self.classes, class) {
             (Some(table), Some(class)) => {
                 let [rows, width] = features.dims();
@@ -202,7 +225,7 @@ impl Discriminator {
 
     /// Logits `[N, 1]` of images.
     pub(crate) fn forward(&self, x: Tensor<4>, class: Option<Tensor<1, Int>>) -> Tensor<2> {
-        let net = self.normalized();
-        net.judge(net.features(x), class)
+        let (net, mut pass) = (self.normalized(), Pass::Value);
+        net.judge(net.features(x, &mut pass), class, &mut pass)
     }
 }

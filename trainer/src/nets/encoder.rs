@@ -6,19 +6,22 @@ use burn::nn::{BatchNorm, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::init::{Init, Scheme};
-use super::layers::{CLASS_FEATURES, WIDTH, halved, linear, pyramid, with_class};
+use super::layers::{CLASS_FEATURES, halved, linear, pyramid, with_class};
+use super::pass::Pass;
+use super::residual::ResidualFeatures;
 use super::second_stage::LatentEncoder;
 use crate::config::{Config, NetKind};
 use crate::random::Purpose;
 
 /// Dense layers, or halvings by convolution with batch normalization and LeakyReLU (the decoder
-/// mirrored), with two heads.
+/// mirrored), or residual blocks, with two heads.
 #[derive(Module, Debug)]
 pub(crate) struct Encoder {
     /// What each class adds to the pixels.
     classes: Option<Embedding>,
     convs: Vec<Conv2d>,
     norms: Vec<BatchNorm>,
+    residual: Option<ResidualFeatures>,
     hidden: Vec<Linear>,
     mean: Linear,
     log_variance: Linear,
@@ -34,8 +37,13 @@ impl Encoder {
         let (channels, size) = (config.data.channels, config.data.size);
         let mut inputs = channels * size * size;
         let (mut convs, mut norms) = (Vec::new(), Vec::new());
-        if model.net != NetKind::Dense {
-            let (edge, mut maps) = pyramid(size, model.width.unwrap_or(WIDTH));
+        let mut residual = None;
+        if model.net == NetKind::Residual {
+            let (net, features) = ResidualFeatures::new(&mut init, config);
+            residual = Some(net);
+            inputs = features;
+        } else if model.net != NetKind::Dense {
+            let (edge, mut maps) = pyramid(size, model.width());
             maps.reverse();
             let mut from = channels;
             for &to in &maps {
@@ -63,6 +71,7 @@ impl Encoder {
             classes,
             convs,
             norms,
+            residual,
             hidden,
             mean,
             log_variance,
@@ -82,11 +91,12 @@ impl Encoder {
         x: Tensor<4>,
         class: Option<Tensor<1, Int>>,
     ) -> (Tensor<2>, Tensor<2>) {
-        let x = match self.convs.as_slice() {
-            [] => x,
-            convs => halved(x, convs, &self.norms),
+        let features = match (&self.residual, self.convs.as_slice()) {
+            (Some(net), _) => net.forward(x, &mut Pass::Value),
+            (None, []) => x.flatten(1, 3),
+            (None, convs) => halved(x, convs, &self.norms).flatten(1, 3),
         };
-        let input = with_class(x.flatten(1, 3), class, self.classes.as_ref());
+        let input = with_class(features, class, self.classes.as_ref());
         let layers = self.hidden.iter();
         let h = layers.fold(input, |h, layer| linear(layer, h, 0.0));
         (

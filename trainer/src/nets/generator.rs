@@ -8,9 +8,8 @@ use burn::tensor::{Device, Int, Tensor, activation::relu};
 
 use super::dense::Dense;
 use super::init::{Init, Scheme};
-use super::layers::{
-    CLASS_FEATURES, Maps, ResizeConv, WIDTH, activate, linear, pyramid, with_class,
-};
+use super::layers::{CLASS_FEATURES, Maps, ResizeConv, activate, linear, pyramid, with_class};
+use super::residual::ResidualGenerator;
 use super::second_stage::LatentDecoder;
 use crate::config::{Config, ModelKind, NetKind, OutputActivation};
 use crate::random::Purpose;
@@ -28,11 +27,13 @@ pub struct Generator {
 }
 
 /// The net that makes an image of a latent vector.
+#[allow(clippy::large_enum_variant, reason = "a program has a few of them")]
 #[derive(Module, Debug)]
 pub(crate) enum GeneratorNet {
     Dense(DenseGenerator),
     /// A dense layer and doublings by convolution.
     Conv(ConvGenerator),
+    Residual(ResidualGenerator),
 }
 
 /// Dense layers to all pixels at once.
@@ -66,9 +67,7 @@ impl Upsample {
     fn new(init: &mut Init<'_>, kind: NetKind, inputs: usize, outputs: usize, bias: bool) -> Self {
         match kind {
             NetKind::DcganResize => Self::Resize(ResizeConv::new(init, inputs, outputs, bias)),
-            NetKind::Dense | NetKind::Dcgan => {
-                Self::Transposed(init.conv_transpose(inputs, outputs, bias))
-            }
+            _ => Self::Transposed(init.conv_transpose(inputs, outputs, bias)),
         }
     }
 
@@ -82,7 +81,7 @@ impl Upsample {
 
 impl ConvGenerator {
     fn new(init: &mut Init<'_>, config: &Config, inputs: usize) -> Self {
-        let width = config.model.width.unwrap_or(WIDTH);
+        let width = config.model.width();
         let (edge, maps) = pyramid(config.data.size, width);
         let first = maps.first().copied().unwrap_or(64);
         let project = init.linear(inputs, first * edge * edge);
@@ -150,6 +149,9 @@ impl Generator {
             NetKind::Dcgan | NetKind::DcganResize => {
                 GeneratorNet::Conv(ConvGenerator::new(&mut init, config, inputs))
             }
+            NetKind::Residual => {
+                GeneratorNet::Residual(ResidualGenerator::new(&mut init, config, inputs))
+            }
         };
         let second = config.second_hidden();
         let second = second.map(|widths| LatentDecoder::new(&mut init, model.latent, widths));
@@ -185,6 +187,7 @@ impl Generator {
                     .reshape([batch, net.channels, net.size, net.size])
             }
             GeneratorNet::Conv(net) => net.logits(input),
+            GeneratorNet::Residual(net) => net.logits(input),
         }
     }
 

@@ -106,6 +106,33 @@ impl<'d> Init<'d> {
         }
     }
 
+    /// A dense layer whose weights are N(0, `gain`² / `inputs`), its biases 0.
+    pub(super) fn scaled_linear(&mut self, inputs: usize, outputs: usize, gain: f64) -> Linear {
+        Linear {
+            weight: self.scaled([inputs, outputs], inputs, gain),
+            bias: Some(self.zeros([outputs])),
+        }
+    }
+
+    /// Weights that are N(0, `gain`² / `fan_in`).
+    fn scaled<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        fan_in: usize,
+        gain: f64,
+    ) -> Param<Tensor<D>> {
+        let deviation = (gain / (fan_in.max(1) as f64).sqrt()) as f32;
+        self.param(shape, |stream, values| {
+            stream.fill_normal(values);
+            values.iter_mut().for_each(|v| *v *= deviation);
+        })
+    }
+
+    /// N(0, 1) values that are trained.
+    pub(super) fn normals<const D: usize>(&mut self, shape: [usize; D]) -> Param<Tensor<D>> {
+        self.scaled(shape, 1, 1.0)
+    }
+
     /// A dense layer that gives zeros, where the beginning is to be without it.
     pub(super) fn blank_linear(&mut self, inputs: usize, outputs: usize) -> Linear {
         Linear {
@@ -139,6 +166,31 @@ impl<'d> Init<'d> {
         let fan_in = inputs * kernel * kernel;
         layer.weight = self.weight([outputs, inputs, kernel, kernel], fan_in);
         layer.bias = bias.then(|| self.bias(outputs, fan_in));
+        layer
+    }
+
+    /// A convolution that keeps height and width, with an odd `kernel`: weights N(0, `gain`² /
+    /// fan-in), biases 0.
+    pub(super) fn scaled_conv(
+        &mut self,
+        [inputs, outputs]: [usize; 2],
+        kernel: usize,
+        groups: usize,
+        bias: bool,
+        gain: f64,
+    ) -> Conv2d {
+        let padding = kernel / 2;
+        let mut layer = Conv2dConfig::new([inputs, outputs], [kernel, kernel])
+            .with_padding(PaddingConfig2d::Explicit(
+                padding, padding, padding, padding,
+            ))
+            .with_groups(groups)
+            .with_bias(bias)
+            .init(self.device);
+        let inputs = inputs / groups.max(1);
+        let fan_in = inputs * kernel * kernel;
+        layer.weight = self.scaled([outputs, inputs, kernel, kernel], fan_in, gain);
+        layer.bias = bias.then(|| self.zeros([outputs]));
         layer
     }
 

@@ -6,7 +6,7 @@ use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
 use burn::nn::{BatchNorm, Embedding, Linear, PaddingConfig2d};
 use burn::tensor::activation::{leaky_relu, relu, sigmoid, tanh};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::cpu::{self, Geometry};
 use super::init::Init;
@@ -14,9 +14,6 @@ use crate::config::OutputActivation;
 
 /// The slope of LeakyReLU in discriminators (Radford et al. 2016).
 pub(super) const SLOPE: f64 = 0.2;
-
-/// Feature maps at half the image's size, where the configuration does not say.
-pub(super) const WIDTH: usize = 64;
 
 /// Elements that a class adds to the input of a conditional net.
 pub(super) const CLASS_FEATURES: usize = 16;
@@ -66,10 +63,12 @@ pub(super) fn activate<const D: usize>(logits: Tensor<D>, output: OutputActivati
     match output {
         OutputActivation::Sigmoid => sigmoid(logits),
         OutputActivation::Tanh => tanh(logits),
+        OutputActivation::Linear => logits,
     }
 }
 
 /// Feature maps of a batch.
+#[derive(Clone)]
 pub(super) enum Maps {
     /// `[N, C, H, W]`, for burn's modules.
     ChannelsFirst(Tensor<4>),
@@ -97,6 +96,14 @@ impl Maps {
         }
     }
 
+    /// The same maps with other elements.
+    pub(super) fn map(self, function: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Self {
+        match self {
+            ChannelsFirst(x) => ChannelsFirst(function(x)),
+            ChannelsLast(x) => ChannelsLast(function(x)),
+        }
+    }
+
     /// Runs a module on `[N, C, H, W]`, whichever way the maps lie.
     fn by_module(self, forward: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Self {
         Self::new(forward(self.into_tensor()))
@@ -108,7 +115,7 @@ impl Maps {
         let plain = kernel == columns && stride == across && layer.dilation == [1, 1];
         match (self, &layer.padding) {
             (ChannelsLast(x), PaddingConfig2d::Explicit(padding, left, bottom, right))
-                if plain && layer.groups == 1 && [left, bottom, right] == [padding; 3] =>
+                if plain && [left, bottom, right] == [padding; 3] =>
             {
                 let [_, height, width, _] = x.dims();
                 let geometry = Geometry {
@@ -116,6 +123,7 @@ impl Maps {
                     stride,
                     padding: *padding,
                     big: [height, width],
+                    groups: layer.groups,
                 };
                 let y = cpu::conv2d(x, layer.weight.val(), geometry);
                 finish(y, layer.bias.as_ref().map(|bias| bias.val()), slope)
@@ -153,6 +161,47 @@ impl Maps {
                 transposed(x, weight, bias, [4, 2, 1])
             }
             ChannelsFirst(x) => ChannelsFirst(layer.conv.forward(layer.resize.forward(x))),
+        }
+    }
+
+    /// The sum of two, which lie the same way.
+    pub(super) fn add(self, other: Self) -> Self {
+        match (self, other) {
+            (ChannelsLast(x), ChannelsLast(y)) => ChannelsLast(x + y),
+            (x, y) => ChannelsFirst(x.into_tensor() + y.into_tensor()),
+        }
+    }
+
+    /// Bilinear ×2: along each axis a pixel is three quarters of the nearest one and a quarter of
+    /// the next, edges repeated.
+    pub(super) fn doubled(self) -> Self {
+        match self {
+            ChannelsLast(x) => ChannelsLast(cpu::doubled(x)),
+            // burn's has no gradient on a GPU.
+            ChannelsFirst(x) if x.device().is_autodiff() => {
+                let [_, _, height, width] = x.dims();
+                let [down, right] = [height, width].map(|n| doubling(n, &x.device()));
+                ChannelsFirst(down.matmul(x).matmul(right.swap_dims(2, 3)))
+            }
+            ChannelsFirst(x) => {
+                let twice = Interpolate2dConfig::new().with_scale_factor(Some([2.0, 2.0]));
+                let twice = twice.with_mode(InterpolateMode::Linear);
+                ChannelsFirst(twice.with_align_corners(false).init().forward(x))
+            }
+        }
+    }
+
+    /// A quarter of the adjoint of [`Maps::doubled`]: along each axis a pixel is 1 3 3 1 over 8 of
+    /// those around it, edges repeated.
+    pub(super) fn halved(self) -> Self {
+        match self {
+            ChannelsLast(x) => ChannelsLast(cpu::halved(x)),
+            ChannelsFirst(x) => {
+                let [_, _, height, width] = x.dims();
+                let [down, right] = [height, width].map(|n| doubling(n / 2, &x.device()));
+                let x = down.swap_dims(2, 3).matmul(x).matmul(right);
+                ChannelsFirst(x.mul_scalar(0.25))
+            }
         }
     }
 
@@ -206,9 +255,32 @@ fn leaky<const D: usize>(x: Tensor<D>, slope: f64) -> Tensor<D> {
         relu(x)
     } else if slope == 1.0 {
         x
+    } else if x.device().is_autodiff() {
+        // As the CPU's operation has it, the derivative at 0 is `slope`; burn's is 1, and what is
+        // cut out of an image is 0.
+        let negative = x.clone().lower_equal_elem(0.0);
+        x.clone().mask_where(negative, x.mul_scalar(slope))
     } else {
         leaky_relu(x, slope)
     }
+}
+
+/// The bilinear doubling of `len` pixels as a matrix `[1, 1, 2 len, len]`.
+fn doubling(len: usize, device: &Device) -> Tensor<4> {
+    let mut matrix = vec![0.0_f32; 2 * len * len];
+    for (at, row) in matrix.chunks_exact_mut(len.max(1)).enumerate() {
+        let near = at / 2;
+        let far = match at % 2 {
+            0 => near.saturating_sub(1),
+            _ => (near + 1).min(len - 1),
+        };
+        for (place, share) in [(near, 0.75), (far, 0.25)] {
+            if let Some(entry) = row.get_mut(place) {
+                *entry += share;
+            }
+        }
+    }
+    Tensor::from_data(TensorData::new(matrix, [1, 1, 2 * len, len]), device)
 }
 
 /// What comes after a convolution's products.
@@ -232,6 +304,7 @@ fn transposed(
         stride,
         padding,
         big: [height, width].map(|n| (n - 1) * stride + kernel - 2 * padding),
+        groups: 1,
     };
     finish(cpu::conv_transpose2d(x, weight, geometry), bias, 1.0)
 }
@@ -290,7 +363,30 @@ mod tests {
     use super::*;
     use crate::nets::init::Scheme;
     use crate::random::{Purpose, normals};
-    use burn::tensor::Device;
+
+    #[test]
+    fn doubling_and_halving_are_the_same_in_each_of_their_forms() {
+        let device = Device::flex();
+        let x = normals(1, Purpose::Score, 0, 2, 3 * 6 * 4, &device).reshape([2, 3, 6, 4]);
+        let training = || Tensor::from_inner(x.clone());
+        let near = |a: &Tensor<4>, b: &Tensor<4>| {
+            let difference = (a.clone() - b.clone()).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-6, "{difference}");
+        };
+        let own = Maps::new(training()).doubled().into_tensor().inner();
+        near(&own, &Maps::new(x.clone()).doubled().into_tensor());
+        near(
+            &own,
+            &ChannelsFirst(training()).doubled().into_tensor().inner(),
+        );
+        let half = Maps::new(Tensor::from_inner(own.clone())).halved();
+        let half = half.into_tensor().inner();
+        near(&half, &ChannelsFirst(own.clone()).halved().into_tensor());
+        // What has no detail comes back.
+        let flat = x.ones_like();
+        let back = Maps::new(flat.clone()).doubled().halved().into_tensor();
+        near(&flat, &back);
+    }
 
     #[test]
     fn nearest_and_a_convolution_are_one_transposed_convolution() {

@@ -9,6 +9,8 @@ mod encoder;
 mod generator;
 mod init;
 mod layers;
+mod pass;
+mod residual;
 mod second_stage;
 mod spectral;
 
@@ -17,6 +19,7 @@ pub(crate) use discriminator::Discriminator;
 pub(crate) use ema::ema_update;
 pub(crate) use encoder::Encoder;
 pub(crate) use generator::Generator;
+pub(crate) use pass::Pass;
 
 #[cfg(test)]
 pub(crate) mod testing {
@@ -56,6 +59,8 @@ mod tests {
             ("dcgan", 8),
             ("dcgan-resize", 8),
             ("seed-gan", 0),
+            ("r3-32", 0),
+            ("r3-32", 8),
         ] {
             for (size, channels) in [
                 (16, 1),

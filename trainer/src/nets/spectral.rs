@@ -51,9 +51,16 @@ impl Spectral {
             left = unit(right.clone().matmul(fixed.transpose()));
             self.left.update(left.clone().reshape([rows]).detach());
         }
-        let sigma = left.detach().matmul(matrix).mul(right.detach()).sum();
-        let ones = [1; D];
-        weight / sigma.reshape(ones)
+        let sigma = left
+            .detach()
+            .matmul(matrix.clone())
+            .mul(right.detach())
+            .sum();
+        // A factor a column: backwards the weight's products are added up column by column. One
+        // factor for all would add all of them in one loop, and Mesa's software driver ends a loop
+        // after 65,535 turns.
+        let factors = sigma.recip().reshape([1, 1]).expand([1, columns]);
+        (matrix * factors).reshape(shape)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::SamplingError;
 use super::request::Latents;
-use super::unknown_class::UnknownClass;
+use super::unknown::UnknownClass;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Class {
@@ -20,20 +20,14 @@ impl Class {
     ///
     /// # Errors
     /// [`SamplingError::Class`] for one that does not exist, [`SamplingError::WithoutClass`] for an
-    /// interpolation in none.
+    /// interpolation or given latents in none.
     pub(super) fn of_images(
         &self,
         latents: &Latents,
         classes: usize,
         names: &[String],
     ) -> Result<Option<Vec<usize>>, SamplingError> {
-        let name = |class: usize| {
-            names
-                .get(class)
-                .cloned()
-                .unwrap_or_else(|| class.to_string())
-        };
-        let all = || (0..classes).map(name).collect::<Vec<_>>();
+        let all = || all_names(classes, names);
         let images = 0..latents.count();
         match (self, latents) {
             (Self::OfSeed, _) if classes == 0 => Ok(None),
@@ -41,22 +35,47 @@ impl Class {
                 let of = |index| (latents.number(index) % classes.max(1) as u64) as usize;
                 Ok(Some(images.map(of).collect()))
             }
-            (Self::OfSeed, Latents::Between(..)) => {
+            (Self::OfSeed, Latents::Between(..) | Latents::Given(_)) => {
                 Err(SamplingError::WithoutClass { names: all() })
             }
             (Self::Named(asked), _) => {
-                let named = (0..classes).find(|&class| name(class) == *asked);
-                let numbered = || asked.parse().ok().filter(|&class| class < classes);
-                let class = named.or_else(numbered).ok_or_else(|| {
-                    SamplingError::Class(UnknownClass {
-                        asked: asked.clone(),
-                        names: all(),
-                    })
-                })?;
+                let class = number(asked, classes, names)?;
                 Ok(Some(images.map(|_| class).collect()))
             }
         }
     }
+}
+
+/// Names of the classes, numbers where the card has none.
+fn all_names(classes: usize, names: &[String]) -> Vec<String> {
+    let name = |class: usize| names.get(class).cloned();
+    let all = (0..classes).map(|class| name(class).unwrap_or_else(|| class.to_string()));
+    all.collect()
+}
+
+/// The class of this name or, where none has it, of this number.
+fn number(asked: &str, classes: usize, names: &[String]) -> Result<usize, SamplingError> {
+    let all = all_names(classes, names);
+    let named = all.iter().position(|name| name == asked);
+    let numbered = || asked.parse().ok().filter(|class| *class < classes);
+    named.or_else(numbered).ok_or_else(|| {
+        SamplingError::Class(UnknownClass {
+            asked: asked.to_owned(),
+            names: all,
+        })
+    })
+}
+
+/// The number of the class that was asked for, if one was.
+///
+/// # Errors
+/// [`SamplingError::Class`] for one that does not exist.
+pub(crate) fn class_number(
+    asked: Option<&str>,
+    classes: usize,
+    names: &[String],
+) -> Result<Option<usize>, SamplingError> {
+    asked.map(|asked| number(asked, classes, names)).transpose()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use dreamlet_runtime::image::ImageError;
 use dreamlet_runtime::latent::LengthMismatch;
 use thiserror::Error;
 
-use super::unknown_class::{UnknownClass, listed};
+use super::unknown::{UnknownClass, listed, unknown_direction};
 use crate::generator_file::FileError;
 use crate::sheet::GridError;
 
@@ -29,11 +29,35 @@ pub enum SamplingError {
     Interpolation { text: String },
     #[error("\"{text}\" is not a truncation: write a number above 0, usually from 0.5 to 2")]
     Truncation { text: String },
+    #[error(
+        "\"{text}\" is not a move: write DIRECTION=STEP, such as size=2 or 1=-1.5, with the step in standard deviations"
+    )]
+    Move { text: String },
+    #[error(
+        "the model has no directions: `dreamlet directions MODEL.onnx --out FILE` writes a copy with them"
+    )]
+    NoDirections,
+    #[error("{}", unknown_direction(asked, names))]
+    UnknownDirection { asked: String, names: Vec<String> },
+    /// Latents that could not be read or written.
+    #[error("{}: {reason}", path.display())]
+    LatentsFile { path: PathBuf, reason: String },
+    #[error(
+        "{}: latent {index} has {found} components, the model takes {expected}: give latents of this model",
+        path.display()
+    )]
+    LatentLength {
+        path: PathBuf,
+        /// Which latent, from 0.
+        index: usize,
+        expected: usize,
+        found: usize,
+    },
     #[error("{0}")]
     Class(UnknownClass),
-    /// An interpolation of a generator with classes, in none of them.
+    /// Latents without seeds for a generator with classes, in none of them.
     #[error(
-        "an interpolation stays in one class: give --class and one of {}",
+        "an interpolation or a file of latents stays in one class: give --class and one of {}",
         listed(names)
     )]
     WithoutClass { names: Vec<String> },

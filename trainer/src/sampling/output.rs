@@ -8,7 +8,7 @@ use image::DynamicImage;
 
 use super::error::SamplingError;
 use super::sampler::Sample;
-use crate::sheet::{enlarge, grid, png, save_png, to_image};
+use crate::sheet::{enlarge, grid, png, save_png, to_image, with_alpha};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
@@ -100,7 +100,11 @@ pub(crate) fn save_one(
         .class
         .map_or(String::new(), |class| format!("-{class}"));
     let path = folder.join(format!("{:06}{class}.png", sample.number));
-    save_png(&enlarge(&to_image(&sample.bytes, shape)?, scale)?, &path)?;
+    let image = match with_alpha(&sample.bytes, shape) {
+        Some(image) => image,
+        None => to_image(&sample.bytes, shape)?,
+    };
+    save_png(&enlarge(&image, scale)?, &path)?;
     Ok(path)
 }
 

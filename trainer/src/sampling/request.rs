@@ -95,29 +95,32 @@ pub enum Way {
     Linear,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Latents {
     /// One for each seed.
     Seeds(Seeds),
     /// Points between two.
     Between(Interpolation, Way),
+    /// These, each as long as the generator takes them.
+    Given(Vec<Vec<f32>>),
 }
 
 impl Latents {
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Seeds(seeds) => seeds.0.len(),
+            Self::Given(latents) => latents.len(),
             Self::Between(interpolation, _) => {
                 usize::try_from(interpolation.count).unwrap_or(usize::MAX)
             }
         }
     }
 
-    /// The number that names image `index`: its seed, or its place in an interpolation.
+    /// The number that names image `index`: its seed, or its place.
     pub(crate) fn number(&self, index: usize) -> u64 {
         match self {
             Self::Seeds(seeds) => seeds.0.get(index).copied().unwrap_or(0),
-            Self::Between(..) => index as u64,
+            Self::Between(..) | Self::Given(_) => index as u64,
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Request {
     pub latents: Latents,
     /// Largest size of a component, `None` for no limit.
     pub truncation: Option<f32>,
+    /// What is added to every latent; nothing where it is empty.
+    pub added: Vec<f32>,
     pub class: Class,
 }
 
@@ -24,6 +26,7 @@ impl Request {
         Self {
             latents,
             truncation: None,
+            added: Vec::new(),
             class: Class::OfSeed,
         }
     }
@@ -32,11 +35,11 @@ impl Request {
 /// One image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Its seed, or its place in an interpolation.
+    /// Its seed, or its place.
     pub number: u64,
     /// Its class, of a conditional generator.
     pub class: Option<usize>,
-    /// `height * width * channels` bytes in row, column, channel order.
+    /// `height * width * channels` bytes in row, column, channel order; with alpha, a channel more.
     pub bytes: Vec<u8>,
 }
 
@@ -51,6 +54,10 @@ fn latent(
         Latents::Seeds(_) => {
             distribution.fill(request.latents.number(index), request.truncation, out)
         }
+        Latents::Given(latents) => {
+            let given = latents.get(index).into_iter().flatten();
+            out.iter_mut().zip(given).for_each(|(out, z)| *out = *z);
+        }
         Latents::Between(Interpolation { from, to, count }, way) => {
             let (mut a, mut b) = (vec![0.0; out.len()], vec![0.0; out.len()]);
             distribution.fill(*from, request.truncation, &mut a);
@@ -62,6 +69,9 @@ fn latent(
                 Way::Linear => lerp(&a, &b, t, out)?,
             }
         }
+    }
+    for (out, added) in out.iter_mut().zip(&request.added) {
+        *out += added;
     }
     Ok(())
 }
@@ -77,13 +87,85 @@ const BATCH: usize = 32;
 pub(crate) fn each_sample(
     generator: &mut FileGenerator,
     request: &Request,
+    take: impl FnMut(Sample) -> Result<(), SamplingError>,
+) -> Result<(), SamplingError> {
+    each_of_first(generator, request, usize::MAX, take)
+}
+
+/// As [`each_sample`], of the first `most` images.
+fn each_of_first(
+    generator: &mut FileGenerator,
+    request: &Request,
+    most: usize,
     mut take: impl FnMut(Sample) -> Result<(), SamplingError>,
 ) -> Result<(), SamplingError> {
-    let (shape, range, distribution) = (
-        generator.shape(),
-        generator.range(),
-        generator.distribution(),
-    );
+    let (shape, range) = (generator.shape(), generator.range());
+    each([generator], request, most, |number, class, [values]| {
+        let mut bytes = vec![0; values.len()];
+        to_hwc_u8(values, shape, range, &mut bytes)?;
+        take(Sample {
+            number,
+            class,
+            bytes,
+        })
+    })
+}
+
+/// As [`each_sample`], with alpha: red, green, blue, alpha. `black` and `white` are one generator
+/// whose images are over these colours.
+pub(crate) fn each_with_alpha(
+    [black, white]: [&mut FileGenerator; 2],
+    request: &Request,
+    mut take: impl FnMut(Sample) -> Result<(), SamplingError>,
+) -> Result<(), SamplingError> {
+    let (shape, range) = (black.shape(), black.range());
+    let plane = (shape.height * shape.width).max(1);
+    let both = [black, white];
+    each(
+        both,
+        request,
+        usize::MAX,
+        |number, class, [black, white]| {
+            let share = |value: f32| (value - range.low) / (range.high - range.low);
+            let of = |values: &[f32], at: usize| {
+                let value = |channel| values.get(channel * plane + at).copied();
+                [0, 1, 2].map(|channel| share(value(channel).unwrap_or(range.low)))
+            };
+            let pixel = |at| straight(of(black, at), of(white, at));
+            take(Sample {
+                number,
+                class,
+                bytes: (0..plane).flat_map(pixel).collect(),
+            })
+        },
+    )
+}
+
+/// Red, green, blue and alpha of what is seen as these over black and over white, from 0 to 1.
+fn straight(black: [f32; 3], white: [f32; 3]) -> [u8; 4] {
+    let hidden: f32 = white
+        .iter()
+        .zip(black)
+        .map(|(white, black)| white - black)
+        .sum();
+    let alpha = (1.0 - hidden / 3.0).clamp(0.0, 1.0);
+    let byte = |share: f32| (255.0 * share.clamp(0.0, 1.0)).round() as u8;
+    let [r, g, b] = black.map(|value| if alpha > 0.0 { byte(value / alpha) } else { 0 });
+    [r, g, b, byte(alpha)]
+}
+
+/// Makes the first `most` images of a request with each generator, which take the same latents and
+/// classes, and hands number, class and values to `take`.
+fn each<const N: usize>(
+    mut generators: [&mut FileGenerator; N],
+    request: &Request,
+    most: usize,
+    mut take: impl FnMut(u64, Option<usize>, [&[f32]; N]) -> Result<(), SamplingError>,
+) -> Result<(), SamplingError> {
+    let Some(generator) = generators.first() else {
+        return Ok(());
+    };
+    let distribution = generator.distribution();
     let (latent_len, image_len) = (generator.latent_len(), generator.image_len());
     let count = request.latents.count();
     let names = generator.card().map(|card| card.classes.as_slice());
@@ -92,6 +174,7 @@ pub(crate) fn each_sample(
         generator.classes(),
         names.unwrap_or_default(),
     )?;
+    let count = count.min(most);
     for first in (0..count).step_by(BATCH) {
         let batch = BATCH.min(count - first);
         let mut latents = vec![0.0; batch * latent_len];
@@ -101,18 +184,19 @@ pub(crate) fn each_sample(
         let classes = classes
             .as_ref()
             .and_then(|classes| classes.get(first..first + batch));
-        let mut images = vec![0.0; batch * image_len];
-        generator
-            .generate_batch(&latents, classes, &mut images)
-            .map_err(SamplingError::Generate)?;
-        for (index, values) in (first..).zip(images.chunks_exact(image_len.max(1))) {
-            let mut bytes = vec![0; image_len];
-            to_hwc_u8(values, shape, range, &mut bytes)?;
-            take(Sample {
-                number: request.latents.number(index),
-                class: classes.and_then(|classes| classes.get(index - first).copied()),
-                bytes,
-            })?;
+        let mut images = [(); N].map(|()| vec![0.0; batch * image_len]);
+        for (generator, images) in generators.iter_mut().zip(&mut images) {
+            generator
+                .generate_batch(&latents, classes, images)
+                .map_err(SamplingError::Generate)?;
+        }
+        for index in 0..batch {
+            let values = images.each_ref().map(|images| {
+                let values = images.get(index * image_len..(index + 1) * image_len);
+                values.unwrap_or_default()
+            });
+            let class = classes.and_then(|classes| classes.get(index).copied());
+            take(request.latents.number(first + index), class, values)?;
         }
     }
     Ok(())
@@ -122,8 +206,17 @@ pub fn samples(
     generator: &mut FileGenerator,
     request: &Request,
 ) -> Result<Vec<Sample>, SamplingError> {
+    first_samples(generator, request, usize::MAX)
+}
+
+/// As [`samples`], the first `most` of them.
+pub(crate) fn first_samples(
+    generator: &mut FileGenerator,
+    request: &Request,
+    most: usize,
+) -> Result<Vec<Sample>, SamplingError> {
     let mut all = Vec::new();
-    each_sample(generator, request, |sample| {
+    each_of_first(generator, request, most, |sample| {
         all.push(sample);
         Ok(())
     })?;
@@ -161,6 +254,23 @@ mod tests {
                 .iter()
                 .all(|x| x.abs() <= 0.7)
         );
+    }
+
+    #[test]
+    fn given_latents_are_taken_and_everything_is_moved() {
+        let mut request = Request::new(Latents::Given(vec![vec![0.5; 32], vec![1.5; 32]]));
+        assert_eq!(of(&request, Distribution::Normal, 1), [1.5; 32]);
+        request.added = vec![-1.0; 32];
+        assert_eq!(of(&request, Distribution::Normal, 0), [-0.5; 32]);
+        let seed = Request::new(Latents::Seeds("3".parse().unwrap()));
+        let moved = Request {
+            added: vec![0.25; 32],
+            ..seed.clone()
+        };
+        let [before, after] = [seed, moved].map(|r| of(&r, Distribution::Normal, 0));
+        for (before, after) in before.iter().zip(after) {
+            assert_eq!(before + 0.25, after);
+        }
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! Images side by side in one, and PNG files that are whole or not there.
 
+mod labelled;
+
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::image::{ImageError, Shape};
-use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
+use image::{DynamicImage, GrayImage, ImageFormat, RgbImage, RgbaImage};
 use thiserror::Error;
 
 use crate::atomic_file::write_atomic;
+
+pub(crate) use labelled::{LabelledRow, labelled};
 
 /// Most pixels of a sheet: 64 Mi, so that a mistyped number of seeds does not fill the memory.
 pub(crate) const MAX_PIXELS: u64 = 1 << 26;
@@ -175,6 +179,14 @@ pub(crate) fn to_image(bytes: &[u8], shape: Shape) -> Result<DynamicImage, GridE
     // A checked shape has sides of at most 16,384.
     let (width, height) = (shape.width as u32, shape.height as u32);
     image_of(width, height, shape.channels, bytes.to_vec())
+}
+
+/// As [`to_image`], of bytes that have alpha besides; `None` where they have not.
+pub(crate) fn with_alpha(bytes: &[u8], shape: Shape) -> Option<DynamicImage> {
+    let (width, height) = (shape.width as u32, shape.height as u32);
+    let whole = shape.channels == 3 && bytes.len() == 4 * shape.width * shape.height;
+    let image = RgbaImage::from_raw(width, height, bytes.to_vec());
+    image.filter(|_| whole).map(DynamicImage::from)
 }
 
 /// The bytes of a PNG file.

@@ -123,6 +123,10 @@ pub(crate) enum SweepError {
     Damaged { path: PathBuf, message: String },
     #[error("cannot start {program}: {source}")]
     Launch { program: String, source: io::Error },
+    #[error(
+        "--launcher slurm takes one --device, as a task sees it (--device cuda); ask for a GPU a task in the sweep file: [slurm] options = [\"--gres=gpu:1\"]"
+    )]
+    SlurmDevices,
     #[error("{command} failed: {message}")]
     Scheduler { command: String, message: String },
     #[error(

@@ -132,7 +132,7 @@ impl ParameterReader<'_> {
             return Err(self.bad("{ integer = [low, high], step = n }: only integers have a step"));
         }
         let whole = matches!(self.key.kind, ValueKind::Integer(..));
-        let number = matches!(self.key.kind, ValueKind::Number(..));
+        let number = self.key.kind.numbers().is_some();
         match form.as_str() {
             "choice" => self.choice(ends),
             "uniform" if number => self.numbers(ends).map(|(a, b)| Range::Uniform(a, b)),
@@ -209,9 +209,9 @@ impl ParameterReader<'_> {
         if low >= high {
             return Err(self.empty("must begin below its end; for one value write it in [set]"));
         }
-        let (least, most) = match self.key.kind {
-            ValueKind::Integer(a, b) => (a as f64, b as f64),
-            ValueKind::Number(a, b) => (a, b),
+        let (least, most) = match (self.key.kind, self.key.kind.numbers()) {
+            (ValueKind::Integer(a, b), _) => (a as f64, b as f64),
+            (_, Some(ends)) => ends,
             _ => return Ok(()),
         };
         match [low, high].into_iter().find(|&x| x < least || x > most) {

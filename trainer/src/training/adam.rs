@@ -1,54 +1,117 @@
 //! Adam: burn's own, and on the CPU the same step in one pass over memory.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use burn::module::Module;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::{
-    Adam as Burns, AdamConfig, AdamState, AdaptiveMomentumState, ModuleOptimizer, Optimizer,
+    Adam as Burns, AdamConfig, AdamState, AdaptiveMomentumState, GradientsParams, ModuleOptimizer,
+    Optimizer,
 };
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Bytes, Device, Tensor};
 
-use crate::config::OptimizerConfig;
+use super::records::optimizer_bytes;
+use crate::config::{OptimizerConfig, Scheduled};
 use crate::nets::cpu::{self, AdamStep};
 
 /// What keeps a step finite where a gradient has always been zero.
 const EPSILON: f32 = 1e-8;
 
+/// Adam for all parameters of a net, as the configuration has it at each moment of the run, ε =
+/// 1e-8.
+pub(super) struct NetAdam {
+    optimizer: ModuleOptimizer,
+    /// Of the optimizer, which keeps it to itself.
+    adam: Adam,
+    settings: OptimizerConfig,
+}
+
+impl NetAdam {
+    pub(super) fn new(settings: &OptimizerConfig) -> Self {
+        let adam = Adam::new(settings);
+        Self {
+            optimizer: adam.clone().into(),
+            adam,
+            settings: settings.clone(),
+        }
+    }
+
+    /// A step at `fraction` of the run, 0 to 1, of the size `rate`, which the schedule multiplies.
+    pub(super) fn step<M: Module>(
+        &mut self,
+        fraction: f64,
+        rate: Scheduled,
+        net: M,
+        gradients: GradientsParams,
+    ) -> M {
+        let s = &self.settings;
+        self.adam.set_beta2(s.at(fraction, s.beta2));
+        let rate = s.at(fraction, rate) * s.schedule.factor(fraction);
+        self.optimizer.step(rate, net, gradients)
+    }
+
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, String> {
+        optimizer_bytes(&self.optimizer)
+    }
+
+    /// With what [`NetAdam::bytes`] gave.
+    pub(super) fn load(&mut self, bytes: Vec<u8>) -> Result<(), String> {
+        let fresh: ModuleOptimizer = self.adam.clone().into();
+        let bytes = Bytes::from_bytes_vec(bytes);
+        self.optimizer = fresh.from_bytes(bytes).map_err(|e| e.to_string())?;
+        Ok(())
+    }
+}
+
 /// Adam (Kingma and Ba 2015), with the state and the records of burn's.
 #[derive(Clone)]
-pub(super) struct Adam {
-    burns: Burns,
-    betas: [f32; 2],
+struct Adam {
+    beta1: f32,
+    /// The bits of β2, which may change between steps: all clones have the same.
+    beta2: Arc<AtomicU32>,
     decay: f32,
 }
 
 impl Adam {
-    /// As the configuration has it, ε = 1e-8.
-    pub(super) fn new(o: &OptimizerConfig) -> Self {
-        let betas = [o.beta1 as f32, o.beta2 as f32];
-        let decay = o.weight_decay as f32;
-        let burns = AdamConfig::new()
+    fn new(o: &OptimizerConfig) -> Self {
+        let adam = Self {
+            beta1: o.beta1 as f32,
+            beta2: Arc::default(),
+            decay: o.weight_decay as f32,
+        };
+        adam.set_beta2(o.beta2.at(0.0));
+        adam
+    }
+
+    fn set_beta2(&self, beta2: f64) {
+        self.beta2
+            .store((beta2 as f32).to_bits(), Ordering::Relaxed);
+    }
+
+    fn betas(&self) -> [f32; 2] {
+        let beta2 = f32::from_bits(self.beta2.load(Ordering::Relaxed));
+        [self.beta1, beta2]
+    }
+
+    /// burn's own.
+    fn burns(&self) -> Burns {
+        let betas = self.betas();
+        AdamConfig::new()
             .with_beta_1(betas[0])
             .with_beta_2(betas[1])
             .with_epsilon(EPSILON)
-            .with_weight_decay((decay > 0.0).then(|| WeightDecayConfig::new(decay)))
-            .build();
-        Self {
-            burns,
-            betas,
-            decay,
-        }
-    }
-
-    /// For all parameters of a module.
-    pub(super) fn optimizer(o: &OptimizerConfig) -> ModuleOptimizer {
-        Self::new(o).into()
+            .with_weight_decay((self.decay > 0.0).then(|| WeightDecayConfig::new(self.decay)))
+            .build()
     }
 
     /// Step number `time`, from 1, as burn's Adam rounds its factors.
     fn at(&self, rate: f64, time: usize) -> AdamStep {
         let time = i32::try_from(time).unwrap_or(i32::MAX);
-        let [first, second] = self.betas.map(|beta| 1.0 - beta.powi(time));
+        let betas = self.betas();
+        let [first, second] = betas.map(|beta| 1.0 - beta.powi(time));
         AdamStep {
-            betas: self.betas,
+            betas,
             rate: rate as f32 * second.sqrt() / first,
             epsilon: EPSILON * second.sqrt(),
             decay: self.decay,
@@ -67,7 +130,7 @@ impl Optimizer for Adam {
         state: Option<AdamState<D>>,
     ) -> (Tensor<D>, Option<AdamState<D>>) {
         if !cpu::on_cpu_without_gradients(&weight) {
-            return self.burns.step(rate, weight, gradient, state);
+            return self.burns().step(rate, weight, gradient, state);
         }
         let mut momentum = match state {
             Some(state) => state.momentum,
@@ -90,6 +153,8 @@ impl Optimizer for Adam {
 mod tests {
     use super::*;
     use crate::random::{Purpose, normals};
+    use burn::module::{Param, ParamId};
+    use burn::nn::Linear;
 
     fn of(index: u64) -> Tensor<2> {
         normals(3, Purpose::Score, index, 37, 1000, &Device::flex())
@@ -109,7 +174,7 @@ mod tests {
             let (mut own, mut burns) = ((of(0), None), (of(0), None));
             for step in 1..20 {
                 own = adam.step(1e-3, own.0, of(step), own.1);
-                burns = adam.burns.step(1e-3, burns.0, of(step), burns.1);
+                burns = adam.burns().step(1e-3, burns.0, of(step), burns.1);
             }
             let largest = |t: Tensor<2>| t.abs().max().into_scalar::<f32>();
             assert!(largest(own.0 - burns.0) < 1e-6);
@@ -118,6 +183,24 @@ mod tests {
             assert!(largest(own.moment_1 - burns.moment_1) < 1e-6);
             assert!(largest(own.moment_2 - burns.moment_2) < 1e-6);
         }
+    }
+
+    #[test]
+    fn the_second_decay_follows_its_schedule() {
+        let mut settings = config(0.0);
+        settings.beta2 = Scheduled::Cosine([0.5, 0.9]);
+        settings.burn_in = 0.5;
+        let (module, mut changing) = (Adam::new(&settings), NetAdam::new(&settings));
+        let net = || Linear {
+            weight: Param::initialized(ParamId::from(1), Tensor::ones([2, 2], &Device::flex())),
+            bias: None,
+        };
+        for (fraction, beta2) in [(0.0, 0.5), (0.25, 0.7), (0.5, 0.9), (1.0, 0.9)] {
+            let rate = Scheduled::Constant(1e-3);
+            let _ = changing.step(fraction, rate, net(), GradientsParams::new());
+            assert!((changing.adam.betas()[1] - beta2).abs() < 1e-6);
+        }
+        assert_eq!(module.betas()[1], 0.5);
     }
 
     #[test]

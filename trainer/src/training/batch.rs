@@ -44,17 +44,22 @@ pub(crate) fn range(config: &Config) -> PixelRange {
     PixelRange { low, high }
 }
 
-/// Class numbers as a tensor `[N]`.
-pub(crate) fn class_tensor<C: TryInto<i64>>(
-    classes: impl IntoIterator<Item = C>,
-    device: &Device,
-) -> Tensor<1, Int> {
+/// Class numbers as the data of a tensor `[N]`.
+pub(super) fn class_data<C: TryInto<i64>>(classes: impl IntoIterator<Item = C>) -> TensorData {
     let values = classes
         .into_iter()
         .map(|class| class.try_into().unwrap_or(0));
     let values: Vec<i64> = values.collect();
     let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), device)
+    TensorData::new(values, [count])
+}
+
+/// Class numbers as a tensor `[N]`.
+pub(crate) fn class_tensor<C: TryInto<i64>>(
+    classes: impl IntoIterator<Item = C>,
+    device: &Device,
+) -> Tensor<1, Int> {
+    Tensor::from_data(class_data(classes), device)
 }
 
 /// The classes of images number `first` and on, `[count]`: all of them in turn; `None` where there
@@ -69,17 +74,25 @@ pub(crate) fn classes_in_turn(
     (classes > 0).then(|| class_tensor(in_turn, device))
 }
 
-/// The labels of the images `indices` of a split, `[N]`; `None` for an unconditional model, or
-/// without labels.
+/// The labels of the images `indices` of a split; `None` for an unconditional model, or without
+/// labels.
+pub(super) fn labels(
+    config: &Config,
+    split: &Split,
+    indices: impl Iterator<Item = usize>,
+) -> Option<impl Iterator<Item = usize>> {
+    split.labels().filter(|_| config.model.classes > 0)?;
+    Some(indices.map(|index| split.label(index).map_or(0, usize::from)))
+}
+
+/// [`labels`] as a tensor, `[N]`.
 pub(crate) fn label_tensor(
     config: &Config,
     split: &Split,
     indices: impl Iterator<Item = usize>,
     device: &Device,
 ) -> Option<Tensor<1, Int>> {
-    split.labels().filter(|_| config.model.classes > 0)?;
-    let labels = indices.map(|index| split.label(index).map_or(0, usize::from));
-    Some(class_tensor(labels, device))
+    Some(class_tensor(labels(config, split, indices)?, device))
 }
 
 /// Planar images as a tensor in `range`.

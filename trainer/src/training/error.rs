@@ -39,6 +39,9 @@ pub enum TrainError {
          one sub-folder a class"
     )]
     BestByNeedsLabels { metric: &'static str, data: String },
+    /// A generator that is to be learned from.
+    #[error("{} cannot be the teacher (gan.teacher): {reason}", file.display())]
+    Teacher { file: PathBuf, reason: String },
     /// A loss is NaN or infinite.
     #[error(
         "the loss is no longer finite at step {step} ({losses}). {}. Begin a new run with a smaller \
@@ -80,6 +83,17 @@ pub enum TrainError {
     /// The step that a GPU is proven by does not work.
     #[error("{device} cannot be compared with the CPU: {reason}. Take --device cpu")]
     Unproven { device: String, reason: String },
+    /// A GPU that fails while it trains.
+    #[error(
+        "{device} failed while it trained: {reason}. The checkpoints in {0} are whole: go on with `dreamlet train --resume {0}`, \
+         with --device cpu if it fails again; a smaller optimizer.batch takes less of its memory",
+        run.display()
+    )]
+    DeviceFailed {
+        device: String,
+        reason: String,
+        run: PathBuf,
+    },
     #[error("another process trains in {}; stop it first", path.display())]
     Busy { path: PathBuf },
     #[error("the checkpoint {} is damaged: {message}", path.display())]

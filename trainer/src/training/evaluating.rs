@@ -1,7 +1,5 @@
 //! Metrics while a model trains: distances to test images every so many steps, for `metrics.jsonl`.
 
-use dreamlet_runtime::engine::tract::Assumptions;
-
 use super::batch::Batch;
 use super::error::TrainError;
 use super::learner::Learner;
@@ -125,10 +123,7 @@ pub(crate) fn generator_source(
         export::generator::graph(generator, config).map_err(|error| EvaluationError::Generate {
             reason: error.to_string(),
         })?;
-    let assumptions = Assumptions {
-        classes: Some(config.model.classes).filter(|classes| *classes > 0),
-        ..Assumptions::default()
-    };
+    let assumptions = export::generator::assumptions(config);
     FileSource::new(&export::onnx::to_bytes(&graph), &assumptions)
 }
 
@@ -152,6 +147,9 @@ impl<'a> Evaluating<'a> {
         } else {
             vec![Metric::SlicedWasserstein, Metric::MsSsim]
         };
+        if data.digits.is_some() {
+            metrics.push(Metric::Modes);
+        }
         if config.model.classes > 0 {
             metrics.push(Metric::ClassAccuracy);
         }

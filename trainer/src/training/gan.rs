@@ -3,18 +3,18 @@
 use std::cell::OnceCell;
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::adam::Adam;
+use super::adam::NetAdam;
 use super::batch::{Batch, StepContext, classes_in_turn};
-use super::records::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
+use super::records::{Parts, load_module, module_bytes};
 use crate::config::{AdversarialLoss, Config, GanConfig};
 use crate::loss::adversarial::{discriminator_loss, generator_loss, threshold};
 use crate::loss::augment::Changes;
-use crate::loss::penalty::{gradient_penalty, r1};
-use crate::nets::{Discriminator, Generator, ema_update};
+use crate::loss::penalty::{Recorded, between, half_square, one_lipschitz};
+use crate::nets::{Discriminator, Generator, Pass, ema_update};
 use crate::random::{Purpose, normals, stream};
 
 /// Latents that the EMA's batch normalization is calibrated with.
@@ -28,8 +28,8 @@ pub struct Gan {
     /// The generator as it is used after training, once it was needed in this step.
     ready: OnceCell<Generator>,
     discriminator: Discriminator,
-    generator_optimizer: ModuleOptimizer,
-    discriminator_optimizer: ModuleOptimizer,
+    generator_optimizer: NetAdam,
+    discriminator_optimizer: NetAdam,
     settings: GanConfig,
     config: Config,
     /// Where the run stands in this step.
@@ -55,9 +55,37 @@ impl ModuleMapper for Clip {
     }
 }
 
-/// Images to judge, their classes in a conditional net, and the index of how they are seen: what is
-/// drawn at random differs between real and generated images.
-type Shown = (Tensor<4>, Option<Tensor<1, Int>>, u64);
+/// How a batch of images is shown to the discriminator.
+#[derive(Clone)]
+struct View {
+    /// Their classes in a conditional net.
+    class: Option<Tensor<1, Int>>,
+    /// What is drawn at random goes by it: it differs between real and generated images.
+    index: u64,
+}
+
+/// A turn of the discriminator: a scalar with the gradient that its weights follow, and without
+/// gradients the loss and the logits of real and of generated images.
+struct Turn {
+    objective: Tensor<1>,
+    loss: Tensor<1>,
+    logits: [Tensor<2>; 2],
+}
+
+/// A tensor's halves along its first extent.
+fn halves<const D: usize>(both: Tensor<D>) -> [Tensor<D>; 2] {
+    let half = both.shape().dims::<D>()[0] / 2;
+    [0, half].map(|from| both.clone().narrow(0, from, half))
+}
+
+/// The mean squared difference of images `[N, C, H, W]` that are shrunk to a quarter: what is where,
+/// not its texture.
+fn coarse_difference(one: Tensor<4>, other: Tensor<4>) -> Tensor<1> {
+    let apart = one - other;
+    let [n, channels, height, width] = apart.dims();
+    let blocks = apart.reshape([n, channels, height / 4, 4, width / 4, 4]);
+    blocks.mean_dim(5).mean_dim(3).powi_scalar(2).mean()
+}
 
 /// Both losses, the mean logit of real and of generated images, the share of images that the
 /// discriminator got right, and the mean sign of the real images' logits.
@@ -96,14 +124,15 @@ impl Gan {
 
     pub(super) fn new(config: &Config, settings: &GanConfig, device: &Device) -> Self {
         let generator = Generator::new(config, device);
-        let ema = (settings.average > 0.0).then(|| generator.valid());
+        let averages = settings.average > 0.0 || settings.average_half_life.most() > 0.0;
+        let ema = averages.then(|| generator.valid());
         Self {
             generator,
             ema,
             ready: OnceCell::new(),
             discriminator: Discriminator::new(config, device),
-            generator_optimizer: Adam::optimizer(&config.optimizer),
-            discriminator_optimizer: Adam::optimizer(&config.optimizer),
+            generator_optimizer: NetAdam::new(&config.optimizer),
+            discriminator_optimizer: NetAdam::new(&config.optimizer),
             settings: settings.clone(),
             config: config.clone(),
             context: StepContext::default(),
@@ -112,64 +141,64 @@ impl Gan {
     }
 
     /// The logits of images by a [`Discriminator::normalized`] one, seen through augmentation,
-    /// noise and dropout.
-    fn judge(&self, discriminator: &Discriminator, (x, class, index): Shown) -> Tensor<2> {
-        let x = self.seen(x, index);
-        discriminator.judge(self.kept(discriminator.features(x), &[index]), class)
-    }
-
-    /// The logits of real and generated images: of both at once where the discriminator looks at
-    /// each image alone, else batch after batch, because batch normalization is to have the
-    /// statistics of either kind.
-    fn judge_both(&self, discriminator: &Discriminator, shown: [Shown; 2]) -> [Tensor<2>; 2] {
-        if !discriminator.sees_each_alone() {
-            return shown.map(|shown| self.judge(discriminator, shown));
-        }
-        let [
-            (real, real_class, real_index),
-            (fake, fake_class, fake_index),
-        ] = shown;
-        let rows = [real.dims()[0], fake.dims()[0]];
-        let both = vec![self.seen(real, real_index), self.seen(fake, fake_index)];
-        let features = discriminator.features(Tensor::cat(both, 0));
-        let class = real_class
-            .zip(fake_class)
-            .map(|(real, fake)| Tensor::cat(vec![real, fake], 0));
-        let logits = discriminator.judge(self.kept(features, &[real_index, fake_index]), class);
-        [
-            logits.clone().narrow(0, 0, rows[0]),
-            logits.narrow(0, rows[0], rows[1]),
-        ]
+    /// noise and dropout. As many images belong to each of `views`.
+    fn judge(
+        &self,
+        discriminator: &Discriminator,
+        x: Tensor<4>,
+        views: &[View],
+        pass: &mut Pass,
+    ) -> Tensor<2> {
+        let x = self.seen(x, views, pass);
+        let features = self.kept(discriminator.features(x, pass), views);
+        let class: Option<Vec<_>> = views.iter().map(|view| view.class.clone()).collect();
+        let class = class.map(|classes| Tensor::cat(classes, 0));
+        discriminator.judge(features, class, pass)
     }
 
     /// Images through augmentation and noise.
-    fn seen(&self, mut x: Tensor<4>, index: u64) -> Tensor<4> {
+    fn seen(&self, x: Tensor<4>, views: &[View], pass: &Pass) -> Tensor<4> {
         let (seed, augment) = (self.config.training.seed, self.context.augment);
-        let shape @ [rows, channels, height, width] = x.dims();
-        let (low, high) = self.config.model.output.range();
-        if augment > 0.0 {
-            let mut stream = stream(seed, Purpose::Augmentation, index);
-            let side = [height, width];
-            x = Changes::draw(&mut stream, rows, side, high - low, augment).apply(x);
-        }
         let noise = self.settings.instance_noise * (1.0 - self.context.fraction);
-        if noise > 0.0 {
-            let pixels = channels * height * width;
-            let purpose = Purpose::InstanceNoise;
-            let grain = normals(seed, purpose, index, rows, pixels, &self.device);
-            x = x + grain.reshape(shape).mul_scalar(noise);
+        if augment <= 0.0 && noise <= 0.0 {
+            return x;
         }
-        x
+        let [all, channels, height, width] = x.dims();
+        let rows = all / views.len().max(1);
+        let (low, high) = self.config.model.output.range();
+        let views = views.iter().enumerate().map(|(at, view)| {
+            let share = pass.share();
+            let share = share.map(|share| share.clone().narrow(0, at * rows, rows));
+            let mut x = x.clone().narrow(0, at * rows, rows);
+            if augment > 0.0 {
+                let mut stream = stream(seed, Purpose::Augmentation, view.index);
+                let shape = [rows, channels, height, width];
+                let changes = Changes::draw(&mut stream, shape, high - low, augment);
+                x = changes.apply(x, share.as_ref());
+            }
+            if noise > 0.0 {
+                let pixels = channels * height * width;
+                let purpose = Purpose::InstanceNoise;
+                let grain = normals(seed, purpose, view.index, rows, pixels, &self.device);
+                let mut grain = grain.mul_scalar(noise);
+                if let Some(share) = share {
+                    grain = grain * Tensor::from_inner(share.reshape([rows, 1]));
+                }
+                x = x + grain.reshape([rows, channels, height, width]);
+            }
+            x
+        });
+        Tensor::cat(views.collect(), 0)
     }
 
-    /// Features after dropout; as many rows belong to each of `indices`.
-    fn kept(&self, features: Tensor<2>, indices: &[u64]) -> Tensor<2> {
+    /// Features after dropout.
+    fn kept(&self, features: Tensor<2>, views: &[View]) -> Tensor<2> {
         if self.settings.dropout <= 0.0 {
             return features;
         }
         let [rows, columns] = features.dims();
-        let shape = [rows / indices.len().max(1), columns];
-        let masks = indices.iter().map(|index| self.mask(shape, *index));
+        let shape = [rows / views.len().max(1), columns];
+        let masks = views.iter().map(|view| self.mask(shape, view.index));
         features * Tensor::cat(masks.collect(), 0)
     }
 
@@ -187,34 +216,112 @@ impl Gan {
         Tensor::from_data(TensorData::new(values, shape), &self.device)
     }
 
-    /// What the penalties add to the discriminator's loss in its turn number `index`.
-    fn penalties(&self, real: &Batch, fake: &Tensor<4>, index: u64) -> Option<Tensor<1>> {
+    /// The discriminator's turn number `index` on as many real as generated images. It is a
+    /// [`Discriminator::normalized`] one.
+    ///
+    /// It looks at both at once where it sees each image alone, else at one batch after the other,
+    /// because batch normalization is to have the statistics of either kind.
+    fn turn(
+        &self,
+        discriminator: &Discriminator,
+        [real, fake]: [Tensor<4>; 2],
+        views: &[View; 2],
+        index: u64,
+    ) -> Turn {
         let s = &self.settings;
-        // A penalty goes backwards on its own first, and what was used on that way cannot be used
-        // again: not the weights that others see.
-        let judge = |x: Tensor<4>| {
-            let discriminator = self.discriminator.normalized();
-            self.judge(&discriminator, (x, real.classes.clone(), index))
+        let judge = |x, views: &[View]| self.judge(discriminator, x, views, &mut Pass::Value);
+        let loss_of = |[real, fake]: [Tensor<2>; 2]| {
+            discriminator_loss(real, fake, s.loss, s.label_smoothing)
         };
-        let mut total = None;
+        let due = index.is_multiple_of(s.r1_every);
+        let at = |setting| self.config.optimizer.at(self.context.fraction, setting);
+        let weights = [s.r1, s.r2].map(|weight| if due { at(weight) } else { 0.0 });
+        let mut turn = if weights != [0.0; 2] {
+            self.penalized_turn(discriminator, [&real, &fake], views, weights, &loss_of)
+        } else {
+            let logits = if discriminator.sees_each_alone() {
+                halves(judge(
+                    Tensor::cat(vec![real.clone(), fake.clone()], 0),
+                    views,
+                ))
+            } else {
+                let [of_real, of_fake] = views.each_ref().map(std::slice::from_ref);
+                [judge(real.clone(), of_real), judge(fake.clone(), of_fake)]
+            };
+            let loss = loss_of(logits.clone());
+            Turn {
+                objective: loss.clone(),
+                loss: loss.inner(),
+                logits: logits.map(Tensor::inner),
+            }
+        };
         if s.gradient_penalty > 0.0 {
-            let [rows, ..] = real.pixels.dims();
+            let [rows, ..] = real.dims();
             let mut mix = vec![0.0_f32; rows];
             let mut stream = stream(self.config.training.seed, Purpose::PenaltyMix, index);
             mix.iter_mut().for_each(|m| *m = stream.uniform());
             let mix = Tensor::from_data(TensorData::new(mix, [rows]), &self.device);
-            let penalty = gradient_penalty(real.pixels.clone(), fake.clone(), mix, &judge);
-            total = Some(penalty.mul_scalar(s.gradient_penalty));
+            let (at, judge) = self.recorded(discriminator, between(real, fake, mix), &views[..1]);
+            let none = Tensor::zeros([rows], &self.device.clone().inner());
+            let weights = none.clone().add_scalar(s.gradient_penalty / rows as f64);
+            let directions = at.directions(one_lipschitz, weights);
+            turn.objective = turn.objective + at.objective(&judge, none, directions);
         }
-        if s.r1 > 0.0 && index.is_multiple_of(s.r1_every) {
-            let weight = s.r1 * s.r1_every as f64;
-            let penalty = r1(real.pixels.clone(), &judge).mul_scalar(weight);
-            total = Some(match total {
-                Some(other) => other + penalty,
-                None => penalty,
-            });
+        turn
+    }
+
+    /// A turn with a penalty on the gradients at real and at generated images, which is multiplied
+    /// by `weights`.
+    fn penalized_turn(
+        &self,
+        discriminator: &Discriminator,
+        images: [&Tensor<4>; 2],
+        views: &[View; 2],
+        weights: [f64; 2],
+        loss_of: &dyn Fn([Tensor<2>; 2]) -> Tensor<1>,
+    ) -> Turn {
+        let both = Tensor::cat(images.map(Tensor::clone).to_vec(), 0);
+        let [all, ..] = both.dims();
+        let (at, judge) = self.recorded(discriminator, both, views);
+        let logits = halves(at.logits.clone());
+        let leaves = logits
+            .clone()
+            .map(|logits| Tensor::from_inner(logits).require_grad());
+        let loss = loss_of(leaves.clone());
+        let gradients = loss.clone().backward();
+        let slopes = leaves.map(|logits| {
+            let slopes = logits.grad(&gradients);
+            slopes.unwrap_or_else(|| logits.inner().zeros_like())
+        });
+        let slopes = Tensor::cat(slopes.to_vec(), 0).reshape([all]);
+        let rows = all / 2;
+        let weights = weights.map(|weight| {
+            let each = weight * self.settings.r1_every as f64 / rows as f64;
+            slopes
+                .clone()
+                .narrow(0, 0, rows)
+                .ones_like()
+                .mul_scalar(each)
+        });
+        let directions = at.directions(half_square, Tensor::cat(weights.to_vec(), 0));
+        Turn {
+            objective: at.objective(&judge, slopes, directions),
+            loss: loss.inner(),
+            logits,
         }
-        total
+    }
+
+    /// The discriminator's pass at images, and what goes through it with gradients.
+    fn recorded<'a>(
+        &'a self,
+        discriminator: &'a Discriminator,
+        x: Tensor<4>,
+        views: &'a [View],
+    ) -> (Recorded, impl Fn(Tensor<4>, &mut Pass) -> Tensor<2> + 'a) {
+        let frozen = discriminator.clone().no_grad();
+        let at = Recorded::new(x, &|x, pass| self.judge(&frozen, x, views, pass));
+        let judge = move |x: Tensor<4>, pass: &mut Pass| self.judge(discriminator, x, views, pass);
+        (at, judge)
     }
 
     /// Step number `step` (from 0). `reals` gives one batch for each discriminator turn.
@@ -229,7 +336,6 @@ impl Gan {
         let (o, seed) = (&self.config.optimizer, self.config.training.seed);
         let (loss_kind, model) = (self.settings.loss, &self.config.model);
         let turns = u64::try_from(self.settings.discriminator_steps.max(1)).unwrap_or(1);
-        let factor = o.schedule.factor(context.fraction);
         let mut last = None;
         for turn in 0..turns {
             let mut real = reals();
@@ -241,44 +347,54 @@ impl Gan {
             let latent = normals(seed, purpose, index, rows, model.latent, &self.device);
             // Generated images are made in the classes of the real ones.
             let fake = self.generator.forward(latent, real.classes.clone());
-            let seen = fake.clone().detach();
             let discriminator = self.discriminator.normalized();
-            let shown = [(&real.pixels, salted(0)), (&seen, salted(1))];
-            let shown = shown.map(|(x, index)| (x.clone(), real.classes.clone(), index));
-            let [on_real, on_fake] = self.judge_both(&discriminator, shown);
-            let smoothing = self.settings.label_smoothing;
-            let mut loss =
-                discriminator_loss(on_real.clone(), on_fake.clone(), loss_kind, smoothing);
-            let shown = loss.clone().inner();
-            if let Some(penalty) = self.penalties(&real, &seen, index) {
-                loss = loss + penalty;
-            }
-            let gradients = GradientsParams::from_grads(loss.backward(), &self.discriminator);
-            let rate = o.discriminator_learning_rate.unwrap_or(o.learning_rate) * factor;
+            let view = |salt| View {
+                class: real.classes.clone(),
+                index: salted(salt),
+            };
+            let images = [real.pixels.clone(), fake.clone().detach()];
+            let turn = self.turn(&discriminator, images, &[view(0), view(1)], index);
+            let gradients = turn.objective.backward();
+            let gradients = GradientsParams::from_grads(gradients, &self.discriminator);
+            let rate = o.discriminator_learning_rate.unwrap_or(o.learning_rate);
+            let net = self.discriminator.clone();
             self.discriminator =
                 self.discriminator_optimizer
-                    .step(rate, self.discriminator.clone(), gradients);
+                    .step(context.fraction, rate, net, gradients);
             if self.settings.weight_clip > 0.0 {
                 let mut clip = Clip(self.settings.weight_clip);
                 self.discriminator = self.discriminator.clone().map(&mut clip);
             }
-            let stats = self.stats(shown, on_real.inner(), on_fake.inner());
-            last = Some(((fake, real.classes, salted(2)), stats));
+            let [on_real, on_fake] = turn.logits;
+            let stats = self.stats(turn.loss, on_real, on_fake);
+            last = Some(([(real.pixels.clone(), view(3)), (fake, view(2))], stats));
         }
-        let Some((shown, mut stats)) = last else {
+        let Some(([real, fake], mut stats)) = last else {
             return Tensor::zeros([self.stats_names().len()], &self.device);
         };
         // The generator's turn needs gradients through the discriminator, not of it.
         let frozen = self.discriminator.normalized().no_grad();
-        let loss = generator_loss(self.judge(&frozen, shown), loss_kind);
+        let judge = |(x, view)| self.judge(&frozen, x, &[view], &mut Pass::Value);
+        let weight = o.at(context.fraction, self.settings.teacher_pixels);
+        let apart = (weight > 0.0).then(|| coarse_difference(real.0.clone(), fake.0.clone()));
+        let mut loss = generator_loss(|| judge(real), judge(fake), loss_kind);
+        if let Some(apart) = apart {
+            loss = loss + apart.mul_scalar(weight);
+        }
         let gradients = GradientsParams::from_grads(loss.backward(), &self.generator);
-        let rate = o.learning_rate * factor;
-        let generator = self.generator.clone();
-        self.generator = self.generator_optimizer.step(rate, generator, gradients);
+        let net = self.generator.clone();
+        self.generator =
+            self.generator_optimizer
+                .step(context.fraction, o.learning_rate, net, gradients);
         if let Some(ema) = self.ema.take() {
             // A young EMA forgets its beginning faster.
             let ramp = (1.0 + step as f64) / (10.0 + step as f64);
-            let keep = self.settings.average.min(ramp);
+            let half = o.at(context.fraction, self.settings.average_half_life);
+            let keep = match half > 0.0 {
+                true => 0.5_f64.powf(o.batch as f64 / half),
+                false => self.settings.average,
+            };
+            let keep = keep.min(ramp);
             self.ema = Some(ema_update(ema, &self.generator, keep));
         }
         stats.insert(1, loss.inner());
@@ -290,7 +406,13 @@ impl Gan {
     fn stats(&self, loss: Tensor<1>, real: Tensor<2>, fake: Tensor<2>) -> Vec<Tensor<1>> {
         let kind = self.settings.loss;
         let over = |logits: Tensor<2>| logits.greater_elem(threshold(kind)).float().mean();
-        let (real_over, fake_over) = (over(real.clone()), over(fake.clone()));
+        let [real_over, fake_over] = match kind {
+            // Only which of a pair has more counts.
+            AdversarialLoss::Relativistic => {
+                [real.clone() - fake.clone(), fake.clone() - real.clone()].map(over)
+            }
+            _ => [real.clone(), fake.clone()].map(over),
+        };
         let right = (real_over.clone() - fake_over)
             .add_scalar(1.0)
             .mul_scalar(0.5);
@@ -329,9 +451,15 @@ impl Gan {
         ema
     }
 
+    /// Maps the weights of both players.
+    pub(super) fn map(&mut self, mapper: &mut impl ModuleMapper) {
+        self.generator = self.generator.clone().map(mapper);
+        self.discriminator = self.discriminator.clone().map(mapper);
+    }
+
     pub(super) fn parts(&self) -> Result<Parts, String> {
         let [generator, discriminator] =
-            [&self.generator_optimizer, &self.discriminator_optimizer].map(optimizer_bytes);
+            [&self.generator_optimizer, &self.discriminator_optimizer].map(NetAdam::bytes);
         let mut parts = vec![
             ("generator", module_bytes(&self.generator)?),
             ("discriminator", module_bytes(&self.discriminator)?),
@@ -351,9 +479,10 @@ impl Gan {
         self.ready.take();
         self.generator = load_module(self.generator.clone(), read("generator")?)?;
         self.discriminator = load_module(self.discriminator.clone(), read("discriminator")?)?;
-        let o = &self.config.optimizer;
-        self.generator_optimizer = load_optimizer(o, read("generator-optimizer")?)?;
-        self.discriminator_optimizer = load_optimizer(o, read("discriminator-optimizer")?)?;
+        self.generator_optimizer
+            .load(read("generator-optimizer")?)?;
+        self.discriminator_optimizer
+            .load(read("discriminator-optimizer")?)?;
         if let Some(ema) = self.ema.take() {
             self.ema = Some(load_module(ema, read("average")?)?);
         }
@@ -362,121 +491,5 @@ impl Gan {
 }
 
 #[cfg(test)]
-mod tests {
-    use burn::module::ModuleVisitor;
-
-    use super::*;
-    use crate::atomic_file::TestFolder;
-    use crate::data::{DataSpec, LoadOptions, load};
-    use crate::device::DeviceChoice;
-    use crate::nets::testing::preset;
-    use crate::training::saved::{Saved, Which};
-    use crate::training::{Learner, TrainOptions, train};
-
-    /// Dense nets of 16 units on images of 16x16.
-    fn config(sets: &[&str]) -> Config {
-        let common = ["data.size=16", "hidden=[16]", "latent=4"];
-        preset("seed-gan", &[&common, sets].concat())
-    }
-
-    #[test]
-    fn mean_logits_are_among_the_stats_of_every_loss() {
-        let device = Device::flex();
-        let of = |values: [f32; 2]| Tensor::<1>::from_floats(values, &device).reshape([2, 1]);
-        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        for (loss, real, fake) in [
-            ("non-saturating", "d_logit_real", "d_logit_fake"),
-            ("minimax", "d_logit_real", "d_logit_fake"),
-            ("hinge", "d_real", "d_fake"),
-            ("least-squares", "d_real", "d_fake"),
-        ] {
-            let config = config(&[&format!("loss={loss}")]);
-            let settings = config.gan.clone().unwrap();
-            let gan = Gan::new(&config, &settings, &Device::flex().autodiff());
-            let mut stats = gan.stats(
-                Tensor::zeros([1], &device),
-                of([3.0, -1.0]),
-                of([-3.0, -5.0]),
-            );
-            stats.insert(1, Tensor::zeros([1], &device));
-            let found: Vec<f32> = Tensor::cat(stats, 0).into_data().try_to_vec().unwrap();
-            let names = gan.stats_names();
-            assert_eq!(found.len(), names.len());
-            let get = |wanted| {
-                let place = names.iter().position(|name| *name == wanted).unwrap();
-                f64::from(found[place])
-            };
-            assert_eq!((get(real), get(fake)), (1.0, -4.0), "{loss}");
-            assert_eq!((get("d_right"), get("d_sign")), (0.75, 0.0), "{loss}");
-            if real == "d_logit_real" {
-                let mean = 0.5 * (sigmoid(3.0) + sigmoid(-1.0));
-                assert!((get("d_real") - mean).abs() < 1e-6);
-            }
-        }
-    }
-
-    /// The largest size of a weight of each parameter.
-    #[derive(Default)]
-    struct Largest(Vec<f32>);
-
-    impl ModuleVisitor for Largest {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let values: Vec<f32> = param.val().inner().into_data().try_to_vec().unwrap();
-            let sizes = values.into_iter().map(f32::abs);
-            self.0.push(sizes.fold(0.0, f32::max));
-        }
-    }
-
-    /// The largest weights of the discriminator after 40 steps of a Wasserstein GAN with this
-    /// limit, and all its losses.
-    fn wasserstein(clip: &str) -> (Vec<f32>, Vec<f64>) {
-        let folder = TestFolder::new();
-        let options = LoadOptions {
-            limit: Some(64),
-            size: Some(16),
-            ..LoadOptions::default()
-        };
-        let data = load(&DataSpec::Glyphs, &options).unwrap();
-        let sets = [
-            &format!("weight_clip={clip}"),
-            "loss=wasserstein",
-            "batch=8",
-            "learning_rate=0.001",
-            "discriminator_learning_rate=0.001",
-            "log_every=1",
-            "training.steps=40",
-        ];
-        let config = config(&sets);
-        let options = TrainOptions {
-            out: folder.0.clone(),
-            device: DeviceChoice::Cpu,
-            quiet: true,
-            ..TrainOptions::default()
-        };
-        let run = train(&config, &data, &options).unwrap().run;
-        let learner = Saved::open(&run, Which::default()).unwrap().learner();
-        let Some(Learner::Gan(gan)) = learner.unwrap() else {
-            panic!("no GAN")
-        };
-        let mut largest = Largest::default();
-        gan.discriminator.visit(&mut largest);
-        let stats = std::fs::read_to_string(run.join("stats.jsonl")).unwrap();
-        let losses = stats.lines().flat_map(|line| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            ["d_loss", "g_loss"].map(|name| line[name].as_f64().unwrap())
-        });
-        (largest.0, losses.collect())
-    }
-
-    #[test]
-    fn a_wasserstein_discriminators_weights_stay_within_their_limit_and_losses_are_finite() {
-        let (largest, losses) = wasserstein("0.02");
-        assert_eq!(losses.len(), 80);
-        assert!(losses.iter().all(|loss| loss.is_finite()), "{losses:?}");
-        assert!(losses.iter().any(|loss| *loss != 0.0));
-        assert!(largest.iter().all(|size| *size <= 0.02), "{largest:?}");
-        assert!(largest.contains(&0.02), "{largest:?}");
-        let (free, _) = wasserstein("10");
-        assert!(free.iter().any(|size| *size > 0.02), "{free:?}");
-    }
-}
+#[path = "gan_tests.rs"]
+mod tests;

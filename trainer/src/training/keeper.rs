@@ -42,7 +42,7 @@ impl<'a> Keeper<'a> {
     /// Computes the real side of the metrics, where the configuration has any.
     pub(super) fn new(
         config: &'a Config,
-        data: &'a Dataset,
+        [data, seen]: [&'a Dataset; 2],
         quiet: bool,
         device: Device,
     ) -> Result<Self, TrainError> {
@@ -50,7 +50,7 @@ impl<'a> Keeper<'a> {
             config,
             test: Batch::of_test(config, data, score::IMAGES, &device),
             device,
-            evaluating: Evaluating::new(config, data, quiet)?,
+            evaluating: Evaluating::new(config, seen, quiet)?,
             saved: None,
             collapsed: false,
         })

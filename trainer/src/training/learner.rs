@@ -1,7 +1,7 @@
 //! What a training loop needs of a family of models.
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::batch::{Batch, StepContext};
 use super::gan::Gan;
@@ -9,6 +9,33 @@ use super::records::Parts;
 use super::vae::Vae;
 use crate::config::Config;
 use crate::nets::Generator;
+use crate::random::{Purpose, stream};
+
+/// Changes weights by about as much as rounding does.
+struct Nudge {
+    by: f32,
+    seed: u64,
+    next: u64,
+}
+
+impl ModuleMapper for Nudge {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        self.next += 1;
+        param.map(|weight| {
+            if !weight.is_require_grad() {
+                // Running statistics are no weights.
+                return weight;
+            }
+            let mut factors = vec![0.0; weight.shape().num_elements()];
+            stream(self.seed, Purpose::Score, self.next).fill_normal(&mut factors);
+            factors.iter_mut().for_each(|f| *f = 1.0 + self.by * *f);
+            let weight = weight.inner();
+            let factors = TensorData::new(factors, weight.shape());
+            let factors = Tensor::from_data(factors, &weight.device());
+            Tensor::from_inner(weight * factors).require_grad()
+        })
+    }
+}
 
 /// A model in training.
 pub enum Learner {
@@ -92,6 +119,15 @@ impl Learner {
         match self {
             Self::Gan(_) => None,
             Self::Vae(vae) => Some(vae),
+        }
+    }
+
+    /// Multiplies every trained weight by 1 and about `by` more or less, by `seed`.
+    pub(super) fn nudge(&mut self, by: f32, seed: u64) {
+        let mut nudge = Nudge { by, seed, next: 0 };
+        match self {
+            Self::Gan(gan) => gan.map(&mut nudge),
+            Self::Vae(vae) => vae.net = vae.net.clone().map(&mut nudge),
         }
     }
 

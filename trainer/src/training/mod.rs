@@ -26,6 +26,7 @@ mod score;
 mod second_stage;
 mod start;
 mod state;
+mod teacher;
 mod training_loop;
 mod vae;
 
@@ -37,7 +38,7 @@ pub(crate) use learner::Learner;
 pub(crate) use likelihood::{BoundOptions, likelihood_metrics};
 pub(crate) use progress::clock;
 pub(crate) use records::load_module;
-pub(crate) use start::resume;
 pub use start::train;
+pub(crate) use start::{prove_device, resume};
 pub use training_loop::TrainOptions;
 pub(crate) use training_loop::{Ending, StopFlag, TrainOutcome};

@@ -6,9 +6,6 @@ use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
 use burn_pack::{Reader, Writer};
 
-use super::adam::Adam;
-use crate::config::OptimizerConfig;
-
 /// Names and bytes of everything that a checkpoint must hold.
 pub(super) type Parts = Vec<(&'static str, Vec<u8>)>;
 
@@ -51,13 +48,4 @@ pub(super) fn optimizer_bytes(optimizer: &ModuleOptimizer) -> Result<Vec<u8>, St
     sorted()
         .map(|bytes| bytes.to_vec())
         .map_err(|e: burn_pack::Error| e.to_string())
-}
-
-pub(super) fn load_optimizer(
-    config: &OptimizerConfig,
-    bytes: Vec<u8>,
-) -> Result<ModuleOptimizer, String> {
-    Adam::optimizer(config)
-        .from_bytes(Bytes::from_bytes_vec(bytes))
-        .map_err(|e| e.to_string())
 }

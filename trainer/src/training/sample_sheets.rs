@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use dreamlet_runtime::image::{Shape, to_hwc_u8};
+use dreamlet_runtime::image::Shape;
 use dreamlet_runtime::latent::fill_normal;
 
 use super::batch::{classes_in_turn, range};
@@ -20,15 +20,9 @@ const IMAGES: usize = 64;
 const BATCH: usize = 32;
 
 /// Draws the first training images.
-pub(super) fn draw_reals(data: &Dataset, path: &Path) -> Result<(), TrainError> {
-    let shape = Shape {
-        channels: data.channels,
-        height: data.height,
-        width: data.width,
-    };
+pub(super) fn draw_reals(config: &Config, data: &Dataset, path: &Path) -> Result<(), TrainError> {
     let images = (0..IMAGES.min(data.train.len())).filter_map(|i| data.train.image(i));
-    let images: Vec<Vec<u8>> = images.map(|chw| chw_to_hwc(chw, shape)).collect();
-    draw(&images, shape, path)
+    draw(images, config, path)
 }
 
 /// Draws generated images into `samples/`.
@@ -51,14 +45,10 @@ impl<'a> SampleSheets<'a> {
     /// `dreamlet sample --seeds` uses too, in all classes in turn.
     pub(super) fn draw(&self, generator: &Generator, step: u64) -> Result<(), TrainError> {
         let data = &self.config.data;
-        let shape = Shape {
-            channels: data.channels,
-            height: data.size,
-            width: data.size,
-        };
         let (z, classes) = (self.config.model.latent, self.config.model.classes);
-        let length = shape.channels * shape.height * shape.width;
-        let mut images = Vec::new();
+        let length = data.channels * data.size * data.size;
+        let range = range(self.config);
+        let mut images: Vec<u8> = Vec::new();
         for first in (0..IMAGES).step_by(BATCH) {
             let mut latents = vec![0.0; BATCH * z];
             for (seed, latent) in (first as u64..).zip(latents.chunks_exact_mut(z.max(1))) {
@@ -70,19 +60,28 @@ impl<'a> SampleSheets<'a> {
             let values = values
                 .try_to_vec::<f32>()
                 .map_err(|e| TrainError::Image(format!("{e:?}")))?;
-            for chw in values.chunks_exact(length) {
-                let mut image = vec![0; length];
-                to_hwc_u8(chw, shape, range(self.config), &mut image)
-                    .map_err(|e| TrainError::Image(e.to_string()))?;
-                images.push(image);
-            }
+            images.extend(values.iter().map(|value| range.to_u8(*value)));
         }
-        draw(&images, shape, &self.folder.join(format!("{step:06}.png")))
+        let path = self.folder.join(format!("{step:06}.png"));
+        draw(images.chunks_exact(length), self.config, &path)
     }
 }
 
-fn draw(images: &[Vec<u8>], shape: Shape, path: &Path) -> Result<(), TrainError> {
-    let sheet = grid(images, shape, None, 2);
+/// Draws planar images, over the background if they have alpha.
+fn draw<'b>(
+    images: impl Iterator<Item = &'b [u8]>,
+    config: &Config,
+    path: &Path,
+) -> Result<(), TrainError> {
+    let data = &config.data;
+    let shape = Shape {
+        channels: data.seen_channels(),
+        height: data.size,
+        width: data.size,
+    };
+    let seen = |chw| chw_to_hwc(&data.background().under(chw, data.channels), shape);
+    let images: Vec<Vec<u8>> = images.map(seen).collect();
+    let sheet = grid(&images, shape, None, 2);
     sheet
         .and_then(|sheet| save_png(&sheet, path))
         .map_err(|e| TrainError::Image(e.to_string()))

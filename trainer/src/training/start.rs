@@ -13,7 +13,7 @@ use super::training_loop::{Session, TrainOptions, TrainOutcome};
 use crate::atomic_file::write_atomic;
 use crate::config::{Config, TrainingConfig};
 use crate::data::Dataset;
-use crate::device::OpenDevice;
+use crate::device::{OpenDevice, said};
 use crate::evaluation::classifiable;
 use crate::nets::cpu::simd_width;
 
@@ -35,7 +35,7 @@ pub fn train(
     let environment =
         serde_json::to_vec_pretty(&environment(&device.to_string())).unwrap_or_default();
     write_atomic(&file, &environment).map_err(TrainError::file(&file, "writing"))?;
-    sample_sheets::draw_reals(data, &run.path().join("reals.png"))?;
+    sample_sheets::draw_reals(config, data, &run.path().join("reals.png"))?;
     run.log(&format!("new run on {device}"));
     if device.name == "cpu" && simd_width() == 1 {
         run.log("note: this processor has no AVX2 with FMA: training takes many times longer");
@@ -53,7 +53,38 @@ pub fn train(
             file.reason
         ));
     }
-    Session::new(config, data, options, run, &device.device, state)?.go()
+    let seen = data.over(config.data.background());
+    let data = [data, &seen];
+    let session = Session::new(config, data, options, run, &device.device, state)?;
+    on(&device, session)
+}
+
+/// Trains to the end. What a GPU says when it fails is an error of the run.
+fn on(device: &OpenDevice, session: Session<'_>) -> Result<TrainOutcome, TrainError> {
+    if !device.is_gpu() {
+        return session.go();
+    }
+    let run = session.run().to_owned();
+    said(|| session.go()).unwrap_or_else(|reason| {
+        Err(TrainError::DeviceFailed {
+            device: device.to_string(),
+            reason,
+            run,
+        })
+    })
+}
+
+/// Whether `device` computes what the CPU computes, in the first step of `config`.
+///
+/// # Errors
+/// [`TrainError::Unproven`] where it does not work.
+pub(crate) fn prove_device(
+    config: &Config,
+    data: &Dataset,
+    device: &OpenDevice,
+) -> Result<Equality, TrainError> {
+    let state = beginning(config, data, DataMark::of(data));
+    Equality::of(config, data, &state, None, device)
 }
 
 /// Proves that a GPU computes what the CPU computes; nothing is proven of the CPU.
@@ -98,7 +129,7 @@ fn keep(equality: &Equality, run: &mut RunFolder) -> Result<(), TrainError> {
 /// Where a run begins.
 fn beginning(config: &Config, data: &Dataset, mark: DataMark) -> State {
     State {
-        augment: config.gan.as_ref().map_or(0.0, |gan| gan.augment),
+        augment: config.augment_at(0.0),
         classes: data.classes.clone(),
         data: Some(mark),
         ..State::default()
@@ -172,11 +203,13 @@ pub(crate) fn resume(
     if let Some(equality) = &equality {
         keep(equality, &mut run)?;
     }
+    let seen = data.over(config.data.background());
+    let data = [data, &seen];
     let mut session = Session::new(config, data, options, run, &device.device, state)?;
     if let Some(newest) = &newest {
         session.load(newest)?;
     }
-    session.go()
+    on(&device, session)
 }
 
 /// The limits that there are, in words.

@@ -1,6 +1,6 @@
 //! The loop of a run: steps until a limit, and what is due after each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -80,10 +80,11 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A session at `state`, with new nets.
+    /// A session at `state`, with new nets. The images are those that are trained on, and the same
+    /// as they are seen and measured.
     pub(super) fn new(
         config: &'a Config,
-        data: &'a Dataset,
+        [data, seen]: [&'a Dataset; 2],
         options: &'a TrainOptions,
         run: RunFolder,
         device: &Device,
@@ -100,7 +101,7 @@ impl<'a> Session<'a> {
             data,
             stop: &options.stop,
             feed: Feed::new(config, data, &state, training_device)?,
-            keeper: Keeper::new(config, data, options.quiet, device.clone())?,
+            keeper: Keeper::new(config, [data, seen], options.quiet, device.clone())?,
             sheets: SampleSheets::new(config, run.path(), device.clone()),
             trainee: Trainee {
                 learner,
@@ -115,8 +116,23 @@ impl<'a> Session<'a> {
         self.keeper.load(folder, &mut self.trainee)
     }
 
-    /// Trains to the end.
-    pub(super) fn go(mut self) -> Result<TrainOutcome, TrainError> {
+    /// The run's folder.
+    pub(super) fn run(&self) -> &Path {
+        self.trainee.journal.run.path()
+    }
+
+    /// Trains to the end; on a GPU, with batches that are made meanwhile.
+    pub(super) fn go(self) -> Result<TrainOutcome, TrainError> {
+        if self.feed.on_cpu() {
+            return self.train();
+        }
+        std::thread::scope(|scope| {
+            let feed = self.feed.ahead(scope);
+            Session { feed, ..self }.train()
+        })
+    }
+
+    fn train(mut self) -> Result<TrainOutcome, TrainError> {
         let steps_per_epoch = self.feed.per_epoch() / Learner::batches_per_step(self.config);
         let clock = Clock::start(&self.config.training, steps_per_epoch, &self.trainee.state);
         self.trainee.journal.begin(&self.trainee.state);
@@ -128,7 +144,7 @@ impl<'a> Session<'a> {
             if let Some(ending) = self.ending(&clock) {
                 break ending;
             }
-            self.step(&clock);
+            self.step(&clock)?;
             let due = clock.due(&self.trainee.state);
             if self.trainee.journal.losses.is_full() || due.log || due.save || due.sample {
                 self.read()?;
@@ -166,15 +182,21 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn step(&mut self, clock: &Clock<'_>) {
+    fn step(&mut self, clock: &Clock<'_>) -> Result<(), TrainError> {
         let Trainee {
             learner,
             state,
             journal,
         } = &mut self.trainee;
+        let fraction = clock.schedule_fraction(state);
+        let adapts = self.config.gan.as_ref();
+        let adapts = adapts.is_some_and(|gan| gan.augment_target > 0.0);
         let context = StepContext {
-            fraction: clock.schedule_fraction(state),
-            augment: state.augment,
+            fraction,
+            augment: match adapts {
+                true => state.augment,
+                false => self.config.augment_at(fraction),
+            },
         };
         let names = learner.stats(context);
         let feed = &mut self.feed;
@@ -184,6 +206,7 @@ impl<'a> Session<'a> {
         (state.epoch, state.position) = (position.epoch, position.index);
         state.images += images_per_step(self.config);
         journal.losses.push(state.step, names, stats);
+        self.feed.check()
     }
 
     /// Reads the losses back, and adapts the augmentation to them.

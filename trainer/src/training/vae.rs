@@ -1,13 +1,13 @@
 //! One step on the evidence lower bound, of the first stage or of the second.
 
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, activation::log_sigmoid};
 
-use super::adam::Adam;
+use super::adam::NetAdam;
 use super::batch::{Batch, StepContext};
 use super::latent_use;
-use super::records::{Parts, load_module, load_optimizer, module_bytes, optimizer_bytes};
+use super::records::{Parts, load_module, module_bytes};
 use super::second_stage::{self, Stage};
 use crate::config::{Config, VaeConfig};
 use crate::data::Dataset;
@@ -43,7 +43,7 @@ struct BoundTerms {
 /// The autoencoder and its optimizer.
 pub struct Vae {
     pub(super) net: Autoencoder,
-    optimizer: ModuleOptimizer,
+    optimizer: NetAdam,
     settings: VaeConfig,
     config: Config,
     pub(super) device: Device,
@@ -57,7 +57,7 @@ impl Vae {
         };
         Self {
             net,
-            optimizer: Adam::optimizer(&config.optimizer),
+            optimizer: NetAdam::new(&config.optimizer),
             settings: settings.clone(),
             config: config.clone(),
             device: device.clone(),
@@ -174,9 +174,9 @@ impl Vae {
     /// Nets without a gradient stay as they are, and so does what the optimizer knows of them.
     fn descend(&mut self, loss: &Tensor<1>, fraction: f64) {
         let gradients = GradientsParams::from_grads(loss.backward(), &self.net);
-        let o = &self.config.optimizer;
-        let rate = o.learning_rate * o.schedule.factor(fraction);
-        self.net = self.optimizer.step(rate, self.net.clone(), gradients);
+        let rate = self.config.optimizer.learning_rate;
+        let net = self.net.clone();
+        self.net = self.optimizer.step(fraction, rate, net, gradients);
     }
 
     /// Standard normals `[N, z]` without gradients.
@@ -264,7 +264,7 @@ impl Vae {
         Ok(vec![
             ("generator", module_bytes(&self.net.decoder)?),
             ("encoder", module_bytes(&self.net.encoder)?),
-            ("optimizer", optimizer_bytes(&self.optimizer)?),
+            ("optimizer", self.optimizer.bytes()?),
         ])
     }
 
@@ -274,7 +274,7 @@ impl Vae {
     ) -> Result<(), String> {
         self.net.decoder = load_module(self.net.decoder.clone(), read("generator")?)?;
         self.net.encoder = load_module(self.net.encoder.clone(), read("encoder")?)?;
-        self.optimizer = load_optimizer(&self.config.optimizer, read("optimizer")?)?;
+        self.optimizer.load(read("optimizer")?)?;
         Ok(())
     }
 }

@@ -181,7 +181,7 @@ impl Engine<'_> {
                 continue;
             }
             let input = layer.input_shape.bytes(layer.input_dtype);
-            let second = second_len(&layer).unwrap_or(u64::MAX >> 1);
+            let second = second_len(&layer, layer.input_shape.height).unwrap_or(u64::MAX >> 1);
             if meets(layer.input, input) || meets(layer.second, second) {
                 return true;
             }

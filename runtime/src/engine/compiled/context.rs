@@ -2,6 +2,7 @@
 
 use super::format::{BufferRef, DType, HwcShape, Layer, Weights};
 use super::kernels::{Pod, SimdLevel, WeightSlice, as_bytes, bytes_as};
+use super::rows::Rows;
 use super::scratch::second_len;
 
 /// Whether f32 layers can be run. What stands behind it is always type-checked, and linked only
@@ -30,9 +31,10 @@ pub(super) struct Buffers<'a> {
 }
 
 /// Takes a layer's buffers from scratch memory, the latent vector and the image. Of an operation in
-/// place the input is empty, and the output holds it.
+/// place the input is empty, and the output holds it. `rows` says which rows are there.
 pub(super) fn buffers<'a>(
     layer: &Layer,
+    rows: Rows,
     context: &Context<'a>,
     scratch: &'a mut [u8],
     image: &'a mut [u8],
@@ -46,7 +48,7 @@ pub(super) fn buffers<'a>(
     };
     let input = range(layer.input, layer.input_shape.bytes(layer.input_dtype));
     let output = range(layer.output, layer.output_shape.bytes(layer.output_dtype));
-    let second = range(layer.second, second_len(layer)?);
+    let second = range(layer.second, second_len(layer, rows.inputs as u32)?);
     let in_place = layer.input == layer.output && !output.is_empty();
     let input = if in_place { 0..0 } else { input };
     let [input, second, output] = scratch.get_disjoint_mut([input, second, output]).ok()?;

@@ -3,6 +3,7 @@
 use core::slice::ChunksExactMut;
 
 use super::format::{BinaryKind, Broadcast, Coordinates, HwcShape, PadKind};
+use super::rows::Rows;
 
 /// `x * scale[c] + shift[c]`, in place.
 pub(super) fn affine(x: &mut [f32], scale: &[f32], shift: Option<&[f32]>) {
@@ -103,6 +104,70 @@ fn resize_source(at: usize, from: u32, to: u32, coordinates: Coordinates) -> (us
         (low + 1).min(last) as usize,
         position - low as f32,
     )
+}
+
+/// What bilinear doubling makes of four elements: of the nearest, two beside it, and one across.
+pub(super) trait Blend: Copy {
+    /// `signed` says whether bytes are.
+    fn blend(corners: [Self; 4], signed: bool) -> Self;
+}
+
+impl Blend for f32 {
+    #[inline(always)]
+    fn blend([a, b, c, d]: [Self; 4], _: bool) -> Self {
+        (9.0 * a + 3.0 * (b + c) + d) * 0.0625
+    }
+}
+
+impl Blend for u8 {
+    #[inline(always)]
+    fn blend(corners: [Self; 4], signed: bool) -> Self {
+        // Signed bytes are taken as 128 more, which is what is made of them, too.
+        let flip = Self::from(signed) << 7;
+        let [a, b, c, d] = corners.map(|x| u16::from(x ^ flip));
+        (((9 * a + 3 * (b + c) + d + 8) >> 4) as Self) ^ flip
+    }
+}
+
+/// Part number `at` of parts of so many elements.
+fn part<T>(x: &[T], at: usize, len: usize) -> &[T] {
+    x.get(at * len..(at + 1) * len).unwrap_or_default()
+}
+
+/// The positions of `len` from which doubled position `at` comes: the nearest, and the one beside
+/// it.
+fn doubled_from(at: usize, len: usize) -> [usize; 2] {
+    let near = at / 2;
+    let far = if at.is_multiple_of(2) {
+        near.saturating_sub(1)
+    } else {
+        (near + 1).min(len.saturating_sub(1))
+    };
+    [near, far]
+}
+
+/// Bilinear doubling with half pixels: as many rows as `out` has, of those that are there.
+/// `signed` says whether bytes are.
+pub(super) fn double<T: Blend>(x: &[T], from: HwcShape, rows: Rows, out: &mut [T], signed: bool) {
+    let channels = (from.channels as usize).max(1);
+    let row_len = (from.width as usize).saturating_mul(channels);
+    let outs = out.chunks_exact_mut((2 * row_len).max(1));
+    for (row, out) in outs.enumerate() {
+        let [near, far] = doubled_from(rows.output + row, rows.inputs)
+            .map(|row| part(x, row.saturating_sub(rows.input), row_len));
+        for (column, out) in out.chunks_exact_mut(channels).enumerate() {
+            let [own, beside] = doubled_from(column, from.width as usize);
+            let near = part(near, own, channels)
+                .iter()
+                .zip(part(near, beside, channels));
+            let far = part(far, own, channels)
+                .iter()
+                .zip(part(far, beside, channels));
+            for (out, ((a, b), (c, d))) in out.iter_mut().zip(near.zip(far)) {
+                *out = T::blend([*a, *b, *c, *d], signed);
+            }
+        }
+    }
 }
 
 /// Bilinear interpolation.

@@ -7,6 +7,7 @@ use super::format::{Activation, Broadcast, Convolution, Coordinates, Layer, Op, 
 use super::kernels::{
     self, ConvCall, DenseCall, GroupConvCall, WeightSlice, bytes_as, bytes_as_mut,
 };
+use super::rows::Rows;
 
 /// Input and output as f32.
 fn f32_tensors<'b>(
@@ -174,14 +175,22 @@ pub(super) fn in_place(layer: &Layer, context: &Context<'_>, buffers: Buffers<'_
     Some(())
 }
 
-/// Bilinear interpolation.
+/// Bilinear interpolation; of some rows where it doubles with half pixels.
 pub(super) fn bilinear(
     layer: &Layer,
     coordinates: Coordinates,
+    rows: Rows,
     buffers: Buffers<'_>,
 ) -> Option<()> {
     let (x, out) = f32_tensors(layer, buffers.input, buffers.output)?;
-    elementwise::bilinear(x, layer.input_shape, out, layer.output_shape, coordinates);
+    let (from, to) = (layer.input_shape, layer.output_shape);
+    let doubles =
+        rows.outputs == 2 * rows.inputs && to.width / 2 == from.width && to.width % 2 == 0;
+    if doubles && coordinates == Coordinates::HalfPixel {
+        elementwise::double(x, from, rows, out, true);
+    } else {
+        elementwise::bilinear(x, from, out, to, coordinates);
+    }
     Some(())
 }
 

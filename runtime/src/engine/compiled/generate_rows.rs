@@ -1,43 +1,31 @@
 //! Images row by row, for devices without room for a frame.
 
-use super::context::{Context, buffers};
+use super::context::Context;
 use super::engine::Engine;
-use super::format::{ALIGNMENT, DType, Glance, Layer, Op};
+use super::format::{ALIGNMENT, DType, Glance, records};
 use super::kernels::bytes_as;
+use super::row_stages::RowStages;
+use super::rows_plan::RowPlan;
 use super::run::run;
-use super::scanlines::Scanlines;
 use crate::generator::{GenerateError, check_input};
 use crate::image::{PixelRange, Shape};
 
 impl Engine<'_> {
-    /// Scratch bytes that [`Self::generate_rows`] and [`Self::generate_u8`] need: what
-    /// [`generate`](Self::generate) needs, one row of the image, and where the last layer cannot
-    /// make one row at a time, the whole image. In a constant: [`rows_scratch_len`].
+    /// Scratch bytes that [`Self::generate_rows`] and [`Self::generate_u8`] need: what the layers
+    /// need, some rows of the image, and where the last layer cannot make some rows at a time, the
+    /// whole image. Often it is less than [`generate`](Self::generate) needs. In a constant:
+    /// [`rows_scratch_len`].
     #[must_use]
     pub fn rows_scratch_len(&self) -> usize {
-        rows_room(
-            self.model.scratch_len(),
-            self.model.shape(),
-            self.frame_len(),
-        )
-    }
-
-    /// Bytes of what the last layer writes before it is brought into rows of bytes.
-    fn frame_len(&self) -> usize {
-        let Some(Ok(last)) = self.model.layers().last() else {
-            return 0;
-        };
-        frame_room(
-            self.model.shape(),
-            makes_rows(&last),
-            last.output_dtype.size(),
-        )
+        let glance = self.model.glance();
+        rows_room(&glance, &RowPlan::new(&glance, self.model.records()))
     }
 
     /// Makes one image, one row after another from the top: `row` receives its number and
     /// `width * channels` u8, HWC (as [`to_hwc_u8`](crate::image::to_hwc_u8)
-    /// makes them). `scratch` has at least [`Self::rows_scratch_len`] bytes. Where the last layer
-    /// is a convolution with few output channels, as in a DCGAN, no frame is ever in memory.
+    /// makes them). `scratch` has at least [`Self::rows_scratch_len`] bytes. The last layers run
+    /// for a few rows at a time where they can, so that no whole image is ever in memory, nor what
+    /// they make before it.
     ///
     /// # Errors
     /// [`GenerateError`], one variant for each way a call can be wrong.
@@ -50,24 +38,24 @@ impl Engine<'_> {
     ) -> Result<(), GenerateError> {
         let model = &self.model;
         check_input(model.latent_len(), model.classes(), latent, class)?;
-        let expected = self.rows_scratch_len();
+        let glance = model.glance();
+        let plan = RowPlan::new(&glance, model.records());
         let too_short = GenerateError::ScratchLength {
-            expected,
+            expected: rows_room(&glance, &plan),
             found: scratch.len(),
         };
-        let scratch = self.aligned(scratch).map_err(|_| too_short)?;
+        let skip = scratch.as_ptr().addr().next_multiple_of(ALIGNMENT) - scratch.as_ptr().addr();
+        let scratch = scratch.get_mut(skip..).ok_or(too_short)?;
         let (scratch, rest) = scratch
-            .split_at_mut_checked(model.header().scratch_len as usize)
+            .split_at_mut_checked(plan.scratch_len)
             .ok_or(too_short)?;
-        let frame_len = self.frame_len();
-        let row_len = model.shape().channels * model.shape().width;
         let (frame, rest) = rest
-            .split_at_mut_checked(frame_len.next_multiple_of(ALIGNMENT))
+            .split_at_mut_checked(plan.frame_len.next_multiple_of(ALIGNMENT))
             .ok_or(too_short)?;
-        let frame = frame.get_mut(..frame_len).ok_or(too_short)?;
-        let bytes = rest.get_mut(..row_len).ok_or(too_short)?;
+        let frame = frame.get_mut(..plan.frame_len).ok_or(too_short)?;
+        let bytes = rest.get_mut(..glance.row_len()).ok_or(too_short)?;
         let context = self.context(latent, class);
-        self.rows(&context, scratch, frame, bytes, row)
+        self.rows(&plan, &context, scratch, frame, bytes, row)
             .ok_or(GenerateError::Engine)
     }
 
@@ -99,63 +87,39 @@ impl Engine<'_> {
 
     fn rows(
         &self,
+        plan: &RowPlan,
         context: &Context<'_>,
         scratch: &mut [u8],
         frame: &mut [u8],
         bytes: &mut [u8],
         mut each: impl FnMut(usize, &[u8]),
     ) -> Option<()> {
-        let Shape {
-            channels,
-            height,
-            width,
-        } = self.model.shape();
-        let range = self.model.range();
-        let layers = self.model.layers();
-        let before = layers.len().checked_sub(1)?;
-        for layer in layers.take(before) {
-            run(&layer.ok()?, context, scratch, &mut [])?;
+        let Shape { height, width, .. } = self.model.shape();
+        for layer in self.model.layers().take(plan.base + plan.first) {
+            run(&layer.ok()?, context, scratch, frame)?;
         }
-        let last = self.model.layers().last()?.ok()?;
-        match last.op {
-            Op::Col2ImConv(c) if makes_rows(&last) => {
-                let buffers = buffers(&last, context, scratch, &mut [])?;
-                let mut rows = Scanlines::new(&last, c, context, buffers.input)?;
-                for row in 0..height {
-                    rows.row(row, buffers.second, frame, width)?;
-                    row_to_hwc_u8(
-                        frame,
-                        last.output_dtype,
-                        (channels, width, width),
-                        range,
-                        bytes,
-                    )?;
-                    each(row, bytes);
-                }
+        let last = (plan.base + plan.count).checked_sub(1)?;
+        let dtype = self.model.layer(last)?.output_dtype;
+        let range = self.model.range();
+        let by_rows = plan.first < plan.count;
+        let mut stages = RowStages::new(plan);
+        let mut made = 0;
+        while made < height {
+            let (rows, plane) = if by_rows {
+                let rows = stages.next(&self.model, context, scratch, frame)?;
+                (rows, width)
+            } else {
+                (height, height * width)
+            };
+            for row in 0..rows {
+                let planes = frame.get(row * width * dtype.size()..)?;
+                row_to_hwc_u8(planes, dtype, self.model.shape(), plane, range, bytes)?;
+                each(made + row, bytes);
             }
-            _ => {
-                run(&last, context, scratch, frame)?;
-                let size = last.output_dtype.size();
-                for row in 0..height {
-                    let planes = frame.get(row * width * size..)?;
-                    row_to_hwc_u8(
-                        planes,
-                        last.output_dtype,
-                        (channels, width, height * width),
-                        range,
-                        bytes,
-                    )?;
-                    each(row, bytes);
-                }
-            }
+            made += rows;
         }
         Some(())
     }
-}
-
-/// Whether a layer can make one row of the image after another. [`rows_scratch_len`] knows it too.
-fn makes_rows(layer: &Layer) -> bool {
-    matches!(layer.op, Op::Col2ImConv(_))
 }
 
 /// Scratch bytes that [`Engine::generate_rows`] and [`Engine::generate_u8`] need for the model in
@@ -163,40 +127,29 @@ fn makes_rows(layer: &Layer) -> bool {
 /// compiled model. To size a static.
 #[must_use]
 pub const fn rows_scratch_len(file: &[u8]) -> usize {
-    let Some(Glance {
-        scratch_len,
-        shape,
-        last,
-    }) = Glance::new(file)
-    else {
-        return 0;
-    };
-    let frame = frame_room(shape, last.col2im, last.element_size);
-    rows_room(scratch_len.saturating_add(ALIGNMENT - 1), shape, frame)
+    match Glance::new(file) {
+        Some(glance) => rows_room(&glance, &RowPlan::new(&glance, records(file))),
+        None => 0,
+    }
 }
 
-/// Bytes of one row of the image, or of all, as elements of `size` bytes.
-const fn frame_room(shape: Shape, by_row: bool, size: usize) -> usize {
-    let rows = if by_row { 1 } else { shape.height };
-    row_room(shape).saturating_mul(rows).saturating_mul(size)
-}
-
-/// Bytes of one row of pixels.
-const fn row_room(shape: Shape) -> usize {
-    shape.channels.saturating_mul(shape.width)
-}
-
-/// Bytes for the layers, what the last one writes, and a row of pixels.
-const fn rows_room(layers: usize, shape: Shape, frame: usize) -> usize {
-    let frame = frame.saturating_add(ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    layers.saturating_add(frame).saturating_add(row_room(shape))
+/// Bytes for the layers, what the last one writes, and a row of pixels, with room to align them.
+const fn rows_room(glance: &Glance, plan: &RowPlan) -> usize {
+    let frame = plan.frame_len.saturating_add(ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    plan.scratch_len
+        .saturating_add(ALIGNMENT - 1)
+        .saturating_add(frame)
+        .saturating_add(glance.row_len())
 }
 
 /// One row of u8, HWC, from planes of an image that begin with the row.
 fn row_to_hwc_u8(
     planes: &[u8],
     dtype: DType,
-    (channels, width, plane): (usize, usize, usize),
+    Shape {
+        channels, width, ..
+    }: Shape,
+    plane: usize,
     range: PixelRange,
     bytes: &mut [u8],
 ) -> Option<()> {

@@ -1,11 +1,13 @@
 //! Int8 layers: from a layer's record to its kernel, and between f32 and integers.
 
-use super::context::{Context, len_of, tensor};
+use super::context::{Buffers, Context, len_of, tensor};
 use super::conv_axis::ConvAxis;
+use super::elementwise;
 use super::format::{Convolution, DType, Layer, padded};
 use super::kernels::{
-    self, Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, bytes_as, bytes_as_mut,
+    self, Int8Add, Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, bytes_as, bytes_as_mut,
 };
+use super::rows::Rows;
 
 /// What a layer reads for `count` images that lie one after another.
 fn input<'a>(layer: &Layer, bytes: &'a [u8], count: usize) -> Option<QuantizedSlice<'a>> {
@@ -32,6 +34,17 @@ fn weights<'a>(
     tensor(context, layer.weights?.offset, len)
 }
 
+/// The table of a layer that has one, and its bits.
+fn table<'a>(layer: &Layer, context: &Context<'a>) -> Option<Option<(&'a [u8], u32)>> {
+    Some(match layer.requantization?.table {
+        Some((offset, bits)) => {
+            let len = 1_usize.checked_shl(bits)?;
+            Some((tensor(context, offset, len)?, bits))
+        }
+        None => None,
+    })
+}
+
 /// How the sums of `outputs` channels become bytes.
 fn requantizer<'a>(
     layer: &Layer,
@@ -43,18 +56,11 @@ fn requantizer<'a>(
         Some(offset) => Some(tensor(context, offset, padded(outputs))?),
         None => None,
     };
-    let table = match how.table {
-        Some((offset, bits)) => {
-            let len = 1_usize.checked_shl(bits)?;
-            Some((tensor(context, offset, len)?, bits))
-        }
-        None => None,
-    };
     Requantizer::new(
         bias,
         tensor(context, how.multipliers, padded(outputs))?,
         how.shift,
-        table,
+        table(layer, context)?,
         layer.output_dtype == DType::I8,
     )
 }
@@ -113,10 +119,12 @@ pub(super) struct Int8Scanlines<'a> {
 }
 
 impl<'a> Int8Scanlines<'a> {
-    /// `bytes` is the input image; `kept` rows of sums are kept.
+    /// `bytes` are rows of the input image, as many as `layer` has; `axes` are those of the whole
+    /// image. `kept` rows of sums are kept.
     pub(super) fn new(
         layer: &Layer,
         c: Convolution,
+        axes: [ConvAxis; 2],
         context: &Context<'a>,
         bytes: &'a [u8],
         kept: usize,
@@ -127,7 +135,6 @@ impl<'a> Int8Scanlines<'a> {
         );
         let taps = c.kernel[0] as usize * c.kernel[1] as usize;
         let sums = padded(taps.checked_mul(outputs)?);
-        let axes = ConvAxis::pair(&c, layer.input_shape, layer.output_shape);
         Some(Self {
             pointwise: Int8Conv {
                 axes: [ConvAxis::pointwise(1), ConvAxis::pointwise(axes[1].input)],
@@ -164,14 +171,8 @@ impl<'a> Int8Scanlines<'a> {
         line: &mut [u8],
     ) -> Option<()> {
         let len = self.gather.axes[1].input * self.pointwise.inputs;
-        let from = row.checked_mul(len)?;
-        let range = from..from.checked_add(len)?;
         let call = Int8Conv {
-            x: match self.pointwise.x {
-                QuantizedSlice::I8(x) => QuantizedSlice::I8(x.get(range)?),
-                QuantizedSlice::U8(x) => QuantizedSlice::U8(x.get(range)?),
-                QuantizedSlice::I16(x) => QuantizedSlice::I16(x.get(range)?),
-            },
+            x: self.pointwise.x.part(row.checked_mul(len)?, len)?,
             ..self.pointwise
         };
         kernels::int8_col2im_sums(level, &call, bytes_as_mut(line, self.row_len())?)
@@ -189,6 +190,47 @@ impl<'a> Int8Scanlines<'a> {
         let lines = bytes_as(lines, self.gather.kept.checked_mul(self.row_len())?)?;
         kernels::int8_col2im_gather(level, &self.gather, lines, row, out, plane)
     }
+}
+
+/// The sum of two tensors, the first of which is brought to the output and changed there.
+pub(super) fn add(
+    layer: &Layer,
+    second: DType,
+    context: &Context<'_>,
+    buffers: Buffers<'_>,
+) -> Option<()> {
+    let len = len_of(layer.output_shape)?;
+    let out = buffers.output.get_mut(..len)?;
+    if layer.input != layer.output {
+        out.copy_from_slice(buffers.input.get(..len)?);
+    }
+    let how = layer.requantization?;
+    let &[first_multiplier, second_multiplier] = tensor(context, how.multipliers, 2)? else {
+        return None;
+    };
+    let call = Int8Add {
+        other: buffers.second.get(..len)?,
+        signed: [layer.input_dtype == DType::I8, second == DType::I8],
+        multipliers: [first_multiplier, second_multiplier],
+        requantizer: Requantizer::new(
+            None,
+            &[],
+            how.shift,
+            table(layer, context)?,
+            layer.output_dtype == DType::I8,
+        )?,
+    };
+    kernels::int8_add(&call, out);
+    Some(())
+}
+
+/// Bilinear doubling.
+pub(super) fn double(layer: &Layer, rows: Rows, buffers: Buffers<'_>) -> Option<()> {
+    let from = layer.input_shape;
+    let x = buffers.input.get(..len_of(from)?)?;
+    let out = buffers.output.get_mut(..len_of(layer.output_shape)?)?;
+    elementwise::double(x, from, rows, out, layer.input_dtype == DType::I8);
+    Some(())
 }
 
 /// The least and the greatest element of a quantized tensor.

@@ -4,6 +4,7 @@
 
 // From top to bottom; a file uses only what stands below it, or beside it to its right:
 // - `owned`, `batch`, `generate_rows`, `engine`: what a program calls
+// - `row_stages`, `rows_plan`: the last layers row by row, and the memory that they need
 // - `run`: one layer, from its record to the file that computes it
 // - `scanlines`, `upsample`, `strided`, `f32_layers`, `int8_layers`, `elementwise`: the layers
 // - `context`: what layers run with, their buffers and weights
@@ -29,6 +30,9 @@ mod mmap;
 mod model;
 #[cfg(feature = "std")]
 mod owned;
+mod row_stages;
+mod rows;
+mod rows_plan;
 mod run;
 mod scanlines;
 mod scratch;

@@ -1,7 +1,9 @@
 //! A compiled model, where it lies.
 
 use super::check::check;
-use super::format::{ALIGNMENT, FormatError, HEADER_LEN, Header, LAYER_LEN, Layer, checksum};
+use super::format::{
+    ALIGNMENT, FormatError, Glance, HEADER_LEN, Header, LAYER_LEN, Layer, checksum,
+};
 use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
 
@@ -100,6 +102,28 @@ impl<'m> Model<'m> {
             .iter()
             .enumerate()
             .map(|(index, record)| Layer::parse(index, record))
+    }
+
+    /// Layer number `layer`.
+    pub(super) fn layer(&self, layer: usize) -> Option<Layer> {
+        let record = self.layers.as_chunks().0.get(layer)?;
+        Layer::parse(layer, record).ok()
+    }
+
+    /// What sizes of memory depend on.
+    pub(super) fn glance(&self) -> Glance {
+        let last = self.layer(self.layers().len().saturating_sub(1));
+        Glance {
+            scratch_len: self.header.scratch_len as usize,
+            shape: self.header.shape,
+            layers: self.header.layers as usize,
+            element_size: last.map_or(0, |layer| layer.output_dtype.size()),
+        }
+    }
+
+    /// The table of layers.
+    pub(super) const fn records(&self) -> &'m [u8] {
+        self.layers
     }
 
     /// The section of weights.

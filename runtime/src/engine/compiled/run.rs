@@ -3,9 +3,10 @@
 use super::context::{Buffers, Context, F32_LAYERS, STRIDED_LAYERS, buffers, len_of};
 use super::elementwise;
 use super::f32_layers;
-use super::format::{Convolution, Layer, Op};
+use super::format::{Convolution, DType, Layer, Op};
 use super::int8_layers;
 use super::kernels::{Pod, bytes_as, bytes_as_mut};
+use super::rows::Rows;
 use super::scanlines::Scanlines;
 use super::strided::strided;
 use super::upsample::upsample;
@@ -18,13 +19,25 @@ pub(super) fn run(
     scratch: &mut [u8],
     image: &mut [u8],
 ) -> Option<()> {
-    let buffers = buffers(layer, context, scratch, image)?;
+    run_rows(layer, Rows::all(layer), context, scratch, image)
+}
+
+/// Runs a layer that has been cut to some rows. Of a convolution with few output channels all rows
+/// before must have been made.
+pub(super) fn run_rows(
+    layer: &Layer,
+    rows: Rows,
+    context: &Context<'_>,
+    scratch: &mut [u8],
+    image: &mut [u8],
+) -> Option<()> {
+    let buffers = buffers(layer, rows, context, scratch, image)?;
     match layer.op {
         Op::Dense => dense(layer, context, buffers.input, 1, buffers.output),
         Op::Conv(c) if layer.requantization.is_some() => {
             int8_layers::conv(layer, c, context, buffers.input, buffers.output)
         }
-        Op::Col2ImConv(c) => col2im_conv(layer, c, context, buffers),
+        Op::Col2ImConv(c) => col2im_conv(layer, c, rows, context, buffers),
         Op::Nearest | Op::DepthToSpace(_) | Op::ConcatChannels(_) | Op::HwcToChw | Op::ChwToHwc => {
             match layer.input_dtype.size() {
                 4 if F32_LAYERS => move_elements::<f32>(layer, buffers),
@@ -34,6 +47,10 @@ pub(super) fn run(
         }
         Op::Lookup => lookup(layer, context, buffers.output),
         Op::Quantize(scale) => int8_layers::quantize(layer, scale, buffers.input, buffers.output),
+        Op::QuantizedAdd(second) => int8_layers::add(layer, second, context, buffers),
+        Op::Bilinear(_) if layer.input_dtype != DType::F32 => {
+            int8_layers::double(layer, rows, buffers)
+        }
         // All others make f32.
         _ if !F32_LAYERS => None,
         Op::Conv(c) => f32_layers::conv(layer, c, context, buffers),
@@ -44,7 +61,7 @@ pub(super) fn run(
         }
         Op::Strided(..) if !STRIDED_LAYERS => None,
         Op::Strided(kind, words) => strided(layer, kind, words, context, scratch, image),
-        Op::Bilinear(coordinates) => f32_layers::bilinear(layer, coordinates, buffers),
+        Op::Bilinear(coordinates) => f32_layers::bilinear(layer, coordinates, rows, buffers),
         Op::Pad(before, kind) => f32_layers::pad(layer, before, kind, buffers),
         Op::Dequantize(scale) => {
             int8_layers::dequantize(layer, scale, buffers.input, buffers.output)
@@ -69,14 +86,15 @@ pub(super) fn dense(
     }
 }
 
-/// A convolution with few output channels, all rows of it.
+/// A convolution with few output channels.
 fn col2im_conv(
     layer: &Layer,
     c: Convolution,
+    rows: Rows,
     context: &Context<'_>,
     buffers: Buffers<'_>,
 ) -> Option<()> {
-    let mut rows = Scanlines::new(layer, c, context, buffers.input)?;
+    let mut lines = Scanlines::new(layer, c, rows, context, buffers.input)?;
     let (height, width) = (
         layer.output_shape.height as usize,
         layer.output_shape.width as usize,
@@ -84,7 +102,7 @@ fn col2im_conv(
     let size = layer.output_dtype.size();
     for row in 0..height {
         let out = buffers.output.get_mut(row * width * size..)?;
-        rows.row(row, buffers.second, out, height * width)?;
+        lines.row(rows.output + row, buffers.second, out, height * width)?;
     }
     Some(())
 }

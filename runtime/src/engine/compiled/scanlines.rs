@@ -6,7 +6,8 @@ use super::f32_layers::conv_call;
 use super::format::{Convolution, Layer, padded};
 use super::int8_layers::Int8Scanlines;
 use super::kernels::{self, Col2ImCall, SimdLevel, bytes_as, bytes_as_mut};
-use super::scratch::col2im_rows;
+use super::rows::Rows;
+use super::scratch::{col2im_rows, row_span};
 
 /// A convolution with few output channels that makes one row after another.
 pub(super) struct Scanlines<'a> {
@@ -18,6 +19,8 @@ pub(super) struct Scanlines<'a> {
     reach: isize,
     /// Input rows whose sums have been made.
     done: usize,
+    /// The first input row that is there.
+    first: usize,
 }
 
 /// What the elements are.
@@ -27,32 +30,36 @@ enum Sums<'a> {
 }
 
 impl<'a> Scanlines<'a> {
-    /// `x` is the input image.
+    /// `x` is the input image, or those of its `rows` that are there; sums of the rows before have
+    /// been made.
     pub(super) fn new(
         layer: &Layer,
         c: Convolution,
+        rows: Rows,
         context: &Context<'a>,
         x: &'a [u8],
     ) -> Option<Self> {
-        let axes = ConvAxis::pair(&c, layer.input_shape, layer.output_shape);
-        let kept = col2im_rows(&axes[0]);
+        let kept = col2im_rows(&c, rows.inputs as u32) as usize;
+        // The geometry is that of the whole image, the input what is there.
+        let mut axes = ConvAxis::pair(&c, layer.input_shape, layer.output_shape);
+        axes[0].input = rows.inputs;
+        axes[0].output = rows.outputs;
         let kind = if layer.requantization.is_some() {
-            Sums::Int8(Int8Scanlines::new(layer, c, context, x, kept)?)
+            Sums::Int8(Int8Scanlines::new(layer, c, axes, context, x, kept)?)
         } else if !F32_LAYERS {
             return None;
         } else {
-            Sums::F32(f32_sums(layer, c, context, x)?)
+            let mut call = f32_sums(layer, c, context, x)?;
+            call.0.axes = axes;
+            Sums::F32(call)
         };
-        let phases = (0..axes[0].phases()).map(|phase| axes[0].taps(phase));
-        let reach = phases
-            .filter_map(|taps| taps.iter().map(|tap| tap.offset).max())
-            .max()?;
         Some(Self {
             kind,
             level: context.level,
             kept,
-            reach,
-            done: 0,
+            reach: row_span(&c).1 as isize,
+            done: rows.input,
+            first: rows.input,
         })
     }
 
@@ -77,17 +84,13 @@ impl<'a> Scanlines<'a> {
         while self.done <= last && self.done < rows.input {
             let at = self.done.checked_rem(self.kept)? * line_len;
             let line = lines.get_mut(at..)?.get_mut(..line_len)?;
+            let there = self.done - self.first;
             match &self.kind {
                 Sums::F32(_) if !F32_LAYERS => return None,
                 Sums::F32(call) => {
-                    kernels::col2im_sums(
-                        self.level,
-                        call,
-                        self.done,
-                        bytes_as_mut(line, row_len)?,
-                    )?;
+                    kernels::col2im_sums(self.level, call, there, bytes_as_mut(line, row_len)?)?;
                 }
-                Sums::Int8(rows) => rows.sums(self.level, self.done, line)?,
+                Sums::Int8(rows) => rows.sums(self.level, there, line)?,
             }
             self.done += 1;
         }

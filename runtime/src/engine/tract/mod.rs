@@ -20,7 +20,7 @@
 //! Not the file, but its canonical graph ([`dreamlet_onnx::graph`]) for one image: so errors of an
 //! engine in old operator sets, large batches or rare modes cannot make a wrong image. At loading
 //! one image is compared with the [reference](dreamlet_onnx::reference), for graphs of up to
-//! [`CHECKED_WORK`] multiplications.
+//! [`CHECKED_WORK`] multiplications and [`CHECKED_VALUE_BYTES`].
 //!
 //! # What it allocates
 //! Loading optimizes the network for one image and keeps the plan and its state. tract
@@ -61,8 +61,12 @@ pub use crate::onnx::{Assumptions, Facts};
 pub use error::OnnxError;
 use plan::Plan;
 
-/// Most multiplications of an image that loading compares with the reference: some seconds.
+/// Most multiplications of an image that loading compares with the reference.
 pub const CHECKED_WORK: u64 = 1_000_000_000;
+
+/// Most bytes of all values between the layers of an image that loading compares with the
+/// reference: where they are many, each costs more than the multiplications.
+pub const CHECKED_VALUE_BYTES: u64 = 16 << 20;
 
 /// How far tract may be from the reference, relative to the range of the image's elements.
 const TOLERANCE: f32 = 1e-3;
@@ -109,7 +113,10 @@ impl OnnxGenerator {
             graph: checked,
             card,
         } = file;
-        let compares = checked.inspection.work <= CHECKED_WORK && !assumptions.unchecked;
+        let inspection = &checked.inspection;
+        let compares = inspection.work <= CHECKED_WORK
+            && inspection.value_bytes <= CHECKED_VALUE_BYTES
+            && !assumptions.unchecked;
         let reference = match compares {
             true => Some(ReferenceImage::new(&checked, &facts).ok_or_else(|| {
                 OnnxError::Load("the reference cannot compute the graph".to_string())

@@ -7,6 +7,7 @@ use super::super::progress::Silent;
 use super::super::shape::{Shape, image_len, wanted};
 use super::decode::decode;
 use super::scan::{Broken, Listing, scan};
+use crate::colour::Colour;
 
 /// The images of a folder, in the order of [`load`](fn@crate::data::load): training and test images
 /// alike, decoded when they are wanted.
@@ -14,19 +15,27 @@ use super::scan::{Broken, Listing, scan};
 pub(crate) struct FolderImages {
     listing: Listing,
     shape: Shape,
+    background: Colour,
     read: usize,
     /// The broken ones among them.
     broken: Vec<Broken>,
 }
 
 impl FolderImages {
-    /// Lists the folder. Images will be squares of `size` pixels with so many `channels`, 1 or 3.
+    /// Lists the folder or archive. Images will be squares of `size` pixels with so many `channels`, 1, 3 or 4,
+    /// over `background` where they are transparent.
     ///
     /// # Errors
     /// [`DataError`]: a size or number of channels that cannot be, a folder that cannot be read or
     /// has no images.
-    pub(crate) fn open(folder: &Path, size: usize, channels: usize) -> Result<Self, DataError> {
+    pub(crate) fn open(
+        folder: &Path,
+        size: usize,
+        channels: usize,
+        background: Colour,
+    ) -> Result<Self, DataError> {
         Ok(Self {
+            background,
             shape: wanted([channels, size, size], Some(size), None)?,
             listing: scan(folder)?,
             read: 0,
@@ -62,7 +71,14 @@ impl FolderImages {
         while pixels.len() < wanted && self.read < self.listing.files.len() {
             let missing = (wanted - pixels.len()) / image_len(self.shape);
             let end = (self.read + missing).min(self.listing.files.len());
-            let found = decode(&self.listing.files[self.read..end], self.shape, &Silent)?;
+            let files = &self.listing.files[self.read..end];
+            let found = decode(
+                &self.listing.source,
+                files,
+                self.shape,
+                self.background,
+                &Silent,
+            )?;
             let broken = found.broken.into_iter();
             self.broken
                 .extend(broken.map(|(index, reason)| (self.read + index, reason)));

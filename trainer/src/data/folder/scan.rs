@@ -1,58 +1,42 @@
 //! Which files a folder has, what class each is, and which are for the test.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Metadata};
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::super::error::{BrokenFile, DataError};
-use super::super::idx_folder::check_folder;
-
-/// Endings of the files that are read, in lower case.
-const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
-
-/// Endings of other kinds of images, of which the user should know that they are not read.
-const UNREAD: [&str; 9] = [
-    "gif", "webp", "tif", "tiff", "avif", "heic", "jxl", "tga", "svg",
-];
+use super::entry::{Entry, Kind, TEST, TRAIN};
+use super::labels::{self, Labels};
+use super::source::Source;
 
 /// One broken file in so many stops the run.
 const BROKEN_LIMIT: usize = 20;
 
-/// Folders within folders: deeper is a loop of links.
-const MAX_DEPTH: u32 = 16;
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::data) struct ImageFile {
-    /// Where it is.
-    pub(in crate::data) path: PathBuf,
-    /// Where it is below the data folder, with `/` between the parts.
-    pub(in crate::data) relative: String,
-    /// From SHA-256 of the relative path: the file's place in the order, and in the split.
+    pub(in crate::data) entry: Entry,
+    /// From SHA-256 of its path: the file's place in the order, and in the split.
     hash: u64,
     /// Index into [`Listing::classes`].
     pub(in crate::data) class: Option<u16>,
     /// Whether it is held back for the test.
     pub(in crate::data) test: bool,
-    /// Bytes.
-    pub(in crate::data) len: u64,
-    /// Nanoseconds since 1970 when it was last changed; 0 when that is not known.
-    pub(in crate::data) changed: u128,
 }
 
 /// The index of a file that cannot be decoded, and why.
 pub(in crate::data) type Broken = (usize, String);
 
 /// What a folder holds: training files first. Each half is in the order of the hashes of the
-/// relative paths: the classes are mixed, and the first so many files are a fair sample.
-#[derive(Clone, Debug)]
+/// paths: the classes are mixed, and the first so many files are a fair sample.
+#[derive(Debug)]
 pub(in crate::data) struct Listing {
-    folder: PathBuf,
+    pub(in crate::data) source: Source,
     pub(in crate::data) files: Vec<ImageFile>,
     pub(in crate::data) classes: Vec<String>,
     pub(in crate::data) notes: Vec<String>,
+    /// Whether no folder says which images are for the test.
+    pub(in crate::data) split_here: bool,
 }
 
 impl Listing {
@@ -61,7 +45,7 @@ impl Listing {
             return Ok(());
         }
         Err(DataError::TooManyBroken {
-            path: self.folder.clone(),
+            path: self.source.path().to_owned(),
             total: self.files.len(),
             broken: self.name_broken(broken),
         })
@@ -70,7 +54,7 @@ impl Listing {
     pub(in crate::data) fn name_broken(&self, broken: &[Broken]) -> Vec<BrokenFile> {
         let named = broken.iter().filter_map(|(index, reason)| {
             Some(BrokenFile {
-                path: self.files.get(*index)?.relative.clone().into(),
+                path: self.files.get(*index)?.entry.path.clone().into(),
                 reason: reason.clone(),
             })
         });
@@ -86,131 +70,225 @@ impl Listing {
 /// What is found while a folder is listed.
 #[derive(Default)]
 struct Found {
-    /// Each with the name of its class.
+    /// Each with the name of its sub-folder, which is its class.
     files: Vec<(Option<String>, ImageFile)>,
     notes: Vec<String>,
-    /// Number of files of each ending in [`UNREAD`].
+    /// Number of files of each ending of images that are not read.
     unread: BTreeMap<&'static str, usize>,
 }
 
-/// Lists the folder. With sub-folders `train` and `test`, these are the halves; otherwise about a
-/// tenth of the files, chosen by the hash of the relative path, is for the test.
+/// Lists a folder or an archive. With sub-folders such as `train` and `test`, these are the halves;
+/// otherwise about a tenth of the files, chosen by the hash of the path, is for the test. A folder
+/// that has nothing but another folder is looked through.
 pub(in crate::data) fn scan(folder: &Path) -> Result<Listing, DataError> {
-    check_folder(folder)?;
-    let (train, test) = (folder.join("train"), folder.join("test"));
+    let source = Source::open(folder)?;
+    let entries = source.entries()?;
     let mut found = Found::default();
-    let has_halves = train.is_dir() && test.is_dir();
-    if has_halves {
-        list_half(&train, "train/", false, &mut found)?;
-        list_half(&test, "test/", true, &mut found)?;
-    } else {
-        list_half(folder, "", false, &mut found)?;
+    let inner = unwrapped(&entries);
+    let halves = halves(&entries, &inner);
+    for (half, is_test) in &halves {
+        found.list_half(&entries, half, *is_test);
     }
+    if halves.is_empty() {
+        found.list_half(&entries, &inner, false);
+    }
+    found.settle_classes(&folder.join(&inner), labels::read(&source, &entries))?;
     let mut notes = found.notes;
     if !found.unread.is_empty() {
         let kinds = found.unread.iter();
         let kinds: Vec<String> = kinds.map(|(kind, n)| format!("{n} {kind}")).collect();
         notes.push(format!(
-            "images of other kinds than PNG, JPEG and BMP are left out ({}): convert them",
+            "images of other kinds than PNG, JPEG, BMP, GIF and WebP are left out ({}): convert them",
             kinds.join(", ")
         ));
     }
     let (mut files, classes) = number_classes(found.files)?;
-    if !has_halves {
+    // A table of labels may have none for the images of the test.
+    let split_here = halves.is_empty() || !files.iter().any(|file| file.test);
+    if split_here {
         hold_back(&mut files);
     }
-    files.sort_by(|a, b| (a.test, a.hash, &a.relative).cmp(&(b.test, b.hash, &b.relative)));
+    files.sort_by(|a, b| {
+        let order = |file: &ImageFile| (file.test, file.hash);
+        (order(a), &a.entry.path).cmp(&(order(b), &b.entry.path))
+    });
     if files.iter().all(|file| file.test) {
-        let path = if has_halves { train } else { folder.to_owned() };
+        let train = halves.iter().find(|(_, is_test)| !is_test);
+        let path = train.map_or(folder.to_owned(), |(half, _)| folder.join(half));
         return Err(DataError::NoImages { path });
     }
     Ok(Listing {
-        folder: folder.to_owned(),
+        source,
         files,
         classes,
         notes,
+        split_here,
     })
 }
 
-/// Lists one half. Its sub-folders are classes where they have images.
-fn list_half(folder: &Path, prefix: &str, test: bool, found: &mut Found) -> Result<(), DataError> {
-    let mut files = Vec::new();
-    list(folder, prefix, 0, &mut files, &mut found.unread)?;
-    let class = |file: &ImageFile| {
-        let (class, _) = file.relative.strip_prefix(prefix)?.split_once('/')?;
-        Some(class.to_owned())
-    };
-    let files = files.into_iter();
-    let files = files.map(|file| (class(&file), ImageFile { test, ..file }));
-    let (classed, loose): (Vec<_>, Vec<_>) = files.partition(|(class, _)| class.is_some());
-    if classed.is_empty() {
-        found.files.extend(loose);
-        return Ok(());
+/// The names of the folders in the one whose paths begin with `prefix`, and whether images lie
+/// beside them.
+fn look_into<'a>(entries: &'a [Entry], prefix: &str) -> (BTreeSet<&'a str>, bool) {
+    let mut folders = BTreeSet::new();
+    let mut images = false;
+    for entry in entries.iter().filter(|entry| entry.kind != Kind::Table) {
+        let inner = entry.path.strip_prefix(prefix);
+        match inner.map(|inner| inner.split_once('/')) {
+            Some(Some((folder, _))) => _ = folders.insert(folder),
+            Some(None) => images |= entry.kind == Kind::Image,
+            None => {}
+        }
     }
-    if !loose.is_empty() {
-        found.notes.push(format!(
-            "{} images directly in {} are left out, because its sub-folders are classes",
-            loose.len(),
-            folder.display()
-        ));
-    }
-    found.files.extend(classed);
-    Ok(())
+    (folders, images)
 }
 
-fn list(
-    folder: &Path,
-    prefix: &str,
-    depth: u32,
-    files: &mut Vec<ImageFile>,
-    unread: &mut BTreeMap<&'static str, usize>,
-) -> Result<(), DataError> {
-    for (name, path, about) in entries(folder)? {
-        let relative = format!("{prefix}{name}");
-        let ending = path.extension().unwrap_or_default();
-        let ending = ending.to_string_lossy().to_ascii_lowercase();
-        if about.is_dir() && depth < MAX_DEPTH {
-            list(&path, &format!("{relative}/"), depth + 1, files, unread)?;
-        } else if about.is_file() && ENDINGS.contains(&&*ending) {
-            let modified = about.modified().ok();
-            let changed = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            let digest = Sha256::digest(relative.as_bytes());
-            files.push(ImageFile {
-                path,
+/// What paths begin with in the first folder that has something else than one folder: archives are
+/// often packed in one.
+fn unwrapped(entries: &[Entry]) -> String {
+    let mut prefix = String::new();
+    loop {
+        let (folders, images) = look_into(entries, &prefix);
+        let mut folders = folders.into_iter();
+        match (folders.next(), folders.next()) {
+            (Some(folder), None) if !images => prefix += &format!("{folder}/"),
+            _ => return prefix,
+        }
+    }
+}
+
+/// What paths begin with in the sub-folders that are halves of a data set, and whether they are for
+/// the test: none without at least one of each.
+fn halves(entries: &[Entry], prefix: &str) -> Vec<(String, bool)> {
+    let (folders, _) = look_into(entries, prefix);
+    let halves = folders.into_iter().filter_map(|name| {
+        let lower = name.to_lowercase();
+        let is_test = TEST.contains(&&*lower);
+        (is_test || TRAIN.contains(&&*lower)).then(|| (format!("{prefix}{name}/"), is_test))
+    });
+    let halves: Vec<_> = halves.collect();
+    let both = [false, true].map(|half| halves.iter().any(|(_, is_test)| *is_test == half));
+    if both == [true; 2] {
+        halves
+    } else {
+        Vec::new()
+    }
+}
+
+impl Found {
+    /// Lists one half, each file with its sub-folder.
+    fn list_half(&mut self, entries: &[Entry], prefix: &str, test: bool) {
+        for entry in entries {
+            let Some(inner) = entry.path.strip_prefix(prefix) else {
+                continue;
+            };
+            match entry.kind {
+                Kind::Image => {}
+                Kind::Table => continue,
+                Kind::Unread(kind) => {
+                    *self.unread.entry(kind).or_default() += 1;
+                    continue;
+                }
+            }
+            let class = inner.split_once('/').map(|(folder, _)| folder.to_owned());
+            let digest = Sha256::digest(entry.path.as_bytes());
+            let file = ImageFile {
+                entry: entry.clone(),
                 hash: u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()),
-                relative,
                 class: None,
-                test: false,
-                len: about.len(),
-                changed: changed.map_or(0, |since| since.as_nanos()),
-            });
-        } else if about.is_file()
-            && let Some(kind) = UNREAD.into_iter().find(|kind| **kind == ending)
-        {
-            *unread.entry(kind).or_default() += 1;
+                test,
+            };
+            self.files.push((class, file));
         }
     }
-    Ok(())
-}
 
-/// Entries that are not hidden, sorted by name; links count as what they point to, dangling ones
-/// are left out.
-fn entries(folder: &Path) -> Result<Vec<(String, PathBuf, Metadata)>, DataError> {
-    let failed = |cause| DataError::io("read", folder, 0, cause);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') || name == "__MACOSX" {
-            continue;
+    /// Labels of tables are classes, unless sub-folders give as many.
+    fn settle_classes(&mut self, folder: &Path, labels: Labels) -> Result<(), DataError> {
+        let folders = self.files.iter().filter_map(|(class, _)| class.as_ref());
+        let folders = folders.collect::<BTreeSet<_>>().len();
+        let (classes, tables) = (labels.classes(), labels.tables.join(", "));
+        self.notes.extend(labels.notes);
+        if classes == 0 {
+            self.take_sub_folders(folder);
+        } else if folders == classes && folders > 1 {
+            self.notes.push(format!(
+                "the sub-folders are the classes: there are as many as in {tables}"
+            ));
+            self.take_sub_folders(folder);
+        } else {
+            if folders > 1 {
+                self.notes.push(format!(
+                    "{tables} has {classes} classes and there are {folders} sub-folders: the sub-folders are no classes"
+                ));
+            }
+            return self.take_labels(&labels.of, &tables, folder);
         }
-        let path = entry.path();
-        if let Ok(about) = fs::metadata(&path) {
-            found.push((name, path, about));
+        Ok(())
+    }
+
+    /// Labels are classes. Sub-folders without a label are left out, and so are other images
+    /// without one, if they are not the most.
+    fn take_labels(
+        &mut self,
+        labels: &HashMap<String, String>,
+        tables: &str,
+        folder: &Path,
+    ) -> Result<(), DataError> {
+        let group = |class: &Option<String>, file: &ImageFile| (file.test, class.clone());
+        let known = |file: &ImageFile| labels.get(&file.entry.path);
+        let files = self.files.iter();
+        let labelled = files.filter(|(_, file)| known(file).is_some());
+        let groups: BTreeSet<_> = labelled.map(|(class, file)| group(class, file)).collect();
+        let all = self.files.len();
+        self.files
+            .retain(|(class, file)| groups.contains(&group(class, file)));
+        let rest = self.files.len();
+        for (class, file) in &mut self.files {
+            *class = labels.get(&file.entry.path).cloned();
+        }
+        self.files.retain(|(class, _)| class.is_some());
+        let (labelled, missing) = (self.files.len(), rest - self.files.len());
+        if missing > labelled {
+            return Err(DataError::MostUnlabelled {
+                path: folder.to_owned(),
+                tables: tables.to_owned(),
+                labelled,
+                images: rest,
+            });
+        }
+        for (number, what) in [
+            (all - rest, "are in folders without any class"),
+            (missing, "have no class"),
+        ] {
+            if number > 0 {
+                self.notes.push(format!(
+                    "{number} images are left out: they {what} in {tables}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sub-folders are classes, unless most images lie beside them. Those beside classes are left
+    /// out.
+    fn take_sub_folders(&mut self, folder: &Path) {
+        let (all, folder) = (self.files.len(), folder.display());
+        let loose = self.files.iter().filter(|(class, _)| class.is_none());
+        let loose = loose.count();
+        if loose == 0 || loose == all {
+            return;
+        }
+        if loose > all / 2 {
+            self.files.iter_mut().for_each(|(class, _)| *class = None);
+            self.notes.push(format!(
+                "{loose} of {all} images in {folder} lie beside its sub-folders: all are used, and the sub-folders are no classes"
+            ));
+        } else {
+            self.files.retain(|(class, _)| class.is_some());
+            self.notes.push(format!(
+                "{loose} images in {folder} lie beside its sub-folders and are left out, because these are classes"
+            ));
         }
     }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(found)
 }
 
 /// The files with their classes by number, and the classes' names, sorted.

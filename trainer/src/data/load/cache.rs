@@ -1,7 +1,8 @@
 //! Fitted pixels, kept in the user's cache folder.
 //!
 //! One file per data folder, size and channels, replaced when anything about the folder changes.
-//! The key is SHA-256 of the folder's path, shape, and each file's path, length and time of change.
+//! The key is SHA-256 of how files are decoded, the folder's path, shape, the colour under what is
+//! transparent if it is not white, and each file's path, length and time of change (or checksum).
 //! In the content, integers are little-endian `u64`:
 //!
 //! | bytes | what |
@@ -21,9 +22,13 @@ use super::super::error::DataError;
 use super::super::folder::{Decoded, Listing};
 use super::super::shape::{Shape, image_len};
 use crate::atomic_file::{self, read_sealed, take_number, write_sealed};
+use crate::colour::Colour;
 
-/// Names the format; a change of format or of decoding changes it.
+/// Names the format.
 const MAGIC: &[u8; 8] = b"DRMPIX01";
+
+/// Of what is decoded how: a change makes caches of before stale.
+const DECODING: u8 = 2;
 
 /// The cache file of one data folder at one shape.
 #[derive(Debug)]
@@ -51,6 +56,7 @@ impl Cache {
         data: &Path,
         listing: &Listing,
         shape: Shape,
+        background: Colour,
     ) -> Result<Self, DataError> {
         let folder = root.join("folders");
         fs::create_dir_all(&folder).map_err(|cause| unwritable(&folder, 0, cause))?;
@@ -61,15 +67,19 @@ impl Cache {
         let place = format!("{}\0{width}\0{channels}", data.to_string_lossy());
         let mut hash = Sha256::new();
         hash.update(MAGIC);
+        hash.update([DECODING]);
         let mut field = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_le_bytes());
             hash.update(bytes);
         };
         field(place.as_bytes());
+        if background != Colour::default() {
+            field(&background.0);
+        }
         for file in &listing.files {
-            field(file.relative.as_bytes());
-            field(&file.len.to_le_bytes());
-            field(&file.changed.to_le_bytes());
+            field(file.entry.path.as_bytes());
+            field(&file.entry.len.to_le_bytes());
+            field(&file.entry.changed.to_le_bytes());
         }
         let name = atomic_file::sha256(place.as_bytes());
         Ok(Self {

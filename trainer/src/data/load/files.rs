@@ -1,5 +1,7 @@
 //! A folder of image files: decoded to the shape that nets get, or taken from the cache.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use super::super::dataset::{Dataset, Split};
@@ -19,7 +21,13 @@ pub(super) fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Dataset, Da
     let mut cache = if options.no_cache {
         None
     } else {
-        let cache = Cache::open(&options.cache_dir()?, path, &listing, shape);
+        let cache = Cache::open(
+            &options.cache_dir()?,
+            path,
+            &listing,
+            shape,
+            options.background,
+        );
         if_there_is_space(cache, &mut notes)?
     };
     let found = match &cache {
@@ -37,7 +45,7 @@ pub(super) fn load(path: &Path, options: &LoadOptions<'_>) -> Result<Dataset, Da
         let (progress, files) = (options.progress, &listing.files);
         let count = Some(files.len() as u64);
         let decoded = progress.during("decoding images", count, Unit::Images, || {
-            folder::decode(files, shape, progress)
+            folder::decode(&listing.source, files, shape, options.background, progress)
         })?;
         listing.refuse_many_broken(&decoded.broken)?;
         if let Some(cache) = &cache
@@ -84,6 +92,9 @@ fn sort_out(
     let mut bad = decoded.broken.iter().map(|(index, _)| *index).peekable();
     let files = listing.files.iter().enumerate();
     let good = files.filter(|(index, _)| bad.next_if_eq(index).is_none());
+    let good: Vec<_> = good.collect();
+    notes.extend(note_copies(&good, &decoded.pixels, image_len(shape)));
+    let good = good.into_iter();
     let (test, train): (Vec<_>, Vec<_>) = good.map(|(_, file)| file).partition(|file| file.test);
     let mut train_pixels = decoded.pixels;
     let cut = train.len().saturating_mul(image_len(shape));
@@ -103,7 +114,37 @@ fn sort_out(
         classes: listing.classes,
         notes,
         broken,
+        digits: None,
+        split_here: listing.split_here,
     })
+}
+
+/// Says how many images are copies of others. `pixels` has the images of the files in their order.
+fn note_copies(files: &[(usize, &ImageFile)], pixels: &[u8], len: usize) -> Option<String> {
+    let mut first = HashMap::new();
+    let (mut copies, mut across, mut example) = (0, 0, None);
+    for ((_, file), image) in files.iter().zip(pixels.chunks_exact(len.max(1))) {
+        match first.entry(image) {
+            Entry::Vacant(place) => _ = place.insert(*file),
+            Entry::Occupied(place) => {
+                let original: &ImageFile = place.get();
+                copies += 1;
+                across += usize::from(original.test != file.test);
+                example.get_or_insert((&file.entry.path, &original.entry.path));
+            }
+        }
+    }
+    let (copy, original) = example?;
+    let also = match across {
+        0 => String::new(),
+        _ => format!(
+            "; {across} of them are test images that are trained on too, so measurements flatter"
+        ),
+    };
+    Some(format!(
+        "{copies} of {} images look the same as another one, {copy} as {original} for example: each counts as often as it is there{also}",
+        files.len()
+    ))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, Rgb
 
 use super::*;
 use crate::atomic_file::TestFolder;
+use crate::colour::Colour;
 
 /// An image of one colour.
 fn flat(folder: &TestFolder, name: &str, colour: [u8; 3]) {
@@ -65,6 +66,53 @@ fn sub_folders_are_classes_and_a_tenth_or_so_is_for_the_test() {
 }
 
 #[test]
+fn an_archive_is_read_as_the_folder_in_it_and_kept_in_the_cache() {
+    let folder = two_classes();
+    let unpacked = load(&folder).unwrap();
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append_dir_all(".", data(&folder)).unwrap();
+    let path = folder.write("data.tar", &builder.into_inner().unwrap());
+    let load_packed = || super::load(&path, &options(&folder));
+    let packed = load_packed().unwrap();
+    assert_eq!(packed.fingerprint(), unpacked.fingerprint());
+    // The bytes of the first file are changed, and neither length nor time: the cache is used.
+    let time = path.metadata().unwrap().modified().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes
+        .windows(4)
+        .position(|four| four == b"\x89PNG")
+        .unwrap();
+    bytes[at..at + 40].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(time).unwrap();
+    assert!(load_packed().unwrap().broken.is_empty());
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let read = load_packed().unwrap();
+    assert_eq!(read.broken.len(), 1);
+    assert!(read.broken[0].path.starts_with("cats"), "{:?}", read.broken);
+}
+
+#[test]
+fn other_archives_and_other_files_are_refused_with_what_to_do() {
+    let folder = TestFolder::new();
+    for (bytes, part) in [
+        (&b"\xfd7zXZ\0 and more"[..], "tar -xf"),
+        (b"Rar!", "unrar x"),
+        (b"7z\xbc\xaf\x27\x1c", "7z x"),
+        (b"hello", "neither a folder nor a ZIP or TAR archive"),
+        (b"PK\x03\x04 cut", "cannot be read as a ZIP archive"),
+        (b"\x1f\x8b cut", "cannot be read as a gzipped TAR archive"),
+    ] {
+        let path = folder.write("data", bytes);
+        let error = super::load(&path, &options(&folder))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn train_and_test_folders_are_the_halves() {
     let folder = TestFolder::new();
     for i in 0..3 {
@@ -77,6 +125,119 @@ fn train_and_test_folders_are_the_halves() {
     assert_eq!(read.train.labels(), Some(&[1, 1, 1][..]));
     assert_eq!(read.test.labels(), Some(&[0, 0, 0][..]));
     assert_eq!(read.notes.len(), 1);
+}
+
+#[test]
+fn halves_have_many_names_in_any_letter_case_and_may_lie_in_a_folder_of_their_own() {
+    for (prefix, names, tests) in [
+        ("", ["training", "testing"].as_slice(), 1),
+        ("", &["Train", "Test"], 1),
+        ("", &["TRAIN", "Valid"], 1),
+        ("", &["train", "val", "test"], 2),
+        ("archive/inner/", &["train", "Validation"], 1),
+    ] {
+        let folder = TestFolder::new();
+        for (half, name) in names.iter().enumerate() {
+            for i in 0..3 {
+                for (number, class) in ["a", "b"].into_iter().enumerate() {
+                    let name = format!("data/{prefix}{name}/{class}/{i}.png");
+                    // No two alike.
+                    let (red, green) = (if half == 0 { 0 } else { 100 }, half * 10 + number);
+                    flat(&folder, &name, [red, green as u8, i]);
+                }
+            }
+        }
+        let read = load(&folder).unwrap();
+        assert_eq!(read.classes, ["a", "b"], "{names:?}");
+        assert_eq!((read.train.len(), read.test.len()), (6, 6 * tests));
+        let red = |split: &Split, index| split.image(index).unwrap()[0];
+        assert!((0..6).all(|i| red(&read.train, i) == 0 && red(&read.test, i) == 100));
+        assert!(read.notes.is_empty());
+    }
+    // One of the names alone is a class.
+    let folder = TestFolder::new();
+    for i in 0..3 {
+        flat(&folder, &format!("data/train/{i}.png"), [0, 0, 0]);
+        flat(&folder, &format!("data/ship/{i}.png"), [0, 0, 0]);
+    }
+    assert_eq!(load(&folder).unwrap().classes, ["ship", "train"]);
+}
+
+#[test]
+fn a_folder_around_the_classes_is_no_class() {
+    let folder = TestFolder::new();
+    folder.write("data/read me.txt", b"");
+    for i in 0..4 {
+        flat(&folder, &format!("data/pets/cats/{i}.png"), [0, 0, 0]);
+        flat(&folder, &format!("data/pets/dogs/{i}.png"), [0, 0, 0]);
+    }
+    assert_eq!(load(&folder).unwrap().classes, ["cats", "dogs"]);
+}
+
+#[test]
+fn most_images_beside_a_sub_folder_are_not_dropped_for_it() {
+    let folder = TestFolder::new();
+    for i in 0..9 {
+        flat(&folder, &format!("data/{i}.png"), [0, 0, 0]);
+    }
+    flat(&folder, "data/more/x.png", [0, 0, 0]);
+    let read = load(&folder).unwrap();
+    assert_eq!(read.train.len() + read.test.len(), 10);
+    assert!(read.classes.is_empty() && read.train.labels().is_none());
+    assert!(read.notes[0].contains("9 of 10"), "{:?}", read.notes);
+}
+
+#[test]
+fn a_file_without_an_ending_is_known_by_its_content() {
+    let folder = TestFolder::new();
+    let image = RgbImage::from_pixel(16, 16, Rgb([200; 3]));
+    let kinds = [
+        ("png", ImageFormat::Png),
+        ("jpeg", ImageFormat::Jpeg),
+        ("bmp", ImageFormat::Bmp),
+        ("gif", ImageFormat::Gif),
+        ("webp", ImageFormat::WebP),
+        ("a.jfif", ImageFormat::Jpeg),
+        ("b.JPE", ImageFormat::Jpeg),
+        ("c.gif", ImageFormat::Gif),
+        ("d.webp", ImageFormat::WebP),
+    ];
+    for (name, format) in kinds {
+        let path = folder.write(&format!("data/{name}"), b"");
+        image.save_with_format(path, format).unwrap();
+    }
+    folder.write("data/LICENSE", b"BSD or what");
+    folder.write("data/short", b"B");
+    let read = load(&folder).unwrap();
+    assert_eq!(read.train.len() + read.test.len(), kinds.len());
+    assert!(read.broken.is_empty(), "{:?}", read.broken);
+    for value in read.train.pixels().iter().chain(read.test.pixels()) {
+        assert!(value.abs_diff(200) <= 1, "{value}");
+    }
+}
+
+#[test]
+fn a_jpeg_that_ends_early_is_broken_and_not_half_grey() {
+    let folder = TestFolder::new();
+    for i in 0..40 {
+        flat(&folder, &format!("data/{i}.png"), [i, 0, 0]);
+    }
+    let noise = RgbImage::from_fn(64, 64, |x, y| Rgb([(x * 37 + y * 91) as u8; 3]));
+    let path = folder.write("data/whole.jpg", b"");
+    noise.save(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    // What follows the end does no harm; neither does the end of a preview help.
+    let end = bytes.len();
+    bytes.extend(b"appended");
+    fs::write(&path, &bytes).unwrap();
+    let preview = [0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0];
+    let cut = [&bytes[..2], &preview, &bytes[2..end / 2]].concat();
+    folder.write("data/cut.jpg", &cut);
+    let read = load(&folder).unwrap();
+    let broken: Vec<_> = read.broken.iter().map(|file| &file.path).collect();
+    assert_eq!(broken, [&PathBuf::from("cut.jpg")]);
+    assert!(read.broken[0].reason.contains("ends in the middle"));
+    assert_eq!(read.train.len() + read.test.len(), 41);
 }
 
 #[test]
@@ -105,6 +266,49 @@ fn a_flat_folder_has_no_labels_and_every_kind_of_file_is_read() {
         assert!(value.abs_diff(200) <= 1, "{value}");
     }
     assert_eq!(read.train.labels(), None);
+}
+
+#[test]
+fn what_is_transparent_lies_over_the_colour_that_is_chosen() {
+    let folder = TestFolder::new();
+    for (name, alpha) in [("clear", 0), ("half", 51), ("solid", 255)] {
+        let image = RgbaImage::from_pixel(16, 16, Rgba([200, 100, 0, alpha]));
+        let path = folder.write(&format!("data/{name}.png"), b"");
+        image.save(path).unwrap();
+    }
+    let colours = |background: &str| {
+        let read = load_with(&folder, |o| o.background = background.parse().unwrap());
+        let read = read.unwrap();
+        let all = [read.train.pixels(), read.test.pixels()].concat();
+        let first = |image: &[u8]| [0, 256, 512].map(|at| image[at]);
+        let mut all: Vec<_> = all.chunks(3 * 256).map(first).collect();
+        all.sort_unstable();
+        all
+    };
+    // A fifth of 200, 100, 0 and four fifths of what is under it. The cache keeps them apart.
+    let (white, blue) = (
+        [[200, 100, 0], [244, 224, 204], [255, 255, 255]],
+        [[0, 0, 255], [40, 20, 204], [200, 100, 0]],
+    );
+    for (background, expected) in [("white", white), ("#0000ff", blue), ("white", white)] {
+        assert_eq!(colours(background), expected, "{background}");
+    }
+}
+
+#[test]
+fn copies_are_counted_and_told() {
+    let folder = two_classes();
+    assert_eq!(load(&folder).unwrap().notes, [""; 0]);
+    for (copy, original) in [
+        ("cats/copy.png", "cats/3.png"),
+        ("dogs/other.png", "cats/4.png"),
+    ] {
+        let image = fs::read(data(&folder).join(original)).unwrap();
+        folder.write(&format!("data/{copy}"), &image);
+    }
+    let notes = load(&folder).unwrap().notes.join("\n");
+    assert!(notes.contains("2 of 42 images look the same"), "{notes}");
+    assert!(notes.contains(".png as "), "{notes}");
 }
 
 #[test]
@@ -299,7 +503,7 @@ fn adding_files_does_not_move_others_between_the_halves() {
     let folder = two_classes();
     let held = |listing: Listing| -> Vec<String> {
         let files = listing.files.into_iter();
-        files.filter(|f| f.test).map(|f| f.relative).collect()
+        files.filter(|f| f.test).map(|f| f.entry.path).collect()
     };
     let before = held(folder::scan(&data(&folder)).unwrap());
     for i in 0..50 {
@@ -316,7 +520,7 @@ fn images_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
     folder.write("data/cats/broken.png", b"nothing");
     let read = load(&folder).unwrap();
     let all = [read.train.pixels(), read.test.pixels()].concat();
-    let mut parts = folder::FolderImages::open(&data(&folder), 16, 3).unwrap();
+    let mut parts = folder::FolderImages::open(&data(&folder), 16, 3, Colour::default()).unwrap();
     assert_eq!((parts.shape(), parts.len()), ([3, 16, 16], 41));
     for _ in 0..2 {
         let mut found = Vec::new();
@@ -336,21 +540,21 @@ fn images_in_parts_are_those_of_the_data_set_without_the_broken_ones() {
     for i in 0..2 {
         folder.write(&format!("data/dogs/broken{i}.png"), b"nothing");
     }
-    let mut parts = folder::FolderImages::open(&data(&folder), 16, 3).unwrap();
+    let mut parts = folder::FolderImages::open(&data(&folder), 16, 3, Colour::default()).unwrap();
     let error = parts.next_images(usize::MAX).unwrap_err();
     assert!(matches!(error, DataError::TooManyBroken { total: 43, .. }));
-    assert!(folder::FolderImages::open(&data(&folder), 17, 3).is_err());
+    assert!(folder::FolderImages::open(&data(&folder), 17, 3, Colour::default()).is_err());
 }
 
 #[test]
 fn images_of_kinds_that_are_not_read_are_told() {
     let folder = two_classes();
-    folder.write("data/cats/moving.GIF", b"");
-    folder.write("data/cats/deep/other.webp", b"");
-    folder.write("data/loose.webp", b"");
+    folder.write("data/cats/page.TIF", b"");
+    folder.write("data/cats/deep/other.avif", b"");
+    folder.write("data/loose.avif", b"");
     folder.write("data/cats/list.txt", b"");
     let read = load(&folder).unwrap();
     assert_eq!(read.notes.len(), 1);
     let note = &read.notes[0];
-    assert!(note.contains("(1 gif, 2 webp)"), "{note:?}");
+    assert!(note.contains("(2 avif, 1 tif)"), "{note:?}");
 }

@@ -6,10 +6,10 @@ use dreamlet_runtime::latent::Stream;
 
 use super::features::{Described, Features};
 use super::generated::{Generated, Kept};
-use super::measure::{Measure, Measurement};
+use super::measure::{Measure, Measurement, of_modes};
 use super::reference::{Real, Reference};
 use super::training_images::TrainingImages;
-use crate::data::{Dataset, Progress, Unit};
+use crate::data::{Dataset, Progress, Silent, Unit};
 use crate::evaluation::classifier::{hold_out, likeliest};
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::frechet::Gaussian;
@@ -18,6 +18,7 @@ use crate::evaluation::memorization::{Match, Nearest, memorization};
 use crate::evaluation::metric::{
     Better, ExtractorProvenance, Metric, MetricReport, MetricValue, Provenance,
 };
+use crate::evaluation::modes::Digits;
 use crate::evaluation::onnx::OnnxExtractor;
 use crate::evaluation::prdc::Radii;
 use crate::evaluation::sliced::{self, Projections};
@@ -104,6 +105,7 @@ impl<'a> Evaluator<'a> {
             keep: options.keep,
             shape: data.shape(),
             by_classifier: features.by_classifier(),
+            modes: features.digits.as_ref().map(Digits::counts),
             directions: sliced::directions(data.image_len()),
             real: Real::default(),
         };
@@ -120,6 +122,12 @@ impl<'a> Evaluator<'a> {
         let chosen = choose(evaluator.reference.seed, "eval.real", data.test.len(), rows);
         let hits = evaluator.describe_real(chosen)?;
         evaluator.measure_floor(rows)?;
+        if let Some(digits) = &evaluator.features.digits {
+            // As many as are generated: the divergence depends on their number.
+            let modes = digits.floor(data, evaluator.samples, &Silent)?;
+            evaluator.floor.retain(|floor| !is_of_modes(floor));
+            evaluator.floor.extend(of_modes(&modes));
+        }
         let share = hits.map(|hits| accuracy(count(hits) / count(rows)));
         evaluator.floor.extend(share);
         if evaluator.reference.wants(Metric::Memorization) {
@@ -180,6 +188,7 @@ impl<'a> Evaluator<'a> {
             let part = Described {
                 features: found.features.select(&range),
                 probabilities: found.probabilities.as_ref().map(|all| all.select(&range)),
+                modes: Vec::new(),
             };
             measure.add(&self.reference, &pixels, &part);
             first += indices.len();
@@ -277,6 +286,8 @@ impl<'a> Evaluator<'a> {
     ) -> MetricValue {
         let [of_features, of_reals] = measured.of;
         let real = usize::from(of_reals) * self.reference.real.indices.len();
+        let digits = self.features.digits_provenance(self.data);
+        let digits = digits.filter(|_| is_of_modes(&measured));
         let name = match extractor {
             Some(extractor) if measured.key == "frechet_distance" => frechet_name(extractor),
             _ => measured.name.to_owned(),
@@ -290,9 +301,10 @@ impl<'a> Evaluator<'a> {
             better: measured.better,
             method: measured.method,
             provenance: Provenance {
-                extractor: extractor.filter(|_| of_features).cloned(),
+                // Real images of modes are new ones, as their method says.
+                floor: if digits.is_some() { 0 } else { self.floor_rows },
+                extractor: digits.or(extractor.filter(|_| of_features).cloned()),
                 fake: fakes,
-                floor: self.floor_rows,
                 ..self.provenance_on_test(real)
             },
         }
@@ -354,6 +366,10 @@ impl<'a> Evaluator<'a> {
         }
         Ok(())
     }
+}
+
+fn is_of_modes(measured: &Measurement) -> bool {
+    matches!(measured.key, "modes" | "modes_kl")
 }
 
 /// FID is the distance in the 2048 features of Inception, which its file's name must tell; in

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use crate::data::{Dataset, Progress, Split, Unit};
+use crate::data::{Dataset, Progress, Silent, Split, Unit};
 use crate::evaluation::cache::Slot;
 use crate::evaluation::classifier::{TrainedClassifier, VERSION, classifiable};
 use crate::evaluation::error::EvaluationError;
 use crate::evaluation::matrix::{ImageRows, Matrix};
 use crate::evaluation::metric::{ExtractorProvenance, Metric};
+use crate::evaluation::modes::Digits;
 use crate::evaluation::onnx::OnnxExtractor;
+use crate::nets::Classifier;
 
 /// What makes features of images.
 enum Extractor {
@@ -23,11 +25,14 @@ enum Extractor {
 pub(super) struct Described {
     pub(super) features: Matrix,
     pub(super) probabilities: Option<Matrix>,
+    /// Of images of a stacked set.
+    pub(super) modes: Vec<usize>,
 }
 
 impl Described {
     pub(super) fn append(&mut self, part: Self) {
         self.features.append(part.features);
+        self.modes.extend(part.modes);
         if let Some(more) = part.probabilities {
             self.probabilities.get_or_insert_default().append(more);
         }
@@ -41,6 +46,8 @@ const PART_BYTES: usize = 1 << 26;
 /// Describes images of one shape, and remembers the features of real ones in the cache.
 pub(super) struct Features<'a> {
     extractor: Extractor,
+    /// Where modes are counted.
+    pub(super) digits: Option<Digits>,
     shape: [usize; 3],
     data: String,
     pub(super) fingerprint: String,
@@ -69,8 +76,14 @@ impl<'a> Features<'a> {
                 progress,
             )?)),
         };
+        let digits = if metrics.contains(&Metric::Modes) {
+            Digits::of(data, cache.as_deref(), progress)?
+        } else {
+            None
+        };
         Ok(Self {
             extractor,
+            digits,
             shape: data.shape(),
             data: data.name.clone(),
             fingerprint,
@@ -92,17 +105,21 @@ impl<'a> Features<'a> {
         PART.min(PART_BYTES / self.image_len()).max(1)
     }
 
+    /// What modes stand on.
+    pub(super) fn digits_provenance(&self, data: &Dataset) -> Option<ExtractorProvenance> {
+        let (digits, set) = (self.digits.as_ref()?, data.digits.as_ref()?);
+        Some(of_classifier(
+            &digits.classifier,
+            &set.name,
+            Classifier::FEATURES,
+        ))
+    }
+
     /// What features of `width` numbers stand on; `None` if there are none.
     pub(super) fn provenance(&self, width: usize) -> Option<ExtractorProvenance> {
         Some(match &self.extractor {
             Extractor::None => return None,
-            Extractor::Classifier(net) => ExtractorProvenance {
-                name: format!("dreamlet classifier v{VERSION} of {}", self.data),
-                sha256: net.sha256.clone(),
-                accuracy: Some(net.accuracy),
-                engine: "burn-flex".into(),
-                features: width,
-            },
+            Extractor::Classifier(net) => of_classifier(net, &self.data, width),
             Extractor::Onnx(file) => ExtractorProvenance {
                 name: file.name.clone(),
                 sha256: file.sha256.clone(),
@@ -116,10 +133,16 @@ impl<'a> Features<'a> {
     /// Features of planar images; progress advances by each of them.
     pub(super) fn describe(&mut self, pixels: &[u8]) -> Result<Described, EvaluationError> {
         let progress = self.progress;
+        let digits = self.digits.as_ref();
+        let modes = digits.map(|digits| digits.modes(pixels, &Silent));
+        let modes = modes.transpose()?.unwrap_or_default();
         let (features, probabilities) = match &mut self.extractor {
             Extractor::None => {
                 progress.advance((pixels.len() / self.image_len()) as u64);
-                return Ok(Described::default());
+                return Ok(Described {
+                    modes,
+                    ..Described::default()
+                });
             }
             Extractor::Classifier(net) => {
                 let (features, probabilities) = net.run(pixels, progress)?;
@@ -134,6 +157,7 @@ impl<'a> Features<'a> {
         Ok(Described {
             features,
             probabilities,
+            modes,
         })
     }
 
@@ -171,6 +195,7 @@ impl<'a> Features<'a> {
             return Ok(Described {
                 features: found.next().unwrap_or_default(),
                 probabilities: found.next(),
+                modes: Vec::new(),
             });
         }
         let (what, count) = ("features of real images", Some(indices.len() as u64));
@@ -187,6 +212,16 @@ impl<'a> Features<'a> {
             slot.write_matrices(&matrices.collect::<Vec<_>>());
         }
         Ok(all)
+    }
+}
+
+fn of_classifier(net: &TrainedClassifier, data: &str, features: usize) -> ExtractorProvenance {
+    ExtractorProvenance {
+        name: format!("dreamlet classifier v{VERSION} of {data}"),
+        sha256: net.sha256.clone(),
+        accuracy: Some(net.accuracy),
+        engine: "burn-flex".into(),
+        features,
     }
 }
 

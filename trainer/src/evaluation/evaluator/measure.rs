@@ -7,6 +7,7 @@ use crate::evaluation::inception::{self, Scores};
 use crate::evaluation::kid::Subsets;
 use crate::evaluation::matrix::Matrix;
 use crate::evaluation::metric::{Better, Metric};
+use crate::evaluation::modes::ModeCounts;
 use crate::evaluation::ms_ssim::{self, Similarities};
 use crate::evaluation::prdc::{Radii, overlap};
 use crate::evaluation::sliced::{self, Projections};
@@ -61,6 +62,7 @@ pub(super) struct Measure {
     features: Option<Matrix>,
     projections: Option<Projections>,
     similarities: Option<Similarities>,
+    modes: Option<ModeCounts>,
 }
 
 impl Measure {
@@ -77,6 +79,7 @@ impl Measure {
                 .then(|| Scores::new(rows)),
             features: real.radii.is_some().then(Matrix::default),
             projections: wants(Metric::SlicedWasserstein).then(Projections::new),
+            modes: reference.modes.clone(),
             similarities: (wants(Metric::MsSsim) && fits).then(|| {
                 let pairs = ms_ssim::pairs(rows, reference.seed);
                 Similarities::new(reference.shape, &pairs)
@@ -103,6 +106,9 @@ impl Measure {
         }
         if let Some(similarities) = &mut self.similarities {
             similarities.add(pixels);
+        }
+        if let Some(modes) = &mut self.modes {
+            modes.add(&part.modes);
         }
     }
 
@@ -167,6 +173,33 @@ impl Measure {
             let measured = Measurement::new(names, mean, Better::Floor, method, [false, false]);
             values.push(measured.within(error));
         }
+        values.extend(self.modes.iter().flat_map(of_modes));
         values
     }
+}
+
+/// What is measured of modes.
+pub(super) fn of_modes(modes: &ModeCounts) -> [Measurement; 2] {
+    let all = modes.of();
+    let found = format!(
+        "of {all}, by a classifier of single digits on each channel; real/real: as many images of test digits"
+    );
+    let even = "modes, nats; the data's shares are those of training digits".to_owned();
+    let of = [false, false];
+    [
+        Measurement::new(
+            ("modes", "modes"),
+            modes.found() as f64,
+            Better::Higher,
+            found,
+            of,
+        ),
+        Measurement::new(
+            ("modes_kl", "KL(generated ‖ data)"),
+            modes.divergence(),
+            Better::Lower,
+            even,
+            of,
+        ),
+    ]
 }

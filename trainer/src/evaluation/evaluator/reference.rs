@@ -3,6 +3,7 @@
 use crate::evaluation::frechet::Gaussian;
 use crate::evaluation::matrix::{ImageRows, Matrix};
 use crate::evaluation::metric::Metric;
+use crate::evaluation::modes::ModeCounts;
 use crate::evaluation::prdc::Radii;
 use crate::evaluation::sliced::Projections;
 
@@ -30,6 +31,8 @@ pub(super) struct Reference {
     /// Whether features come from the data set's own classifier.
     pub(super) by_classifier: bool,
     pub(super) directions: Matrix,
+    /// No images yet, where modes are counted.
+    pub(super) modes: Option<ModeCounts>,
     pub(super) real: Real,
 }
 

@@ -55,7 +55,7 @@ fn image(trace: &Trace) -> Result<Vec<Extent>, ExportError> {
     use Extent::{Batch, Fixed};
     let extents = trace.extents.get(&trace.image).cloned().unwrap_or_default();
     match extents.as_slice() {
-        [Batch, Fixed(1 | 3), Fixed(height), Fixed(width)] if height * width > 0 => Ok(extents),
+        [Batch, Fixed(1 | 3 | 4), Fixed(height), Fixed(width)] if height * width > 0 => Ok(extents),
         other => Err(ExportError::Image {
             found: format!("{other:?}"),
         }),

@@ -1,5 +1,7 @@
 //! What takes part in a comparison.
 
+use dreamlet_onnx::Alpha;
+
 /// An engine that takes part.
 pub(crate) trait ImageEngine {
     fn name(&self) -> &'static str;
@@ -28,4 +30,21 @@ pub(super) fn rows<'a>(
         let class = class.map(|class| usize::try_from(*class).unwrap_or(0));
         (latent, class)
     })
+}
+
+/// Three channels of four, laid over their background; an image without alpha as it is.
+pub(super) fn over(alpha: Option<Alpha>, mut image: Vec<f32>) -> Vec<f32> {
+    let Some(alpha) = alpha else {
+        return image;
+    };
+    let (low, high) = alpha.range;
+    let plane = image.len() / 4;
+    let (colours, weights) = image.split_at_mut(3 * plane);
+    for (colours, behind) in colours.chunks_mut(plane.max(1)).zip(alpha.background) {
+        for (colour, weight) in colours.iter_mut().zip(weights.iter()) {
+            *colour = behind + (*colour - behind) * (weight - low) / (high - low);
+        }
+    }
+    image.truncate(3 * plane);
+    image
 }

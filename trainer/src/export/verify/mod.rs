@@ -16,11 +16,13 @@ mod tract;
 
 use std::path::Path;
 
+use dreamlet_onnx::Alpha;
 use dreamlet_runtime::card::GoldenMatch;
 use dreamlet_runtime::engine::tract::{Assumptions, Facts, OnnxGenerator};
 use dreamlet_runtime::onnx::{OnnxFile, OnnxFileError};
 
 pub(crate) use engine::ImageEngine;
+use engine::over;
 pub(crate) use error::VerifyError;
 pub(crate) use report::Report;
 
@@ -114,7 +116,7 @@ pub(crate) fn verify_bytes(
         left_out.push("the reference was left out: it would take long".to_string());
     }
     if let Some(burn) = burn {
-        engines.push(Box::new(InBurn(burn)));
+        engines.push(Box::new(InBurn(burn, found.alpha)));
     }
     let mut tract = OnnxGenerator::from_file(file.clone(), &options.assumptions)
         .map_err(|error| failed("tract", error.to_string()))?;
@@ -180,7 +182,8 @@ struct Subject {
     facts: Facts,
 }
 
-struct InBurn<'a>(Burn<'a>);
+/// With the alpha of the file's output, whose image is over a background.
+struct InBurn<'a>(Burn<'a>, Option<Alpha>);
 
 impl ImageEngine for InBurn<'_> {
     fn name(&self) -> &'static str {
@@ -193,7 +196,12 @@ impl ImageEngine for InBurn<'_> {
         classes: Option<&[i64]>,
         batch: usize,
     ) -> Result<Vec<f32>, String> {
-        (self.0)(latents, classes, batch)
+        let images = (self.0)(latents, classes, batch)?;
+        let len = (images.len() / batch.max(1)).max(1);
+        let images = images.chunks(len);
+        Ok(images
+            .flat_map(|image| over(self.1, image.to_vec()))
+            .collect())
     }
 }
 

@@ -7,7 +7,7 @@ use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
 use ort::value::Tensor;
 
-use super::engine::ImageEngine;
+use super::engine::{ImageEngine, over};
 use super::error::VerifyError;
 use super::locate::{self, LibraryError};
 
@@ -187,7 +187,7 @@ impl OnnxRuntime {
         let len = all.len() / rows.len().max(1);
         let images = all.chunks(len.max(1));
         Ok(images
-            .map(|image| over(&self.found, channels_first(&self.found, image)))
+            .map(|image| over(self.found.alpha, channels_first(&self.found, image)))
             .collect())
     }
 }
@@ -202,23 +202,6 @@ fn channels_first(found: &Inspection, image: &[f32]) -> Vec<f32> {
         }
         _ => image.to_vec(),
     }
-}
-
-/// Three channels of four, laid over their background.
-fn over(found: &Inspection, mut image: Vec<f32>) -> Vec<f32> {
-    let Some(alpha) = found.alpha else {
-        return image;
-    };
-    let (low, high) = alpha.range;
-    let plane = image.len() / 4;
-    let (colours, weights) = image.split_at_mut(3 * plane);
-    for (colours, behind) in colours.chunks_mut(plane.max(1)).zip(alpha.background) {
-        for (colour, weight) in colours.iter_mut().zip(weights.iter()) {
-            *colour = behind + (*colour - behind) * (weight - low) / (high - low);
-        }
-    }
-    image.truncate(3 * plane);
-    image
 }
 
 impl ImageEngine for OnnxRuntime {

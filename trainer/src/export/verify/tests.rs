@@ -1,13 +1,19 @@
 //! Whole checks of exported generators.
 
 use super::*;
+use crate::atomic_file::TestFolder;
+use crate::config::{Overrides, Source, resolve};
+use crate::export::generator;
 use crate::export::onnx::{nets, to_bytes};
 use crate::export::save;
+use crate::generator_file::FileGenerator;
+use crate::nets::Generator;
 use burn::tensor::{Device, Tensor, TensorData};
 use dreamlet_onnx::proto::{Message as _, ModelProto};
 use dreamlet_runtime::card::{Card, Latent};
 use dreamlet_runtime::image::PixelRange;
 use dreamlet_runtime::latent::Distribution;
+use dreamlet_runtime::latent::fill_normal;
 
 type Made<'a> = dyn FnMut(&[f32], Option<&[i64]>, usize) -> Result<Vec<f32>, String> + 'a;
 
@@ -181,4 +187,63 @@ fn seeds_go_in_batches_of_1_3_32_and_the_rest() {
     assert_eq!(batches(36), [1, 3, 32]);
     assert_eq!(batches(2), [1, 1]);
     assert!(batches(0).is_empty());
+}
+
+#[test]
+fn images_with_alpha_lie_over_the_background_in_every_engine() {
+    let folder = TestFolder::new();
+    // One ends with tanh, one with no activation.
+    for preset in ["dcgan", "r3-32"] {
+        let sets = [
+            "data.channels=4",
+            "data.size=16",
+            "data.background=#204080",
+            "model.width=8",
+        ];
+        let overrides = Overrides {
+            sets: sets.map(str::to_owned).to_vec(),
+            ..Overrides::default()
+        };
+        let config = resolve(&Source::Preset(preset.to_owned()), &overrides).unwrap();
+        let net = Generator::new(&config, &Device::flex());
+        let mut card = generator::card(&config, &[], "alpha").unwrap();
+        card.author = "Ada".into();
+        let path = folder.0.join("alpha.onnx");
+        let card = save(generator::graph(&net, &config).unwrap(), card, &path).unwrap();
+        let says = card.interface.as_ref().unwrap();
+        assert_eq!(says.background, Some([0x20, 0x40, 0x80]));
+        assert_eq!(card.image.channels, 3);
+        let bytes = std::fs::read(&path).unwrap();
+        let z = config.model.latent;
+        let mut burn = |latents: &[f32], _: Option<&[i64]>, rows: usize| {
+            let latents = TensorData::new(latents.to_vec(), [rows, z]);
+            let latents = Tensor::from_data(latents, &Device::flex());
+            let images = net.forward(latents, None).into_data();
+            Ok(images.try_to_vec::<f32>().unwrap())
+        };
+        let options = VerifyOptions {
+            seeds: 5,
+            ..VerifyOptions::default()
+        };
+        verify_bytes(&bytes, Some(&mut burn), &options).unwrap();
+        // Over black and over white: what is between them is hidden by alpha alone.
+        let assumptions = Assumptions::default();
+        let whole = FileGenerator::from_bytes(&bytes, &assumptions).unwrap();
+        assert!(whole.has_alpha());
+        let both = whole.over_black_and_white(&bytes, &assumptions);
+        let [mut black, mut white] = both.unwrap();
+        let mut latent = vec![0.0; z];
+        fill_normal(7, None, &mut latent);
+        let plane = 16 * 16;
+        let four = burn(&latent, None, 1).unwrap();
+        let mut images = [vec![0.0; 3 * plane], vec![0.0; 3 * plane]];
+        for (generator, image) in [&mut black, &mut white].into_iter().zip(&mut images) {
+            generator.generate_batch(&latent, None, image).unwrap();
+        }
+        for (at, (black, white)) in images[0].iter().zip(&images[1]).enumerate() {
+            // From -1 to 1: twice what is not hidden.
+            let alpha = (four[3 * plane + at % plane] + 1.0) / 2.0;
+            assert!((white - black - 2.0 * (1.0 - alpha)).abs() < 1e-4);
+        }
+    }
 }

@@ -15,7 +15,7 @@ use super::operation::{input, output};
 use super::storage::{contiguous, dims_of, elements, tensor, total, vectorized, zeros};
 
 /// A convolution without bias: `big` `[N, H, W, B]` with `weight` `[S, B, rows, columns]` to
-/// `[N, h, w, S]`.
+/// `[N, h, w, S]`. With groups a weight is `[S, B / groups, rows, columns]`, S and B in whole groups.
 ///
 /// `big` is the map of a convolution with more pixels (its input, or a transposed convolution's
 /// output), `small` the other; a weight is `[small channels, big channels, rows, columns]` in both
@@ -135,7 +135,7 @@ fn run(
 impl Geometry {
     /// The products that make a transposed convolution: pixels of the big map fall into stride x
     /// stride kinds by which taps of the kernel reach them; those of one kind are a convolution of
-    /// the small map with these taps, mirrored.
+    /// the small map with these taps, mirrored. `channels` are those of the big map in a group.
     fn kinds(
         &self,
         frame: PaddedFrame,
@@ -143,20 +143,12 @@ impl Geometry {
         channels: usize,
         images: usize,
     ) -> Vec<Windows> {
-        let taps = self.taps();
+        let (taps, small) = (self.taps(), frame.channels / self.groups.max(1));
         let mut kinds = Vec::new();
         for top in 0..self.stride.min(self.kernel) {
             for left in 0..self.stride.min(self.kernel) {
                 let [rows, columns] =
                     [top, left].map(|first| (self.kernel - first).div_ceil(self.stride));
-                let mut terms = Vec::with_capacity(rows * columns * frame.channels);
-                for row in (0..rows).rev() {
-                    for column in (0..columns).rev() {
-                        let tap =
-                            (top + self.stride * row) * self.kernel + left + self.stride * column;
-                        terms.extend((0..frame.channels).map(|s| s * channels * taps + tap));
-                    }
-                }
                 let reached = |first: usize, extent: usize| {
                     (0..extent).filter(move |at| (at + self.padding) % self.stride == first)
                 };
@@ -169,19 +161,32 @@ impl Geometry {
                             });
                             starts.push(frame.at(image, row, column));
                             let pixel = (image * self.big[0] + y) * self.big[1] + x;
-                            offsets.push(pixel * channels);
+                            offsets.push(pixel * channels * self.groups);
                         }
                     }
                 }
-                kinds.push(Windows {
-                    frame,
-                    each: starts.len() / images.max(1),
-                    starts,
-                    offsets,
-                    parts: (0..rows).map(|row| row * frame.row_len()).collect(),
-                    len: columns * frame.channels,
-                    weight: panels(weight, &terms, channels, taps),
-                });
+                for group in 0..self.groups {
+                    let mut terms = Vec::with_capacity(rows * columns * small);
+                    for row in (0..rows).rev() {
+                        for column in (0..columns).rev() {
+                            let tap = (top + self.stride * row) * self.kernel
+                                + left
+                                + self.stride * column;
+                            let those = group * small..(group + 1) * small;
+                            terms.extend(those.map(|s| s * channels * taps + tap));
+                        }
+                    }
+                    let (parts, len) = self.parts(&frame, [rows, columns], group);
+                    kinds.push(Windows {
+                        frame,
+                        each: starts.len() / images.max(1),
+                        starts: starts.clone(),
+                        offsets: offsets.iter().map(|at| at + group * channels).collect(),
+                        parts,
+                        len,
+                        weight: panels(weight, &terms, channels, taps),
+                    });
+                }
             }
         }
         kinds
@@ -230,32 +235,42 @@ fn weight_from_matrix(matrix: &[f32], small: usize, channels: usize, taps: usize
 /// [`conv2d`] on burn-flex tensors.
 fn small_of_big(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
     let [count, _, _, channels] = dims_of(big);
-    let [small] = dims_of(weight);
+    let [small, of_group] = dims_of(weight);
     let [small_height, small_width] = geometry.small();
     let (pixels, taps) = (geometry.small_pixels(), geometry.taps());
     let (big, weight) = (contiguous(big), contiguous(weight));
     let frame = geometry.big_frame(channels);
     let terms: Vec<usize> = (0..taps)
-        .flat_map(|tap| (0..channels).map(move |channel| channel * taps + tap))
+        .flat_map(|tap| (0..of_group).map(move |channel| channel * taps + tap))
         .collect();
     let starts = geometry.starts(&frame, frame.block(share(count)));
-    let windows = Windows {
-        frame,
-        offsets: (0..starts.len()).map(|row| row * small).collect(),
-        starts,
-        each: pixels,
-        parts: geometry.parts(&frame),
-        len: geometry.kernel * channels,
-        weight: panels(elements(&weight), &terms, small, channels * taps),
-    };
+    let columns = small / geometry.groups.max(1);
+    let windows = (0..geometry.groups).map(|group| {
+        let (parts, len) = geometry.parts(&frame, [geometry.kernel; 2], group);
+        let weight = elements(&weight).get(group * columns * of_group * taps..);
+        let weight = weight.unwrap_or_default();
+        Windows {
+            frame,
+            offsets: (0..starts.len())
+                .map(|row| row * small + group * columns)
+                .collect(),
+            starts: starts.clone(),
+            each: pixels,
+            parts,
+            len,
+            weight: panels(weight, &terms, columns, of_group * taps),
+        }
+    });
+    let windows: Vec<Windows> = windows.collect();
     let mut out = zeros(count * small * pixels);
+    let image_len = small * pixels;
     run(
-        &[windows],
+        &windows,
         elements(&big),
         frame,
-        small,
+        columns,
         &mut out,
-        small * pixels,
+        image_len,
     );
     tensor(out, [count, small_height, small_width, small])
 }
@@ -263,22 +278,23 @@ fn small_of_big(big: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> F
 /// [`conv_transpose2d`] on burn-flex tensors.
 fn big_of_small(small: &FlexTensor, weight: &FlexTensor, geometry: &Geometry) -> FlexTensor {
     let [count, _, _, small_channels] = dims_of(small);
-    let [_, channels] = dims_of(weight);
+    let [_, of_group] = dims_of(weight);
+    let channels = of_group * geometry.groups;
     let [height, width] = geometry.big;
     let mut out = zeros(count * geometry.big_pixels() * channels);
-    if channels < MIN_COLUMN_CHANNELS {
+    if channels < MIN_COLUMN_CHANNELS && geometry.groups == 1 {
         big_of_small_few_channels(small, weight, geometry, &mut out);
     } else {
         let (small, weight) = (contiguous(small), contiguous(weight));
         let frame = geometry.small_frame(small_channels);
         let images = frame.block(share(count));
-        let kinds = geometry.kinds(frame, elements(&weight), channels, images);
+        let kinds = geometry.kinds(frame, elements(&weight), of_group, images);
         let image_len = geometry.big_pixels() * channels;
         run(
             &kinds,
             elements(&small),
             frame,
-            channels,
+            of_group,
             &mut out,
             image_len,
         );
@@ -321,53 +337,74 @@ fn big_of_small_few_channels(
         });
 }
 
-/// The gradient of the weight, `[S, B, rows, columns]`, of both: `big` `[N, H, W, B]`, `small` `[N,
-/// h, w, S]`.
+/// Elements of windows, and of what they are multiplied with, at a time.
+const FEW: usize = 8 * 1024;
+
+/// The gradient of the weight, `[S, B / groups, rows, columns]`, of both: `big` `[N, H, W, B]`,
+/// `small` `[N, h, w, S]`.
 fn weight_grad(big: &FlexTensor, small: &FlexTensor, geometry: &Geometry) -> FlexTensor {
     let [count, _, _, channels] = dims_of(big);
     let [_, _, _, small_channels] = dims_of(small);
-    let (pixels, rows) = (geometry.small_pixels(), channels * geometry.taps());
+    let groups = geometry.groups.max(1);
+    let (inputs, outputs) = (channels / groups, small_channels / groups);
+    let (pixels, rows) = (geometry.small_pixels(), inputs * geometry.taps());
     let (big, small) = (contiguous(big), contiguous(small));
     let frame = geometry.big_frame(channels);
     let (share, small_len) = (share(count), pixels * small_channels);
     let block = frame.block(share);
-    let (starts, parts) = (geometry.starts(&frame, block), geometry.parts(&frame));
+    let starts = geometry.starts(&frame, block);
+    let parts = (0..groups).map(|group| geometry.parts(&frame, [geometry.kernel; 2], group));
+    let parts: Vec<_> = parts.collect();
+    // So many windows that they and what they are multiplied with stay in the first level of the
+    // cache, for they are read once for each few rows of the sum.
+    let few = (FEW / (channels + small_channels)).max(32);
     // The shares' sums are added in their order, whichever thread made them.
     let sums: Vec<Vec<f32>> = elements(&big)
         .par_chunks((share * frame.image_len()).max(1))
         .zip(elements(&small).par_chunks((share * small_len).max(1)))
         .map(|(images, others)| {
-            let mut sum = vec![0.0; rows * small_channels];
+            let len = rows * outputs;
+            let mut sum = vec![0.0; groups * len];
             let images = images.chunks((block * frame.image_len()).max(1));
             for (images, others) in images.zip(others.chunks((block * small_len).max(1))) {
                 let framed = frame.fill(images);
                 let count = framed.len() / frame.len().max(1) * pixels;
-                for begin in (0..small_channels).step_by(panel()) {
-                    Arch::new().dispatch(TransposedMatmul {
-                        rows: WindowRows {
-                            elements: &framed,
-                            starts: starts.get(..count).unwrap_or_default(),
-                            parts: &parts,
-                            len: geometry.kernel * channels,
-                        },
-                        others,
-                        stride: small_channels,
-                        begin,
-                        columns: panel().min(small_channels - begin),
-                        out: &mut sum,
-                    });
+                let starts = starts.get(..count).unwrap_or_default();
+                let windows = starts.chunks(few);
+                for (starts, others) in windows.zip(others.chunks((few * small_channels).max(1))) {
+                    let sums = sum.chunks_exact_mut(len.max(1)).enumerate();
+                    for ((group, out), (parts, len)) in sums.zip(&parts) {
+                        for begin in (0..outputs).step_by(panel()) {
+                            Arch::new().dispatch(TransposedMatmul {
+                                rows: WindowRows {
+                                    elements: &framed,
+                                    starts,
+                                    parts,
+                                    len: *len,
+                                },
+                                others: others.get(group * outputs..).unwrap_or_default(),
+                                others_stride: small_channels,
+                                begin,
+                                columns: panel().min(outputs - begin),
+                                out,
+                                stride: outputs,
+                            });
+                        }
+                    }
                 }
             }
             sum
         })
         .collect();
-    let total = total(&sums, rows * small_channels);
-    let out = weight_from_matrix(&total, small_channels, channels, geometry.taps());
+    let total = total(&sums, groups * rows * outputs);
+    let groups = total.chunks((rows * outputs).max(1));
+    let groups = groups.map(|sum| weight_from_matrix(sum, outputs, inputs, geometry.taps()));
+    let out = groups.collect::<Vec<_>>().concat();
     #[cfg(test)]
     let out = faulty(out, small_channels);
     tensor(
         out,
-        [small_channels, channels, geometry.kernel, geometry.kernel],
+        [small_channels, inputs, geometry.kernel, geometry.kernel],
     )
 }
 

@@ -1,5 +1,7 @@
 //! Where the elements of a convolution's windows are, when channels lie together, `[N, H, W, C]`.
 
+use std::borrow::Cow;
+
 /// Kernel, stride and padding, the same in both directions, and the pixels of the big map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::nets) struct Geometry {
@@ -11,6 +13,8 @@ pub(in crate::nets) struct Geometry {
     pub(in crate::nets) padding: usize,
     /// Height and width of the big map.
     pub(in crate::nets) big: [usize; 2],
+    /// Groups of channels, in both maps, that have nothing to do with each other.
+    pub(in crate::nets) groups: usize,
 }
 
 impl Geometry {
@@ -114,8 +118,11 @@ impl PaddedFrame {
         image * self.len() + row * self.row_len() + column * self.channels
     }
 
-    /// The images in their frames.
-    pub(super) fn fill(&self, images: &[f32]) -> Vec<f32> {
+    /// The images in their frames: as they are where a frame has no zeros.
+    pub(super) fn fill<'a>(&self, images: &'a [f32]) -> Cow<'a, [f32]> {
+        if self.len() == self.image_len() {
+            return Cow::Borrowed(images);
+        }
         let count = images.len() / self.image_len().max(1);
         let mut framed = Vec::with_capacity(count * self.len());
         let run = (self.width * self.channels).max(1);
@@ -126,7 +133,7 @@ impl PaddedFrame {
             }
         }
         framed.resize(count * self.len(), 0.0);
-        framed
+        Cow::Owned(framed)
     }
 }
 
@@ -156,9 +163,23 @@ impl Geometry {
         starts
     }
 
-    /// Where the rows of a convolution's windows are.
-    pub(super) fn parts(&self, frame: &PaddedFrame) -> Vec<usize> {
-        (0..self.kernel).map(|row| row * frame.row_len()).collect()
+    /// Where the parts of windows of `rows` x `columns` pixels are for one of the groups, and the
+    /// elements of each: whole rows, or where there are groups the group's channels of each pixel.
+    pub(super) fn parts(
+        &self,
+        frame: &PaddedFrame,
+        [rows, columns]: [usize; 2],
+        group: usize,
+    ) -> (Vec<usize>, usize) {
+        let rows = 0..rows;
+        if self.groups == 1 {
+            let parts = rows.map(|row| row * frame.row_len());
+            return (parts.collect(), columns * frame.channels);
+        }
+        let len = frame.channels / self.groups.max(1);
+        let parts = rows
+            .flat_map(|row| (0..columns).map(move |column| frame.at(0, row, column) + group * len));
+        (parts.collect(), len)
     }
 
     /// The small map in as many zeros as windows of a transposed convolution see.

@@ -45,6 +45,7 @@ fn weight_grad(x: &FlexTensor, gradient: &FlexTensor) -> FlexTensor {
                         len: out.len() / outputs.max(1),
                     },
                     others: elements(&gradient),
+                    others_stride: outputs,
                     stride: outputs,
                     begin,
                     columns: panel().min(outputs - begin),

@@ -195,10 +195,11 @@ impl Matmul<'_> {
 }
 
 /// The transpose of `rows` times the `columns` columns (at most a panel) from `begin` of `others`
-/// `[rows, stride]`: added to those columns of `out` `[parts * len, stride]`.
+/// `[rows, others_stride]`: added to those columns of `out` `[parts * len, stride]`.
 pub(super) struct TransposedMatmul<'a> {
     pub(super) rows: WindowRows<'a>,
     pub(super) others: &'a [f32],
+    pub(super) others_stride: usize,
     pub(super) stride: usize,
     pub(super) begin: usize,
     pub(super) columns: usize,
@@ -213,8 +214,8 @@ impl WithSimd for TransposedMatmul<'_> {
         match (S::F32_LANES >= 16, self.columns == WIDE * S::F32_LANES) {
             (true, true) => self.run::<S, 12, true>(simd),
             (true, false) => self.run::<S, 12, false>(simd),
-            (false, true) => self.run::<S, 4, true>(simd),
-            (false, false) => self.run::<S, 4, false>(simd),
+            (false, true) => self.run::<S, 6, true>(simd),
+            (false, false) => self.run::<S, 6, false>(simd),
         }
     }
 }
@@ -248,7 +249,12 @@ impl TransposedMatmul<'_> {
     ) -> usize {
         let mut sums = [[simd.splat_f32s(0.0); WIDE]; M];
         let others = self.others.get(self.begin..).unwrap_or_default();
-        for (start, other) in self.rows.starts.iter().zip(others.chunks(self.stride)) {
+        for (start, other) in self
+            .rows
+            .starts
+            .iter()
+            .zip(others.chunks(self.others_stride))
+        {
             let from = self.rows.elements.get(start + offset..);
             let (Some(a), Some(other)) = (
                 from.and_then(|from| from.first_chunk::<M>()),

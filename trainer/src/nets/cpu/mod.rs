@@ -19,6 +19,7 @@ mod conv;
 mod elbo_terms;
 mod elementary;
 mod geometry;
+mod low_pass;
 mod matmul;
 mod matmul_kernel;
 mod operation;
@@ -28,7 +29,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-pub(super) use activation::{activate, leaky_relu};
+pub(super) use activation::{activate, leaky_relu, let_through};
 pub(super) use batch_norm::batch_norm;
 pub(super) use bias_leaky_relu::bias_leaky_relu;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub(crate) use conv::FAULTY;
 pub(super) use conv::{conv_transpose2d, conv2d};
 pub(crate) use elbo_terms::{bernoulli, divergences, reparameterize};
 pub(super) use geometry::Geometry;
+pub(super) use low_pass::{doubled, halved};
 pub(super) use matmul::matmul;
 pub(crate) use matmul_kernel::simd_width;
 pub(crate) use operation::{on_cpu_backend, on_cpu_without_gradients};

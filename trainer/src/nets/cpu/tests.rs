@@ -90,6 +90,7 @@ fn convolutions_equal_burns_with_their_gradients() {
             stride,
             padding,
             big,
+            groups: 1,
         };
         let x = elements(case, [count, channels, big[0], big[1]]);
         let weight = elements(100 + case, [small, channels, kernel, kernel]);
@@ -97,6 +98,46 @@ fn convolutions_equal_burns_with_their_gradients() {
         let expected = module::conv2d(x.clone(), weight.clone(), None, options);
         let found = first(conv2d(last(x.clone()), weight.clone(), geometry));
         alike(&format!("case {case}"), &[x, weight], [expected, found]);
+    }
+}
+
+#[test]
+fn grouped_convolutions_equal_burns_with_their_gradients() {
+    for (case, (kernel, stride, groups, of_group, small, count)) in (0..).zip([
+        (3, 1, 2, 16, 16, 5),
+        (3, 1, 3, 5, 7, 9),
+        (1, 1, 4, 2, 8, 3),
+        (4, 2, 2, 3, 20, 2),
+        (3, 1, 6, 1, 1, 4),
+    ]) {
+        let geometry = Geometry {
+            kernel,
+            stride,
+            padding: kernel / 3,
+            big: [6, 8],
+            groups,
+        };
+        let x = elements(case, [count, groups * of_group, 6, 8]);
+        let weight = elements(100 + case, [groups * small, of_group, kernel, kernel]);
+        let options = ConvOptions::new([stride; 2], [kernel / 3; 2], [1; 2], groups);
+        let expected = module::conv2d(x.clone(), weight.clone(), None, options);
+        let found = first(conv2d(last(x.clone()), weight.clone(), geometry));
+        alike(&format!("groups {case}"), &[x, weight], [expected, found]);
+    }
+}
+
+#[test]
+fn doubling_and_halving_have_each_other_as_gradients() {
+    for (case, [height, width, channels]) in (0..).zip([[4, 6, 3], [1, 2, 40], [7, 5, 1]]) {
+        let x = elements(case, [2, height, width, channels]);
+        let y = elements(50 + case, [2, 2 * height, 2 * width, channels]);
+        let sum = |a: Tensor<4>, b: Tensor<4>| (a * b).sum();
+        let up = sum(doubled(x.clone()), y.clone());
+        let down = sum(x.clone(), halved(y.clone())).mul_scalar(4.0);
+        near("the adjoint", up.clone(), down.clone());
+        let (a, b) = (up.backward(), down.backward());
+        near("of the small", x.grad(&a).unwrap(), x.grad(&b).unwrap());
+        near("of the big", y.grad(&a).unwrap(), y.grad(&b).unwrap());
     }
 }
 
@@ -109,6 +150,7 @@ fn transposed_convolutions_equal_burns_with_their_gradients() {
             stride,
             padding,
             big,
+            groups: 1,
         };
         assert_eq!(geometry.small(), small_size);
         let x = elements(case, [count, small, small_size[0], small_size[1]]);
@@ -298,6 +340,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
         stride: 2,
         padding: 1,
         big: [14, 14],
+        groups: 1,
     };
     let made = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

@@ -30,13 +30,15 @@ const NEIGHBOURS: u64 = 16;
 /// Planar images that follow each other as one sheet in PNG, and its width.
 fn sheet(nets: &Nets, planar: &[u8], columns: usize) -> Result<(Vec<u8>, u32), String> {
     let images = planar.chunks_exact(nets.image_len());
-    let images: Vec<_> = images.map(|chw| chw_to_hwc(chw, nets.shape())).collect();
+    let images: Vec<_> = images
+        .map(|chw| chw_to_hwc(&nets.seen(chw), nets.shape()))
+        .collect();
     let sheet = grid(&images, nets.shape(), Some(columns), 1).map_err(|e| e.to_string())?;
     Ok((png(&sheet).map_err(|e| e.to_string())?, sheet.width()))
 }
 
 /// A sheet as an image of the page about `wanted` wide, and its width in CSS pixels.
-fn picture(
+pub(super) fn picture(
     nets: &Nets,
     planar: &[u8],
     columns: usize,
@@ -50,7 +52,11 @@ fn picture(
 }
 
 /// Images of latents that follow each other, as bytes.
-fn bytes(nets: &Nets, latents: &[f32], class: impl Fn(usize) -> usize) -> Result<Vec<u8>, String> {
+pub(super) fn bytes(
+    nets: &Nets,
+    latents: &[f32],
+    class: impl Fn(usize) -> usize,
+) -> Result<Vec<u8>, String> {
     Ok(nets.bytes_of(&nets.generate(latents, class)?))
 }
 

@@ -3,6 +3,7 @@
 //! A run that is fresh, running or damaged has a page too: what is missing is said where it would
 //! have been.
 
+mod directions;
 mod discriminator;
 mod html;
 mod latent;
@@ -35,6 +36,7 @@ pub(crate) fn load_data(run: &RunFiles) -> Result<Dataset, String> {
     let options = LoadOptions {
         size: Some(config.data.size),
         channels: Some(config.data.channels),
+        background: config.data.background(),
         offline: true,
         ..LoadOptions::default()
     };
@@ -115,12 +117,23 @@ fn of_the_nets(nets: &Nets, data: Result<&Dataset, &str>) -> Vec<Section> {
     };
     let traversals = or_missing(latent::traversals(nets, known), "traversals");
     let between = or_missing(latent::interpolations(nets), "interpolations");
-    vec![
+    // The dimensions of a VAE, by their KL, are its directions already.
+    let directions = match known {
+        Some(_) => None,
+        None => directions::directions(nets).transpose(),
+    };
+    let directions = directions.map(|drawn| {
+        let body = or_missing(drawn, "directions");
+        ("directions", "Main directions", body)
+    });
+    let mut all: Vec<Section> = directions.into_iter().collect();
+    all.extend([
         ("traversals", "Latent traversals", traversals),
         ("interpolations", "Interpolations", between),
         ("neighbours", "Nearest neighbours", neighbours),
         ("judge", title, judged),
-    ]
+    ]);
+    all
 }
 
 fn document(run: &RunFiles, nets: Option<&Nets>, sections: &[Section]) -> String {

@@ -8,6 +8,7 @@ use dreamlet_runtime::image::Shape;
 
 use crate::config::DiscriminatorNorm;
 use crate::data::{Dataset, value_of_byte};
+use crate::export;
 use crate::nets::{Discriminator, Encoder};
 use crate::training::checkpoint::{folder, read_part};
 use crate::training::saved::{Saved, Which};
@@ -80,14 +81,32 @@ impl Nets {
         self.saved.generator.num_params()
     }
 
+    /// Number of classes, 0 for an unconditional generator.
+    pub(super) fn classes(&self) -> usize {
+        self.saved.config.model.classes
+    }
+
+    /// The generator as an ONNX file, without a card.
+    pub(super) fn onnx(&self) -> Result<Vec<u8>, String> {
+        let model = export::generator::graph(&self.saved.generator, &self.saved.config);
+        Ok(export::onnx::to_bytes(&model.map_err(|e| e.to_string())?))
+    }
+
     pub(super) fn latent_len(&self) -> usize {
         self.saved.config.model.latent
     }
 
+    /// A planar image as it is seen, over the background if it has alpha.
+    pub(super) fn seen(&self, image: &[u8]) -> Vec<u8> {
+        let data = &self.saved.config.data;
+        data.background().under(image, data.channels)
+    }
+
+    /// The shape of an image as it is seen.
     pub(super) fn shape(&self) -> Shape {
         let data = &self.saved.config.data;
         Shape {
-            channels: data.channels,
+            channels: data.seen_channels(),
             height: data.size,
             width: data.size,
         }
@@ -95,8 +114,8 @@ impl Nets {
 
     /// Numbers of an image, at least 1.
     pub(super) fn image_len(&self) -> usize {
-        let shape = self.shape();
-        (shape.channels * shape.height * shape.width).max(1)
+        let data = &self.saved.config.data;
+        (data.channels * data.size * data.size).max(1)
     }
 
     /// Images of latent vectors that follow each other, planar (channel, row, column), in the

@@ -50,7 +50,11 @@ pub(super) fn facts(run: &RunFiles, nets: Option<&Nets>) -> String {
         let net = word(json!(config.model.net));
         let data = &config.data;
         facts.push(("data", data.source.clone()));
-        let colour = if data.channels == 1 { "grey" } else { "RGB" };
+        let colour = match data.channels {
+            1 => "grey",
+            3 => "RGB",
+            _ => "RGB and alpha",
+        };
         facts.push(("images", format!("{0}×{0}, {colour}", data.size)));
         facts.push(("preset", config.name.clone()));
         facts.push(("model", format!("{kind}, {net}")));

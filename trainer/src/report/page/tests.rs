@@ -101,6 +101,7 @@ fn a_two_stage_vae_shows_the_curves_of_both_and_measures_what_its_generator_take
         "<b>second_reconstruction</b>",
         "All 5 dimensions, those with the largest effect",
         "Use of the first stage's latent dimensions",
+        "The 5 directions that the first layer stretches most",
     ];
     assert_has(&html, &texts);
 }
@@ -126,6 +127,7 @@ fn a_vae_has_traversals_neighbours_and_the_use_of_its_dimensions() {
     let divergences = learner.vae().unwrap().latent_use(&data).unwrap();
     assert!(html.contains(&latent_use::how_many(&divergences)));
     assert_eq!(html.matches("from −3 to 3\"").count(), 5);
+    assert!(!html.contains("Main directions"));
     assert_eq!(html.matches("and training image").count(), 16);
     // The same run makes the same page.
     assert!(html == page(&run, Ok(&data)));
@@ -154,6 +156,7 @@ fn a_gan_has_the_logits_of_its_discriminator_with_and_without_data() {
     assert_nothing_missing(&html);
     assert!(html.contains(">training</span>") && html.contains(">generated</span>"));
     assert!(html.contains("All 16 dimensions, those with the largest effect"));
+    assert_eq!(html.matches("alt=\"direction ").count(), 8);
     let html = page(&run, Err("no <b>network</b>"));
     assert!(html.contains("Logits of the discriminator"));
     assert!(html.contains("The nearest training images need the data set, which could not be loaded: no &lt;b&gt;network"));

@@ -151,8 +151,20 @@ pub(crate) fn encode(
     }
 }
 
+/// Shows `image` on standard output as `choice` says. Who reads no further is no error.
+pub(crate) fn print(
+    image: &DynamicImage,
+    choice: TerminalChoice,
+    environment: &Environment,
+) -> std::io::Result<()> {
+    match show(image, choice, environment, &mut std::io::stdout().lock()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map(|_shown| ()),
+    }
+}
+
 /// Shows `image` on `out` as `choice` says, and whether it did.
-pub(crate) fn show(
+fn show(
     image: &DynamicImage,
     choice: TerminalChoice,
     environment: &Environment,

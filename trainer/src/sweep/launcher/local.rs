@@ -1,7 +1,7 @@
 //! Child processes on this machine.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use crate::sweep::folder::{open_to_append, run_in};
 #[derive(Debug)]
 pub(crate) struct Local {
     program: PathBuf,
-    device: String,
+    /// One at least.
+    devices: Vec<String>,
     slots: usize,
     threads: usize,
     running: Vec<Running>,
@@ -23,6 +24,7 @@ pub(crate) struct Local {
 #[derive(Debug)]
 struct Running {
     job: Job,
+    device: String,
     /// `None` of a process that an earlier sweep started.
     child: Option<Child>,
     /// Where this process's words begin in the log.
@@ -33,24 +35,35 @@ struct Running {
 const LOG: &str = "train.log";
 
 /// Locked as long as a trial's process lives: it is the process's standard input, and so stays
-/// locked when the sweep is killed.
+/// locked when the sweep is killed. It holds the name of the process's device.
 const LOCK: &str = "train.lock";
 
 impl Local {
-    /// `slots` processes of `program` at a time, which share the machine's cores.
-    pub(crate) fn new(program: PathBuf, device: String, slots: usize) -> Self {
+    /// `slots` processes of `program` at a time, which share the machine's cores and `devices`.
+    pub(crate) fn new(program: PathBuf, devices: Vec<String>, slots: usize) -> Self {
         let slots = slots.max(1);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             program,
-            device,
+            devices,
             slots,
             threads: (cores / slots).max(1),
             running: Vec::new(),
         }
     }
 
+    /// The device with the fewest trials, the first of several.
+    fn least_busy(&self) -> String {
+        let trials = |device: &&String| {
+            let on = |running: &&Running| running.device == **device;
+            self.running.iter().filter(on).count()
+        };
+        let least = self.devices.iter().min_by_key(trials);
+        least.cloned().unwrap_or_else(|| "auto".to_owned())
+    }
+
     fn start(&self, job: &Job) -> Result<Running, SweepError> {
+        let device = self.least_busy();
         fs::create_dir_all(&job.out).map_err(SweepError::file(&job.out, "making"))?;
         let open = |name| {
             let path = job.out.join(name);
@@ -61,9 +74,13 @@ impl Local {
         let (_, lock) = open(LOCK)?;
         // A file system without locks: go on without.
         let _ = lock.try_lock();
+        // What is lost without the name is a better choice of devices after a kill.
+        let _ = lock
+            .set_len(0)
+            .and_then(|()| (&lock).write_all(device.as_bytes()));
         let mut command = Command::new(&self.program);
         command
-            .args(job.arguments(&self.device))
+            .args(job.arguments(&device))
             .env("RAYON_NUM_THREADS", self.threads.to_string())
             .stdin(lock)
             .stdout(Stdio::null())
@@ -78,6 +95,7 @@ impl Local {
         })?;
         Ok(Running {
             job: job.clone(),
+            device,
             child: Some(child),
             log_from,
         })
@@ -115,6 +133,7 @@ impl Launcher for Local {
         if under_way {
             self.running.push(Running {
                 job: job.clone(),
+                device: fs::read_to_string(job.out.join(LOCK)).unwrap_or_default(),
                 child: None,
                 log_from: 0,
             });
@@ -218,8 +237,8 @@ mod tests {
         let program = folder.write("train.sh", b"#!/bin/sh\nsleep 1\n");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let job = Job::in_folder(folder.0.join("trial"));
-        let mut killed = Local::new(program.clone(), "cpu".into(), 1);
-        let mut next = Local::new(program, "cpu".into(), 1);
+        let mut killed = Local::new(program.clone(), vec!["cpu".into()], 1);
+        let mut next = Local::new(program, vec!["cpu".into()], 1);
         assert!(!next.adopt(&job).unwrap());
         killed.submit(std::slice::from_ref(&job)).unwrap();
         // What a kill leaves: the child goes on.
@@ -230,6 +249,28 @@ mod tests {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(next.poll().unwrap().len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn each_trial_has_a_device_of_its_own_after_a_kill_too() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = TestFolder::new();
+        let program = folder.write("train.sh", b"#!/bin/sh\nsleep 1\n");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let jobs = ["a", "b", "c"].map(|name| Job::in_folder(folder.0.join(name)));
+        let devices: Vec<String> = ["cuda:0", "cuda:1"].map(str::to_owned).to_vec();
+        let mut killed = Local::new(program.clone(), devices.clone(), 2);
+        killed.submit(&jobs[..2]).unwrap();
+        let used = |local: &Local| -> Vec<String> {
+            local.running.iter().map(|one| one.device.clone()).collect()
+        };
+        assert_eq!(used(&killed), devices);
+        drop(killed);
+        let mut next = Local::new(program, devices, 2);
+        assert!(next.adopt(&jobs[0]).unwrap());
+        next.submit(&jobs[2..]).unwrap();
+        assert_eq!(used(&next), ["cuda:0", "cuda:1"]);
     }
 
     #[test]

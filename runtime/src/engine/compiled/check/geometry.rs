@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::engine::compiled::conv_axis::MAX_KERNEL;
-use crate::engine::compiled::format::{Convolution, FormatError, Op, PadKind};
+use crate::engine::compiled::format::{Convolution, DType, FormatError, Op, PadKind};
 
 /// Largest stride, pad or dilation of a convolution.
 const MAX_GEOMETRY: u32 = 1 << 12;
@@ -21,9 +21,15 @@ impl Check<'_> {
             | Op::Binary(..)
             | Op::Quantize(_)
             | Op::Dequantize(_)
+            | Op::QuantizedAdd(_)
             | Op::Strided(..) => same(input == output),
             Op::UpsampleConv => same(
                 u64::from(output.height) == 2 * u64::from(input.height)
+                    && u64::from(output.width) == 2 * u64::from(input.width),
+            ),
+            Op::Bilinear(_) if self.layer.input_dtype != DType::F32 => same(
+                input.channels == output.channels
+                    && u64::from(output.height) == 2 * u64::from(input.height)
                     && u64::from(output.width) == 2 * u64::from(input.width),
             ),
             Op::Nearest | Op::Bilinear(_) => same(

@@ -1,7 +1,10 @@
 //! Whether weights and buffers lie where they may.
 
 use super::Check;
-use crate::engine::compiled::format::{BufferRef, DType, FormatError, HwcShape, Op};
+use crate::engine::compiled::format::{
+    BufferRef, DType, FormatError, HwcShape, Op, Requantization, Weights,
+};
+use crate::engine::compiled::kernels::bytes_as;
 use crate::engine::compiled::scratch::second_len;
 
 /// A range of bytes.
@@ -20,10 +23,26 @@ impl Range {
 
 impl Check<'_> {
     pub(super) fn weights(&self) -> Result<(), FormatError> {
-        let (input, output) = (self.layer.input_shape, self.layer.output_shape);
-        let Some(weights) = self.layer.weights else {
-            return Ok(());
+        // What multiplies nothing else has a multiplier for each of two tensors.
+        let multipliers = match self.layer.weights {
+            Some(weights) => self.tensors(weights)?,
+            None => 2,
         };
+        if let Some(requantization) = self.layer.requantization {
+            self.in_weights("multipliers", requantization.multipliers, 4 * multipliers)?;
+            if let Some((offset, bits)) = requantization.table {
+                self.in_weights("table", offset, 1 << bits)?;
+            }
+            if let Op::QuantizedAdd(_) = self.layer.op {
+                self.addition(requantization)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Weights and biases; how many there may be of the latter.
+    fn tensors(&self, weights: Weights) -> Result<u64, FormatError> {
+        let (input, output) = (self.layer.input_shape, self.layer.output_shape);
         let bytes = weights.dtype == DType::I8;
         let inputs = |n: u64| if bytes { n.next_multiple_of(4) } else { n };
         let pad = |n: u64| n.div_ceil(16) * 16;
@@ -66,13 +85,20 @@ impl Check<'_> {
         if let Some(bias) = weights.bias {
             self.in_weights("biases", bias, 4 * biases)?;
         }
-        if let Some(requantization) = self.layer.requantization {
-            self.in_weights("multipliers", requantization.multipliers, 4 * biases)?;
-            if let Some((offset, bits)) = requantization.table {
-                self.in_weights("table", offset, 1 << bits)?;
-            }
-        }
-        Ok(())
+        Ok(biases)
+    }
+
+    /// Whether sums of bytes by two multipliers fit 32 bits.
+    fn addition(&self, how: Requantization) -> Result<(), FormatError> {
+        let half = 1_u32
+            .checked_shl(how.shift.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let room = i32::MAX.unsigned_abs().saturating_sub(half) / 255;
+        let multipliers = self.weights.get(how.multipliers as usize..);
+        let multipliers: Option<&[i32]> = multipliers.and_then(|bytes| bytes_as(bytes, 2));
+        let sizes = multipliers.unwrap_or_default().iter();
+        let sum = sizes.fold(0_u64, |sum, m| sum + u64::from(m.unsigned_abs()));
+        self.ensure(sum <= room.into(), "multipliers of a sum of 32 bits", sum)
     }
 
     fn in_weights(&self, what: &'static str, offset: u32, len: u64) -> Result<(), FormatError> {
@@ -149,7 +175,8 @@ impl Check<'_> {
             layer.output,
             output_shape.bytes(layer.output_dtype),
         )?;
-        let second_len = second_len(layer).ok_or_else(|| self.error("size of sums", u64::MAX))?;
+        let second_len = second_len(layer, input_shape.height)
+            .ok_or_else(|| self.error("size of sums", u64::MAX))?;
         let second = match (second_len, layer.second) {
             (0, BufferRef::None) => None,
             (1.., BufferRef::Scratch(_)) => {
@@ -159,7 +186,7 @@ impl Check<'_> {
         };
         let in_place = matches!(
             layer.op,
-            Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..)
+            Op::Activate | Op::Affine | Op::Prelu | Op::Binary(..) | Op::QuantizedAdd(_)
         );
         let meet = |a: Option<Range>, b: Option<Range>| a.zip(b).is_some_and(|(a, b)| a.meets(b));
         let over_input = meet(input, output) && !(in_place && input == output);

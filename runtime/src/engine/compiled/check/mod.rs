@@ -5,7 +5,7 @@ mod memory;
 mod strided;
 
 use super::context::{F32_LAYERS, STRIDED_LAYERS};
-use super::format::{Activation, DType, FormatError, Header, Layer, Op};
+use super::format::{Activation, Coordinates, DType, FormatError, Header, Layer, Op};
 
 /// Most elements of a tensor.
 const MAX_LEN: u64 = 1 << 30;
@@ -31,6 +31,7 @@ pub(super) fn check(
         weights,
     };
     check.left_out()?;
+    check.version()?;
     check.shapes()?;
     check.activation()?;
     check.dtypes()?;
@@ -72,6 +73,13 @@ impl Check<'_> {
             layer: self.index,
             feature,
         })
+    }
+
+    /// The file says that it is of a version that has the layer.
+    fn version(&self) -> Result<(), FormatError> {
+        let version = self.header.version;
+        let known = version >= self.layer.version();
+        self.ensure(known, "version of the format", version.into())
     }
 
     fn shapes(&self) -> Result<(), FormatError> {
@@ -117,6 +125,13 @@ impl Check<'_> {
             Op::GroupConv(_) | Op::Affine | Op::Prelu => {
                 input == F32 && weights == Some(F32) && output == F32
             }
+            Op::Bilinear(Coordinates::HalfPixel) if bytes(input) => {
+                output == input && weights.is_none()
+            }
+            Op::QuantizedAdd(second) => {
+                let all = bytes(input) && bytes(second) && bytes(output);
+                all && weights.is_none() && layer.requantization.is_some()
+            }
             Op::Activate | Op::Binary(..) | Op::Bilinear(_) | Op::Pad(..) => {
                 input == F32 && weights.is_none() && output == F32
             }
@@ -141,7 +156,10 @@ impl Check<'_> {
             }
         };
         self.ensure(fits, "dtypes that do not go together", 0)?;
-        let sums = matches!(layer.op, Op::Dense | Op::Conv(_) | Op::Col2ImConv(_));
+        let sums = matches!(
+            layer.op,
+            Op::Dense | Op::Conv(_) | Op::Col2ImConv(_) | Op::QuantizedAdd(_)
+        );
         self.ensure(sums || layer.requantization.is_none(), "multipliers", 0)?;
         let activates = matches!(
             layer.op,

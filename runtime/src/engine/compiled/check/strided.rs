@@ -14,12 +14,6 @@ const MAX_WORK: u64 = 1 << 36;
 impl Check<'_> {
     pub(super) fn strided(&self, kind: StridedKind, count: u32) -> Result<(), FormatError> {
         let layer = self.layer;
-        let needed = layer.op.version();
-        self.ensure(
-            self.header.version >= needed,
-            "version of the format",
-            self.header.version.into(),
-        )?;
         let none = layer.input == BufferRef::None && layer.activation == Activation::None;
         self.ensure(none, "input or activation", 0)?;
         let offset = layer.weights.map_or(0, |weights| weights.offset);

@@ -4,8 +4,19 @@ use super::layer::{
     Activation, BinaryKind, Broadcast, BufferRef, Convolution, Coordinates, DType, LAYER_LEN,
     Layer, Op, PadKind,
 };
-use super::record::{COL2IM_CONV, IMAGE, LATENT, NONE, WORDS, field};
+use super::record::{COL2IM_CONV, IMAGE, LATENT, NONE, QUANTIZED_ADD, WORDS, field};
 use super::strided::STRIDED;
+
+/// The code of a dtype.
+const fn code(dtype: DType) -> u8 {
+    match dtype {
+        DType::F32 => 0,
+        DType::F16 => 1,
+        DType::I8 => 2,
+        DType::U8 => 3,
+        DType::I16 => 4,
+    }
+}
 
 impl Layer {
     /// Writes the record.
@@ -16,13 +27,6 @@ impl Layer {
             BufferRef::Latent => LATENT,
             BufferRef::Image => IMAGE,
             BufferRef::Scratch(offset) => offset,
-        };
-        let code = |dtype| match dtype {
-            DType::F32 => 0,
-            DType::F16 => 1,
-            DType::I8 => 2,
-            DType::U8 => 3,
-            DType::I16 => 4,
         };
         words[field::DTYPES] = u32::from_le_bytes([
             code(self.input_dtype),
@@ -142,6 +146,7 @@ impl Op {
             Self::Quantize(scale) => (17, few(&[scale.to_bits()])),
             Self::Dequantize(scale) => (18, few(&[scale.to_bits()])),
             Self::UpsampleConv => (19, few(&[])),
+            Self::QuantizedAdd(second) => (QUANTIZED_ADD, few(&[code(second).into()])),
             Self::Strided(kind, words) => (STRIDED + kind as u32, few(&[words])),
         }
     }

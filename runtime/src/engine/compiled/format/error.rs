@@ -100,6 +100,6 @@ error_messages! { FormatError:
     Self::Range { layer, what, offset, len, section } =>
         "layer {layer} of the model has its {what} at bytes {offset} to {} of {section}, or not aligned", offset.saturating_add(len);
     Self::LeftOut { layer, feature } =>
-        "layer {layer} of the model is of a kind that this program was built without: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8` (where some layers, such as residual sums, stay f32)";
+        "layer {layer} of the model is of a kind that this program was built without: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8` (where some layers, such as normalizations, stay f32)";
     Self::Overlap { layer } => "layer {layer} of the model has buffers that overlap";
 }

@@ -6,6 +6,7 @@ use super::header::{HEADER_LEN, MAGIC, field};
 use super::layer::LAYER_LEN;
 use super::packing::ALIGNMENT;
 use super::record;
+use super::row_layer::size_of_code;
 use crate::image::Shape;
 
 /// Scratch bytes that [`Engine::generate`](crate::engine::compiled::Engine::generate) needs for the
@@ -31,7 +32,9 @@ pub const fn scratch_len(file: &[u8]) -> usize {
 pub(crate) struct Glance {
     pub(crate) scratch_len: usize,
     pub(crate) shape: Shape,
-    pub(crate) last: Last,
+    pub(crate) layers: usize,
+    /// Bytes of an element that the last layer makes.
+    pub(crate) element_size: usize,
 }
 
 impl Glance {
@@ -52,7 +55,9 @@ impl Glance {
         ) else {
             return None;
         };
-        let Some(last) = last(file, (layers as usize).saturating_sub(1)) else {
+        let last = (layers as usize).saturating_sub(1);
+        let begin = HEADER_LEN.saturating_add(last.saturating_mul(LAYER_LEN));
+        let Some(dtypes) = word(file, begin.saturating_add(4 * record::field::DTYPES)) else {
             return None;
         };
         Some(Self {
@@ -62,35 +67,28 @@ impl Glance {
                 height: height as usize,
                 width: width as usize,
             },
-            last,
+            layers: layers as usize,
+            element_size: size_of_code(dtypes >> 8 & 255) as usize,
         })
+    }
+
+    /// Bytes of so many rows as the last layer makes them.
+    pub(crate) const fn frame_len(&self, rows: usize) -> usize {
+        self.row_len()
+            .saturating_mul(rows)
+            .saturating_mul(self.element_size)
+    }
+
+    /// Bytes of one row of pixels.
+    pub(crate) const fn row_len(&self) -> usize {
+        self.shape.channels.saturating_mul(self.shape.width)
     }
 }
 
-/// What a row of the image needs to know of the last layer; see [`last`].
-pub(crate) struct Last {
-    /// Whether it is [`Op::Col2ImConv`](super::Op::Col2ImConv).
-    pub(crate) col2im: bool,
-    /// Bytes of an output element.
-    pub(crate) element_size: usize,
-}
-
-/// Record number `layer` of the file, in a constant, where [`Layer::parse`](super::Layer::parse)
-/// cannot run; nothing is checked. `None` if the file ends before.
-pub(crate) const fn last(file: &[u8], layer: usize) -> Option<Last> {
-    let begin = HEADER_LEN.saturating_add(layer.saturating_mul(LAYER_LEN));
-    let (Some(op), Some(dtypes)) = (
-        word(file, begin.saturating_add(4 * record::field::OP)),
-        word(file, begin.saturating_add(4 * record::field::DTYPES)),
-    ) else {
-        return None;
-    };
-    Some(Last {
-        col2im: op == record::COL2IM_CONV,
-        element_size: match dtypes >> 8 & 255 {
-            0 => 4,
-            1 | 4 => 2,
-            _ => 1,
-        },
-    })
+/// The table of layers of a file of so many bytes; nothing where it ends before.
+pub(crate) const fn records(file: &[u8]) -> &[u8] {
+    match file.split_at_checked(HEADER_LEN) {
+        Some((_, records)) => records,
+        None => &[],
+    }
 }

@@ -8,7 +8,7 @@ use crate::latent::Distribution;
 /// The first eight bytes of the file.
 pub const MAGIC: [u8; 8] = *b"dreamlet";
 /// The newest format that is written and read.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 64;
 /// Where the checksummed bytes begin.
@@ -36,7 +36,7 @@ pub(super) mod field {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Header {
     /// The format: the first one that has all the file's operations
-    /// ([`Op::version`](super::Op::version)), so that older engines read what they can run.
+    /// ([`Layer::version`](super::Layer::version)), so that older engines read what they can run.
     pub version: u16,
     /// Bytes of the whole file.
     pub file_len: u32,

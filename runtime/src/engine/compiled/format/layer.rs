@@ -68,18 +68,18 @@ impl HwcShape {
         }
     }
 
-    /// Elements in it; saturates.
+    /// Elements in it, at most [`u32::MAX`]: more than any tensor may have.
     #[must_use]
     pub const fn len(self) -> u64 {
-        (self.height as u64)
-            .saturating_mul(self.width as u64)
-            .saturating_mul(self.channels as u64)
+        self.height
+            .saturating_mul(self.width)
+            .saturating_mul(self.channels) as u64
     }
 
-    /// Bytes of as many elements; saturates.
+    /// Bytes of as many elements.
     #[must_use]
     pub const fn bytes(self, dtype: DType) -> u64 {
-        self.len().saturating_mul(dtype.size() as u64)
+        self.len() * dtype.size() as u64
     }
 
     /// Whether it has no elements.
@@ -268,7 +268,9 @@ pub enum Op {
     Binary(BinaryKind, Broadcast),
     /// Each pixel repeated by whole factors; they are the ratio of the shapes.
     Nearest,
-    /// Bilinear interpolation by whole factors; they are the ratio of the shapes.
+    /// Bilinear interpolation by whole factors; they are the ratio of the shapes. Of bytes only by 2
+    /// in both directions with half pixels: of the pixels `a` (nearest), `b` and `c` (beside it) and
+    /// `d`, `(9 a + 3 b + 3 c + d + 8) >> 4`, where `>>` rounds down. The format stays the same.
     Bilinear(Coordinates),
     /// Blocks of channels to blocks of pixels. The block is the ratio of the shapes; `true` for
     /// ONNX's mode CRD (pixel shuffle), `false` for DCR.
@@ -292,6 +294,12 @@ pub enum Op {
     Quantize(f32),
     /// i8, u8 or i16 to f32: the element times this.
     Dequantize(f32),
+    /// The sum of two tensors of bytes of one shape, as bytes; the second's dtype. With
+    /// [`Requantization::multipliers`] two numbers `m` and `n`, one for each tensor:
+    /// `q = (a * m + b * n + 2^(shift - 1)) >> shift` in 32-bit arithmetic, which becomes a byte as
+    /// the sum of an int8 layer does, by a clamp or a table. `m` and `n` may be negative, for
+    /// differences; `255 * (|m| + |n|) + 2^(shift - 1)` fits 31 bits.
+    QuantizedAdd(DType),
     /// General work over an index space, f32, told by so many words that the weights point to; see
     /// [`StridedKind`]. The words name what is read: [`Layer::input`] and [`Layer::second`] are
     /// none, the input's shape is that of the output, and there is no activation.
@@ -299,10 +307,11 @@ pub enum Op {
 }
 
 impl Op {
-    /// The first version of the format that has it.
+    /// The first version of the format that has it, for some dtype; see [`Layer::version`].
     #[must_use]
     pub const fn version(self) -> u16 {
         match self {
+            Self::QuantizedAdd(_) => 3,
             Self::Strided(..) => 2,
             _ => 1,
         }
@@ -320,7 +329,7 @@ pub struct Layer {
     pub input_dtype: DType,
     /// The input's shape.
     pub input_shape: HwcShape,
-    /// The second input of [`Op::Binary`], or memory of its own for [`Op::Col2ImConv`] and
+    /// The second input of [`Op::Binary`] and [`Op::QuantizedAdd`], or memory of its own for [`Op::Col2ImConv`] and
     /// [`Op::UpsampleConv`].
     pub second: BufferRef,
     /// What it writes.
@@ -335,4 +344,15 @@ pub struct Layer {
     pub weights: Option<Weights>,
     /// How the sums of an int8 layer become bytes.
     pub requantization: Option<Requantization>,
+}
+
+impl Layer {
+    /// The first version of the format that has it.
+    #[must_use]
+    pub const fn version(&self) -> u16 {
+        match (self.op, self.input_dtype) {
+            (Op::Bilinear(_), DType::I8 | DType::U8) => 3,
+            (op, _) => op.version(),
+        }
+    }
 }

@@ -15,20 +15,22 @@ mod layer;
 mod packing;
 mod parse;
 mod record;
+mod row_layer;
 mod strided;
 #[cfg(feature = "alloc")]
 mod strided_emit;
 
 pub use checksum::checksum;
 pub use error::FormatError;
-pub(crate) use glance::Glance;
 pub use glance::scratch_len;
+pub(crate) use glance::{Glance, records};
 pub use header::{CHECKED_FROM, HEADER_LEN, Header, MAGIC, VERSION};
 pub use layer::{
     Activation, BinaryKind, Broadcast, BufferRef, Convolution, Coordinates, DType, HwcShape,
     LAYER_LEN, Layer, Op, PadKind, Requantization, Weights,
 };
 pub use packing::{ALIGNMENT, BLOCK, padded};
+pub(crate) use row_layer::{Bytes, RowKind, RowLayer, RowRule, kept_rows, row_layer, tap_span};
 pub use strided::{
     MAX_CONSTANTS, MAX_INSTRUCTIONS, MAX_OPERANDS, MAX_RANK, MapOp, OperandRef, REGISTERS,
     Reduction, StridedKind,

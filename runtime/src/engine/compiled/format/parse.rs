@@ -5,7 +5,7 @@ use super::layer::{
     Activation, BinaryKind, Broadcast, BufferRef, Convolution, Coordinates, DType, HwcShape,
     LAYER_LEN, Layer, Op, PadKind, Requantization, Weights,
 };
-use super::record::{COL2IM_CONV, IMAGE, LATENT, NONE, WORDS, field};
+use super::record::{COL2IM_CONV, IMAGE, LATENT, NONE, QUANTIZED_ADD, WORDS, field, words_of};
 use super::strided::{STRIDED, StridedKind};
 
 struct Words {
@@ -131,6 +131,11 @@ impl Words {
             17 => Op::Quantize(float(0)),
             18 => Op::Dequantize(float(0)),
             19 => Op::UpsampleConv,
+            QUANTIZED_ADD => Op::QuantizedAdd(match self.value(0) {
+                2 => DType::I8,
+                3 => DType::U8,
+                found => return Err(self.error("dtype of the second input", found)),
+            }),
             found => {
                 let kind = found.checked_sub(STRIDED);
                 match kind.and_then(|kind| StridedKind::ALL.get(kind as usize)) {
@@ -187,13 +192,10 @@ impl Layer {
     /// # Errors
     /// [`FormatError::Layer`] names the field.
     pub fn parse(layer: usize, record: &[u8; LAYER_LEN]) -> Result<Self, FormatError> {
-        let mut words = Words {
+        let words = Words {
             layer,
-            words: [0; WORDS],
+            words: words_of(record),
         };
-        for (word, bytes) in words.words.iter_mut().zip(record.as_chunks().0) {
-            *word = u32::from_le_bytes(*bytes);
-        }
         let weights = match (
             words.dtype(2, "dtype of the weights")?,
             words.offset(field::WEIGHTS),

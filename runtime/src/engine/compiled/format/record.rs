@@ -6,10 +6,24 @@ use super::layer::LAYER_LEN;
 pub(super) const WORDS: usize = LAYER_LEN / 4;
 /// Code of the operation [`Op::Col2ImConv`](super::Op::Col2ImConv).
 pub(super) const COL2IM_CONV: u32 = 3;
+/// Code of the operation [`Op::QuantizedAdd`](super::Op::QuantizedAdd).
+pub(super) const QUANTIZED_ADD: u32 = 26;
 /// An offset that is none.
 pub(super) const NONE: u32 = u32::MAX;
 pub(super) const LATENT: u32 = u32::MAX - 1;
 pub(super) const IMAGE: u32 = u32::MAX - 2;
+
+/// The words of a record; also in constants.
+pub(super) const fn words_of(record: &[u8; LAYER_LEN]) -> [u32; WORDS] {
+    let bytes = record.as_chunks::<4>().0;
+    let mut words = [0; WORDS];
+    let mut i = 0;
+    while i < words.len() && i < bytes.len() {
+        words[i] = u32::from_le_bytes(bytes[i]);
+        i += 1;
+    }
+    words
+}
 
 /// Where the fields begin, in words.
 pub(super) mod field {

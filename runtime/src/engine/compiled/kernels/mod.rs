@@ -33,8 +33,8 @@ pub(super) use dispatch::{
 };
 pub(super) use group_conv::GroupConvCall;
 pub(super) use int8::{
-    Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, int8_col2im_gather, int8_col2im_sums,
-    int8_conv,
+    Int8Add, Int8Col2Im, Int8Conv, QuantizedSlice, Requantizer, int8_add, int8_col2im_gather,
+    int8_col2im_sums, int8_conv,
 };
 pub use isa::SimdLevel;
 pub(super) use strided::{Elements, StridedCall};

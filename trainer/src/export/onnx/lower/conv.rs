@@ -52,17 +52,30 @@ impl Lowering<'_> {
         self.emit("BatchNormalization", &inputs, attributes, &ir.out)
     }
 
-    /// Nearest upsampling: output row `y` copies input row `floor(y * in / out)`.
+    /// Upsampling by a whole number. Nearest: output row `y` copies input row `floor(y * in / out)`.
+    /// Bilinear: rows are at their middles, edges repeated.
     pub(super) fn interpolate(&mut self, ir: &InterpolateOpIr) -> Result<(), ExportError> {
         let input = self.read(&ir.x)?;
         let sizes: Vec<_> = ir.x.shape.iter().skip(2).copied().collect();
         let refuse = |detail: String| Err(ExportError::not_lowered("Interpolate", detail));
         let mut scales = vec![1.0, 1.0];
-        for (&from, &to) in sizes.iter().zip(&ir.output_size) {
-            match &ir.options.mode {
-                InterpolateModeIr::Nearest | InterpolateModeIr::NearestExact => {}
-                mode => return refuse(format!("the mode is {mode:?}, only nearest is written")),
+        let attributes = match (&ir.options.mode, ir.options.align_corners) {
+            (InterpolateModeIr::Nearest | InterpolateModeIr::NearestExact, _) => vec![
+                ("coordinate_transformation_mode", "asymmetric"),
+                ("mode", "nearest"),
+                ("nearest_mode", "floor"),
+            ],
+            (InterpolateModeIr::Bilinear, false) => vec![
+                ("coordinate_transformation_mode", "half_pixel"),
+                ("mode", "linear"),
+            ],
+            (mode, aligned) => {
+                return refuse(format!(
+                    "the mode is {mode:?}, corners aligned: {aligned}; nearest is written, and bilinear without aligned corners"
+                ));
             }
+        };
+        for (&from, &to) in sizes.iter().zip(&ir.output_size) {
             if from == 0 || to % from != 0 {
                 return refuse(format!("{from} to {to} is not a whole multiple"));
             }
@@ -70,13 +83,9 @@ impl Lowering<'_> {
         }
         let scales = Constant::f32s(vec![scales.len()], scales);
         let scales = self.graph.constant(scales);
-        let attributes = [
-            ("coordinate_transformation_mode", "asymmetric"),
-            ("mode", "nearest"),
-            ("nearest_mode", "floor"),
-        ];
+        let attributes = attributes.into_iter();
         let attributes = attributes.map(|(name, text)| (name, Attribute::Text(text)));
-        let attributes = attributes.to_vec();
+        let attributes = attributes.collect();
         self.emit("Resize", &[input, ABSENT, scales], attributes, &ir.out)
     }
 }

@@ -207,10 +207,19 @@ fn nearest_upsampling() {
 }
 
 #[test]
+fn bilinear_upsampling() {
+    let found = exported(|_, z| {
+        let options = InterpolateOptions::new(InterpolateMode::Bilinear).with_align_corners(false);
+        interpolate(planes(z), options.with_output_size([4, 6]))
+    });
+    assert_eq!(found, ["Reshape", "Resize"]);
+}
+
+#[test]
 fn other_upsampling_is_refused_by_name() {
     for (size, mode, word) in [
         ([3, 4], InterpolateMode::Nearest, "multiple"),
-        ([4, 4], InterpolateMode::Bilinear, "Bilinear"),
+        ([4, 6], InterpolateMode::Bicubic, "Bicubic"),
     ] {
         let error = refused(|_, z| enlarged(z, size, mode.clone()));
         assert!(
@@ -350,7 +359,7 @@ fn weights_that_are_not_finite_are_named() {
 #[test]
 fn images_of_the_wrong_shape_are_refused() {
     let two = refused(|_, z| shaped(z, [2, 2, 3]));
-    assert!(two.contains("C = 1 or 3"));
+    assert!(two.contains("C = 1, 3 or 4"));
     assert!(trace(0, None, |_, z, _| image(z)).is_err());
     assert!(trace(Z, Some(0), |_, z, _| image(z)).is_err());
 }

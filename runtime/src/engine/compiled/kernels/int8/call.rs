@@ -14,6 +14,26 @@ pub(in super::super::super) enum QuantizedSlice<'a> {
     I16(&'a [i16]),
 }
 
+impl QuantizedSlice<'_> {
+    /// Elements in it.
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::I8(x) => x.len(),
+            Self::U8(x) => x.len(),
+            Self::I16(x) => x.len(),
+        }
+    }
+
+    /// `len` elements from number `from` on.
+    pub(in super::super::super) fn part(&self, from: usize, len: usize) -> Option<Self> {
+        Some(match self {
+            Self::I8(x) => Self::I8(x.get(from..)?.get(..len)?),
+            Self::U8(x) => Self::U8(x.get(from..)?.get(..len)?),
+            Self::I16(x) => Self::I16(x.get(from..)?.get(..len)?),
+        })
+    }
+}
+
 /// An int8 convolution with its data. A dense layer is one of a single pixel.
 #[derive(Clone, Copy)]
 pub(in super::super::super) struct Int8Conv<'a, X> {
@@ -31,6 +51,7 @@ pub(in super::super::super) struct Int8Conv<'a, X> {
 }
 
 impl<'a, X> Int8Conv<'a, X> {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(super) fn with<T>(&self, x: &'a [T]) -> Int8Conv<'a, &'a [T]> {
         Int8Conv {
             axes: self.axes,
@@ -42,7 +63,7 @@ impl<'a, X> Int8Conv<'a, X> {
     }
 }
 
-impl<X> Int8Conv<'_, &[X]> {
+impl Int8Conv<'_, QuantizedSlice<'_>> {
     /// Whether input, weights and output have the lengths that the geometry asks for.
     pub(super) fn fits(&self, out: usize) -> bool {
         let [rows, columns] = &self.axes;

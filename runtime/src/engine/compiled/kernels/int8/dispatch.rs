@@ -2,50 +2,47 @@
 
 use super::call::{Int8Conv, QuantizedSlice};
 use super::col2im::Int8Col2Im;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::element::QuantizedElement;
-use super::finish::Raw;
+use super::finish::Finish;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::out::Out;
 use super::requantize::Requantizer;
 use super::scalar;
 use crate::engine::compiled::kernels::isa::SimdLevel;
 
 #[cfg(target_arch = "x86_64")]
 mod vectors {
-    pub(super) use super::super::out::FinishVector;
     use super::super::out::{Out, clamp as clamp_with};
     use super::super::simd::x86::{I32x8, I32x16};
     use super::super::tiles::Tiles;
     use super::{Int8Conv, QuantizedElement, Requantizer, SimdLevel};
     use crate::engine::compiled::kernels::isa::Isa;
 
-    type Call<'a, X> = Int8Conv<'a, &'a [X]>;
-
     #[target_feature(enable = "avx2")]
-    unsafe fn avx2<X: QuantizedElement>(call: &Call<'_, X>, out: Out<'_>) {
+    unsafe fn avx2<X: QuantizedElement>(call: &Int8Conv<'_, &[X]>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::Avx2>(out) }
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn avx512<X: QuantizedElement>(call: &Call<'_, X>, out: Out<'_>) {
+    unsafe fn avx512<X: QuantizedElement>(call: &Int8Conv<'_, &[X]>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::Avx512>(out) }
     }
 
     #[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    unsafe fn vnni<X: QuantizedElement>(call: &Call<'_, X>, out: Out<'_>) {
+    unsafe fn vnni<X: QuantizedElement>(call: &Int8Conv<'_, &[X]>, out: Out<'_>) {
         unsafe { Tiles(call).run::<X::Avx512Vnni>(out) }
     }
 
     /// Runs a convolution; false if the SIMD level has no vectors.
     ///
     /// # Safety
-    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::finish::Finish::fits) hold, and `out`
-    /// is good for all outputs.
-    pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
+    /// [`Int8Conv::fits`] holds, and `out` is good for all outputs.
+    pub(super) unsafe fn tiles<X: QuantizedElement>(
         level: SimdLevel,
-        call: &Call<'_, X>,
-        finish: F,
-        out: *mut F::Output,
+        call: &Int8Conv<'_, &[X]>,
+        out: Out<'_>,
     ) -> bool {
-        let out = finish.to(out);
         // SAFETY: a SIMD level is only made where the processor has its instructions.
         unsafe {
             match level.0 {
@@ -89,7 +86,6 @@ mod vectors {
 
 #[cfg(target_arch = "aarch64")]
 mod vectors {
-    pub(super) use super::super::out::FinishVector;
     use super::super::out::{Out, clamp as clamp_with};
     use super::super::simd::arm::I32x4;
     use super::super::tiles::Tiles;
@@ -109,15 +105,12 @@ mod vectors {
     /// Runs a convolution; false if the SIMD level has no vectors.
     ///
     /// # Safety
-    /// [`Int8Conv::fits`] and [`Finish::fits`](super::super::finish::Finish::fits) hold, and `out`
-    /// is good for all outputs.
-    pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
+    /// [`Int8Conv::fits`] holds, and `out` is good for all outputs.
+    pub(super) unsafe fn tiles<X: QuantizedElement>(
         level: SimdLevel,
         call: &Int8Conv<'_, &[X]>,
-        finish: F,
-        out: *mut F::Output,
+        out: Out<'_>,
     ) -> bool {
-        let out = finish.to(out);
         // SAFETY: a SIMD level is only made where the processor has its instructions; NEON is there
         // always.
         unsafe {
@@ -149,40 +142,58 @@ mod vectors {
 /// No vectors.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod vectors {
-    pub(super) use super::super::finish::Finish as FinishVector;
-    use super::{Int8Conv, QuantizedElement, Requantizer, SimdLevel};
-
-    pub(super) unsafe fn conv<X: QuantizedElement, F: FinishVector>(
-        _: SimdLevel,
-        _: &Int8Conv<'_, &[X]>,
-        _: F,
-        _: *mut F::Output,
-    ) -> bool {
-        false
-    }
+    use super::{Requantizer, SimdLevel};
 
     pub(super) fn clamp(_: SimdLevel, _: &Requantizer<'_>, _: i32, _: &mut [i32]) -> bool {
         false
     }
 }
 
-use vectors::FinishVector;
+/// Runs a convolution by vectors; false if the SIMD level has none.
+///
+/// # Safety
+/// [`Int8Conv::fits`] and [`Finish::fits`] hold.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+unsafe fn by_vectors(
+    level: SimdLevel,
+    call: &Int8Conv<'_, QuantizedSlice<'_>>,
+    finish: &mut Finish<'_>,
+) -> bool {
+    let out = Out::from(finish);
+    // SAFETY: `out` is good for all outputs.
+    unsafe {
+        match call.x {
+            QuantizedSlice::I8(x) => vectors::tiles(level, &call.with(x), out),
+            QuantizedSlice::U8(x) => vectors::tiles(level, &call.with(x), out),
+            QuantizedSlice::I16(x) => vectors::tiles(level, &call.with(x), out),
+        }
+    }
+}
+
+/// There are none.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe fn by_vectors(
+    _: SimdLevel,
+    _: &Int8Conv<'_, QuantizedSlice<'_>>,
+    _: &mut Finish<'_>,
+) -> bool {
+    false
+}
 
 /// A convolution; `None` if a slice has not the length it should have.
-fn run<X: QuantizedElement, F: FinishVector>(
+fn run(
     level: SimdLevel,
-    call: &Int8Conv<'_, &[X]>,
-    finish: F,
-    out: &mut [F::Output],
+    call: &Int8Conv<'_, QuantizedSlice<'_>>,
+    mut finish: Finish<'_>,
 ) -> Option<()> {
-    if !(call.fits(out.len()) && finish.fits(call.outputs)) {
+    if !(call.fits(finish.len()) && finish.fits(call.outputs)) {
         return None;
     }
     // SAFETY: every length has been compared.
-    if unsafe { vectors::conv(level, call, finish, out.as_mut_ptr()) } {
+    if unsafe { by_vectors(level, call, &mut finish) } {
         return Some(());
     }
-    scalar::conv(call, finish, out)
+    scalar::conv(call, finish)
 }
 
 /// A convolution or a dense layer; `None` if a slice has not the length it should have.
@@ -192,25 +203,17 @@ pub(in super::super::super) fn int8_conv(
     how: Requantizer<'_>,
     out: &mut [u8],
 ) -> Option<()> {
-    match call.x {
-        QuantizedSlice::I8(x) => run(level, &call.with(x), how, out),
-        QuantizedSlice::U8(x) => run(level, &call.with(x), how, out),
-        QuantizedSlice::I16(x) => run(level, &call.with(x), how, out),
-    }
+    run(level, call, Finish::Bytes(how, out))
 }
 
 /// The sums of a row of input pixels for a convolution with few output channels: `call` is a
-/// convolution with a kernel of one pixel, on this row. `None` also if it reads i16 elements.
+/// convolution with a kernel of one pixel, on this row.
 pub(in super::super::super) fn int8_col2im_sums(
     level: SimdLevel,
     call: &Int8Conv<'_, QuantizedSlice<'_>>,
     line: &mut [i32],
 ) -> Option<()> {
-    match call.x {
-        QuantizedSlice::I8(x) => run(level, &call.with(x), Raw, line),
-        QuantizedSlice::U8(x) => run(level, &call.with(x), Raw, line),
-        QuantizedSlice::I16(_) => None,
-    }
+    run(level, call, Finish::Sums(line))
 }
 
 /// Row `row` of the image of a convolution with few output channels. `lines` holds the kept rows of

@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::finish::{Finish, Raw};
+use super::finish::Finish;
 use super::requantize::Requantizer;
 use super::simd::I32Vector;
 use crate::engine::compiled::format::BLOCK;
@@ -10,8 +10,8 @@ use crate::engine::compiled::format::BLOCK;
 /// Output channels of the widest tile.
 const MOST: usize = 4 * BLOCK;
 
-/// What becomes of vectors of sums, and where the first of it is written. One type for both, so
-/// that each kernel is in a program once.
+/// What becomes of vectors of sums, and where the first of it is written: a [`Finish`] that kernels
+/// may copy.
 #[derive(Clone, Copy)]
 pub(super) enum Out<'a> {
     /// Bytes.
@@ -20,21 +20,12 @@ pub(super) enum Out<'a> {
     Sums(*mut i32),
 }
 
-/// What becomes of sums, as an [`Out`].
-pub(super) trait FinishVector: Finish {
-    /// It with the place where it is written.
-    fn to<'s>(&'s self, out: *mut Self::Output) -> Out<'s>;
-}
-
-impl FinishVector for Requantizer<'_> {
-    fn to<'s>(&'s self, out: *mut u8) -> Out<'s> {
-        Out::Bytes(*self, out)
-    }
-}
-
-impl FinishVector for Raw {
-    fn to<'s>(&'s self, out: *mut i32) -> Out<'s> {
-        Out::Sums(out)
+impl<'a> From<&mut Finish<'a>> for Out<'a> {
+    fn from(finish: &mut Finish<'a>) -> Self {
+        match finish {
+            Finish::Bytes(how, out) => Self::Bytes(*how, out.as_mut_ptr()),
+            Finish::Sums(out) => Self::Sums(out.as_mut_ptr()),
+        }
     }
 }
 

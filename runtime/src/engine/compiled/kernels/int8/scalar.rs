@@ -4,7 +4,7 @@
 //! while the input's channels go by; taps are found once for each phase, and nothing is divided for
 //! a pixel.
 
-use super::call::Int8Conv;
+use super::call::{Int8Conv, QuantizedSlice};
 use super::element::QuantizedElement;
 use super::finish::Finish;
 use crate::engine::compiled::format::BLOCK;
@@ -13,11 +13,7 @@ use crate::engine::compiled::format::BLOCK;
 const GROUP: usize = 4 * BLOCK;
 
 /// A convolution, see [`Int8Conv`]; `None` if a slice is too short for the geometry.
-pub(super) fn conv<X: QuantizedElement, F: Finish>(
-    call: &Int8Conv<'_, &[X]>,
-    finish: F,
-    out: &mut [F::Output],
-) -> Option<()> {
+pub(super) fn conv(call: &Int8Conv<'_, QuantizedSlice<'_>>, mut finish: Finish<'_>) -> Option<()> {
     let [rows, columns] = &call.axes;
     let tap_len = call.inputs.div_ceil(4) * GROUP;
     let block_len = rows.kernel * columns.kernel * tap_len;
@@ -31,13 +27,9 @@ pub(super) fn conv<X: QuantizedElement, F: Finish>(
                 for column in 0..columns.outputs(column_phase) {
                     let x = column * columns.phases() + column_phase;
                     let at = (y * columns.output + x) * call.outputs;
-                    let pixel = out.get_mut(at..)?.get_mut(..call.outputs)?;
-                    for (quarter, elements) in pixel.chunks_mut(4).enumerate() {
+                    for quarter in 0..call.outputs.div_ceil(4) {
                         let channel = 4 * quarter;
-                        let mut sums = [0; 4];
-                        for (i, sum) in sums.iter_mut().enumerate() {
-                            *sum = finish.first(channel + i);
-                        }
+                        let mut sums = finish.first(channel)?;
                         let mut weights = phase_weights + channel / BLOCK * block_len;
                         for row_tap in row_taps.iter() {
                             // A position above the image wraps around to one far below it.
@@ -52,7 +44,7 @@ pub(super) fn conv<X: QuantizedElement, F: Finish>(
                                 if x < columns.input {
                                     let at = (y * columns.input + x) * call.inputs;
                                     add_products(
-                                        call.x.get(at..)?.get(..call.inputs)?,
+                                        call.x.part(at, call.inputs)?,
                                         call.weights.get(weights..)?.get(..tap_len)?,
                                         quarter % 4,
                                         &mut sums,
@@ -61,9 +53,7 @@ pub(super) fn conv<X: QuantizedElement, F: Finish>(
                                 weights += tap_len;
                             }
                         }
-                        for (i, (element, sum)) in elements.iter_mut().zip(sums).enumerate() {
-                            *element = finish.output(sum, channel + i);
-                        }
+                        finish.store(sums, channel, at + channel, call.outputs - channel)?;
                     }
                 }
             }
@@ -75,7 +65,15 @@ pub(super) fn conv<X: QuantizedElement, F: Finish>(
 
 /// Adds the products of all channels of one input pixel with the weights, `[channel / 4][16][4]`,
 /// of the output channels `4 * quarter` to `4 * quarter + 3` of a block.
-fn add_products<X: QuantizedElement>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i32; 4]) {
+fn add_products(x: QuantizedSlice<'_>, weights: &[i8], quarter: usize, sums: &mut [i32; 4]) {
+    match x {
+        QuantizedSlice::I8(x) => add_elements(x, weights, quarter, sums),
+        QuantizedSlice::U8(x) => add_elements(x, weights, quarter, sums),
+        QuantizedSlice::I16(x) => add_elements(x, weights, quarter, sums),
+    }
+}
+
+fn add_elements<X: QuantizedElement>(x: &[X], weights: &[i8], quarter: usize, sums: &mut [i32; 4]) {
     let (fours, rest) = x.as_chunks::<4>();
     let quarters = weights.as_chunks::<16>().0;
     let mut groups = quarters.as_chunks::<4>().0.iter();

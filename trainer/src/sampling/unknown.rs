@@ -1,4 +1,4 @@
-//! A class that a generator does not have.
+//! A class or a direction that a generator does not have.
 
 use thiserror::Error;
 
@@ -38,4 +38,17 @@ impl UnknownClass {
             names.len() - 1
         )
     }
+}
+
+/// A direction that could not be found, in words.
+pub(super) fn unknown_direction(asked: &str, names: &[String]) -> String {
+    let meant = nearest(asked, names.iter().map(String::as_str));
+    let meant = meant.map_or(String::new(), |meant| {
+        format!("; did you mean \"{meant}\"?")
+    });
+    format!(
+        "there is no direction \"{asked}\": the model has {}, or a number from 1 to {}{meant}",
+        listed(names),
+        names.len()
+    )
 }
