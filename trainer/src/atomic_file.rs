@@ -26,6 +26,23 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The bytes of a regular file: reading a pipe or a device would wait, or never end.
+///
+/// # Errors
+/// As reading; [`io::ErrorKind::InvalidInput`] where something else has the name.
+pub(crate) fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    if fs::metadata(path)?.is_file() {
+        fs::read(path)
+    } else {
+        Err(not_regular())
+    }
+}
+
+/// That something is no file of data.
+pub(crate) fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
+}
+
 /// The sub-folders of `folder`, sorted by name.
 pub(crate) fn folders(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -125,6 +142,21 @@ impl Drop for TestFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_are_read() {
+        let folder = TestFolder::new();
+        let pipe = folder.0.join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        // Reading it would wait for a writer.
+        for path in [&pipe, &folder.0] {
+            let error = read_regular(path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
+        }
+        assert_eq!(read_regular(&folder.write("a", b"b")).unwrap(), b"b");
+    }
 
     #[test]
     fn hashes_are_sha_256_in_hexadecimal() {

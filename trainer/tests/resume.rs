@@ -248,25 +248,59 @@ fn other_data_are_refused_and_a_relative_path_is_found_from_anywhere() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_leaves_a_checkpoint_and_the_exit_status_130() {
+fn a_signal_leaves_a_checkpoint_and_its_exit_status_unless_it_is_ignored() {
     let folder = scratch("resume-signal");
-    let (source, out) = (data(&folder), folder.join("out"));
-    let mut child = begin("vae-dense", 1_000_000, &source, &out)
-        .spawn()
-        .unwrap();
-    let steps = || {
-        let all = only_run(&out).map(|run| fs::read_dir(run.join("checkpoints")));
-        all.and_then(Result::ok).map_or(0, Iterator::count)
-    };
-    while steps() == 0 {
-        assert!(child.try_wait().unwrap().is_none());
-        std::thread::sleep(Duration::from_millis(20));
+    let source = data(&folder);
+    for (ignored, signal, status) in [
+        (None, "INT", 130),
+        (None, "TERM", 143),
+        (None, "HUP", 129),
+        (Some("HUP"), "TERM", 143),
+    ] {
+        let out = folder.join(format!("out-{signal}-{}", ignored.is_some()));
+        let mut command = begin("vae-dense", 1_000_000, &source, &out);
+        if ignored.is_some() {
+            let mut under = Command::new("nohup");
+            under.arg(command.get_program()).args(command.get_args());
+            under.stdin(Stdio::null()).stdout(Stdio::null());
+            command = under;
+        }
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let last = || {
+            let all = only_run(&out).and_then(|run| fs::read_dir(run.join("checkpoints")).ok());
+            let names = all.into_iter().flatten().flatten();
+            let steps = names.filter_map(|e| e.file_name().to_str()?.parse::<u64>().ok());
+            steps.max().unwrap_or(0)
+        };
+        let pid = child.id().to_string();
+        let mut wait_beyond = |step| {
+            while last() <= step {
+                assert!(
+                    child.try_wait().unwrap().is_none(),
+                    "{signal} after {ignored:?}"
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        wait_beyond(0);
+        let send = |signal: &str| {
+            let sent = Command::new("kill")
+                .arg(format!("-{signal}"))
+                .arg(&pid)
+                .status();
+            assert!(sent.unwrap().success());
+        };
+        if let Some(ignored) = ignored {
+            send(ignored);
+            // It would have stopped at the next checkpoint.
+            let at = last();
+            wait_beyond(at + 2);
+        }
+        send(signal);
+        assert_eq!(child.wait().unwrap().code(), Some(status));
+        let log = fs::read_to_string(only_run(&out).unwrap().join("log.txt")).unwrap();
+        assert!(log.contains("Stopped at step"), "{log}");
     }
-    let pid = child.id().to_string();
-    Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let log = fs::read_to_string(only_run(&out).unwrap().join("log.txt")).unwrap();
-    assert!(log.contains("Stopped at step"), "{log}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn a_sweep_that_is_stopped_and_killed_ends_with_the_table_of_a_calm_one() {
     wait_for("checkpoint of trial 0", || has_checkpoint(&rough, 0));
     let pid = child.id().to_string();
     Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(child.wait().unwrap().code(), Some(143));
     let log = rough.join("sweeps/tiny/runs/00000/00001-glyphs-vae-dense/log.txt");
     let log = fs::read_to_string(log).unwrap();
     assert!(

@@ -26,7 +26,7 @@ mod verify;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use stopped::{INTERRUPTED, Stopped};
+use stopped::Stopped;
 
 /// Train small GANs and VAEs, export their generators as ONNX, sample them.
 #[derive(Debug, Parser)]
@@ -107,7 +107,7 @@ pub fn main() -> std::process::ExitCode {
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(e) if e.is::<Stopped>() => std::process::ExitCode::from(INTERRUPTED),
+        Err(e) if e.is::<Stopped>() => std::process::ExitCode::from(Stopped::status()),
         Err(e) => {
             log::error!("error: {e}");
             std::process::ExitCode::FAILURE

@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::export::{self, ExportArgs};
 use super::sample::{self, SampleArgs};
-use super::train::{on_device, read_data, report, stop_on_signal, summary};
+use super::stopped::stop_on_signal;
+use super::train::{on_device, read_data, report, summary};
 use crate::config::{Overrides, Source, resolve};
 use crate::device::DeviceChoice;
 use crate::training::{self, Ending, TrainOptions};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 
-use super::stopped::{Stopped, stopped};
+use super::stopped::{Stopped, stop_on_signal, stopped};
 use crate::device::{self, DeviceChoice};
 use crate::sweep::launcher::{Job, Launcher, Local, Slurm, WorkerResult};
 use crate::sweep::trial::best;
@@ -127,7 +127,7 @@ pub(crate) fn run(args: &SweepArgs) -> CliResult {
     }
     note_rungs(&sweep.spec);
     let mut launcher = launcher(args, &sweep, gpus)?;
-    let stop = super::train::stop_on_signal();
+    let stop = stop_on_signal();
     let ending = crate::sweep::run(&mut sweep, launcher.as_mut(), &stop, &mut tell)?;
     report::write(&sweep)?;
     finish(args, &sweep, ending)

@@ -1,7 +1,6 @@
 //! `dreamlet train PRESET|--config FILE|--resume RUN`
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use burn::tensor::Device;
@@ -9,12 +8,12 @@ use clap::Args;
 
 use super::budget::fit;
 use super::choose::choose;
-use super::stopped::{INTERRUPTED, stopped};
+use super::stopped::{stop_on_signal, stopped};
 use crate::benchmark::training::steps;
 use crate::config::{Config, Overrides, Source, is_given, resolve, with_limits};
 use crate::data::{Bar, DataSpec, Dataset, LoadOptions, load, survey};
 use crate::device::{self, DeviceChoice};
-use crate::training::{self, Ending, StopFlag, TrainError, TrainOptions, TrainOutcome};
+use crate::training::{self, Ending, TrainError, TrainOptions, TrainOutcome};
 use dreamlet_compiler::Budget;
 use dreamlet_compiler::cli::{CliResult, print};
 
@@ -353,24 +352,6 @@ pub(crate) fn read_data(
         data.width
     );
     Ok(data)
-}
-
-/// A flag that Ctrl-C or a polite kill sets; a second Ctrl-C ends the program at once.
-pub(crate) fn stop_on_signal() -> StopFlag {
-    let stop = StopFlag::default();
-    let flag = stop.clone();
-    let set = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        log::info!(
-            "\nstopping after this step and a checkpoint; press Ctrl-C again to stop at once"
-        );
-    });
-    if let Err(e) = set {
-        log::warn!("Ctrl-C will end the program without a checkpoint: {e}");
-    }
-    stop
 }
 
 /// How far a run came.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ReportError;
 use super::log::Log;
+use crate::atomic_file::read_regular;
 use crate::config::Config;
 use crate::training::checkpoint::{self, State};
 use crate::training::run::read_config;
@@ -123,7 +124,7 @@ fn name_of(path: &Path) -> String {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|e| match e.kind() {
+    read_regular(path).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => format!("The run has no {}.", name_of(path)),
         _ => format!("{} cannot be read: {e}.", name_of(path)),
     })

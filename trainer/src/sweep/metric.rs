@@ -1,6 +1,5 @@
 //! The metric of a run at a step, from the files that training leaves behind.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use serde_json::Value;
 
 use super::error::SweepError;
 use super::spec::Metric;
+use crate::atomic_file::read_regular;
 use crate::training::checkpoint;
 
 /// The files that hold metrics, one JSON object with a `step` a line; the first that has the field
@@ -65,12 +65,13 @@ fn fields(run: &Path) -> Result<Vec<String>, SweepError> {
     Ok(names)
 }
 
-/// The lines of a file that are JSON; one that a kill cut short is not. None when there is no such
+/// The lines of a file that are JSON; one that is damaged or was cut short is not. None when there is no such
 /// file.
 fn lines(path: &Path) -> Result<Vec<Value>, SweepError> {
-    match fs::read_to_string(path) {
+    match read_regular(path) {
         Ok(text) => {
-            let lines = text.lines().map(serde_json::from_str);
+            let lines = text.split(|byte| *byte == b'\n');
+            let lines = lines.map(serde_json::from_slice);
             Ok(lines.filter_map(Result::ok).collect())
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

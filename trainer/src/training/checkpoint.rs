@@ -1,4 +1,5 @@
-//! Checkpoints: one folder each, whole or not there, every file's SHA-256 in its `state.json`.
+//! Checkpoints: one folder each, whole or not there. Every file's SHA-256 is in `state.json`, and
+//! that of `state.json` in `state.sha256`, as `sha256sum -c` reads it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,9 @@ use std::path::{Path, PathBuf};
 use super::error::TrainError;
 use super::learner::Learner;
 pub(crate) use super::state::{Best, FORMAT, State};
-use crate::atomic_file::{folders, rename_synced, sha256, sync_folder, write_atomic, write_synced};
+use crate::atomic_file::{
+    folders, read_regular, rename_synced, sha256, sync_folder, write_atomic, write_synced,
+};
 
 /// A checkpoint that is whole: its folder, and where it stands.
 pub(crate) type Whole = (PathBuf, State);
@@ -14,6 +17,15 @@ pub(crate) type Whole = (PathBuf, State);
 /// The folder of the checkpoint at `step`.
 pub(crate) fn folder(run: &Path, step: u64) -> PathBuf {
     run.join("checkpoints").join(format!("{step:08}"))
+}
+
+const STATE: &str = "state.json";
+
+/// SHA-256 of [`STATE`].
+const SEAL: &str = "state.sha256";
+
+fn seal(state: &[u8]) -> String {
+    format!("{}  {STATE}\n", sha256(state))
 }
 
 fn file_name(part: &str) -> String {
@@ -59,6 +71,7 @@ fn write(
     let _ = fs::remove_dir_all(temporary);
     fs::create_dir_all(temporary).map_err(TrainError::file(temporary, doing))?;
     state.format = FORMAT;
+    state.sealed = true;
     state.files.clear();
     for (name, bytes) in parts {
         let path = temporary.join(file_name(name));
@@ -66,8 +79,11 @@ fn write(
         state.files.insert(file_name(name), sha256(&bytes));
     }
     let json = serde_json::to_vec_pretty(&state).map_err(|e| wrong(e.to_string()))?;
-    let path = temporary.join("state.json");
-    write_synced(&path, &json).map_err(TrainError::file(&path, doing))?;
+    let seal = seal(&json);
+    for (name, bytes) in [(STATE, &json[..]), (SEAL, seal.as_bytes())] {
+        let path = temporary.join(name);
+        write_synced(&path, bytes).map_err(TrainError::file(&path, doing))?;
+    }
     sync_folder(temporary).map_err(TrainError::file(temporary, doing))?;
     if target.exists() {
         // A resumed run comes by here again with the same bytes, or a damaged folder stands in the
@@ -130,7 +146,7 @@ fn write_best(run: &Path, best: Option<&Best>) -> Result<(), TrainError> {
 
 /// The best checkpoint so far, when one has a score.
 pub(crate) fn best(run: &Path) -> Option<Best> {
-    let bytes = fs::read(run.join("checkpoints/best.json")).ok()?;
+    let bytes = read_regular(&run.join("checkpoints/best.json")).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
@@ -163,14 +179,33 @@ pub(crate) fn steps(run: &Path) -> Vec<u64> {
 /// [`TrainError::Checkpoint`] names the file that is missing or damaged.
 pub(crate) fn read_state(checkpoint: &Path) -> Result<State, TrainError> {
     let wrong = TrainError::checkpoint(checkpoint);
-    let bytes =
-        fs::read(checkpoint.join("state.json")).map_err(|e| wrong(format!("state.json: {e}")))?;
-    let state: State =
-        serde_json::from_slice(&bytes).map_err(|e| wrong(format!("state.json: {e}")))?;
+    let of_state = |reason: String| wrong(format!("{STATE}: {reason}"));
+    let bytes = read_regular(&checkpoint.join(STATE)).map_err(|e| of_state(e.to_string()))?;
+    let state: State = serde_json::from_slice(&bytes).map_err(|e| of_state(e.to_string()))?;
     if state.format != FORMAT {
         let format = state.format;
         return Err(wrong(format!(
             "it has format {format}, this program reads {FORMAT}"
+        )));
+    }
+    let kept = checkpoint.join(SEAL);
+    if state.sealed || kept.exists() {
+        let kept = read_regular(&kept).map_err(|e| wrong(format!("{SEAL}: {e}")))?;
+        if kept != seal(&bytes).as_bytes() {
+            let found = sha256(&bytes);
+            return Err(of_state(format!(
+                "its SHA-256 is {found}, {SEAL} says another"
+            )));
+        }
+    }
+    state.check().map_err(of_state)?;
+    let path = checkpoint.canonicalize();
+    let path = path.as_deref().unwrap_or(checkpoint);
+    let run = path.ancestors().nth(2).unwrap_or(path);
+    if folder(run, state.step) != path {
+        let step = state.step;
+        return Err(of_state(format!(
+            "it is of step {step}, which is not its folder's name"
         )));
     }
     for name in state.files.keys() {
@@ -184,7 +219,7 @@ fn read_file(checkpoint: &Path, state: &State, name: &str) -> Result<Vec<u8>, St
         .files
         .get(name)
         .ok_or_else(|| format!("state.json does not list {name}"))?;
-    let bytes = fs::read(checkpoint.join(name)).map_err(|e| format!("{name}: {e}"))?;
+    let bytes = read_regular(&checkpoint.join(name)).map_err(|e| format!("{name}: {e}"))?;
     let found = sha256(&bytes);
     if found == *expected {
         Ok(bytes)
@@ -223,11 +258,24 @@ pub(crate) fn load(
 /// # Errors
 /// [`TrainError::NoWholeCheckpoint`] when there are some and all are damaged.
 pub(crate) fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
+    let (newest, damaged) = newest_that(run, |_, _| Ok(()))?;
+    Ok((newest.map(|(whole, ())| whole), damaged))
+}
+
+/// The newest whole checkpoint that `open` can use, with what `open` made of it.
+///
+/// # Errors
+/// As [`newest`].
+pub(crate) fn newest_that<T>(
+    run: &Path,
+    open: impl Fn(&Path, &State) -> Result<T, TrainError>,
+) -> Result<(Option<(Whole, T)>, Vec<String>), TrainError> {
     let mut damaged = Vec::new();
     for step in steps(run).into_iter().rev() {
         let path = folder(run, step);
-        match read_state(&path) {
-            Ok(state) => return Ok((Some((path, state)), damaged)),
+        let opened = read_state(&path).and_then(|state| Ok((open(&path, &state)?, state)));
+        match opened {
+            Ok((opened, state)) => return Ok((Some(((path, state), opened)), damaged)),
             Err(e) => damaged.push(e.to_string()),
         }
     }
@@ -251,14 +299,19 @@ pub(crate) fn newer_checkpoint(run: &Path, file: &Path) -> Option<PathBuf> {
 
 /// Before a run goes on: names damaged checkpoints so that they are no longer taken for
 /// checkpoints, removes what a process that was killed left half written, and lets `best.json` name
-/// the best of the whole ones. Returns a line about each change.
-pub(super) fn tidy(run: &Path) -> Result<Vec<String>, TrainError> {
+/// the best of the whole ones. A checkpoint is whole if `usable` finds so, too. Returns a line about
+/// each change.
+pub(super) fn tidy(
+    run: &Path,
+    usable: impl Fn(&Path, &State) -> Result<(), TrainError>,
+) -> Result<Vec<String>, TrainError> {
     let all = run.join("checkpoints");
     let mut lines = Vec::new();
     let mut found = None;
     for step in steps(run) {
         let path = folder(run, step);
-        match read_state(&path) {
+        let state = read_state(&path).and_then(|state| usable(&path, &state).map(|()| state));
+        match state {
             Ok(state) => found = better(found, &state),
             Err(e) => {
                 let aside = aside(&path, step);

@@ -62,7 +62,7 @@ fn the_largest_score_is_the_best_where_larger_is_better() {
     assert_eq!(steps(&run.0), [2, 4]);
     assert_eq!(best(&run.0).unwrap().step, 2);
     fs::remove_file(run.0.join("checkpoints/best.json")).unwrap();
-    tidy(&run.0).unwrap();
+    tidy(&run.0, |_, _| Ok(())).unwrap();
     assert_eq!(best(&run.0).unwrap().step, 2);
 }
 
@@ -87,9 +87,11 @@ fn a_checkpoint_of_an_earlier_version_has_a_score_of_which_less_is_better() {
         let mut old: serde_json::Value = serde_json::from_str(&text).unwrap();
         let fields = old.as_object_mut().unwrap();
         fields.remove("larger_is_better").unwrap();
+        fields.remove("sealed").unwrap();
         fs::write(&path, old.to_string()).unwrap();
+        fs::remove_file(path.with_file_name(SEAL)).unwrap();
     }
-    assert_eq!(tidy(&run.0).unwrap(), [""; 0]);
+    assert_eq!(tidy(&run.0, |_, _| Ok(())).unwrap(), [""; 0]);
     assert_eq!(best(&run.0).unwrap().step, 1);
     save(&run.0, &learner, state(3, 1.0), 2).unwrap();
     assert_eq!(best(&run.0).unwrap().step, 3);
@@ -157,7 +159,7 @@ fn damaged_checkpoints_are_put_aside_and_never_count_as_the_newest() {
     damage(&run.0, 4);
     fs::create_dir(run.0.join("checkpoints/.00000005.tmp")).unwrap();
     let left: PathBuf = run.write("checkpoints/.best.json.1-1.tmp", b"{");
-    let lines = tidy(&run.0).unwrap();
+    let lines = tidy(&run.0, |_, _| Ok(())).unwrap();
     assert!(!left.exists());
     assert!(lines[0].contains("damaged-00000003"), "{lines:?}");
     assert!(lines[2].contains("that of step 2"), "{lines:?}");
@@ -170,9 +172,9 @@ fn damaged_checkpoints_are_put_aside_and_never_count_as_the_newest() {
     save(&run.0, &learner, state(3, 2.5), 2).unwrap();
     assert_eq!(steps(&run.0), [2, 3]);
     damage(&run.0, 3);
-    tidy(&run.0).unwrap();
+    tidy(&run.0, |_, _| Ok(())).unwrap();
     assert!(names(&run.0).contains(&"damaged-00000003-2".to_owned()));
-    assert_eq!(tidy(&run.0).unwrap(), [""; 0]);
+    assert_eq!(tidy(&run.0, |_, _| Ok(())).unwrap(), [""; 0]);
 }
 
 #[test]
@@ -209,4 +211,101 @@ fn a_best_checkpoint_that_is_damaged_is_refused_with_what_to_do() {
         assert!(message.contains(part), "{message}");
     }
     assert_eq!(Saved::open(&run.0, Which::default()).unwrap().state.step, 2);
+}
+
+/// Writes another `state.json` as if it were right: without a seal, as earlier versions did, or
+/// with one.
+fn rewrite(run: &Path, step: u64, sealed: bool, change: impl Fn(&mut State)) {
+    let checkpoint = folder(run, step);
+    let bytes = fs::read(checkpoint.join(STATE)).unwrap();
+    let mut state: State = serde_json::from_slice(&bytes).unwrap();
+    state.sealed = sealed;
+    change(&mut state);
+    let bytes = serde_json::to_vec(&state).unwrap();
+    fs::write(checkpoint.join(STATE), &bytes).unwrap();
+    if sealed {
+        fs::write(checkpoint.join(SEAL), seal(&bytes)).unwrap();
+    } else {
+        let _ = fs::remove_file(checkpoint.join(SEAL));
+    }
+}
+
+#[test]
+fn every_byte_of_a_state_is_covered_and_it_must_agree_with_its_folder() {
+    let (run, _) = run(&[1.0, 2.0], 2);
+    let checkpoint = folder(&run.0, 2);
+    let whole = fs::read(checkpoint.join(STATE)).unwrap();
+    for at in (0..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(checkpoint.join(STATE), bytes).unwrap();
+        assert_eq!(newest(&run.0).unwrap().0.unwrap().1.step, 1, "byte {at}");
+    }
+    fs::write(checkpoint.join(STATE), &whole).unwrap();
+    assert_eq!(newest(&run.0).unwrap().0.unwrap().1.step, 2);
+    fs::remove_file(checkpoint.join(SEAL)).unwrap();
+    let error = read_state(&checkpoint).unwrap_err().to_string();
+    assert!(error.contains("state.sha256"), "{error}");
+    // A checkpoint of an earlier version.
+    rewrite(&run.0, 2, false, |_| ());
+    assert_eq!(read_state(&checkpoint).unwrap().step, 2);
+    for sealed in [false, true] {
+        rewrite(&run.0, 2, sealed, |state| state.step = 1);
+        let error = read_state(&checkpoint).unwrap_err().to_string();
+        assert!(error.contains("it is of step 1"), "{error}");
+        rewrite(&run.0, 2, sealed, |state| state.step = 2);
+    }
+}
+
+#[test]
+fn numbers_that_no_run_has_are_refused_with_their_bounds() {
+    let (run, _) = run(&[1.0], 1);
+    type Change = fn(&mut State);
+    let changes: [(&str, Change); 7] = [
+        ("seconds is 1e308", |state| state.seconds = 1e308),
+        ("seconds is -1.0, expected 0 to 320000000000.0", |state| {
+            state.seconds = -1.0
+        }),
+        ("augment is 7.0, expected 0 to 1.0", |state| {
+            state.augment = 7.0
+        }),
+        ("images is 18446744073709551615", |state| {
+            state.images = u64::MAX
+        }),
+        ("position is", |state| state.position = u64::MAX),
+        ("lost is 2, expected 0 to 1", |state| state.lost = 2),
+        ("stale is", |state| state.stale = u64::MAX),
+    ];
+    for (expected, change) in changes {
+        rewrite(&run.0, 1, true, |_| ());
+        rewrite(&run.0, 1, true, change);
+        let error = newest(&run.0).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        let calm: Change = |state| {
+            *state = State {
+                files: std::mem::take(&mut state.files),
+                format: FORMAT,
+                sealed: true,
+                step: 1,
+                ..State::default()
+            };
+        };
+        rewrite(&run.0, 1, true, calm);
+    }
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_loaded_is_passed_over() {
+    let (run, _) = run(&[1.0, 2.0], 2);
+    let newest = folder(&run.0, 2);
+    // Its hashes are right, and its nets are others'.
+    let bytes = b"no record";
+    fs::write(newest.join("generator.bpk"), bytes).unwrap();
+    rewrite(&run.0, 2, true, |state| {
+        state
+            .files
+            .insert("generator.bpk".to_owned(), sha256(bytes));
+    });
+    let saved = Saved::open(&run.0, Which::default()).unwrap();
+    assert_eq!(saved.state.step, 1);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::TrainError;
-use crate::atomic_file::{folders, write_atomic};
+use crate::atomic_file::{folders, not_regular, read_regular, write_atomic};
 use crate::config::Config;
 
 /// An open run folder; no other process can train in it meanwhile.
@@ -49,10 +49,6 @@ impl RunFolder {
                 Err(e) => return Err(TrainError::file(&path, "making the run folder")(e)),
             }
         };
-        for folder in ["checkpoints", "samples", "export"] {
-            let folder = path.join(folder);
-            fs::create_dir(&folder).map_err(TrainError::file(&folder, "making"))?;
-        }
         write_config(&path, config)?;
         Self::open(&path)
     }
@@ -70,6 +66,10 @@ impl RunFolder {
             }
             // A file system without locks: go on without.
             Err(fs::TryLockError::Error(_)) => {}
+        }
+        for folder in ["checkpoints", "samples", "export"] {
+            let folder = path.join(folder);
+            fs::create_dir_all(&folder).map_err(TrainError::file(&folder, "making"))?;
         }
         Ok(Self {
             path: path.to_owned(),
@@ -129,7 +129,10 @@ impl RunFolder {
 /// Opens a file to add to its end, a new one where there is none.
 fn append(file: &Path) -> Result<File, TrainError> {
     let mut options = OpenOptions::new();
-    let opened = options.create(true).append(true).open(file);
+    let opened = match fs::metadata(file) {
+        Ok(there) if !there.is_file() => Err(not_regular()),
+        _ => options.create(true).append(true).open(file),
+    };
     opened.map_err(TrainError::file(file, "opening"))
 }
 
@@ -160,19 +163,22 @@ fn utc(seconds: u64) -> String {
     )
 }
 
+/// A damaged line goes too, and no other.
 fn rewind(path: &Path, step: u64) -> Result<(), TrainError> {
-    let text = fs::read_to_string(path).map_err(TrainError::file(path, "reading"))?;
-    let kept: String = text
-        .lines()
+    let text = read_regular(path).map_err(TrainError::file(path, "reading"))?;
+    let kept: Vec<u8> = text
+        .split(|byte| *byte == b'\n')
         .filter(|line| {
-            serde_json::from_str::<serde_json::Value>(line)
+            serde_json::from_slice::<serde_json::Value>(line)
                 .ok()
                 .and_then(|v| v.get("step")?.as_u64())
                 .is_some_and(|s| s <= step)
         })
-        .flat_map(|line| [line, "\n"])
+        .flat_map(|line| [line, b"\n"])
+        .flatten()
+        .copied()
         .collect();
-    write_atomic(path, kept.as_bytes()).map_err(TrainError::file(path, "writing"))
+    write_atomic(path, &kept).map_err(TrainError::file(path, "writing"))
 }
 
 /// The resolved configuration of a run.
@@ -181,7 +187,10 @@ fn rewind(path: &Path, step: u64) -> Result<(), TrainError> {
 /// [`TrainError::NotARun`] when there is no `config.toml`, or what is wrong in it.
 pub(crate) fn read_config(path: &Path) -> Result<Config, TrainError> {
     let file = path.join("config.toml");
-    let text = fs::read_to_string(&file).map_err(|e| TrainError::NotARun {
+    let text = read_regular(&file).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+    });
+    let text = text.map_err(|e| TrainError::NotARun {
         path: path.to_owned(),
         missing: format!("config.toml: {e}"),
     })?;

@@ -46,51 +46,48 @@ impl Saved {
             path: path.to_owned(),
             missing: missing.to_owned(),
         };
-        let (run, checkpoint, state) = if path.join("state.json").is_file() {
+        let (run, of_run) = if path.join("state.json").is_file() {
             let run = path.ancestors().nth(2);
             let run = run.filter(|run| run.join("config.toml").is_file());
             let lost =
                 "the checkpoint does not lie in RUN/checkpoints, where RUN has a config.toml";
-            let run = run.ok_or_else(|| missing(lost))?.to_owned();
-            (run, path.to_owned(), checkpoint::read_state(path)?)
+            (run.ok_or_else(|| missing(lost))?, false)
         } else {
-            read_config(path)?;
-            let (folder, state) = if which.best {
-                let best = checkpoint::best(path)
-                    .ok_or_else(|| missing("it has no scored checkpoint yet"))?;
-                let folder = checkpoint::folder(path, best.step);
-                let state =
-                    checkpoint::read_state(&folder).map_err(|e| TrainError::BestCheckpoint {
-                        run: path.to_owned(),
-                        step: best.step,
-                        message: e.to_string(),
-                    })?;
-                (folder, state)
-            } else {
-                let (newest, damaged) = checkpoint::newest(path)?;
-                for message in damaged {
-                    log::info!("skipped: {message}");
-                }
-                let none = "it has no checkpoint yet; train it further with --resume";
-                newest.ok_or_else(|| missing(none))?
-            };
-            (path.to_owned(), folder, state)
+            (path, true)
         };
-        let config = read_config(&run)?;
+        let config = read_config(run)?;
         if which.first_stage && config.second_hidden().is_none() {
-            return Err(TrainError::NoSecondStage { path: run });
+            let path = run.to_owned();
+            return Err(TrainError::NoSecondStage { path });
         }
-        let with_ema = !which.raw && state.files.contains_key("average.bpk");
-        let part = if with_ema { "average" } else { "generator" };
-        let bytes = checkpoint::read_part(&checkpoint, &state, part)?;
-        let empty = Generator::new(&config, &Device::flex());
-        let mut generator =
-            load_module(empty, bytes).map_err(TrainError::checkpoint(&checkpoint))?;
-        if which.first_stage {
-            generator = generator.first_stage();
-        }
+        let open = |folder: &Path, state: &State| generator(&config, which, folder, state);
+        let opened = |folder: &Path| -> Result<_, TrainError> {
+            let state = checkpoint::read_state(folder)?;
+            let generator = open(folder, &state)?;
+            Ok(((folder.to_owned(), state), generator))
+        };
+        let ((checkpoint, state), generator) = if !of_run {
+            opened(path)?
+        } else if which.best {
+            let best = checkpoint::best(run);
+            let step = best
+                .ok_or_else(|| missing("it has no scored checkpoint yet"))?
+                .step;
+            opened(&checkpoint::folder(run, step)).map_err(|e| TrainError::BestCheckpoint {
+                run: run.to_owned(),
+                step,
+                message: e.to_string(),
+            })?
+        } else {
+            let (newest, damaged) = checkpoint::newest_that(run, open)?;
+            for message in damaged {
+                log::info!("skipped: {message}");
+            }
+            let none = "it has no checkpoint yet; train it further with --resume";
+            newest.ok_or_else(|| missing(none))?
+        };
         Ok(Self {
-            run,
+            run: run.to_owned(),
             config,
             state,
             generator,
@@ -145,4 +142,22 @@ impl Saved {
         let images = self.generator.forward(latents, classes).into_data();
         images.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))
     }
+}
+
+/// The generator that is meant of a checkpoint.
+fn generator(
+    config: &Config,
+    which: Which,
+    checkpoint: &Path,
+    state: &State,
+) -> Result<Generator, TrainError> {
+    let with_ema = !which.raw && state.files.contains_key("average.bpk");
+    let part = if with_ema { "average" } else { "generator" };
+    let bytes = checkpoint::read_part(checkpoint, state, part)?;
+    let empty = Generator::new(config, &Device::flex());
+    let generator = load_module(empty, bytes).map_err(TrainError::checkpoint(checkpoint))?;
+    Ok(match which.first_stage {
+        true => generator.first_stage(),
+        false => generator,
+    })
 }

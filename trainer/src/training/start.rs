@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use burn::tensor::Device;
+
 use super::checkpoint;
 use super::equality::Equality;
 use super::error::TrainError;
+use super::learner::Learner;
 use super::run::{RunFolder, environment, read_config, write_config};
 use super::same_data::difference;
 use super::sample_sheets;
@@ -152,7 +155,9 @@ pub(crate) fn resume(
     let device = options.device.open()?;
     let former = read_config(path)?;
     let mut run = RunFolder::open(path)?;
-    let (newest, _) = checkpoint::newest(path)?;
+    let usable = |folder: &Path, state: &State| usable(config, data, folder, state);
+    let (newest, _) = checkpoint::newest_that(path, usable)?;
+    let newest = newest.map(|(whole, ())| whole);
     let mark = DataMark::of(data);
     if let Some((_, state)) = &newest
         && let Some(difference) = difference(state, &mark, data)
@@ -172,7 +177,7 @@ pub(crate) fn resume(
         }
     };
     // Only from here on is anything of the run changed.
-    for line in checkpoint::tidy(path)? {
+    for line in checkpoint::tidy(path, usable)? {
         run.log(&line);
         log::info!("{line}");
     }
@@ -210,6 +215,24 @@ pub(crate) fn resume(
         session.load(newest)?;
     }
     on(&device, session)
+}
+
+/// Whether a run of `config` on `data` can go on with a checkpoint.
+fn usable(config: &Config, data: &Dataset, folder: &Path, state: &State) -> Result<(), TrainError> {
+    let (position, images) = (state.position, data.train.len() as u64);
+    // Other data are an error of their own, which does not say that the checkpoint is damaged.
+    let same = state
+        .data
+        .as_ref()
+        .is_none_or(|mark| mark.train as u64 == images);
+    if same && position > images {
+        let reason = format!("position is {position}, expected 0 to {images}, the training images");
+        return Err(TrainError::checkpoint(folder)(reason));
+    }
+    match Learner::new(config, &Device::flex().autodiff()) {
+        Some(mut learner) => checkpoint::load(folder, state, &mut learner),
+        None => Ok(()),
+    }
 }
 
 /// The limits that there are, in words.

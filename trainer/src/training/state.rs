@@ -51,11 +51,53 @@ pub struct State {
     /// The data set; checkpoints of earlier versions lack it.
     #[serde(default)]
     pub data: Option<DataMark>,
+    /// Whether `state.sha256` lies beside it; checkpoints of earlier versions have none.
+    #[serde(default)]
+    pub sealed: bool,
     /// SHA-256 of each file of the checkpoint.
     pub files: BTreeMap<String, String>,
 }
 
+/// Most steps and images of a run: numbers up to here are exact as f64, too.
+const MOST: u64 = 1 << 53;
+
+/// Most seconds of a run, ten thousand years.
+const MOST_SECONDS: f64 = 3.2e11;
+
 impl State {
+    /// Whether every number is one that a run can have.
+    ///
+    /// # Errors
+    /// Names the first that is not, with its bounds.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let counts = [
+            ("step", self.step, MOST),
+            ("epoch", self.epoch, MOST),
+            ("position", self.position, MOST),
+            ("images", self.images, MOST),
+            ("stale", self.stale, MOST),
+            ("rollbacks", self.rollbacks, self.step),
+            ("lost", self.lost, self.step),
+        ];
+        let wrong = counts.iter().find(|(_, found, most)| found > most);
+        if let Some((name, found, most)) = wrong {
+            return Err(format!("{name} is {found}, expected 0 to {most}"));
+        }
+        let numbers = [
+            ("seconds", self.seconds, MOST_SECONDS),
+            ("augment", self.augment, 1.0),
+        ];
+        let wrong = numbers
+            .iter()
+            .find(|(_, found, most)| !(0.0..=*most).contains(found));
+        match wrong {
+            Some((name, found, most)) => {
+                Err(format!("{name} is {found:?}, expected 0 to {most:?}"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Steps that the nets have been trained for: fewer than the run's where it went back to
     /// earlier nets.
     pub(super) fn age(&self) -> u64 {

@@ -191,11 +191,14 @@ fn a_damaged_discriminator_leaves_the_other_sections() {
     let folder = TestFolder::new();
     let run = trained(&folder, "seed-gan", &["model.hidden=[16]"]);
     let state = run.join("checkpoints/00000008/state.json");
-    // The file is gone and the state no longer names it: a checkpoint by another program.
+    // The file is gone and the state no longer names it: a checkpoint by another program, without
+    // a seal.
     let json = std::fs::read(&state).unwrap();
     let mut value: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let files = value["files"].as_object_mut().unwrap();
     files.remove("discriminator.bpk");
+    value["sealed"] = false.into();
+    std::fs::remove_file(state.with_file_name("state.sha256")).unwrap();
     std::fs::write(&state, value.to_string()).unwrap();
     let html = page(&run, Ok(&data()));
     assert!(html.contains("The checkpoint has no discriminator to ask"));

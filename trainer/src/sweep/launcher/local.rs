@@ -181,13 +181,13 @@ fn is_locked(out: &Path) -> bool {
     held(out.join(LOCK)) || run_in(out).is_some_and(|run| held(run.join("run.lock")))
 }
 
-/// The exit status of a process that was asked to stop.
-const INTERRUPTED: i32 = 130;
+/// The exit statuses of a process that was asked to stop: 128 and the signal, of SIGHUP to SIGTERM.
+const INTERRUPTED: std::ops::RangeInclusive<i32> = 129..=143;
 
 fn exit_of(status: ExitStatus, log: &Path, from: u64) -> Exit {
     match status.code() {
         Some(0) => Exit::Well,
-        Some(code) if code != INTERRUPTED => Exit::Error(
+        Some(code) if !INTERRUPTED.contains(&code) => Exit::Error(
             last_words(log, from).unwrap_or_else(|| format!("it ended with status {code}")),
         ),
         Some(_) => Exit::Gone("it was asked to stop".to_owned()),
