@@ -9,6 +9,7 @@ mod const_array;
 mod directions;
 mod distill;
 mod eval;
+mod explore;
 mod export;
 mod find_directions;
 mod invert;
@@ -58,6 +59,8 @@ enum Verb {
     Directions(directions::DirectionsArgs),
     /// Find the latent of an image
     Invert(invert::InvertArgs),
+    /// Write one HTML page to explore a generator in a browser
+    Explore(explore::ExploreArgs),
     /// Write one HTML page about a run: curves, samples over time, latent space, metrics
     Report(report::ReportArgs),
     /// The whole path on the built-in data: train, export, verify, sample
@@ -95,6 +98,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Sample(args) => sample::run(&args),
         Verb::Directions(args) => directions::run(&args),
         Verb::Invert(args) => invert::run(&args),
+        Verb::Explore(args) => explore::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Quickstart(args) => quickstart::run(&args),
         Verb::Bench(args) => bench::run(&args),
