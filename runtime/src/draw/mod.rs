@@ -1,9 +1,10 @@
 //! Generated images as [`embedded_graphics`] drawables: no heap, any display, any colour type.
 //!
 //! [`Picture`] looks at the generator's output where it lies, as `f32` or as bytes, and converts
-//! each pixel to the display's colour when it is drawn: grey and RGB images onto one-bit, grey and
-//! RGB displays alike. It can be enlarged by a whole factor and dithered; [`Sheet`] arranges
-//! several in a grid. Each is drawn by one call of the display's `fill_contiguous`.
+//! each pixel to the display's colour when it is drawn: grey and RGB images onto one-bit, grey,
+//! RGB and e-paper displays alike. It can be enlarged by any factor, turned and dithered.
+//! [`Sheet`] arranges several in a grid. Both are drawn by one call of the display's
+//! `fill_contiguous`. [`Fitted`] is an image in the middle of a display.
 //!
 //! ```
 //! use dreamlet_runtime::draw::Picture;
@@ -19,25 +20,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod axis;
 mod clip;
-mod image;
+mod color_map;
+mod fitted;
+mod picture;
+mod runs;
 mod sheet;
+mod smooth;
 
-pub use image::Picture;
+pub use color_map::ColorMap;
+pub use fitted::{Fit, Fitted};
+pub use picture::{Picture, Rotation};
 pub use sheet::Sheet;
 
 /// Implements the three traits of a drawable image for a type with `extent()`, which gives columns
-/// and rows, and `color_at(x, y)`, which is asked for places inside only.
+/// and rows, `color_at(x, y)`, which is asked for places inside only, and `draw_part(target, part)`.
 macro_rules! impl_drawable {
     ($type:ident) => {
-        impl<C: PixelColor + From<Gray8> + From<Rgb888>> OriginDimensions for $type<'_, C> {
+        impl<C: PixelColor> OriginDimensions for $type<'_, C> {
             fn size(&self) -> Size {
                 let (width, height) = self.extent();
                 Size::new(width, height)
             }
         }
 
-        impl<C: PixelColor + From<Gray8> + From<Rgb888>> ImageDrawable for $type<'_, C> {
+        impl<C: PixelColor> ImageDrawable for $type<'_, C> {
             type Color = C;
 
             fn draw<D: DrawTarget<Color = C>>(&self, target: &mut D) -> Result<(), D::Error> {
@@ -51,15 +59,12 @@ macro_rules! impl_drawable {
             ) -> Result<(), D::Error> {
                 match $crate::draw::clip::clip(self.extent(), area) {
                     None => Ok(()),
-                    Some(part) => {
-                        let colors = part.pixels().map(|(x, y)| self.color_at(x, y));
-                        target.fill_contiguous(&part.target, colors)
-                    }
+                    Some(part) => self.draw_part(target, &part),
                 }
             }
         }
 
-        impl<C: PixelColor + From<Gray8> + From<Rgb888>> GetPixel for $type<'_, C> {
+        impl<C: PixelColor> GetPixel for $type<'_, C> {
             type Color = C;
 
             fn pixel(&self, point: Point) -> Option<C> {
@@ -72,5 +77,7 @@ macro_rules! impl_drawable {
 }
 use impl_drawable;
 
+#[cfg(test)]
+mod epaper_tests;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
 //! Several images in a grid.
 
 use embedded_graphics::image::{GetPixel, ImageDrawable};
-use embedded_graphics::pixelcolor::{Gray8, Rgb888};
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
+use super::clip::ClippedArea;
 use super::{Picture, impl_drawable};
 use crate::image::ImageError;
 
@@ -82,7 +82,7 @@ impl<'a, C: PixelColor> Sheet<'a, C> {
     }
 }
 
-impl<C: PixelColor + From<Gray8> + From<Rgb888>> Sheet<'_, C> {
+impl<C: PixelColor> Sheet<'_, C> {
     fn color_at(&self, x: u32, y: u32) -> C {
         // Cells have pixels wherever the sheet has any, so neither pitch is 0; one beyond `u32` has
         // one cell.
@@ -100,6 +100,15 @@ impl<C: PixelColor + From<Gray8> + From<Rgb888>> Sheet<'_, C> {
                 x < width && y < height
             })
             .map_or(self.background, |image| image.color_at(x, y))
+    }
+
+    fn draw_part<D: DrawTarget<Color = C>>(
+        &self,
+        target: &mut D,
+        part: &ClippedArea,
+    ) -> Result<(), D::Error> {
+        let colors = part.pixels().map(|(x, y)| self.color_at(x, y));
+        target.fill_contiguous(&part.target, colors)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use embedded_graphics::image::{GetPixel, Image, ImageDrawable, ImageDrawableExt};
 use embedded_graphics::mock_display::MockDisplay;
-use embedded_graphics::pixelcolor::{BinaryColor, Gray8, Rgb565, Rgb888};
+use embedded_graphics::pixelcolor::{BinaryColor, Gray8, Rgb565};
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
-use super::{Picture, Sheet};
+use super::{Fit, Picture, Rotation, Sheet};
 use crate::image::{Bayer, FloydSteinberg, ImageError, Levels, PixelRange, Shape};
 
 const GREY: Shape = Shape {
@@ -65,9 +65,7 @@ fn grey() -> Picture<'static, Gray8> {
     Picture::from_chw(&VALUES, GREY, PixelRange::UNIT).unwrap()
 }
 
-fn shown<C: PixelColor + From<Gray8> + From<Rgb888>>(
-    image: &impl ImageDrawable<Color = C>,
-) -> MockDisplay<C> {
+fn shown<C: PixelColor>(image: &impl ImageDrawable<Color = C>) -> MockDisplay<C> {
     let mut display = Counting::new();
     image.draw(&mut display).unwrap();
     assert_eq!(display.fills, 1);
@@ -184,6 +182,10 @@ fn scaling_draws_squares() {
     }
     assert_eq!(grey().scaled(0).map(|_| ()), Err(ImageError::Factor));
     assert_eq!(
+        grey().resized(Size::new(3, 0)).map(|_| ()),
+        Err(ImageError::Factor)
+    );
+    assert_eq!(
         grey().scaled(u32::MAX).map(|_| ()),
         Err(ImageError::TooLarge)
     );
@@ -299,4 +301,189 @@ fn a_slice_of_the_wrong_length_is_refused() {
     };
     let flat = Picture::<Gray8>::from_chw(&VALUES, GREY, range).map(|_| ());
     assert!(matches!(flat, Err(ImageError::Range { .. })));
+}
+
+/// Compares each pixel that `image` draws with what it says of single ones.
+fn same_as_single_pixels<C: PixelColor + core::fmt::Debug>(
+    image: &(impl ImageDrawable<Color = C> + GetPixel<Color = C>),
+) {
+    let display = shown(image);
+    for point in Rectangle::new(Point::zero(), image.size()).points() {
+        assert_eq!(display.get_pixel(point), image.pixel(point), "{point}");
+    }
+}
+
+#[test]
+fn every_size_draws_what_single_pixels_are() {
+    let bytes: [u8; 48] = core::array::from_fn(|i| (i * 37 % 256) as u8);
+    let shape = Shape::new(3, 2, 8).unwrap();
+    for (width, height) in [(1, 1), (3, 2), (8, 2), (13, 7), (64, 3), (5, 61)] {
+        let image = Picture::<Rgb565>::from_hwc(&bytes, shape).unwrap();
+        let image = image.resized(Size::new(width, height)).unwrap();
+        same_as_single_pixels(&image);
+        same_as_single_pixels(&image.smooth());
+        same_as_single_pixels(&image.rotated(Rotation::Deg90));
+        same_as_single_pixels(
+            &image
+                .colored(Gray8::from)
+                .dithered(Bayer::Four, Levels::ALL),
+        );
+        let few = Levels::new(4).unwrap();
+        same_as_single_pixels(&image.colored(Gray8::from).dithered(Bayer::Eight, few));
+        same_as_single_pixels(&image.smooth().dithered(Bayer::Eight, Levels::BINARY));
+    }
+}
+
+#[test]
+fn images_wider_than_what_is_kept_are_drawn_too() {
+    let bytes: [u8; 200] = core::array::from_fn(|i| i as u8);
+    let image = Picture::<Gray8>::from_hwc(&bytes, Shape::new(1, 1, 200).unwrap()).unwrap();
+    // MockDisplay has 64 columns: in four parts.
+    for x in (0..192).step_by(48) {
+        let mut display = MockDisplay::new();
+        let area = Rectangle::new(Point::new(x, 0), Size::new(64, 1));
+        image.draw_sub_image(&mut display, &area).unwrap();
+        for column in 0..area.size.width.min(200 - x as u32) as i32 {
+            let expected = Gray8::new((x + column) as u8);
+            assert_eq!(display.get_pixel(Point::new(column, 0)), Some(expected));
+        }
+    }
+    let tall = image
+        .rotated(Rotation::Deg90)
+        .resized(Size::new(2, 50))
+        .unwrap();
+    same_as_single_pixels(&tall);
+    let narrow = image.resized(Size::new(60, 2)).unwrap();
+    same_as_single_pixels(&narrow);
+}
+
+#[test]
+fn bilinear_goes_from_pixel_to_pixel_and_keeps_flat_images() {
+    let ramp = Picture::<Gray8>::from_hwc(&[0, 100, 200], Shape::new(1, 1, 3).unwrap());
+    let ramp = ramp.unwrap().resized(Size::new(6, 2)).unwrap().smooth();
+    let display = shown(&ramp);
+    for (x, expected) in [0, 25, 75, 125, 175, 200].into_iter().enumerate() {
+        let found = display.get_pixel(Point::new(x as i32, 1)).unwrap().luma();
+        assert!(found.abs_diff(expected) <= 1, "{found} at {x}");
+    }
+    let flat = Picture::<Gray8>::from_hwc(&[93; 12], Shape::new(1, 3, 4).unwrap());
+    let flat = flat.unwrap().resized(Size::new(31, 17)).unwrap().smooth();
+    let display = shown(&flat);
+    for point in Rectangle::new(Point::zero(), flat.size()).points() {
+        assert_eq!(display.get_pixel(point), Some(Gray8::new(93)));
+    }
+}
+
+#[test]
+fn a_turned_image_has_its_corners_where_they_belong() {
+    let bytes: [u8; 6] = core::array::from_fn(|i| i as u8);
+    let image = Picture::<Gray8>::from_hwc(&bytes, GREY)
+        .unwrap()
+        .scaled(2)
+        .unwrap();
+    // The upper left and upper right pixel of the display, of rows 0 1 2 and 3 4 5.
+    for (rotation, size, left, right) in [
+        (Rotation::Deg0, (6, 4), 0, 2),
+        (Rotation::Deg90, (4, 6), 3, 0),
+        (Rotation::Deg180, (6, 4), 5, 3),
+        (Rotation::Deg270, (4, 6), 2, 5),
+    ] {
+        let turned = image.rotated(rotation);
+        assert_eq!(turned.size(), Size::new(size.0, size.1));
+        assert_eq!(turned.pixel(Point::zero()), Some(Gray8::new(left)));
+        let corner = Point::new(size.0 as i32 - 1, 0);
+        assert_eq!(
+            turned.pixel(corner),
+            Some(Gray8::new(right)),
+            "{rotation:?}"
+        );
+        assert_eq!(turned.rotated(Rotation::Deg0).size(), image.size());
+    }
+}
+
+#[test]
+fn a_fitted_image_draws_every_pixel_once_and_none_outside() {
+    let image = grey();
+    for (width, height) in [
+        (64, 64),
+        (64, 20),
+        (7, 64),
+        (3, 2),
+        (1, 1),
+        (2, 1),
+        (33, 31),
+    ] {
+        for fit in [Fit::Contain, Fit::Cover, Fit::Whole, Fit::Stretch] {
+            for rotation in [Rotation::Deg0, Rotation::Deg90] {
+                let size = Size::new(width, height);
+                let fitted = image
+                    .rotated(rotation)
+                    .fitted(size, fit)
+                    .border(Gray8::new(9));
+                // It panics where a pixel is drawn twice or outside its 64 by 64.
+                let mut display = MockDisplay::new();
+                fitted.draw(&mut display).unwrap();
+                for point in Rectangle::new(Point::zero(), Size::new(64, 64)).points() {
+                    assert_eq!(display.get_pixel(point), fitted.pixel(point), "{fit:?}");
+                }
+                let free = fitted.size() - fitted.image_area().size;
+                let filled = matches!(fit, Fit::Cover | Fit::Stretch);
+                assert!(!filled || free == Size::zero(), "{fit:?} of {size}");
+                assert!(fit != Fit::Contain || free.width == 0 || free.height == 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_factors_give_equal_squares_in_the_middle() {
+    let fitted = grey().fitted(Size::new(11, 9), Fit::Whole);
+    let area = Rectangle::new(Point::new(1, 1), Size::new(9, 6));
+    assert_eq!(fitted.image_area(), area);
+    assert_eq!(fitted.pixel(Point::new(1, 1)), grey().pixel(Point::zero()));
+    assert_eq!(fitted.pixel(Point::new(0, 1)), Some(Gray8::BLACK));
+}
+
+#[test]
+fn a_part_of_a_fitted_image_keeps_its_place() {
+    let fitted = grey()
+        .fitted(Size::new(20, 30), Fit::Contain)
+        .border(Gray8::new(5));
+    let area = Rectangle::new(Point::new(-3, 4), Size::new(11, 12));
+    let mut display = MockDisplay::new();
+    fitted.draw_sub_image(&mut display, &area).unwrap();
+    for point in Rectangle::new(Point::zero(), Size::new(14, 14)).points() {
+        let inside = point.x < 11 && point.y < 12;
+        let expected = fitted.pixel(point + area.top_left).filter(|_| inside);
+        assert_eq!(display.get_pixel(point), expected, "{point}");
+    }
+}
+
+#[test]
+fn a_border_and_an_image_are_the_whole_drawing() {
+    let fitted = grey().fitted(Size::new(30, 30), Fit::Whole);
+    let (mut apart, mut whole) = (MockDisplay::new(), MockDisplay::new());
+    fitted.draw_border(&mut apart).unwrap();
+    fitted.draw_image(&mut apart).unwrap();
+    fitted.draw(&mut whole).unwrap();
+    apart.assert_eq(&whole);
+}
+
+#[test]
+fn areas_of_any_size_are_no_trouble() {
+    for size in [
+        Size::zero(),
+        Size::new(0, 9),
+        Size::new(u32::MAX, 1),
+        Size::new(1, u32::MAX),
+    ] {
+        for fit in [Fit::Contain, Fit::Cover, Fit::Whole, Fit::Stretch] {
+            let fitted = grey().fitted(size, fit);
+            let mut display = MockDisplay::new();
+            let area = Rectangle::new(Point::new(i32::MAX, i32::MAX), Size::new(4, 4));
+            fitted.draw_sub_image(&mut display, &area).unwrap();
+            let corner = Rectangle::new(Point::zero(), Size::new(2, 1));
+            fitted.draw_sub_image(&mut display, &corner).unwrap();
+        }
+    }
 }

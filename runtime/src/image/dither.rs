@@ -9,6 +9,8 @@ pub struct Levels(u16);
 impl Levels {
     /// Black and white.
     pub const BINARY: Self = Self(2);
+    /// All greys of a byte.
+    pub const ALL: Self = Self(256);
 
     /// `count` evenly spaced greys, black and white among them.
     ///
@@ -83,14 +85,30 @@ impl Bayer {
     /// always level 0 and white always the last.
     #[must_use]
     pub const fn level(self, grey: u8, x: usize, y: usize, levels: Levels) -> u8 {
-        let entries = match self {
+        // grey / 255 * (levels - 1) + (rank + 1/2) / entries, rounded down, in integers.
+        let (level, above) = self.split(grey, levels);
+        level + (above + self.threshold(x, y) >= self.full()) as u8
+    }
+
+    /// The level at or below a grey, and how far the grey is above it, of [`Self::full`]: all that
+    /// does not depend on the place.
+    pub(crate) const fn split(self, grey: u8, levels: Levels) -> (u8, u16) {
+        let full = self.full() as u32;
+        let scaled = grey as u32 * (levels.0 as u32 - 1) * (full / 255);
+        ((scaled / full) as u8, (scaled % full) as u16)
+    }
+
+    /// What a level's grey must be exceeded by, with this added, to become the next one.
+    pub(crate) const fn threshold(self, x: usize, y: usize) -> u16 {
+        (2 * self.rank(x, y) as u16 + 1) * 255
+    }
+
+    /// From one level to the next.
+    pub(crate) const fn full(self) -> u16 {
+        510 * match self {
             Self::Four => 16,
             Self::Eight => 64,
-        };
-        // grey / 255 * (levels - 1) + (rank + 1/2) / entries, rounded down, in integers.
-        let scaled = grey as u32 * (levels.0 as u32 - 1) * 2 * entries;
-        let threshold = (2 * self.rank(x, y) as u32 + 1) * 255;
-        ((scaled + threshold) / (510 * entries)) as u8
+        }
     }
 
     /// Dithers row number `y` of a grey image: `out` receives one level a pixel.

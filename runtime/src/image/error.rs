@@ -83,7 +83,7 @@ error_messages! { ImageError:
 }
 
 /// `Ok` if an input of `found` values has the `expected` length.
-pub(super) const fn input(expected: usize, found: usize) -> Result<(), ImageError> {
+pub(crate) const fn input(expected: usize, found: usize) -> Result<(), ImageError> {
     if expected == found {
         Ok(())
     } else {
@@ -92,7 +92,7 @@ pub(super) const fn input(expected: usize, found: usize) -> Result<(), ImageErro
 }
 
 /// `Ok` if an output of `found` values has the `expected` length.
-pub(super) const fn output(expected: usize, found: usize) -> Result<(), ImageError> {
+pub(crate) const fn output(expected: usize, found: usize) -> Result<(), ImageError> {
     if expected == found {
         Ok(())
     } else {
