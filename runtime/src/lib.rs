@@ -33,6 +33,7 @@
 //! | [`latent`] | seed to latent vector, the same everywhere; truncation, interpolation, walks | |
 //! | [`generator`] | the trait that every engine implements | |
 //! | [`image`] | pixel range, 8-bit conversion, scaling, dithering | |
+//! | [`ink`] | images in the few inks of e-paper | |
 //! | [`engine::compiled`] | runs compiled models where they lie, without a heap | |
 //! | `draw` | images as `embedded-graphics` drawables | feature `embedded-graphics` |
 //! | `card` | what a model file says about itself, golden images | feature `alloc` |
@@ -56,6 +57,7 @@ pub mod engine;
 mod error_messages;
 pub mod generator;
 pub mod image;
+pub mod ink;
 pub mod latent;
 #[cfg(feature = "onnx")]
 pub mod onnx;

@@ -5,7 +5,8 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use super::clip::{ClippedArea, clip_inner};
-use super::{Picture, impl_drawable};
+use super::impl_drawable;
+use super::picture::Picture;
 
 /// How large an image becomes on a display.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -91,6 +92,11 @@ fn extent((columns, rows): (u32, u32), size: Size, fit: Fit) -> (u32, u32) {
 }
 
 impl<C: PixelColor> Fitted<'_, C> {
+    /// The image, and where it lies in the area: for [`Fit::Cover`] beyond it too.
+    pub(super) const fn placed(&self) -> (&Picture<'_, C>, &Rectangle) {
+        (&self.picture, &self.image)
+    }
+
     /// The same with a border of another colour.
     #[must_use]
     pub const fn border(self, border: C) -> Self {

@@ -24,9 +24,11 @@ mod axis;
 mod clip;
 mod color_map;
 mod fitted;
+mod inked;
 mod picture;
 mod runs;
 mod sheet;
+mod show;
 mod smooth;
 
 pub use color_map::ColorMap;

@@ -1,11 +1,9 @@
 //! The pixels of an enlarged image in drawing order: each cell of the image is shaded once, and its
 //! row is repeated.
 
-use embedded_graphics::pixelcolor::Rgb888;
-
-use super::Picture;
 use super::axis::Steps;
 use super::clip::ClippedArea;
+use super::picture::{Picture, grey};
 
 /// Cells of a row that are kept: rows of wider images are shaded for each row of the display.
 const KEPT: usize = 64;
@@ -33,6 +31,7 @@ impl<C: Copy> Shade<C> for Plain<C> {
         Self(picture.color_of(rgb))
     }
 
+    #[inline(always)]
     fn at(self, _: u16) -> C {
         self.0
     }
@@ -53,7 +52,7 @@ impl<C: Copy> Shade<C> for Dithered<C> {
 
     fn new(picture: &Picture<'_, C>, rgb: [u8; 3]) -> Self {
         let (bayer, levels) = picture.ordered();
-        let (level, above) = bayer.split(super::picture::grey(rgb), levels);
+        let (level, above) = bayer.split(grey(rgb), levels);
         let color = |level| picture.color_of([levels.grey(level); 3]);
         Self {
             low: color(level),
@@ -63,6 +62,7 @@ impl<C: Copy> Shade<C> for Dithered<C> {
         }
     }
 
+    #[inline(always)]
     fn at(self, threshold: u16) -> C {
         if self.above + threshold >= self.full {
             self.high
@@ -83,6 +83,7 @@ impl<C> Shade<C> for Rgb {
         Self(rgb)
     }
 
+    #[inline(always)]
     fn at(self, _: u16) -> [u8; 3] {
         self.0
     }
@@ -200,7 +201,8 @@ impl<'p, 'a, C, S: Shade<C>> Runs<'p, 'a, C, S> {
 impl<C, S: Shade<C>> Iterator for Runs<'_, '_, C, S> {
     type Item = S::Output;
 
-    #[inline]
+    // Called for every pixel of the display: a call would cost as much as what it does.
+    #[inline(always)]
     fn next(&mut self) -> Option<S::Output> {
         if self.run == 0 {
             self.next_cell()?;
@@ -213,9 +215,4 @@ impl<C, S: Shade<C>> Iterator for Runs<'_, '_, C, S> {
         }
         Some(self.shade.at(threshold))
     }
-}
-
-/// The colour as [`embedded_graphics`] has it.
-pub(super) const fn rgb888([red, green, blue]: [u8; 3]) -> Rgb888 {
-    Rgb888::new(red, green, blue)
 }

@@ -5,7 +5,8 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use super::clip::ClippedArea;
-use super::{Picture, impl_drawable};
+use super::impl_drawable;
+use super::picture::Picture;
 use crate::image::ImageError;
 
 /// A contact sheet: images in rows from left to right, with gaps between them and none around. Each

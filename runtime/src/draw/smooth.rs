@@ -1,9 +1,9 @@
 //! The pixels of an enlarged image in drawing order, bilinear between the middles of its cells, in
 //! integers.
 
-use super::Picture;
 use super::axis::Axis;
 use super::clip::ClippedArea;
+use super::picture::Picture;
 
 /// Bits of a cell's fraction.
 const BITS: u32 = 16;

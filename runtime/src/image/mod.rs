@@ -23,6 +23,7 @@ mod shape;
 pub use convert::{grey_row, luma, row_to_u8, to_hwc_u8};
 pub use dither::{Bayer, FloydSteinberg, Levels, pack_bits};
 pub use error::{ImageError, MAX_SIDE};
+pub(crate) use error::{input, output};
 pub use pixel_range::PixelRange;
 pub use scale::{upscale, upscale_row};
 pub use shape::Shape;
