@@ -5,6 +5,7 @@ use crate::image::{PixelRange, Shape};
 
 /// What can be wrong with a call of [`Generator::generate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum GenerateError {
     /// The latent vector has another length than the generator's input.

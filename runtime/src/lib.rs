@@ -5,19 +5,20 @@
 //! image, image to display.
 //!
 //! ```
-//! use dreamlet_runtime::{Engine, Model, include_model, rows_scratch_len};
+//! use dreamlet_runtime::{Engine, ModelFile, include_model};
 //!
-//! const DIGITS: &[u8] = include_model!("../../models/pico/pico.dream");
+//! // Checked when the program is compiled; all its sizes are constants.
+//! const DIGITS: ModelFile = include_model!("../../models/pico/pico.dream");
 //!
-//! let engine = Engine::new(Model::new(DIGITS)?);
+//! let engine = Engine::new(DIGITS.model()?);
 //! let model = engine.model();
 //! println!("{:?}", model.shape());
 //!
-//! let mut latent = [0.0; 24];
+//! let mut latent = [0.0; DIGITS.latent_len()];
 //! model.distribution().fill(42, None, &mut latent);
 //!
 //! // Row by row: no frame is ever in memory. Class 7 is the digit 7.
-//! let mut scratch = [0; rows_scratch_len(DIGITS)];
+//! let mut scratch = [0; DIGITS.rows_scratch_len()];
 //! let mut rows = [[0; 28]; 28];
 //! engine.generate_rows(&latent, Some(7), &mut scratch, |y, row| rows[y].copy_from_slice(row))?;
 //!
@@ -25,7 +26,7 @@
 //! let mut image = [0; 28 * 28];
 //! engine.generate_u8(&latent, Some(7), &mut scratch, &mut image)?;
 //! assert_eq!(image, rows.as_flattened());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), dreamlet_runtime::Error>(())
 //! ```
 //!
 //! | module | what it does | needs |
@@ -36,6 +37,7 @@
 //! | [`ink`] | images in the few inks of e-paper | |
 //! | [`engine::compiled`] | runs compiled models where they lie, without a heap | |
 //! | `draw` | images as `embedded-graphics` drawables | feature `embedded-graphics` |
+//! | `frames` | images of a walk on a display, at their pace | feature `embedded-graphics` |
 //! | `card` | what a model file says about itself, golden images | feature `alloc` |
 //! | `onnx` | checks of ONNX files | feature `onnx` |
 //! | `engine::tract` | runs ONNX files | feature `tract` |
@@ -54,7 +56,10 @@ pub mod card;
 #[cfg(feature = "embedded-graphics")]
 pub mod draw;
 pub mod engine;
+mod error;
 mod error_messages;
+#[cfg(feature = "embedded-graphics")]
+pub mod frames;
 pub mod generator;
 pub mod image;
 pub mod ink;
@@ -64,7 +69,8 @@ pub mod onnx;
 
 #[cfg(feature = "std")]
 pub use engine::compiled::CompiledGenerator;
-pub use engine::compiled::{Engine, Model, rows_scratch_len, scratch_len};
+pub use engine::compiled::{Engine, Model, ModelFile, rows_scratch_len, scratch_len};
+pub use error::Error;
 pub use generator::Generator;
 pub use image::{PixelRange, Shape};
 pub use latent::Stream;

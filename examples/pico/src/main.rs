@@ -11,7 +11,7 @@ use core::fmt::{self, Write};
 
 use dreamlet_runtime::draw::Picture;
 use dreamlet_runtime::image::{Bayer, Levels};
-use dreamlet_runtime::{Engine, Model, include_model, rows_scratch_len};
+use dreamlet_runtime::{Engine, ModelFile, include_model};
 use embedded_graphics::image::Image;
 use embedded_graphics::mono_font::MonoTextStyle;
 use embedded_graphics::mono_font::ascii::FONT_6X10;
@@ -28,14 +28,10 @@ use ssd1306::prelude::*;
 use ssd1306::{I2CDisplayInterface, Ssd1306};
 
 /// The generator.
-const MODEL: &[u8] = include_model!(concat!(
+const MODEL: ModelFile = include_model!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../models/pico/pico.dream"
 ));
-/// Longest latent vector.
-const MAX_LATENT: usize = 64;
-/// Most bytes of an image.
-const MAX_IMAGE: usize = 64 * 64;
 /// Frequency of the board's crystal, in hertz.
 const CRYSTAL: u32 = 12_000_000;
 
@@ -45,17 +41,17 @@ const CRYSTAL: u32 = 12_000_000;
 static BOOT2: [u8; 256] = rp2040_boot2::BOOT_LOADER_GENERIC_03H;
 
 struct Memory {
-    latent: [f32; MAX_LATENT],
-    scratch: [u8; rows_scratch_len(MODEL)],
-    image: [u8; MAX_IMAGE],
+    latent: [f32; MODEL.latent_len()],
+    scratch: [u8; MODEL.rows_scratch_len()],
+    image: [u8; MODEL.image_len()],
 }
 
 #[entry]
 fn main() -> ! {
     static mut MEMORY: Memory = Memory {
-        latent: [0.0; MAX_LATENT],
-        scratch: [0; rows_scratch_len(MODEL)],
-        image: [0; MAX_IMAGE],
+        latent: [0.0; MODEL.latent_len()],
+        scratch: [0; MODEL.rows_scratch_len()],
+        image: [0; MODEL.image_len()],
     };
     // It returns only when something has failed.
     run(MEMORY);
@@ -97,12 +93,11 @@ fn run(memory: &mut Memory) -> Option<()> {
         .into_buffered_graphics_mode();
     display.init().ok()?;
 
-    let engine = Engine::new(Model::new(MODEL).ok()?);
+    let engine = Engine::new(MODEL.model().ok()?);
     let model = engine.model();
     let (shape, side) = (model.shape(), display.size().height as usize);
     let factor = (side / shape.height.max(shape.width)).max(1) as u32;
-    let latent = memory.latent.get_mut(..model.latent_len())?;
-    let image = memory.image.get_mut(..model.image_len())?;
+    let (latent, image) = (&mut memory.latent, &mut memory.image);
     let style = MonoTextStyle::new(&FONT_6X10, BinaryColor::On);
     for seed in 0.. {
         model.distribution().fill(seed, None, latent);

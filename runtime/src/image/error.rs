@@ -7,6 +7,7 @@ pub const MAX_SIDE: usize = 16_384;
 
 /// What can be wrong with a shape, a pixel range or a buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ImageError {
     /// Neither grey nor red, green, blue.

@@ -8,6 +8,7 @@ const KEYS: usize = 4;
 
 /// What can be wrong with a [`Walk`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum WalkError {
     /// The buffer for the keys is not `4 * latent_len` long, which [`Walk::buffer_len`] gives.

@@ -4,17 +4,16 @@
 //! and so that any way into a panic in the linked program is one of the engine.
 #![no_std]
 
+#[cfg(feature = "draw")]
+mod draw;
 mod print;
 
-use dreamlet_runtime::engine::compiled::format::FormatError;
-use dreamlet_runtime::{Engine, Model, include_model, rows_scratch_len};
+use dreamlet_runtime::{Engine, ModelFile, include_model};
 
 pub use print::Print;
 
 /// The compiled model.
-const MODEL: &[u8] = include_model!(env!("FIRMWARE_MODEL_FILE"));
-/// Longest latent vector that the program has room for.
-const MAX_LATENT: usize = 256;
+const MODEL: ModelFile = include_model!(env!("FIRMWARE_MODEL_FILE"));
 /// By how much a pixel of an f32 model may differ: other processors round sums otherwise.
 const LEVELS: u8 = 2;
 
@@ -36,15 +35,19 @@ include!(concat!(env!("OUT_DIR"), "/goldens.rs"));
 
 /// Memory of the engine.
 pub struct Memory {
-    latent: [f32; MAX_LATENT],
-    scratch: [u8; rows_scratch_len(MODEL)],
+    latent: [f32; MODEL.latent_len()],
+    scratch: [u8; MODEL.rows_scratch_len()],
+    #[cfg(feature = "draw")]
+    image: [u8; MODEL.image_len()],
 }
 
 impl Memory {
     /// For a static.
     pub const ZERO: Self = Self {
-        latent: [0.0; MAX_LATENT],
-        scratch: [0; rows_scratch_len(MODEL)],
+        latent: [0.0; MODEL.latent_len()],
+        scratch: [0; MODEL.rows_scratch_len()],
+        #[cfg(feature = "draw")]
+        image: [0; MODEL.image_len()],
     };
 }
 
@@ -65,20 +68,12 @@ pub trait Machine: Print {
 /// differs.
 #[inline(never)]
 pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
-    let model = match Model::new(MODEL) {
-        Ok(model) => model,
-        Err(error) => {
-            machine.print("the model is refused");
-            if let FormatError::LeftOut { feature, .. } = error {
-                machine.print(": it needs feature ");
-                machine.print(feature);
-            }
-            machine.print("\n");
-            return false;
-        }
+    let Ok(model) = MODEL.model() else {
+        machine.print("the model is refused\n");
+        return false;
     };
     let engine = Engine::new(model);
-    machine.line("model bytes", MODEL.len() as u64);
+    machine.line("model bytes", MODEL.bytes().len() as u64);
     machine.line("scratch bytes", memory.scratch.len() as u64);
     let (mut right, mut most) = (true, 0);
     for golden in GOLDENS {
@@ -96,6 +91,14 @@ pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
         }
     }
     machine.line("images", GOLDENS.len() as u64);
+    #[cfg(feature = "draw")]
+    match draw(&engine, memory, machine) {
+        Some(instructions) => machine.line("instructions to draw", instructions.into()),
+        None => {
+            machine.print("the image is not drawn\n");
+            right = false;
+        }
+    }
     if let (1.., stack @ 1..) = (most, machine.stack_peak()) {
         machine.line("instructions an image, at most", most.into());
         machine.line("peak stack bytes", stack.into());
@@ -128,6 +131,24 @@ fn one(engine: &Engine<'_>, golden: &Golden, memory: &mut Memory) -> Option<u8> 
         Expected::Hash(expected) => (hash == expected).then_some(0),
         Expected::Bytes(expected) => (pixels == expected.len()).then_some(worst),
     }
+}
+
+/// Makes the first golden image and draws it; the instructions of the latter.
+#[cfg(feature = "draw")]
+fn draw(engine: &Engine<'_>, memory: &mut Memory, machine: &mut impl Machine) -> Option<u32> {
+    let model = engine.model();
+    let seed = GOLDENS.first()?.seed;
+    model.distribution().fill(seed, None, &mut memory.latent);
+    let class = (model.classes() > 0).then(|| (seed % model.classes() as u64) as usize);
+    engine
+        .generate_u8(
+            &memory.latent,
+            class,
+            &mut memory.scratch,
+            &mut memory.image,
+        )
+        .ok()?;
+    draw::instructions_to_draw(&memory.image, model.shape(), || machine.instructions())
 }
 
 const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;

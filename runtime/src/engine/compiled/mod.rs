@@ -3,17 +3,18 @@
 //! `docs/reference/dream-format.md` describes the bytes.
 
 // From top to bottom; a file uses only what stands below it, or beside it to its right:
-// - `owned`, `batch`, `generate_rows`, `engine`: what a program calls
+// - `model_file`, `owned`, `batch`, `generate_rows`, `engine`: what a program calls
 // - `row_stages`, `rows_plan`: the last layers row by row, and the memory that they need
 // - `run`: one layer, from its record to the file that computes it
 // - `scanlines`, `upsample`, `strided`, `f32_layers`, `int8_layers`, `elementwise`: the layers
 // - `context`: what layers run with, their buffers and weights
-// - `model`, `check`, `scratch`: what is looked at once, before anything runs
+// - `model`, `class_names`, `check`, `scratch`: what is looked at once, before anything runs
 // - `kernels`: the arithmetic, for each instruction set
 // - `conv_axis`, `format`: the geometry of convolutions, and the file
 
 mod batch;
 mod check;
+mod class_names;
 mod context;
 mod conv_axis;
 mod elementwise;
@@ -21,6 +22,7 @@ mod engine;
 mod f32_layers;
 #[cfg(feature = "std")]
 mod file_bytes;
+#[doc(hidden)]
 pub mod format;
 mod generate_rows;
 mod int8_layers;
@@ -28,11 +30,14 @@ mod kernels;
 #[cfg(feature = "mmap")]
 mod mmap;
 mod model;
+mod model_file;
 #[cfg(feature = "std")]
 mod owned;
 mod row_stages;
 mod rows;
 mod rows_plan;
+#[cfg(test)]
+mod rows_tests;
 mod run;
 mod scanlines;
 mod scratch;
@@ -41,16 +46,19 @@ mod upsample;
 #[cfg(feature = "std")]
 mod work;
 
+#[doc(hidden)]
 pub use conv_axis::{ConvAxis, MAX_KERNEL, Tap, Taps};
 pub use engine::{Compiled, Engine};
 #[cfg(feature = "std")]
 pub use file_bytes::CompiledError;
-pub use format::scratch_len;
-pub use generate_rows::rows_scratch_len;
+pub use format::{FormatError, scratch_len};
+pub use generate_rows::{ImageRows, rows_scratch_len};
 pub use kernels::SimdLevel;
 #[doc(hidden)]
 pub use model::Aligned;
 pub use model::Model;
+pub use model_file::ModelFile;
 #[cfg(feature = "std")]
 pub use owned::CompiledGenerator;
+#[doc(hidden)]
 pub use scratch::{col2im_scratch, upsample_scratch};

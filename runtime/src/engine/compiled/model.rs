@@ -1,6 +1,7 @@
 //! A compiled model, where it lies.
 
 use super::check::check;
+use super::class_names::class_name;
 use super::format::{
     ALIGNMENT, FormatError, Glance, HEADER_LEN, Header, LAYER_LEN, Layer, checksum,
 };
@@ -41,6 +42,12 @@ impl<'m> Model<'m> {
                 found,
             });
         }
+        Self::without_checksum(file)
+    }
+
+    /// The same of bytes whose magic, version, length and checksum were found right before.
+    pub(super) fn without_checksum(file: &'m [u8]) -> Result<Self, FormatError> {
+        let header = Header::parse(file)?;
         if !file.as_ptr().addr().is_multiple_of(4) {
             return Err(FormatError::Unaligned);
         }
@@ -138,6 +145,13 @@ impl<'m> Model<'m> {
         self.card
     }
 
+    /// Name of a class, from the card; `None` without a card, beyond the last class, and for a name
+    /// with escaped characters. No heap is needed.
+    #[must_use]
+    pub fn class_name(&self, class: usize) -> Option<&'m str> {
+        class_name(self.card, class)
+    }
+
     /// Elements of the latent vector.
     #[must_use]
     pub const fn latent_len(&self) -> usize {
@@ -219,19 +233,6 @@ fn check_header(header: &Header) -> Result<(), FormatError> {
 
 /// Bytes at a multiple of 64, for [`include_model!`](crate::include_model).
 #[doc(hidden)]
+#[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Aligned<T: ?Sized>(pub T);
-
-/// Embeds a compiled model in the program, at an address that suits it: a `&'static [u8]`.
-///
-/// ```ignore
-/// static DIGITS: &[u8] = dreamlet_runtime::include_model!("digits.dream");
-/// ```
-#[macro_export]
-macro_rules! include_model {
-    ($path:expr $(,)?) => {{
-        const MODEL: &$crate::engine::compiled::Aligned<[u8]> =
-            &$crate::engine::compiled::Aligned(*::core::include_bytes!($path));
-        &MODEL.0
-    }};
-}

@@ -77,7 +77,8 @@ impl CompiledGenerator {
 
     fn new(bytes: FileBytes) -> Result<Self, CompiledError> {
         let model = Model::new(bytes.get()).map_err(CompiledError::Format)?;
-        let scratch = vec![vec![0; model.scratch_len()]];
+        let rows = Engine::new(model).rows_scratch_len();
+        let scratch = vec![vec![0; model.scratch_len().max(rows)]];
         Ok(Self {
             bytes,
             level: SimdLevel::detect(),
@@ -192,6 +193,36 @@ impl CompiledGenerator {
                 .into_iter()
                 .try_for_each(|thread| thread.join().unwrap_or(Err(GenerateError::Engine)))
         })
+    }
+
+    /// Makes one image row by row; see [`Engine::generate_rows`].
+    ///
+    /// # Errors
+    /// [`GenerateError`], one variant for each way a call can be wrong.
+    pub fn generate_rows(
+        &mut self,
+        latent: &[f32],
+        class: Option<usize>,
+        row: impl FnMut(usize, &[u8]),
+    ) -> Result<(), GenerateError> {
+        let engine = Engine::with_simd_level(Model::checked(self.bytes.get()), self.level);
+        let scratch = self.scratch.first_mut().ok_or(GenerateError::Engine)?;
+        engine.generate_rows(latent, class, scratch, row)
+    }
+
+    /// Makes one image as bytes, HWC; see [`Engine::generate_u8`].
+    ///
+    /// # Errors
+    /// As [`Self::generate_rows`], and [`GenerateError::ImageLength`].
+    pub fn generate_u8(
+        &mut self,
+        latent: &[f32],
+        class: Option<usize>,
+        image: &mut [u8],
+    ) -> Result<(), GenerateError> {
+        let engine = Engine::with_simd_level(Model::checked(self.bytes.get()), self.level);
+        let scratch = self.scratch.first_mut().ok_or(GenerateError::Engine)?;
+        engine.generate_u8(latent, class, scratch, image)
     }
 
     /// Makes the card's golden images again and compares them; empty without a card or without

@@ -4,23 +4,22 @@ use super::context::Context;
 use super::format::{BufferRef, HwcShape, Layer, Op, RowKind};
 use super::model::Model;
 use super::rows::Rows;
-use super::rows_plan::{Counts, MAX_STAGES, RowPlan, Step};
+use super::rows_plan::{Counts, MAX_STAGES, RowPlan, Stage, Step};
 use super::run::run_rows;
 use super::scratch::second_len;
 
 /// The last layers of an image that is being made.
-pub(super) struct RowStages<'p> {
-    plan: &'p RowPlan,
+#[derive(Debug)]
+pub(super) struct RowStages {
     /// The first row of each stage that is kept.
     kept: Counts,
     /// The one behind the last that was made.
     made: Counts,
 }
 
-impl<'p> RowStages<'p> {
-    pub(super) const fn new(plan: &'p RowPlan) -> Self {
+impl RowStages {
+    pub(super) const fn new() -> Self {
         Self {
-            plan,
             kept: [0; MAX_STAGES],
             made: [0; MAX_STAGES],
         }
@@ -29,27 +28,33 @@ impl<'p> RowStages<'p> {
     /// Makes the next rows of the image, into `frame`; how many.
     pub(super) fn next(
         &mut self,
+        plan: &RowPlan,
         model: &Model<'_>,
         context: &Context<'_>,
         scratch: &mut [u8],
         frame: &mut [u8],
     ) -> Option<usize> {
-        let (first, count) = (self.plan.first, self.plan.count);
+        let (first, count) = (plan.first, plan.count);
         let last = count.checked_sub(1)? % MAX_STAGES;
         let before = self.made[last];
-        let step = self.plan.step(first, &self.made);
+        let step = plan.step(first, &self.made);
         for j in first..count {
             if step.goals[j % MAX_STAGES] > self.made[j % MAX_STAGES] {
-                let layer = model.layer(self.plan.base + j)?;
-                self.stage(j, &step, &layer, context, scratch, frame)?;
+                let layer = model.layer(plan.base + j)?;
+                self.stage(plan, j, &step, &layer, context, scratch, frame)?;
             }
         }
         Some((self.made[last] - before).into())
     }
 
     /// Makes the next rows of one stage.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what all layers run with, and which rows"
+    )]
     fn stage(
         &mut self,
+        plan: &RowPlan,
         at: usize,
         step: &Step,
         layer: &Layer,
@@ -58,13 +63,13 @@ impl<'p> RowStages<'p> {
         frame: &mut [u8],
     ) -> Option<()> {
         let at = at % MAX_STAGES;
-        let stage = &self.plan.stages[at];
+        let stage = &plan.stages[at];
         let (row, end) = (self.made[at], step.goals[at]);
         let [from, to] = stage.reads(row, end);
         let count = u32::from(end - row);
         let mut part = *layer;
         if layer.output != BufferRef::Image {
-            self.make_room(at, step, scratch)?;
+            self.make_room(&plan.stages[at], at, step, scratch)?;
             let behind = u32::from(row - self.kept[at]) * stage.row_len;
             part.output = BufferRef::Scratch(stage.at + behind);
         }
@@ -77,7 +82,7 @@ impl<'p> RowStages<'p> {
         let lens = [layer.input_shape.bytes(layer.input_dtype), second];
         for ((place, source), len) in operands.into_iter().zip(stage.sources).zip(lens) {
             let source = usize::from(source);
-            if (self.plan.first..self.plan.count).contains(&source) {
+            if (plan.first..plan.count).contains(&source) {
                 let (kept, made) = (
                     self.kept[source % MAX_STAGES],
                     self.made[source % MAX_STAGES],
@@ -86,7 +91,7 @@ impl<'p> RowStages<'p> {
                 if to > made.into() {
                     return None;
                 }
-                let stage = &self.plan.stages[source % MAX_STAGES];
+                let stage = &plan.stages[source % MAX_STAGES];
                 *place = BufferRef::Scratch(stage.at + before * stage.row_len);
             } else if let (BufferRef::Scratch(begin), 1..) = (*place, len) {
                 let row_len = u32::try_from(len)
@@ -134,8 +139,13 @@ impl<'p> RowStages<'p> {
     }
 
     /// Makes room for the next rows of a stage, where rows that nothing reads any more were.
-    fn make_room(&mut self, at: usize, step: &Step, scratch: &mut [u8]) -> Option<()> {
-        let stage = &self.plan.stages[at % MAX_STAGES];
+    fn make_room(
+        &mut self,
+        stage: &Stage,
+        at: usize,
+        step: &Step,
+        scratch: &mut [u8],
+    ) -> Option<()> {
         let kept = &mut self.kept[at % MAX_STAGES];
         let (made, goal) = (self.made[at % MAX_STAGES], step.goals[at % MAX_STAGES]);
         if goal - *kept > stage.room {

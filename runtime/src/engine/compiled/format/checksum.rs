@@ -8,34 +8,24 @@ const LANES: usize = 16;
 /// exchanged words of one lane change it, and it runs at the speed of memory. A last word that is
 /// not whole is filled with zeros. Not a protection against intent.
 #[must_use]
-pub fn checksum(bytes: &[u8]) -> u32 {
+pub const fn checksum(bytes: &[u8]) -> u32 {
     let mut sum = [0u32; LANES];
     let mut sums = [0u32; LANES];
-    let mut add = |words: &[u32; LANES]| {
-        for lane in 0..LANES {
-            sum[lane] = sum[lane].wrapping_add(words[lane]);
-            sums[lane] = sums[lane].wrapping_add(sum[lane]);
-        }
-    };
-    let mut chunks = bytes.chunks_exact(4 * LANES);
-    for chunk in &mut chunks {
-        let mut words = [0; LANES];
-        for (word, bytes) in words.iter_mut().zip(chunk.as_chunks().0) {
-            *word = u32::from_le_bytes(*bytes);
-        }
-        add(&words);
+    let mut rest = bytes;
+    while let Some((chunk, behind)) = rest.split_first_chunk::<{ 4 * LANES }>() {
+        add(&mut sum, &mut sums, chunk);
+        rest = behind;
     }
-    let mut words = [0; LANES];
-    for (word, bytes) in words.iter_mut().zip(chunks.remainder().chunks(4)) {
-        let mut whole = [0; 4];
-        for (to, from) in whole.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        *word = u32::from_le_bytes(whole);
+    let mut last = [0; 4 * LANES];
+    let mut i = 0;
+    while i < rest.len() && i < last.len() {
+        last[i] = rest[i];
+        i += 1;
     }
-    add(&words);
+    add(&mut sum, &mut sums, &last);
     let mut folded = 0u32;
-    for lane in 0..LANES {
+    let mut lane = 0;
+    while lane < LANES {
         // Odd factors, so that lanes cannot be exchanged.
         folded = folded
             .wrapping_mul(0x9E37_79B1)
@@ -43,8 +33,20 @@ pub fn checksum(bytes: &[u8]) -> u32 {
             .rotate_left(13)
             .wrapping_mul(0x85EB_CA77)
             .wrapping_add(sums[lane]);
+        lane += 1;
     }
     folded
+}
+
+/// Adds one word to each lane.
+const fn add(sum: &mut [u32; LANES], sums: &mut [u32; LANES], chunk: &[u8; 4 * LANES]) {
+    let words = chunk.as_chunks::<4>().0;
+    let mut lane = 0;
+    while lane < LANES && lane < words.len() {
+        sum[lane] = sum[lane].wrapping_add(u32::from_le_bytes(words[lane]));
+        sums[lane] = sums[lane].wrapping_add(sum[lane]);
+        lane += 1;
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::error_messages::error_messages;
 
 /// What can be wrong with a compiled model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FormatError {
     /// The file is shorter than its header.

@@ -7,6 +7,7 @@ use super::layer::LAYER_LEN;
 use super::packing::ALIGNMENT;
 use super::record;
 use super::row_layer::size_of_code;
+use super::strided::STRIDED;
 use crate::image::Shape;
 
 /// Scratch bytes that [`Engine::generate`](crate::engine::compiled::Engine::generate) needs for the
@@ -91,4 +92,42 @@ pub(crate) const fn records(file: &[u8]) -> &[u8] {
         Some((_, records)) => records,
         None => &[],
     }
+}
+
+/// A word of the header; 0 where the file ends before.
+pub(crate) const fn header_word(file: &[u8], at: usize) -> usize {
+    match word(file, at) {
+        Some(word) => word as usize,
+        None => 0,
+    }
+}
+
+/// What a build can lack for a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeftOut {
+    F32,
+    Strided,
+}
+
+/// What this build lacks for the layers of a file, in constants.
+pub(crate) const fn left_out(file: &[u8]) -> Option<LeftOut> {
+    let mut layer = 0;
+    while layer < header_word(file, field::LAYERS) {
+        let begin = HEADER_LEN.saturating_add(layer.saturating_mul(LAYER_LEN));
+        let (Some(op), Some(dtypes)) = (
+            word(file, begin.saturating_add(4 * record::field::OP)),
+            word(file, begin.saturating_add(4 * record::field::DTYPES)),
+        ) else {
+            return None;
+        };
+        // Codes from the first strided one on are strided, but that of sums of int8.
+        if op >= STRIDED && op != record::QUANTIZED_ADD && !cfg!(feature = "strided") {
+            return Some(LeftOut::Strided);
+        }
+        if dtypes >> 8 & 255 == 0 && !cfg!(feature = "f32") {
+            return Some(LeftOut::F32);
+        }
+        layer += 1;
+    }
+    None
 }

@@ -15,21 +15,21 @@ pub const HEADER_LEN: usize = 64;
 pub const CHECKED_FROM: usize = 20;
 
 /// Where the fields begin, in bytes.
-pub(super) mod field {
-    pub(in super::super) const VERSION: usize = 8;
-    pub(in super::super) const FILE_LEN: usize = 12;
-    pub(in super::super) const CHECKSUM: usize = 16;
-    pub(in super::super) const SCRATCH_LEN: usize = 20;
-    pub(in super::super) const LATENT_LEN: usize = 24;
-    pub(in super::super) const CLASSES: usize = 28;
-    pub(in super::super) const CHANNELS: usize = 32;
-    pub(in super::super) const HEIGHT: usize = 36;
-    pub(in super::super) const WIDTH: usize = 40;
-    pub(in super::super) const LOW: usize = 44;
-    pub(in super::super) const HIGH: usize = 48;
-    pub(in super::super) const LAYERS: usize = 52;
-    pub(in super::super) const CARD_LEN: usize = 56;
-    pub(in super::super) const DISTRIBUTION: usize = 60;
+pub(crate) mod field {
+    pub(crate) const VERSION: usize = 8;
+    pub(crate) const FILE_LEN: usize = 12;
+    pub(crate) const CHECKSUM: usize = 16;
+    pub(crate) const SCRATCH_LEN: usize = 20;
+    pub(crate) const LATENT_LEN: usize = 24;
+    pub(crate) const CLASSES: usize = 28;
+    pub(crate) const CHANNELS: usize = 32;
+    pub(crate) const HEIGHT: usize = 36;
+    pub(crate) const WIDTH: usize = 40;
+    pub(crate) const LOW: usize = 44;
+    pub(crate) const HIGH: usize = 48;
+    pub(crate) const LAYERS: usize = 52;
+    pub(crate) const CARD_LEN: usize = 56;
+    pub(crate) const DISTRIBUTION: usize = 60;
 }
 
 /// What the header says.

@@ -23,7 +23,11 @@ mod strided_emit;
 pub use checksum::checksum;
 pub use error::FormatError;
 pub use glance::scratch_len;
-pub(crate) use glance::{Glance, records};
+pub(crate) use glance::{Glance, LeftOut, header_word, left_out, records};
+pub(crate) use header::field::{
+    CHECKSUM as CHECKSUM_AT, CLASSES as CLASSES_AT, FILE_LEN as FILE_LEN_AT,
+    LATENT_LEN as LATENT_LEN_AT,
+};
 pub use header::{CHECKED_FROM, HEADER_LEN, Header, MAGIC, VERSION};
 pub use layer::{
     Activation, BinaryKind, Broadcast, BufferRef, Convolution, Coordinates, DType, HwcShape,
