@@ -274,7 +274,7 @@ impl Palette {
         if chroma > 0 {
             // How many times too far from grey it is before white or black run out.
             let times = beyond(grey, whiteness, chroma);
-            let scaled = |share: i32, by: i32| (i64::from(share) * i64::from(by) >> 14) as i32;
+            let scaled = |share: i32, by: i32| ((i64::from(share) * i64::from(by)) >> 14) as i32;
             // The more it is, the nearer it comes to the brightness at which the inks have the most.
             let most: i32 = [(inks[0], a), (inks[1], b)]
                 .map(|(ink, share)| {
