@@ -12,6 +12,10 @@ use super::smooth::Smooth;
 use crate::image::{FloydSteinberg, ImageError, Levels};
 
 /// Colours in drawing order.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is no heap to put the larger one on"
+)]
 pub(super) enum Pixels<'p, 'a, C> {
     Runs(Runs<'p, 'a, C, Rgb>),
     Smooth(Smooth<'p, 'a, C>),
