@@ -15,7 +15,7 @@ use super::const_array::{Language, table};
 use super::find_directions::{Found, Method, find};
 use crate::generator_file::{self, FileGenerator, replace_card};
 use crate::latent_space::nearest;
-use crate::report::terminal::{self, Environment, TerminalChoice};
+use crate::report::terminal::{self, TerminalChoice};
 use crate::sampling::{self, Class, Latents, Request, Seeds, deviation};
 use crate::sheet::{LabelledRow, labelled, save_png};
 
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &DirectionsArgs) -> CliResult {
         write(out, &path, &replace_card(&file, &card)?)?;
         log::info!("wrote {}: {} directions", out.display(), directions.len());
     }
-    let environment = Environment::of_process();
+    let environment = terminal::environment();
     let choice = match args.format {
         Some(_) => TerminalChoice::Off,
         None => args.terminal,

@@ -13,7 +13,7 @@ use crate::colour::Colour;
 use crate::data::read_image;
 use crate::generator_file::{self, FileGenerator};
 use crate::latent_space::{Inversion, Inverted};
-use crate::report::terminal::{self, Environment, TerminalChoice};
+use crate::report::terminal::{self, TerminalChoice};
 use crate::sampling::{class_number, write_latents};
 use crate::sheet::{LabelledRow, chw_to_hwc, labelled, save_png};
 
@@ -121,7 +121,7 @@ pub(crate) fn run(args: &InvertArgs) -> CliResult {
         write_latents(path, std::slice::from_ref(&found.latent))?;
         log::info!("wrote {}", path.display());
     }
-    let environment = Environment::of_process();
+    let environment = terminal::environment();
     let choice = match args.format {
         Some(_) => TerminalChoice::Off,
         None => args.terminal,

@@ -9,7 +9,7 @@ use dreamlet_runtime::generator::Generator;
 use dreamlet_runtime::image::PixelRange;
 
 use crate::generator_file::{self, FileGenerator};
-use crate::report::terminal::{self, Environment, TerminalChoice};
+use crate::report::terminal::{self, TerminalChoice};
 use crate::sampling::{
     self, Class, Interpolation, Latents, Layout, Move, Output, Request, SamplingError, Seeds, Way,
     added, parse_truncation, read_latents,
@@ -97,7 +97,7 @@ pub(super) fn range_note(range: PixelRange) -> String {
 
 /// Runs the verb.
 pub(crate) fn run(args: &SampleArgs) -> CliResult {
-    let environment = Environment::of_process();
+    let environment = terminal::environment();
     let output = args.out.as_deref().map(Output::from_path).transpose()?;
     // The image itself is on standard output: nothing else may be.
     let choice = if output == Some(Output::Stdout) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
-use image::DynamicImage;
+use crate::pixels::Pixels;
 
 /// Greys of a grey image.
 const GREYS: u16 = 64;
@@ -12,21 +12,20 @@ const GREYS: u16 = 64;
 /// terminals have.
 const STEPS: u16 = 6;
 
-/// The image as sixels, with its size in the raster attributes and a line break behind.
-pub(super) fn encode(image: &DynamicImage) -> Vec<u8> {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let grey = !image.color().has_color();
+/// Adds the image as sixels to `out`, with its size in the raster attributes and a line break
+/// behind.
+pub fn sixel(image: Pixels<'_>, out: &mut Vec<u8>) {
+    let (width, height, grey) = (image.width(), image.height(), image.grey());
     // One register number a pixel.
-    let pixels: Vec<u8> = if grey {
-        image.to_luma8().iter().map(|v| step(*v, GREYS)).collect()
-    } else {
-        let add = |register, v: &u8| register * STEPS as u8 + step(*v, STEPS);
-        let colours = image.to_rgb8();
-        colours.pixels().map(|p| p.0.iter().fold(0, add)).collect()
+    let register = |pixel: [u8; 3]| match grey {
+        true => step(pixel[0], GREYS),
+        false => pixel
+            .iter()
+            .fold(0, |register, v| register * STEPS as u8 + step(*v, STEPS)),
     };
+    let pixels: Vec<u8> = image.iter().map(register).collect();
     let registers: BTreeSet<u8> = pixels.iter().copied().collect();
 
-    let mut out = Vec::new();
     // Writing to a vector cannot fail. P2 = 1: pixels that are not drawn stay as they are.
     let _ = write!(out, "\x1bP0;1;0q\"1;1;{width};{height}");
     for n in &registers {
@@ -45,12 +44,11 @@ pub(super) fn encode(image: &DynamicImage) -> Vec<u8> {
             }
             first = false;
             let _ = write!(out, "#{n}");
-            runs(&row, &mut out);
+            runs(&row, out);
         }
         out.push(b'-');
     }
     out.extend_from_slice(b"\x1b\\\n");
-    out
 }
 
 /// The nearest of `count` even steps from 0 to 255.
@@ -98,7 +96,15 @@ fn runs(columns: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{GrayImage, RgbImage};
+
+    fn encode(bytes: &[u8], width: usize, height: usize, channels: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        sixel(
+            Pixels::new(bytes, width, height, channels).unwrap(),
+            &mut out,
+        );
+        out
+    }
 
     /// Reads sixels back: an image of percentages.
     fn decode(bytes: &[u8]) -> (usize, usize, Vec<[u16; 3]>) {
@@ -160,11 +166,13 @@ mod tests {
 
     #[test]
     fn every_grey_pixel_is_drawn_within_a_step() {
-        let image = GrayImage::from_fn(37, 20, |x, y| image::Luma([(x * 7 + y * 3) as u8]));
-        let (width, height, generated) = decode(&encode(&DynamicImage::from(image.clone())));
+        let image: Vec<u8> = (0..37 * 20)
+            .map(|i| (i % 37 * 7 + i / 37 * 3) as u8)
+            .collect();
+        let (width, height, generated) = decode(&encode(&image, 37, 20, 1));
         assert_eq!((width, height), (37, 20));
-        for (pixel, shown) in image.pixels().zip(generated) {
-            let exact = f32::from(pixel.0[0]) / 2.55;
+        for (pixel, shown) in image.iter().zip(generated) {
+            let exact = f32::from(*pixel) / 2.55;
             assert!(
                 shown.iter().all(|v| (f32::from(*v) - exact).abs() <= 1.4),
                 "{exact} {shown:?}"
@@ -174,12 +182,15 @@ mod tests {
 
     #[test]
     fn every_coloured_pixel_is_drawn_within_a_step() {
-        let image = RgbImage::from_fn(16, 13, |x, y| {
-            image::Rgb([(x * 16) as u8, (y * 19) as u8, (x * y) as u8])
-        });
-        let (_, _, generated) = decode(&encode(&DynamicImage::from(image.clone())));
-        for (pixel, shown) in image.pixels().zip(generated) {
-            for (exact, shown) in pixel.0.iter().zip(shown) {
+        let image: Vec<u8> = (0..16 * 13usize)
+            .flat_map(|i| {
+                let (x, y) = (i % 16, i / 16);
+                [x * 16, y * 19, x * y].map(|v| v as u8)
+            })
+            .collect();
+        let (_, _, generated) = decode(&encode(&image, 16, 13, 3));
+        for (pixel, shown) in image.chunks(3).zip(generated) {
+            for (exact, shown) in pixel.iter().zip(shown) {
                 assert!((f32::from(shown) - f32::from(*exact) / 2.55).abs() <= 10.5);
             }
         }
@@ -187,8 +198,7 @@ mod tests {
 
     #[test]
     fn a_plain_image_is_a_few_bytes() {
-        let white = GrayImage::from_pixel(100, 6, image::Luma([255]));
         let expected = b"\x1bP0;1;0q\"1;1;100;6#63;2;100;100;100#63!100~-\x1b\\\n";
-        assert_eq!(encode(&DynamicImage::from(white)), expected);
+        assert_eq!(encode(&[255; 600], 100, 6, 1), expected);
     }
 }

@@ -3,31 +3,28 @@
 
 use std::io::Write as _;
 
-use image::{DynamicImage, Rgb};
+use crate::pixels::Pixels;
 
-/// Rows of half blocks, each ended by a reset and a line break. Colours are only written where they
-/// change.
-pub(super) fn encode(image: &DynamicImage, true_color: bool) -> Vec<u8> {
-    let image = image.to_rgb8();
-    // `None` below the last row: the terminal's own background.
-    let pixel = |x, y| image.get_pixel_checked(x, y).map(|Rgb(color)| *color);
-    let mut out = Vec::new();
+/// Adds rows of half blocks to `out`, each ended by a reset and `line_break`. Colours are only
+/// written where they change. In 24-bit colour, else in the 256 of xterm.
+pub fn blocks(image: Pixels<'_>, true_color: bool, line_break: &str, out: &mut Vec<u8>) {
     for y in (0..image.height()).step_by(2) {
         let mut shown = (None, None);
         for x in 0..image.width() {
-            let (upper, lower) = (pixel(x, y), pixel(x, y + 1));
+            // `None` below the last row: the terminal's own background.
+            let (upper, lower) = (image.get(x, y), image.get(x, y + 1));
             if shown.0 != upper {
-                color(&mut out, 38, upper, true_color);
+                color(out, 38, upper, true_color);
             }
             if shown.1 != lower {
-                color(&mut out, 48, lower, true_color);
+                color(out, 48, lower, true_color);
             }
             shown = (upper, lower);
             out.extend_from_slice("▀".as_bytes());
         }
-        out.extend_from_slice(b"\x1b[0m\n");
+        out.extend_from_slice(b"\x1b[0m");
+        out.extend_from_slice(line_break.as_bytes());
     }
-    out
 }
 
 /// Selects the foreground (38) or background (48).
@@ -66,12 +63,17 @@ fn of_256([r, g, b]: [u8; 3]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::GrayImage;
+
+    fn encode(bytes: &[u8], width: usize, height: usize, true_color: bool) -> String {
+        let mut out = Vec::new();
+        let image = Pixels::new(bytes, width, height, 1).unwrap();
+        blocks(image, true_color, "\n", &mut out);
+        String::from_utf8(out).unwrap()
+    }
 
     #[test]
     fn two_pixels_share_a_character_and_the_row_left_over_keeps_the_background() {
-        let image = DynamicImage::from(GrayImage::from_raw(1, 3, vec![0, 128, 255]).unwrap());
-        let text = String::from_utf8(encode(&image, true)).unwrap();
+        let text = encode(&[0, 128, 255], 1, 3, true);
         assert_eq!(
             text,
             "\x1b[38;2;0;0;0m\x1b[48;2;128;128;128m▀\x1b[0m\n\x1b[38;2;255;255;255m▀\x1b[0m\n"
@@ -80,8 +82,7 @@ mod tests {
 
     #[test]
     fn a_colour_is_written_once_for_a_run() {
-        let image = DynamicImage::from(GrayImage::from_pixel(5, 2, image::Luma([255])));
-        let text = String::from_utf8(encode(&image, false)).unwrap();
+        let text = encode(&[255; 10], 5, 2, false);
         assert_eq!(text, "\x1b[38;5;231m\x1b[48;5;231m▀▀▀▀▀\x1b[0m\n");
     }
 
