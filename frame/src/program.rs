@@ -88,11 +88,7 @@ fn timing(choices: &Choices, facts: &Facts, kind: &str) -> Timing {
     Timing {
         mode,
         // Nobody looks at files while they are made.
-        period: if file {
-            Duration::from_nanos(1)
-        } else {
-            period
-        },
+        period: if file { Duration::ZERO } else { period },
         frames: choices.frames.or(usual_frames),
         stats: choices.stats,
         pause: PAUSE,

@@ -14,7 +14,7 @@ use embedded_hal::digital::{ErrorType, InputPin, OutputPin};
 use embedded_hal::spi::SpiDevice;
 use epd_waveshare::color::{Color, ColorType, OctColor, TriColor};
 use epd_waveshare::graphics::Display as Buffer;
-use epd_waveshare::traits::WaveshareDisplay;
+use epd_waveshare::prelude::WaveshareDisplay;
 use epd_waveshare::{
     epd2in9_v2, epd2in13_v2, epd4in2, epd5in65f, epd5in83b_v2, epd7in3f, epd7in5_v2, epd7in5b_v2,
 };
@@ -115,6 +115,8 @@ pub struct EPaper<E, M, SPI, BUSY, DC, RST, D> {
     /// The panel has been busy for too long.
     stuck: Arc<AtomicBool>,
     asleep: bool,
+    /// Black and white are sent as each other.
+    negative: bool,
 }
 
 /// Opens a panel of the settings.
@@ -124,7 +126,7 @@ pub struct EPaper<E, M, SPI, BUSY, DC, RST, D> {
 pub fn open(name: &str, panel: &Panel) -> Result<Box<dyn Display>, DisplayError> {
     macro_rules! panel {
         ($module:ident, $driver:ident, $memory:ident) => {
-            open_as::<$module::$driver<_, _, _, _, _>, $module::$memory>(panel)
+            open_as::<$module::$driver<_, _, _, _, _>, $module::$memory>(name, panel)
         };
     }
     match name {
@@ -143,7 +145,13 @@ pub fn open(name: &str, panel: &Panel) -> Result<Box<dyn Display>, DisplayError>
 type Pin = linux_embedded_hal::CdevPin;
 type Device = linux_embedded_hal::SpidevDevice;
 
-fn open_as<E, M>(panel: &Panel) -> Result<Box<dyn Display>, DisplayError>
+/// Panels that epd-waveshare 0.6 shows as negatives (its issue 256): it sends white as 1, and the
+/// controller takes 0 for white.
+fn negative(name: &str) -> bool {
+    name == "epd7in5"
+}
+
+fn open_as<E, M>(name: &str, panel: &Panel) -> Result<Box<dyn Display>, DisplayError>
 where
     E: WaveshareDisplay<Device, Patient<Pin>, Pin, Pin, Delay> + 'static,
     M: Memory + 'static,
@@ -152,9 +160,9 @@ where
     let dc = bus::output(panel, "dc", bus::needed("dc", panel.dc)?)?;
     let reset = bus::output(panel, "reset", bus::needed("reset", panel.reset)?)?;
     let busy = bus::input(panel, "busy", bus::needed("busy", panel.busy)?)?;
-    Ok(Box::new(EPaper::<E, M, _, _, _, _, _>::new(
-        spi, busy, dc, reset, Delay,
-    )?))
+    let negative = negative(name) != panel.invert.unwrap_or(false);
+    let panel = EPaper::<E, M, _, _, _, _, _>::new(spi, busy, dc, reset, Delay, negative)?;
+    Ok(Box::new(panel))
 }
 
 impl<E, M, SPI, BUSY, DC, RST, D> EPaper<E, M, SPI, BUSY, DC, RST, D>
@@ -177,6 +185,7 @@ where
         dc: DC,
         reset: RST,
         mut delay: D,
+        negative: bool,
     ) -> Result<Self, DisplayError> {
         let stuck = Arc::new(AtomicBool::new(false));
         let busy = Patient::new(busy, stuck.clone());
@@ -189,6 +198,7 @@ where
             delay,
             stuck,
             asleep: false,
+            negative,
         };
         panel.patience()?;
         Ok(panel)
@@ -229,7 +239,12 @@ where
         let (width, _) = M::SIZE;
         for (i, ink) in canvas.inks.iter().enumerate() {
             let (x, y) = ((i % width) as i32, (i / width) as i32);
-            self.memory.set(x, y, M::Color::of(*ink));
+            let ink = match (self.negative, ink) {
+                (true, Ink::Black) => Ink::White,
+                (true, Ink::White) => Ink::Black,
+                (_, ink) => *ink,
+            };
+            self.memory.set(x, y, M::Color::of(ink));
         }
         let (driver, spi, delay) = (&mut self.driver, &mut self.spi, &mut self.delay);
         if self.asleep {
@@ -311,19 +326,19 @@ fn failed(what: &'static str, error: &impl Debug) -> DisplayError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Dc, Level, NoTime, Reset, Spi, Wires};
+    use super::super::testing::{Dc, Level, NoTime, Reset, Spi, Wires, compare_with_golden};
     use super::*;
 
     type Wired<E, M> = EPaper<E, M, Spi, Level, Dc, Reset, NoTime>;
 
-    fn panel<E, M>(idle: bool) -> (Wires, Wired<E, M>)
+    fn panel<E, M>(name: &str) -> (Wires, Wired<E, M>)
     where
         M: Memory,
         E: WaveshareDisplay<Spi, Patient<Level>, Dc, Reset, NoTime>,
     {
         let wires = Wires::default();
         let (spi, dc, reset) = (Spi(wires.clone()), Dc(wires.clone()), Reset(wires.clone()));
-        let panel = EPaper::new(spi, Level(idle), dc, reset, NoTime).unwrap();
+        let panel = EPaper::new(spi, Level(true), dc, reset, NoTime, negative(name)).unwrap();
         wires.commands();
         (wires, panel)
     }
@@ -340,7 +355,7 @@ mod tests {
     #[test]
     fn black_is_black_and_white_is_white_on_one_bit_panels() {
         let (wires, mut panel) =
-            panel::<epd7in5_v2::Epd7in5<_, _, _, _, _>, epd7in5_v2::Display7in5>(true);
+            panel::<epd7in5_v2::Epd7in5<_, _, _, _, _>, epd7in5_v2::Display7in5>("epd7in5");
         let mut canvas = canvas(&panel);
         canvas.inks[1..3].fill(Ink::White);
         panel.show(&canvas).unwrap();
@@ -358,7 +373,7 @@ mod tests {
     #[test]
     fn three_inks_are_two_planes() {
         let (wires, mut panel) =
-            panel::<epd7in5b_v2::Epd7in5<_, _, _, _, _>, epd7in5b_v2::Display7in5>(true);
+            panel::<epd7in5b_v2::Epd7in5<_, _, _, _, _>, epd7in5b_v2::Display7in5>("epd7in5b");
         let canvas = canvas(&panel);
         panel.show(&canvas).unwrap();
         let commands = wires.commands();
@@ -371,7 +386,7 @@ mod tests {
     #[test]
     fn seven_inks_are_half_bytes() {
         let (wires, mut panel) =
-            panel::<epd7in3f::Epd7in3f<_, _, _, _, _>, epd7in3f::Display7in3f>(true);
+            panel::<epd7in3f::Epd7in3f<_, _, _, _, _>, epd7in3f::Display7in3f>("epd7in3f");
         let canvas = canvas(&panel);
         panel.show(&canvas).unwrap();
         let commands = wires.commands();
@@ -382,7 +397,7 @@ mod tests {
     #[test]
     fn the_second_image_wakes_the_panel() {
         let (wires, mut panel) =
-            panel::<epd7in5_v2::Epd7in5<_, _, _, _, _>, epd7in5_v2::Display7in5>(true);
+            panel::<epd7in5_v2::Epd7in5<_, _, _, _, _>, epd7in5_v2::Display7in5>("epd7in5");
         let canvas = canvas(&panel);
         panel.show(&canvas).unwrap();
         let resets = wires.resets();
@@ -393,10 +408,23 @@ mod tests {
     #[test]
     fn a_pulled_bus_is_an_error() {
         let (wires, mut panel) =
-            panel::<epd7in5_v2::Epd7in5<_, _, _, _, _>, epd7in5_v2::Display7in5>(true);
+            panel::<epd7in5_v2::Epd7in5<_, _, _, _, _>, epd7in5_v2::Display7in5>("epd7in5");
         let canvas = canvas(&panel);
         wires.pull_after(3);
         let error = panel.show(&canvas).unwrap_err().to_string();
         assert!(error.contains("wiring"), "{error}");
+    }
+
+    #[test]
+    fn what_is_sent_is_the_golden_trace() {
+        let (wires, mut one) =
+            panel::<epd7in5_v2::Epd7in5<_, _, _, _, _>, epd7in5_v2::Display7in5>("epd7in5");
+        compare_with_golden("epd7in5", &wires, &mut one);
+        let (wires, mut one) =
+            panel::<epd7in5b_v2::Epd7in5<_, _, _, _, _>, epd7in5b_v2::Display7in5>("epd7in5b");
+        compare_with_golden("epd7in5b", &wires, &mut one);
+        let (wires, mut one) =
+            panel::<epd7in3f::Epd7in3f<_, _, _, _, _>, epd7in3f::Display7in3f>("epd7in3f");
+        compare_with_golden("epd7in3f", &wires, &mut one);
     }
 }

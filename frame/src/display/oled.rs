@@ -121,7 +121,7 @@ fn failed(what: &'static str, error: &impl Debug) -> DisplayError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Bus, Dc, Spi, Wires};
+    use super::super::testing::{Bus, Dc, Spi, Wires, compare_with_golden};
     use super::*;
 
     /// A column of 8 white pixels at the left, one white pixel at (1, 9).
@@ -168,5 +168,13 @@ mod tests {
         oled.finish().unwrap();
         let sent: Vec<u8> = wires.commands().into_iter().map(|(byte, _)| byte).collect();
         assert_eq!(sent.last(), Some(&0xae), "{sent:x?}");
+    }
+
+    #[test]
+    fn what_is_sent_is_the_golden_trace() {
+        let wires = Wires::default();
+        let interface = SPIInterface::new(Spi(wires.clone()), Dc(wires.clone()));
+        let mut oled = Oled::new(interface, DisplaySize128x64).unwrap();
+        compare_with_golden("ssd1306", &wires, &mut oled);
     }
 }

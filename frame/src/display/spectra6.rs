@@ -231,7 +231,7 @@ fn failed(what: &'static str, error: &impl Debug) -> DisplayError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Dc, Level, NoTime, Pulse, Reset, Spi, Wires};
+    use super::super::testing::{Dc, Level, NoTime, Pulse, Reset, Spi, Wires, compare_with_golden};
     use super::*;
 
     fn panel<BUSY: InputPin>(wires: &Wires, busy: BUSY) -> impl Display {
@@ -284,5 +284,11 @@ mod tests {
             .show(&canvas(|_| Ink::White))
             .unwrap_err();
         assert!(error.to_string().contains("wiring"), "{error}");
+    }
+
+    #[test]
+    fn what_is_sent_is_the_golden_trace() {
+        let wires = Wires::default();
+        compare_with_golden("spectra6", &wires, &mut panel(&wires, Pulse(false)));
     }
 }

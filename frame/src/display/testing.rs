@@ -3,12 +3,16 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::rc::Rc;
 
 use embedded_hal::delay::DelayNs;
 use embedded_hal::digital::{ErrorType as PinErrorType, InputPin, OutputPin};
 use embedded_hal::i2c::{self, ErrorType as I2cErrorType, I2c};
 use embedded_hal::spi::{self, ErrorType as SpiErrorType, Operation, SpiDevice};
+
+use super::traits::{Display, Facts};
+use crate::picture::Canvas;
 
 /// A transfer: whether the pin for data was high, and the bytes.
 pub(super) type Transfer = (bool, Vec<u8>);
@@ -79,6 +83,41 @@ impl Wires {
         state.transfers.push((state.data, bytes.to_vec()));
         Ok(())
     }
+}
+
+/// An image with every colour and grey, in the display's inks where it has some.
+pub(super) fn known_image(facts: &Facts) -> Canvas {
+    let mut canvas = Canvas::new(facts.width, facts.height);
+    for (i, pixel) in canvas.rgb.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+        let (x, y) = (i % facts.width, i / facts.width);
+        *pixel = [x * 255 / facts.width, y * 255 / facts.height, (x ^ y) & 255].map(|v| v as u8);
+    }
+    if let Some(palette) = facts.palette {
+        // Squares, not dithering: the same on every machine.
+        let ink = |i: usize| {
+            let square = i % facts.width / 8 + i / facts.width / 8;
+            palette.inks[square % palette.inks.len()].0
+        };
+        canvas.inks = (0..facts.width * facts.height).map(ink).collect();
+    }
+    canvas
+}
+
+/// Shows the known image, and compares all that was sent since the panel was made with the golden
+/// trace. `DREAMLET_WRITE_GOLDEN=1` writes it instead.
+pub(super) fn compare_with_golden(name: &str, wires: &Wires, display: &mut dyn Display) {
+    let canvas = known_image(&display.facts());
+    display.show(&canvas).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/display/golden");
+    let path = folder.join(format!("{name}.txt"));
+    let found = wires.trace();
+    if std::env::var_os("DREAMLET_WRITE_GOLDEN").is_some() {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(path, found).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(path).unwrap();
+    assert_eq!(found, expected, "{name}");
 }
 
 /// The bus is off.

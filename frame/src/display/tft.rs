@@ -270,7 +270,7 @@ impl<SPI: SpiDevice, DC: OutputPin> Interface for Buffered<SPI, DC> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Dc, NoTime, Reset, Spi, Wires};
+    use super::super::testing::{Dc, NoTime, Reset, Spi, Wires, compare_with_golden};
     use super::*;
 
     type Tested<M> = Tft<M, Spi, Dc, Reset, Reset, NoTime>;
@@ -390,5 +390,17 @@ mod tests {
         wires.pull_after(2);
         let error = tft.show(&Canvas::new(2, 2)).unwrap_err().to_string();
         assert!(error.contains("wiring"), "{error}");
+    }
+
+    #[test]
+    fn what_is_sent_is_the_golden_trace() {
+        fn compare<M: Model<ColorFormat = Rgb565>>(model: M, name: &str) {
+            let (wires, tft) = tft(model, name, &Panel::default());
+            compare_with_golden(name, &wires, &mut tft.unwrap());
+        }
+        compare(ST7735s, "st7735");
+        compare(ST7789, "st7789");
+        compare(ILI9341Rgb565, "ili9341");
+        compare(GC9A01, "gc9a01");
     }
 }

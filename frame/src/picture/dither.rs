@@ -78,21 +78,15 @@ impl Inker {
                 light_of(black + f32::from(level) * (white - black) / 255.0)
             })
         });
-        let ordered = matches!(dither, Dither::Bayer | Dither::BlueNoise);
         let steps: Vec<f32> = (0..STEPS).map(|i| i as f32 / (STEPS - 1) as f32).collect();
-        // Thresholds are added to light, so there light decides; else the eye does.
-        let measure = |color: [f32; 3]| match ordered {
-            true => color,
-            false => oklab(color),
-        };
         let inks: Vec<[f32; 3]> = palette
             .inks
             .iter()
-            .map(|(_, color)| measure(color.map(|v| linear(f32::from(v) / 255.0))))
+            .map(|(_, color)| oklab(color.map(|v| linear(f32::from(v) / 255.0))))
             .collect();
         let nearest = (0..STEPS * STEPS * STEPS).map(|i| {
             let level = |i: usize| linear(steps.get(i % STEPS).copied().unwrap_or(0.0));
-            let color = measure([level(i / STEPS / STEPS), level(i / STEPS), level(i)]);
+            let color = oklab([level(i / STEPS / STEPS), level(i / STEPS), level(i)]);
             let far = |ink: &[f32; 3]| -> f32 {
                 let pairs = ink.iter().zip(color);
                 pairs.map(|(a, b)| (a - b) * (a - b)).sum()
@@ -203,11 +197,26 @@ impl Inker {
 
     /// Number of the ink nearest to a light.
     fn nearest(&self, light: [i32; 3]) -> usize {
+        if !self.thresholds.is_empty() {
+            return self.nearest_light(light);
+        }
         let index = light.into_iter().fold(0, |index, light| {
             let step = self.step.get(light.clamp(0, FULL) as usize);
             index * STEPS + usize::from(step.copied().unwrap_or(0))
         });
         self.nearest.get(index).copied().unwrap_or(0).into()
+    }
+
+    /// The same by light alone, exactly: a threshold is added to light, and the steps of the table
+    /// would move it.
+    fn nearest_light(&self, light: [i32; 3]) -> usize {
+        let far = |ink: &[i32; 3]| -> i32 {
+            let pairs = ink.iter().zip(light);
+            pairs.map(|(a, b)| (a - b) * (a - b) / 4).sum()
+        };
+        let all = self.ink_light.iter().enumerate();
+        let least = all.min_by_key(|(_, ink)| far(ink));
+        least.map_or(0, |(number, _)| number)
     }
 }
 

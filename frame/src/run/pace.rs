@@ -28,7 +28,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// An image every `period`, the first one now.
+    /// An image every `period`, the first one now; zero is as fast as it can.
     #[must_use]
     pub fn new(period: Duration, now: Instant) -> Self {
         Self {
@@ -69,6 +69,10 @@ impl Pace {
     /// An image was shown, and is seen since `now`. Tells, once, when the device cannot keep up: the
     /// rate then goes down to what it can.
     pub fn shown(&mut self, now: Instant) -> Option<Slower> {
+        // As fast as it can: nothing is late.
+        if self.asked.is_zero() {
+            return None;
+        }
         let missed = now > self.due + self.period;
         self.due = match missed {
             // Not several at once to make up for it.
