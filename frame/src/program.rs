@@ -34,7 +34,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     let choices = options.choices()?;
     let wish = wish(&choices)?;
     if options.check {
-        return Ok(check::check(&choices, &wish)?);
+        return check::check(&choices, &wish);
     }
     show(&choices, wish)
 }

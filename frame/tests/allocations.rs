@@ -1,5 +1,7 @@
 //! Thousands of images without an allocation after the first.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::alloc::System;
 use std::path::Path;
 use std::time::Duration;

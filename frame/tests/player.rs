@@ -1,5 +1,7 @@
 //! What must happen in months, in seconds: with a display that fails when it is told to.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;

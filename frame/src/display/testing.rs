@@ -1,5 +1,7 @@
 //! A bus that writes down what is sent over it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::Write as _;

@@ -14,6 +14,9 @@ use crate::atomic_file::{
 /// A checkpoint that is whole: its folder, and where it stands.
 pub(crate) type Whole = (PathBuf, State);
 
+/// The newest checkpoint that is whole, if there is any, and messages about damaged newer ones.
+pub(crate) type Newest<T> = (Option<T>, Vec<String>);
+
 /// The folder of the checkpoint at `step`.
 pub(crate) fn folder(run: &Path, step: u64) -> PathBuf {
     run.join("checkpoints").join(format!("{step:08}"))
@@ -252,12 +255,11 @@ pub(crate) fn load(
         .map_err(TrainError::checkpoint(checkpoint))
 }
 
-/// The newest checkpoint that is whole, and messages about damaged newer ones. `None` where there
-/// is no checkpoint at all.
+/// The newest checkpoint that is whole; `None` where there is no checkpoint at all.
 ///
 /// # Errors
 /// [`TrainError::NoWholeCheckpoint`] when there are some and all are damaged.
-pub(crate) fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainError> {
+pub(crate) fn newest(run: &Path) -> Result<Newest<Whole>, TrainError> {
     let (newest, damaged) = newest_that(run, |_, _| Ok(()))?;
     Ok((newest.map(|(whole, ())| whole), damaged))
 }
@@ -269,7 +271,7 @@ pub(crate) fn newest(run: &Path) -> Result<(Option<Whole>, Vec<String>), TrainEr
 pub(crate) fn newest_that<T>(
     run: &Path,
     open: impl Fn(&Path, &State) -> Result<T, TrainError>,
-) -> Result<(Option<(Whole, T)>, Vec<String>), TrainError> {
+) -> Result<Newest<(Whole, T)>, TrainError> {
     let mut damaged = Vec::new();
     for step in steps(run).into_iter().rev() {
         let path = folder(run, step);
