@@ -34,7 +34,7 @@ pub fn check(choices: &Choices, wish: &Wish) -> Result<(), Box<dyn Error>> {
     Studio::new(model, &facts, &look)?;
     let mut canvas = test_pattern(&facts, look.rotation);
     if let Some(palette) = look.palette.on(facts.palette) {
-        Inker::new(palette, look.dither, facts.width).ink(&mut canvas);
+        Inker::new(palette, look.dither, facts.width).ink(&mut canvas)?;
     }
     display.show(&canvas)?;
     writeln!(

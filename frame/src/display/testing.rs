@@ -98,7 +98,7 @@ pub(super) fn known_image(facts: &Facts) -> Canvas {
         // Squares, not dithering: the same on every machine.
         let ink = |i: usize| {
             let square = i % facts.width / 8 + i / facts.width / 8;
-            palette.inks[square % palette.inks.len()].0
+            palette.inks[square % palette.inks.len()]
         };
         canvas.inks = (0..facts.width * facts.height).map(ink).collect();
     }

@@ -1,5 +1,7 @@
 //! Inks of panels, and palettes: the inks an image is made of, with their measured colours.
 
+use dreamlet_runtime::ink;
+
 /// A colour that a panel can show in a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ink {
@@ -19,66 +21,97 @@ pub enum Ink {
     Orange,
 }
 
-/// Inks, each with the red, green and blue that it looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Inks, with what they look like on the panel.
+#[derive(Clone, Copy, Debug)]
 pub struct Palette {
     /// For people.
     pub name: &'static str,
-    /// The inks.
-    pub inks: &'static [(Ink, [u8; 3])],
+    /// The inks, in the order of `measured`.
+    pub inks: &'static [Ink],
+    /// Their colours, and how they mix.
+    pub(super) measured: &'static ink::Palette,
 }
 
 /// Black and white, as they are meant.
 pub const MONO: Palette = Palette {
     name: "mono",
-    inks: &[(Ink::Black, [0; 3]), (Ink::White, [255; 3])],
+    inks: &[Ink::Black, Ink::White],
+    measured: &PURE,
 };
 
-/// Black, white and red e-paper: black and white as Spectra 6 has them, and its red.
+const PURE: ink::Palette = ink::Palette::new(&[
+    ink::Ink::new([0; 3], [0; 3]),
+    ink::Ink::new([255; 3], [255; 3]),
+]);
+
+/// Black, white and red e-paper.
 pub const RED: Palette = Palette {
     name: "red",
-    inks: &[BLACK_6, WHITE_6, RED_6],
+    inks: &[Ink::Black, Ink::White, Ink::Red],
+    measured: &ink::Palette::BLACK_WHITE_RED,
 };
 
-/// Black, white and yellow e-paper, in the inks of Spectra 6.
+/// Black, white and yellow e-paper.
 pub const YELLOW: Palette = Palette {
     name: "yellow",
-    inks: &[BLACK_6, WHITE_6, YELLOW_6],
+    inks: &[Ink::Black, Ink::White, Ink::Yellow],
+    measured: &ink::Palette::BLACK_WHITE_YELLOW,
 };
 
-/// Spectra 6, measured on panels.
+/// Spectra 6.
 pub const SPECTRA6: Palette = Palette {
     name: "spectra6",
-    inks: &[BLACK_6, WHITE_6, YELLOW_6, RED_6, BLUE_6, GREEN_6],
+    inks: &[
+        Ink::Black,
+        Ink::White,
+        Ink::Blue,
+        Ink::Green,
+        Ink::Red,
+        Ink::Yellow,
+    ],
+    measured: &ink::Palette::SPECTRA_6,
 };
 
-/// Seven-colour ACeP, as Pimoroni's library `inky` has measured it (`inky_uc8159.py`).
+/// Seven-colour ACeP.
 pub const ACEP: Palette = Palette {
     name: "acep",
     inks: &[
-        (Ink::Black, [57, 48, 57]),
-        (Ink::White, [255; 3]),
-        (Ink::Green, [58, 91, 70]),
-        (Ink::Blue, [61, 59, 94]),
-        (Ink::Red, [156, 72, 75]),
-        (Ink::Yellow, [208, 190, 71]),
-        (Ink::Orange, [177, 106, 73]),
+        Ink::Black,
+        Ink::White,
+        Ink::Green,
+        Ink::Blue,
+        Ink::Red,
+        Ink::Yellow,
+        Ink::Orange,
     ],
+    measured: &ink::Palette::SEVEN_COLORS,
 };
 
-const BLACK_6: (Ink, [u8; 3]) = (Ink::Black, [0x19, 0x1e, 0x21]);
-const WHITE_6: (Ink, [u8; 3]) = (Ink::White, [0xe8; 3]);
-const YELLOW_6: (Ink, [u8; 3]) = (Ink::Yellow, [0xef, 0xde, 0x44]);
-const RED_6: (Ink, [u8; 3]) = (Ink::Red, [0xb2, 0x13, 0x18]);
-const BLUE_6: (Ink, [u8; 3]) = (Ink::Blue, [0x21, 0x57, 0xba]);
-const GREEN_6: (Ink, [u8; 3]) = (Ink::Green, [0x12, 0x5f, 0x20]);
+impl PartialEq for Palette {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Palette {}
 
 impl Palette {
+    /// An ink and what it looks like, by its number; black for one that is none.
+    #[must_use]
+    pub fn ink(&self, number: u8) -> (Ink, [u8; 3]) {
+        let number = usize::from(number);
+        let found = self.inks.get(number).zip(self.measured.inks().get(number));
+        found.map_or((Ink::Black, [0; 3]), |(ink, colors)| {
+            (*ink, colors.measured)
+        })
+    }
+
     /// What an ink looks like; black for one that is not of the palette.
     #[must_use]
     pub fn color(&self, ink: Ink) -> [u8; 3] {
-        let found = self.inks.iter().find(|(one, _)| *one == ink);
-        found.map_or([0; 3], |(_, color)| *color)
+        let all = self.inks.iter().zip(self.measured.inks());
+        let found = all.into_iter().find(|(one, _)| **one == ink);
+        found.map_or([0; 3], |(_, colors)| colors.measured)
     }
 }
 
@@ -115,6 +148,30 @@ impl PaletteChoice {
             Self::Yellow => Some(YELLOW),
             Self::Spectra6 => Some(SPECTRA6),
             Self::Acep => Some(ACEP),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ink_has_the_colour_of_its_name() {
+        for palette in [MONO, RED, YELLOW, SPECTRA6, ACEP] {
+            assert_eq!(palette.inks.len(), palette.measured.inks().len());
+            for (ink, colors) in palette.inks.iter().zip(palette.measured.inks()) {
+                let expected = match ink {
+                    Ink::Black => [0, 0, 0],
+                    Ink::White => [255, 255, 255],
+                    Ink::Yellow => [255, 255, 0],
+                    Ink::Red => [255, 0, 0],
+                    Ink::Blue => [0, 0, 255],
+                    Ink::Green => [0, 255, 0],
+                    Ink::Orange => [255, 128, 0],
+                };
+                assert_eq!(colors.name, expected, "{} {ink:?}", palette.name);
+            }
         }
     }
 }

@@ -7,8 +7,6 @@ mod canvas;
 mod dither;
 mod fit;
 mod ink;
-mod noise;
-mod oklab;
 mod size;
 
 pub use canvas::Canvas;

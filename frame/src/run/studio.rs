@@ -227,7 +227,7 @@ impl Studio {
         };
         self.fitter.draw(image, canvas);
         if let Some(inker) = &mut self.inker {
-            inker.ink(canvas);
+            inker.ink(canvas)?;
         }
         self.last = Some(order);
         Ok(order)
@@ -309,10 +309,10 @@ fn check_inks(palette: Option<crate::picture::Palette>, facts: &Facts) -> Result
             palette: "full",
         });
     };
-    let has = |ink| own.inks.iter().any(|(one, _)| *one == ink);
-    match palette.inks.iter().find(|(ink, _)| !has(*ink)) {
+    let has = |ink| own.inks.contains(&ink);
+    match palette.inks.iter().find(|ink| !has(**ink)) {
         None => Ok(()),
-        Some((ink, _)) => Err(DisplayError::Ink {
+        Some(ink) => Err(DisplayError::Ink {
             ink: format!("{ink:?}").to_lowercase(),
             palette: palette.name,
         }),
