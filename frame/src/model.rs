@@ -91,8 +91,14 @@ impl Model {
         if path.extension().is_some_and(|ending| ending == "onnx") {
             return Self::open_onnx(path);
         }
-        // Read, not mapped: a file written over in place must not change under a running program.
-        let mut generator = CompiledGenerator::open(path).map_err(|e| compiled(path, &e))?;
+        // Read, not mapped as by `open`: a file written over in place must not change under a
+        // running program.
+        let bytes = std::fs::read(path).map_err(|error| ModelError::Open {
+            path: path.into(),
+            reason: error.to_string(),
+        })?;
+        let mut generator =
+            CompiledGenerator::from_bytes(&bytes).map_err(|e| compiled(path, &e))?;
         let card = generator.card().map_err(|e| compiled(path, &e))?;
         let golden = generator.check_golden().map_err(|e| compiled(path, &e))?;
         let distribution = generator.distribution();
