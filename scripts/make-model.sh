@@ -26,6 +26,13 @@ train() { "$dreamlet" train "$@" --out "$runs"; }
 preview_of_seeds() { "$dreamlet" sample "$out/$name.onnx" --seeds "0-$1" --scale 2 --out "$out/preview.png"; }
 preview_of_run() { cp "$(printf '%s\n' "$runs"/*/samples/*.png | tail -n 1)" "$out/preview.png"; }
 preview=(preview_of_seeds 35)
+# Images of an emoji font in $runs/images/$name; the arguments say which.
+emoji() {
+  install_debian fonts-noto-color-emoji python3 python3-venv
+  python3 -m venv "$runs/venv"
+  "$runs/venv/bin/pip" install -q fonttools==4.68.0 pillow==13.0.0
+  "$runs/venv/bin/python" scripts/emoji.py "$runs/images/$name" "$@"
+}
 
 case $name in
 mnist-dcgan) train dcgan --data mnist ;;
@@ -39,11 +46,13 @@ pico)
   train pico --data mnist
   preview=(preview_of_run)
   ;;
+emoji)
+  emoji --kinds flags hands people smileys
+  train small-data --data "folder:$runs/images/emoji" --set model.classes=4
+  preview=(preview_of_seeds 63)
+  ;;
 people)
-  install_debian fonts-noto-color-emoji python3 python3-venv
-  python3 -m venv "$runs/venv"
-  "$runs/venv/bin/pip" install -q fonttools==4.68.0 pillow==13.0.0
-  "$runs/venv/bin/python" scripts/emoji_people.py "$runs/images/people"
+  emoji
   train dcgan --data "folder:$runs/images/people" --size 32 --channels 3 --steps 6000 --set augment_target=0.6 --set data.flip=true \
     --set model.width=48 --set model.latent=64 --set optimizer.beta1=0.5 --set optimizer.learning_rate=3e-4
   preview=(preview_of_seeds 63)
@@ -61,5 +70,8 @@ run=$(echo "$runs"/0*)
 if [ "$name" = pico ]; then
   "$dreamlet" compile "$out/pico.onnx" --precision int8 --out "$out/pico.dream"
   cargo run --release --locked -p dreamlet-tests --example goldens -- "$out/pico.dream"
+fi
+if [ "$name" = emoji ]; then
+  "$dreamlet" compile "$out/emoji.onnx" --precision int8 --data "folder:$runs/images/emoji" --samples 2000 --out "$out/emoji.dream"
 fi
 echo "made $out; compare with models/$name"

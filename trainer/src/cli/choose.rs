@@ -37,8 +37,7 @@ pub(super) fn choose(found: &Survey, size: Option<usize>, channels: Option<usize
         _ => 64,
     });
     let preset = match side {
-        0..48 => "r3-32",
-        48..96 => "r3-64",
+        0..96 => "small-data",
         _ => "r3-128",
     };
     reasons.push(match size {
@@ -54,10 +53,11 @@ pub(super) fn choose(found: &Survey, size: Option<usize>, channels: Option<usize
                 .to_owned(),
         );
     }
+    let augment = if found.images < FEW { 0.4 } else { 0.0 };
+    sets.push(format!("gan.augment={augment}"));
     if found.images < FEW {
-        sets.push("gan.augment=0.3".to_owned());
         reasons.push(format!(
-            "fewer than {FEW} images: gan.augment=0.3 changes what the discriminator sees, so that it does not learn them by heart"
+            "fewer than {FEW} images: gan.augment={augment} changes what the discriminator sees, so that it does not learn them by heart"
         ));
     }
     match found.told_from_mirrored {
@@ -113,8 +113,8 @@ mod tests {
     #[test]
     fn what_is_chosen_follows_from_the_images_and_is_explained() {
         let few = choose(&survey(), None, None);
-        assert_eq!(few.preset, "r3-64");
-        let sets = "data.size=64 data.channels=3 gan.augment=0.3 data.flip=true";
+        assert_eq!(few.preset, "small-data");
+        let sets = "data.size=64 data.channels=3 gan.augment=0.4 data.flip=true";
         assert_eq!(few.sets.join(" "), sets);
         assert_eq!(few.reasons.len(), 4);
         let letters = Survey {
@@ -127,8 +127,8 @@ mod tests {
             told_from_mirrored: Some(0.93),
         };
         let letters = choose(&letters, None, None);
-        assert_eq!(letters.preset, "r3-32");
-        let sets = "data.size=32 data.channels=1 model.classes=26";
+        assert_eq!(letters.preset, "small-data");
+        let sets = "data.size=32 data.channels=1 gan.augment=0 model.classes=26";
         assert_eq!(letters.sets.join(" "), sets);
         assert!(letters.reasons.join(" ").contains("--channels 4"));
         let rare = Survey {

@@ -38,6 +38,7 @@ pub const PRESETS: &[Preset] = presets![
     "dcgan",
     "dcgan-resize",
     "cgan",
+    "small-data",
     "r3-32",
     "r3-64",
     "r3-128",
