@@ -55,7 +55,7 @@ impl Stats {
         self.all
     }
 
-    /// A line every [`EVERY`]; sums then begin anew.
+    /// A line every ten seconds; sums then begin anew.
     pub fn line(&mut self, now: Instant) -> Option<Line> {
         let time = now - self.since;
         if time < EVERY {
