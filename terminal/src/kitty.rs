@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn chunks_put_together_are_the_png() {
         // Any bytes will do: they are not looked at. Several chunks of them.
-        let png: Vec<u8> = (0..10_000u32).map(|i| (i * i >> 3) as u8).collect();
+        let png: Vec<u8> = (0..10_000u32).map(|i| ((i * i) >> 3) as u8).collect();
         let mut out = Vec::new();
         kitty(&png, &mut out);
         let text = String::from_utf8(out).unwrap();

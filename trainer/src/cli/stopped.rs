@@ -78,6 +78,6 @@ fn ignored() -> Vec<i32> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let is_set = |signal: &i32| mask.unwrap_or(0) >> (signal - 1) & 1 == 1;
+    let is_set = |signal: &i32| (mask.unwrap_or(0) >> (signal - 1)) & 1 == 1;
     SIGNALS.iter().copied().filter(is_set).collect()
 }
