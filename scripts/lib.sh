@@ -124,7 +124,15 @@ rust_src() {
 # cross_cargo TARGET SUBCOMMAND [ARGS...]: cargo for 64-bit or 32-bit ARM Linux, with Debian's cross linker and C compiler (tract
 # has kernels in assembly), and the emulator as what runs the binaries. std is built along where there is none ready-made.
 cross_cargo() {
-  local target=$1 gcc runner lower upper flags=()
+  local target=$1 subcommand=$2 flags=()
+  shift 2
+  target_installed "$target" || flags+=(-Zbuild-std=std,panic_abort,panic_unwind,test)
+  cross_run "$target" cargo "$subcommand" --locked --target "$target" "${flags[@]}" "$@"
+}
+
+# cross_run TARGET COMMAND...: what builds for 64-bit or 32-bit ARM Linux, with the environment that cargo needs for it.
+cross_run() {
+  local target=$1 gcc runner lower upper
   shift
   case $target in
     # It has dot products, so that the compiled engine has all its levels.
@@ -135,13 +143,8 @@ cross_cargo() {
   lower=${target//-/_}
   upper=$(tr '[:lower:]' '[:upper:]' <<<"$lower")
   local bootstrap=()
-  target_installed "$target" || {
-    flags+=(-Zbuild-std=std,panic_abort,panic_unwind,test)
-    # Lets a stable cargo take a -Z flag.
-    bootstrap+=(RUSTC_BOOTSTRAP=1)
-  }
-  local subcommand=$1
-  shift
+  # Lets a stable cargo take a -Z flag.
+  target_installed "$target" || bootstrap+=(RUSTC_BOOTSTRAP=1)
   # Rust's own linker is there and quicker than gcc's.
   local host lld
   host=$(rustc --print host-tuple)
@@ -150,8 +153,7 @@ cross_cargo() {
   env "${bootstrap[@]}" TRACT_CPU_AARCH64_KIND=a72 TRACT_CPU_ARM32_NEON=1 \
     "CARGO_TARGET_${upper}_LINKER=$gcc-gcc" "CARGO_TARGET_${upper}_RUNNER=$runner -L /usr/$gcc" \
     "CARGO_TARGET_${upper}_RUSTFLAGS=-Clink-arg=-fuse-ld=lld -Clink-arg=-B$lld" \
-    "CC_$lower=$gcc-gcc" "AR_$lower=$gcc-ar" \
-    cargo "$subcommand" --locked --target "$target" "${flags[@]}" "$@"
+    "CC_$lower=$gcc-gcc" "AR_$lower=$gcc-ar" "$@"
 }
 
 # no_panic ELF: fails if a program holds a way into a panic, and names the functions that it found.

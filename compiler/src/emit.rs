@@ -23,7 +23,12 @@ pub(crate) fn write(
     weights: DType,
 ) -> Result<Vec<u8>, CompileError> {
     let plan = plan(lowered)?;
-    let json = card.to_json().map_err(CompileError::Card)?;
+    // A device has no use for how it was trained.
+    let device_card = Card {
+        training: None,
+        ..card.clone()
+    };
+    let json = device_card.to_json().map_err(CompileError::Card)?;
     let mut section = Vec::new();
     let mut records = Vec::new();
     let mut version = 1;

@@ -16,5 +16,6 @@ stage "formatting" formatting
 stage "spelling" scripts/check-typos.sh
 stage "layers" scripts/check-layers
 stage "layers, planted faults" scripts/test-check-layers
+stage "builds that are shared" scripts/check-shared-builds
 stage "clippy" cargo clippy "${shared[@]}" --all-targets -- -D warnings
 stage_report

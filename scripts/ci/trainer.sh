@@ -6,13 +6,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . scripts/ci/env.sh
 
 export DREAMLET=$CARGO_TARGET_DIR/release/dreamlet
-# The program that the tests built: `cargo run -p dreamlet-trainer` of the README would build the workspace anew with fewer features.
-quickstart() { "$DREAMLET" quickstart </dev/null; }
+# The README's own command; scripts/check-shared-builds holds that it builds nothing anew.
+quickstart() { cargo run --release --locked -p dreamlet-trainer -- quickstart </dev/null; }
+again() { "$DREAMLET" reproduce models/mnist-vae-dense/mnist-vae-dense.onnx; }
 
 stage "tests" scripts/test.sh --locked
 stage "quickstart" quickstart
 # It mostly waits.
 beside "a sweep on Slurm" scripts/test-slurm.sh "$DREAMLET"
+stage "a shipped model, trained again" again
+stage "wheel" scripts/build-wheel.sh
 stage "reports in a browser" scripts/test-report.sh
 stage "commands of the book" scripts/check-docs.sh --run
 join

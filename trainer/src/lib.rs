@@ -27,6 +27,7 @@ mod linalg;
 mod logger;
 mod loss;
 mod nets;
+mod npy;
 mod random;
 mod report;
 mod sampling;

@@ -94,6 +94,34 @@ pub struct Card {
     /// Directions of the latent space, those that change images most first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub directions: Vec<Direction>,
+    /// How it was trained, which a compiled model leaves out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingCard>,
+}
+
+/// How a generator was trained: all that is needed to train it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingCard {
+    /// The resolved configuration as TOML, the seed included; folders by their names alone.
+    pub config: String,
+    /// Steps after which the generator was taken.
+    pub step: u64,
+    /// Whether it is the generator itself and not its EMA.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub raw: bool,
+    /// Whether it is the first stage alone of a two-stage VAE.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub first_stage: bool,
+    /// SHA-256 of the images and labels it was trained on, in hexadecimal.
+    pub data: String,
+    /// SHA-256 of the teacher's file, in hexadecimal; empty without a teacher.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub teacher: String,
+    /// What computed it, as far as rounding depends on it: processors of one class give the same
+    /// weights.
+    pub machine: String,
+    /// SHA-256 of the weights, in hexadecimal.
+    pub weights: String,
 }
 
 /// What the inputs of a file take and what its output is, in words.
@@ -144,6 +172,7 @@ impl Card {
             golden: Vec::new(),
             interface: None,
             directions: Vec::new(),
+            training: None,
         }
     }
 

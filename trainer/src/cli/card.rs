@@ -10,6 +10,7 @@ use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::MAGIC;
 use dreamlet_runtime::onnx::OnnxFile;
 
+use super::hub;
 use crate::generator_file::with_card;
 
 /// Arguments of `dreamlet card`.
@@ -20,6 +21,9 @@ pub(crate) struct CardArgs {
     /// Write a copy of an ONNX file without a card, with one of what these flags say
     #[arg(long, value_name = "FILE")]
     set: Option<PathBuf>,
+    /// Write a folder for a model hub: README, models, preview, licence
+    #[arg(long, value_name = "DIR", conflicts_with = "set")]
+    hub: Option<PathBuf>,
     #[command(flatten)]
     foreign: ForeignModelArgs,
 }
@@ -64,6 +68,9 @@ pub(crate) fn run(args: &CardArgs) -> CliResult {
             .into());
         }
     };
+    if let Some(folder) = &args.hub {
+        return hub::write(folder, &args.model, &card, &args.foreign.assumptions());
+    }
     let value: serde_json::Value = serde_json::from_str(&card.to_json()?)?;
     print(&serde_json::to_string_pretty(&value)?)
 }

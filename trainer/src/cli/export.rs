@@ -63,6 +63,7 @@ pub(crate) fn run(args: &ExportArgs) -> CliResult {
     card.author.clone_from(&args.author);
     card.license.clone_from(&args.license);
     let model = export::generator::graph(&saved.generator, &saved.config)?;
+    card.training = saved.training(export::weights_hash(&model))?;
     export::save(model, card, &out)?;
     print(&format!(
         "{}: {} bytes, from the checkpoint at step {}",

@@ -5,13 +5,16 @@ mod budget;
 mod card;
 mod choose;
 mod compile;
+mod completions;
 mod const_array;
 mod directions;
 mod distill;
+mod doctor;
 mod eval;
 mod explore;
 mod export;
 mod find_directions;
+mod hub;
 mod invert;
 mod presets;
 mod prove;
@@ -19,6 +22,7 @@ mod quantized;
 mod quickstart;
 mod reference;
 mod report;
+mod reproduce;
 mod sample;
 mod stopped;
 mod sweep;
@@ -65,6 +69,8 @@ enum Verb {
     Report(report::ReportArgs),
     /// The whole path on the built-in data: train, export, verify, sample
     Quickstart(quickstart::QuickstartArgs),
+    /// Train a generator again as its card says, and compare the weights
+    Reproduce(reproduce::ReproduceArgs),
     /// Time training steps and images on this machine
     Bench(bench::BenchArgs),
     /// Compare what a GPU computes in training with what the CPU computes
@@ -75,6 +81,12 @@ enum Verb {
     Boards,
     /// Try settings drawn at random in many short runs, and find the best
     Sweep(sweep::SweepArgs),
+    /// Say what this machine has and lacks, and how to get it
+    Doctor,
+    /// Print the script that completes words in a shell
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages
+    Man(completions::ManArgs),
     /// Train one trial of a sweep; tasks on a cluster run it
     #[command(hide = true)]
     SweepWorker(sweep::WorkerArgs),
@@ -101,11 +113,15 @@ pub fn main() -> std::process::ExitCode {
         Verb::Explore(args) => explore::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Quickstart(args) => quickstart::run(&args),
+        Verb::Reproduce(args) => reproduce::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Prove(args) => prove::run(&args),
         Verb::Presets(args) => presets::run(&args),
         Verb::Boards => budget::boards(),
         Verb::Sweep(args) => sweep::run(&args),
+        Verb::Doctor => doctor::run(),
+        Verb::Completions(args) => completions::run(&args, Cli::command()),
+        Verb::Man(args) => completions::man(&args, Cli::command()),
         Verb::SweepWorker(args) => sweep::work(&args),
         Verb::Reference(args) => reference::run(&args, Cli::command()),
     };

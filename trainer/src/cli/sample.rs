@@ -48,9 +48,9 @@ pub(crate) struct SampleArgs {
     /// Class to sample, by its name or number; without it each seed has its own class, in turn
     #[arg(long, value_name = "NAME|K")]
     class: Option<String>,
-    /// A PNG file for a sheet, a folder for one file a seed, or - for a sheet on standard output;
-    /// without it the images are only shown
-    #[arg(long, value_name = "FILE.png|DIR|-")]
+    /// A PNG file for a sheet, a folder for one file a seed, a .npy file for an array of bytes
+    /// [N, H, W, C], or - for a sheet on standard output; without it the images are only shown
+    #[arg(long, value_name = "FILE.png|DIR|FILE.npy|-")]
     out: Option<PathBuf>,
     /// Images in a row of the sheet
     #[arg(long)]
@@ -174,17 +174,29 @@ pub(crate) fn run(args: &SampleArgs) -> CliResult {
                 scale: args.scale,
                 ..Layout::default()
             };
-            sampling::sheet(
-                &sampling::samples(&mut generator, &request)?,
-                generator.shape(),
-                layout,
-            )?
+            let samples = sampling::samples(&mut generator, &request)?;
+            let shape = generator.shape();
+            if let Some(Output::Array(path)) = &output {
+                sampling::save_array(&samples, shape, path)?;
+            }
+            let shown = match output {
+                Some(Output::Array(_)) => samples.get(..SHOWN).unwrap_or(&samples),
+                _ => &samples,
+            };
+            sampling::sheet(shown, shape, layout)?
         }
     };
     match &output {
         Some(Output::Stdout) => sampling::print_png(&sheet)?,
         Some(Output::File(path)) => {
             crate::sheet::save_png(&sheet, path)?;
+            log::info!(
+                "wrote {}: {} images",
+                path.display(),
+                request.latents.count()
+            );
+        }
+        Some(Output::Array(path)) => {
             log::info!(
                 "wrote {}: {} images",
                 path.display(),

@@ -1,12 +1,11 @@
-//! numpy's `.npy` files, version 1.0.
+//! What metrics were computed from, as numpy's `.npy` files.
 
 use std::path::Path;
 
 use super::error::EvaluationError;
 use super::matrix::Matrix;
-use crate::atomic_file::write_atomic_parts;
+use crate::npy;
 
-/// Writes little-endian numbers of type `kind` (`<f4`, `|u1`, …) in row-major order.
 fn write(
     folder: &Path,
     name: &str,
@@ -14,16 +13,8 @@ fn write(
     shape: &[usize],
     body: &[u8],
 ) -> Result<(), EvaluationError> {
-    let dims: String = shape.iter().map(|n| format!("{n}, ")).collect();
-    let mut text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({dims}), }}");
-    // The numbers begin at a multiple of 64, and the head ends with a new line.
-    let padding = 63 - (10 + text.len()) % 64;
-    text.push_str(&" ".repeat(padding));
-    text.push('\n');
-    let length = u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes();
     let path = folder.join(name);
-    let parts = [b"\x93NUMPY\x01\x00", &length[..], text.as_bytes(), body];
-    write_atomic_parts(&path, &parts).map_err(|error| EvaluationError::Write {
+    npy::write(&path, kind, shape, body).map_err(|error| EvaluationError::Write {
         path,
         reason: error.to_string(),
     })
@@ -62,24 +53,4 @@ pub(super) fn indices<const N: usize>(
     let all = rows.iter().flatten();
     let body: Vec<u8> = all.flat_map(|n| (*n as u64).to_le_bytes()).collect();
     write(folder, name, "<i8", &[rows.len(), N], &body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::atomic_file::TestFolder;
-
-    #[test]
-    fn a_file_is_what_numpy_writes() {
-        let folder = TestFolder::new();
-        let numbers = Matrix::new(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3);
-        matrix(&folder.0, "a.npy", &numbers).unwrap();
-        let bytes = std::fs::read(folder.0.join("a.npy")).unwrap();
-        assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");
-        let text = std::str::from_utf8(&bytes[10..128]).unwrap();
-        assert!(text.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, ), }"));
-        assert!(text.ends_with(" \n"));
-        assert_eq!(bytes.len(), 128 + 24);
-        assert_eq!(&bytes[128..132], &1.0_f32.to_le_bytes());
-    }
 }

@@ -13,12 +13,12 @@ pub(crate) mod verify;
 
 use std::path::Path;
 
-use dreamlet_onnx::proto::ModelProto;
+use dreamlet_onnx::proto::{Message as _, ModelProto};
 use dreamlet_runtime::card::{Card, make_golden};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxError, OnnxGenerator};
 use dreamlet_runtime::generator::Generator as _;
 
-use crate::atomic_file::write_atomic;
+use crate::atomic_file::{sha256, write_atomic};
 
 pub(crate) use error::ExportError;
 
@@ -53,4 +53,30 @@ pub fn save(mut model: ModelProto, mut card: Card, path: &Path) -> Result<Card, 
         reason: error.to_string(),
     })?;
     Ok(card)
+}
+
+/// SHA-256 of a model's weights, in hexadecimal: of the name, the dimensions and the bytes of each, in their order.
+#[must_use]
+pub(crate) fn weights_hash(model: &ModelProto) -> String {
+    let weights = model.graph.iter().flat_map(|graph| &graph.initializer);
+    let mut bytes = Vec::new();
+    for tensor in weights {
+        // A field of a length before each part: no two models give the same bytes.
+        for part in [tensor.name.as_bytes(), tensor.raw_data.as_slice()] {
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        bytes.extend((tensor.dims.len() as u64).to_le_bytes());
+        bytes.extend(tensor.dims.iter().flat_map(|dim| dim.to_le_bytes()));
+    }
+    sha256(&bytes)
+}
+
+/// [`weights_hash`] of an ONNX file.
+///
+/// # Errors
+/// What is wrong in a file that is not one.
+pub(crate) fn weights_hash_of_file(file: &[u8]) -> Result<String, String> {
+    let model = ModelProto::decode(file).map_err(|error| format!("it is no ONNX file: {error}"))?;
+    Ok(weights_hash(&model))
 }

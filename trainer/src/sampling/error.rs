@@ -73,12 +73,18 @@ pub enum SamplingError {
     Grid(#[from] GridError),
     /// The output is neither a PNG file nor a folder.
     #[error(
-        "{} is neither a PNG file nor a folder: write NAME.png, a folder's name, or - for standard output",
+        "{} is neither a PNG file nor a folder: write NAME.png, NAME.npy, a folder's name, or - for standard output",
         path.display()
     )]
     OutputKind { path: PathBuf },
     #[error("cannot make the folder {}: {error}", path.display())]
     Folder {
+        path: PathBuf,
+        #[source]
+        error: std::io::Error,
+    },
+    #[error("cannot write {}: {error}", path.display())]
+    Array {
         path: PathBuf,
         #[source]
         error: std::io::Error,

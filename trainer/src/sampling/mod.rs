@@ -15,7 +15,7 @@ pub(crate) use class::class_number;
 pub use error::SamplingError;
 pub(crate) use latents_file::{read_latents, write_latents};
 pub(crate) use moves::{Move, added, deviation};
-pub(crate) use output::{Layout, Output, make_folder, print_png, save_one, sheet};
+pub(crate) use output::{Layout, Output, make_folder, print_png, save_array, save_one, sheet};
 pub use request::Latents;
 pub(crate) use request::{Interpolation, Seeds, Way, parse_truncation};
 pub use sampler::{Request, samples};

@@ -8,6 +8,7 @@ use image::DynamicImage;
 
 use super::error::SamplingError;
 use super::sampler::Sample;
+use crate::npy;
 use crate::sheet::{enlarge, grid, png, save_png, to_image, with_alpha};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,13 +17,15 @@ pub(crate) enum Output {
     Stdout,
     /// A sheet of all in a PNG file.
     File(PathBuf),
+    /// All as an array of bytes, `[N, H, W, C]`, in a `.npy` file.
+    Array(PathBuf),
     /// Each in a file of its own, named by its seed, and by the number of its class if it has one:
     /// `000012.png`, `000012-7.png`.
     Folder(PathBuf),
 }
 
 impl Output {
-    /// `-` is standard output, `NAME.png` a file, an existing folder or a name without ending a
+    /// `-` is standard output, `NAME.png` and `NAME.npy` are files, an existing folder or a name without ending a
     /// folder.
     ///
     /// # Errors
@@ -42,6 +45,7 @@ impl Output {
                 Ok(Self::Folder(path.to_path_buf()))
             }
             Some("png") => Ok(Self::File(path.to_path_buf())),
+            Some("npy") => Ok(Self::Array(path.to_path_buf())),
             None => Ok(Self::Folder(path.to_path_buf())),
             Some(_) => Err(SamplingError::OutputKind {
                 path: path.to_path_buf(),
@@ -83,6 +87,27 @@ pub(crate) fn sheet(
     let images: Vec<Vec<u8>> = samples.iter().map(|sample| sample.bytes.clone()).collect();
     let sheet = grid(&images, shape, layout.columns, layout.gap)?;
     Ok(enlarge(&sheet, layout.scale)?)
+}
+
+/// Writes all samples as one array.
+///
+/// # Errors
+/// [`SamplingError::Array`] where it cannot be written.
+pub(crate) fn save_array(
+    samples: &[Sample],
+    shape: Shape,
+    path: &Path,
+) -> Result<(), SamplingError> {
+    let shape = [samples.len(), shape.height, shape.width, shape.channels];
+    let bytes: Vec<u8> = samples
+        .iter()
+        .flat_map(|sample| &sample.bytes)
+        .copied()
+        .collect();
+    npy::write(path, "|u1", &shape, &bytes).map_err(|error| SamplingError::Array {
+        path: path.to_path_buf(),
+        error,
+    })
 }
 
 /// Writes one sample into a folder, enlarged: `000012.png`, or `000012-7.png` in class 7. Gives the

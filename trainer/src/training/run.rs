@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::error::TrainError;
 use crate::atomic_file::{folders, not_regular, read_regular, write_atomic};
 use crate::config::Config;
+use crate::nets::cpu::simd_width;
 
 /// An open run folder; no other process can train in it meanwhile.
 #[derive(Debug)]
@@ -206,6 +207,18 @@ pub(super) fn write_config(path: &Path, config: &Config) -> Result<(), TrainErro
     write_atomic(&file, config.to_toml()?.as_bytes()).map_err(TrainError::file(&file, "writing"))
 }
 
+/// This machine, as far as the rounding of training on the CPU depends on it: the instructions that
+/// its operations use, and no number of threads.
+pub(crate) fn machine() -> String {
+    let vectors = match (std::env::consts::ARCH, simd_width()) {
+        ("x86_64", 16) => "AVX-512",
+        ("x86_64", 8) => "AVX2 and FMA",
+        (_, 1) => "no vectors",
+        _ => "vectors of 128 bits",
+    };
+    format!("{} with {vectors}", std::env::consts::ARCH)
+}
+
 /// The version of burn.
 pub(super) const BURN: &str = "0.22";
 
@@ -222,6 +235,10 @@ pub(crate) fn environment(device: &str) -> serde_json::Value {
         "cpu": cpu,
         "threads": rayon::current_num_threads(),
         "device": device,
+        "machine": match device {
+            "cpu" => machine(),
+            device => device.to_owned(),
+        },
         "command": std::env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
             .collect::<Vec<_>>(),

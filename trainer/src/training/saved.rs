@@ -24,7 +24,7 @@ pub struct Saved {
     pub generator: Generator,
     /// The checkpoint's folder.
     checkpoint: PathBuf,
-    which: Which,
+    pub(super) which: Which,
 }
 
 /// Which generator of a run is meant.

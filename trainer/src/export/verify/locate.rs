@@ -59,6 +59,21 @@ pub(super) fn load() -> Result<Environment, LibraryError> {
     Err(LibraryError { tried })
 }
 
+/// The library that is loaded where one is needed.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn find() -> Result<PathBuf, LibraryError> {
+    let mut tried = Vec::new();
+    for path in candidates() {
+        match check(&path) {
+            Ok(()) => return Ok(path),
+            Err(reason) => tried.push((path, reason)),
+        }
+    }
+    Err(LibraryError { tried })
+}
+
 /// The library that `ORT_DYLIB_PATH` names, else all that are found in the usual places.
 #[must_use]
 pub(crate) fn candidates() -> Vec<PathBuf> {
