@@ -14,6 +14,8 @@ stage "tests" scripts/test.sh --locked
 stage "quickstart" quickstart
 # It mostly waits.
 beside "a sweep on Slurm" scripts/test-slurm.sh "$DREAMLET"
+beside "killed at random moments" scripts/test-kill.py "$DREAMLET"
+stage "full disks, deleted runs" scripts/test-bad-days.py "$DREAMLET"
 stage "a shipped model, trained again" again
 stage "wheel" scripts/build-wheel.sh
 stage "reports in a browser" scripts/test-report.sh

@@ -2,6 +2,7 @@
 //! that of `state.json` in `state.sha256`, as `sha256sum -c` reads it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::TrainError;
@@ -91,7 +92,7 @@ fn write(
     if target.exists() {
         // A resumed run comes by here again with the same bytes, or a damaged folder stands in the
         // way.
-        fs::remove_dir_all(&target).map_err(TrainError::file(&target, doing))?;
+        remove(&target).map_err(TrainError::file(&target, doing))?;
     }
     fs::rename(temporary, &target).map_err(TrainError::file(&target, doing))?;
     sync_folder(&all).map_err(TrainError::file(&all, doing))?;
@@ -160,8 +161,20 @@ fn prune(run: &Path, saved: u64, keep: usize) {
     let before = steps(run).into_iter().rev().filter(|step| *step <= saved);
     for step in before.skip(keep.max(1)).filter(|s| Some(*s) != best) {
         // A checkpoint that cannot be removed costs space, nothing else.
-        let _ = fs::remove_dir_all(folder(run, step));
+        let _ = remove(&folder(run, step));
     }
+}
+
+/// Removes a checkpoint: it is whole or not there, also where the process is killed in between.
+/// [`tidy`] removes what is left of it then.
+fn remove(checkpoint: &Path) -> io::Result<()> {
+    let name = checkpoint.file_name().unwrap_or_default();
+    let hidden = format!(".{}.old.tmp", name.to_string_lossy());
+    let hidden = checkpoint.with_file_name(hidden);
+    // Of a process that was killed here before.
+    let _ = fs::remove_dir_all(&hidden);
+    fs::rename(checkpoint, &hidden)?;
+    fs::remove_dir_all(&hidden)
 }
 
 /// Steps of the checkpoints there are, oldest first.

@@ -50,6 +50,23 @@ fn the_newest_and_the_best_stay() {
 }
 
 #[test]
+fn a_checkpoint_whose_removal_was_interrupted_is_gone_and_not_damaged() {
+    let (run, learner) = run(&[1.0, 2.0, 3.0], 3);
+    // Where the process was killed: the folder has its new name, and some of its files.
+    let hidden = run.0.join("checkpoints/.00000002.old.tmp");
+    fs::rename(folder(&run.0, 2), &hidden).unwrap();
+    fs::remove_file(hidden.join("state.json")).unwrap();
+    assert_eq!(steps(&run.0), [1, 3]);
+    let lines = tidy(&run.0, |_, _| Ok(())).unwrap();
+    assert_eq!(lines, [] as [String; 0]);
+    assert_eq!(names(&run.0), ["00000001", "00000003", "best.json"]);
+    // Also where the next removal comes before that.
+    fs::create_dir(run.0.join("checkpoints/.00000001.old.tmp")).unwrap();
+    save(&run.0, &learner, state(4, 4.0), 1).unwrap();
+    assert_eq!(steps(&run.0), [1, 4], "the best stays");
+}
+
+#[test]
 fn the_largest_score_is_the_best_where_larger_is_better() {
     let (run, learner) = run(&[], 1);
     for (score, step) in [0.5, 0.75, 0.75, 0.25].into_iter().zip(1..) {
