@@ -168,6 +168,8 @@ fn prune(run: &Path, saved: u64, keep: usize) {
 /// Removes a checkpoint: it is whole or not there, also where the process is killed in between.
 /// [`tidy`] removes what is left of it then.
 fn remove(checkpoint: &Path) -> io::Result<()> {
+    // What is no folder is not ours.
+    fs::read_dir(checkpoint)?;
     let name = checkpoint.file_name().unwrap_or_default();
     let hidden = format!(".{}.old.tmp", name.to_string_lossy());
     let hidden = checkpoint.with_file_name(hidden);
