@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 
 /// Most bytes of a bundle: 100,000 files have about 20 MB.
-pub(crate) const MAX_BUNDLE: u64 = 64 << 20;
+pub const MAX_BUNDLE: u64 = 64 << 20;
 
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -191,9 +191,14 @@ pub(crate) fn expect(
     }
 }
 
-/// At most the first 100 characters: a message is for a person.
+/// At most the first 100 characters, none that could move a terminal's cursor: a message is for a
+/// person, and the text is a stranger's.
 pub(crate) fn shortened(text: &str) -> String {
-    text.chars().take(100).collect()
+    let shown = |character: char| match character.is_control() {
+        true => '?',
+        false => character,
+    };
+    text.chars().take(100).map(shown).collect()
 }
 
 fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, Error> {

@@ -18,6 +18,7 @@ use x509_cert::ext::pkix::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectAltName,
 };
 
+use crate::bundle::shortened;
 use crate::error::Error;
 use crate::key::{Hash, VerifyingKey};
 use crate::pem;
@@ -193,7 +194,7 @@ fn unreadable(index: usize, what: &'static str, error: &x509_cert::der::Error) -
 }
 
 fn subject(one: &X509) -> String {
-    one.tbs_certificate().subject().to_string()
+    shortened(&one.tbs_certificate().subject().to_string())
 }
 
 fn key_of(one: &X509) -> Option<VerifyingKey> {

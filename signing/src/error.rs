@@ -50,6 +50,9 @@ pub enum Error {
         "a signature is put into compiled models, and this file is none: compile it first with `dreamlet compile`, or sign it without --embed"
     )]
     NotCompiled,
+    /// No signature in a compiled model.
+    #[error("the file holds no signature: `dreamlet sign --embed` puts one into a compiled model")]
+    NoSignature,
     /// A name of the model folder cannot stand in a bundle.
     #[error("{}: the name is not UTF-8, so no bundle can hold it: rename the file", path.display())]
     Name {

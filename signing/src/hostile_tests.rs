@@ -253,7 +253,9 @@ fn version_0_2_is_read_in_its_own_envelope_only() {
         signed(old.to_string().into(), encoded_by_v0_2).unwrap(),
         ["pico.dream"]
     );
-    let error = signed(statement().to_string().into(), encoded_by_v0_2)
+    let mut new = statement();
+    new["subject"][0]["name"] = "https://model_signing/Digests/v0.1".into();
+    let error = signed(new.to_string().into(), encoded_by_v0_2)
         .unwrap_err()
         .to_string();
     assert!(error.contains("envelope of version 0.2"), "{error}");

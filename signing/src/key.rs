@@ -227,6 +227,24 @@ impl VerifyingKey {
             .map_err(|_| wrong)
     }
 
+    /// Whether a signature of [`SigningKey::sign_for_device`] is this key's.
+    pub(crate) fn verifies_for_device(
+        &self,
+        message: &[u8],
+        signature: &[u8; 64],
+    ) -> Result<bool, Error> {
+        let Public::P256(key) = &self.0 else {
+            return Err(Error::Curve {
+                found: self.curve(),
+            });
+        };
+        let signature = p256::ecdsa::Signature::from_bytes(signature.into());
+        Ok(signature.is_ok_and(|signature| {
+            key.verify_prehash(&Sha256::digest(message), &signature)
+                .is_ok()
+        }))
+    }
+
     /// Name of its curve.
     #[must_use]
     pub fn curve(&self) -> &'static str {

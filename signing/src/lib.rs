@@ -32,11 +32,12 @@ mod sign;
 mod statement;
 mod verify;
 
+pub use bundle::MAX_BUNDLE;
 pub use certificate::Certificates;
 pub use error::Error;
 pub use key::{SigningKey, VerifyingKey};
 pub use sign::{SignOptions, sign, sign_for_device};
-pub use verify::{Trust, Verified, VerifyOptions, verify};
+pub use verify::{Trust, Verified, VerifyOptions, verify, verify_for_device};
 
 #[cfg(test)]
 mod hostile_tests;

@@ -168,6 +168,12 @@ impl Manifest {
     }
 }
 
+/// Whether a payload may be a statement of version 0.2. It is not verified yet, so it is not parsed.
+pub(crate) fn is_v0_2(payload: &[u8]) -> bool {
+    let text = PREDICATE_TYPE_V0_2.as_bytes();
+    payload.windows(text.len()).any(|part| part == text)
+}
+
 fn method(serialization: &Serialization) -> Result<Method, Error> {
     match (serialization.method.as_str(), serialization.shard_size) {
         ("files", None) => Ok(Method::Files),

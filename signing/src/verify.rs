@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use dreamlet_runtime::engine::compiled::format::split_trailer;
+
 use crate::bundle::{Bundle, Signer, encoded, encoded_by_v0_2, shortened};
 use crate::certificate::Certificates;
 use crate::error::Error;
 use crate::files::{Entry, Method, NEVER, digests, entries, file_of_shard, name_within};
 use crate::key::{Hash, VerifyingKey};
-use crate::statement::Manifest;
+use crate::statement::{Manifest, is_v0_2};
 
 /// Whose signatures count.
 #[derive(Clone, Debug)]
@@ -78,7 +80,7 @@ pub fn verify(
     };
     let payload = &signed.payload;
     let right = key.verifies(key.hash(), &encoded(payload), &signed.signature);
-    let old = !right && {
+    let old = !right && is_v0_2(payload) && {
         let message = encoded_by_v0_2(payload);
         // Version 0.2 took SHA-256 for every curve.
         let verifies = |hash| key.verifies(hash, &message, &signed.signature);
@@ -101,6 +103,23 @@ pub fn verify(
     }
     let files = compare(model, &manifest, options)?;
     Ok(Verified { signer, files })
+}
+
+/// Verifies the signature within a compiled model, as a device does.
+///
+/// # Errors
+/// [`Error::NoSignature`], [`Error::Signature`], or [`Error::Curve`] for a key that is not on P-256.
+pub fn verify_for_device(file: &[u8], key: &VerifyingKey) -> Result<(), Error> {
+    let (model, Some(signature)) = split_trailer(file) else {
+        return Err(Error::NoSignature);
+    };
+    match key.verifies_for_device(model, signature)? {
+        true => Ok(()),
+        false => Err(Error::Signature {
+            expected: key.fingerprint(),
+            found: "no key".into(),
+        }),
+    }
 }
 
 /// Compares a model with what was signed; names of its files.

@@ -1,6 +1,7 @@
 //! Keys are written and read again, and what is none is refused.
 
-use dreamlet_signing::{Error, SigningKey, VerifyingKey, sign_for_device};
+use dreamlet_runtime::{CompiledGenerator, VerifyingKey as DeviceKey};
+use dreamlet_signing::{Error, SigningKey, VerifyingKey, sign_for_device, verify_for_device};
 
 #[test]
 fn a_key_is_read_as_it_was_written() {
@@ -69,6 +70,20 @@ fn a_signature_in_a_model_replaces_the_one_before_and_leaves_the_model_as_it_was
     assert_eq!(again.len(), signed.len());
     assert!(again.starts_with(&model));
     assert_ne!(again, signed);
+    for (file, right, wrong) in [(&signed, &one, &two), (&again, &two, &one)] {
+        verify_for_device(file, &right.verifying_key()).unwrap();
+        let error = verify_for_device(file, &wrong.verifying_key());
+        assert!(matches!(error, Err(Error::Signature { .. })));
+        // A device says the same.
+        let key =
+            |of: &SigningKey| DeviceKey::new(&of.verifying_key().to_device().unwrap()).unwrap();
+        assert!(CompiledGenerator::from_signed_bytes(file, &key(right)).is_ok());
+        assert!(CompiledGenerator::from_signed_bytes(file, &key(wrong)).is_err());
+    }
+    assert!(matches!(
+        verify_for_device(&model, &one.verifying_key()),
+        Err(Error::NoSignature)
+    ));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Signed models: the right key's are taken, and nothing else is looked at.
+//! Signed models on a device: the right key's are taken, and nothing else is looked at.
 
 use dreamlet_runtime::engine::compiled::format::{
     TRAILER_LEN, TRAILER_MAGIC, split_trailer, trailer,
