@@ -10,6 +10,9 @@ use crate::bundle::{Bundle, Signed, Signer, encoded, encoded_by_v0_2};
 use crate::key::hex;
 use crate::{Error, SigningKey, Trust, VerifyOptions, verify};
 
+/// What makes a statement wrong.
+type Change = fn(&mut Value);
+
 fn pico() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/pico/pico.dream")
 }
@@ -103,7 +106,7 @@ fn a_name_out_of_the_model_is_refused() {
 
 #[test]
 fn what_a_statement_must_say_is_asked_for() {
-    let wrong: [(&str, fn(&mut Value), &str); 16] = [
+    let wrong: [(&str, Change, &str); 16] = [
         (
             "type",
             |s| s["_type"] = "https://in-toto.io/Statement/v0.1".into(),

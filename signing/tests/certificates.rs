@@ -1,5 +1,7 @@
 //! Chains that lead to a trusted root are taken, and others refused with the reason. `data/make.sh` made them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use std::path::{Path, PathBuf};
 
 use dreamlet_signing::{

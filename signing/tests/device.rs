@@ -1,5 +1,7 @@
 //! Signed models on a device: the right key's are taken, and nothing else is looked at.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use dreamlet_runtime::engine::compiled::format::{
     TRAILER_LEN, TRAILER_MAGIC, split_trailer, trailer,
 };

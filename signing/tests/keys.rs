@@ -1,5 +1,7 @@
 //! Keys are written and read again, and what is none is refused.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use dreamlet_runtime::{CompiledGenerator, VerifyingKey as DeviceKey};
 use dreamlet_signing::{Error, SigningKey, VerifyingKey, sign_for_device, verify_for_device};
 

@@ -1,5 +1,7 @@
 //! Models are signed and verified, and what is not as it was signed is refused with its reason.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
