@@ -129,7 +129,7 @@ def check_flags(page, verbs):
     for number, info, _, lines in page.blocks:
         commands = "\n".join(lines).replace("\\\n", " ").splitlines() if info == "sh" else []
         for command in commands:
-            called = re.search(r"(?:^|[ /'])dreamlet(?:-trainer --)? ([a-z]+)\b([^#|;'>]*)", command)
+            called = re.search(r"(?:^|[ /'])dreamlet(?:-trainer --)? ([a-z][a-z-]*)\b([^#|;'>]*)", command)
             if not called:
                 continue
             verb, arguments = called[1], called[2]

@@ -5,7 +5,8 @@
 # that can allocate (only `core` is there) or panic (it does not link). Int8 models also run in a
 # program without the engine's feature `f32`, which models/pico must fit in $flash_limit bytes of
 # flash and $ram_limit of memory; an f32 model must be refused by the compiler there. On ARM the image of models/pico
-# is drawn too, 8 times as large, by at most $draw_limit instructions. Run scripts/setup-cross.sh
+# is drawn too, 8 times as large, by at most $draw_limit instructions. models/pico is also signed, verified on the machine before it
+# is read, by at most $verify_limit instructions on ARM, and refused with a bit changed. Run scripts/setup-cross.sh
 # first. Arguments are targets, e.g. `scripts/test-firmware.sh thumbv7em-none-eabihf`.
 #
 # What it prints of a program: its size in flash (code, the model and constants; `size -A`), its
@@ -19,7 +20,7 @@ cd "$repo/tests/firmware"
 
 target_dir=${CARGO_TARGET_DIR:-$repo/target}
 targets=${*:-thumbv7em-none-eabihf thumbv7m-none-eabi thumbv6m-none-eabi riscv32imc-unknown-none-elf wasm32-unknown-unknown wasm32-simd128 pico}
-flash_limit=153600 ram_limit=32768 draw_limit=1600000
+flash_limit=153600 ram_limit=32768 draw_limit=1600000 verify_limit=50000000
 models=()
 for golden in "$repo"/tests/models/*.golden "$repo"/models/*/*.golden; do
   [ -f "$golden" ] && models+=("${golden%.golden}.dream")
@@ -74,6 +75,7 @@ on_machine() {
         within "bytes of flash" $flash_limit "$(number "flash bytes" "$printed")"
         within "bytes of memory with the stack" $ram_limit "$(($(number "static memory bytes" "$printed") + $(number "peak stack bytes" "$printed")))"
         case $target in thumb*) draws "$target" "$model" "$@" ;; esac
+        verifies "$target" "$model" "$@"
       fi
     done
   done
@@ -91,6 +93,25 @@ draws() {
   grep '^instructions to draw' "$printed"
   within "instructions to draw" $draw_limit "$(number "instructions to draw" "$printed")"
   rm "$printed"
+}
+
+# verifies TARGET MODEL EMULATOR...: what a signature costs. The crates of p256 hold checks that never fail and that the compiler
+# does not see through, so this program may hold a panic; the engine's own are looked at above.
+verifies() {
+  local target=$1 program=$target_dir/$1/release/firmware printed folder
+  folder=$(mktemp -d)
+  printed=$folder/printed
+  cargo run --release --locked --quiet --manifest-path "$repo/Cargo.toml" --target-dir "$target_dir" -p dreamlet-signing \
+    --example sign_for_device -- "$2" "$folder/signed.dream" "$folder/key.pub.bin"
+  FIRMWARE_MODEL=$2 FIRMWARE_SIGNED=$folder/signed.dream FIRMWARE_KEY=$folder/key.pub.bin \
+    build --target "$target" --bin firmware --no-default-features --features signed,panics
+  shift 2
+  echo "signed:"
+  sizes "$program"
+  timeout 120 "$@" -nographic -monitor none -kernel "$program" | tee "$printed"
+  grep -q '^a changed model is refused' "$printed"
+  case $target in thumb*) within "instructions to verify" $verify_limit "$(number "instructions to verify" "$printed")" ;; esac
+  rm -r "$folder"
 }
 
 # within WHAT LIMIT NUMBER

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write as _;
 
 use crate::display::{Facts, Wish, open};
-use crate::model::Model;
+use crate::model::Source;
 use crate::options::Choices;
 use crate::picture::{Canvas, Inker, Rotation};
 use crate::run::{Look, Studio};
@@ -15,7 +15,7 @@ use crate::run::{Look, Studio};
 /// The first thing that is wrong.
 pub fn check(choices: &Choices, wish: &Wish) -> Result<(), Box<dyn Error>> {
     let mut say = std::io::stderr();
-    let model = Model::open(choices.model()?)?;
+    let model = Source::new(choices.model()?, choices.trust.as_deref())?.open()?;
     let (shape, classes) = (model.shape(), model.classes());
     writeln!(
         say,

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use dreamlet_runtime::card::{Card, GoldenMatch};
 use dreamlet_runtime::engine::compiled::CompiledError;
 use dreamlet_runtime::latent::Distribution;
-use dreamlet_runtime::{CompiledGenerator, Generator, PixelRange, Shape};
+use dreamlet_runtime::{CompiledGenerator, Generator, PixelRange, Shape, VerifyingKey};
+use p256::ecdsa::VerifyingKey as PublicKey;
+use p256::pkcs8::DecodePublicKey as _;
 use thiserror::Error;
 
 /// Why a file is not shown.
@@ -26,6 +28,26 @@ pub enum ModelError {
         path.display()
     )]
     Onnx {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key of `--trust` cannot be used.
+    #[error(
+        "--trust {}: {reason}: expected the public key on P-256 that `dreamlet keygen` writes, KEY.pub",
+        path.display()
+    )]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An ONNX file holds no signature that could be verified here.
+    #[error(
+        "{}: with --trust only signed compiled models are shown: compile it with `dreamlet compile`, then `dreamlet sign --embed`",
+        path.display()
+    )]
+    OnnxUnsigned {
         /// The file.
         path: PathBuf,
     },
@@ -83,13 +105,17 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens a file and makes its golden images again.
+    /// Opens a file and makes its golden images again. With a key only a model that is signed by
+    /// it, which is found out before anything of the file is read.
     ///
     /// # Errors
     /// [`ModelError`].
-    pub fn open(path: &Path) -> Result<Self, ModelError> {
+    pub fn open(path: &Path, trust: Option<&VerifyingKey>) -> Result<Self, ModelError> {
         if path.extension().is_some_and(|ending| ending == "onnx") {
-            return Self::open_onnx(path);
+            return match trust {
+                None => Self::open_onnx(path),
+                Some(_) => Err(ModelError::OnnxUnsigned { path: path.into() }),
+            };
         }
         // Read, not mapped as by `open`: a file written over in place must not change under a
         // running program.
@@ -97,8 +123,11 @@ impl Model {
             path: path.into(),
             reason: error.to_string(),
         })?;
-        let mut generator =
-            CompiledGenerator::from_bytes(&bytes).map_err(|e| compiled(path, &e))?;
+        let generator = match trust {
+            None => CompiledGenerator::from_bytes(&bytes),
+            Some(key) => CompiledGenerator::from_signed_bytes(&bytes, key),
+        };
+        let mut generator = generator.map_err(|e| compiled(path, &e))?;
         let card = generator.card().map_err(|e| compiled(path, &e))?;
         let golden = generator.check_golden().map_err(|e| compiled(path, &e))?;
         let distribution = generator.distribution();
@@ -191,6 +220,52 @@ impl Model {
     }
 }
 
+/// Where a model is read from, at the beginning and whenever the file is another.
+#[derive(Clone, Debug)]
+pub struct Source {
+    path: PathBuf,
+    trust: Option<VerifyingKey>,
+}
+
+impl Source {
+    /// A model's file, and the file of the key that must have signed it. The key is read now: one
+    /// that is exchanged later changes nothing.
+    ///
+    /// # Errors
+    /// [`ModelError::Key`].
+    pub fn new(path: &Path, trust: Option<&Path>) -> Result<Self, ModelError> {
+        Ok(Self {
+            path: path.into(),
+            trust: trust.map(trusted_key).transpose()?,
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The model as the file is now.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub fn open(&self) -> Result<Model, ModelError> {
+        Model::open(&self.path, self.trust.as_ref())
+    }
+}
+
+fn trusted_key(path: &Path) -> Result<VerifyingKey, ModelError> {
+    let wrong = |reason: String| ModelError::Key {
+        path: path.into(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let key = PublicKey::from_public_key_pem(&text).map_err(|error| wrong(error.to_string()))?;
+    let point = key.to_sec1_point(false);
+    VerifyingKey::new(point.as_bytes()).map_err(|error| wrong(error.to_string()))
+}
+
 fn compiled(path: &Path, error: &CompiledError) -> ModelError {
     ModelError::Open {
         path: path.into(),
@@ -208,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_model_is_compared_with_its_golden_images_and_classes_have_names() {
-        let model = Model::open(&pico()).unwrap();
+        let model = Model::open(&pico(), None).unwrap();
         assert!(model.compared > 0);
         assert_eq!(model.class("7").unwrap(), 7);
         let error = model.class("cat").err().unwrap().to_string();
@@ -221,7 +296,7 @@ mod tests {
     #[cfg(not(feature = "onnx"))]
     #[test]
     fn an_onnx_file_is_refused_with_what_to_do() {
-        let error = Model::open(Path::new("some.onnx"))
+        let error = Model::open(Path::new("some.onnx"), None)
             .err()
             .unwrap()
             .to_string();
@@ -239,7 +314,7 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("damaged.dream");
         std::fs::write(&path, bytes).unwrap();
-        let error = Model::open(&path).err().unwrap().to_string();
+        let error = Model::open(&path, None).err().unwrap().to_string();
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(error.contains("damaged.dream"), "{error}");
     }

@@ -54,6 +54,9 @@ pub enum Mode {
 pub struct Choices {
     /// A compiled model, MODEL.dream
     pub model: Option<PathBuf>,
+    /// A public key of `dreamlet keygen`: only models that `dreamlet sign --embed` signed with its private key are shown
+    #[arg(long, value_name = "KEY")]
+    pub trust: Option<PathBuf>,
     /// terminal, png:DIR, gif:FILE, framebuffer:/dev/fb0, or a panel; --list-displays shows all
     #[arg(long)]
     pub display: Option<String>,
@@ -182,6 +185,7 @@ impl Choices {
         };
         Self {
             model: self.model.or(other.model),
+            trust: self.trust.or(other.trust),
             display: self.display.or(other.display),
             mode: self.mode.or(other.mode),
             every,

@@ -9,7 +9,7 @@ use clap::Parser as _;
 
 use crate::check;
 use crate::display::{Facts, Wish, kind_of, list, open};
-use crate::model::Model;
+use crate::model::Source;
 use crate::options::{Choices, Mode, Options};
 use crate::run::{Look, Maker, Player, Studio, Timing, signals};
 
@@ -50,7 +50,8 @@ fn wish(choices: &Choices) -> Result<Wish, Box<dyn Error>> {
 
 fn show(choices: &Choices, wish: Wish) -> Result<(), Box<dyn Error>> {
     let (kind, _) = kind_of(&wish.name)?;
-    let model = Model::open(choices.model()?)?;
+    let source = Source::new(choices.model()?, choices.trust.as_deref())?;
+    let model = source.open()?;
     let open = Box::new(move || open(&wish));
     let display = open()?;
     let facts = display.facts();
@@ -60,7 +61,7 @@ fn show(choices: &Choices, wish: Wish) -> Result<(), Box<dyn Error>> {
     let (sender, events) = sync_channel(EVENTS);
     signals(sender.clone())?;
     let path = choices.model()?;
-    let maker = Maker::begin(studio, path.into(), facts, look, sender)?;
+    let maker = Maker::begin(studio, source, facts, look, sender)?;
     Player::new(open, display, maker, events, timing, Some(path)).play()?;
     Ok(())
 }

@@ -40,7 +40,7 @@ fn thousands_of_images_allocate_nothing_after_the_first() {
             palette,
             ..Look::default()
         };
-        let mut studio = Studio::new(Model::open(&path).unwrap(), &facts, &look).unwrap();
+        let mut studio = Studio::new(Model::open(&path, None).unwrap(), &facts, &look).unwrap();
         let mut keys = studio.walk_buffer();
         let mut walk = (mode == Mode::Walk).then(|| studio.walk(1, 30, &mut keys).unwrap());
         let mut canvas = Canvas::new(32, 28);

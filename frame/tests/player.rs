@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dreamlet_frame::display::{Display, DisplayError, Facts, Wish, open};
-use dreamlet_frame::model::Model;
+use dreamlet_frame::model::Source;
 use dreamlet_frame::options::Mode;
 use dreamlet_frame::panel::Panel;
 use dreamlet_frame::picture::{Canvas, Size};
@@ -83,6 +83,17 @@ fn play(
     timing: (Duration, Option<u64>),
     beside: impl FnOnce(SyncSender<Event>) + Send + 'static,
 ) -> u64 {
+    let source = Source::new(model, None).unwrap();
+    play_from(mock, source, mode, timing, beside)
+}
+
+fn play_from(
+    mock: &Mock,
+    source: Source,
+    mode: Mode,
+    timing: (Duration, Option<u64>),
+    beside: impl FnOnce(SyncSender<Event>) + Send + 'static,
+) -> u64 {
     let (sender, events) = sync_channel(32);
     let look = Look {
         mode,
@@ -90,8 +101,8 @@ fn play(
         steps: 30,
         ..Look::default()
     };
-    let studio = Studio::new(Model::open(model).unwrap(), &FACTS, &look).unwrap();
-    let maker = Maker::begin(studio, model.into(), FACTS, look, sender.clone()).unwrap();
+    let studio = Studio::new(source.open().unwrap(), &FACTS, &look).unwrap();
+    let maker = Maker::begin(studio, source, FACTS, look, sender.clone()).unwrap();
     let again = mock.clone();
     let open: Open = Box::new(move || {
         let seen = &mut *again.0.borrow_mut();
@@ -164,6 +175,63 @@ fn a_broken_new_model_is_refused_and_the_one_before_goes_on() {
         (MS * 20, Some(40)),
         move |events| {
             std::fs::write(&broken, b"no model").unwrap();
+            events.send(Event::Reload).unwrap();
+        },
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    play(&whole, &pico(), Mode::Gallery, (MS, Some(40)), |_| {});
+    assert_eq!(mock.0.borrow().images, whole.0.borrow().images);
+}
+
+#[test]
+fn with_a_trusted_key_a_new_model_without_its_signature_is_refused() {
+    use dreamlet_runtime::engine::compiled::format::trailer;
+    use p256::ecdsa::signature::Signer as _;
+    use p256::ecdsa::{Signature, SigningKey};
+    use p256::pkcs8::{EncodePublicKey as _, LineEnding};
+
+    let folder = std::env::temp_dir().join(format!("dreamlet-trust-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (path, public) = (folder.join("model.dream"), folder.join("KEY.pub"));
+    let key = SigningKey::from_slice(&[3; 32]).unwrap();
+    let pem = p256::PublicKey::from(key.verifying_key()).to_public_key_pem(LineEnding::LF);
+    std::fs::write(&public, pem.unwrap()).unwrap();
+    let plain = std::fs::read(pico()).unwrap();
+    let signature: Signature = key.sign(&plain);
+    let signed = [&plain[..], &trailer(&signature.to_bytes().into())].concat();
+    let other: Signature = SigningKey::from_slice(&[4; 32]).unwrap().sign(&plain);
+    let by_another = [&plain[..], &trailer(&other.to_bytes().into())].concat();
+
+    let source = Source::new(&path, Some(&public)).unwrap();
+    for (bytes, reason) in [
+        (&plain, "no signature"),
+        (&by_another, "not by the trusted key"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let error = source.open().err().unwrap().to_string();
+        assert!(
+            error.contains("model.dream") && error.contains(reason),
+            "{error}"
+        );
+    }
+    let onnx = Source::new(Path::new("some.onnx"), Some(&public)).unwrap();
+    let error = onnx.open().err().unwrap().to_string();
+    assert!(error.contains("dreamlet sign --embed"), "{error}");
+    let error = Source::new(&path, Some(&path)).err().unwrap().to_string();
+    assert!(error.contains("KEY.pub"), "{error}");
+
+    std::fs::write(&path, &signed).unwrap();
+    let (mock, whole) = (Mock::default(), Mock::default());
+    let new = path.clone();
+    play_from(
+        &mock,
+        source,
+        Mode::Gallery,
+        (MS * 20, Some(40)),
+        move |events| {
+            // It would begin with the first seed again, as the next test shows.
+            thread::sleep(MS * 100);
+            std::fs::write(&new, plain).unwrap();
             events.send(Event::Reload).unwrap();
         },
     );

@@ -39,6 +39,7 @@
 //! | `draw` | images as `embedded-graphics` drawables | feature `embedded-graphics` |
 //! | `frames` | images of a walk on a display, at their pace | feature `embedded-graphics` |
 //! | `card` | what a model file says about itself, golden images | feature `alloc` |
+//! | `Model::new_signed` | models that a key has signed, and no others | feature `signed` |
 //! | `onnx` | checks of ONNX files | feature `onnx` |
 //! | `engine::tract` | runs ONNX files | feature `tract` |
 //!
@@ -69,6 +70,8 @@ pub mod onnx;
 
 #[cfg(feature = "std")]
 pub use engine::compiled::CompiledGenerator;
+#[cfg(feature = "signed")]
+pub use engine::compiled::VerifyingKey;
 pub use engine::compiled::{Engine, Model, ModelFile, rows_scratch_len, scratch_len};
 pub use error::Error;
 pub use generator::Generator;

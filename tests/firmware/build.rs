@@ -1,7 +1,8 @@
 //! Brings the model, its golden images and the machine's memory map into the program.
 //!
 //! `FIRMWARE_MODEL` names the compiled model, from this folder; its golden images lie beside it
-//! (`.golden`).
+//! (`.golden`). With feature `signed`, `FIRMWARE_SIGNED` names the same model with a signature, and
+//! `FIRMWARE_KEY` the key's 65 bytes.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -14,6 +15,14 @@ fn main() {
     let model = folder.join(model);
     println!("cargo:rerun-if-changed={}", model.display());
     println!("cargo:rustc-env=FIRMWARE_MODEL_FILE={}", model.display());
+    if env::var_os("CARGO_FEATURE_SIGNED").is_some() {
+        for name in ["FIRMWARE_SIGNED", "FIRMWARE_KEY"] {
+            println!("cargo:rerun-if-env-changed={name}");
+            let file = folder.join(env::var(name).unwrap());
+            println!("cargo:rerun-if-changed={}", file.display());
+            println!("cargo:rustc-env={name}_FILE={}", file.display());
+        }
+    }
     let goldens = goldens(&model.with_extension("golden"));
     fs::write(out.join("goldens.rs"), goldens).unwrap();
 

@@ -1,7 +1,6 @@
 //! The thread that makes images ahead.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -10,7 +9,7 @@ use super::events::Event;
 use super::frame::Frame;
 use super::studio::{Look, Studio, StudioError};
 use crate::display::Facts;
-use crate::model::Model;
+use crate::model::Source;
 use crate::options::Mode;
 use crate::picture::Canvas;
 
@@ -36,20 +35,20 @@ pub struct Maker {
 }
 
 impl Maker {
-    /// Begins the thread. `path` is where a new model is read from.
+    /// Begins the thread. `source` is where a new model is read from.
     ///
     /// # Errors
     /// Those of the system.
     pub fn begin(
         studio: Studio,
-        path: PathBuf,
+        source: Source,
         facts: Facts,
         look: Look,
         events: SyncSender<Event>,
     ) -> io::Result<Self> {
         let (tasks, inbox) = sync_channel(ORDERS);
         let worker = Worker {
-            path,
+            source,
             facts,
             look,
             inbox,
@@ -108,7 +107,7 @@ impl Drop for Maker {
 }
 
 struct Worker {
-    path: PathBuf,
+    source: Source,
     facts: Facts,
     look: Look,
     inbox: Receiver<Task>,
@@ -180,12 +179,12 @@ impl Worker {
 
     /// A new model, if it is sound; else it is told and the one before stays.
     fn reload(&mut self) -> Option<Studio> {
-        let model = Model::open(&self.path).map_err(StudioError::from);
+        let model = self.source.open().map_err(StudioError::from);
         match model.and_then(|model| Studio::new(model, &self.facts, &self.look)) {
             Ok(studio) => {
                 eprintln!(
                     "{}: a new model, {}",
-                    self.path.display(),
+                    self.source.path().display(),
                     studio.model().name
                 );
                 self.round += 1;

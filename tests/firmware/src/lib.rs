@@ -7,7 +7,11 @@
 #[cfg(feature = "draw")]
 mod draw;
 mod print;
+#[cfg(feature = "signed")]
+mod signed;
 
+#[cfg(feature = "signed")]
+use dreamlet_runtime::Model;
 use dreamlet_runtime::{Engine, ModelFile, include_model};
 
 pub use print::Print;
@@ -39,6 +43,8 @@ pub struct Memory {
     scratch: [u8; MODEL.rows_scratch_len()],
     #[cfg(feature = "draw")]
     image: [u8; MODEL.image_len()],
+    #[cfg(feature = "signed")]
+    changed: signed::Copy,
 }
 
 impl Memory {
@@ -48,6 +54,8 @@ impl Memory {
         scratch: [0; MODEL.rows_scratch_len()],
         #[cfg(feature = "draw")]
         image: [0; MODEL.image_len()],
+        #[cfg(feature = "signed")]
+        changed: signed::Copy::ZERO,
     };
 }
 
@@ -68,7 +76,11 @@ pub trait Machine: Print {
 /// differs.
 #[inline(never)]
 pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
-    let Ok(model) = MODEL.model() else {
+    #[cfg(not(feature = "signed"))]
+    let model = MODEL.model().ok();
+    #[cfg(feature = "signed")]
+    let model = verified(memory, machine);
+    let Some(model) = model else {
         machine.print("the model is refused\n");
         return false;
     };
@@ -104,6 +116,20 @@ pub fn check(memory: &mut Memory, machine: &mut impl Machine) -> bool {
         machine.line("peak stack bytes", stack.into());
     }
     right && !GOLDENS.is_empty()
+}
+
+/// The model, after its signature was found right and that of a changed one was not.
+#[cfg(feature = "signed")]
+fn verified(memory: &mut Memory, machine: &mut impl Machine) -> Option<Model<'static>> {
+    let begin = machine.instructions();
+    let model = signed::model()?;
+    let instructions = machine.instructions().wrapping_sub(begin);
+    if instructions > 0 {
+        machine.line("instructions to verify", instructions.into());
+    }
+    signed::refuses_a_changed_one(&mut memory.changed)?;
+    machine.print("a changed model is refused\n");
+    Some(model)
 }
 
 /// The largest difference of a pixel from the golden one; `None` if there is no image, or no more

@@ -16,6 +16,7 @@ mod export;
 mod find_directions;
 mod hub;
 mod invert;
+mod keygen;
 mod presets;
 mod prove;
 mod quantized;
@@ -24,10 +25,12 @@ mod reference;
 mod report;
 mod reproduce;
 mod sample;
+mod sign;
 mod stopped;
 mod sweep;
 mod train;
 mod verify;
+mod verify_signature;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -55,6 +58,12 @@ enum Verb {
     Verify(verify::VerifyArgs),
     /// Measure how good a generator's images are
     Eval(eval::EvalArgs),
+    /// Make a key to sign models with
+    Keygen(keygen::KeygenArgs),
+    /// Sign a model: a signature beside it, or within a compiled one
+    Sign(sign::SignArgs),
+    /// Say whether a model is as its signer left it
+    VerifySignature(verify_signature::VerifySignatureArgs),
     /// Print what a file says about itself, golden samples included, as JSON
     Card(card::CardArgs),
     /// Draw generated images
@@ -106,6 +115,9 @@ pub fn main() -> std::process::ExitCode {
         Verb::Compile(args) => compile::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Eval(args) => eval::run(&args),
+        Verb::Keygen(args) => keygen::run(&args),
+        Verb::Sign(args) => sign::run(&args),
+        Verb::VerifySignature(args) => verify_signature::run(&args),
         Verb::Card(args) => card::run(&args),
         Verb::Sample(args) => sample::run(&args),
         Verb::Directions(args) => directions::run(&args),

@@ -140,7 +140,7 @@ fn write_best(run: &Path, best: Option<&Best>) -> Result<(), TrainError> {
     let path = run.join("checkpoints/best.json");
     let written = match best {
         Some(best) => serde_json::to_vec_pretty(best)
-            .map_err(std::io::Error::from)
+            .map_err(io::Error::from)
             .and_then(|json| write_atomic(&path, &json)),
         None if path.exists() => fs::remove_file(&path),
         None => Ok(()),

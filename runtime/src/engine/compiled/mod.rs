@@ -8,6 +8,7 @@
 // - `run`: one layer, from its record to the file that computes it
 // - `scanlines`, `upsample`, `strided`, `f32_layers`, `int8_layers`, `elementwise`: the layers
 // - `context`: what layers run with, their buffers and weights
+// - `signed`: a signature, before all else
 // - `model`, `class_names`, `check`, `scratch`: what is looked at once, before anything runs
 // - `kernels`: the arithmetic, for each instruction set
 // - `conv_axis`, `format`: the geometry of convolutions, and the file
@@ -41,6 +42,8 @@ mod rows_tests;
 mod run;
 mod scanlines;
 mod scratch;
+#[cfg(feature = "signed")]
+mod signed;
 mod strided;
 mod upsample;
 #[cfg(feature = "std")]
@@ -62,3 +65,5 @@ pub use model_file::ModelFile;
 pub use owned::CompiledGenerator;
 #[doc(hidden)]
 pub use scratch::{col2im_scratch, upsample_scratch};
+#[cfg(feature = "signed")]
+pub use signed::VerifyingKey;

@@ -3,7 +3,7 @@
 use super::check::check;
 use super::class_names::class_name;
 use super::format::{
-    ALIGNMENT, FormatError, Glance, HEADER_LEN, Header, LAYER_LEN, Layer, checksum,
+    ALIGNMENT, FormatError, Glance, HEADER_LEN, Header, LAYER_LEN, Layer, checksum, split_trailer,
 };
 use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
@@ -23,11 +23,13 @@ pub struct Model<'m> {
 impl<'m> Model<'m> {
     /// Checks a file of `dreamlet compile` and makes it ready. The bytes must begin at a multiple
     /// of 4, as [`include_model!`](crate::include_model) and memory maps do. Takes the time of
-    /// reading the bytes once.
+    /// reading the bytes once. A signature at the end is left aside: `new_signed` (feature `signed`)
+    /// verifies it.
     ///
     /// # Errors
     /// [`FormatError`] with the first thing that is wrong.
     pub fn new(file: &'m [u8]) -> Result<Self, FormatError> {
+        let (file, _) = split_trailer(file);
         let header = Header::parse(file)?;
         if header.file_len as usize != file.len() {
             return Err(FormatError::Length {

@@ -2,7 +2,7 @@
 
 use super::format::{
     CHECKED_FROM, FormatError, Glance, HEADER_LEN, LeftOut, MAGIC, VERSION, checksum, header_word,
-    left_out, scratch_len,
+    left_out, scratch_len, split_trailer,
 };
 use super::generate_rows::rows_scratch_len;
 use super::model::{Aligned, Model};
@@ -39,7 +39,7 @@ impl ModelFile {
     #[must_use]
     #[allow(clippy::panic, reason = "in a constant: an error of the compiler")]
     pub const fn checked(file: &'static Aligned<[u8]>) -> Self {
-        let bytes: &'static [u8] = &file.0;
+        let (bytes, _) = split_trailer(&file.0);
         match wrong(bytes) {
             None => Self { bytes },
             Some(Wrong::Short) => {

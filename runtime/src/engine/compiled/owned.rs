@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::engine::Engine;
 use super::file_bytes::{CompiledError, FileBytes};
+use super::format::split_trailer;
 use super::kernels::SimdLevel;
 use super::model::Model;
 use super::work::products;
@@ -75,6 +76,19 @@ impl CompiledGenerator {
         Self::new(copied.map_err(CompiledError::Read)?)
     }
 
+    /// The same of a file that must be signed by this key; see
+    /// [`Model::new_signed`](super::Model::new_signed).
+    ///
+    /// # Errors
+    /// [`CompiledError::Format`].
+    #[cfg(feature = "signed")]
+    pub fn from_signed_bytes(
+        file: &[u8],
+        key: &super::VerifyingKey,
+    ) -> Result<Self, CompiledError> {
+        Self::from_bytes(key.verified(file).map_err(CompiledError::Format)?)
+    }
+
     fn new(bytes: FileBytes) -> Result<Self, CompiledError> {
         let model = Model::new(bytes.get()).map_err(CompiledError::Format)?;
         let rows = Engine::new(model).rows_scratch_len();
@@ -111,7 +125,7 @@ impl CompiledGenerator {
     /// The model.
     #[must_use]
     pub fn model(&self) -> Model<'_> {
-        Model::checked(self.bytes.get())
+        Model::checked(split_trailer(self.bytes.get()).0)
     }
 
     /// The card, if the file has one.

@@ -76,6 +76,15 @@ pub enum FormatError {
         /// Feature of `dreamlet-runtime` that has it.
         feature: &'static str,
     },
+    /// The file has no signature, and was to be verified.
+    Unsigned,
+    /// The signature is not by the key that is trusted, or not of these bytes.
+    Signature,
+    /// A key that is none.
+    Key {
+        /// Its bytes.
+        found: usize,
+    },
     /// A layer's buffers overlap: it would write over what it still reads.
     Overlap {
         /// Which layer, from 0.
@@ -102,5 +111,11 @@ error_messages! { FormatError:
         "layer {layer} of the model has its {what} at bytes {offset} to {} of {section}, or not aligned", offset.saturating_add(len);
     Self::LeftOut { layer, feature } =>
         "layer {layer} of the model is of a kind that this program was built without: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8` (where some layers, such as normalizations, stay f32)";
+    Self::Unsigned =>
+        "the model has no signature, and only signed models are used: sign it with `dreamlet sign --embed`";
+    Self::Signature =>
+        "the model's signature is not by the trusted key, or the model was changed after it was signed: get it again from its maker";
+    Self::Key { found } =>
+        "the key of {found} bytes is no point on P-256: expected the 65 bytes of KEY.pub.bin, which `dreamlet keygen` writes";
     Self::Overlap { layer } => "layer {layer} of the model has buffers that overlap";
 }

@@ -19,6 +19,7 @@ mod row_layer;
 mod strided;
 #[cfg(feature = "alloc")]
 mod strided_emit;
+mod trailer;
 
 pub use checksum::checksum;
 pub use error::FormatError;
@@ -44,3 +45,4 @@ pub(crate) use strided::{Parts, SourceCode, Strided, Walk};
 pub use strided_emit::{
     Instruction, Source, StridedError, StridedLayer, StridedOperand, StridedWork, Strides,
 };
+pub use trailer::{SIGNATURE_LEN, TRAILER_LEN, TRAILER_MAGIC, split_trailer, trailer};
