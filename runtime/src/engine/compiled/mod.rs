@@ -8,7 +8,7 @@
 // - `run`: one layer, from its record to the file that computes it
 // - `scanlines`, `upsample`, `strided`, `f32_layers`, `int8_layers`, `elementwise`: the layers
 // - `context`: what layers run with, their buffers and weights
-// - `model`, `class_names`, `check`, `scratch`: what is looked at once, before anything runs
+// - `model`, `work`, `limits`, `class_names`, `check`, `scratch`: what is looked at once, before anything runs
 // - `kernels`: the arithmetic, for each instruction set
 // - `conv_axis`, `format`: the geometry of convolutions, and the file
 
@@ -27,6 +27,7 @@ pub mod format;
 mod generate_rows;
 mod int8_layers;
 mod kernels;
+mod limits;
 #[cfg(feature = "mmap")]
 mod mmap;
 mod model;
@@ -43,7 +44,6 @@ mod scanlines;
 mod scratch;
 mod strided;
 mod upsample;
-#[cfg(feature = "std")]
 mod work;
 
 #[doc(hidden)]
@@ -54,6 +54,7 @@ pub use file_bytes::CompiledError;
 pub use format::{FormatError, scratch_len};
 pub use generate_rows::{ImageRows, rows_scratch_len};
 pub use kernels::SimdLevel;
+pub use limits::ModelLimits;
 #[doc(hidden)]
 pub use model::Aligned;
 pub use model::Model;

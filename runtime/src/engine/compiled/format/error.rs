@@ -76,6 +76,21 @@ pub enum FormatError {
         /// Feature of `dreamlet-runtime` that has it.
         feature: &'static str,
     },
+    /// There are more layers than the caller allows.
+    Layers {
+        /// The most.
+        limit: u32,
+        /// How many there are.
+        found: u32,
+    },
+    /// An image takes more work than the caller allows: multiplications, and elements that are read
+    /// and written.
+    Work {
+        /// The most.
+        limit: u64,
+        /// How much it takes.
+        found: u64,
+    },
     /// A layer's buffers overlap: it would write over what it still reads.
     Overlap {
         /// Which layer, from 0.
@@ -102,5 +117,9 @@ error_messages! { FormatError:
         "layer {layer} of the model has its {what} at bytes {offset} to {} of {section}, or not aligned", offset.saturating_add(len);
     Self::LeftOut { layer, feature } =>
         "layer {layer} of the model is of a kind that this program was built without: enable feature `{feature}` of dreamlet-runtime, or compile the model with `--precision int8` (where some layers, such as normalizations, stay f32)";
+    Self::Layers { limit, found } =>
+        "the model has {found} layers, {limit} are allowed: if it is yours, open it with more (`ModelLimits::layers`)";
+    Self::Work { limit, found } =>
+        "an image of the model takes {found} multiplications and moves, {limit} are allowed: if it is yours, open it with more (`ModelLimits::work`)";
     Self::Overlap { layer } => "layer {layer} of the model has buffers that overlap";
 }
