@@ -20,6 +20,12 @@ compile onnx 4096
 dream dream 6144
 layers - 4096
 c dream 6144"
+# What the trainer reads: not among --all, for the trainer takes many minutes to build.
+trainer="idx - 4096
+images - 8192
+labels - 1024
+settings - 4096
+state - 4096"
 
 usage() {
   sed -n "s/^#   //p" "$repo/scripts/fuzz.sh" >&2
@@ -38,6 +44,7 @@ build() {
   [ -z "$sanitizer" ] || flags+=" -Zsanitizer=$sanitizer"
   local bins=() name
   for name in "$@"; do bins+=(--bin "$name"); done
+  ! grep -q "^$1 " <<<"$trainer" || bins+=(--features trainer)
   # The target is named, so that build scripts and procedural macros are built without the flags.
   RUSTC_BOOTSTRAP=1 RUSTFLAGS=$flags cargo build --release --locked --quiet --target "$host" --target-dir "$target_dir" "${bins[@]}"
 }
@@ -46,7 +53,7 @@ build() {
 fuzz() {
   local name=$1 corpus longest found log status=0 folders
   shift
-  read -r _ corpus longest < <(grep "^$name " <<<"$targets")
+  read -r _ corpus longest < <(grep -h "^$name " <<<"$targets"$'\n'"$trainer")
   found=$target_dir/found/$name
   log=$target_dir/$name.log
   mkdir -p "$target_dir/learned/$name" "$found"
@@ -66,14 +73,16 @@ fuzz() {
   }
 }
 
-list() { cut -d' ' -f1 <<<"$targets"; }
+list() { cut -d' ' -f1 <<<"$1"; }
 
 [ $# -gt 0 ] || usage
 case $1 in
-  --list) list; exit ;;
-  --all) mapfile -t names < <(list) ;;
+  --list)
+    list "$targets"$'\n'"$trainer"
+    exit ;;
+  --all) mapfile -t names < <(list "$targets") ;;
   *)
-    list | grep -qx -- "$1" || { echo "there is no target $1" >&2; usage; }
+    list "$targets"$'\n'"$trainer" | grep -qx -- "$1" || { echo "there is no target $1" >&2; usage; }
     names=("$1") ;;
 esac
 [ $# = 3 ] || usage

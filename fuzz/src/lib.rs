@@ -8,6 +8,8 @@
 mod c;
 mod layers;
 pub mod targets;
+#[cfg(feature = "trainer")]
+mod trainer;
 
 /// The whole of a fuzz target's file: what the input is given to.
 #[macro_export]

@@ -11,6 +11,9 @@ use dreamlet_runtime::engine::compiled::{
 use dreamlet_runtime::onnx::Assumptions;
 use dreamlet_runtime::{Engine, Model};
 
+#[cfg(feature = "trainer")]
+pub use crate::trainer::{idx, images, labels, settings, state};
+
 /// Most bytes of scratch memory and of an image for which a model is run: larger ones take time
 /// and show nothing else.
 const MOST_BYTES: usize = 4 << 20;
