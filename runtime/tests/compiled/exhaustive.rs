@@ -1,5 +1,5 @@
-//! Every value of every byte of a small model's header and records, and every pair of odd words there: what is accepted is run, what is refused says so, nothing panics. For Miri there
-//! is less of it, see `scripts/test-memory.sh`.
+//! Every value of every byte of a small model's header and records, and every pair of odd words there: what is accepted is run, what is refused says so, nothing panics. Under Miri there
+//! is less of it.
 
 use dreamlet_runtime::engine::compiled::format::{
     Activation, CHECKED_FROM, DType, HEADER_LEN, HwcShape, LAYER_LEN, Op, checksum,
