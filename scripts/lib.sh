@@ -3,7 +3,7 @@
 
 # What cargo takes for a workspace of its own: firmware and the C library have a panic handler and profiles of their own.
 # shellcheck disable=SC2034
-WORKSPACES=(Cargo.toml c/Cargo.toml tests/firmware/Cargo.toml examples/pico/Cargo.toml)
+WORKSPACES=(Cargo.toml c/Cargo.toml tests/firmware/Cargo.toml examples/pico/Cargo.toml fuzz/Cargo.toml)
 
 # A command of the package manager, as root.
 as_root() {

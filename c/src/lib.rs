@@ -8,6 +8,7 @@ mod error;
 mod memory;
 
 use core::ffi::{CStr, c_char, c_void};
+#[cfg(not(fuzzing))]
 use core::panic::PanicInfo;
 
 use dreamlet_runtime::{Engine, Model};
@@ -211,6 +212,7 @@ pub extern "C" fn dreamlet_error_text(error: i32) -> *const c_char {
 }
 
 /// There is no way to it in a release build, which scripts/test-c.sh checks.
+#[cfg(not(fuzzing))]
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}

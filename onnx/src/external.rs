@@ -1,15 +1,22 @@
 //! Weights that a file keeps in others beside it.
 
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::error::{ModelError, shorten};
 use crate::limits::Limits;
-use crate::proto::{Message as _, ModelProto, TensorProto};
+use crate::proto::{Message as _, ModelProto, StringStringEntryProto, TensorProto};
+
+/// What ONNX knows of data in another file; `checksum` and `basepath` are not needed.
+const KEYS: [&str; 5] = ["location", "offset", "length", "checksum", "basepath"];
 
 /// The same file with those weights inside.
 ///
-/// Only plain files in the folder of the file itself are read: no path with folders, no link.
+/// Only plain files in the folder of the file itself are read: no path with folders, no link of
+/// either kind. All tensors together are no larger than a file may be, however often they name the
+/// same bytes.
 ///
 /// # Errors
 /// [`ModelError::External`] names the tensor and what is wrong.
@@ -19,7 +26,7 @@ pub(crate) fn inline(
     limits: &Limits,
 ) -> Result<Vec<u8>, ModelError> {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let mut room = limits.file_bytes;
+    let (mut room, mut left) = (limits.file_bytes, limits.file_bytes);
     let graph = model.graph.iter_mut();
     let nodes = graph.flat_map(|graph| {
         let constants = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
@@ -34,6 +41,7 @@ pub(crate) fn inline(
             tensor: name.clone(),
             problem,
         };
+        keys(&tensor.external_data).map_err(error)?;
         let field = |key: &str| {
             let mut found = tensor.external_data.iter().filter(|entry| entry.key == key);
             found.next().map(|entry| entry.value.as_str())
@@ -61,6 +69,12 @@ pub(crate) fn inline(
                 shorten(&location)
             ))
         })?;
+        left = left.checked_sub(part.len()).ok_or_else(|| {
+            error(format!(
+                "it and the tensors before have more bytes than {}, the limit of the file's size: raise it with --max-file if the file is yours",
+                limits.file_bytes
+            ))
+        })?;
         tensor.raw_data = part.to_vec();
         tensor.external_data.clear();
         tensor.data_location = None;
@@ -70,6 +84,20 @@ pub(crate) fn inline(
 
 pub(crate) fn is_external(tensor: &TensorProto) -> bool {
     tensor.data_location.is_some_and(|location| location != 0) || !tensor.external_data.is_empty()
+}
+
+/// Each key is one that ONNX knows, once: others have made loaders do what they were not meant to.
+fn keys(entries: &[StringStringEntryProto]) -> Result<(), String> {
+    for (i, entry) in entries.iter().enumerate() {
+        let key = entry.key.as_str();
+        if !KEYS.contains(&key) {
+            return Err(format!("\"{}\" is no key of external data", shorten(key)));
+        }
+        if entries.iter().take(i).any(|before| before.key == key) {
+            return Err(format!("{key} is given twice"));
+        }
+    }
+    Ok(())
 }
 
 fn read(folder: &Path, location: &str, room: usize) -> Result<Vec<u8>, String> {
@@ -97,5 +125,37 @@ fn read(folder: &Path, location: &str, room: usize) -> Result<Vec<u8>, String> {
             found.len()
         ));
     }
-    std::fs::read(&path).map_err(unreadable)
+    let file = File::open(&path).map_err(unreadable)?;
+    let opened = file.metadata().map_err(unreadable)?;
+    own(&found, &opened).map_err(|problem| format!("{} {problem}", path.display()))?;
+    let mut bytes = Vec::new();
+    let most = opened.len().min(room as u64);
+    file.take(most)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// Whether the file that was opened is the one that was looked at, and has no other name: a second
+/// name may be that of a file elsewhere.
+#[cfg(unix)]
+fn own(found: &Metadata, opened: &Metadata) -> Result<(), &'static str> {
+    use std::os::unix::fs::MetadataExt as _;
+    if (found.dev(), found.ino()) != (opened.dev(), opened.ino()) {
+        return Err("was exchanged while it was read");
+    }
+    if opened.nlink() > 1 {
+        return Err("has another name too (a hard link): copy it if it is yours");
+    }
+    Ok(())
+}
+
+/// Other systems do not tell in a stable way.
+#[cfg(not(unix))]
+fn own(_: &Metadata, opened: &Metadata) -> Result<(), &'static str> {
+    if opened.is_file() {
+        Ok(())
+    } else {
+        Err("was exchanged while it was read")
+    }
 }

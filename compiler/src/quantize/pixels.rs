@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use dreamlet_runtime::engine::compiled::{CompiledError, CompiledGenerator};
+use dreamlet_runtime::engine::compiled::{CompiledError, CompiledGenerator, ModelLimits};
 use dreamlet_runtime::generator::Generator;
 
 use super::calibrate::latent;
@@ -102,12 +102,15 @@ impl Images {
 
 /// A model as the device has it.
 pub(crate) fn open(file: &[u8]) -> Result<CompiledGenerator, CompileError> {
-    let generator = CompiledGenerator::from_bytes(file).map_err(|error| match error {
-        CompiledError::Format(error) => CompileError::Format(error),
-        other => CompileError::Golden {
-            reason: other.to_string(),
-        },
-    })?;
+    let generator =
+        CompiledGenerator::from_bytes_with_limits(file, &ModelLimits::NONE).map_err(|error| {
+            match error {
+                CompiledError::Format(error) => CompileError::Format(error),
+                other => CompileError::Golden {
+                    reason: other.to_string(),
+                },
+            }
+        })?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(generator.with_threads(threads))
 }

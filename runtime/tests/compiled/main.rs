@@ -4,9 +4,11 @@
 
 mod batches;
 mod builder;
+mod exhaustive;
 mod int8;
 mod int8_layer;
 mod layers;
+mod limits;
 mod residual;
 mod small;
 mod strided;

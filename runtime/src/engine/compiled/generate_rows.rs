@@ -182,7 +182,7 @@ impl<'r> ImageRows<'r> {
             .split_at_mut_checked(plan.scratch_len)
             .ok_or(too_short)?;
         let (frame, rest) = rest
-            .split_at_mut_checked(plan.frame_len.next_multiple_of(ALIGNMENT))
+            .split_at_mut_checked(aligned(plan.frame_len))
             .ok_or(too_short)?;
         self.frame = frame.get_mut(..plan.frame_len).ok_or(too_short)?;
         self.bytes = rest.get_mut(..glance.row_len()).ok_or(too_short)?;
@@ -251,11 +251,15 @@ pub const fn rows_scratch_len(file: &[u8]) -> usize {
 
 /// Bytes for the layers, what the last one writes, and a row of pixels, with room to align them.
 const fn rows_room(glance: &Glance, plan: &RowPlan) -> usize {
-    let frame = plan.frame_len.saturating_add(ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     plan.scratch_len
         .saturating_add(ALIGNMENT - 1)
-        .saturating_add(frame)
+        .saturating_add(aligned(plan.frame_len))
         .saturating_add(glance.row_len())
+}
+
+/// `len` up to a multiple of the alignment; what is no length stays too long for any memory.
+const fn aligned(len: usize) -> usize {
+    len.saturating_add(ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT
 }
 
 /// One row of u8, HWC, from planes of an image that begin with the row.

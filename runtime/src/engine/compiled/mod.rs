@@ -9,7 +9,7 @@
 // - `scanlines`, `upsample`, `strided`, `f32_layers`, `int8_layers`, `elementwise`: the layers
 // - `context`: what layers run with, their buffers and weights
 // - `signed`: a signature, before all else
-// - `model`, `class_names`, `check`, `scratch`: what is looked at once, before anything runs
+// - `model`, `work`, `limits`, `class_names`, `check`, `scratch`: what is looked at once, before anything runs
 // - `kernels`: the arithmetic, for each instruction set
 // - `conv_axis`, `format`: the geometry of convolutions, and the file
 
@@ -28,6 +28,7 @@ pub mod format;
 mod generate_rows;
 mod int8_layers;
 mod kernels;
+mod limits;
 #[cfg(feature = "mmap")]
 mod mmap;
 mod model;
@@ -46,7 +47,6 @@ mod scratch;
 mod signed;
 mod strided;
 mod upsample;
-#[cfg(feature = "std")]
 mod work;
 
 #[doc(hidden)]
@@ -57,6 +57,7 @@ pub use file_bytes::CompiledError;
 pub use format::{FormatError, scratch_len};
 pub use generate_rows::{ImageRows, rows_scratch_len};
 pub use kernels::SimdLevel;
+pub use limits::ModelLimits;
 #[doc(hidden)]
 pub use model::Aligned;
 pub use model::Model;

@@ -5,11 +5,10 @@ use super::class_names::class_name;
 use super::format::{
     ALIGNMENT, FormatError, Glance, HEADER_LEN, Header, LAYER_LEN, Layer, checksum, split_trailer,
 };
+use super::limits::{MAX_LAYERS, ModelLimits};
+use super::work::work;
 use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
-
-/// Most layers.
-const MAX_LAYERS: u32 = 1 << 12;
 
 /// A compiled model that has been checked. It borrows the file's bytes and copies nothing.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +26,27 @@ impl<'m> Model<'m> {
     /// verifies it.
     ///
     /// # Errors
-    /// [`FormatError`] with the first thing that is wrong.
+    /// [`FormatError`] with the first thing that is wrong, such as more work than
+    /// [`ModelLimits::DEFAULT`] allows.
     pub fn new(file: &'m [u8]) -> Result<Self, FormatError> {
+        Self::with_limits(file, &ModelLimits::DEFAULT)
+    }
+
+    /// The same, for files whose images may cost no more than `limits`.
+    ///
+    /// ```
+    /// use dreamlet_runtime::engine::compiled::{FormatError, ModelLimits};
+    /// # use dreamlet_runtime::{Model, ModelFile, include_model};
+    /// # const DIGITS: ModelFile = include_model!("../../../../models/pico/pico.dream");
+    /// # let file = DIGITS.bytes();
+    /// let limits = ModelLimits { work: 1_000_000, ..ModelLimits::DEFAULT };
+    /// let error = Model::with_limits(file, &limits).unwrap_err();
+    /// assert!(matches!(error, FormatError::Work { limit: 1_000_000, .. }));
+    /// ```
+    ///
+    /// # Errors
+    /// [`FormatError`] with the first thing that is wrong.
+    pub fn with_limits(file: &'m [u8], limits: &ModelLimits) -> Result<Self, FormatError> {
         let (file, _) = split_trailer(file);
         let header = Header::parse(file)?;
         if header.file_len as usize != file.len() {
@@ -44,7 +62,21 @@ impl<'m> Model<'m> {
                 found,
             });
         }
-        Self::without_checksum(file)
+        if header.layers > limits.layers {
+            return Err(FormatError::Layers {
+                limit: limits.layers,
+                found: header.layers,
+            });
+        }
+        let model = Self::without_checksum(file)?;
+        let found = work(model.layers(), model.weights);
+        if found > limits.work {
+            return Err(FormatError::Work {
+                limit: limits.work,
+                found,
+            });
+        }
+        Ok(model)
     }
 
     /// The same of bytes whose magic, version, length and checksum were found right before.

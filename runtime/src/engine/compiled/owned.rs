@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::file_bytes::{CompiledError, FileBytes};
 use super::format::split_trailer;
 use super::kernels::SimdLevel;
+use super::limits::ModelLimits;
 use super::model::Model;
 use super::work::products;
 use crate::card::{Card, GoldenMatch};
@@ -61,7 +62,19 @@ impl CompiledGenerator {
     /// # Errors
     /// [`CompiledError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CompiledError> {
-        Self::new(FileBytes::open(path.as_ref()).map_err(CompiledError::Read)?)
+        Self::open_with_limits(path, &ModelLimits::DEFAULT)
+    }
+
+    /// The same of a file whose images may cost no more than `limits`.
+    ///
+    /// # Errors
+    /// [`CompiledError`].
+    pub fn open_with_limits(
+        path: impl AsRef<Path>,
+        limits: &ModelLimits,
+    ) -> Result<Self, CompiledError> {
+        let bytes = FileBytes::open(path.as_ref()).map_err(CompiledError::Read)?;
+        Self::new(bytes, limits)
     }
 
     /// A model from memory; the bytes are copied.
@@ -69,11 +82,22 @@ impl CompiledGenerator {
     /// # Errors
     /// [`CompiledError::Format`].
     pub fn from_bytes(file: &[u8]) -> Result<Self, CompiledError> {
+        Self::from_bytes_with_limits(file, &ModelLimits::DEFAULT)
+    }
+
+    /// The same of a file whose images may cost no more than `limits`.
+    ///
+    /// # Errors
+    /// [`CompiledError::Format`].
+    pub fn from_bytes_with_limits(
+        file: &[u8],
+        limits: &ModelLimits,
+    ) -> Result<Self, CompiledError> {
         let copied = FileBytes::filled(file.len(), |bytes| {
             bytes.copy_from_slice(file);
             Ok(())
         });
-        Self::new(copied.map_err(CompiledError::Read)?)
+        Self::new(copied.map_err(CompiledError::Read)?, limits)
     }
 
     /// The same of a file that must be signed by this key; see
@@ -89,8 +113,8 @@ impl CompiledGenerator {
         Self::from_bytes(key.verified(file).map_err(CompiledError::Format)?)
     }
 
-    fn new(bytes: FileBytes) -> Result<Self, CompiledError> {
-        let model = Model::new(bytes.get()).map_err(CompiledError::Format)?;
+    fn new(bytes: FileBytes, limits: &ModelLimits) -> Result<Self, CompiledError> {
+        let model = Model::with_limits(bytes.get(), limits).map_err(CompiledError::Format)?;
         let rows = Engine::new(model).rows_scratch_len();
         let scratch = vec![vec![0; model.scratch_len().max(rows)]];
         Ok(Self {
@@ -170,7 +194,8 @@ impl CompiledGenerator {
         let engine = Engine::with_simd_level(Model::checked(self.bytes.get()), self.level);
         let (latent_len, image_len) = (engine.model().latent_len(), engine.model().image_len());
         let count = latents.len() / latent_len.max(1);
-        let threads = if products(engine.model()).saturating_mul(count as u64) < WORTH_A_THREAD {
+        let each = products(engine.model().layers(), engine.model().weights());
+        let threads = if each.saturating_mul(count as u64) < WORTH_A_THREAD {
             1
         } else {
             self.scratch.len().min(count).max(1)

@@ -7,6 +7,23 @@ use crate::engine::compiled::format::{Convolution, DType, FormatError, Op, PadKi
 /// Largest stride, pad or dilation of a convolution.
 const MAX_GEOMETRY: u32 = 1 << 12;
 
+/// Farthest position, in either direction, that a tap may have: it fits 32 bits with a sign, as
+/// `usize` and `isize` are on small processors.
+const MAX_POSITION: u64 = i32::MAX as u64;
+/// Most outputs that kernels take together, beyond the last one.
+const TILE: u64 = 64;
+
+/// No tap along axis `i` is farther from the first input position, in 64 bits.
+fn last_position(c: Convolution, i: usize, from: u32, to: u32) -> u64 {
+    let reach = u64::from(c.kernel[i]) * u64::from(c.dilation[i]) + u64::from(c.pad[i]);
+    let outputs = if c.transposed {
+        u64::from(to) + TILE
+    } else {
+        (u64::from(to) + TILE) * u64::from(c.stride[i])
+    };
+    outputs.max(u64::from(from)) + reach
+}
+
 impl Check<'_> {
     pub(super) fn geometry(&self) -> Result<(), FormatError> {
         let (input, output) = (self.layer.input_shape, self.layer.output_shape);
@@ -90,6 +107,17 @@ impl Check<'_> {
                 c.dilation[i].into(),
             )?;
         }
+        for (i, (from, to)) in [(input.height, output.height), (input.width, output.width)]
+            .into_iter()
+            .enumerate()
+        {
+            let last = last_position(c, i, from, to);
+            self.ensure(last <= MAX_POSITION, "position of a tap", last)?;
+        }
+        // Elements from one row that is read to the next.
+        let row = u64::from(input.width) * u64::from(input.channels);
+        let apart = row.saturating_mul(c.stride[0].max(c.stride[1]).into());
+        self.ensure(apart <= MAX_POSITION, "elements between rows", apart)?;
         let grouped = matches!(self.layer.op, Op::GroupConv(_));
         let col2im = matches!(self.layer.op, Op::Col2ImConv(_));
         let ordered = if col2im {

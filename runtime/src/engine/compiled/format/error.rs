@@ -85,6 +85,21 @@ pub enum FormatError {
         /// Its bytes.
         found: usize,
     },
+    /// There are more layers than the caller allows.
+    Layers {
+        /// The most.
+        limit: u32,
+        /// How many there are.
+        found: u32,
+    },
+    /// An image takes more work than the caller allows: multiplications, and elements that are read
+    /// and written.
+    Work {
+        /// The most.
+        limit: u64,
+        /// How much it takes.
+        found: u64,
+    },
     /// A layer's buffers overlap: it would write over what it still reads.
     Overlap {
         /// Which layer, from 0.
@@ -117,5 +132,9 @@ error_messages! { FormatError:
         "the model's signature is not by the trusted key, or the model was changed after it was signed: get it again from its maker";
     Self::Key { found } =>
         "the key of {found} bytes is no point on P-256: expected the 65 bytes of KEY.pub.bin, which `dreamlet keygen` writes";
+    Self::Layers { limit, found } =>
+        "the model has {found} layers, {limit} are allowed: if it is yours, open it with more (`ModelLimits::layers`)";
+    Self::Work { limit, found } =>
+        "an image of the model takes {found} multiplications and moves, {limit} are allowed: if it is yours, open it with more (`ModelLimits::work`)";
     Self::Overlap { layer } => "layer {layer} of the model has buffers that overlap";
 }
