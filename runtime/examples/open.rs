@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use dreamlet_onnx::{Limits, inspect, read};
+use tract_onnx::onnx;
 use tract_onnx::prelude::*;
 
 fn main() -> ExitCode {
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
                 .map(drop)
                 .map_err(|error| error.to_string())
         }
-        _ => tract_onnx::onnx()
+        _ => onnx()
             .model_for_path(path)
             .and_then(|model| model.into_optimized())
             .map(drop)

@@ -10,6 +10,7 @@ mod int8_layer;
 mod layers;
 mod limits;
 mod residual;
+mod rows;
 mod small;
 mod strided;
 mod whole;

@@ -80,8 +80,9 @@ impl<'a> Scanlines<'a> {
         let rows = &axes[0];
         // Sums have four bytes.
         let line_len = row_len.checked_mul(4)?;
-        let last = (rows.phase_of(row).1 * rows.step()).saturating_add_signed(self.reach);
-        while self.done <= last && self.done < rows.input {
+        // Of rows that lie wholly in zeros there is no last input row.
+        let last = (rows.phase_of(row).1 * rows.step()).checked_add_signed(self.reach);
+        while last.is_some_and(|last| self.done <= last) && self.done < rows.input {
             let at = self.done.checked_rem(self.kept)? * line_len;
             let line = lines.get_mut(at..)?.get_mut(..line_len)?;
             let there = self.done - self.first;
