@@ -156,6 +156,15 @@ cross_run() {
     "CC_$lower=$gcc-gcc" "AR_$lower=$gcc-ar" "$@"
 }
 
+# release_flags SOURCE TARGET: what a program that is released is built with: no path of this machine is in it, and the clock is the commit's.
+release_flags() {
+  local cargo=${CARGO_HOME:-$HOME/.cargo}
+  RUSTFLAGS="--remap-path-prefix=$2=target --remap-path-prefix=$1=dreamlet --remap-path-prefix=$cargo=cargo"
+  RUSTFLAGS+=" --remap-path-prefix=$(rustc --print sysroot)=rust"
+  SOURCE_DATE_EPOCH=$(git -C "$1" log -1 --format=%ct)
+  export RUSTFLAGS SOURCE_DATE_EPOCH
+}
+
 # no_panic ELF: fails if a program holds a way into a panic, and names the functions that it found.
 no_panic() {
   local found

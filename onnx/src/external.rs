@@ -50,7 +50,8 @@ pub(crate) fn inline(
         let number = |key: &str| match field(key) {
             None => Ok(None),
             Some(text) => {
-                let parsed = text.parse::<usize>().map(Some);
+                // Of 64 bits everywhere: what is too far says so, whatever the machine.
+                let parsed = text.parse::<u64>().map(Some);
                 parsed.map_err(|_| error(format!("{key} is \"{}\"", shorten(text))))
             }
         };
@@ -61,8 +62,14 @@ pub(crate) fn inline(
             files.insert(location.clone(), bytes);
         }
         let bytes = files.get(&location).map_or(&[][..], Vec::as_slice);
-        let end = length.map_or(Some(bytes.len()), |length| offset.checked_add(length));
-        let part = end.and_then(|end| bytes.get(offset..end)).ok_or_else(|| {
+        let place = |at: u64| usize::try_from(at).ok();
+        let end = match length {
+            Some(length) => offset.checked_add(length).and_then(place),
+            None => Some(bytes.len()),
+        };
+        let part = end.zip(place(offset));
+        let part = part.and_then(|(end, begin)| bytes.get(begin..end));
+        let part = part.ok_or_else(|| {
             let has = bytes.len();
             error(format!(
                 "{} has {has} bytes, it begins at {offset}",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::share;
 use crate::benchmark::cold::{self, Cold};
 use crate::benchmark::floor::Floor;
 use crate::benchmark::sampling::{self, EngineTimes};
@@ -45,6 +46,9 @@ pub(crate) struct BenchArgs {
     /// One JSON object a line instead of tables
     #[arg(long)]
     json: bool,
+    /// Only a line about this machine to post: board, processor, model, times, memory, version
+    #[arg(long, conflicts_with_all = ["json", "only"], requires = "what")]
+    share: bool,
     #[command(flatten)]
     foreign: ForeignModelArgs,
 }
@@ -81,7 +85,7 @@ pub(crate) fn run(args: &BenchArgs) -> CliResult {
         let why = "only makes images, it is not trained: leave it out, or --only";
         return Err(format!("{file} {why}").into());
     }
-    if args.only != Some(Part::Sampling) && !configs.is_empty() {
+    if !args.share && args.only != Some(Part::Sampling) && !configs.is_empty() {
         bench_training(args, &configs)?;
     }
     if args.only != Some(Part::Training) {
@@ -151,7 +155,7 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&str]) -> CliRe
         }
         models.push((name.into_owned(), model));
     }
-    if !args.json {
+    if !args.json && !args.share {
         print(&format!(
             "\nimages: engines in turns, {} s at each batch; a preset's generator has its initial weights. f32, f16 and int8 are compiled.",
             args.seconds
@@ -161,11 +165,16 @@ fn bench_sampling(args: &BenchArgs, configs: &[Config], files: &[&str]) -> CliRe
     for (name, model) in models {
         let floor = Floor::measure(model.len());
         let report = sampling::images(&model, time(args), threads, &floor)?;
+        let cold = measured_cold(&model, &report)?;
+        if args.share {
+            share::print_row(&name, &report, &cold)?;
+            continue;
+        }
         show(args, &name, &report)?;
-        show_cold(args, &name, &model, &report)?;
+        show_cold(args, &name, &model, &report, &cold)?;
         missing = report.missing.or(missing);
     }
-    if let Some(reason) = missing {
+    if let Some(reason) = missing.filter(|_| !args.share) {
         log::warn!("without onnxruntime: {reason}");
     }
     Ok(())
@@ -238,11 +247,13 @@ fn show(args: &BenchArgs, name: &str, report: &EngineTimes) -> CliResult {
 }
 
 /// Sizes, and the first image of fresh processes.
-fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &EngineTimes) -> CliResult {
-    let folder = std::env::temp_dir().join(format!("dreamlet-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let measured = cold_starts(&folder, model, report);
-    std::fs::remove_dir_all(&folder)?;
+fn show_cold(
+    args: &BenchArgs,
+    name: &str,
+    model: &[u8],
+    report: &EngineTimes,
+    cold: &[Cold],
+) -> CliResult {
     if !args.json {
         print(&format!(
             "{:<12} {:>11} {:>11} {:>9} {:>17} {:>12} {:>21}",
@@ -255,7 +266,7 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &EngineTimes) -
             "allocations/image"
         ))?;
     }
-    for (loaded, cold) in report.loaded.iter().zip(measured?) {
+    for (loaded, cold) in report.loaded.iter().zip(cold) {
         let (engine, scratch) = (loaded.engine, loaded.scratch);
         let file = loaded.compiled.as_ref().map_or(model.len(), Vec::len);
         print(&if args.json {
@@ -279,6 +290,18 @@ fn show_cold(args: &BenchArgs, name: &str, model: &[u8], report: &EngineTimes) -
 }
 
 /// The first image of a fresh process for each engine.
+fn measured_cold(
+    model: &[u8],
+    report: &EngineTimes,
+) -> Result<Vec<Cold>, Box<dyn std::error::Error>> {
+    let folder = std::env::temp_dir().join(format!("dreamlet-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let measured = cold_starts(&folder, model, report);
+    std::fs::remove_dir_all(&folder)?;
+    measured
+}
+
+/// Files for the processes in `folder`.
 fn cold_starts(
     folder: &Path,
     model: &[u8],

@@ -25,6 +25,7 @@ mod reference;
 mod report;
 mod reproduce;
 mod sample;
+mod share;
 mod sign;
 mod stopped;
 mod sweep;
