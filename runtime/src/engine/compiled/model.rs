@@ -39,9 +39,9 @@ impl<'m> Model<'m> {
     /// # use dreamlet_runtime::{Model, ModelFile, include_model};
     /// # const DIGITS: ModelFile = include_model!("../../../../models/pico/pico.dream");
     /// # let file = DIGITS.bytes();
-    /// let limits = ModelLimits { work: 1_000_000, ..ModelLimits::DEFAULT };
+    /// let limits = ModelLimits { work: 10_000, ..ModelLimits::DEFAULT };
     /// let error = Model::with_limits(file, &limits).unwrap_err();
-    /// assert!(matches!(error, FormatError::Work { limit: 1_000_000, .. }));
+    /// assert!(matches!(error, FormatError::Work { limit: 10_000, .. }));
     /// ```
     ///
     /// # Errors
