@@ -14,7 +14,7 @@ stage "tests" scripts/test.sh --locked
 stage "quickstart" quickstart
 # It mostly waits.
 beside "a sweep on Slurm" scripts/test-slurm.sh "$DREAMLET"
-beside "killed at random moments" scripts/test-kill.py "$DREAMLET"
+beside "killed at random moments" scripts/test-kill.py "$DREAMLET" --kills 5
 stage "full disks, deleted runs" scripts/test-bad-days.py "$DREAMLET"
 stage "a shipped model, trained again" again
 stage "wheel" scripts/build-wheel.sh
