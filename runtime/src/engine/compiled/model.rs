@@ -11,12 +11,20 @@ use crate::image::{PixelRange, Shape};
 use crate::latent::Distribution;
 
 /// A compiled model that has been checked. It borrows the file's bytes and copies nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Model<'m> {
     header: Header,
     layers: &'m [u8],
     card: &'m [u8],
     weights: &'m [u8],
+}
+
+/// Without the bytes of layers and weights, which nobody reads.
+impl core::fmt::Debug for Model<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let mut text = f.debug_struct("Model");
+        text.field("header", &self.header).finish_non_exhaustive()
+    }
 }
 
 impl<'m> Model<'m> {
