@@ -17,3 +17,9 @@ if command -v rustup >/dev/null && ! rustc --version >/dev/null 2>&1; then
     export RUSTUP_TOOLCHAIN=stable
   fi
 fi
+
+# Data sets that lie beside the repository are not downloaded.
+if [ -z "${DREAMLET_DATA_DIR:-}" ] && [ -d ../shared/data ]; then
+  DREAMLET_DATA_DIR=$(cd ../shared/data && pwd)
+  export DREAMLET_DATA_DIR
+fi
