@@ -1,8 +1,8 @@
 //! A generator in the engine that its file is for.
 
 use dreamlet_runtime::card::Card;
-use dreamlet_runtime::engine::compiled::CompiledGenerator;
 use dreamlet_runtime::engine::compiled::format::{DType, MAGIC};
+use dreamlet_runtime::engine::compiled::{CompiledGenerator, ModelLimits};
 use dreamlet_runtime::engine::tract::{Assumptions, OnnxGenerator};
 use dreamlet_runtime::generator::{GenerateError, Generator};
 use dreamlet_runtime::image::{PixelRange, Shape};
@@ -32,7 +32,13 @@ impl FileGenerator {
     /// [`FileError`] if the file is refused or does not say all that is needed.
     pub(crate) fn from_bytes(file: &[u8], assumptions: &Assumptions) -> Result<Self, FileError> {
         if file.starts_with(&MAGIC) {
-            let compiled = CompiledGenerator::from_bytes(file)?;
+            // What compiles with `--max-file` opens with it.
+            let work = assumptions.limits.work.saturating_mul(2);
+            let limits = ModelLimits {
+                work: work.max(ModelLimits::DEFAULT.work),
+                ..ModelLimits::DEFAULT
+            };
+            let compiled = CompiledGenerator::from_bytes_with_limits(file, &limits)?;
             return Ok(Self {
                 card: compiled.card()?,
                 engine: GeneratorEngine::Compiled(Box::new(compiled)),

@@ -135,6 +135,6 @@ error_messages! { FormatError:
     Self::Layers { limit, found } =>
         "the model has {found} layers, {limit} are allowed: if it is yours, open it with more (`ModelLimits::layers`)";
     Self::Work { limit, found } =>
-        "an image of the model takes {found} multiplications and moves, {limit} are allowed: if it is yours, open it with more (`ModelLimits::work`)";
+        "an image of the model takes {found} multiplications and moves, {limit} are allowed: if it is yours, raise the limit: `--max-file` of dreamlet, `ModelLimits::work` in a program";
     Self::Overlap { layer } => "layer {layer} of the model has buffers that overlap";
 }
