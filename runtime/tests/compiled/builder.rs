@@ -4,8 +4,10 @@ use dreamlet_runtime::engine::compiled::format::{
     ALIGNMENT, Activation, BLOCK, BufferRef, CHECKED_FROM, Convolution, DType, HEADER_LEN, Header,
     HwcShape, LAYER_LEN, Layer, Op, Weights, checksum, padded,
 };
-use dreamlet_runtime::engine::compiled::{ConvAxis, col2im_scratch, upsample_scratch};
-use dreamlet_runtime::image::{PixelRange, Shape};
+use dreamlet_runtime::engine::compiled::{
+    ConvAxis, Engine, Model, col2im_scratch, upsample_scratch,
+};
+use dreamlet_runtime::image::{PixelRange, Shape, to_hwc_u8};
 use dreamlet_runtime::latent::Distribution;
 
 /// Elements that look random, from -1 to 1.
@@ -382,4 +384,26 @@ impl AlignedFile {
     pub(crate) fn get(&self) -> &[u8] {
         &self.bytes[self.begin..self.begin + self.len]
     }
+}
+
+/// The bytes of an unconditional model's image for one latent vector: of the whole image, and of its
+/// rows.
+pub(crate) fn whole_and_in_rows(file: &[u8], what: &str) -> [Vec<u8>; 2] {
+    let file = AlignedFile::new(file);
+    let model = Model::new(file.get()).unwrap();
+    let engine = Engine::new(model);
+    let latent = numbers(1, model.latent_len());
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut image = vec![0.0; model.image_len()];
+    engine
+        .generate(&latent, None, &mut scratch, &mut image)
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut whole = vec![0; image.len()];
+    to_hwc_u8(&image, model.shape(), model.range(), &mut whole).unwrap();
+    let mut in_rows = vec![0; image.len()];
+    let mut scratch = vec![0; engine.rows_scratch_len()];
+    engine
+        .generate_u8(&latent, None, &mut scratch, &mut in_rows)
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    [whole, in_rows]
 }

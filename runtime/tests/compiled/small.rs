@@ -5,10 +5,9 @@
 use std::path::{Path, PathBuf};
 
 use dreamlet_runtime::engine::compiled::format::{Activation, Convolution, DType, HwcShape, Op};
-use dreamlet_runtime::engine::compiled::{Engine, Model};
-use dreamlet_runtime::image::{Shape, to_hwc_u8};
+use dreamlet_runtime::image::Shape;
 
-use crate::builder::{AlignedFile, Builder, Conv, numbers, packed_dense, padded_vector};
+use crate::builder::{Builder, Conv, numbers, packed_dense, padded_vector, whole_and_in_rows};
 use crate::int8::dcgan;
 
 /// 8 latent elements to a grey image of 16 x 16: a DCGAN in miniature with f32 and f16 weights.
@@ -88,21 +87,8 @@ fn the_small_models_are_what_their_source_says() {
 #[test]
 fn images_of_the_small_models_are_the_same_whole_and_in_rows() {
     for name in ["small-floats", "small-bytes"] {
-        let file = AlignedFile::new(&std::fs::read(path_of(name)).unwrap());
-        let model = Model::new(file.get()).unwrap();
-        let engine = Engine::new(model);
-        let latent = numbers(1, model.latent_len());
-        let mut scratch = vec![0; engine.rows_scratch_len().max(model.scratch_len())];
-        let mut whole = vec![0.0; model.image_len()];
-        engine
-            .generate(&latent, None, &mut scratch, &mut whole)
-            .unwrap();
-        let mut expected = vec![0; whole.len()];
-        to_hwc_u8(&whole, model.shape(), model.range(), &mut expected).unwrap();
-        let mut found = vec![0; whole.len()];
-        engine
-            .generate_u8(&latent, None, &mut scratch, &mut found)
-            .unwrap();
+        let file = std::fs::read(path_of(name)).unwrap();
+        let [expected, found] = whole_and_in_rows(&file, name);
         assert_eq!(found, expected, "{name}");
         assert!(found.iter().any(|byte| *byte != found[0]), "{name}");
     }

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &CardArgs) -> CliResult {
                 ..Options::default()
             };
             let card = card_of(&file, &options).map_err(|error| named(&error))?;
-            write(out, &args.model, &with_card(file, &card)?)?;
+            write(out, &args.model, &with_card(file.clone(), &card)?)?;
             card
         }
         (Some(card), None) => card,
@@ -69,7 +69,13 @@ pub(crate) fn run(args: &CardArgs) -> CliResult {
         }
     };
     if let Some(folder) = &args.hub {
-        return hub::write(folder, &args.model, &card, &args.foreign.assumptions());
+        return hub::write(
+            folder,
+            &args.model,
+            &file,
+            &card,
+            &args.foreign.assumptions(),
+        );
     }
     let value: serde_json::Value = serde_json::from_str(&card.to_json()?)?;
     print(&serde_json::to_string_pretty(&value)?)

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use dreamlet_compiler::cli::{CliResult, print};
 use dreamlet_compiler::{Options, compile};
-use dreamlet_onnx::read;
 use dreamlet_runtime::card::Card;
 use dreamlet_runtime::engine::tract::Assumptions;
 use dreamlet_runtime::generator::Generator as _;
@@ -26,10 +25,11 @@ const PREVIEW: usize = 112;
 pub(super) fn write(
     folder: &Path,
     model: &Path,
+    file: &[u8],
     card: &Card,
     assumptions: &Assumptions,
 ) -> CliResult {
-    let mut files = files(model, card, assumptions)?;
+    let mut files = files(model, file, card, assumptions)?;
     files.push(("README.md".to_owned(), readme(card, &files).into_bytes()));
     std::fs::create_dir_all(folder).map_err(|error| wrong(folder, &error))?;
     let mut there = std::fs::read_dir(folder).map_err(|error| wrong(folder, &error))?;
@@ -53,21 +53,25 @@ fn wrong(path: &Path, error: &std::io::Error) -> String {
 }
 
 /// Names and contents of the files but the README, the models first.
-fn files(model: &Path, card: &Card, assumptions: &Assumptions) -> Result<Vec<(String, Vec<u8>)>> {
+fn files(
+    model: &Path,
+    file: &[u8],
+    card: &Card,
+    assumptions: &Assumptions,
+) -> Result<Vec<(String, Vec<u8>)>> {
     let name = file_name(&card.name);
-    let file = read(model, &assumptions.limits)?;
-    let mut generator = open_bytes(model, &file, assumptions)?;
+    let mut generator = open_bytes(model, file, assumptions)?;
     let mut files = Vec::new();
     if generator.is_compiled() {
-        files.push((format!("{name}.dream"), file));
+        files.push((format!("{name}.dream"), file.to_vec()));
     } else {
         let options = Options {
             assumptions: assumptions.clone(),
             name: card.name.clone(),
             ..Options::default()
         };
-        let compiled = compile(&file, &options)?.file;
-        files.push((format!("{name}.onnx"), file));
+        let compiled = compile(file, &options)?.file;
+        files.push((format!("{name}.onnx"), file.to_vec()));
         files.push((format!("{name}.dream"), compiled));
     }
     let request = Request::new(Latents::Seeds("0-35".parse()?));
